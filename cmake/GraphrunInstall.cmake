@@ -1,0 +1,1 @@
+# Install rules; see runtime/CMakeLists.txt for the targets.
