@@ -1,0 +1,272 @@
+#include "runtime/core/dim.h"
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "runtime/core/checked.h"
+
+namespace graphrun {
+namespace {
+
+enum class AtomKind { symbol, floor_div, remainder, min, max };
+
+// Something the canonical form does not look into. `key` is its text, by which atoms are ordered and
+// compared.
+struct Atom {
+  AtomKind kind;
+  std::string key;
+  std::vector<Dim> operands;
+  int depth = 1;
+};
+using AtomPtr = std::shared_ptr<const Atom>;
+
+struct Product {
+  std::int64_t coefficient = 0;
+  std::vector<AtomPtr> factors;  // sorted by key
+};
+
+std::string key_of(const std::vector<AtomPtr>& factors) {
+  std::string key;
+  for (const AtomPtr& factor : factors) {
+    if (!key.empty()) key += "*";
+    key += factor->key;
+  }
+  return key;
+}
+
+}  // namespace
+
+struct Dim::Terms {
+  std::map<std::string, Product> products;  // by key_of(factors); no coefficient is 0
+};
+
+struct DimAlgebra {
+  static const Dim::Terms* terms(const Dim& dim) { return dim.terms_.get(); }
+  static std::int64_t constant(const Dim& dim) { return dim.constant_; }
+
+  static int depth(const Dim& dim) {
+    int depth = 0;
+    if (dim.terms_ == nullptr) return depth;
+    for (const auto& [key, product] : dim.terms_->products) {
+      for (const AtomPtr& factor : product.factors) depth = std::max(depth, factor->depth);
+    }
+    return depth;
+  }
+
+  static Dim make(std::int64_t constant, Dim::Terms terms) {
+    std::erase_if(terms.products, [](const auto& entry) { return entry.second.coefficient == 0; });
+    if (terms.products.empty()) return Dim(constant);
+    return Dim::from(constant, std::make_shared<const Dim::Terms>(std::move(terms)));
+  }
+
+  static Dim atom(AtomKind kind, std::string key, std::vector<Dim> operands) {
+    int depth_below = 0;
+    for (const Dim& operand : operands) depth_below = std::max(depth_below, depth(operand));
+    if (depth_below >= kMaxDimDepth) return Dim::invalid();
+    auto atom =
+        std::make_shared<const Atom>(Atom{kind, std::move(key), std::move(operands), depth_below + 1});
+    Dim::Terms terms;
+    terms.products[atom->key] = Product{1, {atom}};
+    return make(0, std::move(terms));
+  }
+
+  // a + factor * b
+  static Dim add(const Dim& a, const Dim& b, std::int64_t factor) {
+    if (!a.valid_ || !b.valid_) return Dim::invalid();
+    const auto scaled = checked_mul(b.constant_, factor);
+    const auto constant = scaled ? checked_add(a.constant_, *scaled) : std::nullopt;
+    if (!constant) return Dim::invalid();
+    if (a.terms_ == nullptr && b.terms_ == nullptr) return Dim(*constant);
+    Dim::Terms sum = a.terms_ ? *a.terms_ : Dim::Terms{};
+    if (b.terms_ != nullptr) {
+      for (const auto& [key, product] : b.terms_->products) {
+        Product& target = sum.products[key];
+        target.factors = product.factors;
+        const auto more = checked_mul(product.coefficient, factor);
+        const auto total = more ? checked_add(target.coefficient, *more) : std::nullopt;
+        if (!total) return Dim::invalid();
+        target.coefficient = *total;
+      }
+    }
+    return make(*constant, std::move(sum));
+  }
+
+  static Dim scale(const Dim& a, std::int64_t factor) { return add(Dim(0), a, factor); }
+
+  static Dim multiply(const Dim& a, const Dim& b) {
+    if (!a.valid_ || !b.valid_) return Dim::invalid();
+    if (b.terms_ == nullptr) return scale(a, b.constant_);
+    if (a.terms_ == nullptr) return scale(b, a.constant_);
+    constexpr std::size_t kMaxProducts = 1024;
+    if (a.terms_->products.size() * b.terms_->products.size() > kMaxProducts) return Dim::invalid();
+    Dim result = scale(Dim::from(0, a.terms_), b.constant_) + scale(b, a.constant_);
+    for (const auto& [ka, pa] : a.terms_->products) {
+      for (const auto& [kb, pb] : b.terms_->products) {
+        const auto coefficient = checked_mul(pa.coefficient, pb.coefficient);
+        if (!coefficient || pa.factors.size() + pb.factors.size() > 16) return Dim::invalid();
+        Product product{*coefficient, pa.factors};
+        product.factors.insert(product.factors.end(), pb.factors.begin(), pb.factors.end());
+        std::ranges::sort(product.factors, {}, [](const AtomPtr& atom_ptr) { return atom_ptr->key; });
+        Dim::Terms terms;
+        terms.products[key_of(product.factors)] = std::move(product);
+        result = result + make(0, std::move(terms));
+      }
+    }
+    return result;
+  }
+
+  static std::optional<std::int64_t> value(const Atom& atom, const Dim::Lookup& lookup) {
+    if (atom.kind == AtomKind::symbol) return lookup(atom.key);
+    const auto a = atom.operands[0].evaluate(lookup);
+    const auto b = atom.operands[1].evaluate(lookup);
+    if (!a || !b) return std::nullopt;
+    switch (atom.kind) {
+      case AtomKind::floor_div:
+        return checked_floor_div(*a, *b);
+      case AtomKind::remainder: {
+        const auto q = checked_floor_div(*a, *b);
+        const auto p = q ? checked_mul(*q, *b) : std::nullopt;
+        return p ? checked_sub(*a, *p) : std::nullopt;
+      }
+      case AtomKind::min:
+        return std::min(*a, *b);
+      case AtomKind::max:
+        return std::max(*a, *b);
+      case AtomKind::symbol:
+        break;
+    }
+    return std::nullopt;
+  }
+
+  static Dim replace(const Atom& atom, const std::function<std::optional<Dim>(std::string_view)>& lookup) {
+    if (atom.kind == AtomKind::symbol) {
+      if (auto found = lookup(atom.key)) return *std::move(found);
+      return Dim::symbol(atom.key);
+    }
+    const Dim a = atom.operands[0].substitute(lookup);
+    const Dim b = atom.operands[1].substitute(lookup);
+    switch (atom.kind) {
+      case AtomKind::floor_div:
+        return floor_div(a, b);
+      case AtomKind::remainder:
+        return remainder(a, b);
+      case AtomKind::min:
+        return min(a, b);
+      case AtomKind::max:
+        return max(a, b);
+      case AtomKind::symbol:
+        break;
+    }
+    return Dim::invalid();
+  }
+};
+
+Dim Dim::from(std::int64_t constant, std::shared_ptr<const Terms> terms) {
+  Dim dim(constant);
+  dim.terms_ = std::move(terms);
+  return dim;
+}
+
+Dim Dim::invalid() {
+  Dim dim;
+  dim.valid_ = false;
+  return dim;
+}
+
+Dim Dim::symbol(std::string_view name) { return DimAlgebra::atom(AtomKind::symbol, std::string(name), {}); }
+
+std::optional<std::int64_t> Dim::evaluate(const Lookup& lookup) const {
+  if (!valid_) return std::nullopt;
+  std::int64_t sum = constant_;
+  if (terms_ == nullptr) return sum;
+  for (const auto& [key, product] : terms_->products) {
+    std::int64_t value = product.coefficient;
+    for (const AtomPtr& factor : product.factors) {
+      const auto number = DimAlgebra::value(*factor, lookup);
+      const auto multiplied = number ? checked_mul(value, *number) : std::nullopt;
+      if (!multiplied) return std::nullopt;
+      value = *multiplied;
+    }
+    const auto added = checked_add(sum, value);
+    if (!added) return std::nullopt;
+    sum = *added;
+  }
+  return sum;
+}
+
+Dim Dim::substitute(const std::function<std::optional<Dim>(std::string_view)>& lookup) const {
+  if (!valid_ || terms_ == nullptr) return *this;
+  Dim sum(constant_);
+  for (const auto& [key, product] : terms_->products) {
+    Dim value(product.coefficient);
+    for (const AtomPtr& factor : product.factors) value = value * DimAlgebra::replace(*factor, lookup);
+    sum = sum + value;
+  }
+  return sum;
+}
+
+Dim operator+(const Dim& a, const Dim& b) { return DimAlgebra::add(a, b, 1); }
+Dim operator-(const Dim& a, const Dim& b) { return DimAlgebra::add(a, b, -1); }
+Dim operator*(const Dim& a, const Dim& b) { return DimAlgebra::multiply(a, b); }
+
+Dim floor_div(const Dim& a, const Dim& b) {
+  if (!a.valid_ || !b.valid_) return Dim::invalid();
+  if (a.is_constant() && b.is_constant()) {
+    const auto q = checked_floor_div(a.constant_, b.constant_);
+    return q ? Dim(*q) : Dim::invalid();
+  }
+  if (b == Dim(1)) return a;
+  return DimAlgebra::atom(AtomKind::floor_div, "(" + to_string(a) + ")/(" + to_string(b) + ")", {a, b});
+}
+
+Dim remainder(const Dim& a, const Dim& b) {
+  if (!a.valid_ || !b.valid_) return Dim::invalid();
+  if (a.is_constant() && b.is_constant()) return a - b * floor_div(a, b);
+  return DimAlgebra::atom(AtomKind::remainder, "(" + to_string(a) + ")%(" + to_string(b) + ")", {a, b});
+}
+
+Dim min(const Dim& a, const Dim& b) {
+  if (!a.valid_ || !b.valid_) return Dim::invalid();
+  if (a.is_constant() && b.is_constant()) return {std::min(a.constant_, b.constant_)};
+  if (a == b) return a;
+  return DimAlgebra::atom(AtomKind::min, "min(" + to_string(a) + ", " + to_string(b) + ")", {a, b});
+}
+
+Dim max(const Dim& a, const Dim& b) {
+  if (!a.valid_ || !b.valid_) return Dim::invalid();
+  if (a.is_constant() && b.is_constant()) return {std::max(a.constant_, b.constant_)};
+  if (a == b) return a;
+  return DimAlgebra::atom(AtomKind::max, "max(" + to_string(a) + ", " + to_string(b) + ")", {a, b});
+}
+
+bool operator==(const Dim& a, const Dim& b) {
+  if (!a.valid_ || !b.valid_ || a.constant_ != b.constant_) return false;
+  if (a.terms_ == nullptr || b.terms_ == nullptr) return a.terms_ == b.terms_;
+  return std::ranges::equal(a.terms_->products, b.terms_->products, [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.coefficient == y.second.coefficient;
+  });
+}
+
+std::string to_string(const Dim& dim) {
+  if (!dim.valid()) return "?";
+  const Dim::Terms* terms = DimAlgebra::terms(dim);
+  std::string text;
+  if (terms != nullptr) {
+    for (const auto& [key, product] : terms->products) {
+      const bool negative = product.coefficient < 0;
+      if (!text.empty()) text += negative ? " - " : " + ";
+      if (text.empty() && negative) text += "-";
+      const std::string magnitude = std::to_string(product.coefficient).substr(negative ? 1 : 0);
+      if (magnitude != "1") text += magnitude + "*";
+      text += key;
+    }
+  }
+  const std::int64_t constant = DimAlgebra::constant(dim);
+  if (text.empty()) return std::to_string(constant);
+  if (constant != 0)
+    text += (constant < 0 ? " - " : " + ") + std::to_string(constant).substr(constant < 0 ? 1 : 0);
+  return text;
+}
+
+}  // namespace graphrun
