@@ -1,0 +1,89 @@
+#include "ops/cpu_backend.h"
+
+#include <omp.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+
+#define GRAPHRUN_OPS(room)                \
+  namespace graphrun::ops::room {         \
+  std::vector<KernelEntry> cpu_kernels(); \
+  }
+#include "ops/op_list.inc"
+#undef GRAPHRUN_OPS
+
+namespace graphrun {
+namespace {
+
+// Pages come zeroed and uncommitted from the kernel; huge pages save TLB misses on large arenas.
+class HostBuffer final : public Buffer {
+ public:
+  HostBuffer(void* data, std::int64_t bytes) : data_(data), bytes_(bytes) {}
+  ~HostBuffer() override { munmap(data_, static_cast<std::size_t>(bytes_)); }
+  HostBuffer(const HostBuffer&) = delete;
+  HostBuffer& operator=(const HostBuffer&) = delete;
+  void* data() override { return data_; }
+  std::int64_t bytes() const override { return bytes_; }
+
+ private:
+  void* data_;
+  std::int64_t bytes_;
+};
+
+class CpuBackend final : public Backend {
+ public:
+  CpuBackend(int threads, std::vector<KernelEntry> kernels) : threads_(threads) {
+    for (const KernelEntry& kernel : kernels) kernels_[std::string(kernel.op)].push_back(kernel);
+  }
+  std::string_view device() const override { return "cpu"; }
+  std::vector<KernelEntry> candidates(std::string_view op) const override {
+    const auto found = kernels_.find(op);
+    return found == kernels_.end() ? std::vector<KernelEntry>() : found->second;
+  }
+  Result<std::unique_ptr<Buffer>> allocate(std::int64_t bytes) override {
+    const std::int64_t size = std::max<std::int64_t>(bytes, 64);
+    void* data = mmap(nullptr, static_cast<std::size_t>(size), PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (data == MAP_FAILED) {
+      return {ErrorCode::out_of_memory,
+              "the system has not the " + std::to_string(size) + " bytes of memory asked for"};
+    }
+    constexpr std::int64_t kHugePagesFrom = std::int64_t{8} << 20;
+    if (size >= kHugePagesFrom) madvise(data, static_cast<std::size_t>(size), MADV_HUGEPAGE);
+    return std::unique_ptr<Buffer>(std::make_unique<HostBuffer>(data, size));
+  }
+  bool is_host() const override { return true; }
+  Status copy_to_device(void* device, const void* host, std::int64_t bytes) override {
+    std::memcpy(device, host, static_cast<std::size_t>(bytes));
+    return {};
+  }
+  Status copy_to_host(void* host, const void* device, std::int64_t bytes) override {
+    std::memcpy(host, device, static_cast<std::size_t>(bytes));
+    return {};
+  }
+  Status synchronize() override { return {}; }
+  int threads() const override { return threads_; }
+
+ private:
+  int threads_;
+  std::map<std::string, std::vector<KernelEntry>, std::less<>> kernels_;
+};
+
+}  // namespace
+
+Result<std::shared_ptr<Backend>> make_cpu_backend(int threads) {
+  if (threads < 0) return {ErrorCode::invalid_argument, "the number of threads is negative"};
+  std::vector<KernelEntry> all;
+  const auto take = [&all](std::vector<KernelEntry> more) {
+    all.insert(all.end(), more.begin(), more.end());
+  };
+#define GRAPHRUN_OPS(room) take(ops::room::cpu_kernels());
+#include "ops/op_list.inc"
+#undef GRAPHRUN_OPS
+  const int count = threads > 0 ? threads : omp_get_num_procs();
+  return std::shared_ptr<Backend>(std::make_shared<CpuBackend>(count, std::move(all)));
+}
+
+}  // namespace graphrun

@@ -1,0 +1,138 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/core/dtype.h"
+#include "runtime/core/expr.h"
+#include "runtime/model/attributes.h"
+
+// The graph of a model as data: what the compiler's passes transform, what a .fb file holds, what a session
+// binds.
+namespace graphrun {
+
+using ValueId = std::int32_t;
+inline constexpr ValueId kNoValue = -1;  // an optional input that is absent, an output nobody wants
+
+struct Node {
+  std::string path;  // full name in the scopes of the graph, e.g. "pretrained.layer1.0.conv1"
+  std::string op;
+  AttrMap attrs;
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+};
+
+// Where a value comes from. Variables and inputs are shared by the methods of a model.
+enum class Origin : std::uint8_t { node = 0, input = 1, variable = 2 };
+struct Value {
+  std::string name;
+  Origin origin = Origin::node;
+  std::int32_t index = 0;  // of Model::inputs or Model::variables; for nodes of Method::nodes
+};
+
+struct NamedValue {
+  std::string name;
+  ValueId value = kNoValue;
+};
+
+// A straight-line program: nodes in an order in which they can run. Each value is written by one node.
+struct Method {
+  std::string name;  // "eval", "train", "update"
+  std::vector<Value> values;
+  std::vector<Node> nodes;
+  std::vector<NamedValue> outputs;
+  // Values that are the new content of a variable (name: the variable's). A gradient's value is computed into
+  // the variable's memory; the state outputs of an op (OpDef::updates) are written in place.
+  std::vector<NamedValue> stores;
+};
+
+enum class VariableKind : std::uint8_t {
+  parameter = 0,        // trained; in checkpoints
+  buffer = 1,           // state that is not trained (running statistics); in checkpoints
+  gradient = 2,         // of a parameter; `of` is its index
+  optimizer_state = 3,  // e.g. momentum of a parameter; `of` is its index; in checkpoints that can be resumed
+};
+
+// How a variable gets its first values. All draws come from a counter-based generator keyed by seed and name.
+enum class InitKind : std::uint8_t {
+  constant = 0,                // a
+  normal = 1,                  // mean a, standard deviation b
+  uniform = 2,                 // in [a, b)
+  kaiming_normal_fan_out = 3,  // normal, sd sqrt(2 / (kh kw O)); He et al. 2015, eq. 14
+  uniform_fan_in = 4,  // uniform in +-1/sqrt(fan in), PyTorch's default for convolutions and their biases
+};
+struct Init {
+  InitKind kind = InitKind::constant;
+  Expr a = 0.0;
+  Expr b = 0.0;
+  // uniform_fan_in only: I * kh * kw of the convolution; a bias has no fan of its own.
+  Expr fan_in = 0;
+};
+
+struct Variable {
+  std::string name;
+  VariableKind kind = VariableKind::parameter;
+  DType dtype = DType::f32;
+  std::vector<Expr> shape;  // of graph parameters alone
+  Init init;
+  std::int32_t of = -1;
+};
+
+struct Input {
+  std::string name;
+  DType dtype = DType::f32;
+  std::vector<Expr> shape;  // e.g. N, 3, H, W
+};
+
+// A number that graphs may use. Structural ones are fixed by the compiler and kept for information.
+struct GraphParameter {
+  std::string name;
+  double value = 0;  // default, or what -D or training bound
+  bool integer = true;
+  bool structural = false;
+  double min = 0;
+  double max = 0;
+  std::string doc;
+};
+
+struct Requirement {
+  Expr condition;  // of the dims of the inputs; must not be 0
+  std::string because;
+};
+
+// How an 8-bit RGB image becomes `image`: (pixel - mean * value_scale) / (std * value_scale) per channel.
+struct Preprocess {
+  double value_scale = 255;
+  std::vector<double> mean;
+  std::vector<double> std;
+};
+
+struct ParameterGroup {
+  std::string match;   // glob on parameter names; the first group that matches takes the parameter
+  Expr lr_mult = 1.0;  // of the learning rate
+};
+
+struct Model {
+  std::string name;
+  std::string doc;
+  std::vector<GraphParameter> parameters;
+  std::vector<Input> inputs;
+  std::vector<Requirement> requirements;
+  std::vector<Variable> variables;
+  std::vector<Method> methods;
+  Preprocess preprocess;
+  // What training bound; empty in a file that only graphc wrote.
+  std::vector<std::string> class_names;
+  std::vector<std::uint8_t> palette;  // RGB, three bytes a class
+  // Settings of the graph's `train` section as JSON scalars or arrays in text, e.g. {"train_h", "480"}.
+  std::map<std::string, std::string> settings;
+
+  const Method* method(std::string_view name) const;
+  const Variable* variable(std::string_view name) const;
+  // The values of the graph parameters, as expressions see them.
+  SymbolLookup parameter_values() const;
+};
+
+}  // namespace graphrun

@@ -1,0 +1,46 @@
+#include "runtime/model/op_def.h"
+
+#include <algorithm>
+
+namespace graphrun {
+
+std::string to_string(const ValueType& type) {
+  std::string text = std::string(to_string(type.dtype)) + " (";
+  for (std::size_t axis = 0; axis < type.shape.size(); ++axis) {
+    text += (axis > 0 ? ", " : "") + to_string(type.shape[axis]);
+  }
+  return text + ")";
+}
+
+int OpDef::input_index(std::string_view wanted) const {
+  const auto found = std::ranges::find(inputs, wanted, &InputSpec::name);
+  return found == inputs.end() ? -1 : static_cast<int>(found - inputs.begin());
+}
+
+int OpDef::output_index(std::string_view wanted) const {
+  const auto found = std::ranges::find(outputs, wanted, &OutputSpec::name);
+  return found == outputs.end() ? -1 : static_cast<int>(found - outputs.begin());
+}
+
+OpRegistry::OpRegistry(std::vector<const OpDef*> defs) : defs_(std::move(defs)) {
+  std::ranges::sort(defs_, {}, [](const OpDef* def) { return def->name; });
+}
+
+const OpDef* OpRegistry::find(std::string_view name) const {
+  const auto found = std::ranges::lower_bound(defs_, name, {}, [](const OpDef* def) { return def->name; });
+  return found != defs_.end() && (*found)->name == name ? *found : nullptr;
+}
+
+Status require_equal(const Dim& expected, const Dim& actual, std::string_view what) {
+  if (expected == actual) return {};
+  return {ErrorCode::shape,
+          std::string(what) + ": expected " + to_string(expected) + ", got " + to_string(actual)};
+}
+
+Status require_rank(const ValueType& type, int rank, std::string_view what) {
+  if (type.shape.size() == static_cast<std::size_t>(rank)) return {};
+  return {ErrorCode::shape,
+          std::string(what) + ": expected rank " + std::to_string(rank) + ", got " + to_string(type)};
+}
+
+}  // namespace graphrun
