@@ -1,0 +1,84 @@
+#include "datasets/descriptor.h"
+
+#include "runtime/core/file.h"
+
+namespace graphrun {
+
+namespace {
+constexpr std::int64_t kMaxDescriptorBytes = std::int64_t{16} << 20;
+}  // namespace
+
+Result<Descriptor> load_descriptor(const std::string& name_or_path,
+                                   std::span<const std::filesystem::path> search_dirs) {
+  std::filesystem::path file;
+  if (name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".json")) {
+    file = name_or_path;
+  } else {
+    std::string looked;
+    std::error_code error;
+    for (const auto& dir : search_dirs) {
+      const auto candidate = dir / (name_or_path + ".json");
+      if (std::filesystem::is_regular_file(candidate, error)) {
+        file = candidate;
+        break;
+      }
+      looked += "\n  " + candidate.string();
+    }
+    if (file.empty()) {
+      return Status(ErrorCode::not_found,
+                    "no data set is called '" + name_or_path + "'; looked for:" + looked +
+                        "\nGive a name of one of these folders, or the path of a descriptor (JSON).");
+    }
+  }
+  GRAPHRUN_ASSIGN(const std::string text, read_file(file, kMaxDescriptorBytes));
+  return parse_descriptor(text, file);
+}
+
+Settings recipe_settings(const Descriptor& descriptor, std::string_view network) {
+  Settings merged;
+  for (const Recipe& recipe : descriptor.recipes) {
+    if (!matches_pattern(recipe.pattern, network)) continue;
+    for (const auto& [key, value] : recipe.settings) merged[key] = value;
+  }
+  return merged;
+}
+
+bool matches_pattern(std::string_view pattern, std::string_view text) {
+  std::size_t p = 0;
+  std::size_t t = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t restart = 0;
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      restart = t;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
+      ++p;
+      ++t;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      t = ++restart;
+    } else {
+      return false;
+    }
+  }
+  return pattern.find_first_not_of('*', p) == std::string_view::npos;
+}
+
+Status check_inside(std::string_view path) {
+  const std::filesystem::path parsed(path);
+  if (path.find('\0') != std::string_view::npos)
+    return {ErrorCode::invalid_file, "a path holds a zero character"};
+  if (parsed.empty()) return {ErrorCode::invalid_file, "expected a path, found nothing"};
+  if (parsed.is_absolute()) {
+    return {ErrorCode::invalid_file, "'" + std::string(path) + "' is not relative to the data root"};
+  }
+  for (const auto& part : parsed) {
+    if (part == "..") {
+      return {ErrorCode::invalid_file, "'" + std::string(path) + "' leads out of the data root"};
+    }
+  }
+  return {};
+}
+
+}  // namespace graphrun

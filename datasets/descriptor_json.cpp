@@ -1,0 +1,311 @@
+#include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include <algorithm>
+#include <initializer_list>
+#include <set>
+
+#include "datasets/descriptor.h"
+
+namespace graphrun {
+
+namespace {
+
+using Json = rapidjson::Value;
+
+// A value in the document and where it stands.
+struct Node {
+  const Json& value;
+  std::string where;  // "/path/to/key"
+
+  Node child(std::string_view key, const Json& member) const {
+    return {member, where + "/" + std::string(key)};
+  }
+  Status expected(const std::string& what) const {
+    return {ErrorCode::invalid_file, (where.empty() ? "/" : where) + ": expected " + what};
+  }
+};
+
+std::string_view text_of(const Json& value) { return {value.GetString(), value.GetStringLength()}; }
+
+// An object without doubled or unknown keys; an empty list of known keys allows any.
+Status check_object(const Node& node, std::initializer_list<std::string_view> known) {
+  if (!node.value.IsObject()) return node.expected("an object");
+  std::set<std::string_view> seen;
+  for (const auto& member : node.value.GetObject()) {
+    const std::string_view key = text_of(member.name);
+    if (!seen.insert(key).second) return node.child(key, member.value).expected("each key once");
+    if (known.size() != 0 && std::find(known.begin(), known.end(), key) == known.end()) {
+      std::string keys;
+      for (const std::string_view k : known) keys += (keys.empty() ? "" : ", ") + std::string(k);
+      return node.child(key, member.value).expected("one of the keys " + keys);
+    }
+  }
+  return {};
+}
+
+std::optional<Node> find(const Node& node, const char* key) {
+  const auto member = node.value.FindMember(key);
+  if (member == node.value.MemberEnd()) return std::nullopt;
+  return node.child(key, member->value);
+}
+
+Result<Node> require(const Node& node, const char* key) {
+  auto found = find(node, key);
+  if (!found) return node.expected("a key '" + std::string(key) + "'");
+  return *found;
+}
+
+Result<std::string> read_string(const Node& node) {
+  if (!node.value.IsString()) return node.expected("a string");
+  const std::string_view text = text_of(node.value);
+  if (text.find('\0') != std::string_view::npos) return node.expected("a string without zero characters");
+  return std::string(text);
+}
+
+Result<std::int64_t> read_int(const Node& node, std::int64_t low, std::int64_t high) {
+  if (!node.value.IsInt64() || node.value.GetInt64() < low || node.value.GetInt64() > high) {
+    return node.expected("an integer from " + std::to_string(low) + " to " + std::to_string(high));
+  }
+  return node.value.GetInt64();
+}
+
+Status read_optional(const Node& object, const char* key, std::string& out) {
+  if (const auto node = find(object, key)) {
+    GRAPHRUN_ASSIGN(out, read_string(*node));
+  }
+  return {};
+}
+
+Status read_optional_path(const Node& object, const char* key, std::string& out) {
+  if (const auto node = find(object, key)) {
+    GRAPHRUN_ASSIGN(out, read_string(*node));
+    if (const Status inside = check_inside(out); !inside.ok()) {
+      return node->expected("a path inside the data root: " + inside.message());
+    }
+  }
+  return {};
+}
+
+Result<std::vector<std::uint16_t>> read_label_ids(const Node& node) {
+  if (!node.value.IsArray()) return node.expected("an array of label ids");
+  std::vector<std::uint16_t> ids;
+  for (rapidjson::SizeType i = 0; i < node.value.Size(); ++i) {
+    GRAPHRUN_ASSIGN(const auto id, read_int(node.child(std::to_string(i), node.value[i]), 0, 65535));
+    ids.push_back(static_cast<std::uint16_t>(id));
+  }
+  return ids;
+}
+
+Result<std::vector<ClassInfo>> read_classes(const Node& node) {
+  if (!node.value.IsArray() || node.value.Empty() || node.value.Size() > kMaxClasses) {
+    return node.expected("an array of 1 to " + std::to_string(kMaxClasses) + " classes");
+  }
+  std::vector<ClassInfo> classes;
+  for (rapidjson::SizeType i = 0; i < node.value.Size(); ++i) {
+    const Node item = node.child(std::to_string(i), node.value[i]);
+    GRAPHRUN_TRY(check_object(item, {"name", "color"}));
+    ClassInfo info;
+    GRAPHRUN_ASSIGN(const Node name, require(item, "name"));
+    GRAPHRUN_ASSIGN(info.name, read_string(name));
+    GRAPHRUN_ASSIGN(const Node color, require(item, "color"));
+    if (!color.value.IsArray() || color.value.Size() != 3) return color.expected("[red, green, blue]");
+    std::uint8_t rgb[3];
+    for (rapidjson::SizeType c = 0; c < 3; ++c) {
+      GRAPHRUN_ASSIGN(const auto part, read_int(color.child(std::to_string(c), color.value[c]), 0, 255));
+      rgb[c] = static_cast<std::uint8_t>(part);
+    }
+    info.color = {rgb[0], rgb[1], rgb[2]};
+    classes.push_back(std::move(info));
+  }
+  return classes;
+}
+
+// {"identity": classes} | {"offset": d}: class = label id + d | {"map": {"label id": class}}
+Result<std::map<std::uint16_t, int>> read_classes_of(const Node& node, int classes) {
+  std::map<std::uint16_t, int> classes_of;
+  const auto identity = find(node, "identity");
+  const auto offset = find(node, "offset");
+  const auto map = find(node, "map");
+  if (int{identity.has_value()} + int{offset.has_value()} + int{map.has_value()} != 1) {
+    return node.expected("one of the keys identity, offset, map");
+  }
+  std::int64_t first = 0;
+  if (identity) GRAPHRUN_TRY(read_int(*identity, classes, classes));
+  if (offset) {
+    GRAPHRUN_ASSIGN(const auto distance, read_int(*offset, -65535, 0));
+    first = -distance;
+    if (first + classes > 65536) return offset->expected("label ids up to 65535");
+  }
+  if (map) {
+    GRAPHRUN_TRY(check_object(*map, {}));
+    for (const auto& member : map->value.GetObject()) {
+      const std::string_view key = text_of(member.name);
+      const Node entry = map->child(key, member.value);
+      const bool digits = !key.empty() && key.size() <= 5 && key.find_first_not_of("0123456789") == key.npos;
+      const int id = digits ? std::stoi(std::string(key)) : -1;
+      if (id < 0 || id > 65535 || std::to_string(id) != key) return entry.expected("a label id as key");
+      GRAPHRUN_ASSIGN(const auto class_id, read_int(entry, 0, classes - 1));
+      classes_of[static_cast<std::uint16_t>(id)] = static_cast<int>(class_id);
+    }
+    return classes_of;
+  }
+  for (int i = 0; i < classes; ++i) classes_of[static_cast<std::uint16_t>(first + i)] = i;
+  return classes_of;
+}
+
+Result<LabelRule> read_labels(const Node& node, int classes) {
+  GRAPHRUN_TRY(check_object(node, {"identity", "offset", "map", "ignore", "submission"}));
+  GRAPHRUN_ASSIGN(const auto classes_of, read_classes_of(node, classes));
+  std::vector<std::uint16_t> ignored;
+  std::vector<std::uint16_t> submission;
+  if (const auto ids = find(node, "ignore")) {
+    GRAPHRUN_ASSIGN(ignored, read_label_ids(*ids));
+  }
+  if (const auto ids = find(node, "submission")) {
+    GRAPHRUN_ASSIGN(submission, read_label_ids(*ids));
+  }
+  auto rule = LabelRule::make(classes, classes_of, ignored, submission);
+  if (!rule.ok()) return node.expected("a consistent label rule: " + rule.status().message());
+  return rule;
+}
+
+Result<Split> read_generated_split(const Node& node) {
+  GRAPHRUN_TRY(check_object(node, {"count", "seed"}));
+  Split split;
+  GRAPHRUN_ASSIGN(const Node count, require(node, "count"));
+  GRAPHRUN_ASSIGN(split.count, read_int(count, 1, std::int64_t{1} << 31));
+  GRAPHRUN_ASSIGN(const Node seed, require(node, "seed"));
+  GRAPHRUN_ASSIGN(const auto value, read_int(seed, 0, INT64_MAX));
+  split.seed = static_cast<std::uint64_t>(value);
+  return split;
+}
+
+Result<Split> read_file_split(const Node& node) {
+  GRAPHRUN_TRY(check_object(node, {"list", "image_pattern", "label_pattern", "images", "labels",
+                                   "image_suffix", "label_suffix", "labelled"}));
+  Split split;
+  GRAPHRUN_TRY(read_optional_path(node, "list", split.list));
+  GRAPHRUN_TRY(read_optional_path(node, "image_pattern", split.image_pattern));
+  GRAPHRUN_TRY(read_optional_path(node, "label_pattern", split.label_pattern));
+  GRAPHRUN_TRY(read_optional_path(node, "images", split.images));
+  GRAPHRUN_TRY(read_optional_path(node, "labels", split.labels));
+  GRAPHRUN_TRY(read_optional(node, "image_suffix", split.image_suffix));
+  GRAPHRUN_TRY(read_optional(node, "label_suffix", split.label_suffix));
+  if (const auto labelled = find(node, "labelled")) {
+    if (!labelled->value.IsBool()) return labelled->expected("true or false");
+    split.labelled = labelled->value.GetBool();
+  }
+  if (split.list.empty() == split.images.empty()) return node.expected("one of the keys list, images");
+  for (const std::string* pattern : {&split.image_pattern, &split.label_pattern}) {
+    if (!pattern->empty() && pattern->find("{}") == std::string::npos) {
+      return node.expected("{} in '" + *pattern + "', in the place of the name");
+    }
+  }
+  if (split.list.empty()) {
+    if (split.image_suffix.empty()) return node.expected("a key 'image_suffix' beside 'images'");
+    if (split.labelled && (split.labels.empty() || split.label_suffix.empty())) {
+      return node.expected("the keys 'labels' and 'label_suffix' beside 'images', or \"labelled\": false");
+    }
+  } else if (split.labelled && split.image_pattern.empty() != split.label_pattern.empty()) {
+    return node.expected("both or none of image_pattern and label_pattern, or \"labelled\": false");
+  }
+  return split;
+}
+
+Result<Generator> read_generator(const Node& node) {
+  GRAPHRUN_TRY(check_object(node, {"name", "height", "width"}));
+  Generator generator;
+  GRAPHRUN_ASSIGN(const Node name, require(node, "name"));
+  GRAPHRUN_ASSIGN(generator.name, read_string(name));
+  GRAPHRUN_ASSIGN(const Node height, require(node, "height"));
+  GRAPHRUN_ASSIGN(generator.height, read_int(height, 16, 8192));
+  GRAPHRUN_ASSIGN(const Node width, require(node, "width"));
+  GRAPHRUN_ASSIGN(generator.width, read_int(width, 16, 8192));
+  return generator;
+}
+
+bool is_scalar(const Json& value) { return !value.IsObject() && !value.IsArray(); }
+
+Result<Settings> read_settings(const Node& node) {
+  GRAPHRUN_TRY(check_object(node, {}));
+  Settings settings;
+  for (const auto& member : node.value.GetObject()) {
+    const Json& value = member.value;
+    const bool flat =
+        is_scalar(value) || (value.IsArray() && std::all_of(value.Begin(), value.End(), is_scalar));
+    const std::string_view key = text_of(member.name);
+    if (!flat) return node.child(key, value).expected("a number, string, boolean, null or an array of these");
+    rapidjson::StringBuffer text;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(text);
+    value.Accept(writer);
+    settings[std::string(key)] = std::string(text.GetString(), text.GetSize());
+  }
+  return settings;
+}
+
+Result<Descriptor> read_descriptor(const Node& root) {
+  GRAPHRUN_TRY(check_object(root, {"$schema", "name", "note", "classes", "labels", "splits", "generator",
+                                   "data_root", "data_hint", "settings", "recipes"}));
+  Descriptor descriptor;
+  GRAPHRUN_ASSIGN(const Node name, require(root, "name"));
+  GRAPHRUN_ASSIGN(descriptor.name, read_string(name));
+  GRAPHRUN_TRY(read_optional(root, "note", descriptor.note));
+  GRAPHRUN_TRY(read_optional(root, "data_root", descriptor.data_root));
+  GRAPHRUN_TRY(read_optional(root, "data_hint", descriptor.data_hint));
+  GRAPHRUN_ASSIGN(const Node classes, require(root, "classes"));
+  GRAPHRUN_ASSIGN(descriptor.classes, read_classes(classes));
+  if (const auto generator = find(root, "generator")) {
+    GRAPHRUN_ASSIGN(descriptor.generator, read_generator(*generator));
+  }
+  if (const auto labels = find(root, "labels")) {
+    GRAPHRUN_ASSIGN(descriptor.labels, read_labels(*labels, static_cast<int>(descriptor.classes.size())));
+  } else {
+    return root.expected("a key 'labels'");
+  }
+  GRAPHRUN_ASSIGN(const Node splits, require(root, "splits"));
+  GRAPHRUN_TRY(check_object(splits, {}));
+  for (const auto& member : splits.value.GetObject()) {
+    const Node split = splits.child(text_of(member.name), member.value);
+    GRAPHRUN_ASSIGN(descriptor.splits[std::string(text_of(member.name))],
+                    descriptor.generator ? read_generated_split(split) : read_file_split(split));
+  }
+  if (const auto settings = find(root, "settings")) {
+    GRAPHRUN_ASSIGN(descriptor.settings, read_settings(*settings));
+  }
+  if (const auto recipes = find(root, "recipes")) {
+    GRAPHRUN_TRY(check_object(*recipes, {}));
+    for (const auto& member : recipes->value.GetObject()) {
+      Recipe recipe{std::string(text_of(member.name)), {}};
+      GRAPHRUN_ASSIGN(recipe.settings, read_settings(recipes->child(recipe.pattern, member.value)));
+      descriptor.recipes.push_back(std::move(recipe));
+    }
+  }
+  return descriptor;
+}
+
+}  // namespace
+
+Result<Descriptor> parse_descriptor(std::string_view json, const std::filesystem::path& file) {
+  rapidjson::Document document;
+  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
+                              rapidjson::kParseFullPrecisionFlag;
+  document.Parse<kFlags>(json.data(), json.size());
+  if (document.HasParseError()) {
+    const std::string_view before = json.substr(0, document.GetErrorOffset());
+    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+    const std::size_t start = before.rfind('\n');
+    const std::size_t column = before.size() - (start == std::string_view::npos ? 0 : start + 1) + 1;
+    return Status(ErrorCode::invalid_file, file.string() + ":" + std::to_string(line) + ":" +
+                                               std::to_string(column) + ": " +
+                                               rapidjson::GetParseError_En(document.GetParseError()));
+  }
+  auto descriptor = read_descriptor(Node{document, ""});
+  if (!descriptor.ok()) return std::move(descriptor).status().in(file.string());
+  descriptor->file = file;
+  return descriptor;
+}
+
+}  // namespace graphrun

@@ -1,0 +1,85 @@
+#include "datasets/image_io.h"
+
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+
+#include <cmath>
+#include <string>
+
+#include "datasets/image_header.h"
+#include "datasets/png_codec.h"
+#include "runtime/core/file.h"
+
+namespace graphrun {
+
+namespace {
+
+constexpr std::int64_t kMaxImageBytes = std::int64_t{1} << 30;
+
+Result<Image> decode_image(std::string& file) {
+  GRAPHRUN_TRY(read_image_header(file));
+  Image image;
+  try {
+    const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8U, file.data());
+    const cv::Mat bgr = cv::imdecode(bytes, cv::IMREAD_COLOR);
+    if (bgr.empty()) return Status(ErrorCode::invalid_file, "cannot be decoded");
+    image.height = bgr.rows;
+    image.width = bgr.cols;
+    image.rgb.resize(bgr.total() * 3);
+    cv::Mat rgb(bgr.rows, bgr.cols, CV_8UC3, image.rgb.data());
+    cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);
+  } catch (const std::exception& error) {
+    return Status(ErrorCode::invalid_file, std::string("cannot be decoded: ") + error.what());
+  }
+  return image;
+}
+
+}  // namespace
+
+Result<Image> read_image(const std::filesystem::path& path) {
+  GRAPHRUN_ASSIGN(std::string file, read_file(path, kMaxImageBytes));
+  return decode_image(file).in(path.string());
+}
+
+Result<LabelImage> read_label(const std::filesystem::path& path) {
+  GRAPHRUN_ASSIGN(const std::string file, read_file(path, kMaxImageBytes));
+  return decode_label_png(file).in(path.string());
+}
+
+Status write_gray_png(const std::filesystem::path& path, const LabelMap& map) {
+  auto png = encode_png(map.ids, map.height, map.width, PngColor::gray, {});
+  if (!png.ok()) return std::move(png).status().in(path.string());
+  return write_file(path, *png);
+}
+
+Status write_palette_png(const std::filesystem::path& path, const LabelMap& map,
+                         std::span<const Color> palette) {
+  auto png = encode_png(map.ids, map.height, map.width, PngColor::palette, palette);
+  if (!png.ok()) return std::move(png).status().in(path.string());
+  return write_file(path, *png);
+}
+
+Status write_rgb_png(const std::filesystem::path& path, const Image& image) {
+  auto png = encode_png(image.rgb, image.height, image.width, PngColor::rgb, {});
+  if (!png.ok()) return std::move(png).status().in(path.string());
+  return write_file(path, *png);
+}
+
+Image overlay(const Image& image, const LabelMap& map, std::span<const Color> palette, float opacity) {
+  Image mixed = image;
+  const auto mix = [opacity](std::uint8_t& below, std::uint8_t above) {
+    below = static_cast<std::uint8_t>(
+        std::lround((1 - opacity) * static_cast<float>(below) + opacity * static_cast<float>(above)));
+  };
+  for (std::size_t i = 0; i < map.ids.size(); ++i) {
+    if (map.ids[i] >= palette.size()) continue;
+    const Color color = palette[map.ids[i]];
+    mix(mixed.rgb[3 * i], color.r);
+    mix(mixed.rgb[3 * i + 1], color.g);
+    mix(mixed.rgb[3 * i + 2], color.b);
+  }
+  return mixed;
+}
+
+}  // namespace graphrun

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+#include <span>
+
+#include "datasets/sample.h"
+#include "runtime/core/status.h"
+
+// Reading images and labels, writing label maps and overlays. Errors name the file.
+namespace graphrun {
+
+// PNG, JPEG, BMP or PNM as 8-bit RGB, turned as its EXIF orientation says.
+Result<Image> read_image(const std::filesystem::path& path);
+
+// A PNG of 1, 2, 4, 8 or 16 bits grey, or of palette indices: the stored numbers themselves, never colours or
+// scaled greys. A colour picture is an error that says so.
+Result<LabelImage> read_label(const std::filesystem::path& path);
+
+// Class ids as an 8-bit grey PNG.
+Status write_gray_png(const std::filesystem::path& path, const LabelMap& map);
+// Class ids as an indexed PNG. Entry i of the palette is class i's colour, black beyond; at most 256 colours.
+Status write_palette_png(const std::filesystem::path& path, const LabelMap& map,
+                         std::span<const Color> palette);
+Status write_rgb_png(const std::filesystem::path& path, const Image& image);
+
+// The image with each pixel moved towards its class's colour; opacity 0 (image alone) to 1 (colours alone).
+// Pixels of classes without a colour stay as they are. Precondition: equal sizes.
+Image overlay(const Image& image, const LabelMap& map, std::span<const Color> palette, float opacity);
+
+}  // namespace graphrun

@@ -1,0 +1,73 @@
+#include "datasets/label_rule.h"
+
+#include <algorithm>
+#include <string>
+
+namespace graphrun {
+
+Result<LabelRule> LabelRule::make(int classes, const std::map<std::uint16_t, int>& classes_of,
+                                  std::span<const std::uint16_t> ignored,
+                                  std::span<const std::uint16_t> submission) {
+  if (classes < 1 || classes > kMaxClasses) {
+    return Status(ErrorCode::invalid_argument, "expected 1 to " + std::to_string(kMaxClasses) +
+                                                   " classes, found " + std::to_string(classes));
+  }
+  std::uint16_t highest = 0;
+  for (const auto& [id, class_id] : classes_of) highest = std::max(highest, id);
+  for (const std::uint16_t id : ignored) highest = std::max(highest, id);
+
+  LabelRule rule;
+  rule.table_.assign(std::size_t{highest} + 1, -1);
+  std::vector<std::optional<std::uint16_t>> lowest(static_cast<std::size_t>(classes));
+  for (const auto& [id, class_id] : classes_of) {
+    if (class_id < 0 || class_id >= classes) {
+      return Status(ErrorCode::invalid_argument, "label id " + std::to_string(id) + " stands for class " +
+                                                     std::to_string(class_id) + ", but there are " +
+                                                     std::to_string(classes) + " classes");
+    }
+    rule.table_[id] = static_cast<std::int16_t>(class_id);
+    auto& first = lowest[static_cast<std::size_t>(class_id)];
+    if (!first) first = id;
+  }
+  for (const std::uint16_t id : ignored) {
+    if (rule.table_[id] != -1) {
+      return Status(ErrorCode::invalid_argument,
+                    "ignored label id " + std::to_string(id) + " stands twice or also for a class");
+    }
+    rule.table_[id] = kIgnoredClass;
+  }
+  for (std::size_t i = 0; i < lowest.size(); ++i) {
+    if (!lowest[i]) {
+      return Status(ErrorCode::invalid_argument, "no label id stands for class " + std::to_string(i));
+    }
+    rule.label_ids_.push_back(*lowest[i]);
+  }
+  if (!submission.empty()) {
+    if (submission.size() != lowest.size()) {
+      return Status(ErrorCode::invalid_argument, "expected " + std::to_string(classes) +
+                                                     " label ids for submission, one a class, found " +
+                                                     std::to_string(submission.size()));
+    }
+    rule.label_ids_.assign(submission.begin(), submission.end());
+  }
+  return rule;
+}
+
+Result<LabelMap> LabelRule::apply(const LabelImage& label) const {
+  LabelMap map{label.height, label.width, std::vector<std::uint8_t>(label.ids.size())};
+  for (std::size_t i = 0; i < label.ids.size(); ++i) {
+    const std::uint16_t id = label.ids[i];
+    const int class_id = id < table_.size() ? table_[id] : -1;
+    if (class_id < 0) {
+      const auto pixel = static_cast<std::int64_t>(i);
+      return Status(ErrorCode::invalid_file, "label id " + std::to_string(id) + " at row " +
+                                                 std::to_string(pixel / label.width) + ", column " +
+                                                 std::to_string(pixel % label.width) +
+                                                 " is neither a class nor ignored");
+    }
+    map.ids[i] = static_cast<std::uint8_t>(class_id);
+  }
+  return map;
+}
+
+}  // namespace graphrun

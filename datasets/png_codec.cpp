@@ -1,0 +1,176 @@
+#include "datasets/png_codec.h"
+
+#include <png.h>
+
+#include <array>
+#include <bit>
+#include <csetjmp>
+#include <cstring>
+#include <vector>
+
+// libpng reports errors by longjmp. Everything with a destructor therefore lives outside the functions that
+// call setjmp, and what they change is reached through pointers.
+namespace graphrun {
+
+namespace {
+
+struct ErrorText {
+  char text[200] = "";
+};
+
+extern "C" {
+static void on_error(png_structp png, png_const_charp message) {
+  auto* error = static_cast<ErrorText*>(png_get_error_ptr(png));
+  std::strncpy(error->text, message, sizeof(error->text) - 1);
+  png_longjmp(png, 1);
+}
+static void on_warning(png_structp, png_const_charp) {}
+
+static void read_bytes(png_structp png, png_bytep out, std::size_t count) {
+  auto* rest = static_cast<std::string_view*>(png_get_io_ptr(png));
+  if (rest->size() < count) png_error(png, "the file ends too early");
+  std::memcpy(out, rest->data(), count);
+  rest->remove_prefix(count);
+}
+static void write_bytes(png_structp png, png_bytep bytes, std::size_t count) {
+  static_cast<std::string*>(png_get_io_ptr(png))->append(reinterpret_cast<const char*>(bytes), count);
+}
+static void flush_bytes(png_structp) {}
+}
+
+struct Reader {
+  ErrorText error;
+  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &error, on_error, on_warning);
+  png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
+  Reader() = default;
+  Reader(const Reader&) = delete;
+  Reader& operator=(const Reader&) = delete;
+  ~Reader() { png_destroy_read_struct(&png, &info, nullptr); }
+};
+
+struct Writer {
+  ErrorText error;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &error, on_error, on_warning);
+  png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
+  Writer() = default;
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  ~Writer() { png_destroy_write_struct(&png, &info); }
+};
+
+struct PaletteView {
+  png_colorp colors = nullptr;
+  int count = 0;
+};
+
+// Fills the rows with one sample a pixel: one byte, or two in the machine's order for 16 bits.
+bool read_rows(Reader& reader, std::string_view* rest, const ImageHeader& header, png_bytepp rows,
+               std::size_t row_bytes, PaletteView* palette) {
+  png_structp png = reader.png;
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  png_set_read_fn(png, rest, read_bytes);
+  png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
+  png_read_info(png, reader.info);
+  if (png_get_image_width(png, reader.info) != static_cast<png_uint_32>(header.width) ||
+      png_get_image_height(png, reader.info) != static_cast<png_uint_32>(header.height)) {
+    png_error(png, "the header changes its size");
+  }
+  png_set_packing(png);
+  if (header.bit_depth == 16 && std::endian::native == std::endian::little) png_set_swap(png);
+  png_set_interlace_handling(png);
+  png_read_update_info(png, reader.info);
+  if (png_get_rowbytes(png, reader.info) != row_bytes) png_error(png, "the rows have an unexpected length");
+  png_read_image(png, rows);
+  png_get_PLTE(png, reader.info, &palette->colors, &palette->count);
+  return true;
+}
+
+bool write_rows(Writer& writer, std::string* out, std::int64_t height, std::int64_t width, PngColor color,
+                png_bytepp rows, png_const_colorp palette) {
+  png_structp png = writer.png;
+  if (setjmp(png_jmpbuf(png)) != 0) return false;
+  png_set_write_fn(png, out, write_bytes, flush_bytes);
+  png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
+  png_set_IHDR(png, writer.info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), 8,
+               static_cast<int>(color), PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+               PNG_FILTER_TYPE_DEFAULT);
+  if (color == PngColor::palette) png_set_PLTE(png, writer.info, palette, PNG_MAX_PALETTE_LENGTH);
+  png_write_info(png, writer.info);
+  png_write_image(png, rows);
+  png_write_end(png, nullptr);
+  return true;
+}
+
+Status check_label_header(const ImageHeader& header, std::size_t file_bytes) {
+  if (header.format != ImageFormat::png) {
+    return {ErrorCode::invalid_file,
+            "is no PNG: labels are PNG files of class ids, since other formats lose them"};
+  }
+  if (header.color != PngColor::gray && header.color != PngColor::palette) {
+    return {ErrorCode::invalid_file,
+            header.color == PngColor::gray_alpha
+                ? "has an alpha channel: a label is a grey or palette PNG of ids"
+                : "is an RGB colour picture, not label ids: a label is a grey or palette PNG of ids"};
+  }
+  // Deflate shrinks at most about 1032 to 1, so that a short file cannot ask for much memory.
+  if (header.height * header.width / 8 * header.bit_depth > static_cast<std::int64_t>(file_bytes) * 1040) {
+    return {ErrorCode::invalid_file, "is too short for the size that it claims"};
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<LabelImage> decode_label_png(std::string_view file) {
+  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file));
+  GRAPHRUN_TRY(check_label_header(header, file.size()));
+  const bool wide = header.bit_depth == 16;
+  const auto width = static_cast<std::size_t>(header.width);
+  const auto height = static_cast<std::size_t>(header.height);
+  LabelImage label{header.height, header.width, std::vector<std::uint16_t>(width * height), {}};
+  std::vector<std::uint8_t> bytes(wide ? 0 : width * height);
+  auto* pixels = wide ? reinterpret_cast<std::uint8_t*>(label.ids.data()) : bytes.data();
+  const std::size_t row_bytes = width * (wide ? 2 : 1);
+  std::vector<png_bytep> rows(height);
+  for (std::size_t y = 0; y < height; ++y) rows[y] = pixels + y * row_bytes;
+
+  Reader reader;
+  if (reader.info == nullptr) return Status(ErrorCode::out_of_memory, "no memory for the PNG reader");
+  PaletteView palette;
+  if (!read_rows(reader, &file, header, rows.data(), row_bytes, &palette)) {
+    return Status(ErrorCode::invalid_file, std::string("is a broken PNG: ") + reader.error.text);
+  }
+  if (!wide) label.ids.assign(bytes.begin(), bytes.end());
+  if (header.color == PngColor::palette) {
+    for (int i = 0; i < palette.count; ++i) {
+      label.palette.push_back({palette.colors[i].red, palette.colors[i].green, palette.colors[i].blue});
+    }
+  }
+  return label;
+}
+
+Result<std::string> encode_png(std::span<const std::uint8_t> pixels, std::int64_t height, std::int64_t width,
+                               PngColor color, std::span<const Color> palette) {
+  const std::int64_t row_bytes = width * (color == PngColor::rgb ? 3 : 1);
+  if (height < 1 || width < 1 || static_cast<std::int64_t>(pixels.size()) != height * row_bytes) {
+    return Status(ErrorCode::invalid_argument,
+                  "the pixels do not fill " + std::to_string(width) + " x " + std::to_string(height));
+  }
+  std::array<png_color, PNG_MAX_PALETTE_LENGTH> colors{};
+  if (palette.size() > colors.size()) return Status(ErrorCode::invalid_argument, "more than 256 colours");
+  for (std::size_t i = 0; i < palette.size(); ++i) colors[i] = {palette[i].r, palette[i].g, palette[i].b};
+  std::vector<png_bytep> rows(static_cast<std::size_t>(height));
+  for (std::size_t y = 0; y < rows.size(); ++y) {
+    // libpng's interface is not const-correct: png_write_image does not change the rows.
+    rows[y] = const_cast<png_bytep>(pixels.data()) + y * static_cast<std::size_t>(row_bytes);
+  }
+  std::string out;
+  Writer writer;
+  if (writer.info == nullptr) return Status(ErrorCode::out_of_memory, "no memory for the PNG writer");
+  if (!write_rows(writer, &out, height, width, color, rows.data(), colors.data())) {
+    return Status(ErrorCode::internal, std::string("libpng: ") + writer.error.text);
+  }
+  return out;
+}
+
+}  // namespace graphrun

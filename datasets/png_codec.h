@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "datasets/image_header.h"
+#include "datasets/sample.h"
+#include "runtime/core/status.h"
+
+namespace graphrun {
+
+// The stored grey values or palette indices of a PNG in memory (see read_label).
+Result<LabelImage> decode_label_png(std::string_view file);
+
+// An 8-bit PNG: `pixels` has height * width bytes (gray, palette) or three times as many (rgb).
+// A palette has 256 entries in the file; those not given are black.
+Result<std::string> encode_png(std::span<const std::uint8_t> pixels, std::int64_t height, std::int64_t width,
+                               PngColor color, std::span<const Color> palette);
+
+}  // namespace graphrun

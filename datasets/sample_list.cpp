@@ -1,0 +1,129 @@
+#include "datasets/sample_list.h"
+
+#include <algorithm>
+#include <unordered_set>
+
+#include "runtime/core/file.h"
+
+namespace graphrun {
+
+namespace {
+
+constexpr std::int64_t kMaxListBytes = std::int64_t{1} << 30;
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+// Columns between tabs where the line has one (paths may then hold blanks), otherwise between blanks.
+std::vector<std::string_view> columns_of(std::string_view line) {
+  const char separator = line.find('\t') != std::string_view::npos ? '\t' : ' ';
+  std::vector<std::string_view> columns;
+  while (!line.empty()) {
+    const std::size_t end = std::min(line.find(separator), line.size());
+    columns.push_back(trim(line.substr(0, end)));
+    line = trim(line.substr(end));
+  }
+  return columns;
+}
+
+std::string fill(std::string pattern, std::string_view name) {
+  for (std::size_t at = pattern.find("{}"); at != std::string::npos;
+       at = pattern.find("{}", at + name.size())) {
+    pattern.replace(at, 2, name);
+  }
+  return pattern;
+}
+
+Result<SamplePath> parse_line(std::string_view line, const Split& split, const std::filesystem::path& root) {
+  const auto columns = columns_of(line);
+  const bool names = !split.image_pattern.empty();
+  const std::size_t expected = !names && split.labelled ? 2 : 1;
+  if (columns.size() != expected) {
+    return Status(ErrorCode::invalid_file, std::string("expected ") +
+                                               (names           ? "a name"
+                                                : expected == 2 ? "an image and a label"
+                                                                : "an image alone") +
+                                               ", found " + std::to_string(columns.size()) + " columns");
+  }
+  std::string image(columns[0]);
+  std::string label(expected == 2 ? columns[1] : "");
+  if (names) {
+    label = split.labelled ? fill(split.label_pattern, image) : "";
+    image = fill(split.image_pattern, image);
+  }
+  GRAPHRUN_TRY(check_inside(image));
+  if (split.labelled) GRAPHRUN_TRY(check_inside(label));
+  return SamplePath{sample_name(image), root / image,
+                    split.labelled ? root / label : std::filesystem::path()};
+}
+
+Result<std::vector<SamplePath>> walk(const Split& split, const std::filesystem::path& root) {
+  const auto folder = root / split.images;
+  std::error_code error;
+  std::vector<std::string> found;  // relative to the folder
+  auto it = std::filesystem::recursive_directory_iterator(folder, error);
+  for (; !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
+    const std::string path = it->path().lexically_relative(folder).generic_string();
+    if (path.ends_with(split.image_suffix) && it->is_regular_file(error)) found.push_back(path);
+  }
+  if (error) return Status(ErrorCode::io, folder.string() + ": cannot list: " + error.message());
+  std::sort(found.begin(), found.end());
+  std::vector<SamplePath> samples;
+  for (const std::string& path : found) {
+    const std::string stem = path.substr(0, path.size() - split.image_suffix.size());
+    samples.push_back(
+        {sample_name(path), folder / path,
+         split.labelled ? root / split.labels / (stem + split.label_suffix) : std::filesystem::path()});
+  }
+  if (samples.empty()) {
+    return Status(ErrorCode::not_found, folder.string() + ": has no file that ends in " + split.image_suffix);
+  }
+  return samples;
+}
+
+}  // namespace
+
+Result<std::vector<SamplePath>> list_samples(const Split& split, const std::filesystem::path& data_root) {
+  if (split.list.empty()) return walk(split, data_root);
+  const auto list = data_root / split.list;
+  GRAPHRUN_ASSIGN(const std::string text, read_file(list, kMaxListBytes));
+  return parse_list(text, list, split, data_root);
+}
+
+Result<std::vector<SamplePath>> parse_list(std::string_view text, const std::filesystem::path& list,
+                                           const Split& split, const std::filesystem::path& data_root) {
+  std::vector<SamplePath> samples;
+  for (std::int64_t line = 1; !text.empty(); ++line) {
+    const std::size_t end = std::min(text.find('\n'), text.size());
+    const std::string_view content = trim(text.substr(0, end));
+    text.remove_prefix(std::min(end + 1, text.size()));
+    if (content.empty()) continue;
+    auto sample = parse_line(content, split, data_root);
+    if (!sample.ok()) return std::move(sample).status().in(list.string() + ":" + std::to_string(line));
+    samples.push_back(*std::move(sample));
+  }
+  if (samples.empty()) return Status(ErrorCode::invalid_file, list.string() + ": has no samples");
+  return samples;
+}
+
+std::string sample_name(const std::filesystem::path& image) {
+  const std::string file = image.filename().string();
+  return file.substr(0, file.find('.'));
+}
+
+Status check_unique_names(std::span<const std::string> names) {
+  std::unordered_set<std::string_view> seen;
+  for (const std::string& name : names) {
+    if (!seen.insert(name).second) {
+      return {ErrorCode::invalid_file,
+              "two images are called '" + name + "': their predictions would overwrite each other"};
+    }
+  }
+  return {};
+}
+
+}  // namespace graphrun

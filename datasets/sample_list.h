@@ -1,0 +1,34 @@
+#pragma once
+
+#include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "datasets/descriptor.h"
+#include "runtime/core/status.h"
+
+namespace graphrun {
+
+struct SamplePath {
+  std::string name;  // of its outputs: the image's file name up to the first '.'
+  std::filesystem::path image;
+  std::filesystem::path label;  // empty in a split without labels
+};
+
+// The samples of a split in the order of its list, or sorted by path in a directory layout. Files are not
+// looked at, except that a directory layout lists them. Errors name list file and line; a path outside the
+// root is one.
+Result<std::vector<SamplePath>> list_samples(const Split& split, const std::filesystem::path& data_root);
+
+// `text` of a list file; `list` is used in errors.
+Result<std::vector<SamplePath>> parse_list(std::string_view text, const std::filesystem::path& list,
+                                           const Split& split, const std::filesystem::path& data_root);
+
+std::string sample_name(const std::filesystem::path& image);
+
+// Predictions are written under the samples' names, so that two samples of one name would overwrite each
+// other.
+Status check_unique_names(std::span<const std::string> names);
+
+}  // namespace graphrun
