@@ -1,0 +1,98 @@
+#include "datasets/augment.h"
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+#include <string>
+
+#include "datasets/transform.h"
+
+namespace graphrun {
+
+namespace {
+
+std::int64_t offset_in(std::int64_t room, double fraction) {
+  return std::min(room, static_cast<std::int64_t>(fraction * static_cast<double>(room + 1)));
+}
+
+Status check_sample(const Sample& sample, const Draws& draws, const std::int32_t* label) {
+  const Image& image = sample.image;
+  if (label != nullptr && sample.label.empty())
+    return {ErrorCode::invalid_argument, "the sample has no label"};
+  if (!sample.label.empty() && (sample.label.height != image.height || sample.label.width != image.width)) {
+    return {ErrorCode::invalid_file, "the image is " + std::to_string(image.width) + " x " +
+                                         std::to_string(image.height) + " but its label " +
+                                         std::to_string(sample.label.width) + " x " +
+                                         std::to_string(sample.label.height)};
+  }
+  const double height = std::nearbyint(static_cast<double>(image.height) * draws.scale);
+  const double width = std::nearbyint(static_cast<double>(image.width) * draws.scale);
+  if (!(height >= 1 && width >= 1 && height * width <= static_cast<double>(kMaxPixels))) {
+    return {ErrorCode::invalid_argument, "an image of " + std::to_string(image.width) + " x " +
+                                             std::to_string(image.height) + " cannot be scaled by " +
+                                             std::to_string(draws.scale)};
+  }
+  return {};
+}
+
+}  // namespace
+
+Status validate(const AugmentSettings& settings) {
+  const auto error = [](const char* what) { return Status(ErrorCode::invalid_argument, what); };
+  constexpr std::int64_t kMaxSide = 1 << 14;
+  if (settings.train_h < 1 || settings.train_w < 1 || settings.train_h > kMaxSide ||
+      settings.train_w > kMaxSide) {
+    return error("train_h and train_w: expected 1 to 16384");
+  }
+  if (!(settings.scale_min > 0 && settings.scale_min <= settings.scale_max && settings.scale_max <= 64)) {
+    return error("scale_min and scale_max: expected 0 < scale_min <= scale_max <= 64");
+  }
+  if (!(settings.rotate_min >= -360 && settings.rotate_min <= settings.rotate_max &&
+        settings.rotate_max <= 360)) {
+    return error("rotate_min and rotate_max: expected -360 <= rotate_min <= rotate_max <= 360");
+  }
+  for (std::size_t c = 0; c < 3; ++c) {
+    if (!std::isfinite(settings.mean[c]) || !std::isfinite(settings.std[c]) || settings.std[c] <= 0) {
+      return error("mean and std: expected finite numbers, std above 0");
+    }
+  }
+  return {};
+}
+
+Draws draw(const AugmentSettings& settings, Random random) {
+  Draws draws;
+  if (!settings.augment) return draws;
+  draws.scale = random.next_between(settings.scale_min, settings.scale_max);
+  const bool turn = random.next_bool();
+  const double angle = random.next_between(settings.rotate_min, settings.rotate_max);
+  if (turn) draws.angle = angle;
+  draws.blur = random.next_bool();
+  draws.flip = random.next_bool();
+  const double top = random.next_double();
+  draws.crop = {top, random.next_double()};
+  return draws;
+}
+
+Status apply(const Sample& sample, const AugmentSettings& settings, const Draws& draws, float* image,
+             std::int32_t* label) {
+  GRAPHRUN_TRY(check_sample(sample, draws, label));
+  try {
+    Canvas canvas = make_canvas(sample);
+    if (draws.scale != 1) scale(canvas, draws.scale);
+    if (draws.angle) rotate(canvas, *draws.angle, settings.mean);
+    if (draws.blur) blur(canvas);
+    const std::int64_t room_y = window_room(canvas.image.rows, settings.train_h);
+    const std::int64_t room_x = window_room(canvas.image.cols, settings.train_w);
+    Window window{settings.train_h, settings.train_w, room_y / 2, room_x / 2, draws.flip};
+    if (draws.crop) {
+      window.top = offset_in(room_y, (*draws.crop)[0]);
+      window.left = offset_in(room_x, (*draws.crop)[1]);
+    }
+    write_window(canvas, window, settings.mean, settings.std, settings.ignore_label, image, label);
+  } catch (const std::exception& error) {
+    return {ErrorCode::internal, std::string("augmentation: ") + error.what()};
+  }
+  return {};
+}
+
+}  // namespace graphrun

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+#include "datasets/sample.h"
+#include "runtime/core/random.h"
+#include "runtime/core/status.h"
+
+// From a sample to the network's input. The draws are apart from their use, so that a given draw can be
+// repeated.
+namespace graphrun {
+
+struct AugmentSettings {
+  std::int64_t train_h = 0;
+  std::int64_t train_w = 0;
+  double scale_min = 0.5;
+  double scale_max = 2.0;
+  double rotate_min = -10;  // degrees
+  double rotate_max = 10;
+  std::int32_t ignore_label = 255;
+  // Of the pixel values 0..255, red green blue.
+  std::array<double, 3> mean{0.485 * 255, 0.456 * 255, 0.406 * 255};
+  std::array<double, 3> std{0.229 * 255, 0.224 * 255, 0.225 * 255};
+  bool augment = true;  // false: no random transform, centre crop
+};
+
+Status validate(const AugmentSettings& settings);
+
+// One sample's random choices, in the order in which they are applied. The default is no transform, centre
+// crop.
+struct Draws {
+  double scale = 1;
+  std::optional<double> angle;  // degrees
+  bool blur = false;
+  bool flip = false;
+  // Where in its room the crop lies, [0, 1) each for rows and columns; empty: in the middle, rounded down.
+  std::optional<std::array<double, 2>> crop;
+};
+
+// Scale and angle uniform in their ranges, the angle, blur and flip each with probability 1/2, the crop
+// uniform.
+Draws draw(const AugmentSettings& settings, Random random);
+
+// Scale, rotate, blur, flip, pad and crop, normalise. `image` takes (train_h, train_w, 3) floats, `label`
+// (train_h, train_w) class ids with ignore_label; `label` may be null and is required to be for a sample
+// without one. Errors: a sample that the scale makes empty or larger than kMaxPixels, or whose label has
+// another size.
+Status apply(const Sample& sample, const AugmentSettings& settings, const Draws& draws, float* image,
+             std::int32_t* label);
+
+}  // namespace graphrun

@@ -1,0 +1,103 @@
+#include "datasets/dataset.h"
+
+#include <cstdlib>
+
+#include "datasets/image_io.h"
+#include "datasets/sample_list.h"
+#include "datasets/shapes.h"
+
+namespace graphrun {
+
+namespace {
+
+class FileDataset final : public Dataset {
+ public:
+  FileDataset(std::vector<SamplePath> samples, LabelRule rule, bool labelled)
+      : samples_(std::move(samples)), rule_(std::move(rule)), labelled_(labelled) {}
+
+  std::int64_t size() const override { return static_cast<std::int64_t>(samples_.size()); }
+  bool labelled() const override { return labelled_; }
+  std::string name(std::int64_t index) const override { return at(index).name; }
+  Result<Image> load_image(std::int64_t index) const override { return read_image(at(index).image); }
+  Result<LabelMap> load_label(std::int64_t index) const override {
+    if (!labelled_) return LabelMap{};
+    GRAPHRUN_ASSIGN(const LabelImage label, read_label(at(index).label));
+    return rule_.apply(label).in(at(index).label.string());
+  }
+
+ private:
+  const SamplePath& at(std::int64_t index) const { return samples_[static_cast<std::size_t>(index)]; }
+
+  std::vector<SamplePath> samples_;
+  LabelRule rule_;
+  bool labelled_;
+};
+
+}  // namespace
+
+Result<Sample> Dataset::load(std::int64_t index) const {
+  Sample sample;
+  GRAPHRUN_ASSIGN(sample.image, load_image(index));
+  GRAPHRUN_ASSIGN(sample.label, load_label(index));
+  if (labelled() &&
+      (sample.label.height != sample.image.height || sample.label.width != sample.image.width)) {
+    return Status(ErrorCode::invalid_file,
+                  name(index) + ": the image is " + std::to_string(sample.image.width) + " x " +
+                      std::to_string(sample.image.height) + " but its label " +
+                      std::to_string(sample.label.width) + " x " + std::to_string(sample.label.height));
+  }
+  return sample;
+}
+
+std::vector<std::string> Dataset::names() const {
+  std::vector<std::string> names;
+  for (std::int64_t i = 0; i < size(); ++i) names.push_back(name(i));
+  return names;
+}
+
+Result<const Split*> find_split(const Descriptor& descriptor, const std::string& split) {
+  const auto found = descriptor.splits.find(split);
+  if (found != descriptor.splits.end()) return &found->second;
+  std::string known;
+  for (const auto& [name, unused] : descriptor.splits) known += (known.empty() ? "" : ", ") + name;
+  return Status(ErrorCode::not_found,
+                "data set '" + descriptor.name + "' has no split '" + split + "'; it has: " + known);
+}
+
+Result<std::filesystem::path> find_data_root(const Descriptor& descriptor,
+                                             const std::optional<std::filesystem::path>& data_root) {
+  std::vector<std::filesystem::path> candidates;
+  if (data_root) {
+    candidates.push_back(*data_root);
+  } else {
+    if (const char* folder = std::getenv("GRAPHRUN_DATA"))
+      candidates.push_back(folder / std::filesystem::path(descriptor.name));
+    if (!descriptor.data_root.empty())
+      candidates.push_back(descriptor.file.parent_path() / descriptor.data_root);
+    candidates.push_back(std::filesystem::path("data") / descriptor.name);
+  }
+  std::string looked;
+  std::error_code error;
+  for (const auto& candidate : candidates) {
+    if (std::filesystem::is_directory(candidate, error)) return candidate;
+    looked += "\n  " + candidate.string();
+  }
+  return Status(ErrorCode::not_found,
+                "the files of data set '" + descriptor.name + "' are not there; looked for the folder" +
+                    looked +
+                    "\nGive it with --data-root DIR, or put data sets as folders of their"
+                    " names below one that the environment variable GRAPHRUN_DATA names." +
+                    (descriptor.data_hint.empty() ? "" : "\n" + descriptor.data_hint));
+}
+
+Result<std::unique_ptr<Dataset>> open_dataset(const Descriptor& descriptor, const std::string& split,
+                                              const std::optional<std::filesystem::path>& data_root) {
+  GRAPHRUN_ASSIGN(const Split* found, find_split(descriptor, split));
+  if (descriptor.generator) return make_generated(descriptor, *found);
+  GRAPHRUN_ASSIGN(const auto root, find_data_root(descriptor, data_root));
+  GRAPHRUN_ASSIGN(auto samples, list_samples(*found, root));
+  return std::unique_ptr<Dataset>(
+      std::make_unique<FileDataset>(std::move(samples), descriptor.labels, found->labelled));
+}
+
+}  // namespace graphrun

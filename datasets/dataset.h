@@ -1,0 +1,47 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "datasets/descriptor.h"
+#include "datasets/sample.h"
+#include "runtime/core/status.h"
+
+namespace graphrun {
+
+// The samples of one split. All functions are const and may be called from several threads at once.
+class Dataset {
+ public:
+  Dataset() = default;
+  Dataset(const Dataset&) = delete;
+  Dataset& operator=(const Dataset&) = delete;
+  virtual ~Dataset() = default;
+
+  virtual std::int64_t size() const = 0;
+  virtual bool labelled() const = 0;
+  // The name of the sample's outputs, without suffix.
+  virtual std::string name(std::int64_t index) const = 0;
+  virtual Result<Image> load_image(std::int64_t index) const = 0;
+  // Class ids, by the data set's label rule; empty in a split without labels. Errors name file and pixel.
+  virtual Result<LabelMap> load_label(std::int64_t index) const = 0;
+
+  // Image and label, of equal size.
+  virtual Result<Sample> load(std::int64_t index) const;
+  std::vector<std::string> names() const;
+};
+
+// The split of a data set. `data_root` is the user's choice; see find_data_root.
+Result<std::unique_ptr<Dataset>> open_dataset(const Descriptor& descriptor, const std::string& split,
+                                              const std::optional<std::filesystem::path>& data_root);
+
+// Where a data set's files are: the given folder; else the first that exists of $GRAPHRUN_DATA/NAME, the
+// descriptor's data_root and ./data/NAME. The error says what was looked for, and how to give it.
+Result<std::filesystem::path> find_data_root(const Descriptor& descriptor,
+                                             const std::optional<std::filesystem::path>& data_root);
+
+Result<const Split*> find_split(const Descriptor& descriptor, const std::string& split);
+
+}  // namespace graphrun
