@@ -1,0 +1,40 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "runtime/core/status.h"
+#include "runtime/model/graph.h"
+#include "runtime/model/op_def.h"
+
+namespace graphrun {
+
+// Values for late graph parameters, by name.
+using Bindings = std::map<std::string, double, std::less<>>;
+
+// A model, validated and immutable; any number of sessions of any sizes share one.
+class Program {
+ public:
+  // Errors: not_found, io, invalid_file. The registry must outlive the program.
+  static Result<std::shared_ptr<const Program>> load(const std::string& path, const OpRegistry& registry);
+  // Takes a model that the compiler or parse_model made; validates it.
+  static Result<std::shared_ptr<const Program>> make(Model model, const OpRegistry& registry);
+
+  // The same program with other values of late parameters. Errors: a name that the model has not (with the
+  // nearest one), a structural parameter, a value outside its range.
+  Result<std::shared_ptr<const Program>> bind(const Bindings& bindings) const;
+
+  const Model& model() const { return model_; }
+  const OpRegistry& registry() const { return *registry_; }
+  // The extents of a variable: expressions of graph parameters alone.
+  const Shape& variable_shape(std::size_t index) const { return variable_shapes_[index]; }
+
+ private:
+  Program(Model model, const OpRegistry& registry) : model_(std::move(model)), registry_(&registry) {}
+  Model model_;
+  const OpRegistry* registry_;
+  std::vector<Shape> variable_shapes_;
+};
+
+}  // namespace graphrun

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/core/status.h"
+#include "runtime/core/tensor.h"
+#include "runtime/session/lower.h"
+#include "runtime/weights/weights.h"
+
+namespace graphrun {
+
+// Called before and after each step of a run, on the thread that runs.
+class StepObserver {
+ public:
+  virtual ~StepObserver() = default;
+  virtual void before(std::string_view path, std::string_view op, std::string_view kernel) = 0;
+  virtual void after() = 0;
+};
+
+struct MethodOptions {
+  // Extents of the inputs in the logical order of the model, e.g. {"image", (1, 3, 480, 480)}. Inputs that
+  // the method does not use may be missing when the dims of the others give theirs.
+  std::map<std::string, Shape, std::less<>> input_shapes;
+  bool constant_weights = false;
+  bool fuse = true;
+};
+
+// A method bound to sizes, weights and a backend: kernels, addresses and one arena. run() allocates nothing
+// and looks nothing up. Used by one thread at a time.
+class BoundMethod {
+ public:
+  // `gradients`: memory for gradient variables, by index of Model::variables; may be empty where the method
+  // has none.
+  static Result<std::unique_ptr<BoundMethod>> bind(std::shared_ptr<const Program> program,
+                                                   std::string_view method, std::shared_ptr<Weights> weights,
+                                                   std::span<const TensorView> gradients,
+                                                   const MethodOptions& options);
+
+  Status run(StepObserver* observer = nullptr);
+
+  // Device memory of an input or output; data is null for a name the method has not. Inputs keep their
+  // content from run to run, outputs until the next run.
+  TensorView input(std::string_view name) const;
+  TensorView output(std::string_view name) const;
+
+  std::int64_t arena_bytes() const { return arena_ == nullptr ? 0 : arena_->bytes(); }
+  std::size_t step_count() const { return steps_.size(); }
+
+ private:
+  struct Step {
+    std::string path;
+    const OpDef* def = nullptr;
+    std::unique_ptr<Kernel> kernel;
+    std::vector<TensorView> inputs;
+    std::vector<TensorView> outputs;
+    void* scratch = nullptr;
+    const void* prepared = nullptr;
+    std::string prepared_key;
+  };
+  friend class Binder;
+  BoundMethod() = default;
+  Status refresh_prepared();
+
+  std::shared_ptr<const Program> program_;  // owns the OpDefs' registry's model; keeps paths and defs valid
+  std::shared_ptr<Weights> weights_;
+  std::unique_ptr<Buffer> arena_;
+  std::vector<Step> steps_;
+  std::vector<std::pair<std::string, TensorView>> inputs_;
+  std::vector<std::pair<std::string, TensorView>> outputs_;
+  std::uint64_t prepared_version_ = 0;
+};
+
+}  // namespace graphrun

@@ -1,0 +1,72 @@
+#include "runtime/session/dims.h"
+
+#include <algorithm>
+
+namespace graphrun {
+namespace {
+
+std::string declared(const Input& input) {
+  std::string text = "(";
+  for (const Expr& extent : input.shape) text += (text.size() > 1 ? ", " : "") + to_string(extent);
+  return text + ")";
+}
+
+bool is_symbol(const Expr& expr) { return expr.tokens.size() == 1 && expr.tokens[0].op == ExprOp::symbol; }
+
+}  // namespace
+
+SymbolLookup lookup_in(DimValues values) {
+  return [values = std::move(values)](std::string_view name) -> std::optional<Number> {
+    const auto found = values.find(name);
+    if (found == values.end()) return std::nullopt;
+    return Number(Dim(found->second));
+  };
+}
+
+Result<DimValues> solve_dims(const Program& program,
+                             const std::map<std::string, Shape, std::less<>>& input_shapes) {
+  const Model& model = program.model();
+  const SymbolLookup parameters = model.parameter_values();
+  DimValues values;
+  const auto mismatch = [](const Input& input, const Shape& shape) {
+    return Status(ErrorCode::shape,
+                  "input \"" + input.name + "\": expected " + declared(input) + ", got " + to_string(shape));
+  };
+  for (const auto& [name, shape] : input_shapes) {
+    const auto input = std::ranges::find(model.inputs, name, &Input::name);
+    if (input == model.inputs.end()) return {ErrorCode::not_found, "the model has no input \"" + name + "\""};
+    if (static_cast<std::size_t>(shape.rank()) != input->shape.size()) return mismatch(*input, shape);
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      const Expr& expr = input->shape[static_cast<std::size_t>(axis)];
+      if (!is_symbol(expr) || parameters(expr.symbols[0])) continue;
+      const auto [entry, is_new] = values.emplace(expr.symbols[0], shape[axis]);
+      if (!is_new && entry->second != shape[axis]) return mismatch(*input, shape);
+      if (shape[axis] < 1) return mismatch(*input, shape);
+    }
+  }
+  const SymbolLookup symbols = [&, dims = lookup_in(values)](std::string_view name) {
+    auto found = parameters(name);
+    return found ? found : dims(name);
+  };
+  for (const auto& [name, shape] : input_shapes) {
+    const auto input = std::ranges::find(model.inputs, name, &Input::name);
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      GRAPHRUN_ASSIGN(const Dim extent,
+                      evaluate_dim(input->shape[static_cast<std::size_t>(axis)], symbols).in(name));
+      if (!(extent == Dim(shape[axis]))) return mismatch(*input, shape);
+    }
+  }
+  for (const Requirement& requirement : model.requirements) {
+    GRAPHRUN_ASSIGN(const double holds, evaluate_real(requirement.condition, symbols).in("require"));
+    if (holds != 0) continue;
+    std::string sizes;
+    for (const auto& [name, value] : values)
+      sizes += (sizes.empty() ? "" : ", ") + name + " = " + std::to_string(value);
+    return {ErrorCode::shape, "the model requires " + to_string(requirement.condition) +
+                                  (requirement.because.empty() ? "" : " (" + requirement.because + ")") +
+                                  "; got " + sizes};
+  }
+  return values;
+}
+
+}  // namespace graphrun

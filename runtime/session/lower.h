@@ -1,0 +1,39 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "runtime/core/status.h"
+#include "runtime/model/kernel.h"
+#include "runtime/model/program.h"
+
+namespace graphrun {
+
+// A node with its kernel, for one set of sizes.
+struct LoweredNode {
+  std::string path;
+  const OpDef* def = nullptr;
+  std::unique_ptr<Kernel> kernel;
+  std::vector<ValueId> inputs;
+  std::vector<ValueId> outputs;
+};
+
+// A method whose shapes are numbers and whose composites are kernels of a backend.
+struct LoweredMethod {
+  std::vector<Value> values;      // of the method, then those that parts of composites added
+  std::vector<TensorDesc> descs;  // by value
+  std::vector<LoweredNode> nodes;
+};
+
+struct LowerOptions {
+  SymbolLookup dims;              // N, H, W, ... of the inputs
+  bool constant_weights = false;  // variables do not change while the session lives
+  bool fuse = true;               // false: composites run as their parts
+};
+
+// Chooses for each node the backend's first kernel that takes it; a composite that none takes is replaced by
+// its parts. Errors name the node, its shapes, and each candidate's reason.
+Result<LoweredMethod> lower(const Program& program, const Method& method, const Backend& backend,
+                            const LowerOptions& options);
+
+}  // namespace graphrun

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "runtime/session/bound_method.h"
+
+namespace graphrun {
+
+// The `eval` method of a program at one image size. Cheap beside its weights: make one for each size and
+// thread. Several sessions may share weights and run at the same time; one session is used by one thread at a
+// time.
+class Session {
+ public:
+  struct Options {
+    std::int64_t n = 1;
+    std::int64_t h = 0;  // pixels
+    std::int64_t w = 0;
+    bool fuse = true;  // false: composites run as their parts (for comparisons)
+  };
+  // Errors: a size that the model's requirements refuse, a node no kernel takes, memory.
+  static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Program> program,
+                                                 std::shared_ptr<Weights> weights, const Options& options);
+
+  // Host devices: the input's memory (N, 3, H, W in NHWC), to be filled before run(); it keeps its content.
+  TensorView input() const { return method_->input("image"); }
+  // Host devices: an output's memory, valid until the next run; data is null for an unknown name. "logits" is
+  // (N, classes, H, W) in NHWC.
+  TensorView output(std::string_view name = "logits") const { return method_->output(name); }
+  // Any device: NCHW float32 on the host. Precondition: spans of the right size.
+  Status set_input_nchw(std::span<const float> image);
+  Status get_output_nchw(std::string_view name, std::span<float> out) const;
+
+  Status run(StepObserver* observer = nullptr) { return method_->run(observer); }
+
+  // Bytes of activations and scratch, planned before the first run.
+  std::int64_t arena_bytes() const { return method_->arena_bytes(); }
+
+ private:
+  explicit Session(std::unique_ptr<BoundMethod> method, std::shared_ptr<Backend> backend)
+      : method_(std::move(method)), backend_(std::move(backend)) {}
+  std::unique_ptr<BoundMethod> method_;
+  std::shared_ptr<Backend> backend_;
+};
+
+}  // namespace graphrun

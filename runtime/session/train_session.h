@@ -1,0 +1,66 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "runtime/session/bound_method.h"
+
+namespace graphrun {
+
+// The `train` and `update` methods of a program for one batch size and crop. Has its weights for itself: no
+// other session may run while a step runs.
+class TrainSession {
+ public:
+  struct Options {
+    std::int64_t n = 0;
+    std::int64_t h = 0;
+    std::int64_t w = 0;
+    bool fuse = true;
+  };
+  // Precondition: the weights are writable (Weights::initialise).
+  static Result<std::unique_ptr<TrainSession>> create(std::shared_ptr<const Program> program,
+                                                      std::shared_ptr<Weights> weights,
+                                                      const Options& options);
+
+  // Host devices: (N, 3, H, W) in NHWC and i32 (N, H, W), to be filled before compute().
+  TensorView image() const { return train_->input("image"); }
+  TensorView label() const { return train_->input("label"); }
+
+  // What random ops (dropout) draw from: the same three numbers give the same step.
+  struct RandomState {
+    std::int64_t seed = 0;
+    std::int64_t iteration = 0;
+    std::int64_t first_sample = 0;  // index in the global batch of this rank's first sample
+  };
+  // Losses and gradients of the batch; running statistics are updated. Errors: a label that is no class.
+  Status compute(const RandomState& random, StepObserver* observer = nullptr);
+  // One optimiser step with the gradients of the last compute().
+  Status update(double learning_rate, StepObserver* observer = nullptr);
+
+  // An output of the last compute(): "loss", "main_loss", "aux_loss" (scalars), "confusion" (classes,
+  // classes).
+  TensorView output(std::string_view name) const { return train_->output(name); }
+  // A scalar output as a number; empty for an unknown name. Copies from the device.
+  std::optional<double> scalar(std::string_view name) const;
+  // Gradient of the parameter with this name; data is null for an unknown one.
+  TensorView gradient(std::string_view parameter) const;
+
+  std::int64_t arena_bytes() const {
+    return train_->arena_bytes() + (gradient_memory_ ? gradient_memory_->bytes() : 0);
+  }
+
+ private:
+  TrainSession(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights)
+      : program_(std::move(program)), weights_(std::move(weights)) {}
+  Status allocate_gradients();
+  std::shared_ptr<const Program> program_;
+  std::shared_ptr<Weights> weights_;
+  std::unique_ptr<Buffer> gradient_memory_;
+  std::vector<TensorView> gradients_;  // by variable; data is null for others
+  std::unique_ptr<BoundMethod> train_;
+  std::unique_ptr<BoundMethod> update_;
+};
+
+}  // namespace graphrun

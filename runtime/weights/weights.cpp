@@ -1,0 +1,242 @@
+#include "runtime/weights/weights.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/weights/convert.h"
+#include "runtime/weights/initialise.h"
+
+namespace graphrun {
+namespace {
+
+constexpr std::int64_t kAlignment = 64;
+
+std::int64_t aligned(std::int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
+
+bool in_checkpoint(VariableKind kind) {
+  return kind == VariableKind::parameter || kind == VariableKind::buffer;
+}
+
+// A list of problems that stays readable when every name of a network is wrong.
+class Problems {
+ public:
+  void add(std::string line) {
+    constexpr std::size_t kShown = 40;
+    if (++count_ <= kShown) text_ += "\n  " + std::move(line);
+  }
+  bool empty() const { return count_ == 0; }
+  Status status() const {
+    return {ErrorCode::invalid_file, "the weights do not fit the model; " + std::to_string(count_) +
+                                         " differences (showing at most 40), nothing was loaded:" + text_};
+  }
+
+ private:
+  std::size_t count_ = 0;
+  std::string text_;
+};
+
+}  // namespace
+
+Weights::Weights(const Program& program, std::shared_ptr<Backend> backend) : backend_(std::move(backend)) {
+  const Model& model = program.model();
+  for (std::size_t i = 0; i < model.variables.size(); ++i) {
+    items_.push_back({model.variables[i].name, model.variables[i].kind, program.variable_shape(i)});
+    views_.push_back({TensorDesc::dense(model.variables[i].dtype, items_.back().shape), nullptr});
+  }
+}
+
+Result<std::vector<const NamedTensor*>> Weights::match(const TensorFile& file) const {
+  std::vector<const NamedTensor*> found(items_.size(), nullptr);
+  Problems problems;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    const Item& item = items_[i];
+    if (item.kind == VariableKind::gradient) continue;
+    const NamedTensor* tensor = file.find(item.name);
+    if (tensor == nullptr) {
+      if (in_checkpoint(item.kind)) problems.add("missing     " + item.name + " " + to_string(item.shape));
+    } else if (!(tensor->desc.shape == item.shape) || !is_real(tensor->desc.dtype)) {
+      problems.add("wrong shape " + item.name + ": the model has " + to_string(item.shape) + ", the file " +
+                   std::string(to_string(tensor->desc.dtype)) + " " + to_string(tensor->desc.shape));
+    } else {
+      found[i] = tensor;
+    }
+  }
+  std::vector<std::string_view> known;
+  for (const Item& item : items_) known.push_back(item.name);
+  std::ranges::sort(known);
+  for (const NamedTensor& tensor : file.tensors()) {
+    if (!std::ranges::binary_search(known, std::string_view(tensor.name))) {
+      problems.add("unexpected  " + tensor.name + " " + to_string(tensor.desc.shape));
+    }
+  }
+  if (!problems.empty()) return problems.status();
+  return found;
+}
+
+Result<std::shared_ptr<Weights>> Weights::map(const Program& program, std::shared_ptr<const TensorFile> file,
+                                              std::shared_ptr<Backend> backend) {
+  std::shared_ptr<Weights> weights(new Weights(program, std::move(backend)));
+  GRAPHRUN_ASSIGN(const std::vector<const NamedTensor*> found, weights->match(*file));
+  std::int64_t copied = 0;
+  const bool host = weights->backend_->is_host();
+  const auto in_place = [host](const NamedTensor& tensor) { return host && tensor.desc.dtype == DType::f32; };
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (found[i] == nullptr || !in_checkpoint(weights->items_[i].kind)) continue;
+    if (!in_place(*found[i])) copied += aligned(weights->views_[i].desc.bytes());
+  }
+  std::byte* free_memory = nullptr;
+  if (copied > 0) {
+    GRAPHRUN_ASSIGN(std::unique_ptr<Buffer> buffer, weights->backend_->allocate(copied));
+    free_memory = static_cast<std::byte*>(buffer->data());
+    weights->buffers_.push_back(std::move(buffer));
+  }
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (found[i] == nullptr || !in_checkpoint(weights->items_[i].kind)) continue;
+    TensorView& view = weights->views_[i];
+    if (in_place(*found[i])) {
+      // Sessions only read mapped weights: writable() is false.
+      view.data = const_cast<std::byte*>(found[i]->bytes.data());
+    } else {
+      view.data = free_memory;
+      free_memory += aligned(view.desc.bytes());
+      GRAPHRUN_TRY(weights->store(i, *found[i]));
+    }
+  }
+  weights->file_ = std::move(file);
+  return weights;
+}
+
+Status Weights::allocate() {
+  for (const VariableKind kind :
+       {VariableKind::parameter, VariableKind::buffer, VariableKind::optimizer_state}) {
+    // Without padding between them: one update kernel walks over all parameters as one range.
+    std::int64_t bytes = 0;
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (items_[i].kind == kind) bytes += views_[i].desc.bytes();
+    }
+    GRAPHRUN_ASSIGN(std::unique_ptr<Buffer> buffer, backend_->allocate(bytes));
+    auto* memory = static_cast<std::byte*>(buffer->data());
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (items_[i].kind != kind) continue;
+      views_[i].data = memory;
+      memory += views_[i].desc.bytes();
+    }
+    buffers_.push_back(std::move(buffer));
+  }
+  writable_ = true;
+  return {};
+}
+
+Result<std::shared_ptr<Weights>> Weights::initialise(const Program& program, std::uint64_t seed,
+                                                     std::shared_ptr<Backend> backend) {
+  std::shared_ptr<Weights> weights(new Weights(program, std::move(backend)));
+  GRAPHRUN_TRY(weights->allocate());
+  std::vector<float> values;
+  for (std::size_t i = 0; i < weights->items_.size(); ++i) {
+    if (weights->items_[i].kind == VariableKind::gradient) continue;
+    values.resize(static_cast<std::size_t>(weights->items_[i].shape.count()));
+    GRAPHRUN_TRY(initialise_variable(program, i, seed, values));
+    GRAPHRUN_TRY(weights->backend_->copy_to_device(weights->views_[i].data, values.data(),
+                                                   static_cast<std::int64_t>(values.size() * sizeof(float))));
+  }
+  return weights;
+}
+
+Status Weights::store(std::size_t index, const NamedTensor& tensor) {
+  std::vector<float> values(static_cast<std::size_t>(items_[index].shape.count()));
+  convert_to_f32(tensor, values);
+  return backend_->copy_to_device(views_[index].data, values.data(),
+                                  static_cast<std::int64_t>(values.size() * sizeof(float)));
+}
+
+Result<bool> Weights::load(const TensorFile& file) {
+  if (!writable_) return {ErrorCode::internal, "load() into weights that are mapped from a file"};
+  GRAPHRUN_ASSIGN(const std::vector<const NamedTensor*> found, match(file));
+  bool all_state = true;
+  bool any_state = false;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (items_[i].kind != VariableKind::optimizer_state) continue;
+    all_state = all_state && found[i] != nullptr;
+    any_state = any_state || found[i] != nullptr;
+  }
+  if (any_state && !all_state)
+    return {ErrorCode::invalid_file, "the file has only a part of the optimiser's state"};
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (found[i] != nullptr) GRAPHRUN_TRY(store(i, *found[i]));
+  }
+  touch();
+  return any_state;
+}
+
+Result<std::vector<std::string>> Weights::load_some(
+    const TensorFile& file, const std::function<std::string(std::string_view)>& rename) {
+  if (!writable_) return {ErrorCode::internal, "load_some() into weights that are mapped from a file"};
+  std::vector<std::pair<std::size_t, const NamedTensor*>> taken;
+  Problems problems;
+  for (const NamedTensor& tensor : file.tensors()) {
+    const std::string name = rename(tensor.name);
+    if (name.empty()) continue;
+    const auto item = std::ranges::find(items_, name, &Item::name);
+    if (item == items_.end() || !in_checkpoint(item->kind)) continue;
+    if (!(tensor.desc.shape == item->shape) || !is_real(tensor.desc.dtype)) {
+      problems.add("wrong shape " + tensor.name + " for " + name + ": the model has " +
+                   to_string(item->shape) + ", the file " + to_string(tensor.desc.shape));
+    }
+    taken.emplace_back(static_cast<std::size_t>(item - items_.begin()), &tensor);
+  }
+  if (!problems.empty()) return problems.status();
+  std::vector<std::string> names;
+  for (const auto& [index, tensor] : taken) {
+    GRAPHRUN_TRY(store(index, *tensor));
+    names.push_back(items_[index].name);
+  }
+  touch();
+  return names;
+}
+
+Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
+                                                   std::vector<std::byte>& storage) const {
+  const auto wanted = [&](const Item& item) {
+    return in_checkpoint(item.kind) || (with_optimizer_state && item.kind == VariableKind::optimizer_state);
+  };
+  if (!backend_->is_host()) {
+    std::int64_t bytes = 0;
+    for (std::size_t i = 0; i < items_.size(); ++i)
+      bytes += wanted(items_[i]) ? aligned(views_[i].desc.bytes()) : 0;
+    storage.resize(static_cast<std::size_t>(bytes));
+  }
+  std::vector<NamedTensor> tensors;
+  std::byte* free_memory = storage.data();
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (!wanted(items_[i])) continue;
+    const std::int64_t bytes = views_[i].desc.bytes();
+    const void* data = views_[i].data;
+    if (!backend_->is_host()) {
+      GRAPHRUN_TRY(backend_->copy_to_host(free_memory, data, bytes));
+      data = free_memory;
+      free_memory += aligned(bytes);
+    }
+    tensors.push_back({items_[i].name,
+                       views_[i].desc,
+                       {static_cast<const std::byte*>(data), static_cast<std::size_t>(bytes)}});
+  }
+  return tensors;
+}
+
+Result<const void*> Weights::prepared(const std::string& key, const Kernel& kernel,
+                                      std::span<const TensorView> inputs) {
+  const std::lock_guard lock(mutex_);
+  Prepared& entry = prepared_[key];
+  if (entry.buffer == nullptr) {
+    GRAPHRUN_ASSIGN(entry.buffer, backend_->allocate(kernel.prepared_bytes()));
+  } else if (entry.buffer->bytes() < kernel.prepared_bytes()) {
+    return {ErrorCode::internal, "two kernels prepare different forms under the key " + key};
+  }
+  if (entry.version != version()) {
+    GRAPHRUN_TRY(kernel.prepare_constants(inputs, entry.buffer->data()));
+    entry.version = version();
+  }
+  return static_cast<const void*>(entry.buffer->data());
+}
+
+}  // namespace graphrun

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/core/status.h"
+#include "runtime/core/tensor.h"
+#include "runtime/model/kernel.h"
+#include "runtime/model/program.h"
+#include "runtime/weights/tensor_file.h"
+
+namespace graphrun {
+
+// The values of a program's parameters and buffers (and, for training, of the optimiser's state) on one
+// device, with the forms of them that kernels prepared. Shared by all sessions of a program; reading is
+// thread-safe, writing (training, load) needs that no session runs meanwhile.
+class Weights {
+ public:
+  // For inference: tensors are used where the file maps them (host devices) and never copied or written.
+  // Strict: every missing, unexpected or wrongly shaped tensor is in the error, and nothing is loaded then.
+  static Result<std::shared_ptr<Weights>> map(const Program& program, std::shared_ptr<const TensorFile> file,
+                                              std::shared_ptr<Backend> backend);
+  // For training and random starts: own memory, parameters first, then buffers, then optimiser state, each
+  // kind one contiguous range in the order of the model. Drawn from the model's initialisers, keyed by seed
+  // and variable name.
+  static Result<std::shared_ptr<Weights>> initialise(const Program& program, std::uint64_t seed,
+                                                     std::shared_ptr<Backend> backend);
+
+  // Precondition: from initialise(). Overwrites parameters and buffers strictly as map() does; optimiser
+  // state is taken too where the file has all of it, and left alone where it has none. Returns whether it was
+  // taken.
+  Result<bool> load(const TensorFile& file);
+  // The same for what the file has under the names that `rename` gives (empty: not wanted), and no more:
+  // backbones. Returns the names of the variables that were taken. A tensor of another shape is an error.
+  Result<std::vector<std::string>> load_some(const TensorFile& file,
+                                             const std::function<std::string(std::string_view)>& rename);
+
+  // A variable's memory; data is null for gradients, which belong to training sessions, and for optimiser
+  // state in weights from map(). Index of Model::variables.
+  const TensorView& variable(std::size_t index) const { return views_[index]; }
+  bool writable() const { return writable_; }
+  // Host views of parameters and buffers, and optimiser state if asked for: what a checkpoint holds. They
+  // view memory of the weights on host devices, else memory that `storage` owns.
+  Result<std::vector<NamedTensor>> snapshot(bool with_optimizer_state, std::vector<std::byte>& storage) const;
+
+  // Grows whenever values changed; whoever writes calls touch().
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  void touch() { version_.fetch_add(1, std::memory_order_acq_rel); }
+
+  // The prepared form of a kernel's constants for the current version, computed on first demand. `key` must
+  // name the kernel's form and its variables. The pointer stays valid while the weights live; its content
+  // follows the version.
+  Result<const void*> prepared(const std::string& key, const Kernel& kernel,
+                               std::span<const TensorView> inputs);
+
+  const std::shared_ptr<Backend>& backend() const { return backend_; }
+
+ private:
+  struct Prepared {
+    std::unique_ptr<Buffer> buffer;
+    std::uint64_t version = 0;
+  };
+  struct Item {
+    std::string name;
+    VariableKind kind;
+    Shape shape;
+  };
+  Weights(const Program& program, std::shared_ptr<Backend> backend);
+  Result<std::vector<const NamedTensor*>> match(const TensorFile& file) const;
+  Status allocate();
+  Status store(std::size_t index, const NamedTensor& tensor);
+
+  std::shared_ptr<Backend> backend_;
+  std::vector<Item> items_;
+  std::vector<TensorView> views_;
+  std::vector<std::unique_ptr<Buffer>> buffers_;
+  std::shared_ptr<const TensorFile> file_;
+  bool writable_ = false;
+  std::atomic<std::uint64_t> version_{1};
+  std::mutex mutex_;  // guards prepared_
+  std::map<std::string, Prepared> prepared_;
+};
+
+}  // namespace graphrun
