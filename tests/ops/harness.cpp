@@ -1,0 +1,444 @@
+#include "tests/ops/harness.h"
+
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <optional>
+
+#include "ops/cpu_backend.h"
+#include "ops/registry.h"
+#include "tests/ops/eager_graph.h"
+
+namespace graphrun::test {
+namespace {
+
+std::optional<Number> no_symbols(std::string_view) { return std::nullopt; }
+
+std::size_t size(int i) { return static_cast<std::size_t>(i); }
+
+const InputSpec& input_spec(const OpDef& def, std::size_t i) {
+  return def.inputs[std::min(i, def.inputs.size() - 1)];
+}
+
+// Expected and actual of one tensor; reports the worst element.
+void compare(const HostTensor& expected, const HostTensor& actual, DType dtype, double tolerance,
+             std::string_view what) {
+  BOOST_TEST_CONTEXT(std::string(what)) {
+    BOOST_REQUIRE_EQUAL(to_string(expected.shape), to_string(actual.shape));
+    BOOST_REQUIRE_EQUAL(expected.values.size(), actual.values.size());
+    double scale = 0;
+    for (const double value : expected.values) scale = std::max(scale, std::abs(value));
+    const double bound = is_real(dtype) ? tolerance * scale : 0;
+    std::size_t worst = 0;
+    double worst_error = -1;
+    for (std::size_t i = 0; i < expected.values.size(); ++i) {
+      const bool same_nan = std::isnan(expected.values[i]) && std::isnan(actual.values[i]);
+      const double difference = same_nan ? 0 : std::abs(expected.values[i] - actual.values[i]);
+      const double error = std::isnan(difference) ? INFINITY : difference;
+      if (error > worst_error) worst = i, worst_error = error;
+    }
+    BOOST_TEST_CONTEXT("element " << worst << " of " << to_string(expected.shape)) {
+      if (worst_error > bound) {
+        BOOST_ERROR("expected " << expected.values[worst] << ", got " << actual.values[worst]
+                                << "; allowed difference " << bound);
+      }
+    }
+  }
+}
+
+// A case with its attributes evaluated, its types inferred and its inputs drawn.
+struct Data {
+  const OpDef* def = nullptr;
+  Attributes attrs;
+  std::vector<ValueType> input_types;
+  std::vector<ValueType> output_types;
+  std::vector<TensorDesc> output_descs;
+  std::vector<MemoryTensor> inputs;
+  std::vector<HostTensor> values;
+  std::vector<bool> wanted;
+};
+
+MemoryTensor draw(const InputCase& input, Random& random) {
+  MemoryTensor memory(input.desc);
+  HostTensor values = HostTensor::zeros(input.desc.shape);
+  for (double& value : values.values) value = input.values(random);
+  memory.write(values);
+  return memory;
+}
+
+Status infer_case(const OpRegistry& registry, const Case& test, Data& data) {
+  data.def = registry.find(test.op);
+  if (data.def == nullptr) return {ErrorCode::not_found, "no op " + test.op};
+  GRAPHRUN_ASSIGN(data.attrs, Attributes::evaluate(data.def->attrs, test.attrs, no_symbols));
+  for (const InputCase& input : test.inputs) {
+    ValueType type{input.desc.dtype, input.desc.layout, {}};
+    for (const std::int64_t extent : input.desc.shape.extents()) type.shape.emplace_back(extent);
+    data.input_types.push_back(std::move(type));
+  }
+  std::vector<const ValueType*> types;
+  for (std::size_t i = 0; i < test.inputs.size(); ++i) {
+    types.push_back(test.inputs[i].present ? &data.input_types[i] : nullptr);
+  }
+  GRAPHRUN_TRY(data.def->infer(data.attrs, types, data.output_types));
+  for (const ValueType& type : data.output_types) {
+    TensorDesc desc = desc_of(type);
+    if (desc.layout == Layout::nhwc) desc.pixel_stride += test.output_gap;
+    data.output_descs.push_back(desc);
+  }
+  data.wanted.assign(data.output_descs.size(), true);
+  for (const int i : test.unwanted) data.wanted[size(i)] = false;
+  return {};
+}
+
+Data make_data(const OpRegistry& registry, const Case& test) {
+  Data data;
+  const Status status = infer_case(registry, test, data);
+  BOOST_REQUIRE_MESSAGE(status.ok(), test.op << ": " << (status.ok() ? "" : status.message()));
+  BOOST_REQUIRE_EQUAL(data.output_types.size(), data.def->outputs.size());
+  Random random(test.seed, RandomPurpose::test);
+  for (const InputCase& input : test.inputs) {
+    data.inputs.push_back(draw(input, random));
+    data.values.push_back(data.inputs.back().read());
+    data.values.back().present = input.present;
+  }
+  return data;
+}
+
+std::vector<HostTensor> expect(const Case& test, const Data& data, const Reference& reference) {
+  std::vector<HostTensor> out(data.def->outputs.size());
+  for (const int i : test.updated_inputs) out.push_back(data.values[size(i)]);
+  reference(data.values, out, data.attrs);
+  return out;
+}
+
+struct Variant {
+  int threads = 1;
+  bool constant = false;           // dense f32 inputs do not change
+  std::optional<IndexPair> alias;  // this output lies in this input's memory
+};
+
+std::string to_string(const Variant& variant) {
+  std::string text = std::to_string(variant.threads) + " threads";
+  if (variant.constant) text += ", constant variables";
+  if (variant.alias) {
+    text += ", output " + std::to_string(variant.alias->output) + " in input " +
+            std::to_string(variant.alias->input);
+  }
+  return text;
+}
+
+// Outputs (unwanted ones untouched), then updated inputs. Declined: an empty list and the reason in
+// `declined`.
+Result<std::vector<MemoryTensor>> run_kernel(const KernelEntry& entry, const Case& test, const Data& data,
+                                             const Variant& variant, std::string& declined) {
+  std::vector<MemoryTensor> inputs = data.inputs;
+  std::vector<TensorDesc> output_descs = data.output_descs;
+  if (variant.alias) output_descs[size(variant.alias->output)] = inputs[size(variant.alias->input)].desc();
+  std::vector<MemoryTensor> outputs(output_descs.begin(), output_descs.end());
+
+  std::vector<TensorDesc> input_descs;
+  std::vector<bool> present;
+  std::vector<bool> constant;
+  std::vector<TensorView> input_views;
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const bool here = test.inputs[i].present;
+    present.push_back(here);
+    constant.push_back(here && variant.constant && inputs[i].desc().layout == Layout::dense &&
+                       inputs[i].desc().dtype == DType::f32);
+    input_views.push_back(here ? inputs[i].view() : TensorView());
+    if (input_spec(*data.def, i).shape_only) input_views.back().data = nullptr;
+    input_descs.push_back(input_views.back().desc);
+  }
+  std::vector<TensorView> output_views;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    output_views.push_back(data.wanted[i] ? outputs[i].view() : TensorView());
+    output_descs[i] = output_views.back().desc;
+  }
+  if (variant.alias) {
+    output_views[size(variant.alias->output)].data = input_views[size(variant.alias->input)].data;
+  }
+
+  Result<std::unique_ptr<Kernel>> prepared = entry.prepare(
+      {*data.def, data.attrs, input_descs, output_descs, present, data.wanted, constant, variant.threads});
+  if (!prepared.ok() && prepared.status().code() == ErrorCode::declined) {
+    declined = prepared.status().message();
+    return std::vector<MemoryTensor>();
+  }
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Kernel> kernel, std::move(prepared));
+  MemoryTensor scratch(TensorDesc::dense(DType::u8, {kernel->scratch_bytes()}));
+  MemoryTensor constants(TensorDesc::dense(DType::u8, {kernel->prepared_bytes()}));
+  if (kernel->prepared_bytes() > 0) {
+    BOOST_TEST(!kernel->prepared_key().empty());
+    GRAPHRUN_TRY(kernel->prepare_constants(input_views, constants.view().data));
+  }
+  GRAPHRUN_TRY(kernel->run({input_views, output_views, scratch.view().data,
+                            kernel->prepared_bytes() > 0 ? constants.view().data : nullptr}));
+  BOOST_TEST(scratch.gaps_untouched(), "the kernel wrote beside its scratch memory");
+  BOOST_TEST(constants.gaps_untouched(), "the kernel wrote beside its prepared constants");
+  if (variant.alias) outputs[size(variant.alias->output)] = inputs[size(variant.alias->input)];
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const bool written = std::ranges::count(test.updated_inputs, static_cast<int>(i)) != 0 ||
+                         (variant.alias && size(variant.alias->input) == i);
+    if (!written) BOOST_TEST(inputs[i].same_bits(data.inputs[i]), "the kernel wrote into input " << i);
+  }
+  for (const int i : test.updated_inputs) outputs.push_back(inputs[size(i)]);
+  return outputs;
+}
+
+void compare_outputs(const Data& data, const std::vector<HostTensor>& expected,
+                     const std::vector<MemoryTensor>& actual, double tolerance) {
+  for (std::size_t i = 0; i < actual.size(); ++i) {
+    const bool is_output = i < data.wanted.size();
+    const std::string what = is_output ? "output \"" + std::string(data.def->outputs[i].name) + "\""
+                                       : "updated input " + std::to_string(i - data.wanted.size());
+    BOOST_TEST(actual[i].gaps_untouched(), what << ": written beside its elements");
+    if ((is_output && !data.wanted[i]) || !expected[i].present) continue;
+    compare(expected[i], actual[i].read(), actual[i].desc().dtype, tolerance, what);
+  }
+}
+
+std::vector<Variant> variants_of(const Case& test, const Data& data) {
+  std::vector<Variant> variants{{1, false, {}}, {2, false, {}}};
+  const bool has_dense = std::ranges::any_of(test.inputs, [](const InputCase& input) {
+    return input.present && input.desc.layout == Layout::dense && input.desc.dtype == DType::f32;
+  });
+  if (has_dense) variants.push_back({2, true, {}});
+  std::vector<IndexPair> pairs = data.def->in_place;
+  pairs.insert(pairs.end(), data.def->updates.begin(), data.def->updates.end());
+  for (const IndexPair pair : pairs) {
+    if (size(pair.input) >= test.inputs.size() || !test.inputs[size(pair.input)].present) continue;
+    const TensorDesc& from = data.inputs[size(pair.input)].desc();
+    const TensorDesc& to = data.output_descs[size(pair.output)];
+    if (!data.wanted[size(pair.output)] || !(from.shape == to.shape) || from.dtype != to.dtype) continue;
+    variants.push_back({2, false, pair});
+  }
+  return variants;
+}
+
+// The case's inputs in an eager graph.
+std::vector<ValueId> put_inputs(EagerGraph& graph, const Case& test, const Data& data) {
+  std::vector<ValueId> ids;
+  for (std::size_t i = 0; i < data.inputs.size(); ++i) {
+    ids.push_back(test.inputs[i].present ? graph.put(data.inputs[i].desc(), data.values[i]) : kNoValue);
+  }
+  Random random(test.seed + 1, RandomPurpose::test);
+  for (const auto& [name, input] : test.model_inputs) {
+    graph.set_input(name, graph.put(input.desc, draw(input, random).read()));
+  }
+  return ids;
+}
+
+void require_ok(const Status& status) {
+  BOOST_REQUIRE_MESSAGE(status.ok(), (status.ok() ? "" : status.message()));
+}
+
+std::vector<ValueId> write_node(EagerGraph& graph, const Case& test, OpDef::Rewrite rewrite,
+                                const std::vector<ValueId>& inputs) {
+  if (rewrite == nullptr) return graph.add(test.op, inputs, test.attrs, "");
+  return rewrite({"scope.node", test.op, test.attrs, inputs, {}}, graph);
+}
+
+void check_rewrite(const OpRegistry& registry, const Backend& backend, const Case& test,
+                   OpDef::Rewrite OpDef::*form, const Reference& reference) {
+  const Data data = make_data(registry, test);
+  BOOST_REQUIRE(data.def->*form != nullptr);
+  EagerGraph graph(registry, backend, 2);
+  const std::vector<ValueId> outputs =
+      write_node(graph, test, data.def->*form, put_inputs(graph, test, data));
+  require_ok(graph.status());
+  BOOST_REQUIRE_EQUAL(outputs.size(), data.def->outputs.size());
+  const std::vector<HostTensor> expected = expect(test, data, reference);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i] == kNoValue || !expected[i].present) continue;
+    compare(expected[i], graph.tensor(outputs[i]).read(), data.output_types[i].dtype, test.tolerance,
+            data.def->outputs[i].name);
+  }
+}
+
+}  // namespace
+
+Values normal(double mean, double deviation) {
+  return [=](Random& random) {
+    const double radius = std::sqrt(-2 * std::log(1 - random.next_double()));
+    return mean + deviation * radius * std::cos(2 * M_PI * random.next_double());
+  };
+}
+Values uniform(double low, double high) {
+  return [=](Random& random) { return random.next_between(low, high); };
+}
+Values integers(std::uint32_t count, double share, double ignore) {
+  return [=](Random& random) {
+    return random.next_bool(share) ? ignore : static_cast<double>(random.next_below(count));
+  };
+}
+Values in_order(std::vector<double> values) {
+  return [values = std::move(values), next = std::size_t{0}](Random&) mutable {
+    return values[next++ % values.size()];
+  };
+}
+
+InputCase activation(const Shape& shape, Values values, std::int64_t gap) {
+  TensorDesc desc = TensorDesc::nhwc(DType::f32, shape);
+  desc.pixel_stride += gap;
+  return {desc, std::move(values)};
+}
+InputCase dense(const Shape& shape, Values values, DType dtype) {
+  return {TensorDesc::dense(dtype, shape), std::move(values)};
+}
+InputCase absent() { return {TensorDesc(), normal(), false}; }
+
+OpHarness::OpHarness() : registry_(op_registry()) {
+  Result<std::shared_ptr<Backend>> backend = make_cpu_backend(2);
+  require_ok(status_of(Result(backend)));
+  backend_ = *std::move(backend);
+}
+
+void OpHarness::check(const Case& test, const Reference& reference) const {
+  BOOST_TEST_CONTEXT(test.op) {
+    const Data data = make_data(registry_, test);
+    const std::vector<HostTensor> expected = expect(test, data, reference);
+    const std::vector<KernelEntry> candidates = backend_->candidates(test.op);
+    BOOST_TEST(!candidates.empty());
+    bool taken = false;
+    for (const KernelEntry& entry : candidates) {
+      std::vector<MemoryTensor> first;
+      for (const Variant& variant : variants_of(test, data)) {
+        BOOST_TEST_CONTEXT(entry.name << ", " << to_string(variant)) {
+          std::string declined;
+          const Result<std::vector<MemoryTensor>> result = run_kernel(entry, test, data, variant, declined);
+          BOOST_REQUIRE_MESSAGE(result.ok(), (result.ok() ? "" : result.status().message()));
+          if (!declined.empty()) {
+            BOOST_TEST_MESSAGE(test.op << ": " << entry.name << " declines: " << declined);
+            continue;
+          }
+          taken = true;
+          compare_outputs(data, expected, *result, test.tolerance);
+          if (variant.constant || variant.alias || !test.same_bits) continue;
+          if (first.empty()) first = *result;
+          for (std::size_t i = 0; i < first.size(); ++i) {
+            BOOST_TEST(first[i].same_bits((*result)[i]), "output " << i << " depends on the threads");
+          }
+        }
+      }
+    }
+    BOOST_TEST(taken, "every kernel declines the case");
+  }
+}
+
+void OpHarness::check_gradient(const Case& test, const Reference& reference,
+                               const GradientOptions& options) const {
+  BOOST_TEST_CONTEXT("gradient of " << test.op) {
+    const Data data = make_data(registry_, test);
+    std::vector<int> by = options.inputs;
+    for (std::size_t i = 0; options.inputs.empty() && i < test.inputs.size(); ++i) {
+      const InputSpec& spec = input_spec(*data.def, i);
+      const bool buffer = spec.is_variable && spec.variable == VariableKind::buffer;
+      if (test.inputs[i].present && !spec.shape_only && !buffer && is_real(test.inputs[i].desc.dtype)) {
+        by.push_back(static_cast<int>(i));
+      }
+    }
+    Random random(test.seed + 2, RandomPurpose::test);
+    std::vector<HostTensor> seeds(data.output_types.size());
+    for (std::size_t i = 0; i < seeds.size(); ++i) {
+      seeds[i] = draw(dense(data.output_descs[i].shape), random).read();
+      seeds[i].present = is_real(data.output_types[i].dtype) && data.wanted[i];
+    }
+    const auto objective = [&](const std::vector<HostTensor>& in) {
+      std::vector<HostTensor> out(data.def->outputs.size());
+      reference(in, out, data.attrs);
+      double sum = 0;
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        for (std::size_t k = 0; seeds[i].present && k < out[i].values.size(); ++k) {
+          sum += out[i].values[k] * seeds[i].values[k];
+        }
+      }
+      return sum;
+    };
+    // The gradients by all of `wrt`; empty where nothing flows.
+    const auto backward = [&](const std::vector<int>& wrt) {
+      EagerGraph graph(registry_, *backend_, 2);
+      const std::vector<ValueId> inputs = put_inputs(graph, test, data);
+      const std::vector<ValueId> outputs = write_node(graph, test, data.def->for_train, inputs);
+      std::vector<ValueId> seed_ids;
+      for (std::size_t i = 0; i < outputs.size(); ++i) {
+        const bool flows = seeds[i].present && outputs[i] != kNoValue;
+        seed_ids.push_back(flows ? graph.put(desc_of(data.output_types[i]), seeds[i]) : kNoValue);
+      }
+      std::vector<ValueId> wrt_ids;
+      for (const int i : wrt) wrt_ids.push_back(inputs[size(i)]);
+      std::vector<HostTensor> gradients;
+      for (const ValueId id : differentiate(graph, registry_, outputs, seed_ids, wrt_ids)) {
+        gradients.push_back(id == kNoValue ? HostTensor() : graph.tensor(id).read());
+        gradients.back().present = id != kNoValue;
+      }
+      require_ok(graph.status());
+      return gradients;
+    };
+    const std::vector<HostTensor> gradients = backward(by);
+    for (std::size_t g = 0; g < by.size(); ++g) {
+      const std::size_t input = size(by[g]);
+      BOOST_TEST_CONTEXT("by input " << input << " \"" << input_spec(*data.def, input).name << "\"") {
+        BOOST_REQUIRE(gradients[g].present);
+        BOOST_REQUIRE_EQUAL(graphrun::to_string(gradients[g].shape),
+                            graphrun::to_string(data.values[input].shape));
+        const auto total = static_cast<std::uint32_t>(data.values[input].values.size());
+        HostTensor expected;
+        HostTensor actual;
+        for (int sample = 0; sample < std::min(options.samples, static_cast<int>(total)); ++sample) {
+          const std::size_t k =
+              total <= static_cast<std::uint32_t>(options.samples) ? size(sample) : random.next_below(total);
+          std::vector<HostTensor> moved = data.values;
+          double& x = moved[input].values[k];
+          const double centre = x;
+          const double h = options.step * std::max(1.0, std::abs(centre));
+          x = centre + h;
+          const double above = objective(moved);
+          x = centre - h;
+          expected.values.push_back((above - objective(moved)) / (2 * h));
+          actual.values.push_back(gradients[g].values[k]);
+        }
+        compare(expected, actual, DType::f32, options.tolerance, "sampled elements");
+        const std::vector<HostTensor> alone = backward({by[g]});
+        BOOST_TEST(alone[0].values == gradients[g].values, "it depends on which gradients are asked for");
+      }
+    }
+  }
+}
+
+void OpHarness::check_form(const Case& test, Form form, const Reference& reference) const {
+  BOOST_TEST_CONTEXT(test.op << (form == Form::eval ? " in evaluation" : " in training")) {
+    check_rewrite(registry_, *backend_, test, form == Form::eval ? &OpDef::for_eval : &OpDef::for_train,
+                  reference);
+  }
+}
+
+void OpHarness::check_parts(const Case& test, const Reference& reference) const {
+  BOOST_TEST_CONTEXT("parts of " << test.op) {
+    check_rewrite(registry_, *backend_, test, &OpDef::parts, reference);
+  }
+}
+
+Result<std::vector<ValueType>> OpHarness::infer(const Case& test) const {
+  Data data;
+  GRAPHRUN_TRY(infer_case(registry_, test, data));
+  return data.output_types;
+}
+
+Result<std::vector<HostTensor>> OpHarness::run(const Case& test) const {
+  const Data data = make_data(registry_, test);
+  for (const KernelEntry& entry : backend_->candidates(test.op)) {
+    std::string declined;
+    GRAPHRUN_ASSIGN(const std::vector<MemoryTensor> outputs,
+                    run_kernel(entry, test, data, {2, false, {}}, declined));
+    if (!declined.empty()) continue;
+    std::vector<HostTensor> values;
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      values.push_back(i < data.wanted.size() && !data.wanted[i] ? HostTensor{false, {}, {}}
+                                                                 : outputs[i].read());
+    }
+    return values;
+  }
+  return {ErrorCode::unsupported, "every kernel declines " + test.op};
+}
+
+}  // namespace graphrun::test
