@@ -1,0 +1,60 @@
+#include "runtime/core/atomic_file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cstdio>
+#include <filesystem>
+
+namespace graphrun {
+namespace {
+
+// The rename itself is durable only once the folder is. EINVAL: a file system that cannot sync folders.
+Status sync_folder_of(const std::string& path) {
+  std::string folder = std::filesystem::path(path).parent_path().string();
+  if (folder.empty()) folder = ".";
+  const FileDescriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return system_error(folder, "open", errno);
+  if (::fsync(fd.get()) != 0 && errno != EINVAL) return system_error(folder, "sync", errno);
+  return {};
+}
+
+}  // namespace
+
+Result<AtomicFile> AtomicFile::create(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+    return {ErrorCode::io, path + ": is not a regular file, and is not replaced"};
+  }
+  const std::string stem = path + "." + std::to_string(::getpid()) + ".";
+  for (int attempt = 0;; ++attempt) {
+    std::string temporary = stem + std::to_string(attempt) + ".tmp";
+    FileDescriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    if (fd.valid()) return AtomicFile(path, std::move(temporary), std::move(fd));
+    if (errno != EEXIST || attempt == 1000) return system_error(path, "write", errno);
+  }
+}
+
+AtomicFile::~AtomicFile() {
+  if (!temporary_.empty()) ::unlink(temporary_.c_str());
+}
+
+Status AtomicFile::write(std::span<const std::byte> bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(fd_.get(), bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return system_error(path_, "write", errno);
+    bytes = bytes.subspan(static_cast<std::size_t>(written));
+  }
+  return {};
+}
+
+Status AtomicFile::commit() {
+  if (::fsync(fd_.get()) != 0) return system_error(path_, "write", errno);
+  if (::close(fd_.release()) != 0) return system_error(path_, "write", errno);
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return system_error(path_, "write", errno);
+  temporary_.clear();
+  return sync_folder_of(path_);
+}
+
+}  // namespace graphrun

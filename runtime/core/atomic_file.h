@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "runtime/core/file_descriptor.h"
+#include "runtime/core/status.h"
+
+namespace graphrun {
+
+// A file that appears whole or not at all: bytes go to a temporary file in the same folder, commit() makes
+// them durable and renames. Without commit() the temporary is removed and what stood at `path` stays. Every
+// error is io or not_found and names the path. Unbuffered: write in large pieces.
+class AtomicFile {
+ public:
+  // Refuses a `path` that exists and is not a regular file: a rename would replace a device or a pipe.
+  static Result<AtomicFile> create(const std::string& path);
+
+  AtomicFile(AtomicFile&& other) noexcept
+      : path_(std::move(other.path_)),
+        temporary_(std::exchange(other.temporary_, {})),
+        fd_(std::move(other.fd_)) {}
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  ~AtomicFile();
+
+  Status write(std::span<const std::byte> bytes);
+  Status write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
+  // The last call; nothing can be written after it.
+  Status commit();
+
+ private:
+  AtomicFile(std::string path, std::string temporary, FileDescriptor fd)
+      : path_(std::move(path)), temporary_(std::move(temporary)), fd_(std::move(fd)) {}
+  std::string path_;
+  std::string temporary_;  // empty once renamed
+  FileDescriptor fd_;
+};
+
+}  // namespace graphrun

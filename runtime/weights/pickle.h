@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "runtime/core/status.h"
+
+// A restricted reader of Python pickles (protocols 2 to 5:
+// https://docs.python.org/3/library/pickletools.html). It calls nothing and builds nothing but the objects
+// below; a pickle that names any other class or function is an error. Iterative, and its memory is at most a
+// small multiple of the pickle's size.
+namespace graphrun {
+
+using PickleId = std::uint32_t;  // index into Pickle::objects
+
+enum class PickleKind : std::uint8_t {
+  none,
+  boolean,  // integer
+  integer,  // integer
+  text,     // text, as it stands in the file
+  list,     // items
+  tuple,    // items; also torch.Size
+  dict,     // items: key, value, key, value ...; also OrderedDict; a later equal key replaces an earlier one
+  global,   // global, and text: its module's last name, e.g. "FloatStorage"
+  storage,  // items: the persistent id: "storage", class, key, location, count[, view]
+  tensor,   // items: storage, offset, sizes, strides, of these kinds: storage, integer, tuple, tuple
+  inert,    // floats, bytes, large integers, argparse.Namespace: known to exist, otherwise forgotten
+};
+
+enum class PickleGlobal : std::uint8_t {
+  ordered_dict,
+  rebuild_tensor,
+  rebuild_parameter,
+  size,
+  storage_class,
+  inert_class,  // what it makes is PickleKind::inert
+};
+
+struct PickleObject {
+  PickleKind kind = PickleKind::none;
+  PickleGlobal global{};
+  std::int64_t integer = 0;
+  std::string_view text;  // views the bytes that were read
+  std::vector<PickleId> items;
+};
+
+struct Pickle {
+  std::vector<PickleObject> objects;
+  PickleId root = 0;
+  std::size_t size = 0;  // bytes read, the final STOP included
+
+  const PickleObject& operator[](PickleId id) const { return objects[id]; }
+  // The last value under a text key of a dict, or null.
+  const PickleObject* find(const PickleObject& dict, std::string_view key) const;
+};
+
+// Reads one pickle from the start of `bytes`, which must outlive the result.
+Result<Pickle> read_pickle(std::span<const std::byte> bytes);
+
+}  // namespace graphrun

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+
+#include "runtime/core/status.h"
+#include "runtime/weights/tensor_table.h"
+
+// https://github.com/huggingface/safetensors: 8 bytes header length, JSON header, tensor bytes without holes.
+namespace graphrun {
+
+// `file` must outlive the table. Strict: every byte belongs to exactly one tensor. Names are those of the
+// file.
+Result<TensorTable> read_safetensors(std::span<const std::byte> file);
+
+// Writes the tensors in the given order, whole or not at all, without copying them. Larger element types
+// first keep every tensor aligned in the file, so that readers need no copy. Names must differ and be UTF-8.
+Status write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                         const std::map<std::string, std::string>& metadata);
+
+}  // namespace graphrun

@@ -1,0 +1,27 @@
+#include "runtime/weights/tensor_file.h"
+
+#include <algorithm>
+
+namespace graphrun {
+
+std::optional<std::string_view> canonical_name(std::string_view name) {
+  constexpr std::string_view kModule = "module.";
+  constexpr std::string_view kCounter = "num_batches_tracked";
+  if (name.starts_with(kModule)) name.remove_prefix(kModule.size());
+  if (name.starts_with("criterion.")) return std::nullopt;
+  if (name == kCounter || name.ends_with(".num_batches_tracked")) return std::nullopt;
+  return name;
+}
+
+Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& path) {
+  GRAPHRUN_ASSIGN(std::shared_ptr<const MappedFile> file, MappedFile::open(path));
+  GRAPHRUN_ASSIGN(TensorTable table, read_tensors(file->bytes()).in(path));
+  return std::shared_ptr<const TensorFile>(new TensorFile(std::move(file), std::move(table)));
+}
+
+const NamedTensor* TensorFile::find(std::string_view name) const {
+  const auto found = std::ranges::lower_bound(table_.tensors, name, {}, &NamedTensor::name);
+  return found != table_.tensors.end() && found->name == name ? &*found : nullptr;
+}
+
+}  // namespace graphrun

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "runtime/core/mapped_file.h"
+#include "runtime/core/status.h"
+#include "runtime/weights/tensor_table.h"
+
+namespace graphrun {
+
+// The name under which a checkpoint's tensor is known: without a leading "module." (DataParallel's). Nothing
+// for tensors that are no weights: "num_batches_tracked" counters and "criterion.*". The result views `name`.
+std::optional<std::string_view> canonical_name(std::string_view name);
+
+// An opened .safetensors or PyTorch checkpoint (zip or the older form), told apart by content. Immutable: may
+// be shared by threads. Inside a checkpoint the dictionary "state_dict" or "model" is entered if there is
+// one.
+class TensorFile {
+ public:
+  // Errors: not_found, io, invalid_file, unsupported; all name the path.
+  static Result<std::shared_ptr<const TensorFile>> open(const std::string& path);
+
+  // Canonical names, sorted, each once. Bytes stay valid while this lives; most are views of the mapped file.
+  std::span<const NamedTensor> tensors() const { return table_.tensors; }
+  // Null if there is none of this name.
+  const NamedTensor* find(std::string_view name) const;
+  // safetensors' "__metadata__"; empty for the other formats.
+  const std::map<std::string, std::string>& metadata() const { return table_.metadata; }
+
+ private:
+  TensorFile(std::shared_ptr<const MappedFile> file, TensorTable table)
+      : file_(std::move(file)), table_(std::move(table)) {}
+  std::shared_ptr<const MappedFile> file_;
+  TensorTable table_;
+};
+
+}  // namespace graphrun

@@ -1,0 +1,112 @@
+#include <boost/test/unit_test.hpp>
+#include <cstring>
+#include <filesystem>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "runtime/weights/pickle.h"
+#include "runtime/weights/tensor_table.h"
+#include "tests/weights/files.h"
+
+// Damaged files end in an error or in consistent tensors; the address sanitizer sees every byte read beyond
+// them.
+namespace graphrun::test {
+namespace {
+
+std::vector<std::string> golden_files() {
+  std::vector<std::string> paths;
+  for (const auto& entry : std::filesystem::directory_iterator(golden(""))) {
+    const std::string extension = entry.path().extension().string();
+    if (extension == ".pth" || extension == ".safetensors") paths.push_back(entry.path().string());
+  }
+  std::sort(paths.begin(), paths.end());
+  BOOST_REQUIRE(paths.size() > 10);
+  return paths;
+}
+
+// Reads from memory of exactly this size; returns whether there was no error.
+bool survives(const std::string& bytes) {
+  const std::unique_ptr<std::byte[]> memory(new std::byte[bytes.size()]);
+  std::memcpy(memory.get(), bytes.data(), bytes.size());
+  const auto table = read_tensors({memory.get(), bytes.size()});
+  if (!table.ok()) {
+    BOOST_TEST(!table.status().message().empty());
+    return false;
+  }
+  unsigned sum = 0;
+  for (const NamedTensor& each : table->tensors) {
+    BOOST_TEST(static_cast<std::int64_t>(each.bytes.size()) == each.desc.bytes());
+    for (const std::byte byte : each.bytes) sum += static_cast<unsigned>(byte);
+  }
+  BOOST_TEST(sum < UINT_MAX);
+  return true;
+}
+
+std::string legacy_with(const std::string& pickle) {
+  const std::string plain = read(golden("legacy_plain.pth"));
+  return plain.substr(0, plain.find("\x80\x02", plain.find("type_sizes"))) + pickle;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_SUITE(hostile_files)
+
+BOOST_AUTO_TEST_CASE(every_truncation_is_an_error) {
+  for (const std::string& path : golden_files()) {
+    const std::string whole = read(path);
+    for (std::size_t length = 0; length < whole.size(); ++length) {
+      BOOST_TEST(!survives(whole.substr(0, length)), path << " cut to " << length);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(bit_flips_never_crash) {
+  std::mt19937 random(1);
+  const std::vector<std::string> paths = golden_files();
+  std::size_t survivors = 0;
+  for (std::size_t i = 0; i < 20000; ++i) {
+    std::string bytes = read(paths[i % paths.size()]);
+    for (std::size_t flips = 1 + random() % 3; flips > 0; --flips) {
+      char& byte = bytes[random() % bytes.size()];
+      byte = static_cast<char>(byte ^ (1 << (random() % 8)));
+    }
+    survivors += survives(bytes) ? 1 : 0;
+  }
+  BOOST_TEST_MESSAGE(survivors << " of 20000 damaged files still hold tensors");
+}
+
+BOOST_AUTO_TEST_CASE(pickles_cannot_exhaust_memory) {
+  const auto refused = [](const std::string& pickle, const std::string& why) {
+    check_contains(error_of(read_pickle(std::as_bytes(std::span(pickle)))), why);
+  };
+  const std::string proto = "\x80\x02";
+  refused(proto + std::string(3'000'000, 'N'), "too many objects");
+  refused(proto + std::string(1'000'000, '('), "truncated");
+  refused(proto + "X\xff\xff\xff\xff", "truncated");
+  refused(proto + "\x8d\xff\xff\xff\xff\xff\xff\xff\xff", "truncated");
+  refused(proto + "j\xff\xff\xff\xff.", "nothing was memorised");
+  refused(proto + "(1.", "the stack is empty");
+  refused(proto + "](Na(.", "an operand of a wrong kind");
+  refused(proto + "}(Nu.", "a key without a value");
+  refused("\x80\x01N.", "protocol 1");
+  refused(proto + "i", "operation 105");
+  // An OrderedDict made again and again from one long list.
+  std::string again = proto + "ccollections\nOrderedDict\nq\1](";
+  for (int i = 0; i < 60000; ++i) again += "NN\x86";
+  again += "e\x85q\2";
+  for (int i = 0; i < 1000; ++i) again += "h\1h\2R";
+  refused(again + ".", "too many objects");
+}
+
+BOOST_AUTO_TEST_CASE(a_cycle_is_harmless) {
+  const std::string pickle = std::string("\x80\x02}q\0X\1\0\0\0ah\0s.", 16);
+  const auto result = read_pickle(std::as_bytes(std::span(pickle)));
+  BOOST_TEST(result.ok());
+  BOOST_TEST(!survives(legacy_with(pickle)));
+}
+
+BOOST_AUTO_TEST_SUITE_END()
+
+}  // namespace graphrun::test
