@@ -1,0 +1,232 @@
+#include "datasets/check.h"
+
+#include <algorithm>
+#include <atomic>
+#include <map>
+#include <new>
+#include <thread>
+
+#include "datasets/dataset.h"
+#include "datasets/image_io.h"
+#include "datasets/sample_list.h"
+
+namespace graphrun {
+
+namespace {
+
+// What one sample, or the samples of one thread, add to the report.
+struct Counts {
+  explicit Counts(std::size_t classes) : per_class(classes) {}
+  std::vector<ClassCount> per_class;
+  std::int64_t ignored = 0;
+  std::int64_t low[2] = {INT64_MAX, INT64_MAX};
+  std::int64_t high[2] = {0, 0};
+  std::vector<Problem> problems;
+
+  void add_size(const Image& image) {
+    const std::int64_t size[2] = {image.height, image.width};
+    for (int i = 0; i < 2; ++i) {
+      low[i] = std::min(low[i], size[i]);
+      high[i] = std::max(high[i], size[i]);
+    }
+  }
+  void merge(const Counts& other) {
+    for (std::size_t c = 0; c < per_class.size(); ++c) {
+      per_class[c].pixels += other.per_class[c].pixels;
+      per_class[c].images += other.per_class[c].images;
+      per_class[c].image_pixels += other.per_class[c].image_pixels;
+    }
+    ignored += other.ignored;
+    for (int i = 0; i < 2; ++i) {
+      low[i] = std::min(low[i], other.low[i]);
+      high[i] = std::max(high[i], other.high[i]);
+    }
+    problems.insert(problems.end(), other.problems.begin(), other.problems.end());
+  }
+};
+
+// Counts by class, and of unknown ids what there is to say about them.
+void count_ids(const LabelImage& label, const LabelRule& rule, std::int64_t sample, const std::string& file,
+               Counts& counts) {
+  struct Unknown {
+    std::int64_t pixels = 0;
+    std::int64_t first = 0;
+  };
+  std::map<std::uint16_t, Unknown> unknown;
+  std::vector<std::int64_t> pixels(counts.per_class.size());
+  std::int64_t labelled = 0;
+  for (std::size_t i = 0; i < label.ids.size(); ++i) {
+    const auto class_id = rule.class_of(label.ids[i]);
+    if (!class_id) {
+      Unknown& entry = unknown[label.ids[i]];
+      if (entry.pixels++ == 0) entry.first = static_cast<std::int64_t>(i);
+    } else if (*class_id == kIgnoredClass) {
+      ++counts.ignored;
+    } else {
+      ++pixels[*class_id];
+      ++labelled;
+    }
+  }
+  for (std::size_t c = 0; c < pixels.size(); ++c) {
+    if (pixels[c] == 0) continue;
+    counts.per_class[c].pixels += pixels[c];
+    counts.per_class[c].images += 1;
+    counts.per_class[c].image_pixels += labelled;
+  }
+  for (const auto& [id, entry] : unknown) {
+    counts.problems.push_back({ProblemKind::unknown_label_id, sample, file,
+                               "label id " + std::to_string(id) + " on " + std::to_string(entry.pixels) +
+                                   " pixels, first at row " + std::to_string(entry.first / label.width) +
+                                   ", column " + std::to_string(entry.first % label.width)});
+  }
+}
+
+// A palette file made by a program that numbers colours in the order of their appearance has the right
+// colours under the wrong indices.
+void compare_palette(const LabelImage& label, const Descriptor& descriptor, std::int64_t sample,
+                     const std::string& file, Counts& counts) {
+  std::vector<bool> used(label.palette.size());
+  for (const std::uint16_t id : label.ids) {
+    if (id < used.size()) used[id] = true;
+  }
+  for (std::size_t id = 0; id < used.size(); ++id) {
+    const auto class_id = descriptor.labels.class_of(static_cast<std::uint16_t>(id));
+    const bool right =
+        class_id && *class_id != kIgnoredClass && descriptor.classes[*class_id].color == label.palette[id];
+    if (!used[id] || right) continue;
+    const auto other = std::find_if(descriptor.classes.begin(), descriptor.classes.end(),
+                                    [&](const ClassInfo& info) { return info.color == label.palette[id]; });
+    if (other == descriptor.classes.end()) continue;
+    counts.problems.push_back(
+        {ProblemKind::palette_differs, sample, file,
+         "index " + std::to_string(id) + " has the colour of class '" + other->name + "'"});
+    return;
+  }
+}
+
+void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int64_t sample, Counts& counts) {
+  const auto problem = [&](ProblemKind kind, const std::filesystem::path& file, const std::string& message) {
+    counts.problems.push_back({kind, sample, file.string(), message});
+  };
+  const auto image = read_image(path.image);
+  if (image.ok()) {
+    counts.add_size(*image);
+  } else {
+    const bool missing = image.status().code() == ErrorCode::not_found;
+    problem(missing ? ProblemKind::image_missing : ProblemKind::image_unreadable, path.image,
+            image.status().message());
+  }
+  if (path.label.empty()) return;
+  const auto label = read_label(path.label);
+  if (!label.ok()) {
+    const bool missing = label.status().code() == ErrorCode::not_found;
+    problem(missing ? ProblemKind::label_missing : ProblemKind::label_unreadable, path.label,
+            label.status().message());
+    return;
+  }
+  if (image.ok() && (image->height != label->height || image->width != label->width)) {
+    problem(ProblemKind::size_mismatch, path.label,
+            std::to_string(label->width) + " x " + std::to_string(label->height) + ", but the image is " +
+                std::to_string(image->width) + " x " + std::to_string(image->height));
+  }
+  count_ids(*label, descriptor.labels, sample, path.label.string(), counts);
+  if (!label->palette.empty()) compare_palette(*label, descriptor, sample, path.label.string(), counts);
+}
+
+Counts check_samples(const Descriptor& descriptor, const std::vector<SamplePath>& samples, int threads) {
+  std::vector<Counts> counts(static_cast<std::size_t>(threads), Counts(descriptor.classes.size()));
+  std::atomic<std::size_t> next{0};
+  const auto work = [&](Counts& mine) {
+    for (std::size_t i = next++; i < samples.size(); i = next++) {
+      const auto sample = static_cast<std::int64_t>(i);
+      try {
+        check_sample(descriptor, samples[i], sample, mine);
+      } catch (const std::bad_alloc&) {
+        mine.problems.push_back(
+            {ProblemKind::image_unreadable, sample, samples[i].image.string(), "no memory to read it"});
+      }
+    }
+  };
+  {
+    std::vector<std::jthread> pool;
+    for (std::size_t t = 1; t < counts.size(); ++t) pool.emplace_back([&, t] { work(counts[t]); });
+    work(counts[0]);
+  }
+  for (std::size_t t = 1; t < counts.size(); ++t) counts[0].merge(counts[t]);
+  return std::move(counts[0]);
+}
+
+Counts count_generated(const Dataset& dataset, const Descriptor& descriptor) {
+  Counts counts(descriptor.classes.size());
+  for (std::int64_t i = 0; i < dataset.size(); ++i) {
+    const auto sample = dataset.load(i);
+    if (!sample.ok()) continue;
+    counts.add_size(sample->image);
+    LabelImage label{sample->label.height, sample->label.width, {}, {}};
+    label.ids.assign(sample->label.ids.begin(), sample->label.ids.end());
+    count_ids(label, descriptor.labels, i, dataset.name(i), counts);
+  }
+  return counts;
+}
+
+void add_repeated_names(const std::vector<SamplePath>& samples, Counts& counts) {
+  std::map<std::string_view, std::size_t> seen;
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    const auto [at, fresh] = seen.emplace(samples[i].name, i);
+    if (fresh) continue;
+    counts.problems.push_back(
+        {ProblemKind::name_twice, static_cast<std::int64_t>(i), samples[i].image.string(),
+         "named '" + samples[i].name + "' as is " + samples[at->second].image.string()});
+  }
+}
+
+void suggest_weights(std::vector<ClassCount>& classes) {
+  const auto frequency = [](const ClassCount& c) {
+    return static_cast<double>(c.pixels) / static_cast<double>(c.image_pixels);
+  };
+  std::vector<double> present;
+  for (const ClassCount& c : classes) {
+    if (c.pixels > 0) present.push_back(frequency(c));
+  }
+  if (present.empty()) return;
+  std::sort(present.begin(), present.end());
+  const std::size_t half = present.size() / 2;
+  const double median = present.size() % 2 == 1 ? present[half] : (present[half - 1] + present[half]) / 2;
+  for (ClassCount& c : classes) c.weight = c.pixels > 0 ? median / frequency(c) : 0;
+}
+
+}  // namespace
+
+Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::string& split,
+                                  const std::optional<std::filesystem::path>& data_root, int threads) {
+  GRAPHRUN_ASSIGN(const Split* found, find_split(descriptor, split));
+  Counts counts(descriptor.classes.size());
+  CheckReport report;
+  if (descriptor.generator) {
+    GRAPHRUN_ASSIGN(const auto dataset, open_dataset(descriptor, split, data_root));
+    report.samples = dataset->size();
+    counts = count_generated(*dataset, descriptor);
+  } else {
+    GRAPHRUN_ASSIGN(const auto root, find_data_root(descriptor, data_root));
+    GRAPHRUN_ASSIGN(const auto samples, list_samples(*found, root));
+    report.samples = static_cast<std::int64_t>(samples.size());
+    counts = check_samples(descriptor, samples, std::clamp(threads, 1, 256));
+    add_repeated_names(samples, counts);
+  }
+  std::stable_sort(counts.problems.begin(), counts.problems.end(),
+                   [](const Problem& a, const Problem& b) { return a.sample < b.sample; });
+  suggest_weights(counts.per_class);
+  report.dataset = descriptor.name;
+  report.split = split;
+  report.ignored_pixels = counts.ignored;
+  report.smallest_height = counts.high[0] == 0 ? 0 : counts.low[0];
+  report.smallest_width = counts.high[0] == 0 ? 0 : counts.low[1];
+  report.largest_height = counts.high[0];
+  report.largest_width = counts.high[1];
+  for (const ClassInfo& info : descriptor.classes) report.class_names.push_back(info.name);
+  report.classes = std::move(counts.per_class);
+  report.problems = std::move(counts.problems);
+  return report;
+}
+
+}  // namespace graphrun

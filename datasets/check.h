@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "datasets/descriptor.h"
+#include "runtime/core/status.h"
+
+namespace graphrun {
+
+enum class ProblemKind {
+  image_missing,
+  label_missing,
+  image_unreadable,
+  label_unreadable,  // no PNG, a colour picture, broken
+  size_mismatch,
+  unknown_label_id,  // the message gives id, count, and the first pixel
+  palette_differs,   // a palette label whose colours are those of other classes than its indices
+  name_twice,
+};
+
+struct Problem {
+  ProblemKind kind = ProblemKind::image_missing;
+  std::int64_t sample = 0;  // index in the split
+  std::string file;
+  std::string message;
+};
+
+struct ClassCount {
+  std::int64_t pixels = 0;
+  std::int64_t images = 0;        // in which it occurs
+  std::int64_t image_pixels = 0;  // labelled pixels of those images
+  // Median frequency balancing (Eigen, Fergus, ICCV 2015): frequency = pixels / image_pixels, weight = median
+  // frequency / frequency; 0 for a class that does not occur.
+  double weight = 0;
+};
+
+struct CheckReport {
+  std::string dataset;
+  std::string split;
+  std::int64_t samples = 0;
+  std::int64_t ignored_pixels = 0;
+  std::int64_t smallest_height = 0, smallest_width = 0;  // of the images
+  std::int64_t largest_height = 0, largest_width = 0;
+  std::vector<std::string> class_names;
+  std::vector<ClassCount> classes;
+  std::vector<Problem> problems;  // in the order of the samples
+};
+
+// Reads every file of a split, with so many threads. Problems of the data are in the report; the error is
+// that the split cannot even be listed.
+Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::string& split,
+                                  const std::optional<std::filesystem::path>& data_root, int threads);
+
+// The report for a reader: sizes, classes with weights, and of each kind of problem the first few with what
+// to do.
+std::string format_report(const CheckReport& report);
+
+}  // namespace graphrun

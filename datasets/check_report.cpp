@@ -1,0 +1,86 @@
+#include <array>
+#include <cstdio>
+
+#include "datasets/check.h"
+
+namespace graphrun {
+
+namespace {
+
+constexpr std::int64_t kShown = 5;  // problems of a kind that are printed in full
+
+struct Advice {
+  ProblemKind kind;
+  const char* title;
+  const char* what_to_do;
+};
+
+constexpr std::array<Advice, 8> kAdvice = {{
+    {ProblemKind::image_missing, "images that are not there",
+     "check --data-root, and that the list's paths are relative to it"},
+    {ProblemKind::label_missing, "images without a label",
+     "take them out of the list, or mark the split \"labelled\": false"},
+    {ProblemKind::image_unreadable, "images that cannot be read", "fetch or export these files again"},
+    {ProblemKind::label_unreadable, "labels that are not a PNG of ids",
+     "convert colours to class ids (8-bit grey or palette PNG), without any scaling or compression loss"},
+    {ProblemKind::size_mismatch, "labels of another size than their image",
+     "export both at one size; resize labels with nearest neighbour only"},
+    {ProblemKind::unknown_label_id, "label ids that the data set does not have",
+     "map them to a class or add them to \"ignore\" in the descriptor's \"labels\""},
+    {ProblemKind::palette_differs, "palette labels whose indices are not the class ids",
+     "the colours are right but the indices are not: convert by colour to class ids"},
+    {ProblemKind::name_twice, "images of one name",
+     "predictions are written by name and would overwrite each other: rename the files"},
+}};
+
+template <class... Args>
+void print(std::string& text, const char* format, Args... args) {
+  char line[256];
+  std::snprintf(line, sizeof(line), format, args...);
+  text += line;
+}
+
+void print_classes(const CheckReport& report, std::string& text) {
+  std::int64_t labelled = 0;
+  for (const ClassCount& c : report.classes) labelled += c.pixels;
+  print(text, "%4s  %-20s %14s %9s %9s %8s\n", "id", "class", "pixels", "share", "images", "weight");
+  for (std::size_t i = 0; i < report.classes.size(); ++i) {
+    const ClassCount& c = report.classes[i];
+    const double share =
+        labelled == 0 ? 0 : 100.0 * static_cast<double>(c.pixels) / static_cast<double>(labelled);
+    print(text, "%4d  %-20.60s %14lld %8.3f%% %9lld %8.3f\n", static_cast<int>(i),
+          report.class_names[i].c_str(), static_cast<long long>(c.pixels), share,
+          static_cast<long long>(c.images), c.weight);
+  }
+  const std::int64_t all = labelled + report.ignored_pixels;
+  print(text, "%4s  %-20s %14lld %8.3f%% of all\n", "", "(ignored)",
+        static_cast<long long>(report.ignored_pixels),
+        all == 0 ? 0 : 100.0 * static_cast<double>(report.ignored_pixels) / static_cast<double>(all));
+}
+
+}  // namespace
+
+std::string format_report(const CheckReport& report) {
+  std::string text =
+      report.dataset + " " + report.split + ": " + std::to_string(report.samples) + " samples, ";
+  text += std::to_string(report.smallest_width) + " x " + std::to_string(report.smallest_height) + " to " +
+          std::to_string(report.largest_width) + " x " + std::to_string(report.largest_height) + " pixels\n";
+  print_classes(report, text);
+  if (report.problems.empty()) return text + "no problems found\n";
+  for (const Advice& advice : kAdvice) {
+    std::int64_t count = 0;
+    std::string lines;
+    for (const Problem& problem : report.problems) {
+      if (problem.kind != advice.kind || ++count > kShown) continue;
+      const bool named = problem.message.starts_with(problem.file);
+      lines += "  " + (named ? "" : problem.file + ": ") + problem.message + "\n";
+    }
+    if (count == 0) continue;
+    text += std::to_string(count) + " " + advice.title + "\n" + lines;
+    if (count > kShown) text += "  ... and " + std::to_string(count - kShown) + " more\n";
+    text += std::string("  -> ") + advice.what_to_do + "\n";
+  }
+  return text;
+}
+
+}  // namespace graphrun
