@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime/core/checked.h"
+#include "runtime/core/expr.h"
 
 namespace graphrun {
 namespace {
@@ -139,6 +140,66 @@ struct DimAlgebra {
     return std::nullopt;
   }
 
+  static void append_token(Expr& expr, ExprOp op, std::int64_t integer = 0) {
+    expr.tokens.push_back({op, integer, 0});
+  }
+  static void append(Expr& expr, const Dim& dim) {
+    if (!dim.valid_) {
+      append_token(expr, ExprOp::integer, 1);
+      append_token(expr, ExprOp::integer, 0);
+      append_token(expr, ExprOp::divide);
+      return;
+    }
+    bool first = true;
+    if (dim.terms_ != nullptr) {
+      for (const auto& [key, product] : dim.terms_->products) {
+        // The first term carries its sign in its factor, the others are added or subtracted.
+        const bool subtract = !first && product.coefficient < 0 && product.coefficient != INT64_MIN;
+        const std::int64_t coefficient = subtract ? -product.coefficient : product.coefficient;
+        bool factor_before = coefficient != 1;
+        if (factor_before) append_token(expr, ExprOp::integer, coefficient);
+        for (const AtomPtr& factor : product.factors) {
+          append(expr, *factor);
+          if (factor_before) append_token(expr, ExprOp::multiply);
+          factor_before = true;
+        }
+        if (!first) append_token(expr, subtract ? ExprOp::subtract : ExprOp::add);
+        first = false;
+      }
+    }
+    if (!first && dim.constant_ == 0) return;
+    const bool subtract = !first && dim.constant_ < 0 && dim.constant_ != INT64_MIN;
+    append_token(expr, ExprOp::integer, subtract ? -dim.constant_ : dim.constant_);
+    if (!first) append_token(expr, subtract ? ExprOp::subtract : ExprOp::add);
+  }
+  static void append(Expr& expr, const Atom& atom) {
+    if (atom.kind == AtomKind::symbol) {
+      auto found = std::ranges::find(expr.symbols, atom.key);
+      if (found == expr.symbols.end()) found = expr.symbols.insert(found, atom.key);
+      append_token(expr, ExprOp::symbol, found - expr.symbols.begin());
+      return;
+    }
+    for (const Dim& operand : atom.operands) append(expr, operand);
+    append_token(expr, atom.kind == AtomKind::floor_div   ? ExprOp::divide
+                       : atom.kind == AtomKind::remainder ? ExprOp::modulo
+                       : atom.kind == AtomKind::min       ? ExprOp::minimum
+                                                          : ExprOp::maximum);
+  }
+
+  // floor(floor(a / b) / c) = floor(a / (b c)) for positive b, c.
+  static std::optional<Dim> merge_divisions(const Dim& a, std::int64_t c) {
+    if (c <= 0 || a.constant_ != 0 || a.terms_ == nullptr || a.terms_->products.size() != 1)
+      return std::nullopt;
+    const Product& product = a.terms_->products.begin()->second;
+    if (product.coefficient != 1 || product.factors.size() != 1) return std::nullopt;
+    const Atom& inner = *product.factors[0];
+    if (inner.kind != AtomKind::floor_div || !inner.operands[1].is_constant()) return std::nullopt;
+    const std::int64_t b = inner.operands[1].constant();
+    const auto divisor = b > 0 ? checked_mul(b, c) : std::nullopt;
+    if (!divisor) return std::nullopt;
+    return floor_div(inner.operands[0], Dim(*divisor));
+  }
+
   static Dim replace(const Atom& atom, const std::function<std::optional<Dim>(std::string_view)>& lookup) {
     if (atom.kind == AtomKind::symbol) {
       if (auto found = lookup(atom.key)) return *std::move(found);
@@ -217,6 +278,9 @@ Dim floor_div(const Dim& a, const Dim& b) {
     return q ? Dim(*q) : Dim::invalid();
   }
   if (b == Dim(1)) return a;
+  if (b.is_constant()) {
+    if (auto merged = DimAlgebra::merge_divisions(a, b.constant())) return *std::move(merged);
+  }
   return DimAlgebra::atom(AtomKind::floor_div, "(" + to_string(a) + ")/(" + to_string(b) + ")", {a, b});
 }
 
@@ -246,6 +310,12 @@ bool operator==(const Dim& a, const Dim& b) {
   return std::ranges::equal(a.terms_->products, b.terms_->products, [](const auto& x, const auto& y) {
     return x.first == y.first && x.second.coefficient == y.second.coefficient;
   });
+}
+
+Expr to_expr(const Dim& dim) {
+  Expr expr;
+  DimAlgebra::append(expr, dim);
+  return expr;
 }
 
 std::string to_string(const Dim& dim) {

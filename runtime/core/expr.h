@@ -81,6 +81,9 @@ Result<Number> evaluate(const Expr& expr, const SymbolLookup& lookup);
 Result<Dim> evaluate_dim(const Expr& expr, const SymbolLookup& lookup);
 Result<double> evaluate_real(const Expr& expr, const SymbolLookup& lookup);
 
+// The dimension as an expression; an invalid one divides by zero. (Defined in dim.cpp.)
+Expr to_expr(const Dim& dim);
+
 // Infix text, e.g. "2*((H - 1)/16 + 1) - 1".
 std::string to_string(const Expr& expr);
 
