@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/model/graph.h"
+#include "runtime/model/op_def.h"
+
+namespace graphrun {
+
+// The type of every value of a method, by ValueId. `dims` gives the symbols of the inputs' shapes (N, H, W):
+// numbers at bind, Dim::symbol in the compiler; graph parameters have the values that the model gives, unless
+// `dims` gives another. Inputs of rank 4 with real elements are activations (NHWC), the others dense.
+//
+// Precondition: validate_structure(model) succeeded. Errors name the node's path and op: attributes that
+// cannot be evaluated, shapes that do not fit, extents below 1 or beyond a tensor's limits.
+Result<std::vector<ValueType>> infer_types(const Model& model, const Method& method,
+                                           const OpRegistry& registry, const SymbolLookup& dims);
+
+// Every symbol that the inputs' shapes introduce, as itself: the `dims` of a model whose sizes are not known.
+SymbolLookup symbolic_dims(const Model& model);
+// Their names in order of appearance: inputs' extents that are one symbol and no graph parameter.
+std::vector<std::string> dim_names(const Model& model);
+
+// The type of a variable with the parameters that `lookup` gives.
+Result<ValueType> variable_type(const Variable& variable, const SymbolLookup& lookup);
+
+// "pretrained.layer1.0.conv1 (conv2d)", as errors name a node.
+std::string describe(const Node& node);
+
+}  // namespace graphrun

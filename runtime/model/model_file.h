@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/core/status.h"
+#include "runtime/model/graph.h"
+#include "runtime/model/op_def.h"
+
+// Models as files (program.fbs, doc/format.md).
+namespace graphrun {
+
+inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::int64_t kMaxModelFileBytes = std::int64_t{64} << 20;
+// What a file may expand to in memory, whatever its own size.
+inline constexpr std::int64_t kMaxModelBytes = std::int64_t{256} << 20;
+
+// The same model gives the same bytes. Errors: a model beyond the limits of the format.
+Result<std::vector<std::byte>> serialize(const Model& model);
+// The file appears whole or not at all.
+Status write_model(const Model& model, const std::string& path);
+
+// A model that validate() accepts; every other sequence of bytes is an error (invalid_file). `bytes` is not
+// kept.
+Result<Model> parse_model(std::span<const std::byte> bytes, const OpRegistry& registry);
+Result<Model> read_model(const std::string& path, const OpRegistry& registry);
+
+}  // namespace graphrun

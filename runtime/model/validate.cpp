@@ -1,0 +1,227 @@
+#include "runtime/model/validate.h"
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include "runtime/core/checked.h"
+#include "runtime/model/infer.h"
+#include "runtime/model/validate_method.h"
+
+namespace graphrun {
+namespace {
+
+Status bad(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
+
+Status check_count(std::size_t count, std::size_t limit, std::string_view what) {
+  if (count <= limit) return {};
+  return bad(std::to_string(count) + " " + std::string(what) + "; at most " + std::to_string(limit));
+}
+
+Status check_parameter(const GraphParameter& parameter) {
+  constexpr double kExactIntegers = 9007199254740992.0;  // 2^53
+  const double value = parameter.value;
+  if (!std::isfinite(value)) return bad("its value is not a finite number");
+  if (std::isnan(parameter.min) || std::isnan(parameter.max)) return bad("its range is not a number");
+  if (parameter.integer && (value != std::floor(value) || std::abs(value) > kExactIntegers)) {
+    return bad("its value is not an integer");
+  }
+  if (!parameter.structural && !(value >= parameter.min && value <= parameter.max)) {
+    return bad("its value " + to_string(Expr(value)) + " is outside its range " +
+               to_string(Expr(parameter.min)) + " to " + to_string(Expr(parameter.max)));
+  }
+  return check_count(parameter.doc.size(), kMaxTextLength, "bytes of documentation");
+}
+
+Status check_input(const Input& input, const ExprChecker& exprs) {
+  if (static_cast<int>(input.dtype) >= kDTypeCount) return bad("an unknown element type");
+  GRAPHRUN_TRY(check_count(input.shape.size(), kMaxRank, "extents"));
+  for (const Expr& extent : input.shape) GRAPHRUN_TRY(exprs.check(extent));
+  return {};
+}
+
+Status check_init(const Variable& variable, const SymbolLookup& parameters) {
+  const Init& init = variable.init;
+  GRAPHRUN_ASSIGN(const double a, evaluate_real(init.a, parameters));
+  GRAPHRUN_ASSIGN(const double b, evaluate_real(init.b, parameters));
+  GRAPHRUN_ASSIGN(const double fan_in, evaluate_real(init.fan_in, parameters));
+  if (!std::isfinite(a) || !std::isfinite(b)) return bad("a bound that is not finite");
+  switch (init.kind) {
+    case InitKind::constant:
+      return {};
+    case InitKind::normal:
+      return b >= 0 ? Status() : bad("a negative standard deviation");
+    case InitKind::uniform:
+      return a <= b ? Status() : bad("an empty range");
+    case InitKind::kaiming_normal_fan_out:
+      return variable.shape.size() == 4 ? Status() : bad("a fan out needs a variable of rank 4");
+    case InitKind::uniform_fan_in:
+      return fan_in >= 1 ? Status() : bad("the fan in is less than 1");
+  }
+  return bad("an unknown initialiser");
+}
+
+Status check_variable(const Variable& variable, const ExprChecker& exprs, const SymbolLookup& parameters) {
+  if (static_cast<int>(variable.dtype) >= kDTypeCount) return bad("an unknown element type");
+  GRAPHRUN_TRY(check_count(variable.shape.size(), kMaxRank, "extents"));
+  for (const Expr& extent : variable.shape) GRAPHRUN_TRY(exprs.check(extent).in("shape"));
+  for (const Expr* expr : {&variable.init.a, &variable.init.b, &variable.init.fan_in}) {
+    GRAPHRUN_TRY(exprs.check(*expr).in("initialiser"));
+  }
+  GRAPHRUN_TRY(check_init(variable, parameters).in("initialiser"));
+  if (variable.kind == VariableKind::parameter && !is_real(variable.dtype)) {
+    return bad("a parameter of " + std::string(to_string(variable.dtype)));
+  }
+  return {};
+}
+
+// Gradients and state belong to a parameter and look like it.
+Status check_owner(const Model& model, const Variable& variable, const std::vector<ValueType>& types,
+                   std::size_t index) {
+  switch (variable.kind) {
+    case VariableKind::parameter:
+    case VariableKind::buffer:
+      return variable.of == -1 ? Status()
+                               : bad("belongs to another variable, but is a parameter or a buffer");
+    case VariableKind::gradient:
+    case VariableKind::optimizer_state:
+      break;
+    default:
+      return bad("an unknown kind of variable");
+  }
+  const bool exists = variable.of >= 0 && static_cast<std::size_t>(variable.of) < model.variables.size();
+  if (!exists || model.variables[static_cast<std::size_t>(variable.of)].kind != VariableKind::parameter) {
+    return bad("belongs to variable " + std::to_string(variable.of) + ", which is no parameter");
+  }
+  const Variable& owner = model.variables[static_cast<std::size_t>(variable.of)];
+  if (types[index].shape != types[static_cast<std::size_t>(variable.of)].shape) {
+    return bad("its shape differs from that of its parameter " + owner.name);
+  }
+  return {};
+}
+
+Status check_variables(const Model& model) {
+  GRAPHRUN_TRY(check_count(model.variables.size(), kMaxVariables, "variables"));
+  const ExprChecker exprs(model, {});
+  const SymbolLookup parameters = model.parameter_values();
+  UniqueNames names;
+  std::vector<ValueType> types;
+  std::int64_t total = 0;
+  for (const Variable& variable : model.variables) {
+    const std::string where = "variable " + variable.name;
+    GRAPHRUN_TRY(names.insert(variable.name).in(where));
+    GRAPHRUN_TRY(check_variable(variable, exprs, parameters).in(where));
+    GRAPHRUN_ASSIGN(ValueType type, variable_type(variable, parameters).in(where));
+    // variable_type() has checked each product; kMaxTensorBytes elements of 8 bytes stay below 2^63.
+    std::int64_t bytes = static_cast<std::int64_t>(size_of(variable.dtype));
+    for (const Dim& extent : type.shape) bytes *= extent.constant();
+    const auto sum = checked_add(total, bytes);
+    if (bytes > kMaxTensorBytes || !sum || *sum > kMaxTensorBytes) {
+      return bad("the variables need more than " + std::to_string(kMaxTensorBytes) + " bytes").in(where);
+    }
+    total = *sum;
+    types.push_back(std::move(type));
+  }
+  for (std::size_t i = 0; i < model.variables.size(); ++i) {
+    const Variable& variable = model.variables[i];
+    GRAPHRUN_TRY(check_owner(model, variable, types, i).in("variable " + variable.name));
+  }
+  return {};
+}
+
+Status check_images(const Model& model) {
+  const Preprocess& preprocess = model.preprocess;
+  constexpr std::size_t kChannels = 3;
+  const auto positive = [](double x) { return std::isfinite(x) && x > 0; };
+  const auto not_negative = [](double x) { return std::isfinite(x) && x >= 0; };
+  const bool absent = preprocess.mean.empty() && preprocess.std.empty();
+  if (!absent && (preprocess.mean.size() != kChannels || preprocess.std.size() != kChannels)) {
+    return bad("preprocess: mean and std must have 3 numbers each");
+  }
+  if (!std::ranges::all_of(preprocess.mean, not_negative) || !std::ranges::all_of(preprocess.std, positive) ||
+      !positive(preprocess.value_scale)) {
+    return bad("preprocess: std and value_scale must be positive numbers, mean must not be negative");
+  }
+  GRAPHRUN_TRY(check_count(model.class_names.size(), kMaxClasses, "class names"));
+  for (const std::string& name : model.class_names) GRAPHRUN_TRY(check_name(name).in("class names"));
+  if (!model.palette.empty() && model.palette.size() != 3 * model.class_names.size()) {
+    return bad("the palette has " + std::to_string(model.palette.size()) + " bytes for " +
+               std::to_string(model.class_names.size()) + " classes; 3 a class are expected");
+  }
+  return {};
+}
+
+// A stored value has the type of its variable.
+Status check_store_types(const Model& model, const Method& method, const std::vector<ValueType>& types) {
+  const SymbolLookup parameters = model.parameter_values();
+  std::unordered_map<std::string_view, const Variable*> variables;
+  for (const Variable& variable : model.variables) variables[variable.name] = &variable;
+  for (const NamedValue& store : method.stores) {
+    GRAPHRUN_ASSIGN(const ValueType expected, variable_type(*variables.at(store.name), parameters));
+    const ValueType& actual = types[static_cast<std::size_t>(store.value)];
+    if (actual.dtype == expected.dtype && actual.layout == Layout::dense && actual.shape == expected.shape)
+      continue;
+    return {ErrorCode::shape, "store of \"" + store.name + "\": expected " + to_string(expected) + ", got " +
+                                  to_string(actual)};
+  }
+  return {};
+}
+
+}  // namespace
+
+Status validate_structure(const Model& model, const OpRegistry& registry) {
+  GRAPHRUN_TRY(check_count(model.name.size(), kMaxNameLength, "bytes of the model's name"));
+  GRAPHRUN_TRY(check_count(model.doc.size(), kMaxTextLength, "bytes of documentation"));
+  GRAPHRUN_TRY(check_count(model.parameters.size(), kMaxParameters, "graph parameters"));
+  UniqueNames parameters;
+  for (const GraphParameter& parameter : model.parameters) {
+    const std::string where = "graph parameter " + parameter.name;
+    GRAPHRUN_TRY(parameters.insert(parameter.name).in(where));
+    GRAPHRUN_TRY(check_parameter(parameter).in(where));
+  }
+  GRAPHRUN_TRY(check_count(model.inputs.size(), kMaxInputs, "inputs"));
+  for (const Input& input : model.inputs) {
+    for (const Expr& extent : input.shape) GRAPHRUN_TRY(extent.validate().in("input " + input.name));
+  }
+  const std::vector<std::string> dims = dim_names(model);
+  const ExprChecker exprs(model, dims);
+  UniqueNames inputs;
+  for (const Input& input : model.inputs) {
+    const std::string where = "input " + input.name;
+    GRAPHRUN_TRY(inputs.insert(input.name).in(where));
+    GRAPHRUN_TRY(check_input(input, exprs).in(where));
+  }
+  GRAPHRUN_TRY(check_count(model.requirements.size(), kMaxParameters, "requirements"));
+  for (const Requirement& requirement : model.requirements) {
+    GRAPHRUN_TRY(exprs.check(requirement.condition).in("requirement"));
+    GRAPHRUN_TRY(check_count(requirement.because.size(), kMaxTextLength, "bytes of a requirement's reason"));
+  }
+  GRAPHRUN_TRY(check_variables(model));
+  GRAPHRUN_TRY(check_images(model));
+  GRAPHRUN_TRY(check_count(model.settings.size(), kMaxParameters, "settings"));
+  for (const auto& [key, value] : model.settings) {
+    GRAPHRUN_TRY(check_name(key).in("settings"));
+    GRAPHRUN_TRY(check_count(value.size(), kMaxTextLength, "bytes of a setting"));
+  }
+  GRAPHRUN_TRY(check_count(model.methods.size(), kMaxMethods, "methods"));
+  UniqueNames methods;
+  for (const Method& method : model.methods) {
+    const std::string where = "method " + method.name;
+    GRAPHRUN_TRY(methods.insert(method.name).in(where));
+    GRAPHRUN_TRY(validate_method(model, method, registry, exprs).in(where));
+  }
+  return {};
+}
+
+Status validate(const Model& model, const OpRegistry& registry) {
+  GRAPHRUN_TRY(validate_structure(model, registry));
+  const SymbolLookup dims = symbolic_dims(model);
+  for (const Method& method : model.methods) {
+    const std::string where = "method " + method.name;
+    GRAPHRUN_ASSIGN(const std::vector<ValueType> types, infer_types(model, method, registry, dims).in(where));
+    GRAPHRUN_TRY(check_store_types(model, method, types).in(where));
+  }
+  return {};
+}
+
+}  // namespace graphrun

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <cstddef>
+
+#include "runtime/model/graph.h"
+#include "runtime/model/op_def.h"
+
+// Is this model one that can be compiled further, stored and bound? Needed for files, which anybody can
+// write, and after every pass of the compiler. Independent of how the model is stored. Every error
+// (invalid_argument, or shape) names the method, the node's path and its op.
+namespace graphrun {
+
+inline constexpr std::size_t kMaxNodes = std::size_t{1} << 18;   // of a method
+inline constexpr std::size_t kMaxValues = std::size_t{1} << 20;  // of a method
+inline constexpr std::size_t kMaxVariables = std::size_t{1} << 18;
+inline constexpr std::size_t kMaxMethods = 16;
+inline constexpr std::size_t kMaxInputs = 64;
+inline constexpr std::size_t kMaxParameters = 1024;  // of a graph; also requirements and settings
+inline constexpr std::size_t kMaxClasses = 65536;
+inline constexpr std::size_t kMaxNameLength = 512;
+inline constexpr std::size_t kMaxTextLength = 65536;  // documentation, settings
+inline constexpr std::size_t kMaxListLength = 65536;  // of an attribute
+
+// Structure: counts, names, indices, known ops, arity; that each value is written once and before it is read;
+// that expressions know their symbols; variables' shapes, kinds and sizes; stores and updates. Linear in the
+// size of the model.
+Status validate_structure(const Model& model, const OpRegistry& registry);
+
+// validate_structure() and types: attributes in their range, inference of every method with symbolic N, H, W,
+// and stored values of the type of their variable.
+Status validate(const Model& model, const OpRegistry& registry);
+
+}  // namespace graphrun

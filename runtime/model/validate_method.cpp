@@ -1,0 +1,234 @@
+#include "runtime/model/validate_method.h"
+
+#include <algorithm>
+
+#include "runtime/model/infer.h"
+
+namespace graphrun {
+namespace {
+
+Status bad(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
+
+std::string quoted(std::string_view text) { return "\"" + std::string(text) + "\""; }
+
+Status check_attr(const AttrValue& value, const ExprChecker& exprs) {
+  if (const auto* one = std::get_if<Expr>(&value)) return exprs.check(*one);
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    if (text->size() > kMaxNameLength) return bad("text of " + std::to_string(text->size()) + " bytes");
+    return {};
+  }
+  const auto& many = std::get<std::vector<Expr>>(value);
+  if (many.size() > kMaxListLength) return bad("a list of " + std::to_string(many.size()) + " numbers");
+  for (const Expr& expr : many) GRAPHRUN_TRY(exprs.check(expr));
+  return {};
+}
+
+Status check_input_count(const OpDef& def, std::size_t count) {
+  const std::size_t specs = def.inputs.size();
+  const bool variadic = specs > 0 && def.inputs.back().variadic;
+  const bool fits = variadic ? count >= specs : count == specs;
+  if (fits) return {};
+  return bad("expected " + std::string(variadic ? "at least " : "") + std::to_string(specs) +
+             " inputs, got " + std::to_string(count));
+}
+
+// Walks the nodes in order and knows which values have been written.
+class MethodValidator {
+ public:
+  MethodValidator(const Model& model, const Method& method, const OpRegistry& registry,
+                  const ExprChecker& exprs)
+      : model_(model), method_(method), registry_(registry), exprs_(exprs) {}
+
+  Status run() {
+    if (method_.nodes.size() > kMaxNodes) return bad("more than " + std::to_string(kMaxNodes) + " nodes");
+    if (method_.values.size() > kMaxValues) return bad("more than " + std::to_string(kMaxValues) + " values");
+    GRAPHRUN_TRY(check_values());
+    for (node_ = 0; node_ < method_.nodes.size(); ++node_) {
+      const Node& node = method_.nodes[node_];
+      if (Status status = check_node(node); !status.ok()) return std::move(status).in(describe(node));
+    }
+    for (std::size_t i = 0; i < written_.size(); ++i) {
+      if (!written_[i]) return bad("value " + quoted(method_.values[i].name) + " is written by no node");
+    }
+    GRAPHRUN_TRY(check_outputs());
+    return check_stores();
+  }
+
+ private:
+  Status check_values() {
+    written_.assign(method_.values.size(), false);
+    updated_.assign(method_.values.size(), false);
+    std::vector<bool> input_seen(model_.inputs.size(), false);
+    std::vector<bool> variable_seen(model_.variables.size(), false);
+    for (std::size_t i = 0; i < method_.values.size(); ++i) {
+      const Value& value = method_.values[i];
+      const std::string what = "value " + quoted(value.name);
+      if (value.name.size() > kMaxNameLength) return bad(what + ": its name is too long");
+      if (value.origin == Origin::node) continue;
+      if (value.origin != Origin::input && value.origin != Origin::variable) {
+        return bad(what + ": unknown origin " + std::to_string(static_cast<int>(value.origin)));
+      }
+      std::vector<bool>& seen = value.origin == Origin::input ? input_seen : variable_seen;
+      const std::string of = value.origin == Origin::input ? "input " : "variable ";
+      if (value.index < 0 || static_cast<std::size_t>(value.index) >= seen.size()) {
+        return bad(what + ": there is no " + of + std::to_string(value.index));
+      }
+      if (seen[static_cast<std::size_t>(value.index)]) {
+        return bad(what + ": a second value of " + of + std::to_string(value.index));
+      }
+      seen[static_cast<std::size_t>(value.index)] = true;
+      written_[i] = true;
+    }
+    return {};
+  }
+
+  bool in_range(ValueId value) const {
+    return value >= 0 && static_cast<std::size_t>(value) < method_.values.size();
+  }
+  const Value& value(ValueId id) const { return method_.values[static_cast<std::size_t>(id)]; }
+
+  // That `id` can be read at this point.
+  Status check_read(ValueId id) const {
+    if (!in_range(id)) return bad("there is no value " + std::to_string(id));
+    const std::size_t index = static_cast<std::size_t>(id);
+    if (!written_[index]) return bad("value " + quoted(value(id).name) + " is read before it is written");
+    if (updated_[index]) return bad("variable " + quoted(value(id).name) + " is read after its update");
+    return {};
+  }
+
+  Status check_node(const Node& node) {
+    GRAPHRUN_TRY(check_name(node.path));
+    const OpDef* def = registry_.find(node.op);
+    if (def == nullptr) {
+      std::vector<std::string_view> names;
+      for (const OpDef* known : registry_.all()) names.push_back(known->name);
+      const std::string near = nearest_name(node.op, names);
+      return bad("unknown op " + quoted(node.op) +
+                 (near.empty() ? "" : "; did you mean " + quoted(near) + "?"));
+    }
+    GRAPHRUN_TRY(check_input_count(*def, node.inputs.size()));
+    if (node.outputs.size() != def->outputs.size()) {
+      return bad("expected " + std::to_string(def->outputs.size()) + " outputs, got " +
+                 std::to_string(node.outputs.size()));
+    }
+    for (const auto& [name, attr] : node.attrs) {
+      GRAPHRUN_TRY(check_attr(attr, exprs_).in("attribute " + quoted(name)));
+    }
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const InputSpec& spec = def->inputs[std::min(i, def->inputs.size() - 1)];
+      const bool may_miss = spec.optional || !spec.if_attribute.empty();
+      if (node.inputs[i] == kNoValue && may_miss) continue;
+      const std::string what = "input " + quoted(spec.name);
+      if (node.inputs[i] == kNoValue) return bad(what + " is missing");
+      GRAPHRUN_TRY(check_read(node.inputs[i]).in(what));
+    }
+    for (std::size_t i = 0; i < node.outputs.size(); ++i) {
+      GRAPHRUN_TRY(write(node.outputs[i]).in("output " + quoted(def->outputs[i].name)));
+    }
+    for (const IndexPair& pair : def->updates) GRAPHRUN_TRY(update(*def, node, pair));
+    return {};
+  }
+
+  Status write(ValueId id) {
+    if (id == kNoValue) return {};
+    if (!in_range(id)) return bad("there is no value " + std::to_string(id));
+    const Value& target = value(id);
+    if (target.origin != Origin::node) return bad(quoted(target.name) + " is not a value that nodes write");
+    if (target.index < 0 || static_cast<std::size_t>(target.index) != node_) {
+      return bad("value " + quoted(target.name) + " names another node as its origin");
+    }
+    if (written_[static_cast<std::size_t>(id)])
+      return bad("value " + quoted(target.name) + " is written twice");
+    written_[static_cast<std::size_t>(id)] = true;
+    return {};
+  }
+
+  Status update(const OpDef& def, const Node& node, IndexPair pair) {
+    const ValueId id = node.inputs[static_cast<std::size_t>(pair.input)];
+    if (id == kNoValue || node.outputs[static_cast<std::size_t>(pair.output)] == kNoValue) return {};
+    if (value(id).origin != Origin::variable) {
+      return bad("input " + quoted(def.inputs[static_cast<std::size_t>(pair.input)].name) +
+                 " is updated in place and must be a variable");
+    }
+    if (std::ranges::count(node.inputs, id) > 1)
+      return bad("variable " + quoted(value(id).name) + " is updated and read twice");
+    updated_[static_cast<std::size_t>(id)] = true;
+    return {};
+  }
+
+  Status check_outputs() const {
+    UniqueNames names;
+    for (const NamedValue& output : method_.outputs) {
+      const std::string what = "output " + quoted(output.name);
+      GRAPHRUN_TRY(names.insert(output.name).in(what));
+      GRAPHRUN_TRY(check_read(output.value).in(what));
+    }
+    return {};
+  }
+
+  Status check_stores() const {
+    UniqueNames names;
+    std::vector<bool> stored(method_.values.size(), false);
+    std::unordered_set<std::string_view> variables;
+    for (const Variable& variable : model_.variables) variables.insert(variable.name);
+    for (const NamedValue& store : method_.stores) {
+      const std::string what = "store of " + quoted(store.name);
+      GRAPHRUN_TRY(names.insert(store.name).in(what));
+      if (!variables.contains(store.name)) return bad(what + ": there is no such variable");
+      GRAPHRUN_TRY(check_read(store.value).in(what));
+      if (value(store.value).origin != Origin::node) return bad(what + ": its value is written by no node");
+      if (stored[static_cast<std::size_t>(store.value)]) return bad(what + ": its value is stored twice");
+      stored[static_cast<std::size_t>(store.value)] = true;
+    }
+    return {};
+  }
+
+  const Model& model_;
+  const Method& method_;
+  const OpRegistry& registry_;
+  const ExprChecker& exprs_;
+  std::size_t node_ = 0;
+  std::vector<bool> written_;  // by value; inputs and variables are from the start
+  std::vector<bool> updated_;  // variables whose content has been replaced
+};
+
+}  // namespace
+
+Status check_name(std::string_view name) {
+  if (name.empty()) return bad("an empty name");
+  if (name.size() > kMaxNameLength)
+    return bad("a name of more than " + std::to_string(kMaxNameLength) + " bytes");
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; };
+  if (std::ranges::any_of(name, is_control)) return bad("a name with control characters");
+  return {};
+}
+
+Status UniqueNames::insert(std::string_view name) {
+  GRAPHRUN_TRY(check_name(name));
+  if (!seen_.insert(name).second) return bad("the name " + quoted(name) + " appears twice");
+  return {};
+}
+
+ExprChecker::ExprChecker(const Model& model, std::span<const std::string> dims)
+    : symbols_(dims.begin(), dims.end()) {
+  for (const GraphParameter& parameter : model.parameters) symbols_.push_back(parameter.name);
+}
+
+Status ExprChecker::check(const Expr& expr) const {
+  GRAPHRUN_TRY(expr.validate());
+  if (expr.symbols.size() > kMaxExprTokens) return bad("an expression with too many symbols");
+  for (const std::string& symbol : expr.symbols) {
+    if (std::ranges::find(symbols_, symbol) != symbols_.end()) continue;
+    const std::string near = nearest_name(symbol, symbols_);
+    return bad("unknown symbol " + quoted(symbol) +
+               (near.empty() ? "" : "; did you mean " + quoted(near) + "?"));
+  }
+  return {};
+}
+
+Status validate_method(const Model& model, const Method& method, const OpRegistry& registry,
+                       const ExprChecker& exprs) {
+  return MethodValidator(model, method, registry, exprs).run();
+}
+
+}  // namespace graphrun
