@@ -26,11 +26,7 @@ Status check_range(const AttrSpec& spec, double value) {
 
 Result<Dim> integer_of(const AttrSpec& spec, const Expr& expr, const SymbolLookup& lookup) {
   GRAPHRUN_ASSIGN(Dim dim, evaluate_dim(expr, lookup));
-  if (dim.is_constant()) {
-    GRAPHRUN_TRY(check_range(spec, static_cast<double>(dim.constant())));
-  } else if (!spec.symbolic) {
-    return error("must be a number, depends on sizes: " + to_string(dim));
-  }
+  if (dim.is_constant()) GRAPHRUN_TRY(check_range(spec, static_cast<double>(dim.constant())));
   return dim;
 }
 

@@ -38,13 +38,13 @@ struct AttrSpec {
   double max = std::numeric_limits<double>::infinity();
   int length = 0;                           // of integers and reals; 0: any
   std::vector<std::string_view> choices{};  // of text
-  // integer and integers: may depend on sizes that are known at bind only (N, H, W). Every other attribute is
-  // a number in each evaluation, so that Attributes::integer() and the like can be called.
+  // May depend on sizes that are known at bind only (N, H, W). All others depend on graph parameters alone,
+  // so that a file cannot make Attributes::integer() and the like fail.
   bool symbolic = false;
 };
 
 // The attributes of one node, evaluated: every attribute of the op is there, of its kind and in its range.
-// Integers stay symbolic where AttrSpec allows it and the symbols are not known yet (in the compiler).
+// Integers stay symbolic where the symbols are not known yet (in the compiler).
 class Attributes {
  public:
   // Evaluates `values` against `specs`. Errors name the attribute, its range, and the nearest name for an

@@ -48,8 +48,14 @@ Result<ValueType> input_type(const Input& input, const SymbolLookup& lookup) {
 Status check_presence(const Node& node, const OpDef& def, const Attributes& attrs) {
   for (std::size_t i = 0; i < def.inputs.size(); ++i) {
     const InputSpec& spec = def.inputs[i];
-    if (spec.if_attribute.empty() || attrs.flag(spec.if_attribute) == (node.inputs[i] != kNoValue)) continue;
+    if (spec.if_attribute.empty()) continue;
+    const Dim& flag = attrs.dim(spec.if_attribute);
+    if (!flag.is_constant()) {
+      return {ErrorCode::invalid_argument, "attribute \"" + std::string(spec.if_attribute) +
+                                               "\" must be known when the model is compiled"};
+    }
     const bool present = node.inputs[i] != kNoValue;
+    if (present == (flag.constant() != 0)) continue;
     return {ErrorCode::invalid_argument, "input \"" + std::string(spec.name) + "\" is " +
                                              (present ? "there" : "missing") + ", but attribute \"" +
                                              std::string(spec.if_attribute) + "\" is " +

@@ -61,12 +61,13 @@ Status check_init(const Variable& variable, const SymbolLookup& parameters) {
   return bad("an unknown initialiser");
 }
 
-Status check_variable(const Variable& variable, const ExprChecker& exprs, const SymbolLookup& parameters) {
+Status check_variable(const Variable& variable, const ExprChecker& constants,
+                      const SymbolLookup& parameters) {
   if (static_cast<int>(variable.dtype) >= kDTypeCount) return bad("an unknown element type");
   GRAPHRUN_TRY(check_count(variable.shape.size(), kMaxRank, "extents"));
-  for (const Expr& extent : variable.shape) GRAPHRUN_TRY(exprs.check(extent).in("shape"));
+  for (const Expr& extent : variable.shape) GRAPHRUN_TRY(constants.check(extent).in("shape"));
   for (const Expr* expr : {&variable.init.a, &variable.init.b, &variable.init.fan_in}) {
-    GRAPHRUN_TRY(exprs.check(*expr).in("initialiser"));
+    GRAPHRUN_TRY(constants.check(*expr).in("initialiser"));
   }
   GRAPHRUN_TRY(check_init(variable, parameters).in("initialiser"));
   if (variable.kind == VariableKind::parameter && !is_real(variable.dtype)) {
@@ -100,9 +101,8 @@ Status check_owner(const Model& model, const Variable& variable, const std::vect
   return {};
 }
 
-Status check_variables(const Model& model) {
+Status check_variables(const Model& model, const ExprChecker& constants) {
   GRAPHRUN_TRY(check_count(model.variables.size(), kMaxVariables, "variables"));
-  const ExprChecker exprs(model, {});
   const SymbolLookup parameters = model.parameter_values();
   UniqueNames names;
   std::vector<ValueType> types;
@@ -110,7 +110,7 @@ Status check_variables(const Model& model) {
   for (const Variable& variable : model.variables) {
     const std::string where = "variable " + variable.name;
     GRAPHRUN_TRY(names.insert(variable.name).in(where));
-    GRAPHRUN_TRY(check_variable(variable, exprs, parameters).in(where));
+    GRAPHRUN_TRY(check_variable(variable, constants, parameters).in(where));
     GRAPHRUN_ASSIGN(ValueType type, variable_type(variable, parameters).in(where));
     // variable_type() has checked each product; kMaxTensorBytes elements of 8 bytes stay below 2^63.
     std::int64_t bytes = static_cast<std::int64_t>(size_of(variable.dtype));
@@ -184,6 +184,7 @@ Status validate_structure(const Model& model, const OpRegistry& registry) {
     for (const Expr& extent : input.shape) GRAPHRUN_TRY(extent.validate().in("input " + input.name));
   }
   const std::vector<std::string> dims = dim_names(model);
+  const ExprChecker constants(model, {});
   const ExprChecker exprs(model, dims);
   UniqueNames inputs;
   for (const Input& input : model.inputs) {
@@ -196,7 +197,7 @@ Status validate_structure(const Model& model, const OpRegistry& registry) {
     GRAPHRUN_TRY(exprs.check(requirement.condition).in("requirement"));
     GRAPHRUN_TRY(check_count(requirement.because.size(), kMaxTextLength, "bytes of a requirement's reason"));
   }
-  GRAPHRUN_TRY(check_variables(model));
+  GRAPHRUN_TRY(check_variables(model, constants));
   GRAPHRUN_TRY(check_images(model));
   GRAPHRUN_TRY(check_count(model.settings.size(), kMaxParameters, "settings"));
   for (const auto& [key, value] : model.settings) {
@@ -208,7 +209,7 @@ Status validate_structure(const Model& model, const OpRegistry& registry) {
   for (const Method& method : model.methods) {
     const std::string where = "method " + method.name;
     GRAPHRUN_TRY(methods.insert(method.name).in(where));
-    GRAPHRUN_TRY(validate_method(model, method, registry, exprs).in(where));
+    GRAPHRUN_TRY(validate_method(model, method, registry, constants, exprs).in(where));
   }
   return {};
 }

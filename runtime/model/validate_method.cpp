@@ -36,8 +36,8 @@ Status check_input_count(const OpDef& def, std::size_t count) {
 class MethodValidator {
  public:
   MethodValidator(const Model& model, const Method& method, const OpRegistry& registry,
-                  const ExprChecker& exprs)
-      : model_(model), method_(method), registry_(registry), exprs_(exprs) {}
+                  const ExprChecker& constants, const ExprChecker& exprs)
+      : model_(model), method_(method), registry_(registry), constants_(constants), exprs_(exprs) {}
 
   Status run() {
     if (method_.nodes.size() > kMaxNodes) return bad("more than " + std::to_string(kMaxNodes) + " nodes");
@@ -112,7 +112,12 @@ class MethodValidator {
                  std::to_string(node.outputs.size()));
     }
     for (const auto& [name, attr] : node.attrs) {
-      GRAPHRUN_TRY(check_attr(attr, exprs_).in("attribute " + quoted(name)));
+      const std::string what = "attribute " + quoted(name);
+      GRAPHRUN_TRY(check_attr(attr, exprs_).in(what));
+      const auto spec = std::ranges::find(def->attrs, name, &AttrSpec::name);
+      const bool may_depend_on_sizes = spec != def->attrs.end() && spec->symbolic;
+      if (!may_depend_on_sizes && !check_attr(attr, constants_).ok())
+        return bad(what + " must not depend on sizes");
     }
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       const InputSpec& spec = def->inputs[std::min(i, def->inputs.size() - 1)];
@@ -186,6 +191,7 @@ class MethodValidator {
   const Model& model_;
   const Method& method_;
   const OpRegistry& registry_;
+  const ExprChecker& constants_;
   const ExprChecker& exprs_;
   std::size_t node_ = 0;
   std::vector<bool> written_;  // by value; inputs and variables are from the start
@@ -227,8 +233,8 @@ Status ExprChecker::check(const Expr& expr) const {
 }
 
 Status validate_method(const Model& model, const Method& method, const OpRegistry& registry,
-                       const ExprChecker& exprs) {
-  return MethodValidator(model, method, registry, exprs).run();
+                       const ExprChecker& constants, const ExprChecker& exprs) {
+  return MethodValidator(model, method, registry, constants, exprs).run();
 }
 
 }  // namespace graphrun

@@ -34,8 +34,9 @@ class ExprChecker {
   std::vector<std::string_view> symbols_;
 };
 
-// Precondition: the model's inputs and variables are right.
+// Precondition: the model's inputs and variables are right. `constants` knows the graph parameters, `exprs`
+// also the dims of the inputs.
 Status validate_method(const Model& model, const Method& method, const OpRegistry& registry,
-                       const ExprChecker& exprs);
+                       const ExprChecker& constants, const ExprChecker& exprs);
 
 }  // namespace graphrun
