@@ -34,15 +34,15 @@ InputCase absent();
 
 struct Case {
   std::string op;
-  AttrMap attrs;
-  std::vector<InputCase> inputs;
+  AttrMap attrs{};
+  std::vector<InputCase> inputs{};
   // |actual - expected| <= tolerance * (largest |expected| of the tensor); integers must be equal.
   double tolerance = 1e-5;
-  std::int64_t output_gap = 0;                    // between pixels of NHWC outputs
-  std::vector<int> unwanted;                      // outputs that nobody reads
-  std::vector<int> updated_inputs;                // inputs that the op writes beside OpDef::updates
-  bool same_bits = true;                          // for any number of threads
-  std::map<std::string, InputCase> model_inputs;  // for GraphWriter::input, e.g. "rng"
+  std::int64_t output_gap = 0;                      // between pixels of NHWC outputs
+  std::vector<int> unwanted{};                      // outputs that nobody reads
+  std::vector<int> updated_inputs{};                // inputs that the op writes beside OpDef::updates
+  bool same_bits = true;                            // for any number of threads
+  std::map<std::string, InputCase> model_inputs{};  // for GraphWriter::input, e.g. "rng"
   std::uint64_t seed = 1;
 };
 
@@ -53,10 +53,10 @@ using Reference = std::function<void(const std::vector<HostTensor>& in, std::vec
                                      const Attributes& attrs)>;
 
 struct GradientOptions {
-  double tolerance = 1e-4;  // of the largest gradient of the tensor
-  std::vector<int> inputs;  // to differentiate by; empty: all real inputs whose values are read
-  int samples = 48;         // elements of each input that are compared
-  double step = 1e-5;       // of the finite differences
+  double tolerance = 1e-4;    // of the largest gradient of the tensor
+  std::vector<int> inputs{};  // to differentiate by; empty: all real inputs whose values are read
+  int samples = 48;           // elements of each input that are compared
+  double step = 1e-5;         // of the finite differences
 };
 
 enum class Form { eval, train };

@@ -1,0 +1,72 @@
+#include "ops/common/definition.h"
+#include "ops/common/activation.h"
+
+namespace graphrun::ops::activation {
+namespace {
+
+Status infer_unary(const Attributes&, std::span<const ValueType* const> inputs,
+                   std::vector<ValueType>& outputs) {
+  GRAPHRUN_TRY(require_activation(*inputs[0], "x"));
+  outputs = {*inputs[0]};
+  return {};
+}
+
+Status infer_grad(const Attributes&, std::span<const ValueType* const> inputs,
+                  std::vector<ValueType>& outputs) {
+  GRAPHRUN_TRY(require_activation(*inputs[0], "gy"));
+  GRAPHRUN_TRY(require_same_shape(*inputs[0], *inputs[1], "y"));
+  outputs = {*inputs[0]};
+  return {};
+}
+
+std::vector<ValueId> relu_gradient(const GradientRequest& request, GraphWriter& graph) {
+  return graph.add("relu_grad", {request.output_gradients[0], request.node.outputs[0]}, {}, "grad");
+}
+
+std::vector<ValueId> sigmoid_gradient(const GradientRequest& request, GraphWriter& graph) {
+  return graph.add("sigmoid_grad", {request.output_gradients[0], request.node.outputs[0]}, {}, "grad");
+}
+
+}  // namespace
+
+std::vector<const OpDef*> definitions() {
+  static const OpDef relu{.name = "relu",
+                          .doc = "y = max(x, 0).",
+                          .inputs = {{.name = "x", .doc = "any activation"}},
+                          .outputs = {{"y", "of the shape of x"}},
+                          .attrs = {},
+                          .infer = infer_unary,
+                          .gradient = relu_gradient,
+                          .in_place = {{0, 0}}};
+  static const OpDef relu_grad{
+      .name = "relu_grad",
+      .doc = "The gradient of relu: gy where y > 0, else 0.",
+      .inputs = {{.name = "gy", .doc = "gradient of y"}, {.name = "y", .doc = "what relu gave"}},
+      .outputs = {{"gx", "gradient of x"}},
+      .attrs = {},
+      .infer = infer_grad,
+      .not_differentiable = kGradientOnce,
+      .in_place = {{0, 0}, {0, 1}},
+      .internal = true};
+  static const OpDef sigmoid{.name = "sigmoid",
+                             .doc = "y = 1/(1 + exp(-x)).",
+                             .inputs = {{.name = "x", .doc = "any activation"}},
+                             .outputs = {{"y", "of the shape of x"}},
+                             .attrs = {},
+                             .infer = infer_unary,
+                             .gradient = sigmoid_gradient,
+                             .in_place = {{0, 0}}};
+  static const OpDef sigmoid_grad{
+      .name = "sigmoid_grad",
+      .doc = "The gradient of sigmoid: gy * y * (1 - y).",
+      .inputs = {{.name = "gy", .doc = "gradient of y"}, {.name = "y", .doc = "what sigmoid gave"}},
+      .outputs = {{"gx", "gradient of x"}},
+      .attrs = {},
+      .infer = infer_grad,
+      .not_differentiable = kGradientOnce,
+      .in_place = {{0, 0}, {0, 1}},
+      .internal = true};
+  return {&relu, &relu_grad, &sigmoid, &sigmoid_grad};
+}
+
+}  // namespace graphrun::ops::activation

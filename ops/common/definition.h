@@ -1,0 +1,36 @@
+#pragma once
+
+#include <initializer_list>
+
+#include "runtime/model/op_def.h"
+
+// What definitions of several rooms share.
+namespace graphrun::ops {
+
+inline constexpr std::string_view kGradientOnce = "the gradient of a gradient is not taken";
+
+inline Status require_same_shape(const ValueType& expected, const ValueType& actual, std::string_view what) {
+  if (expected.layout == actual.layout && expected.shape == actual.shape) return {};
+  return {ErrorCode::shape, std::string(what) + ": expected the shape of " + to_string(expected) + ", got " +
+                                to_string(actual)};
+}
+
+// Dense, of exactly this type and these extents.
+inline Status require_dense(const ValueType& actual, DType dtype, std::vector<Dim> shape,
+                            std::string_view what) {
+  const ValueType expected = ValueType::dense(dtype, std::move(shape));
+  if (actual.layout == Layout::dense && actual.dtype == dtype && actual.shape == expected.shape) return {};
+  return {ErrorCode::shape,
+          std::string(what) + ": expected " + to_string(expected) + ", got " + to_string(actual)};
+}
+
+// Those of a node's attributes that a node it is rewritten to has, too.
+inline AttrMap pick_attrs(const AttrMap& attrs, std::initializer_list<std::string_view> names) {
+  AttrMap picked;
+  for (const std::string_view name : names) {
+    if (const auto found = attrs.find(name); found != attrs.end()) picked.insert(*found);
+  }
+  return picked;
+}
+
+}  // namespace graphrun::ops

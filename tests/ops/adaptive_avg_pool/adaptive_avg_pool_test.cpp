@@ -1,0 +1,78 @@
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "tests/ops/harness.h"
+
+namespace graphrun::test {
+namespace {
+
+AttrMap bins(std::int64_t h, std::int64_t w) { return {{"output", std::vector<Expr>{h, w}}}; }
+
+void reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes& attrs) {
+  const HostTensor& x = in[0];
+  Shape shape = x.shape;
+  for (int axis = 0; axis < 2; ++axis) {
+    const std::int64_t count = attrs.integers("output")[static_cast<std::size_t>(axis)];
+    if (count != 0) shape[axis + 2] = count;
+  }
+  const auto edge = [](std::int64_t bin, std::int64_t extent, std::int64_t count) {
+    return static_cast<double>(bin) * static_cast<double>(extent) / static_cast<double>(count);
+  };
+  out[0] = HostTensor::zeros(shape);
+  for (std::int64_t n = 0; n < shape[0]; ++n)
+    for (std::int64_t c = 0; c < shape[1]; ++c)
+      for (std::int64_t oy = 0; oy < shape[2]; ++oy)
+        for (std::int64_t ox = 0; ox < shape[3]; ++ox) {
+          double sum = 0;
+          int count = 0;
+          for (std::int64_t y = 0; y < x.shape[2]; ++y)
+            for (std::int64_t w = 0; w < x.shape[3]; ++w) {
+              const auto holds = [&](std::int64_t bin, std::int64_t i, std::int64_t extent,
+                                     std::int64_t all) {
+                return static_cast<double>(i) >= std::floor(edge(bin, extent, all)) &&
+                       static_cast<double>(i) < std::ceil(edge(bin + 1, extent, all));
+              };
+              if (!holds(oy, y, x.shape[2], shape[2]) || !holds(ox, w, x.shape[3], shape[3])) continue;
+              sum += x.at(n, c, y, w);
+              ++count;
+            }
+          out[0].at(n, c, oy, ox) = sum / count;
+        }
+}
+
+BOOST_AUTO_TEST_CASE(bins_that_divide_overlap_and_outnumber) {
+  const OpHarness harness;
+  harness.check({.op = "adaptive_avg_pool",
+                 .attrs = bins(5, 3),
+                 .inputs = {activation({2, 70, 15, 12}, normal(), 3)},
+                 .tolerance = 1e-6,
+                 .output_gap = 1},
+                reference);
+  for (const auto& [h, w] : {std::pair{1, 1}, {4, 3}, {20, 12}, {0, 2}, {3, 0}}) {
+    harness.check({.op = "adaptive_avg_pool",
+                   .attrs = bins(h, w),
+                   .inputs = {activation({1, 65, 11, 7})},
+                   .tolerance = 1e-6},
+                  reference);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(large_offsets_keep_their_precision) {
+  OpHarness().check({.op = "adaptive_avg_pool",
+                     .attrs = bins(1, 1),
+                     .inputs = {activation({1, 3, 61, 67}, uniform(1000, 1001))},
+                     .tolerance = 1e-7},
+                    reference);
+}
+
+BOOST_AUTO_TEST_CASE(gradient) {
+  const OpHarness harness;
+  for (const auto& [h, w] : {std::pair{5, 3}, {4, 9}, {1, 1}, {0, 13}}) {
+    harness.check_gradient(
+        {.op = "adaptive_avg_pool", .attrs = bins(h, w), .inputs = {activation({2, 66, 10, 9}, normal(), 2)}},
+        reference);
+  }
+}
+
+}  // namespace
+}  // namespace graphrun::test

@@ -1,0 +1,69 @@
+#include <boost/test/unit_test.hpp>
+
+#include "tests/ops/harness.h"
+
+namespace graphrun::test {
+namespace {
+
+void reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
+  Shape shape = in[0].shape;
+  shape[1] = 0;
+  for (const HostTensor& x : in) shape[1] += x.shape[1];
+  out[0] = HostTensor::zeros(shape);
+  std::int64_t channel = 0;
+  for (const HostTensor& x : in)
+    for (std::int64_t k = 0; k < x.shape[1]; ++k, ++channel)
+      for (std::int64_t n = 0; n < shape[0]; ++n)
+        for (std::int64_t y = 0; y < shape[2]; ++y)
+          for (std::int64_t w = 0; w < shape[3]; ++w) out[0].at(n, channel, y, w) = x.at(n, k, y, w);
+}
+
+BOOST_AUTO_TEST_CASE(inputs_follow_each_other) {
+  const OpHarness harness;
+  harness.check(
+      {.op = "concat",
+       .inputs = {activation({2, 3, 5, 7}), activation({2, 64, 5, 7}, normal(), 4), activation({2, 1, 5, 7})},
+       .tolerance = 0,
+       .output_gap = 2},
+      reference);
+  harness.check({.op = "concat", .inputs = {activation({1, 5, 3, 2})}, .tolerance = 0}, reference);
+}
+
+BOOST_AUTO_TEST_CASE(gradient) {
+  OpHarness().check_gradient(
+      {.op = "concat",
+       .inputs = {activation({2, 3, 2, 3}), activation({2, 4, 2, 3}), activation({2, 1, 2, 3})}},
+      reference);
+}
+
+BOOST_AUTO_TEST_CASE(slices) {
+  OpHarness().check({.op = "slice_channels",
+                     .attrs = {{"begin", Expr(2)}, {"count", Expr(3)}},
+                     .inputs = {activation({2, 6, 4, 3}, normal(), 1)},
+                     .tolerance = 0,
+                     .output_gap = 2},
+                    [](const auto& in, auto& out, const Attributes&) {
+                      out[0] = HostTensor::zeros({2, 3, 4, 3});
+                      for (std::int64_t n = 0; n < 2; ++n)
+                        for (std::int64_t c = 0; c < 3; ++c)
+                          for (std::int64_t y = 0; y < 4; ++y)
+                            for (std::int64_t w = 0; w < 3; ++w)
+                              out[0].at(n, c, y, w) = in[0].at(n, c + 2, y, w);
+                    });
+}
+
+BOOST_AUTO_TEST_CASE(inputs_that_do_not_fit_are_errors) {
+  const OpHarness harness;
+  const auto result =
+      harness.infer({.op = "concat", .inputs = {activation({1, 2, 4, 4}), activation({1, 2, 4, 5})}});
+  BOOST_REQUIRE(!result.ok());
+  BOOST_TEST(result.status().message() == "width of input 1: expected 4, got 5");
+  BOOST_TEST(!harness
+                  .infer({.op = "slice_channels",
+                          .attrs = {{"begin", Expr(2)}, {"count", Expr(3)}},
+                          .inputs = {activation({1, 4, 2, 2})}})
+                  .ok());
+}
+
+}  // namespace
+}  // namespace graphrun::test
