@@ -1,0 +1,157 @@
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "runtime/session/session.h"
+#include "runtime/session/train_session.h"
+#include "tools/grun/commands.h"
+#include "tools/support/common_options.h"
+
+namespace graphrun {
+namespace {
+
+struct BenchOptions {
+  CommonOptions common;
+  std::string model;
+  std::string mode = "infer";
+  std::vector<std::int64_t> shape{1, 3, 480, 480};
+  int iterations = 10;
+  bool json = false;
+};
+
+using Clock = std::chrono::steady_clock;
+
+// Seconds by kernel and by node, summed over the runs.
+class StepTimes final : public StepObserver {
+ public:
+  void before(std::string_view path, std::string_view op, std::string_view kernel) override {
+    key_ = {std::string(op) + " / " + std::string(kernel), std::string(path)};
+    start_ = Clock::now();
+  }
+  void after() override {
+    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
+    by_kernel_[key_.first] += seconds;
+    by_node_[key_.second] += seconds;
+  }
+  void print(int runs) const {
+    print("kernels", by_kernel_, runs, by_kernel_.size());
+    print("slowest nodes", by_node_, runs, 40);
+  }
+
+ private:
+  static void print(const char* title, const std::map<std::string, double>& times, int runs,
+                    std::size_t most) {
+    std::vector<std::pair<double, std::string>> sorted;
+    for (const auto& [name, seconds] : times) sorted.emplace_back(seconds / runs, name);
+    std::ranges::sort(sorted, std::ranges::greater());
+    sorted.resize(std::min(sorted.size(), most));
+    fmt::print("{}\n", title);
+    for (const auto& [seconds, name] : sorted) fmt::print("  {:9.3f} ms  {}\n", seconds * 1e3, name);
+  }
+  std::map<std::string, double> by_kernel_;
+  std::map<std::string, double> by_node_;
+  std::pair<std::string, std::string> key_;
+  Clock::time_point start_;
+};
+
+// Calls `once` one more time than asked for and times all but the first.
+template <class Once>
+Result<std::vector<double>> measure(int iterations, const Once& once) {
+  std::vector<double> seconds;
+  for (int i = 0; i <= iterations; ++i) {
+    const auto start = Clock::now();
+    GRAPHRUN_TRY(once());
+    if (i > 0) seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+  }
+  std::ranges::sort(seconds);
+  return seconds;
+}
+
+void fill_noise(const TensorView& image) {
+  float* values = image.as<float>();
+  for (std::int64_t i = 0; i < image.desc.shape.count(); ++i)
+    values[i] = static_cast<float>(i * 7919 % 2048) / 512.0f - 2.0f;
+}
+
+Result<std::vector<double>> bench_inference(const BenchOptions& options,
+                                            std::shared_ptr<const Program> program,
+                                            std::shared_ptr<Weights> weights, StepObserver* observer) {
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
+                  Session::create(std::move(program), std::move(weights),
+                                  {options.shape[0], options.shape[2], options.shape[3]}));
+  fill_noise(session->input());
+  return measure(options.iterations, [&] { return session->run(observer); });
+}
+
+Result<std::vector<double>> bench_training(const BenchOptions& options,
+                                           std::shared_ptr<const Program> program,
+                                           std::shared_ptr<Weights> weights, StepObserver* observer) {
+  GRAPHRUN_ASSIGN(const std::unique_ptr<TrainSession> session,
+                  TrainSession::create(std::move(program), std::move(weights),
+                                       {options.shape[0], options.shape[2], options.shape[3]}));
+  fill_noise(session->image());
+  const TensorView label = session->label();
+  const std::int64_t classes = session->output("confusion").desc.shape[0];
+  for (std::int64_t i = 0; i < label.desc.shape.count(); ++i)
+    label.as<std::int32_t>()[i] = static_cast<std::int32_t>(i / 97 % classes);
+  std::int64_t iteration = 0;
+  return measure(options.iterations, [&]() -> Status {
+    GRAPHRUN_TRY(session->compute({0, iteration++, 0}, observer));
+    return session->update(1e-3, observer);
+  });
+}
+
+Status bench(const BenchOptions& options) {
+  if (options.shape.size() != 4 || options.shape[1] != 3)
+    return {ErrorCode::invalid_argument, "--shape: expected N,3,H,W"};
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
+  StepTimes times;
+  StepObserver* observer = options.common.verbose ? &times : nullptr;
+  const auto run = options.mode == "train" ? bench_training : bench_inference;
+  GRAPHRUN_ASSIGN(const std::vector<double> seconds, run(options, program, weights, observer));
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const double median = seconds[seconds.size() / 2];
+  const double images = static_cast<double>(options.shape[0]) / median;
+  const double peak = static_cast<double>(usage.ru_maxrss) / 1024.0;
+  const std::string shape = to_string(Shape(options.shape));
+  if (options.json) {
+    fmt::print(
+        "{{\"median_s\": {:.6f}, \"min_s\": {:.6f}, \"images_per_s\": {:.4f}, \"peak_rss_mb\": {:.1f}, "
+        "\"model\": \"{}\", "
+        "\"mode\": \"{}\", \"shape\": [{}, {}, {}, {}], \"iters\": {}, \"threads\": {}, \"device\": \"{}\", "
+        "\"precision\": \"{}\"}}\n",
+        median, seconds.front(), images, peak, program->model().name, options.mode, options.shape[0],
+        options.shape[1], options.shape[2], options.shape[3], options.iterations, backend->threads(),
+        backend->device(), options.common.precision);
+  } else {
+    fmt::print("{} {} {} on {} threads: median {:.4f} s, min {:.4f} s, {:.3f} images/s, peak {:.0f} MB\n",
+               program->model().name, options.mode, shape, backend->threads(), median, seconds.front(),
+               images, peak);
+  }
+  if (observer != nullptr) times.print(options.iterations + 1);
+  return {};
+}
+
+}  // namespace
+
+void add_bench(CLI::App& app, Outcome& outcome) {
+  CLI::App* command =
+      app.add_subcommand("bench", "time inference (full logits) or a training step; -v: by kernel and node");
+  const auto options = std::make_shared<BenchOptions>();
+  options->common.add_to(*command);
+  command->add_option("model", options->model, "MODEL.fb")->required();
+  command->add_option("--mode", options->mode, "infer or train")->check(CLI::IsMember({"infer", "train"}));
+  command->add_option("--shape", options->shape, "N,3,H,W of the image")->delimiter(',');
+  command->add_option("--iters", options->iterations, "timed runs, after one that is not")
+      ->check(CLI::Range(1, 100000));
+  command->add_flag("--json", options->json, "one JSON object");
+  command->callback([options, &outcome] { outcome.status = bench(*options); });
+}
+
+}  // namespace graphrun

@@ -1,0 +1,55 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "runtime/weights/safetensors.h"
+#include "tools/grun/commands.h"
+#include "tools/support/common_options.h"
+
+namespace graphrun {
+namespace {
+
+struct ConvertOptions {
+  CommonOptions common;
+  std::string input;
+  std::string output;
+  std::string model;
+};
+
+Status convert(const ConvertOptions& options) {
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const TensorFile> file, TensorFile::open(options.input));
+  if (!options.model.empty()) {
+    GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
+                    open_program(options.model, options.common, nullptr));
+    GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
+    GRAPHRUN_TRY(Weights::map(*program, file, backend).in(options.input));
+  }
+  // Larger elements first keep every tensor of the output aligned, so that it can be used where it is mapped.
+  std::vector<NamedTensor> tensors(file->tensors().begin(), file->tensors().end());
+  std::ranges::stable_sort(tensors, std::ranges::greater(),
+                           [](const NamedTensor& tensor) { return size_of(tensor.desc.dtype); });
+  GRAPHRUN_TRY(write_safetensors(options.output, tensors, {}));
+  const auto bytes =
+      std::accumulate(tensors.begin(), tensors.end(), std::size_t{0},
+                      [](std::size_t sum, const NamedTensor& tensor) { return sum + tensor.bytes.size(); });
+  if (!options.common.quiet)
+    fmt::print("{}: {} tensors, {:.1f} MB\n", options.output, tensors.size(),
+               static_cast<double>(bytes) / 1e6);
+  return {};
+}
+
+}  // namespace
+
+void add_convert(CLI::App& app, Outcome& outcome) {
+  CLI::App* command =
+      app.add_subcommand("convert", "PyTorch checkpoint to .safetensors; with --model: checked against it");
+  const auto options = std::make_shared<ConvertOptions>();
+  options->common.add_to(*command);
+  command->add_option("input", options->input, "IN.pth")->required();
+  command->add_option("output", options->output, "OUT.safetensors")->required();
+  command->add_option("--model", options->model, "MODEL.fb");
+  command->callback([options, &outcome] { outcome.status = convert(*options); });
+}
+
+}  // namespace graphrun

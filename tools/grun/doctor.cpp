@@ -1,0 +1,49 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <string>
+
+#include "runtime/cpu/onednn.h"
+#include "tools/grun/commands.h"
+#include "tools/support/common_options.h"
+
+namespace graphrun {
+namespace {
+
+std::string cpu_features() {
+  std::string features;
+  const auto add = [&features](const char* name, bool has) {
+    features += has ? std::string(" ") + name : "";
+  };
+  __builtin_cpu_init();
+  add("avx2", __builtin_cpu_supports("avx2") != 0);
+  add("fma", __builtin_cpu_supports("fma") != 0);
+  add("avx512f", __builtin_cpu_supports("avx512f") != 0);
+  add("avx512_vnni", __builtin_cpu_supports("avx512vnni") != 0);
+  add("avx512_bf16", __builtin_cpu_supports("avx512bf16") != 0);
+  return features.empty() ? " none that oneDNN or graphrun use" : features;
+}
+
+Status report() {
+  const CommonOptions options;
+  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.backend());
+  const double gigabytes =
+      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE)) / 1e9;
+  fmt::print("cpu        {} threads for this process;{}\n", backend->threads(), cpu_features());
+  fmt::print("memory     {:.1f} GB\n", gigabytes);
+  fmt::print("oneDNN     {}\n", cpu::onednn_version());
+  fmt::print("precision  f32\n");
+  fmt::print("gpu        this build has no CUDA backend\n");
+  fmt::print("ranks      this build has no MPI; one process trains on one device\n");
+  return {};
+}
+
+}  // namespace
+
+void add_doctor(CLI::App& app, Outcome& outcome) {
+  CLI::App* command = app.add_subcommand("doctor", "what this machine and this build have");
+  command->callback([&outcome] { outcome.status = report(); });
+}
+
+}  // namespace graphrun

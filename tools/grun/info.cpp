@@ -1,0 +1,87 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "runtime/session/session.h"
+#include "tools/grun/commands.h"
+#include "tools/support/common_options.h"
+#include "tools/support/flops.h"
+
+namespace graphrun {
+namespace {
+
+struct InfoOptions {
+  CommonOptions common;
+  std::string model;
+  std::vector<std::int64_t> shape{1, 3, 480, 480};
+};
+
+std::int64_t count_elements(const Program& program, VariableKind kind) {
+  std::int64_t count = 0;
+  for (std::size_t i = 0; i < program.model().variables.size(); ++i) {
+    if (program.model().variables[i].kind == kind) count += program.variable_shape(i).count();
+  }
+  return count;
+}
+
+void print_layers(const Program& program) {
+  for (std::size_t i = 0; i < program.model().variables.size(); ++i) {
+    const Variable& variable = program.model().variables[i];
+    if (variable.kind != VariableKind::parameter && variable.kind != VariableKind::buffer) continue;
+    fmt::print("  {:<60} {}{}\n", variable.name, to_string(program.variable_shape(i)),
+               variable.kind == VariableKind::buffer ? " buffer" : "");
+  }
+}
+
+Status info(const InfoOptions& options) {
+  if (options.shape.size() != 4 || options.shape[1] != 3) {
+    return {ErrorCode::invalid_argument, "--shape: expected N,3,H,W"};
+  }
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
+  const Model& model = program->model();
+  fmt::print("{}\n", model.name);
+  if (!model.doc.empty()) fmt::print("  {}\n", model.doc);
+  fmt::print("graph parameters\n");
+  for (const GraphParameter& parameter : model.parameters) {
+    fmt::print("  {:<22} {:<10g}{} {}\n", parameter.name, parameter.value,
+               parameter.structural ? "structural" : "late", parameter.doc);
+  }
+  fmt::print("methods\n");
+  for (const Method& method : model.methods)
+    fmt::print("  {:<8} {} nodes\n", method.name, method.nodes.size());
+  for (const Requirement& requirement : model.requirements) {
+    fmt::print("requires {} ({})\n", to_string(requirement.condition), requirement.because);
+  }
+  if (options.common.verbose) {
+    fmt::print("variables\n");
+    print_layers(*program);
+  }
+  fmt::print("parameters   {:.3f} M\n",
+             static_cast<double>(count_elements(*program, VariableKind::parameter)) / 1e6);
+  fmt::print("buffers      {:.3f} M\n",
+             static_cast<double>(count_elements(*program, VariableKind::buffer)) / 1e6);
+  const Shape shape(options.shape);
+  GRAPHRUN_ASSIGN(const double flops, eval_flops(*program, shape));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
+                  Session::create(program, weights, {shape[0], shape[2], shape[3]}));
+  fmt::print(
+      "inference of {}\n  {:.1f} GFLOP (2 for a multiplication with its addition; convolutions)\n  {:.1f} MB "
+      "of activations and scratch, planned\n",
+      to_string(shape), flops / 1e9, static_cast<double>(session->arena_bytes()) / 1e6);
+  return {};
+}
+
+}  // namespace
+
+void add_info(CLI::App& app, Outcome& outcome) {
+  CLI::App* command = app.add_subcommand("info", "parameters, FLOPs and planned memory of a model");
+  const auto options = std::make_shared<InfoOptions>();
+  options->common.add_to(*command);
+  command->add_option("model", options->model, "MODEL.fb")->required();
+  command->add_option("--shape", options->shape, "N,3,H,W of the image")->delimiter(',');
+  command->callback([options, &outcome] { outcome.status = info(*options); });
+}
+
+}  // namespace graphrun

@@ -1,0 +1,36 @@
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <exception>
+
+#include "tools/grun/commands.h"
+
+// Exit status: 0 done, 1 the input is wrong or the work failed, 2 the command line is wrong, 130/143
+// interrupted.
+int main(int argc, char** argv) {
+  CLI::App app{"grun: train, evaluate and run compiled graphs"};
+  app.require_subcommand(1);
+  graphrun::Outcome outcome;
+  graphrun::add_info(app, outcome);
+  graphrun::add_run(app, outcome);
+  graphrun::add_predict(app, outcome);
+  graphrun::add_train(app, outcome);
+  graphrun::add_eval(app, outcome);
+  graphrun::add_convert(app, outcome);
+  graphrun::add_bench(app, outcome);
+  graphrun::add_data(app, outcome);
+  graphrun::add_doctor(app, outcome);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "grun: error: {}\n", error.what());
+    return 1;
+  }
+  if (!outcome.status.ok()) {
+    fmt::print(stderr, "grun: error: {}\n", outcome.status.message());
+    return 1;
+  }
+  return outcome.exit_status;
+}

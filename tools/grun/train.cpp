@@ -1,0 +1,187 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <random>
+#include <set>
+
+#include "tools/grun/commands.h"
+#include "tools/support/backbone.h"
+#include "tools/support/common_options.h"
+#include "tools/support/experiment.h"
+#include "tools/support/interrupt.h"
+#include "tools/support/progress.h"
+#include "tools/support/resolve.h"
+#include "tools/train/trainer.h"
+
+namespace graphrun {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct TrainOptions {
+  CommonOptions common;
+  SettingSources settings;
+  std::string model;
+  std::string dataset;
+  std::string data_root;
+  std::string weights;
+  std::string init_backbone;
+  std::string resume;
+  std::string folder;
+  std::optional<std::int64_t> max_iters;
+  std::optional<std::uint64_t> seed;
+  bool deterministic = false;
+};
+
+// The terminal's view of a run.
+class Terminal final : public TrainObserver {
+ public:
+  Terminal(const CommonOptions& options, std::int64_t print_every)
+      : progress_(stderr, options.quiet), every_(print_every) {}
+
+  void iteration(const IterationRecord& record, std::int64_t iterations) override {
+    const std::string text = fmt::format(
+        "epoch {} loss {:.4f} main {:.4f} aux {:.4f} lr {:.5f} data {:.3f}s step {:.3f}s", record.epoch,
+        record.loss, record.main_loss, record.aux_loss, record.lr, record.data_s, record.step_s);
+    progress_.update(record.iter, iterations, record.data_s + record.step_s, text, record.iter % every_ == 0);
+  }
+  void epoch(const EpochRecord& record, std::int64_t epochs) override {
+    std::string text = fmt::format("epoch {}/{}: loss {:.4f}, train mIoU {:.4f}, accuracy {:.4f}",
+                                   record.epoch, epochs, record.loss, record.mean_iou, record.accuracy);
+    if (record.val_mean_iou) text += fmt::format(", val mIoU {:.4f} (centre crops)", *record.val_mean_iou);
+    progress_.line(text);
+  }
+  void saved(const fs::path& checkpoint) override { progress_.line("saved " + checkpoint.string()); }
+
+ private:
+  Progress progress_;
+  std::int64_t every_;
+};
+
+Result<std::uint64_t> choose_seed(const TrainOptions& options, const SettingTable& settings) {
+  if (options.seed) return *options.seed;
+  if (settings.has_value("manual_seed")) return static_cast<std::uint64_t>(settings.integer("manual_seed"));
+  if (options.deterministic) return std::uint64_t{0};
+  return std::uint64_t{std::random_device()()};
+}
+
+// The folder to resume, or empty for a new run. "auto" goes on with -o's run, or the latest, if it has a
+// checkpoint.
+std::optional<fs::path> folder_to_resume(const TrainOptions& options) {
+  if (options.resume.empty()) return std::nullopt;
+  if (options.resume != "auto") return fs::path(options.resume);
+  if (!options.folder.empty()) return fs::path(options.folder);
+  const auto latest = latest_run_folder();
+  if (latest.ok()) return *latest;
+  return std::nullopt;
+}
+
+Status load_start(const TrainOptions& options, const Program& program, Weights& weights) {
+  if (!options.weights.empty()) {
+    GRAPHRUN_ASSIGN(const std::shared_ptr<const TensorFile> file, TensorFile::open(options.weights));
+    return status_of(weights.load(*file).in(options.weights));
+  }
+  if (options.init_backbone.empty()) return {};
+  GRAPHRUN_ASSIGN(const BackboneReport report, load_backbone(options.init_backbone, program, weights));
+  if (!options.common.quiet) fmt::print("{}\n", format_report(report, options.common.verbose));
+  return {};
+}
+
+void announce(const TrainOptions& options, const TrainJob& job, const Backend& backend) {
+  if (options.common.quiet) return;
+  const SettingTable& settings = job.settings;
+  const std::int64_t batch = settings.integer("batch_size");
+  fmt::print("{} on {}: {} images, crop {}x{}, seed {}, {} threads, into {}\n", job.program->model().name,
+             options.dataset, job.data->size(), settings.integer("train_h"), settings.integer("train_w"),
+             job.start.seed, backend.threads(), job.folder.string());
+  fmt::print("batch: {} in all, {} on this rank, {} in each batch norm\n", batch, batch, batch);
+  constexpr std::int64_t kSmallBatch = 8;
+  if (batch < kSmallBatch) {
+    fmt::print(stderr, "warning: batch norm sees {} images a step; under {} its statistics are noisy\n",
+               batch, kSmallBatch);
+  }
+  if (job.start.iteration > 0) fmt::print("resuming after iteration {}\n", job.start.iteration);
+}
+
+Status run_training(const TrainOptions& options, Outcome& outcome) {
+  if (!options.weights.empty() && !options.init_backbone.empty()) {
+    return {ErrorCode::invalid_argument, "--weights and --init-backbone exclude each other"};
+  }
+  GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(options.dataset));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(options.model, options.common));
+  GRAPHRUN_ASSIGN(SettingTable settings, resolve_settings(unbound->model(), &descriptor, options.settings));
+  for (const char* name : {"train_h", "train_w"}) {
+    if (!settings.has_value(name))
+      return {ErrorCode::invalid_argument, std::string("the setting ") + name + " has no value"};
+  }
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
+                  open_program(options.model, options.common, &descriptor, &settings));
+  GRAPHRUN_ASSIGN(const std::uint64_t seed, choose_seed(options, settings));
+  GRAPHRUN_TRY(settings.set("manual_seed", std::to_string(seed),
+                            options.seed ? "--seed" : settings.source("manual_seed")));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
+
+  TrainJob job{program, nullptr, nullptr, nullptr, settings, {}, options.max_iters, {}};
+  job.start.seed = seed;
+  const std::optional<fs::path> data_root =
+      options.data_root.empty() ? std::nullopt : std::optional<fs::path>(options.data_root);
+  GRAPHRUN_ASSIGN(job.data, open_dataset(descriptor, "train", data_root));
+  if (settings.flag("evaluate")) {
+    GRAPHRUN_ASSIGN(job.validation, open_dataset(descriptor, "val", data_root));
+  }
+  GRAPHRUN_ASSIGN(job.weights, Weights::initialise(*program, seed, backend));
+
+  const std::optional<fs::path> resumed = folder_to_resume(options);
+  const std::optional<fs::path> checkpoint = resumed ? latest_checkpoint(*resumed) : std::nullopt;
+  if (options.resume.size() > 0 && options.resume != "auto" && !checkpoint) {
+    return {ErrorCode::not_found, options.resume + ": no checkpoint to resume from"};
+  }
+  if (checkpoint) {
+    GRAPHRUN_ASSIGN(job.start, read_checkpoint(*checkpoint, *job.weights));
+    GRAPHRUN_TRY(job.settings.set("manual_seed", std::to_string(job.start.seed), checkpoint->string()));
+    job.folder = *resumed;
+  } else {
+    GRAPHRUN_TRY(load_start(options, *program, *job.weights));
+    job.folder = options.folder.empty() ? new_run_folder(descriptor.name, program->model().name)
+                                        : fs::path(options.folder);
+  }
+  GRAPHRUN_TRY(start_run_folder(job.folder, *program, descriptor, job.settings.to_json()));
+  announce(options, job, *backend);
+
+  watch_signals();
+  Terminal terminal(options.common, job.settings.integer("print_freq"));
+  GRAPHRUN_TRY(status_of(train(job, terminal)));
+  constexpr int kSignalStatus = 128;
+  if (caught_signal() != 0) outcome.exit_status = kSignalStatus + caught_signal();
+  return {};
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Outcome& outcome) {
+  CLI::App* command = app.add_subcommand(
+      "train", "train a model; model, settings, losses and checkpoints go into one folder");
+  const auto options = std::make_shared<TrainOptions>();
+  options->common.add_to(*command);
+  command->add_option("model", options->model, "MODEL.fb")->required();
+  command->add_option("--dataset", options->dataset, "a name (grun data list) or a descriptor's path")
+      ->required();
+  command->add_option("--data-root", options->data_root, "folder of the data set's files");
+  command->add_option("--weights", options->weights, "start from these parameters");
+  command->add_option("--init-backbone", options->init_backbone,
+                      "start the backbone from an ImageNet checkpoint");
+  command->add_option("--resume", options->resume, "auto, or the folder of a run");
+  command->add_option("-o", options->folder, "folder of the run; exp/DATASET/MODEL/TIME if not given");
+  command->add_option("--config", options->settings.config, "settings, a JSON object");
+  command->add_option("--set", options->settings.sets, "key=value: one setting")->allow_extra_args(false);
+  command->add_option("--max-iters", options->max_iters, "stop early; the schedule stays");
+  command->add_option("--seed", options->seed, "the setting manual_seed");
+  command->add_flag("--deterministic", options->deterministic,
+                    "the same bits in every run (with the same threads); seed 0 if none is given");
+  command->callback([options, &outcome] { outcome.status = run_training(*options, outcome); });
+}
+
+}  // namespace graphrun

@@ -1,0 +1,80 @@
+#include "tools/support/common_options.h"
+
+#include <algorithm>
+#include <charconv>
+
+#include "ops/cpu_backend.h"
+#include "ops/registry.h"
+#include "tools/support/locate.h"
+
+namespace graphrun {
+
+void CommonOptions::add_to(CLI::App& command) {
+  command.add_option("--device", device, "cpu")->capture_default_str();
+  command.add_option("--threads", threads, "0: all that this process may use")->check(CLI::Range(0, 4096));
+  command.add_option("--precision", precision, "f32")->capture_default_str();
+  command.add_option("-D", definitions, "name=value: a late graph parameter")->allow_extra_args(false);
+  command.add_flag("-q", quiet, "only results and errors");
+  command.add_flag("-v", verbose, "more detail");
+}
+
+Result<std::shared_ptr<Backend>> CommonOptions::backend() const {
+  if (precision != "f32") {
+    return {ErrorCode::unsupported, "--precision " + precision + ": this build computes in f32"};
+  }
+  if (device != "cpu") {
+    return {ErrorCode::unsupported, "--device " + device + ": this build has the device cpu"};
+  }
+  return make_cpu_backend(threads);
+}
+
+Result<Bindings> CommonOptions::bindings() const {
+  Bindings bindings;
+  for (const std::string& definition : definitions) {
+    const std::size_t equals = definition.find('=');
+    const std::string name = definition.substr(0, equals);
+    std::string value = equals == std::string::npos ? "" : definition.substr(equals + 1);
+    if (value == "true") value = "1";
+    if (value == "false") value = "0";
+    double number = 0;
+    const char* end = value.data() + value.size();
+    const auto [stop, error] = std::from_chars(value.data(), end, number);
+    if (name.empty() || value.empty() || error != std::errc() || stop != end) {
+      return {ErrorCode::invalid_argument, "-D " + definition + ": expected name=number"};
+    }
+    bindings[name] = number;
+  }
+  return bindings;
+}
+
+Result<std::shared_ptr<const Program>> open_program(const std::string& path, const CommonOptions& options,
+                                                    const Descriptor* descriptor,
+                                                    const SettingTable* settings) {
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, Program::load(path, op_registry()));
+  GRAPHRUN_ASSIGN(Bindings bindings, options.bindings());
+  for (const GraphParameter& parameter : program->model().parameters) {
+    if (parameter.structural) continue;
+    const auto spec = std::ranges::find(setting_specs(), parameter.name, &SettingSpec::name);
+    const bool is_setting = settings != nullptr && spec != setting_specs().end();
+    if (is_setting && settings->is_explicit(parameter.name) && settings->has_value(parameter.name)) {
+      bindings.try_emplace(parameter.name, settings->real(parameter.name));
+    }
+    if (descriptor != nullptr && parameter.name == "classes") {
+      bindings.try_emplace("classes", static_cast<double>(descriptor->classes.size()));
+    }
+  }
+  return program->bind(bindings).in(path);
+}
+
+Result<Descriptor> find_descriptor(const std::string& name_or_path) {
+  const std::vector<std::filesystem::path> folders = data_folders("datasets");
+  return load_descriptor(name_or_path, folders);
+}
+
+Result<std::shared_ptr<Weights>> map_weights(const Program& program, const std::string& path,
+                                             std::shared_ptr<Backend> backend) {
+  GRAPHRUN_ASSIGN(std::shared_ptr<const TensorFile> file, TensorFile::open(path));
+  return Weights::map(program, std::move(file), std::move(backend)).in(path);
+}
+
+}  // namespace graphrun

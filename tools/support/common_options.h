@@ -1,0 +1,48 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "datasets/descriptor.h"
+#include "runtime/core/status.h"
+#include "runtime/model/kernel.h"
+#include "runtime/model/program.h"
+#include "runtime/weights/weights.h"
+#include "tools/support/settings.h"
+
+namespace graphrun {
+
+// The options that every subcommand has.
+struct CommonOptions {
+  std::string device = "cpu";
+  int threads = 0;  // 0: all that this process may use
+  std::string precision = "f32";
+  std::vector<std::string> definitions;  // -D name=value
+  bool quiet = false;
+  bool verbose = false;
+
+  void add_to(CLI::App& command);
+
+  // Errors: a device or precision that this build or machine has not.
+  Result<std::shared_ptr<Backend>> backend() const;
+  // -D as bindings of late parameters.
+  Result<Bindings> bindings() const;
+};
+
+// Reads a model. Its late parameters get, the first that there is: the command line's -D, a setting of the
+// same name that somebody set (null: none), `classes` of the descriptor (null: none), their default.
+Result<std::shared_ptr<const Program>> open_program(const std::string& path, const CommonOptions& options,
+                                                    const Descriptor* descriptor = nullptr,
+                                                    const SettingTable* settings = nullptr);
+
+// A data set's descriptor by name or path, looked up in graphrun's own folder of descriptors.
+Result<Descriptor> find_descriptor(const std::string& name_or_path);
+
+// Mapped weights for inference, with the file's name in errors.
+Result<std::shared_ptr<Weights>> map_weights(const Program& program, const std::string& path,
+                                             std::shared_ptr<Backend> backend);
+
+}  // namespace graphrun

@@ -1,0 +1,12 @@
+#pragma once
+
+namespace graphrun {
+
+// From here on SIGINT and SIGTERM only set a flag, which a loop looks at between iterations; a second one
+// ends the process as usual. For programs: signal handlers are the process's.
+void watch_signals();
+
+// The signal that came, or 0.
+int caught_signal();
+
+}  // namespace graphrun

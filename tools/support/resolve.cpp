@@ -1,0 +1,25 @@
+#include "tools/support/resolve.h"
+
+namespace graphrun {
+
+Result<SettingTable> resolve_settings(const Model& model, const Descriptor* descriptor,
+                                      const SettingSources& sources) {
+  SettingTable settings;
+  GRAPHRUN_TRY(settings.set_all(model.settings, "model " + model.name));
+  if (descriptor != nullptr) {
+    GRAPHRUN_TRY(settings.set_all(descriptor->settings, "data set " + descriptor->name));
+    GRAPHRUN_TRY(settings.set_all(recipe_settings(*descriptor, model.name),
+                                  "data set " + descriptor->name + ", recipe for " + model.name));
+  }
+  if (!sources.config.empty()) GRAPHRUN_TRY(settings.set_from_file(sources.config));
+  for (const std::string& assignment : sources.sets)
+    GRAPHRUN_TRY(settings.set_assignment(assignment, "--set"));
+  for (const auto& [test, train] : {std::pair("test_h", "train_h"), std::pair("test_w", "train_w")}) {
+    if (!settings.has_value(test) && settings.has_value(train)) {
+      GRAPHRUN_TRY(settings.set(test, settings.json(train), settings.source(train)));
+    }
+  }
+  return settings;
+}
+
+}  // namespace graphrun

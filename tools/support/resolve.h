@@ -1,0 +1,24 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "datasets/descriptor.h"
+#include "runtime/core/status.h"
+#include "runtime/model/graph.h"
+#include "tools/support/settings.h"
+
+namespace graphrun {
+
+// What the command line says of settings.
+struct SettingSources {
+  std::string config;             // --config FILE.json, or empty
+  std::vector<std::string> sets;  // --set key=value
+};
+
+// All settings in the order of precedence: defaults, the model's train section, the data set's settings, its
+// recipe for this network, --config, --set. `descriptor` may be null.
+Result<SettingTable> resolve_settings(const Model& model, const Descriptor* descriptor,
+                                      const SettingSources& sources);
+
+}  // namespace graphrun

@@ -1,0 +1,22 @@
+#include "tools/train/setup.h"
+
+namespace graphrun {
+
+AugmentSettings augment_settings(const SettingTable& settings, const Preprocess& preprocess) {
+  AugmentSettings augment;
+  augment.train_h = settings.integer("train_h");
+  augment.train_w = settings.integer("train_w");
+  augment.scale_min = settings.real("scale_min");
+  augment.scale_max = settings.real("scale_max");
+  augment.rotate_min = settings.real("rotate_min");
+  augment.rotate_max = settings.real("rotate_max");
+  augment.ignore_label = static_cast<std::int32_t>(settings.integer("ignore_label"));
+  augment.augment = settings.flag("augment");
+  for (std::size_t c = 0; c < 3; ++c) {
+    augment.mean[c] = preprocess.mean[c] * preprocess.value_scale;
+    augment.std[c] = preprocess.std[c] * preprocess.value_scale;
+  }
+  return augment;
+}
+
+}  // namespace graphrun
