@@ -32,7 +32,7 @@ class Bytes {
 
 std::optional<ImageHeader> png_header(std::string_view file) {
   const Bytes bytes(file);
-  if (file.substr(12, 4) != "IHDR") return std::nullopt;
+  if (file.size() < 16 || file.substr(12, 4) != "IHDR") return std::nullopt;
   const auto width = bytes.big(16, 4);
   const auto height = bytes.big(20, 4);
   const auto depth = bytes.big(24, 1);

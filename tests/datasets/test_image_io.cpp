@@ -1,0 +1,178 @@
+#include <png.h>
+
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+#include <sstream>
+
+#include "datasets/image_io.h"
+#include "datasets/png_codec.h"
+#include "tests/datasets/require.h"
+#include "tests/datasets/scratch.h"
+
+using namespace graphrun;
+using graphrun::test::Scratch;
+
+namespace {
+
+// A PNG of any kind: `bytes` are the packed rows.
+std::string make_png(int width, int height, int depth, int color, int interlace,
+                     std::vector<std::uint8_t> bytes) {
+  std::string out;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, nullptr, nullptr, nullptr);
+  png_infop info = png_create_info_struct(png);
+  const auto write = [](png_structp p, png_bytep data, std::size_t count) {
+    static_cast<std::string*>(png_get_io_ptr(p))->append(reinterpret_cast<char*>(data), count);
+  };
+  png_set_write_fn(png, &out, write, [](png_structp) {});
+  png_set_IHDR(png, info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), depth, color,
+               interlace, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  const png_color palette[4] = {{0, 0, 0}, {128, 0, 0}, {0, 128, 0}, {9, 9, 9}};
+  if (color == PNG_COLOR_TYPE_PALETTE) png_set_PLTE(png, info, palette, 4);
+  png_write_info(png, info);
+  std::vector<png_bytep> rows;
+  for (int y = 0; y < height; ++y)
+    rows.push_back(bytes.data() +
+                   bytes.size() / static_cast<std::size_t>(height) * static_cast<std::size_t>(y));
+  png_write_image(png, rows.data());
+  png_write_end(png, info);
+  png_destroy_write_struct(&png, &info);
+  return out;
+}
+
+std::vector<std::uint16_t> ids_of(const std::string& png) { return test::require(decode_label_png(png)).ids; }
+
+std::string error_of(const std::string& png) {
+  const auto label = decode_label_png(png);
+  return label.ok() ? "" : label.status().message();
+}
+
+using Ids = std::vector<std::uint16_t>;
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(labels_are_read_as_stored_numbers) {
+  BOOST_TEST(ids_of(make_png(4, 1, 1, PNG_COLOR_TYPE_GRAY, 0, {0b10110000})) == (Ids{1, 0, 1, 1}));
+  BOOST_TEST(ids_of(make_png(4, 1, 2, PNG_COLOR_TYPE_GRAY, 0, {0b11100100})) == (Ids{3, 2, 1, 0}));
+  BOOST_TEST(ids_of(make_png(3, 1, 4, PNG_COLOR_TYPE_GRAY, 0, {0xF1, 0x20})) == (Ids{15, 1, 2}));
+  BOOST_TEST(ids_of(make_png(2, 2, 8, PNG_COLOR_TYPE_GRAY, 0, {255, 1, 0, 7})) == (Ids{255, 1, 0, 7}));
+  BOOST_TEST(ids_of(make_png(2, 1, 16, PNG_COLOR_TYPE_GRAY, 0, {0x01, 0x02, 0xFF, 0xFE})) ==
+             (Ids{0x0102, 0xFFFE}));
+  BOOST_TEST(ids_of(make_png(4, 1, 8, PNG_COLOR_TYPE_PALETTE, 0, {3, 0, 2, 1})) == (Ids{3, 0, 2, 1}));
+  BOOST_TEST(ids_of(make_png(4, 1, 2, PNG_COLOR_TYPE_PALETTE, 0, {0b11001001})) == (Ids{3, 0, 2, 1}));
+  const Ids interlaced = ids_of(make_png(3, 3, 8, PNG_COLOR_TYPE_GRAY, 1, {0, 1, 2, 3, 4, 5, 6, 7, 8}));
+  BOOST_TEST(interlaced == (Ids{0, 1, 2, 3, 4, 5, 6, 7, 8}));
+}
+
+BOOST_AUTO_TEST_CASE(a_palette_comes_with_its_label) {
+  const auto label = decode_label_png(make_png(1, 1, 8, PNG_COLOR_TYPE_PALETTE, 0, {1}));
+  BOOST_REQUIRE(label.ok());
+  BOOST_REQUIRE(label->palette.size() == 4);
+  BOOST_TEST((label->palette[1] == Color{128, 0, 0}));
+}
+
+BOOST_AUTO_TEST_CASE(colour_pictures_are_no_labels) {
+  const std::string rgb = error_of(make_png(1, 1, 8, PNG_COLOR_TYPE_RGB, 0, {1, 2, 3}));
+  BOOST_TEST(rgb.find("RGB colour picture") != std::string::npos);
+  const std::string alpha = error_of(make_png(1, 1, 8, PNG_COLOR_TYPE_GRAY_ALPHA, 0, {1, 255}));
+  BOOST_TEST(alpha.find("alpha") != std::string::npos);
+  BOOST_TEST(error_of("\xFF\xD8 not a label").find("header") != std::string::npos);
+  BOOST_TEST(error_of("something").find("is not a PNG") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(damaged_labels_are_errors_not_crashes) {
+  std::vector<std::uint8_t> pixels(31 * 17);
+  for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i * i % 4);
+  for (const int color : {PNG_COLOR_TYPE_PALETTE, PNG_COLOR_TYPE_GRAY}) {
+    const std::string good = make_png(31, 17, 8, color, 1, pixels);
+    // The trailing IEND chunk (12 bytes) and the end of the checksums are not needed to know the pixels.
+    for (std::size_t length = 0; length + 24 < good.size(); ++length) {
+      BOOST_REQUIRE(!error_of(good.substr(0, length)).empty());
+    }
+    for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+      std::string bad = good;
+      bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
+      (void)decode_label_png(bad);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(huge_claims_are_refused_before_memory_is_taken) {
+  std::string png = make_png(1, 1, 8, PNG_COLOR_TYPE_GRAY, 0, {1});
+  for (const int at : {18, 22}) png[static_cast<std::size_t>(at)] = 0x3F;  // 16129 x 16129
+  BOOST_TEST(error_of(png).find("too short") != std::string::npos);
+  png[16] = 0x7F;
+  BOOST_TEST(error_of(png).find("claims") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(label_maps_written_are_read_back) {
+  const Scratch scratch;
+  const LabelMap map{2, 3, {0, 1, 2, 2, 255, 0}};
+  const std::vector<Color> palette = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}};
+  BOOST_REQUIRE(write_gray_png(scratch / "gray.png", map).ok());
+  BOOST_REQUIRE(write_palette_png(scratch / "color.png", map, palette).ok());
+  const auto gray = read_label(scratch / "gray.png");
+  const auto color = read_label(scratch / "color.png");
+  BOOST_REQUIRE((gray.ok() && color.ok()));
+  BOOST_TEST(gray->ids == (Ids{0, 1, 2, 2, 255, 0}));
+  BOOST_TEST(color->ids == gray->ids);
+  BOOST_TEST((color->palette.at(2) == Color{7, 8, 9}));
+  const auto picture = read_image(scratch / "color.png");
+  BOOST_REQUIRE(picture.ok());
+  BOOST_TEST((picture->rgb[3] == 4 && picture->rgb[4] == 5 && picture->rgb[5] == 6));
+  BOOST_TEST(!write_gray_png(scratch / "no" / "folder.png", map).ok());
+}
+
+BOOST_AUTO_TEST_CASE(images_are_rgb) {
+  const Scratch scratch;
+  const Image image{1, 2, {10, 20, 30, 40, 50, 60}};
+  BOOST_REQUIRE(write_rgb_png(scratch / "a.png", image).ok());
+  const auto read = read_image(scratch / "a.png");
+  BOOST_REQUIRE(read.ok());
+  BOOST_TEST((read->height == 1 && read->width == 2 && read->rgb == image.rgb));
+  std::ofstream(scratch / "a.ppm") << "P3\n# two pixels\n2 1 255\n10 20 30 40 50 60\n";
+  const auto ppm = read_image(scratch / "a.ppm");
+  BOOST_REQUIRE(ppm.ok());
+  BOOST_TEST(ppm->rgb == image.rgb);
+  const auto missing = read_image(scratch / "b.png");
+  BOOST_REQUIRE(!missing.ok());
+  BOOST_TEST((missing.status().code() == ErrorCode::not_found));
+  BOOST_TEST(missing.status().message().find("b.png") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(overlays_mix_class_colours_in) {
+  const Image image{1, 3, {100, 100, 100, 100, 100, 100, 100, 100, 100}};
+  const std::vector<Color> palette = {{200, 0, 100}};
+  const Image mixed = overlay(image, {1, 3, {0, 1, 255}}, palette, 0.5F);
+  BOOST_TEST(mixed.rgb == (std::vector<std::uint8_t>{150, 50, 100, 100, 100, 100, 100, 100, 100}));
+}
+
+BOOST_AUTO_TEST_CASE(real_labels_have_the_documented_histograms) {
+  for (const std::string set : {"ade20k", "voc2012"}) {
+    const auto folder = test::shared_data("samples/" + set);
+    if (!folder) {
+      BOOST_TEST_MESSAGE("skipped: no samples of " << set);
+      continue;
+    }
+    std::ifstream lines(*folder / "label_histograms.txt");
+    int files = 0;
+    for (std::string text; std::getline(lines, text);) {
+      if (text.empty() || text[0] == '#') continue;
+      std::istringstream line(text);
+      std::string file, size;
+      line >> file >> size;
+      if (!std::filesystem::exists(*folder / file)) continue;
+      const auto label = read_label(*folder / file);
+      BOOST_REQUIRE_MESSAGE(label.ok(), file);
+      std::map<int, std::int64_t> histogram;
+      for (const std::uint16_t id : label->ids) ++histogram[id];
+      std::string found;
+      for (const auto& [id, count] : histogram)
+        found += " " + std::to_string(id) + ":" + std::to_string(count);
+      std::string expected;
+      std::getline(line, expected);
+      BOOST_TEST(found == expected);
+      ++files;
+    }
+    BOOST_TEST(files >= 4);
+  }
+}

@@ -1,0 +1,88 @@
+#include <boost/test/unit_test.hpp>
+#include <fstream>
+
+#include "datasets/sample_list.h"
+#include "tests/datasets/scratch.h"
+
+using namespace graphrun;
+
+namespace {
+
+Result<std::vector<SamplePath>> parse(std::string_view text, const Split& split = {}) {
+  return parse_list(text, "list.txt", split, "/data");
+}
+
+std::string error_of(std::string_view text, const Split& split = {}) {
+  const auto samples = parse(text, split);
+  return samples.ok() ? "" : samples.status().message();
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(lists_take_blanks_tabs_and_crlf) {
+  const auto samples = parse("i/a.jpg l/a.png\r\n\r\ni/b.c.jpg\tl/b.png\ni/my dog.jpg\tl/my dog.png");
+  BOOST_REQUIRE(samples.ok());
+  BOOST_REQUIRE(samples->size() == 3);
+  BOOST_TEST((*samples)[0].name == "a");
+  BOOST_TEST((*samples)[0].image == "/data/i/a.jpg");
+  BOOST_TEST((*samples)[0].label == "/data/l/a.png");
+  BOOST_TEST((*samples)[1].name == "b");
+  BOOST_TEST((*samples)[2].label == "/data/l/my dog.png");
+}
+
+BOOST_AUTO_TEST_CASE(lists_without_labels_have_one_column) {
+  Split split;
+  split.labelled = false;
+  const auto samples = parse("a.jpg\nb.jpg\n", split);
+  BOOST_REQUIRE(samples.ok());
+  BOOST_TEST(samples->size() == 2);
+  BOOST_TEST((*samples)[1].label.empty());
+  BOOST_TEST(error_of("a.jpg\nb.jpg b.png\n", split).find("list.txt:2: expected an image alone") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(name_lists_fill_patterns) {
+  Split split;
+  split.image_pattern = "JPEGImages/{}.jpg";
+  split.label_pattern = "SegmentationClass/{}.png";
+  const auto samples = parse("2007_000032\r\n2007_000039\r\n", split);
+  BOOST_REQUIRE(samples.ok());
+  BOOST_TEST((*samples)[1].image == "/data/JPEGImages/2007_000039.jpg");
+  BOOST_TEST((*samples)[1].label == "/data/SegmentationClass/2007_000039.png");
+}
+
+BOOST_AUTO_TEST_CASE(errors_name_file_and_line) {
+  BOOST_TEST(error_of("a.jpg a.png\nb.jpg\n").find("list.txt:2: expected an image and a label, found 1") ==
+             0);
+  BOOST_TEST(error_of("a.jpg /etc/passwd\n").find("list.txt:1: '/etc/passwd' is not relative") == 0);
+  BOOST_TEST(error_of("a/../../b.jpg b.png\n").find("list.txt:1: 'a/../../b.jpg' leads out") == 0);
+  BOOST_TEST(error_of("\n\n").find("has no samples") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(folders_are_listed_sorted_with_their_labels) {
+  const test::Scratch scratch;
+  for (const char* folder : {"img/b", "img/a"}) std::filesystem::create_directories(scratch / folder);
+  for (const char* file :
+       {"img/b/2_leftImg.png", "img/a/9_leftImg.png", "img/a/1_leftImg.png", "img/a/readme"}) {
+    std::ofstream(scratch / file) << "x";
+  }
+  Split split;
+  split.images = "img";
+  split.labels = "gt";
+  split.image_suffix = "_leftImg.png";
+  split.label_suffix = "_labelIds.png";
+  const auto samples = list_samples(split, scratch.path());
+  BOOST_REQUIRE(samples.ok());
+  BOOST_REQUIRE(samples->size() == 3);
+  BOOST_TEST((*samples)[0].image == scratch / "img/a/1_leftImg.png");
+  BOOST_TEST((*samples)[0].label == scratch / "gt/a/1_labelIds.png");
+  BOOST_TEST((*samples)[2].name == "2_leftImg");
+  split.images = "none";
+  BOOST_TEST(!list_samples(split, scratch.path()).ok());
+}
+
+BOOST_AUTO_TEST_CASE(two_images_of_one_name_are_reported) {
+  BOOST_TEST(check_unique_names(std::vector<std::string>{"a", "b"}).ok());
+  const Status status = check_unique_names(std::vector<std::string>{"a", "b", "a"});
+  BOOST_REQUIRE(!status.ok());
+  BOOST_TEST(status.message().find("'a'") != std::string::npos);
+}
