@@ -14,8 +14,7 @@ namespace graphrun {
 // The bytes of a regular file. Errors: not_found; io; invalid_file where it has more than max_bytes.
 Result<std::string> read_file(const std::filesystem::path& path, std::int64_t max_bytes);
 
-// Writes the file whole or not at all: a temporary file in the same folder, fsync, rename. A file that stood
-// there stays untouched on an error.
+// Writes the file whole or not at all, as AtomicFile does.
 Status write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 Status write_file(const std::filesystem::path& path, std::string_view text);
 
