@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Installs what building graphrun needs on Debian 12, and nothing that is there already.
+set -euo pipefail
+
+packages=(
+  g++ cmake ninja-build ccache
+  libdnnl-dev libflatbuffers-dev flatbuffers-compiler libopencv-dev libpng-dev
+  rapidjson-dev libcli11-dev libfmt-dev libboost-test-dev
+)
+[[ "${1:-}" == "--checks" ]] && packages+=(clang-format git)
+
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
+done
+if ((${#missing[@]} == 0)); then exit 0; fi
+
+as_root=()
+if ((EUID != 0)); then as_root=(sudo); fi
+echo "installing ${missing[*]}"
+"${as_root[@]}" apt-get update -q
+DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -q --no-install-recommends "${missing[@]}"
