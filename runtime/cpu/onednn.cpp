@@ -1,0 +1,202 @@
+#include "runtime/cpu/onednn.h"
+
+#include <omp.h>
+
+#include <new>
+#include <type_traits>
+
+#include "runtime/cpu/onednn_version.h"
+
+namespace graphrun::cpu {
+namespace {
+
+// Of making something: what the library cannot do or does not accept, another kernel may.
+Status failure(dnnl_status_t status, std::string_view what) {
+  const std::string message = "oneDNN: " + std::string(what);
+  switch (status) {
+    case dnnl_unimplemented:
+    case dnnl_invalid_arguments:
+      return {ErrorCode::declined, message};
+    case dnnl_out_of_memory:
+      return {ErrorCode::out_of_memory, message};
+    default:
+      return {ErrorCode::internal, message};
+  }
+}
+
+Status outcome(dnnl_status_t status, std::string_view what) {
+  if (status == dnnl_success) return {};
+  const ErrorCode code = status == dnnl_out_of_memory ? ErrorCode::out_of_memory : ErrorCode::internal;
+  return {code, "oneDNN: " + std::string(what) + " failed with status " + std::to_string(status)};
+}
+
+template <class T>
+struct AsResult {
+  using type = Result<T>;
+};
+template <class T>
+struct AsResult<Result<T>> {
+  using type = Result<T>;
+};
+
+// The value of f(), or what it throws, as a Result.
+template <class F>
+auto guarded(const F& f) -> typename AsResult<std::invoke_result_t<F>>::type {
+  try {
+    return f();
+  } catch (const dnnl::error& error) {
+    return failure(error.status, error.message);
+  } catch (const std::bad_alloc&) {
+    return failure(dnnl_out_of_memory, "no memory for a primitive");
+  }
+}
+
+dnnl::engine cpu_engine() { return {dnnl::engine::kind::cpu, 0}; }
+
+dnnl::primitive_attr own_scratch() {
+  dnnl::primitive_attr attr;
+  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
+  return attr;
+}
+
+Result<dnnl::memory::data_type> library_type(DType type) {
+  switch (type) {
+    case DType::f32:
+      return dnnl::memory::data_type::f32;
+    case DType::bf16:
+      return dnnl::memory::data_type::bf16;
+    default:
+      return {ErrorCode::declined, "oneDNN: no kernels for " + std::string(to_string(type))};
+  }
+}
+
+dnnl::memory::dims dims_of(const Shape& shape) { return {shape.extents().begin(), shape.extents().end()}; }
+
+// `indices` are the arguments that x, weight and y are.
+template <class Desc>
+Result<Convolution> make_convolution(const Desc& pd, const dnnl::memory::desc& x,
+                                     const dnnl::memory::desc& weight, const dnnl::memory::desc& y,
+                                     const dnnl::memory::desc& bias, std::span<const int> indices,
+                                     int threads) {
+  const std::string name = pd.impl_info_str();
+  if (name.find("ref") != std::string::npos)
+    return {ErrorCode::declined, "oneDNN: only a reference implementation"};
+  std::vector<Primitive::Argument> arguments{{indices[0], x}, {indices[1], weight}, {indices[2], y}};
+  if (!bias.is_zero()) arguments.push_back({DNNL_ARG_BIAS, bias});
+  return Convolution{Primitive(pd, arguments, threads), x, weight, y};
+}
+
+}  // namespace
+
+ThreadScope::ThreadScope(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
+ThreadScope::~ThreadScope() { omp_set_num_threads(before_); }
+
+Result<dnnl::memory::desc> strided_desc(DType dtype, const Shape& shape,
+                                        std::span<const std::int64_t> strides) {
+  GRAPHRUN_ASSIGN(const auto type, library_type(dtype));
+  return guarded([&] {
+    return dnnl::memory::desc(dims_of(shape), type, dnnl::memory::dims(strides.begin(), strides.end()));
+  });
+}
+
+Result<dnnl::memory::desc> library_desc(const TensorDesc& desc) {
+  std::vector<std::int64_t> strides(static_cast<std::size_t>(desc.shape.rank()), 1);
+  if (desc.layout == Layout::nhwc) {
+    const std::int64_t row = desc.w() * desc.pixel_stride;
+    strides = {desc.h() * row, 1, row, desc.pixel_stride};
+  } else {
+    for (std::size_t axis = strides.size(); axis-- > 1;)
+      strides[axis - 1] = strides[axis] * desc.shape[static_cast<int>(axis)];
+  }
+  return strided_desc(desc.dtype, desc.shape, strides);
+}
+
+Result<dnnl::memory::desc> library_choice(const TensorDesc& desc) {
+  GRAPHRUN_ASSIGN(const auto type, library_type(desc.dtype));
+  return guarded(
+      [&] { return dnnl::memory::desc(dims_of(desc.shape), type, dnnl::memory::format_tag::any); });
+}
+
+Result<std::string> layout_key(const dnnl::memory::desc& desc) {
+  GRAPHRUN_ASSIGN(std::string text, guarded([&] { return version::layout_text(desc); }));
+  if (text.empty()) return {ErrorCode::declined, "oneDNN: a layout without description"};
+  return text;
+}
+
+Primitive::Primitive(const dnnl::primitive_desc_base& desc, std::span<const Argument> arguments, int threads)
+    : primitive_(desc.get()), implementation_(desc.impl_info_str()), threads_(threads) {
+  const dnnl::engine engine = cpu_engine();
+  stream_ = dnnl::stream(engine);
+  const auto add = [&](int index, const dnnl::memory::desc& memory_desc) {
+    memories_.emplace_back(memory_desc, engine, static_cast<void*>(nullptr));
+    arguments_.push_back({index, memories_.back().get()});
+  };
+  for (const Argument& argument : arguments) add(argument.index, argument.desc);
+  const dnnl::memory::desc scratch = desc.scratchpad_desc();
+  add(DNNL_ARG_SCRATCHPAD, scratch);
+  scratch_bytes_ = static_cast<std::int64_t>(scratch.get_size());
+}
+
+Status Primitive::run(std::span<void* const> data, void* scratch) {
+  for (std::size_t i = 0; i < arguments_.size(); ++i) {
+    void* const memory = i < data.size() ? data[i] : scratch;
+    GRAPHRUN_TRY(outcome(dnnl_memory_set_data_handle(arguments_[i].memory, memory), implementation_));
+  }
+  const ThreadScope scope(threads_);
+  return outcome(dnnl_primitive_execute(primitive_.get(), stream_.get(), static_cast<int>(arguments_.size()),
+                                        arguments_.data()),
+                 implementation_);
+}
+
+Result<Primitive> make_reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to, int threads) {
+  const ThreadScope scope(threads);
+  return guarded([&] {
+    const dnnl::engine engine = cpu_engine();
+    const dnnl::reorder::primitive_desc pd(engine, from, engine, to, own_scratch());
+    const Primitive::Argument arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
+    return Primitive(pd, arguments, threads);
+  });
+}
+
+Result<Convolution> make_convolution_forward(const ConvolutionDesc& desc, int threads) {
+  const ThreadScope scope(threads);
+  return guarded([&] {
+    dnnl::post_ops ops;
+    if (desc.add_to_y) ops.append_sum(1.0f);
+    if (desc.relu) version::append_relu(ops);
+    dnnl::primitive_attr attr = own_scratch();
+    attr.set_post_ops(ops);
+    const auto pd = version::forward(cpu_engine(), desc, attr);
+    const int indices[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
+    return make_convolution(pd, pd.src_desc(), pd.weights_desc(), pd.dst_desc(), desc.bias, indices, threads);
+  });
+}
+
+Result<Convolution> make_convolution_backward_data(const ConvolutionDesc& desc, int threads) {
+  const ThreadScope scope(threads);
+  return guarded([&] {
+    const auto pd = version::backward_data(cpu_engine(), desc, own_scratch());
+    const int indices[] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST};
+    return make_convolution(pd, pd.diff_src_desc(), pd.weights_desc(), pd.diff_dst_desc(),
+                            dnnl::memory::desc(), indices, threads);
+  });
+}
+
+Result<Convolution> make_convolution_backward_weights(const ConvolutionDesc& desc, int threads) {
+  const ThreadScope scope(threads);
+  return guarded([&] {
+    const auto pd = version::backward_weights(cpu_engine(), desc, own_scratch());
+    const int indices[] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST};
+    return make_convolution(pd, pd.src_desc(), pd.diff_weights_desc(), pd.diff_dst_desc(),
+                            dnnl::memory::desc(), indices, threads);
+  });
+}
+
+Status transposed_product(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
+                          const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc,
+                          int threads) {
+  const ThreadScope scope(threads);
+  return outcome(dnnl_sgemm('T', 'N', m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc), "matrix product");
+}
+
+}  // namespace graphrun::cpu

@@ -1,0 +1,100 @@
+#pragma once
+
+#include <cstdint>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/core/status.h"
+#include "runtime/core/tensor.h"
+
+// The way to oneDNN 2.6 and 3.x. Nothing here throws; ErrorCode::declined says that the library does not
+// offer what was asked for.
+namespace graphrun::cpu {
+
+// While it lives, OpenMP regions that this thread opens have `threads` threads. oneDNN takes its number of
+// threads from OpenMP, both when a primitive is made and when it runs, and the two must agree.
+class ThreadScope {
+ public:
+  explicit ThreadScope(int threads);
+  ~ThreadScope();
+  ThreadScope(const ThreadScope&) = delete;
+  ThreadScope& operator=(const ThreadScope&) = delete;
+
+ private:
+  int before_;
+};
+
+// The tensor as the library sees it, strides and all.
+Result<dnnl::memory::desc> library_desc(const TensorDesc& desc);
+// The same extents and type in whatever layout the library likes best.
+Result<dnnl::memory::desc> library_choice(const TensorDesc& desc);
+// Logical order of `shape` with these strides in elements.
+Result<dnnl::memory::desc> strided_desc(DType dtype, const Shape& shape,
+                                        std::span<const std::int64_t> strides);
+// Text that is equal for equal layouts. Declined for layouts that the library does not describe.
+Result<std::string> layout_key(const dnnl::memory::desc& desc);
+
+// A primitive of the library with what it needs to run without allocation. Movable.
+class Primitive {
+ public:
+  struct Argument {
+    int index;  // DNNL_ARG_...
+    dnnl::memory::desc desc;
+  };
+  // Keeps the implementation that `desc` stands for. May throw dnnl::error; made by the functions below.
+  Primitive(const dnnl::primitive_desc_base& desc, std::span<const Argument> arguments, int threads);
+
+  // The library's name of the code it has chosen, e.g. "brgconv:avx512_core".
+  const std::string& implementation() const { return implementation_; }
+  std::int64_t scratch_bytes() const { return scratch_bytes_; }
+  // data[i] is the memory of argument i; scratch is 64-byte aligned. One thread at a time.
+  Status run(std::span<void* const> data, void* scratch);
+
+ private:
+  dnnl::primitive primitive_;
+  dnnl::stream stream_;
+  std::vector<dnnl::memory> memories_;  // of the arguments; the last is the scratchpad
+  std::vector<dnnl_exec_arg_t> arguments_;
+  std::string implementation_;
+  std::int64_t scratch_bytes_ = 0;
+  int threads_ = 1;
+};
+
+// Copies from one layout to another; arguments: from, to.
+Result<Primitive> make_reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to, int threads);
+
+struct ConvolutionDesc {
+  dnnl::memory::desc x;
+  dnnl::memory::desc weight;
+  dnnl::memory::desc y;
+  dnnl::memory::desc bias;         // zero: none
+  dnnl::memory::dims stride;       // vertical, horizontal
+  dnnl::memory::dims dilation;     // 1: dense
+  dnnl::memory::dims padding;      // before the first row and column
+  dnnl::memory::dims padding_end;  // after the last
+  bool add_to_y = false;           // y += convolution; forward only
+  bool relu = false;               // after all that; forward only
+};
+
+struct Convolution {
+  Primitive primitive;  // arguments: x, weight, y and, where there is one, bias, in each of the three
+  dnnl::memory::desc x;
+  dnnl::memory::desc weight;
+  dnnl::memory::desc y;
+};
+
+// y from x and weight; the gradient of x from weight and y's; the gradient of weight from x and y's. All are
+// declined where the library has nothing but its reference implementation.
+Result<Convolution> make_convolution_forward(const ConvolutionDesc& desc, int threads);
+Result<Convolution> make_convolution_backward_data(const ConvolutionDesc& desc, int threads);
+Result<Convolution> make_convolution_backward_weights(const ConvolutionDesc& desc, int threads);
+
+// c = transpose(a) b + beta c, row-major: a is (k, m), b is (k, n), c is (m, n), rows lda, ldb, ldc elements
+// apart.
+Status transposed_product(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
+                          const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc,
+                          int threads);
+
+}  // namespace graphrun::cpu

@@ -1,0 +1,63 @@
+#include "runtime/cpu/onednn_version.h"
+
+// oneDNN 3.x: a primitive descriptor takes the arguments of the operation itself.
+namespace graphrun::cpu::version {
+namespace {
+
+constexpr auto kAlgorithm = dnnl::algorithm::convolution_direct;
+
+// The library counts dilation from 0.
+dnnl::memory::dims gaps(const dnnl::memory::dims& dilation) {
+  dnnl::memory::dims result = dilation;
+  for (dnnl::memory::dim& extent : result) --extent;
+  return result;
+}
+
+}  // namespace
+
+dnnl::convolution_forward::primitive_desc forward(const dnnl::engine& engine, const ConvolutionDesc& d,
+                                                  const dnnl::primitive_attr& attr) {
+  constexpr auto kKind = dnnl::prop_kind::forward_inference;
+  if (d.bias.is_zero())
+    return {engine,           kKind,     kAlgorithm,    d.x, d.weight, d.y, d.stride,
+            gaps(d.dilation), d.padding, d.padding_end, attr};
+  return {engine, kKind,    kAlgorithm,       d.x,       d.weight,      d.bias,
+          d.y,    d.stride, gaps(d.dilation), d.padding, d.padding_end, attr};
+}
+
+dnnl::convolution_backward_data::primitive_desc backward_data(const dnnl::engine& engine,
+                                                              const ConvolutionDesc& d,
+                                                              const dnnl::primitive_attr& attr) {
+  const auto hint = forward(engine, d, dnnl::primitive_attr());
+  return {engine,           kAlgorithm, d.x,           d.weight, d.y, d.stride,
+          gaps(d.dilation), d.padding,  d.padding_end, hint,     attr};
+}
+
+dnnl::convolution_backward_weights::primitive_desc backward_weights(const dnnl::engine& engine,
+                                                                    const ConvolutionDesc& d,
+                                                                    const dnnl::primitive_attr& attr) {
+  const auto hint = forward(engine, d, dnnl::primitive_attr());
+  return {engine,           kAlgorithm, d.x,           d.weight, d.y, d.stride,
+          gaps(d.dilation), d.padding,  d.padding_end, hint,     attr};
+}
+
+void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f); }
+
+std::string layout_text(const dnnl::memory::desc& desc) {
+  if (desc.get_format_kind() != dnnl::memory::format_kind::blocked) return {};
+  std::string text = std::to_string(static_cast<int>(desc.get_data_type()));
+  const auto dims = desc.get_dims();
+  const auto padded = desc.get_padded_dims();
+  const auto strides = desc.get_strides();
+  for (std::size_t i = 0; i < dims.size(); ++i) {
+    text +=
+        " " + std::to_string(dims[i]) + "/" + std::to_string(padded[i]) + ":" + std::to_string(strides[i]);
+  }
+  const auto blocks = desc.get_inner_blks();
+  const auto axes = desc.get_inner_idxs();
+  for (std::size_t i = 0; i < blocks.size(); ++i)
+    text += " " + std::to_string(blocks[i]) + "@" + std::to_string(axes[i]);
+  return text;
+}
+
+}  // namespace graphrun::cpu::version
