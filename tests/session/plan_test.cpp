@@ -38,7 +38,7 @@ BOOST_AUTO_TEST_CASE(plans_of_random_lives_hold_and_are_close_to_the_least_possi
     const auto plan = plan_memory(items);
     BOOST_REQUIRE(plan.ok());
     const Status verified = verify_plan(items, *plan);
-    BOOST_CHECK_MESSAGE(verified.ok(), verified.ok() ? "" : verified.message());
+    BOOST_CHECK_MESSAGE(verified.ok(), (verified.ok() ? "" : verified.message()));
     BOOST_CHECK_LE(plan->bytes, most_live_bytes(items) * 5 / 4);
   }
 }
