@@ -99,11 +99,12 @@ class HeaderParser {
   }
 
   Status order() {
-    if (take(std::string_view("True"))) {
+    if (take("True")) {
       return {ErrorCode::unsupported, ".npy in Fortran order; save numpy.ascontiguousarray of it"};
     }
-    have_order_ = take(std::string_view("False"));
-    return have_order_ ? Status() : bad("fortran_order is neither True nor False");
+    if (!take("False")) return bad("fortran_order is neither True nor False");
+    have_order_ = true;
+    return {};
   }
 
   Status shape() {
