@@ -3,16 +3,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "ops/common/tap.h"
+
 // Bilinear sampling with aligned corners along one axis: output i reads the source at i (in - 1)/(out - 1),
 // in the f32 arithmetic that PyTorch uses, so that results agree with it to the last bits.
 namespace graphrun::ops {
-
-struct Tap {
-  std::int32_t first = 0;
-  std::int32_t second = 0;  // first + 1, or first where its weight is 0
-  float first_weight = 1;
-  float second_weight = 0;
-};
 
 struct Sampling {
   std::vector<Tap> taps;              // of each output index; `first` never falls

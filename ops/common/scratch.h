@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace graphrun::ops {
+
+// Lays out a kernel's scratch memory: offsets of arrays that start on cache lines of their own.
+class ScratchPlan {
+ public:
+  std::int64_t add(std::int64_t bytes) {
+    const std::int64_t offset = bytes_;
+    bytes_ += (bytes + 63) / 64 * 64;
+    return offset;
+  }
+  std::int64_t bytes() const { return bytes_; }
+
+ private:
+  std::int64_t bytes_ = 0;
+};
+
+template <class T>
+T* scratch_at(void* scratch, std::int64_t offset) {
+  return reinterpret_cast<T*>(static_cast<std::byte*>(scratch) + offset);
+}
+
+}  // namespace graphrun::ops

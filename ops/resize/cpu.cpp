@@ -1,0 +1,84 @@
+#include "ops/common/activation.h"
+#include "ops/common/bilinear.h"
+#include "ops/common/body_kernel.h"
+#include "ops/resize/body.h"
+#include "ops/resize/cpu_rows.h"
+#include "runtime/cpu/simd.h"
+
+// The bodies on the CPU: for reductions so strong that working row by row would compute what nobody reads.
+namespace graphrun::ops::resize {
+namespace {
+
+// A body with the tables that it points into.
+template <class Body>
+struct WithTables : Body {
+  Sampling row_sampling, column_sampling;
+
+  void use(const TensorDesc& low, const TensorDesc& high) {
+    row_sampling = align_corners(low.h(), high.h());
+    column_sampling = align_corners(low.w(), high.w());
+    this->extents = {low.h(), low.w(), high.h(), high.w()};
+    this->channels = low.c();
+    this->blocks = block_count(low.c(), kCpuBlock);
+  }
+};
+using Forward = WithTables<Resize<kCpuBlock>>;
+using Backward = WithTables<ResizeGrad<kCpuBlock>>;
+
+GRAPHRUN_SIMD void forward_loop(const Forward& body, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t i = begin; i < end; ++i) body(i);
+}
+GRAPHRUN_SIMD void backward_loop(const Backward& body, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t i = begin; i < end; ++i) body(i);
+}
+
+Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_f32(request));
+  const TensorDesc& x = request.inputs[0];
+  const TensorDesc& y = request.outputs[0];
+  Forward body{};
+  body.use(x, y);
+  body.x_stride = x.pixel_stride;
+  body.y_stride = y.pixel_stride;
+  const auto bind = [](Forward& to, const KernelRun& run) {
+    to.rows = to.row_sampling.taps.data();
+    to.columns = to.column_sampling.taps.data();
+    to.x = run.inputs[0].as<const float>();
+    to.y = run.outputs[0].as<float>();
+  };
+  constexpr std::int64_t kWork = 5 * kCpuBlock;
+  const std::int64_t count = y.pixels() * body.blocks;
+  return make_body_kernel("resize", std::move(body), bind, forward_loop, count, kWork, request.threads);
+}
+
+Result<std::unique_ptr<Kernel>> prepare_backward(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_f32(request));
+  const TensorDesc& gy = request.inputs[0];
+  const TensorDesc& gx = request.outputs[0];
+  Backward body{};
+  body.use(gx, gy);
+  body.gy_stride = gy.pixel_stride;
+  body.gx_stride = gx.pixel_stride;
+  const auto bind = [](Backward& to, const KernelRun& run) {
+    to.rows = to.row_sampling.taps.data();
+    to.columns = to.column_sampling.taps.data();
+    to.row_readers = to.row_sampling.readers.data();
+    to.column_readers = to.column_sampling.readers.data();
+    to.gy = run.inputs[0].as<const float>();
+    to.gx = run.outputs[0].as<float>();
+  };
+  const std::int64_t work = kCpuBlock * (1 + 4 * gy.h() * gy.w() / (gx.h() * gx.w()));
+  const std::int64_t count = gx.pixels() * body.blocks;
+  return make_body_kernel("resize_grad", std::move(body), bind, backward_loop, count, work, request.threads);
+}
+
+}  // namespace
+
+std::vector<KernelEntry> cpu_kernels() {
+  return {{"resize", "resize_rows", prepare_rows},
+          {"resize", "resize", prepare_forward},
+          {"resize_grad", "resize_grad_rows", prepare_grad_rows},
+          {"resize_grad", "resize_grad", prepare_backward}};
+}
+
+}  // namespace graphrun::ops::resize

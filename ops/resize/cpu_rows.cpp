@@ -1,0 +1,222 @@
+#include "ops/resize/cpu_rows.h"
+
+#include <omp.h>
+
+#include <cstring>
+
+#include "ops/common/activation.h"
+#include "ops/common/bilinear.h"
+#include "ops/common/scratch.h"
+#include "runtime/cpu/parallel.h"
+#include "runtime/cpu/simd.h"
+
+namespace graphrun::ops::resize {
+namespace {
+
+struct Pixels {
+  const float* data;
+  std::int64_t stride;
+};
+
+// Blends two source rows of `width` pixels into `row`, without gaps.
+GRAPHRUN_SIMD void blend_rows(const Tap& tap, Pixels above, Pixels below, std::int64_t width,
+                              std::int64_t channels, float* row) {
+  for (std::int64_t x = 0; x < width; ++x, row += channels) {
+    const float* a = above.data + x * above.stride;
+    const float* b = below.data + x * below.stride;
+    for (std::int64_t c = 0; c < channels; ++c) row[c] = tap.first_weight * a[c] + tap.second_weight * b[c];
+  }
+}
+
+// Writes an output row from a blended one.
+GRAPHRUN_SIMD void widen_row(const std::vector<Tap>& columns, Pixels row, std::int64_t channels, float* y,
+                             std::int64_t y_stride) {
+  for (const Tap& tap : columns) {
+    const float* a = row.data + tap.first * row.stride;
+    const float* b = row.data + tap.second * row.stride;
+    for (std::int64_t c = 0; c < channels; ++c) y[c] = tap.first_weight * a[c] + tap.second_weight * b[c];
+    y += y_stride;
+  }
+}
+
+class ResizeRows final : public Kernel {
+ public:
+  ResizeRows(const TensorDesc& x, const TensorDesc& y, int threads)
+      : rows_(align_corners(x.h(), y.h())),
+        columns_(align_corners(x.w(), y.w())),
+        row_floats_((x.w() * x.c() + 15) / 16 * 16),
+        threads_(threads) {}
+  std::string_view name() const override { return "resize_rows"; }
+  std::int64_t scratch_bytes() const override { return threads_ * row_floats_ * 4; }
+
+  Status run(const KernelRun& run) override {
+    const TensorDesc& x = run.inputs[0].desc;
+    const TensorDesc& y = run.outputs[0].desc;
+    cpu::parallel_for(threads_, y.n() * y.h(), 1, [&](std::int64_t begin, std::int64_t end) {
+      float* blended = static_cast<float*>(run.scratch) + omp_get_thread_num() * row_floats_;
+      for (std::int64_t row = begin; row < end; ++row) {
+        const Tap& tap = rows_.taps[static_cast<std::size_t>(row % y.h())];
+        const auto source = [&](std::int32_t i) {
+          const std::int64_t pixel = (row / y.h() * x.h() + i) * x.w();
+          return Pixels{run.inputs[0].as<const float>() + pixel * x.pixel_stride, x.pixel_stride};
+        };
+        Pixels from = source(tap.first);
+        if (tap.second != tap.first) {
+          blend_rows(tap, from, source(tap.second), x.w(), x.c(), blended);
+          from = {blended, x.c()};
+        }
+        widen_row(columns_.taps, from, x.c(), run.outputs[0].as<float>() + row * y.w() * y.pixel_stride,
+                  y.pixel_stride);
+      }
+    });
+    return {};
+  }
+
+ private:
+  Sampling rows_, columns_;
+  std::int64_t row_floats_;  // of a thread's blended row
+  int threads_;
+};
+
+// Adds the pixels of an output row's gradient to the low-resolution pixels that they were mixed from.
+GRAPHRUN_SIMD void narrow_row(const std::vector<Tap>& columns, Pixels gy, std::int64_t channels, float* row) {
+  for (const Tap& tap : columns) {
+    float* a = row + tap.first * channels;
+    if (tap.second == tap.first) {
+      for (std::int64_t c = 0; c < channels; ++c) a[c] += gy.data[c];
+    } else {
+      float* b = a + channels;
+      for (std::int64_t c = 0; c < channels; ++c) {
+        a[c] += tap.first_weight * gy.data[c];
+        b[c] += tap.second_weight * gy.data[c];
+      }
+    }
+    gy.data += gy.stride;
+  }
+}
+
+GRAPHRUN_SIMD void add_scaled(float weight, const float* from, std::int64_t count, float* to) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] += weight * from[i];
+}
+
+// A task is one source row's interval of output rows and one block of channels. It sums its rows' share for
+// the source row above into gx and for the one below into `below`, which a second loop adds: no row has two
+// writers, and sums do not depend on the threads.
+class ResizeGradRows final : public Kernel {
+ public:
+  ResizeGradRows(const TensorDesc& gx, const TensorDesc& gy, int threads)
+      : rows_(align_corners(gx.h(), gy.h())),
+        columns_(align_corners(gx.w(), gy.w())),
+        blocks_((gx.c() + kBlock - 1) / kBlock),
+        row_floats_(gx.w() * std::min(gx.c(), kBlock)),
+        threads_(threads) {
+    ScratchPlan plan;
+    below_ = plan.add(gx.n() * gx.h() * blocks_ * row_floats_ * 4);
+    for (std::int64_t* buffer : {&line_, &sum_}) {
+      *buffer = plan.add((row_floats_ + 15) / 16 * 16 * 4 * threads_);
+    }
+    bytes_ = plan.bytes();
+  }
+  std::string_view name() const override { return "resize_grad_rows"; }
+  std::int64_t scratch_bytes() const override { return bytes_; }
+
+  Status run(const KernelRun& run) override {
+    const TensorDesc& gx = run.outputs[0].desc;
+    const std::int64_t tasks = gx.n() * gx.h() * blocks_;
+    cpu::parallel_for(threads_, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t task = begin; task < end; ++task) sum_interval(run, task);
+    });
+    cpu::parallel_for(threads_, tasks, 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t task = begin; task < end; ++task) {
+        if (task / blocks_ % gx.h() > 0) add_below(run, task);
+      }
+    });
+    return {};
+  }
+
+ private:
+  static constexpr std::int64_t kBlock = 256;
+
+  struct Place {
+    std::int64_t channel, channels;
+    std::int64_t row;  // of all images
+  };
+  Place place_of(std::int64_t task, const TensorDesc& gx) const {
+    const std::int64_t channel = task % blocks_ * kBlock;
+    return {channel, std::min(kBlock, gx.c() - channel), task / blocks_};
+  }
+  float* below(const KernelRun& run, std::int64_t row, std::int64_t channel) const {
+    return scratch_at<float>(run.scratch, below_) + (row * blocks_ + channel / kBlock) * row_floats_;
+  }
+  float* of_thread(const KernelRun& run, std::int64_t offset) const {
+    return scratch_at<float>(run.scratch, offset) + omp_get_thread_num() * ((row_floats_ + 15) / 16 * 16);
+  }
+
+  void sum_interval(const KernelRun& run, std::int64_t task) const {
+    const TensorDesc& gy = run.inputs[0].desc;
+    const TensorDesc& gx = run.outputs[0].desc;
+    const Place place = place_of(task, gx);
+    const std::int64_t count = gx.w() * place.channels;
+    float* above = of_thread(run, sum_);
+    float* line = of_thread(run, line_);
+    float* under = below(run, place.row, place.channel);
+    const auto clear = [count](float* row) { std::memset(row, 0, static_cast<std::size_t>(count) * 4); };
+    clear(above);
+    clear(under);
+    const auto source = static_cast<std::size_t>(place.row % gx.h());
+    for (std::int32_t y = rows_.readers[source]; y < rows_.readers[source + 1]; ++y) {
+      const Tap& tap = rows_.taps[static_cast<std::size_t>(y)];
+      const std::int64_t pixel = (place.row / gx.h() * gy.h() + y) * gy.w();
+      clear(line);
+      narrow_row(columns_.taps,
+                 {run.inputs[0].as<const float>() + pixel * gy.pixel_stride + place.channel, gy.pixel_stride},
+                 place.channels, line);
+      add_scaled(tap.first_weight, line, count, above);
+      if (tap.second != tap.first) add_scaled(tap.second_weight, line, count, under);
+    }
+    float* to = run.outputs[0].as<float>() + place.row * gx.w() * gx.pixel_stride + place.channel;
+    for (std::int64_t x = 0; x < gx.w(); ++x) {
+      std::memcpy(to + x * gx.pixel_stride, above + x * place.channels,
+                  static_cast<std::size_t>(place.channels) * 4);
+    }
+  }
+
+  void add_below(const KernelRun& run, std::int64_t task) const {
+    const TensorDesc& gx = run.outputs[0].desc;
+    const Place place = place_of(task, gx);
+    const float* from = below(run, place.row - 1, place.channel);
+    float* to = run.outputs[0].as<float>() + place.row * gx.w() * gx.pixel_stride + place.channel;
+    for (std::int64_t x = 0; x < gx.w(); ++x)
+      add_scaled(1.0f, from + x * place.channels, place.channels, to + x * gx.pixel_stride);
+  }
+
+  Sampling rows_, columns_;
+  std::int64_t blocks_;      // of channels
+  std::int64_t row_floats_;  // of a source row's block
+  int threads_;
+  std::int64_t below_ = 0, line_ = 0, sum_ = 0, bytes_ = 0;  // in scratch
+};
+
+Status require_no_strong_reduction(const TensorDesc& low, const TensorDesc& high) {
+  if (low.w() <= 2 * high.w()) return {};
+  return {ErrorCode::declined, "a width of " + std::to_string(low.w()) + " becomes " +
+                                   std::to_string(high.w()) + ": most of a row's pixels are not read"};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Kernel>> prepare_rows(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_f32(request));
+  GRAPHRUN_TRY(require_no_strong_reduction(request.inputs[0], request.outputs[0]));
+  return std::unique_ptr<Kernel>(
+      std::make_unique<ResizeRows>(request.inputs[0], request.outputs[0], request.threads));
+}
+
+Result<std::unique_ptr<Kernel>> prepare_grad_rows(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_f32(request));
+  GRAPHRUN_TRY(require_no_strong_reduction(request.outputs[0], request.inputs[0]));
+  return std::unique_ptr<Kernel>(
+      std::make_unique<ResizeGradRows>(request.outputs[0], request.inputs[0], request.threads));
+}
+
+}  // namespace graphrun::ops::resize

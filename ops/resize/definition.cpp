@@ -1,0 +1,82 @@
+#include "ops/common/activation.h"
+#include "runtime/model/op_def.h"
+
+namespace graphrun::ops::resize {
+namespace {
+
+Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
+             std::vector<ValueType>& outputs) {
+  const ValueType& x = *inputs[0];
+  GRAPHRUN_TRY(require_activation(x, "x"));
+  std::vector<Dim> size = attrs.dims("size");
+  const ValueType* like = inputs.size() > 1 ? inputs[1] : nullptr;
+  if (like != nullptr) {
+    if (!(size[0] == Dim(0)) || !(size[1] == Dim(0)))
+      return {ErrorCode::shape, "size: expected none beside like, got (" + to_string(size[0]) + ", " +
+                                    to_string(size[1]) + ")"};
+    const std::size_t rank = like->shape.size();
+    if (rank != 3 && rank != 4)
+      return {ErrorCode::shape, "like: expected (N, C, H, W) or (N, H, W), got " + to_string(*like)};
+    size = {like->shape[rank - 2], like->shape[rank - 1]};
+  }
+  GRAPHRUN_TRY(require_positive(size[0], "height of y"));
+  GRAPHRUN_TRY(require_positive(size[1], "width of y"));
+  outputs = {ValueType{x.dtype, Layout::nhwc, {x.shape[0], x.shape[1], size[0], size[1]}}};
+  return {};
+}
+
+Status infer_grad(const Attributes&, std::span<const ValueType* const> inputs,
+                  std::vector<ValueType>& outputs) {
+  GRAPHRUN_TRY(require_activation(*inputs[0], "gy"));
+  GRAPHRUN_TRY(require_activation(*inputs[1], "x"));
+  GRAPHRUN_TRY(require_equal(inputs[1]->shape[0], inputs[0]->shape[0], "batch of gy"));
+  GRAPHRUN_TRY(require_equal(inputs[1]->shape[1], inputs[0]->shape[1], "channels of gy"));
+  outputs = {*inputs[1]};
+  return {};
+}
+
+std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph) {
+  std::vector<ValueId> gradients(request.node.inputs.size(), kNoValue);
+  gradients[0] =
+      graph.add("resize_grad", {request.output_gradients[0], request.node.inputs[0]}, {}, "grad")[0];
+  return gradients;
+}
+
+}  // namespace
+
+std::vector<const OpDef*> definitions() {
+  static const OpDef forward = {
+      .name = "resize",
+      .doc =
+          "Bilinear interpolation with aligned corners: output row i reads row i (H - 1)/(size - 1) of x. "
+          "An extent of 1 is repeated.",
+      .inputs = {{.name = "x", .doc = "activation (N, C, H, W)"},
+                 {.name = "like",
+                  .doc = "the value whose height and width y takes: (N, C, H, W) or (N, H, W)",
+                  .optional = true,
+                  .shape_only = true}},
+      .outputs = {{.name = "y", .doc = "(N, C, size[0], size[1])"}},
+      .attrs = {{.name = "size",
+                 .kind = AttrKind::integers,
+                 .doc = "height and width of y, where like is not given",
+                 .fallback = AttrValue(Expr(0)),
+                 .min = 0,
+                 .length = 2}},
+      .infer = infer,
+      .gradient = gradient,
+  };
+  static const OpDef backward = {
+      .name = "resize_grad",
+      .doc = "Gradient of resize: the adjoint of the interpolation.",
+      .inputs = {{.name = "gy", .doc = "gradient of y"},
+                 {.name = "x", .doc = "the input of resize", .shape_only = true}},
+      .outputs = {{.name = "gx", .doc = "gradient of x"}},
+      .attrs = {},
+      .infer = infer_grad,
+      .not_differentiable = "second derivatives are not offered",
+      .internal = true,
+  };
+  return {&forward, &backward};
+}
+
+}  // namespace graphrun::ops::resize
