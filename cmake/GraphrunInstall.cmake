@@ -1,1 +1,32 @@
-# Install rules; see runtime/CMakeLists.txt for the targets.
+# What `cmake --install` leaves behind: the runtime as the package graphrun (target graphrun::runtime), the programs, and
+# the graphs and data set descriptors that the programs look up. Paths are relative: the prefix can be moved.
+include(CMakePackageConfigHelpers)
+
+add_library(graphrun_runtime INTERFACE)
+set_target_properties(graphrun_runtime PROPERTIES EXPORT_NAME runtime)
+target_include_directories(graphrun_runtime INTERFACE
+  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/graphrun>)
+target_link_libraries(graphrun_runtime INTERFACE graphrun_session graphrun_ops_cpu)
+
+set(installed graphrun_runtime graphrun_session graphrun_ops_cpu graphrun_ops graphrun_weights graphrun_tensorfile
+  graphrun_model graphrun_core graphrun_cpu graphrun_options)
+foreach(extra graphrun_onednn)
+  if(TARGET ${extra})
+    list(APPEND installed ${extra})
+  endif()
+endforeach()
+install(TARGETS ${installed} EXPORT graphrun ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(EXPORT graphrun NAMESPACE graphrun:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graphrun FILE graphrunTargets.cmake)
+configure_package_config_file(cmake/graphrunConfig.cmake.in graphrunConfig.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graphrun)
+write_basic_package_version_file(graphrunConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/graphrunConfig.cmake ${CMAKE_BINARY_DIR}/graphrunConfigVersion.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graphrun)
+
+install(FILES runtime/embed/graphrun.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun)
+install(DIRECTORY runtime DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun FILES_MATCHING PATTERN "*.h")
+install(FILES ops/cpu_backend.h ops/registry.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/ops)
+install(DIRECTORY graphs datasets DESTINATION ${CMAKE_INSTALL_DATADIR}/graphrun FILES_MATCHING PATTERN "*.json")
+if(GRAPHRUN_TOOLS)
+  install(TARGETS graphc grun RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()

@@ -3,22 +3,10 @@
 #include <algorithm>
 
 #include "datasets/loader.h"
+#include "runtime/session/image.h"
 #include "runtime/session/session.h"
 
 namespace graphrun {
-namespace {
-
-// First maximum over the channels of each pixel.
-void arg_max(const TensorView& logits, std::vector<std::int32_t>& classes) {
-  const float* pixel = logits.as<float>();
-  for (std::int32_t& best : classes) {
-    best = static_cast<std::int32_t>(std::max_element(pixel, pixel + logits.desc.c()) - pixel);
-    pixel += logits.desc.pixel_stride;
-  }
-}
-
-}  // namespace
-
 Result<Metrics> validate_crops(const TrainJob& job, AugmentSettings augment) {
   augment.augment = false;
   const std::int64_t samples = job.validation->size();
