@@ -1,0 +1,104 @@
+#include "ops/common/definition.h"
+#include "ops/common/activation.h"
+
+namespace graphrun::ops::dropout2d {
+namespace {
+
+constexpr std::int64_t kStreams = std::int64_t{1} << 31;
+
+// FNV-1a: each dropout of a network draws from a stream of its own, whatever else is in the graph.
+std::int64_t stream_of(std::string_view path) {
+  std::uint32_t hash = 2166136261u;
+  for (const char letter : path) hash = (hash ^ static_cast<unsigned char>(letter)) * 16777619u;
+  return hash % kStreams;
+}
+
+Status infer_dropout(const Attributes&, std::span<const ValueType* const> inputs,
+                     std::vector<ValueType>& outputs) {
+  GRAPHRUN_TRY(require_activation(*inputs[0], "x"));
+  outputs = {*inputs[0]};
+  return {};
+}
+
+Status infer_with_rng(const Attributes&, std::span<const ValueType* const> inputs,
+                      std::vector<ValueType>& outputs) {
+  GRAPHRUN_TRY(require_activation(*inputs[0], "x"));
+  if (inputs[1] == nullptr) return {ErrorCode::shape, "the model has no input \"rng\""};
+  GRAPHRUN_TRY(require_dense(*inputs[1], DType::i64, {3}, "rng"));
+  outputs = {*inputs[0]};
+  return {};
+}
+
+std::vector<ValueId> in_evaluation(const Node& node, GraphWriter&) { return {node.inputs[0]}; }
+
+std::vector<ValueId> in_training(const Node& node, GraphWriter& graph) {
+  AttrMap attrs = pick_attrs(node.attrs, {"p"});
+  attrs["stream"] = Expr(stream_of(node.path));
+  return graph.add("dropout2d_train", {node.inputs[0], graph.input("rng")}, std::move(attrs), "train");
+}
+
+std::vector<ValueId> dropout_gradient(const GradientRequest& request, GraphWriter& graph) {
+  std::vector<ValueId> gradients(2, kNoValue);
+  gradients[0] = graph.add("dropout2d_grad", {request.output_gradients[0], request.node.inputs[1]},
+                           request.node.attrs, "grad")[0];
+  return gradients;
+}
+
+AttrSpec probability() {
+  return {.name = "p",
+          .kind = AttrKind::real,
+          .doc = "probability that a channel of a sample is dropped",
+          .fallback = Expr(0.5),
+          .min = 0,
+          .max = 1 - 0x1p-20};
+}
+AttrSpec stream() {
+  return {.name = "stream",
+          .kind = AttrKind::integer,
+          .doc = "tells the dropouts of a network apart",
+          .fallback = {},
+          .min = 0,
+          .max = static_cast<double>(kStreams - 1)};
+}
+InputSpec rng() {
+  return {.name = "rng", .doc = "i64 (3): seed, iteration, index of the first sample in the global batch"};
+}
+
+}  // namespace
+
+std::vector<const OpDef*> definitions() {
+  static const OpDef dropout2d{
+      .name = "dropout2d",
+      .doc =
+          "Drops whole channels of a sample in training and scales the others by 1/(1 - p); the identity in "
+          "evaluation. Which are dropped depends on seed, iteration, sample, channel and the node's path "
+          "alone.",
+      .inputs = {{.name = "x", .doc = "any activation"}},
+      .outputs = {{"y", "of the shape of x"}},
+      .attrs = {probability()},
+      .infer = infer_dropout,
+      .not_differentiable = "it is dropout2d_train when it is differentiated",
+      .for_eval = in_evaluation,
+      .for_train = in_training};
+  static const OpDef train{.name = "dropout2d_train",
+                           .doc = "dropout2d in training.",
+                           .inputs = {{.name = "x", .doc = "any activation"}, rng()},
+                           .outputs = {{"y", "of the shape of x"}},
+                           .attrs = {probability(), stream()},
+                           .infer = infer_with_rng,
+                           .gradient = dropout_gradient,
+                           .in_place = {{0, 0}},
+                           .internal = true};
+  static const OpDef grad{.name = "dropout2d_grad",
+                          .doc = "The gradient of dropout2d_train: gy with the same channels dropped.",
+                          .inputs = {{.name = "gy", .doc = "gradient of y"}, rng()},
+                          .outputs = {{"gx", "gradient of x"}},
+                          .attrs = {probability(), stream()},
+                          .infer = infer_with_rng,
+                          .not_differentiable = kGradientOnce,
+                          .in_place = {{0, 0}},
+                          .internal = true};
+  return {&dropout2d, &train, &grad};
+}
+
+}  // namespace graphrun::ops::dropout2d

@@ -1,0 +1,123 @@
+#include "ops/common/definition.h"
+#include "ops/common/activation.h"
+
+namespace graphrun::ops::elementwise {
+namespace {
+
+// The extent of the result: equal ones, or 1 against any.
+Result<Dim> broadcast(const Dim& a, const Dim& b, std::string_view what) {
+  if (a == b || b == Dim(1)) return a;
+  if (a == Dim(1)) return b;
+  return {ErrorCode::shape, std::string(what) + " of a and b: expected equal extents or 1, got " +
+                                to_string(a) + " and " + to_string(b)};
+}
+
+Status infer_pair(const Attributes&, std::span<const ValueType* const> inputs,
+                  std::vector<ValueType>& outputs) {
+  const ValueType& a = *inputs[0];
+  const ValueType& b = *inputs[1];
+  GRAPHRUN_TRY(require_activation(a, "a"));
+  GRAPHRUN_TRY(require_activation(b, "b"));
+  GRAPHRUN_TRY(require_equal(a.shape[0], b.shape[0], "batch of a and b"));
+  GRAPHRUN_TRY(require_equal(a.shape[1], b.shape[1], "channels of a and b"));
+  GRAPHRUN_ASSIGN(Dim height, broadcast(a.shape[2], b.shape[2], "height"));
+  GRAPHRUN_ASSIGN(Dim width, broadcast(a.shape[3], b.shape[3], "width"));
+  outputs = {ValueType::activation(a.shape[0], a.shape[1], std::move(height), std::move(width))};
+  outputs[0].dtype = a.dtype;
+  return {};
+}
+
+Status infer_reduce_to(const Attributes&, std::span<const ValueType* const> inputs,
+                       std::vector<ValueType>& outputs) {
+  const ValueType& g = *inputs[0];
+  const ValueType& like = *inputs[1];
+  GRAPHRUN_TRY(require_activation(g, "g"));
+  GRAPHRUN_TRY(require_activation(like, "like"));
+  GRAPHRUN_TRY(require_equal(g.shape[0], like.shape[0], "batch of like"));
+  GRAPHRUN_TRY(require_equal(g.shape[1], like.shape[1], "channels of like"));
+  for (const std::size_t axis : {std::size_t{2}, std::size_t{3}}) {
+    if (like.shape[axis] == Dim(1)) continue;
+    GRAPHRUN_TRY(
+        require_equal(g.shape[axis], like.shape[axis], axis == 2 ? "height of like" : "width of like"));
+  }
+  outputs = {like};
+  outputs[0].dtype = g.dtype;
+  return {};
+}
+
+// The gradient of an operand: summed over the axes along which it was broadcast.
+ValueId reduced(ValueId g, ValueId operand, GraphWriter& graph, std::string_view suffix) {
+  if (graph.type(g).shape == graph.type(operand).shape) return g;
+  return graph.add("reduce_to", {g, operand}, {}, suffix)[0];
+}
+
+std::vector<ValueId> add_gradient(const GradientRequest& request, GraphWriter& graph) {
+  ValueId g = request.output_gradients[0];
+  const auto activation = request.node.attrs.find("activation");
+  if (activation != request.node.attrs.end() && activation->second == AttrValue("relu")) {
+    g = graph.add("relu_grad", {g, request.node.outputs[0]}, {}, "grad_relu")[0];
+  }
+  std::vector<ValueId> gradients(2, kNoValue);
+  if (request.needed[0]) gradients[0] = reduced(g, request.node.inputs[0], graph, "grad_a");
+  if (request.needed[1]) gradients[1] = reduced(g, request.node.inputs[1], graph, "grad_b");
+  return gradients;
+}
+
+std::vector<ValueId> mul_gradient(const GradientRequest& request, GraphWriter& graph) {
+  const ValueId g = request.output_gradients[0];
+  const ValueId a = request.node.inputs[0];
+  const ValueId b = request.node.inputs[1];
+  std::vector<ValueId> gradients(2, kNoValue);
+  if (request.needed[0]) {
+    gradients[0] = reduced(graph.add("mul", {g, b}, {}, "grad_a")[0], a, graph, "grad_a_sum");
+  }
+  if (request.needed[1]) {
+    gradients[1] = reduced(graph.add("mul", {g, a}, {}, "grad_b")[0], b, graph, "grad_b_sum");
+  }
+  return gradients;
+}
+
+const std::vector<InputSpec>& operands() {
+  static const std::vector<InputSpec> specs{
+      {.name = "a", .doc = "any activation"},
+      {.name = "b", .doc = "of the same N and C; H and W equal, or 1 in one of the two, which is broadcast"}};
+  return specs;
+}
+
+}  // namespace
+
+std::vector<const OpDef*> definitions() {
+  static const OpDef add{.name = "add",
+                         .doc = "y = activation(a + b), broadcast over H and W.",
+                         .inputs = operands(),
+                         .outputs = {{"y", "of the larger extents"}},
+                         .attrs = {{.name = "activation",
+                                    .kind = AttrKind::text,
+                                    .doc = "applied to the sum",
+                                    .fallback = "none",
+                                    .choices = {"none", "relu"}}},
+                         .infer = infer_pair,
+                         .gradient = add_gradient,
+                         .in_place = {{0, 0}, {0, 1}}};
+  static const OpDef mul{.name = "mul",
+                         .doc = "y = a * b, broadcast over H and W.",
+                         .inputs = operands(),
+                         .outputs = {{"y", "of the larger extents"}},
+                         .attrs = {},
+                         .infer = infer_pair,
+                         .gradient = mul_gradient,
+                         .in_place = {{0, 0}, {0, 1}}};
+  static const OpDef reduce_to{
+      .name = "reduce_to",
+      .doc = "Sums g over those of H and W where `like` has extent 1: the gradient of broadcasting.",
+      .inputs = {{.name = "g", .doc = "any activation"},
+                 {.name = "like", .doc = "its shape is the result's", .shape_only = true}},
+      .outputs = {{"y", "of the shape of like"}},
+      .attrs = {},
+      .infer = infer_reduce_to,
+      .not_differentiable = kGradientOnce,
+      .internal = true};
+  return {&add, &mul, &reduce_to};
+}
+
+}  // namespace graphrun::ops::elementwise

@@ -1,0 +1,54 @@
+#include "ops/common/function_kernel.h"
+#include "ops/common/pixel_rows.h"
+#include "runtime/cpu/simd.h"
+
+namespace graphrun::ops::scalar {
+namespace {
+
+Result<std::unique_ptr<Kernel>> prepare_weighted_sum(const KernelRequest& request) {
+  return make_function_kernel(request.def.name, 0,
+                              [weights = request.attrs.reals("weights")](const KernelRun& run) {
+                                double sum = 0;
+                                for (std::size_t i = 0; i < weights.size(); ++i) {
+                                  sum += weights[i] * static_cast<double>(*run.inputs[i].as<const float>());
+                                }
+                                *run.outputs[0].as<float>() = static_cast<float>(sum);
+                              });
+}
+
+// y may be the memory of x.
+GRAPHRUN_SIMD void scale_row(const float* x, float factor, float* y, std::int64_t length) {
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < length; ++i) y[i] = factor * x[i];
+}
+
+Result<std::unique_ptr<Kernel>> prepare_scale(const KernelRequest& request) {
+  if (request.inputs[0].dtype != DType::f32) return {ErrorCode::declined, "computes in f32 only"};
+  const PixelRows rows({request.inputs[0], request.outputs[0]});
+  return make_function_kernel(request.def.name, 0,
+                              [rows, factor = static_cast<float>(request.attrs.real("factor")),
+                               threads = request.threads](const KernelRun& run) {
+                                const float* const x = run.inputs[0].as<const float>();
+                                float* const y = run.outputs[0].as<float>();
+                                rows.parallel_for(threads, [&](std::int64_t at, std::int64_t length) {
+                                  scale_row(x + at * rows.stride(0), factor, y + at * rows.stride(1), length);
+                                });
+                              });
+}
+
+Result<std::unique_ptr<Kernel>> prepare_fill(const KernelRequest& request) {
+  return make_function_kernel(
+      request.def.name, 0, [value = static_cast<float>(request.attrs.real("value"))](const KernelRun& run) {
+        *run.outputs[0].as<float>() = value;
+      });
+}
+
+}  // namespace
+
+std::vector<KernelEntry> cpu_kernels() {
+  return {{"weighted_sum", "cpu", prepare_weighted_sum},
+          {"scale", "cpu", prepare_scale},
+          {"fill", "cpu", prepare_fill}};
+}
+
+}  // namespace graphrun::ops::scalar
