@@ -1,0 +1,21 @@
+#pragma once
+
+#include "runtime/model/graph.h"
+#include "runtime/model/op_def.h"
+
+namespace graphrun::test {
+
+// A few ops that have every feature that a model file can use: variadic and optional inputs, inputs that
+// depend on a flag, outputs that nobody wants, updates in place, attributes of every kind.
+const OpRegistry& sample_registry();
+
+// A network of these ops: methods eval, train and update.
+Model sample_model();
+
+// A model of the size and with the names of a ResNet-50 in training: about 1500 nodes and 500 parameters.
+Model large_model();
+
+// Everything that a file keeps is equal.
+bool equal(const Model& a, const Model& b);
+
+}  // namespace graphrun::test

@@ -1,0 +1,280 @@
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "runtime/model/model_file.h"
+#include "runtime/model/validate.h"
+#include "tests/model/expect.h"
+#include "tests/model/sample_model.h"
+
+using namespace graphrun;
+using namespace graphrun::test;
+
+namespace {
+
+// One thing wrong with the sample model, and what the error says of it.
+struct Fault {
+  std::string what;
+  std::function<void(Model&)> make;
+  std::string message;
+};
+
+Method& eval(Model& model) { return model.methods[0]; }
+Method& train(Model& model) { return model.methods[1]; }
+Method& update(Model& model) { return model.methods[2]; }
+Node& node(Method& method, std::string_view path) {
+  return *std::ranges::find(method.nodes, path, &Node::path);
+}
+Node& conv(Model& model) { return node(eval(model), "body.conv1"); }
+
+void check_all(const std::vector<Fault>& faults) {
+  for (const Fault& fault : faults) {
+    Model model = sample_model();
+    fault.make(model);
+    expect_error(message_of(validate(model, sample_registry())), fault.message, fault.what);
+    // The same from a file: its reader trusts nobody's validation.
+    const auto bytes = serialize(model);
+    if (!bytes.ok()) continue;
+    const auto parsed = parse_model(*bytes, sample_registry());
+    BOOST_REQUIRE_MESSAGE(!parsed.ok(), fault.what);
+    BOOST_TEST((parsed.status().code() == ErrorCode::invalid_file));
+  }
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_sample_is_valid) {
+  BOOST_TEST(message_of(validate(sample_model(), sample_registry())) == "");
+  BOOST_TEST(message_of(validate(large_model(), sample_registry())) == "");
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_nodes) {
+  const std::string conv1 = "method eval: body.conv1 (project): ";
+  check_all({
+      {"unknown op", [](Model& m) { node(eval(m), "body.relu1").op = "rellu"; },
+       "method eval: body.relu1 (rellu): unknown op \"rellu\"; did you mean \"relu\"?"},
+      {"no path", [](Model& m) { conv(m).path = ""; }, "an empty name"},
+      {"control characters", [](Model& m) { conv(m).path = "a\nb"; }, "control characters"},
+      {"too few inputs", [](Model& m) { conv(m).inputs.pop_back(); }, conv1 + "expected 4 inputs, got 3"},
+      {"too many inputs", [](Model& m) { conv(m).inputs.push_back(0); }, conv1 + "expected 4 inputs, got 5"},
+      {"no variadic input", [](Model& m) { node(train(m), "body.join").inputs.clear(); },
+       "method train: body.join (join): expected at least 1 inputs, got 0"},
+      {"absent variadic input", [](Model& m) { node(train(m), "body.join").inputs[1] = kNoValue; },
+       "input \"x\" is missing"},
+      {"absent input", [](Model& m) { conv(m).inputs[0] = kNoValue; }, conv1 + "input \"x\" is missing"},
+      {"absent input of a flag that is set",
+       [](Model& m) { node(eval(m), "head.conv").inputs[2] = kNoValue; },
+       "head.conv (project): input \"bias\" is missing, but attribute \"bias\" is true"},
+      {"input of a flag that is not set", [](Model& m) { conv(m).inputs[2] = 3; },
+       conv1 + "input \"bias\" is there, but attribute \"bias\" is false"},
+      {"too few outputs", [](Model& m) { conv(m).outputs.clear(); }, conv1 + "expected 1 outputs, got 0"},
+      {"input outside", [](Model& m) { conv(m).inputs[0] = 1000; },
+       conv1 + "input \"x\": there is no value 1000"},
+      {"negative input", [](Model& m) { conv(m).inputs[0] = -2; }, "there is no value -2"},
+      {"output outside", [](Model& m) { conv(m).outputs[0] = 1000; }, "output \"y\": there is no value 1000"},
+      {"cycle", [](Model& m) { conv(m).inputs[0] = node(eval(m), "head.resize").outputs[0]; },
+       "\"head.resize\" is read before it is written"},
+      {"own output as input", [](Model& m) { conv(m).inputs[0] = conv(m).outputs[0]; },
+       "is read before it is written"},
+      {"written twice",
+       [](Model& m) { node(train(m), "body.pool").outputs[1] = node(train(m), "body.pool").outputs[0]; },
+       "value \"body.pool\" is written twice"},
+      {"writes an input", [](Model& m) { conv(m).outputs[0] = 0; },
+       "\"image\" is not a value that nodes write"},
+      {"origin of another node",
+       [](Model& m) { eval(m).values[static_cast<std::size_t>(conv(m).outputs[0])].index = 1; },
+       "names another node as its origin"},
+      {"value of nobody",
+       [](Model& m) {
+         eval(m).values.push_back({"lost", Origin::node, 0});
+       },
+       "method eval: value \"lost\" is written by no node"},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_attributes) {
+  const std::string conv1 = "method eval: body.conv1 (project): ";
+  check_all({
+      {"missing", [](Model& m) { conv(m).attrs.erase("channels"); }, "attribute \"channels\" is missing"},
+      {"misspelt", [](Model& m) { conv(m).attrs["chanels"] = Expr(1); },
+       conv1 + "unknown attribute \"chanels\"; did you mean \"channels\"?"},
+      {"below its range", [](Model& m) { conv(m).attrs["stride"] = Expr(0); },
+       conv1 + "attribute \"stride\": must be in 1 to 8, is 0"},
+      {"not a number", [](Model& m) { conv(m).attrs["eps"] = Expr(std::nan("")); },
+       "attribute \"eps\": must be"},
+      {"text for a number", [](Model& m) { conv(m).attrs["stride"] = std::string("two"); },
+       "attribute \"stride\": one number is expected"},
+      {"number for text", [](Model& m) { conv(m).attrs["mode"] = Expr(1); },
+       "attribute \"mode\": text is expected"},
+      {"unknown choice", [](Model& m) { conv(m).attrs["mode"] = std::string("tanh"); },
+       "\"tanh\" is not one of none, relu"},
+      {"list of another length",
+       [](Model& m) { node(eval(m), "head.resize").attrs["size"] = std::vector<Expr>(3, Expr(1)); },
+       "2 numbers are expected, got 3"},
+      {"unknown symbol", [](Model& m) { conv(m).attrs["channels"] = Expr::symbol("clases"); },
+       "attribute \"channels\": unknown symbol \"clases\"; did you mean \"classes\"?"},
+      {"size where a constant is needed", [](Model& m) { conv(m).attrs["stride"] = Expr::symbol("H"); },
+       conv1 + "attribute \"stride\" must not depend on sizes"},
+      {"malformed expression",
+       [](Model& m) {
+         Expr expr = 1;
+         expr.tokens.push_back({ExprOp::add, 0, 0});
+         conv(m).attrs["stride"] = expr;
+       },
+       "missing operand"},
+      {"division by zero",
+       [](Model& m) {
+         Expr expr = 1;
+         expr.tokens.push_back({ExprOp::integer, 0, 0});
+         expr.tokens.push_back({ExprOp::divide, 0, 0});
+         conv(m).attrs["stride"] = expr;
+       },
+       "overflows or divides by zero"},
+      {"long list",
+       [](Model& m) {
+         node(update(m), "sgd").attrs["lr_mult"] = std::vector<Expr>(kMaxListLength + 1, Expr(1));
+       },
+       "a list of 65537 numbers"},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_types) {
+  check_all({
+      {"weight of another shape", [](Model& m) { conv(m).attrs["channels"] = Expr(9); },
+       "method eval: body.conv1 (project): weight's outputs: expected 9, got 8"},
+      {"rank", [](Model& m) { conv(m).inputs[0] = 3; },
+       "method eval: body.conv1 (project): x: expected rank 4, got f32 (3)"},
+      {"extent below 1",
+       [](Model& m) {
+         m.inputs[0].shape = {Expr::symbol("N"), 3, 0, Expr::symbol("W")};
+       },
+       "an extent is less than 1"},
+      {"impossible extent",
+       [](Model& m) {
+         node(eval(m), "head.resize").attrs["size"] = std::vector<Expr>{1000000000, 1000000000};
+       },
+       "head.resize (resize): output y: "},
+      {"gradient of another shape",
+       [](Model& m) {
+         node(train(m), "body.conv1.gradient").inputs[1] = node(train(m), "head.conv").inputs[1];
+       },
+       "method train: store of \"body.conv1.weight.gradient\": expected f32 (8, 3, 1, 1), got f32 (3, 8, 1, "
+       "1)"},
+      {"gradient of another type", [](Model& m) { m.variables[4].dtype = DType::f64; },
+       "expected f64 (8, 3, 1, 1), got f32 (8, 3, 1, 1)"},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_values_outputs_and_stores) {
+  check_all({
+      {"unknown input", [](Model& m) { eval(m).values[0].index = 7; },
+       "method eval: value \"image\": there is no input 7"},
+      {"unknown variable", [](Model& m) { eval(m).values[1].index = 70; }, "there is no variable 70"},
+      {"unknown origin", [](Model& m) { eval(m).values[0].origin = static_cast<Origin>(3); },
+       "unknown origin 3"},
+      {"two values of one variable", [](Model& m) { eval(m).values[2].index = 0; },
+       "a second value of variable 0"},
+      {"output outside", [](Model& m) { eval(m).outputs[0].value = 99; },
+       "method eval: output \"logits\": there is no value 99"},
+      {"absent output", [](Model& m) { eval(m).outputs[0].value = kNoValue; }, "there is no value -1"},
+      {"output without name", [](Model& m) { eval(m).outputs[0].name = ""; }, "an empty name"},
+      {"two outputs of one name", [](Model& m) { eval(m).outputs.push_back(eval(m).outputs[0]); },
+       "the name \"logits\" appears twice"},
+      {"store of no variable", [](Model& m) { train(m).stores[0].name = "nothing"; },
+       "method train: store of \"nothing\": there is no such variable"},
+      {"store of an input", [](Model& m) { train(m).stores[0].value = 0; },
+       "its value is written by no node"},
+      {"one value stored twice",
+       [](Model& m) {
+         train(m).stores.push_back({"body.conv1.weight.momentum", train(m).stores[0].value});
+       },
+       "its value is stored twice"},
+      {"variable stored twice", [](Model& m) { train(m).stores.push_back(train(m).stores[0]); },
+       "appears twice"},
+      {"update of what is no variable", [](Model& m) { node(train(m), "body.bn1").inputs[1] = 0; },
+       "body.bn1 (track): input \"running\" is updated in place and must be a variable"},
+      {"read beside its update",
+       [](Model& m) { node(train(m), "body.bn1").inputs[0] = node(train(m), "body.bn1").inputs[1]; },
+       "is updated and read twice"},
+      {"read after its update",
+       [](Model& m) {
+         train(m).outputs.push_back({"old", node(train(m), "body.bn1").inputs[1]});
+       },
+       "variable \"body.bn1.running_mean\" is read after its update"},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_variables) {
+  check_all({
+      {"two of one name", [](Model& m) { m.variables[1].name = m.variables[0].name; },
+       "variable body.conv1.weight: the name \"body.conv1.weight\" appears twice"},
+      {"long name", [](Model& m) { m.variables[1].name = std::string(kMaxNameLength + 1, 'x'); },
+       "a name of more than 512 bytes"},
+      {"element type", [](Model& m) { m.variables[0].dtype = static_cast<DType>(9); },
+       "an unknown element type"},
+      {"integer parameter", [](Model& m) { m.variables[0].dtype = DType::i32; }, "a parameter of i32"},
+      {"kind", [](Model& m) { m.variables[3].kind = static_cast<VariableKind>(9); }, "an unknown kind"},
+      {"rank", [](Model& m) { m.variables[0].shape.assign(7, Expr(1)); }, "7 extents; at most 6"},
+      {"size that depends on the input", [](Model& m) { m.variables[0].shape[0] = Expr::symbol("H"); },
+       "variable body.conv1.weight: shape: unknown symbol \"H\""},
+      {"extent", [](Model& m) { m.variables[0].shape[0] = Expr(-8); }, "an extent is less than 1"},
+      {"one too large", [](Model& m) { m.variables[3].shape = {std::int64_t{1} << 39}; },
+       "the variables need more"},
+      {"overflowing product", [](Model& m) { m.variables[3].shape.assign(6, Expr(std::int64_t{1} << 39)); },
+       "impossible tensor extent"},
+      {"all together too large",
+       [](Model& m) {
+         for (int i = 0; i < 3; ++i) {
+           m.variables.push_back(m.variables[3]);
+           m.variables.back().name += std::to_string(i);
+           m.variables.back().shape = {std::int64_t{1} << 37};
+         }
+       },
+       "variable body.bn1.running_mean1: the variables need more than"},
+      {"gradient of nothing", [](Model& m) { m.variables[4].of = 90; },
+       "variable body.conv1.weight.gradient: belongs to variable 90, which is no parameter"},
+      {"gradient of itself", [](Model& m) { m.variables[4].of = 4; }, "which is no parameter"},
+      {"parameter of a parameter", [](Model& m) { m.variables[0].of = 1; }, "belongs to another variable"},
+      {"momentum of another shape", [](Model& m) { m.variables[5].shape[0] = 9; },
+       "its shape differs from that of its parameter body.conv1.weight"},
+      {"initialiser", [](Model& m) { m.variables[0].init.kind = static_cast<InitKind>(77); },
+       "initialiser: an unknown initialiser"},
+      {"negative deviation", [](Model& m) { m.variables[1].init.b = -1.0; }, "a negative standard deviation"},
+      {"no fan", [](Model& m) { m.variables[2].init.fan_in = 0; }, "the fan in is less than 1"},
+      {"fan of a vector", [](Model& m) { m.variables[2].init.kind = InitKind::kaiming_normal_fan_out; },
+       "needs a variable of rank 4"},
+      {"symbol of an initialiser", [](Model& m) { m.variables[0].init.a = Expr::symbol("N"); },
+       "unknown symbol \"N\""},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_the_rest) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  check_all({
+      {"parameter twice", [](Model& m) { m.parameters[1].name = "classes"; },
+       "the name \"classes\" appears twice"},
+      {"half a class", [](Model& m) { m.parameters[0].value = 2.5; },
+       "graph parameter classes: its value is not an integer"},
+      {"huge integer", [](Model& m) { m.parameters[0].value = 1e300; }, "its value is not an integer"},
+      {"infinite", [&](Model& m) { m.parameters[2].value = infinity; }, "not a finite number"},
+      {"outside its range", [](Model& m) { m.parameters[2].value = 2; }, "is outside its range"},
+      {"input twice", [](Model& m) { m.inputs[1].name = "image"; },
+       "input image: the name \"image\" appears twice"},
+      {"input type", [](Model& m) { m.inputs[1].dtype = static_cast<DType>(200); },
+       "an unknown element type"},
+      {"input rank", [](Model& m) { m.inputs[1].shape.assign(7, Expr(1)); }, "7 extents; at most 6"},
+      {"requirement", [](Model& m) { m.requirements[0].condition.symbols[0] = "Q"; },
+       "requirement: unknown symbol \"Q\""},
+      {"method twice", [](Model& m) { m.methods[1].name = "eval"; },
+       "method eval: the name \"eval\" appears twice"},
+      {"palette", [](Model& m) { m.palette.pop_back(); }, "the palette has 8 bytes for 3 classes"},
+      {"two channels", [](Model& m) { m.preprocess.mean.pop_back(); },
+       "mean and std must have 3 numbers each"},
+      {"deviation of 0", [](Model& m) { m.preprocess.std[1] = 0; }, "must be positive"},
+      {"scale", [](Model& m) { m.preprocess.value_scale = std::nan(""); }, "must be positive"},
+      {"class without name", [](Model& m) { m.class_names[1] = ""; }, "class names: an empty name"},
+      {"long documentation", [](Model& m) { m.doc = std::string(kMaxTextLength + 1, 'x'); }, "at most 65536"},
+  });
+}
