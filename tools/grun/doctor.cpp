@@ -32,7 +32,8 @@ Status report() {
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE)) / 1e9;
   fmt::print("cpu        {} threads for this process;{}\n", backend->threads(), cpu_features());
   fmt::print("memory     {:.1f} GB\n", gigabytes);
-  fmt::print("oneDNN     {}\n", cpu::onednn_version());
+  const dnnl_version_t& library = *dnnl_version();
+  fmt::print("oneDNN     {}.{}.{}\n", library.major, library.minor, library.patch);
   fmt::print("precision  f32\n");
   fmt::print("gpu        this build has no CUDA backend\n");
   fmt::print("ranks      this build has no MPI; one process trains on one device\n");
