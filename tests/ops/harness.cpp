@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
+#include <iomanip>
 #include <optional>
 
 #include "ops/cpu_backend.h"
@@ -39,8 +40,8 @@ void compare(const HostTensor& expected, const HostTensor& actual, DType dtype, 
     }
     BOOST_TEST_CONTEXT("element " << worst << " of " << to_string(expected.shape)) {
       if (worst_error > bound) {
-        BOOST_ERROR("expected " << expected.values[worst] << ", got " << actual.values[worst]
-                                << "; allowed difference " << bound);
+        BOOST_ERROR("expected " << std::setprecision(9) << expected.values[worst] << ", got "
+                                << actual.values[worst] << "; allowed difference " << bound);
       }
     }
   }

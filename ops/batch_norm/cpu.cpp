@@ -1,0 +1,121 @@
+#include <cmath>
+
+#include "ops/batch_norm/body.h"
+#include "ops/batch_norm/cpu_kernels.h"
+#include "ops/common/activation.h"
+#include "ops/common/function_kernel.h"
+#include "runtime/cpu/parallel.h"
+#include "runtime/cpu/simd.h"
+
+namespace graphrun::ops::batch_norm {
+namespace {
+
+struct Apply {
+  const float* x;
+  const float* residual;  // null: none
+  float* y;               // may be x or residual
+  std::int64_t x_stride;
+  std::int64_t residual_stride;
+  std::int64_t y_stride;
+  std::int64_t channels;
+  const float* mean;
+  const float* scale;
+  const float* bias;
+};
+
+template <bool kResidual, bool kRelu>
+[[gnu::always_inline]] inline void apply_loop(const Apply& args, std::int64_t begin, std::int64_t end) {
+  const std::int64_t channels = args.channels;
+  const float* const mean = args.mean;
+  const float* const scale = args.scale;
+  const float* const bias = args.bias;
+  for (std::int64_t pixel = begin; pixel < end; ++pixel) {
+    const float* const x = args.x + pixel * args.x_stride;
+    const float* const residual = kResidual ? args.residual + pixel * args.residual_stride : nullptr;
+    float* const y = args.y + pixel * args.y_stride;
+#pragma GCC ivdep
+    for (std::int64_t c = 0; c < channels; ++c) {
+      float z = normalise(x[c], mean[c], scale[c], bias[c]);
+      if (kResidual) z += residual[c];
+      y[c] = kRelu ? relu(z) : z;
+    }
+  }
+}
+
+GRAPHRUN_SIMD void apply_plain(const Apply& args, std::int64_t begin, std::int64_t end) {
+  apply_loop<false, false>(args, begin, end);
+}
+GRAPHRUN_SIMD void apply_relu(const Apply& args, std::int64_t begin, std::int64_t end) {
+  apply_loop<false, true>(args, begin, end);
+}
+GRAPHRUN_SIMD void apply_residual(const Apply& args, std::int64_t begin, std::int64_t end) {
+  apply_loop<true, false>(args, begin, end);
+}
+GRAPHRUN_SIMD void apply_residual_relu(const Apply& args, std::int64_t begin, std::int64_t end) {
+  apply_loop<true, true>(args, begin, end);
+}
+
+// Which inputs hold mean, weight and bias, and whether the other statistic is a variance or already 1/sqrt of
+// it.
+struct Form {
+  std::string_view name;
+  std::size_t mean;
+  std::size_t spread;
+  std::size_t weight;
+  std::size_t bias;
+  bool spread_is_variance;
+};
+
+Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form& form, double eps) {
+  GRAPHRUN_TRY(require_f32(request));
+  constexpr std::size_t kResidual = 5;
+  const bool has_residual = request.inputs.size() > kResidual && request.input_present[kResidual];
+  const bool relu = request.attrs.text("activation") == "relu";
+  Apply args{};
+  args.x_stride = request.inputs[0].pixel_stride;
+  args.residual_stride = has_residual ? request.inputs[kResidual].pixel_stride : 0;
+  args.y_stride = request.outputs[0].pixel_stride;
+  args.channels = request.inputs[0].c();
+  auto* const loop =
+      has_residual ? (relu ? apply_residual_relu : apply_residual) : (relu ? apply_relu : apply_plain);
+  const auto run = [args, form, eps, has_residual, loop, pixels = request.inputs[0].pixels(),
+                    threads = request.threads](const KernelRun& io) {
+    float* const scale = static_cast<float*>(io.scratch);
+    const float* const spread = io.inputs[form.spread].as<const float>();
+    const float* const weight = io.inputs[form.weight].as<const float>();
+    for (std::int64_t c = 0; c < args.channels; ++c) {
+      const float inv_std = form.spread_is_variance
+                                ? static_cast<float>(1 / std::sqrt(static_cast<double>(spread[c]) + eps))
+                                : spread[c];
+      scale[c] = inv_std * weight[c];
+    }
+    Apply bound = args;
+    bound.x = io.inputs[0].as<const float>();
+    bound.residual = has_residual ? io.inputs[kResidual].as<const float>() : nullptr;
+    bound.y = io.outputs[0].as<float>();
+    bound.mean = io.inputs[form.mean].as<const float>();
+    bound.scale = scale;
+    bound.bias = io.inputs[form.bias].as<const float>();
+    cpu::parallel_for(threads, pixels, pixel_grain(args.channels),
+                      [&](std::int64_t begin, std::int64_t end) { loop(bound, begin, end); });
+  };
+  return make_function_kernel(form.name, args.channels * static_cast<std::int64_t>(sizeof(float)), run);
+}
+
+Result<std::unique_ptr<Kernel>> prepare_apply(const KernelRequest& request) {
+  return prepare(request, {"bn_apply", 1, 2, 3, 4, false}, 0);
+}
+Result<std::unique_ptr<Kernel>> prepare_eval(const KernelRequest& request) {
+  return prepare(request, {"batch_norm_eval", 3, 4, 1, 2, true}, request.attrs.real("eps"));
+}
+
+}  // namespace
+
+std::vector<KernelEntry> cpu_kernels() {
+  return {{"batch_norm_eval", "cpu", prepare_eval},    {"bn_moments", "cpu", prepare_moments},
+          {"bn_finish", "cpu", prepare_finish},        {"bn_inv_std", "cpu", prepare_inv_std},
+          {"bn_apply", "cpu", prepare_apply},          {"bn_grad_sums", "cpu", prepare_grad_sums},
+          {"bn_grad_apply", "cpu", prepare_grad_apply}};
+}
+
+}  // namespace graphrun::ops::batch_norm

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <memory>
+
+#include "runtime/model/kernel.h"
+
+// The CPU kernels of this room's files.
+namespace graphrun::ops::batch_norm {
+
+Result<std::unique_ptr<Kernel>> prepare_moments(const KernelRequest& request);
+Result<std::unique_ptr<Kernel>> prepare_finish(const KernelRequest& request);
+Result<std::unique_ptr<Kernel>> prepare_inv_std(const KernelRequest& request);
+Result<std::unique_ptr<Kernel>> prepare_grad_sums(const KernelRequest& request);
+Result<std::unique_ptr<Kernel>> prepare_grad_apply(const KernelRequest& request);
+
+// Pixels of one piece of work: enough elements to pay for starting it.
+constexpr std::int64_t pixel_grain(std::int64_t channels) {
+  constexpr std::int64_t kElements = 1 << 15;
+  return channels < kElements ? kElements / channels : 1;
+}
+
+}  // namespace graphrun::ops::batch_norm

@@ -1,0 +1,249 @@
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <string>
+
+#include "tests/ops/harness.h"
+
+namespace graphrun::test {
+namespace {
+
+struct Window {
+  std::int64_t n, c, h, w, o;
+  std::int64_t kh = 3, kw = 3;
+  std::int64_t sh = 1, sw = 1;
+  std::int64_t ph = 1, pw = 1;
+  std::int64_t dh = 1, dw = 1;
+  std::int64_t gap = 0;
+
+  std::int64_t oh() const { return (h + 2 * ph - dh * (kh - 1) - 1) / sh + 1; }
+  std::int64_t ow() const { return (w + 2 * pw - dw * (kw - 1) - 1) / sw + 1; }
+  Shape x() const { return {n, c, h, w}; }
+  Shape y() const { return {n, o, oh(), ow()}; }
+  Shape weight() const { return {o, c, kh, kw}; }
+  AttrMap attrs() const {
+    return {{"kernel", std::vector<Expr>{kh, kw}},
+            {"stride", std::vector<Expr>{sh, sw}},
+            {"padding", std::vector<Expr>{ph, pw}},
+            {"dilation", std::vector<Expr>{dh, dw}}};
+  }
+};
+
+std::ostream& operator<<(std::ostream& out, const Window& v) {
+  return out << to_string(v.x()) << " -> " << to_string(v.y()) << ", kernel " << v.kh << "x" << v.kw
+             << ", stride " << v.sh << "x" << v.sw << ", padding " << v.ph << "x" << v.pw << ", dilation "
+             << v.dh << "x" << v.dw << ", gap " << v.gap;
+}
+
+// Every kind of layer that the networks have, at sizes that a naive reference bears.
+const Window kWindows[] = {
+    {.n = 2, .c = 3, .h = 17, .w = 14, .o = 16, .sh = 2, .sw = 2},
+    {.n = 1, .c = 3, .h = 23, .w = 23, .o = 16, .kh = 7, .kw = 7, .sh = 2, .sw = 2, .ph = 3, .pw = 3},
+    {.n = 1, .c = 16, .h = 9, .w = 11, .o = 33},
+    {.n = 2, .c = 33, .h = 7, .w = 6, .o = 19, .gap = 5},
+    {.n = 2, .c = 64, .h = 6, .w = 5, .o = 40, .kh = 1, .kw = 1, .ph = 0, .pw = 0},
+    {.n = 2, .c = 40, .h = 6, .w = 5, .o = 64, .kh = 1, .kw = 1, .ph = 0, .pw = 0, .gap = 16},
+    {.n = 1, .c = 48, .h = 9, .w = 7, .o = 32, .kh = 1, .kw = 1, .sh = 2, .sw = 2, .ph = 0, .pw = 0},
+    {.n = 1, .c = 16, .h = 8, .w = 8, .o = 16, .sh = 2, .sw = 2},
+    {.n = 2, .c = 16, .h = 13, .w = 1, .o = 32, .kh = 3, .kw = 1, .ph = 1, .pw = 0},
+    {.n = 2, .c = 32, .h = 1, .w = 13, .o = 16, .kh = 1, .kw = 3, .ph = 0, .pw = 1, .gap = 3},
+    {.n = 1, .c = 16, .h = 9, .w = 8, .o = 16, .ph = 2, .pw = 2, .dh = 2, .dw = 2},
+    {.n = 1, .c = 16, .h = 10, .w = 11, .o = 16, .ph = 4, .pw = 4, .dh = 4, .dw = 4},
+    {.n = 1, .c = 16, .h = 12, .w = 12, .o = 16, .ph = 8, .pw = 8, .dh = 8, .dw = 8},
+    {.n = 1, .c = 16, .h = 9, .w = 20, .o = 16, .ph = 16, .pw = 16, .dh = 16, .dw = 16},
+    {.n = 1, .c = 5, .h = 6, .w = 7, .o = 7, .sh = 2, .sw = 3, .ph = 0, .pw = 3, .dh = 2, .dw = 1},
+    {.n = 1, .c = 8, .h = 1, .w = 1, .o = 8},
+};
+// Enough channels for matrix products of 3x3 windows.
+const Window kWideWindows[] = {
+    {.n = 2, .c = 128, .h = 7, .w = 6, .o = 136},
+    {.n = 2, .c = 144, .h = 6, .w = 7, .o = 128, .gap = 16},
+    {.n = 1, .c = 128, .h = 7, .w = 7, .o = 128, .sh = 2, .sw = 2},
+    {.n = 2, .c = 128, .h = 6, .w = 9, .o = 128, .ph = 4, .pw = 4, .dh = 4, .dw = 4},
+    {.n = 1, .c = 128, .h = 5, .w = 9, .o = 128, .ph = 16, .pw = 16, .dh = 16, .dw = 16},
+    {.n = 2, .c = 128, .h = 9, .w = 1, .o = 128, .kh = 3, .kw = 1, .ph = 1, .pw = 0},
+};
+
+// visit(y pixel, x pixel, tap) for all that a window reads inside of x.
+template <class Visit>
+void visit_windows(const Window& v, const Visit& visit) {
+  for (std::int64_t n = 0; n < v.n; ++n)
+    for (std::int64_t oh = 0; oh < v.oh(); ++oh)
+      for (std::int64_t ow = 0; ow < v.ow(); ++ow)
+        for (std::int64_t k = 0; k < v.kh; ++k)
+          for (std::int64_t l = 0; l < v.kw; ++l) {
+            const std::int64_t ih = oh * v.sh - v.ph + k * v.dh;
+            const std::int64_t iw = ow * v.sw - v.pw + l * v.dw;
+            if (ih >= 0 && ih < v.h && iw >= 0 && iw < v.w) visit(n, oh, ow, ih, iw, k, l);
+          }
+}
+
+HostTensor convolve(const Window& v, const HostTensor& x, const HostTensor& weight, const HostTensor& bias) {
+  HostTensor y = HostTensor::zeros(v.y());
+  visit_windows(v, [&](auto n, auto oh, auto ow, auto ih, auto iw, auto k, auto l) {
+    for (std::int64_t o = 0; o < v.o; ++o)
+      for (std::int64_t c = 0; c < v.c; ++c) y.at(n, o, oh, ow) += x.at(n, c, ih, iw) * weight.at(o, c, k, l);
+  });
+  for (std::int64_t i = 0; bias.present && i < y.shape.count(); ++i)
+    y.values[static_cast<std::size_t>(i)] +=
+        bias.values[static_cast<std::size_t>(i / (v.oh() * v.ow()) % v.o)];
+  return y;
+}
+
+template <class Check>
+void for_each(std::span<const Window> windows, const Check& check) {
+  for (const Window& window : windows) {
+    BOOST_TEST_CONTEXT(window) { check(window); }
+  }
+}
+
+Case forward_case(const Window& v, bool bias) {
+  Case test{.op = "conv2d",
+            .attrs = v.attrs(),
+            .inputs = {activation(v.x(), normal(), v.gap), dense(v.weight(), normal(0, 0.1)),
+                       bias ? dense({v.o}) : absent()}};
+  test.attrs["out_channels"] = Expr(v.o);
+  test.attrs["bias"] = Expr(bias ? 1 : 0);
+  test.output_gap = v.gap;
+  return test;
+}
+
+Reference forward_reference(const Window& v) {
+  return [v](const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
+    out[0] = convolve(v, in[0], in[1], in[2]);
+  };
+}
+
+void check_forward(const Window& v) {
+  const OpHarness harness;
+  for (const bool bias : {false, true}) harness.check(forward_case(v, bias), forward_reference(v));
+}
+
+void check_grad_data(const Window& v) {
+  const Case test{
+      .op = "conv2d_grad_data",
+      .attrs = v.attrs(),
+      .inputs = {activation(v.y(), normal(), v.gap), dense(v.weight(), normal(0, 0.1)), activation(v.x())},
+      .output_gap = v.gap};
+  const auto reference = [v](const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
+                             const Attributes&) {
+    out[0] = HostTensor::zeros(v.x());
+    visit_windows(v, [&](auto n, auto oh, auto ow, auto ih, auto iw, auto k, auto l) {
+      for (std::int64_t o = 0; o < v.o; ++o)
+        for (std::int64_t c = 0; c < v.c; ++c)
+          out[0].at(n, c, ih, iw) += in[0].at(n, o, oh, ow) * in[1].at(o, c, k, l);
+    });
+  };
+  OpHarness().check(test, reference);
+}
+
+void check_grad_weight(const Window& v, bool bias) {
+  Case test{
+      .op = "conv2d_grad_weight",
+      .attrs = v.attrs(),
+      .inputs = {activation(v.y(), normal(), v.gap), activation(v.x(), normal(), v.gap), dense(v.weight())}};
+  if (!bias) test.unwanted = {1};
+  test.same_bits = false;  // the library's own kernel splits the sum among its threads
+  const auto reference = [v](const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
+                             const Attributes&) {
+    out[0] = HostTensor::zeros(v.weight());
+    visit_windows(v, [&](auto n, auto oh, auto ow, auto ih, auto iw, auto k, auto l) {
+      for (std::int64_t o = 0; o < v.o; ++o)
+        for (std::int64_t c = 0; c < v.c; ++c)
+          out[0].at(o, c, k, l) += in[0].at(n, o, oh, ow) * in[1].at(n, c, ih, iw);
+    });
+    out[1] = HostTensor::zeros({v.o});
+    for (std::int64_t i = 0; i < v.y().count(); ++i)
+      out[1].values[static_cast<std::size_t>(i / (v.oh() * v.ow()) % v.o)] +=
+          in[0].values[static_cast<std::size_t>(i)];
+  };
+  OpHarness().check(test, reference);
+}
+
+Case batch_norm_case(const Window& v, bool bias, bool residual, bool relu) {
+  Case test{
+      .op = "conv2d_bn",
+      .attrs = v.attrs(),
+      .inputs = {activation(v.x(), normal(), v.gap), dense(v.weight(), normal(0, 0.1)),
+                 bias ? dense({v.o}) : absent(), dense({v.o}, uniform(0.5, 2)), dense({v.o}), dense({v.o}),
+                 dense({v.o}, uniform(0.1, 2)), residual ? activation(v.y(), normal(), v.gap) : absent()},
+      .output_gap = v.gap};
+  test.attrs["out_channels"] = Expr(v.o);
+  test.attrs["eps"] = Expr(1e-3);
+  test.attrs["activation"] = relu ? "relu" : "none";
+  return test;
+}
+
+Reference batch_norm_reference(const Window& v, bool relu) {
+  return [v, relu](const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
+    HostTensor y = convolve(v, in[0], in[1], in[2]);
+    for (std::size_t i = 0; i < y.values.size(); ++i) {
+      const auto o = i / static_cast<std::size_t>(v.oh() * v.ow()) % static_cast<std::size_t>(v.o);
+      double& value = y.values[i];
+      value =
+          (value - in[5].values[o]) / std::sqrt(in[6].values[o] + 1e-3) * in[3].values[o] + in[4].values[o];
+      if (in[7].present) value += in[7].values[i];
+      if (relu) value = std::max(value, 0.0);
+    }
+    out[0] = std::move(y);
+  };
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(convolution) {
+  for_each(kWindows, check_forward);
+  for_each(kWideWindows, check_forward);
+}
+
+BOOST_AUTO_TEST_CASE(gradient_of_x) {
+  for_each(kWindows, check_grad_data);
+  for_each(kWideWindows, check_grad_data);
+}
+
+BOOST_AUTO_TEST_CASE(gradient_of_weight_and_bias) {
+  for (const bool bias : {false, true}) {
+    for_each(kWindows, [bias](const Window& window) { check_grad_weight(window, bias); });
+    for_each(kWideWindows, [bias](const Window& window) { check_grad_weight(window, bias); });
+  }
+}
+
+BOOST_AUTO_TEST_CASE(gradients_are_those_of_the_function) {
+  const Window windows[] = {kWindows[0], kWindows[3], kWindows[10]};
+  for_each(windows, [](const Window& window) {
+    OpHarness().check_gradient(forward_case(window, true), forward_reference(window));
+  });
+}
+
+BOOST_AUTO_TEST_CASE(convolution_and_batch_norm) {
+  for_each(kWindows, [](const Window& window) {
+    for (const bool residual : {false, true}) {
+      for (const bool relu : {false, true})
+        OpHarness().check(batch_norm_case(window, relu, residual, relu), batch_norm_reference(window, relu));
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(parts_of_convolution_and_batch_norm) {
+  const Window& window = kWindows[2];
+  for (const bool residual : {false, true})
+    OpHarness().check_parts(batch_norm_case(window, true, residual, true),
+                            batch_norm_reference(window, true));
+}
+
+BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit) {
+  const OpHarness harness;
+  Case test = forward_case(kWindows[2], false);
+  test.inputs[1] = dense({33, 15, 3, 3});
+  const auto narrow = harness.infer(test);
+  BOOST_REQUIRE(!narrow.ok());
+  BOOST_TEST(narrow.status().message().find("weight: expected f32 (33, 16, 3, 3), got f32 (33, 15, 3, 3)") !=
+             std::string::npos);
+  test = forward_case(kWindows[2], false);
+  test.attrs["kernel"] = std::vector<Expr>{12, 3};
+  test.inputs[1] = dense({33, 16, 12, 3});
+  const auto small = harness.infer(test);
+  BOOST_REQUIRE(!small.ok());
+  BOOST_TEST(small.status().message().find("height of y") != std::string::npos);
+}
+
+}  // namespace graphrun::test
