@@ -1,0 +1,157 @@
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "tests/ops/harness.h"
+
+namespace graphrun::test {
+namespace {
+
+struct Mixture {
+  std::int64_t first, second;
+  double weight;  // of second
+};
+
+Mixture mixture(std::int64_t i, std::int64_t in, std::int64_t out) {
+  const double at = out == 1 ? 0.0 : static_cast<double>(i * (in - 1)) / static_cast<double>(out - 1);
+  const auto first = std::min(in - 1, static_cast<std::int64_t>(at));
+  return {first, std::min(in - 1, first + 1), at - static_cast<double>(first)};
+}
+
+// Visits every valid pixel with its label, its logits at label size and its mixtures.
+template <class Visit>
+void each_pixel(const HostTensor& logits, const HostTensor& label, const Visit& visit) {
+  std::vector<double> v(static_cast<std::size_t>(logits.shape[1]));
+  std::size_t pixel = 0;
+  for (std::int64_t n = 0; n < label.shape[0]; ++n)
+    for (std::int64_t y = 0; y < label.shape[1]; ++y)
+      for (std::int64_t x = 0; x < label.shape[2]; ++x, ++pixel) {
+        if (label.values[pixel] == 255) continue;
+        const Mixture row = mixture(y, logits.shape[2], label.shape[1]);
+        const Mixture column = mixture(x, logits.shape[3], label.shape[2]);
+        for (std::int64_t c = 0; c < logits.shape[1]; ++c) {
+          const auto blend = [&](std::int64_t w) {
+            return (1 - row.weight) * logits.at(n, c, row.first, w) +
+                   row.weight * logits.at(n, c, row.second, w);
+          };
+          v[static_cast<std::size_t>(c)] =
+              (1 - column.weight) * blend(column.first) + column.weight * blend(column.second);
+        }
+        visit(n, static_cast<std::int64_t>(label.values[pixel]), v, row, column);
+      }
+}
+
+double exp_sum(const std::vector<double>& v) {
+  double sum = 0;
+  for (const double value : v) sum += std::exp(value);
+  return sum;
+}
+
+void totals_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
+  const std::int64_t classes = in[0].shape[1];
+  out[0] = HostTensor::zeros({2});
+  out[1] = HostTensor::zeros({classes, classes});
+  each_pixel(
+      in[0], in[1],
+      [&](std::int64_t, std::int64_t label, const std::vector<double>& v, const Mixture&, const Mixture&) {
+        std::size_t best = 0;
+        for (std::size_t c = 1; c < v.size(); ++c)
+          if (v[c] > v[best]) best = c;
+        out[0].values[0] += std::log(exp_sum(v)) - v[static_cast<std::size_t>(label)];
+        out[0].values[1] += 1;
+        out[1].values[static_cast<std::size_t>(label * classes) + best] += 1;
+      });
+}
+
+void grad_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
+  out[0] = HostTensor::zeros(in[1].shape);
+  each_pixel(in[1], in[2],
+             [&](std::int64_t n, std::int64_t label, const std::vector<double>& v, const Mixture& row,
+                 const Mixture& column) {
+               const double sum = exp_sum(v);
+               for (std::int64_t c = 0; c < in[1].shape[1]; ++c) {
+                 const double g = in[0].values[0] *
+                                  (std::exp(v[static_cast<std::size_t>(c)]) / sum - (c == label ? 1 : 0));
+                 out[0].at(n, c, row.first, column.first) += (1 - row.weight) * (1 - column.weight) * g;
+                 out[0].at(n, c, row.first, column.second) += (1 - row.weight) * column.weight * g;
+                 out[0].at(n, c, row.second, column.first) += row.weight * (1 - column.weight) * g;
+                 out[0].at(n, c, row.second, column.second) += row.weight * column.weight * g;
+               }
+             });
+}
+
+Case totals_case(const Shape& logits, std::int64_t h, std::int64_t w, double share, std::int64_t gap = 3) {
+  return {.op = "resize_cross_entropy_totals",
+          .inputs = {activation(logits, normal(0, 3), gap),
+                     dense({logits[0], h, w}, integers(static_cast<std::uint32_t>(logits[1]), share),
+                           DType::i32)},
+          .tolerance = 2e-6};
+}
+
+Case grad_case(const Shape& logits, std::int64_t h, std::int64_t w, double share) {
+  Case test = totals_case(logits, h, w, share);
+  test.op = "resize_cross_entropy_grad";
+  test.inputs.insert(test.inputs.begin(), dense({2}, in_order({0.25, 0}), DType::f64));
+  test.tolerance = 1e-5;
+  test.output_gap = 5;
+  return test;
+}
+
+// The kernels and the parts against one reference, hence against each other.
+BOOST_AUTO_TEST_CASE(kernels_and_parts_give_the_same_numbers) {
+  const OpHarness harness;
+  struct Sizes {
+    Shape logits;
+    std::int64_t h, w;
+    double share;
+  };
+  for (const Sizes& sizes :
+       {Sizes{{2, 150, 5, 6}, 33, 41, 0.2}, Sizes{{1, 19, 7, 4}, 49, 25, 0}, Sizes{{2, 3, 9, 13}, 9, 13, 0.5},
+        Sizes{{2, 16, 9, 13}, 4, 5, 0.1}, Sizes{{1, 17, 1, 7}, 6, 20, 0.1}, Sizes{{1, 5, 6, 1}, 17, 3, 0.1},
+        Sizes{{2, 5, 1, 1}, 7, 6, 0.1}, Sizes{{2, 5, 4, 6}, 1, 1, 0}, Sizes{{1, 4, 3, 3}, 9, 9, 1},
+        Sizes{{1, 1, 3, 3}, 9, 9, 0}}) {
+    const Case totals = totals_case(sizes.logits, sizes.h, sizes.w, sizes.share);
+    harness.check(totals, totals_reference);
+    harness.check_parts(totals, totals_reference);
+    const Case grad = grad_case(sizes.logits, sizes.h, sizes.w, sizes.share);
+    if (sizes.logits[1] == 1) continue;  // the gradient is 0 but for rounding
+    harness.check(grad, grad_reference);
+    harness.check_parts(grad, grad_reference);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(rows_without_labels_count_nothing) {
+  Case totals = totals_case({1, 7, 3, 4}, 9, 10, 0);
+  std::vector<double> labels(90, 255);
+  for (std::size_t i = 40; i < 50; ++i) labels[i] = 3;
+  totals.inputs[1].values = in_order(labels);
+  OpHarness().check(totals, totals_reference);
+  Case grad = grad_case({1, 7, 3, 4}, 9, 10, 0);
+  grad.inputs[2].values = in_order(labels);
+  OpHarness().check(grad, grad_reference);
+}
+
+BOOST_AUTO_TEST_CASE(the_first_of_equal_classes_is_the_prediction) {
+  Case totals = totals_case({2, 21, 3, 4}, 3, 4, 0);
+  totals.inputs[0].values = integers(3);
+  OpHarness().check(totals, totals_reference);
+}
+
+BOOST_AUTO_TEST_CASE(gradient) {
+  OpHarness().check_gradient(totals_case({2, 6, 3, 4}, 10, 11, 0.2), totals_reference, {.inputs = {0}});
+}
+
+BOOST_AUTO_TEST_CASE(a_label_that_is_no_class_is_an_error_with_its_place) {
+  const OpHarness harness;
+  Case totals = totals_case({1, 5, 2, 2}, 3, 4, 0);
+  totals.inputs[1].values = in_order({0, 1, 2, 3, 4, 255, 0, 150, 0, 0, 0, 0});
+  const auto result = harness.run(totals);
+  BOOST_REQUIRE(!result.ok());
+  BOOST_TEST(result.status().message() ==
+             "label 150 of image 0 at pixel (y 1, x 3): expected a class, 0 to 4, or the ignored label 255");
+  Case grad = grad_case({1, 5, 2, 2}, 3, 4, 0);
+  grad.inputs[2].values = totals.inputs[1].values;
+  BOOST_TEST(!harness.run(grad).ok());
+}
+
+}  // namespace
+}  // namespace graphrun::test

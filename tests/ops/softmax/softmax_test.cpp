@@ -1,0 +1,42 @@
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "tests/ops/harness.h"
+
+namespace graphrun::test {
+namespace {
+
+void reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
+  const HostTensor& x = in[0];
+  out[0] = HostTensor::zeros(x.shape);
+  for (std::int64_t n = 0; n < x.shape[0]; ++n)
+    for (std::int64_t y = 0; y < x.shape[2]; ++y)
+      for (std::int64_t w = 0; w < x.shape[3]; ++w) {
+        double max = -INFINITY;
+        double sum = 0;
+        for (std::int64_t c = 0; c < x.shape[1]; ++c) max = std::max(max, x.at(n, c, y, w));
+        for (std::int64_t c = 0; c < x.shape[1]; ++c) sum += std::exp(x.at(n, c, y, w) - max);
+        for (std::int64_t c = 0; c < x.shape[1]; ++c)
+          out[0].at(n, c, y, w) = std::exp(x.at(n, c, y, w) - max) / sum;
+      }
+}
+
+BOOST_AUTO_TEST_CASE(probabilities) {
+  const OpHarness harness;
+  harness.check({.op = "softmax",
+                 .inputs = {activation({2, 150, 5, 7}, normal(0, 5), 3)},
+                 .tolerance = 2e-6,
+                 .output_gap = 2},
+                reference);
+  harness.check({.op = "softmax", .inputs = {activation({1, 3, 9, 5}, normal(1e4, 60))}, .tolerance = 2e-6},
+                reference);
+  harness.check({.op = "softmax", .inputs = {activation({1, 1, 2, 2})}}, reference);
+}
+
+BOOST_AUTO_TEST_CASE(gradient) {
+  OpHarness().check_gradient({.op = "softmax", .inputs = {activation({2, 19, 3, 5}, normal(0, 2), 1)}},
+                             reference);
+}
+
+}  // namespace
+}  // namespace graphrun::test
