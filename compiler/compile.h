@@ -1,0 +1,32 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "compiler/declarations.h"
+#include "runtime/model/graph.h"
+#include "runtime/model/op_def.h"
+
+// The compiler: a graph file to a model with its methods "eval" and, where the file has losses, "train" and,
+// where it has an optimiser, "update".
+//
+// eval:   inputs and outputs as the file names them.
+// train:  adds the input "rng" (i64 (3): seed, iteration, first sample) where an op draws; outputs "loss",
+//         "<name>_loss" for each loss, and "confusion" of the first that counts one; stores gradients
+//         ("grad:<parameter>") and running statistics.
+// update: input "lr" (f32 scalar); changes parameters and states in place.
+namespace graphrun::compiler {
+
+struct Compiled {
+  std::optional<Model> model;  // empty where there are errors
+  std::string errors;          // a line each: "file:line:column: error: node: message"
+};
+Compiled compile(const std::filesystem::path& path, std::span<const Definition> definitions,
+                 const OpRegistry& ops);
+
+// One line a node, with inferred shapes, and one a variable.
+Result<std::string> print(const Model& model, const OpRegistry& ops);
+
+}  // namespace graphrun::compiler

@@ -1,0 +1,217 @@
+#include "compiler/declarations.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace graphrun::compiler {
+namespace {
+
+std::string number_text(double value) {
+  return to_string(value == std::floor(value) && std::abs(value) < 1e15
+                       ? Expr(static_cast<std::int64_t>(value))
+                       : Expr(value));
+}
+
+class Reader {
+ public:
+  Reader(const Source& source, std::span<const Definition> definitions, Diagnostics& diagnostics)
+      : graph_(source.graph()), definitions_(definitions), diagnostics_(diagnostics) {
+    model_.name = source.name;
+  }
+
+  Model run() {
+    if (const JsonValue* doc = graph_.find("doc"); doc != nullptr && text(*doc)) model_.doc = doc->text;
+    if (const JsonValue* all = object("parameters")) {
+      for (const JsonMember& member : all->members) parameter(member);
+    }
+    check_definitions();
+    if (const JsonValue* all = object("inputs")) {
+      for (const JsonMember& member : all->members) input(member);
+    } else {
+      diagnostics_.error(graph_.at, "the graph has no \"inputs\"");
+    }
+    requirements();
+    preprocess();
+    settings();
+    return std::move(model_);
+  }
+
+ private:
+  const JsonValue* object(std::string_view key) {
+    const JsonValue* json = graph_.find(key);
+    return json != nullptr && expect(*json, JsonValue::Kind::object, "an object", diagnostics_) ? json
+                                                                                                : nullptr;
+  }
+  bool text(const JsonValue& json) { return expect(json, JsonValue::Kind::text, "text", diagnostics_); }
+
+  void parameter(const JsonMember& member) {
+    const JsonValue& json = member.value;
+    if (!is_identifier(member.key)) diagnostics_.error(member.at, in_quotes(member.key) + " is not a name");
+    if (!expect(json, JsonValue::Kind::object, "an object with a default", diagnostics_)) return;
+    check_keys(json, {"doc", "default", "min", "max", "choices", "structural"}, "a parameter", diagnostics_);
+    GraphParameter parameter;
+    parameter.name = member.key;
+    parameter.min = -std::numeric_limits<double>::infinity();
+    parameter.max = std::numeric_limits<double>::infinity();
+    const JsonValue* fallback = json.find("default");
+    if (fallback == nullptr) {
+      diagnostics_.error(member.at, "the parameter " + in_quotes(member.key) + " has no default");
+    } else {
+      parameter.value = read_number(*fallback, diagnostics_).value_or(0);
+      parameter.integer = !fallback->is(JsonValue::Kind::real);
+      if (fallback->is(JsonValue::Kind::boolean)) parameter.min = 0, parameter.max = 1;
+    }
+    if (const JsonValue* doc = json.find("doc"); doc != nullptr && text(*doc)) parameter.doc = doc->text;
+    if (const JsonValue* min = json.find("min")) parameter.min = read_number(*min, diagnostics_).value_or(0);
+    if (const JsonValue* max = json.find("max")) parameter.max = read_number(*max, diagnostics_).value_or(0);
+    if (const JsonValue* flag = json.find("structural"))
+      parameter.structural =
+          expect(*flag, JsonValue::Kind::boolean, "true or false", diagnostics_) && flag->integer;
+    const auto defined = std::ranges::find(definitions_, member.key, &Definition::name);
+    if (defined != definitions_.end()) parameter.value = defined->value;
+    check_value(parameter, json.find("choices"), fallback == nullptr ? member.at : fallback->at);
+    model_.parameters.push_back(std::move(parameter));
+  }
+
+  void check_value(const GraphParameter& parameter, const JsonValue* choices, Position at) {
+    const std::string what = "the value of " + in_quotes(parameter.name) + " ";
+    const std::string is = ", is " + number_text(parameter.value);
+    if (parameter.integer && parameter.value != std::floor(parameter.value))
+      diagnostics_.error(at, what + "must be an integer" + is);
+    if (parameter.value < parameter.min)
+      diagnostics_.error(at, what + "must be at least " + number_text(parameter.min) + is);
+    if (parameter.value > parameter.max)
+      diagnostics_.error(at, what + "must be at most " + number_text(parameter.max) + is);
+    if (choices == nullptr || !expect(*choices, JsonValue::Kind::list, "a list of numbers", diagnostics_))
+      return;
+    std::string list;
+    for (const JsonValue& choice : choices->items) {
+      const std::optional<double> number = read_number(choice, diagnostics_);
+      if (number && *number == parameter.value) return;
+      if (number) list += (list.empty() ? "" : ", ") + number_text(*number);
+    }
+    diagnostics_.error(at, what + "must be one of " + list + is);
+  }
+
+  void check_definitions() {
+    std::vector<std::string_view> names;
+    for (const GraphParameter& parameter : model_.parameters) names.push_back(parameter.name);
+    for (const Definition& definition : definitions_) {
+      if (std::ranges::find(names, definition.name) != names.end()) continue;
+      diagnostics_.error(graph_.at, "-D " + definition.name + ": the graph has no such parameter" +
+                                        suggestion(definition.name, names));
+    }
+  }
+
+  void input(const JsonMember& member) {
+    const JsonValue& json = member.value;
+    if (!is_identifier(member.key)) diagnostics_.error(member.at, in_quotes(member.key) + " is not a name");
+    if (!expect(json, JsonValue::Kind::object, "an object with shape and dtype", diagnostics_)) return;
+    check_keys(json, {"doc", "shape", "dtype"}, "an input", diagnostics_);
+    Input input;
+    input.name = member.key;
+    const JsonValue* shape = json.find("shape");
+    if (shape == nullptr) {
+      diagnostics_.error(member.at, "the input " + in_quotes(member.key) + " has no shape");
+    } else if (expect(*shape, JsonValue::Kind::list, "a list of extents", diagnostics_)) {
+      for (const JsonValue& extent : shape->items)
+        input.shape.push_back(read_expr(extent, diagnostics_).value_or(1));
+      constexpr std::size_t kMaxInputRank = 6;
+      if (shape->items.size() > kMaxInputRank) diagnostics_.error(shape->at, "more than 6 extents");
+    }
+    if (const JsonValue* type = json.find("dtype"); type != nullptr && text(*type)) {
+      std::vector<std::string_view> names;
+      for (int i = 0; i < kDTypeCount; ++i) names.push_back(to_string(static_cast<DType>(i)));
+      const auto found = std::ranges::find(names, type->text);
+      if (found == names.end()) {
+        diagnostics_.error(type->at,
+                           "there is no dtype " + in_quotes(type->text) + suggestion(type->text, names));
+      } else {
+        input.dtype = static_cast<DType>(found - names.begin());
+      }
+    }
+    model_.inputs.push_back(std::move(input));
+  }
+
+  void requirements() {
+    const JsonValue* list = graph_.find("require");
+    if (list == nullptr || !expect(*list, JsonValue::Kind::list, "a list of requirements", diagnostics_))
+      return;
+    std::vector<std::string_view> known;
+    for (const Input& input : model_.inputs) {
+      for (const Expr& extent : input.shape)
+        known.insert(known.end(), extent.symbols.begin(), extent.symbols.end());
+    }
+    for (const GraphParameter& parameter : model_.parameters) known.push_back(parameter.name);
+    for (const JsonValue& json : list->items) {
+      if (!expect(json, JsonValue::Kind::object, "an object with that and because", diagnostics_)) continue;
+      check_keys(json, {"that", "because"}, "a requirement", diagnostics_);
+      const JsonValue* that = json.find("that");
+      const JsonValue* because = json.find("because");
+      if (that == nullptr || because == nullptr) {
+        diagnostics_.error(json.at, "a requirement needs \"that\" and \"because\"");
+        continue;
+      }
+      std::optional<Expr> condition = read_expr(*that, diagnostics_);
+      if (!condition || !text(*because)) continue;
+      for (const std::string& symbol : condition->symbols) {
+        if (std::ranges::find(known, symbol) == known.end())
+          diagnostics_.error(that->at, in_quotes(symbol) +
+                                           " is neither an extent of an input nor a parameter" +
+                                           suggestion(symbol, known));
+      }
+      model_.requirements.push_back({*std::move(condition), because->text});
+    }
+  }
+
+  std::vector<double> channel_values(const JsonValue& parent, std::string_view key) {
+    std::vector<double> values;
+    const JsonValue* list = parent.find(key);
+    if (list == nullptr || !expect(*list, JsonValue::Kind::list, "a list of numbers", diagnostics_))
+      return values;
+    for (const JsonValue& item : list->items) values.push_back(read_number(item, diagnostics_).value_or(1));
+    if (values.size() != 3) diagnostics_.error(list->at, "expected one number for each of 3 channels");
+    return values;
+  }
+
+  void preprocess() {
+    const JsonValue* json = object("preprocess");
+    if (json == nullptr) return;
+    check_keys(*json, {"doc", "value_scale", "mean", "std"}, "preprocess", diagnostics_);
+    if (const JsonValue* scale = json->find("value_scale"))
+      model_.preprocess.value_scale = read_number(*scale, diagnostics_).value_or(1);
+    model_.preprocess.mean = channel_values(*json, "mean");
+    model_.preprocess.std = channel_values(*json, "std");
+    if (std::ranges::any_of(model_.preprocess.std, [](double value) { return !(value > 0); }))
+      diagnostics_.error(json->at, "\"std\" must be positive");
+  }
+
+  void settings() {
+    const JsonValue* train = object("train");
+    const JsonValue* all = train == nullptr ? nullptr : train->find("settings");
+    if (all == nullptr || !expect(*all, JsonValue::Kind::object, "an object of settings", diagnostics_))
+      return;
+    for (const JsonMember& member : all->members) {
+      if (member.value.is_object()) {
+        diagnostics_.error(member.value.at, "a setting is a number, a boolean, text or a list of these");
+      } else {
+        model_.settings[member.key] = to_json(member.value);
+      }
+    }
+  }
+
+  const JsonValue& graph_;
+  std::span<const Definition> definitions_;
+  Diagnostics& diagnostics_;
+  Model model_;
+};
+
+}  // namespace
+
+Model read_declarations(const Source& source, std::span<const Definition> definitions,
+                        Diagnostics& diagnostics) {
+  return Reader(source, definitions, diagnostics).run();
+}
+
+}  // namespace graphrun::compiler

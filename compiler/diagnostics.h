@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+// Errors of graph files, with their positions.
+namespace graphrun::compiler {
+
+// A place in a file that was read; line and column (in bytes) count from 1.
+struct Position {
+  std::int32_t file = 0;  // of Diagnostics::add_file
+  std::uint32_t line = 1;
+  std::uint32_t column = 1;
+};
+
+// Collects errors, so that all independent ones of a run are seen at once.
+class Diagnostics {
+ public:
+  std::int32_t add_file(std::string name);
+  // `node` is the full path of the node that is wrong, or empty. The same message at the same place is kept
+  // once: a block that is wrong is wrong in each of its calls.
+  void error(Position at, std::string_view node, std::string_view message);
+  void error(Position at, std::string_view message) { error(at, {}, message); }
+
+  bool ok() const { return lines_.empty(); }
+  // One line an error: "file:line:column: error: node: message".
+  std::string text() const;
+
+ private:
+  std::vector<std::string> files_;
+  std::vector<std::string> lines_;
+  std::set<std::tuple<std::int32_t, std::uint32_t, std::uint32_t, std::string>> seen_;
+  bool truncated_ = false;
+};
+
+// "; did you mean \"near\"?" or, where nothing is near, the list of what there is (if it is short).
+std::string suggestion(std::string_view name, const std::vector<std::string_view>& candidates);
+std::string in_quotes(std::string_view text);
+
+}  // namespace graphrun::compiler

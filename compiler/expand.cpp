@@ -1,0 +1,309 @@
+#include "compiler/expand.h"
+
+#include <algorithm>
+#include <array>
+
+#include "compiler/expander.h"
+
+namespace graphrun::compiler {
+namespace {
+
+constexpr std::array<std::string_view, 5> kStatements{"op", "block", "repeat", "graph", "let"};
+
+}  // namespace
+
+Expansion expand(const Source& source, Context context, Diagnostics& diagnostics) {
+  return Expander(source, context, diagnostics).run();
+}
+
+Expander::Expander(const Source& source, Context context, Diagnostics& diagnostics)
+    : source_(source), context_(context), diagnostics_(diagnostics), builder_(context, "graph") {}
+
+Expansion Expander::run() {
+  const JsonValue& file = source_.graph();
+  const JsonValue* statements = file.find("graph");
+  if (statements == nullptr) {
+    diagnostics_.error(file.at, "the file has no \"graph\"");
+    return std::move(result_);
+  }
+  if (!expect(*statements, JsonValue::Kind::list, "a list of statements", diagnostics_))
+    return std::move(result_);
+  Frame main;
+  main.statements = statements;
+  main.scope = std::make_shared<Scope>();
+  for (const GraphParameter& parameter : context_.model.parameters) {
+    const Expr value =
+        parameter.integer ? Expr(static_cast<std::int64_t>(parameter.value)) : Expr(parameter.value);
+    main.scope->numbers[parameter.name] = parameter.structural ? value : Expr::symbol(parameter.name);
+  }
+  for (std::size_t i = 0; i < context_.model.inputs.size(); ++i) {
+    const Input& input = context_.model.inputs[i];
+    for (const Expr& extent : input.shape) {
+      for (const std::string& symbol : extent.symbols)
+        main.scope->numbers.try_emplace(symbol, Expr::symbol(symbol));
+    }
+    const ValueId value = builder_.input(input.name);
+    main.scope->values[input.name] = value;
+    if (i == 0) main.previous = value;
+  }
+  // The main frame stays below the loop's, for outputs and losses.
+  frames_.push_back(main);
+  frames_.push_back(std::move(main));
+  while (frames_.size() > 1) step();
+  outputs();
+  losses();
+  optimizer();
+  result_.graph = std::move(builder_.graph());
+  return std::move(result_);
+}
+
+void Expander::error(Position at, std::string_view message) { diagnostics_.error(at, current_, message); }
+
+void Expander::step() {
+  Frame& frame = top();
+  if (frame.next < frame.statements->items.size()) {
+    if (++statements_ > kMaxStatements) {
+      error(frame.statements->at,
+            "the graph expands to more than " + std::to_string(kMaxStatements) + " statements");
+      frames_.resize(1);
+      return;
+    }
+    statement(frame.statements->items[frame.next++]);
+    return;
+  }
+  ++statements_;
+  ++frame.iteration;
+  if (frame.iteration < frame.count && begin_iteration(frame)) return;
+  close();
+}
+
+void Expander::statement(const JsonValue& json) {
+  current_ = top().prefix.substr(0, top().prefix.empty() ? 0 : top().prefix.size() - 1);
+  if (!expect(json, JsonValue::Kind::object, "a statement: an object", diagnostics_)) return;
+  const JsonValue* found = nullptr;
+  std::string_view kind;
+  for (const std::string_view key : kStatements) {
+    const JsonValue* member = json.find(key);
+    if (member == nullptr || (key == "graph" && kind == "repeat")) continue;
+    if (found != nullptr) {
+      error(member->at, "a statement is either " + in_quotes(kind) + " or " + in_quotes(key));
+      return fail(json);
+    }
+    found = member;
+    kind = key;
+  }
+  if (found == nullptr) {
+    for (const JsonMember& member : json.members) {
+      const std::string near = nearest_name(member.key, kStatements);
+      if (near.empty()) continue;
+      error(member.at, "unknown key " + in_quotes(member.key) + "; did you mean " + in_quotes(near) + "?");
+      return fail(json);
+    }
+    error(json.at, "a statement needs one of the keys \"op\", \"block\", \"repeat\", \"graph\", \"let\"");
+    return fail(json);
+  }
+  if (!is_on(json)) return;
+  if (kind == "op") {
+    give_results(json, add_op(json, *found, {"op", "as", "out", "if", "init", "doc"}));
+  } else if (kind == "block") {
+    open_call(json, *found);
+  } else if (kind == "let") {
+    let(json);
+  } else {
+    open_group(json);
+  }
+}
+
+bool Expander::is_on(const JsonValue& json) {
+  const JsonValue* condition = json.find("if");
+  if (condition == nullptr) return true;
+  const std::optional<std::int64_t> flag = integer(*condition);
+  if (!flag) fail(json);
+  return flag && *flag != 0;
+}
+
+void Expander::fail(const JsonValue& json) {
+  const JsonValue* out = json.find(json.find("let") == nullptr ? "out" : "let");
+  if (out != nullptr) {
+    for (const JsonValue* name : read_names(*out, diagnostics_)) top().scope->values[name->text] = kPoison;
+  }
+  top().previous = kPoison;
+}
+
+void Expander::give_results(const JsonValue& json, const std::vector<ValueId>& values) {
+  if (values.empty()) return fail(json);
+  top().previous = values[0];
+  const JsonValue* out = json.find("out");
+  if (out == nullptr) return;
+  const std::vector<const JsonValue*> names = read_names(*out, diagnostics_);
+  if (names.size() > values.size())
+    error(out->at, std::to_string(names.size()) + " names for " + std::to_string(values.size()) + " results");
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (!is_identifier(names[i]->text)) error(names[i]->at, in_quotes(names[i]->text) + " is not a name");
+    top().scope->values[names[i]->text] = i < values.size() ? values[i] : kPoison;
+  }
+}
+
+void Expander::let(const JsonValue& json) {
+  check_keys(json, {"let", "be", "if", "doc"}, "a renaming", diagnostics_);
+  const JsonValue& name = *json.find("let");
+  if (!expect(name, JsonValue::Kind::text, "a name", diagnostics_)) return;
+  if (!is_identifier(name.text)) error(name.at, in_quotes(name.text) + " is not a name");
+  const JsonValue* be = json.find("be");
+  top().scope->values[name.text] = be == nullptr ? top().previous : value(*be).value_or(kPoison);
+}
+
+void Expander::open_call(const JsonValue& json, const JsonValue& name) {
+  if (!expect(name, JsonValue::Kind::text, "the name of a block", diagnostics_)) return fail(json);
+  const auto found = source_.blocks.find(name.text);
+  if (found == source_.blocks.end()) {
+    std::vector<std::string_view> names;
+    for (const auto& [known, block] : source_.blocks) names.push_back(known);
+    error(name.at, "there is no block " + in_quotes(name.text) + suggestion(name.text, names));
+    return fail(json);
+  }
+  const Block& block = found->second;
+  std::optional<std::string> prefix = scope_prefix(json, top().prefix);
+  if (!prefix) return fail(json);
+  if (!prefix->empty()) current_ = prefix->substr(0, prefix->size() - 1);
+  if (frames_.size() > kMaxBlockDepth) {
+    error(json.at, "blocks nest deeper than " + std::to_string(kMaxBlockDepth) + "; does " +
+                       in_quotes(block.name) + " call itself?");
+    return fail(json);
+  }
+  auto inner = std::make_shared<Scope>();
+  std::optional<Inits> initialisers = inits(json);
+  const bool bound = bind_arguments(json, block, *inner);
+  if (!bound || !initialisers) return fail(json);
+  Frame frame;
+  frame.statements = block.graph;
+  frame.previous = block.inputs.empty() ? kNoValue : inner->values[block.inputs[0]];
+  frame.scope = std::move(inner);
+  frame.prefix = *std::move(prefix);
+  frame.inits = *std::move(initialisers);
+  frame.statement = &json;
+  frame.block = &block;
+  frames_.push_back(std::move(frame));
+}
+
+bool Expander::bind_arguments(const JsonValue& json, const Block& block, Scope& inner) {
+  std::vector<std::string_view> known(block.inputs.begin(), block.inputs.end());
+  for (const BlockParameter& parameter : block.parameters) known.push_back(parameter.name);
+  known.insert(known.end(), {"block", "as", "out", "if", "init", "doc"});
+  check_keys(json, known, "the block " + block.name, diagnostics_);
+  bool good = true;
+  for (std::size_t i = 0; i < block.inputs.size(); ++i) {
+    const JsonValue* given = json.find(block.inputs[i]);
+    std::optional<ValueId> bound;
+    if (given != nullptr) {
+      bound = value(*given);
+    } else if (i == 0 && top().previous != kNoValue) {
+      bound = top().previous;
+    } else {
+      error(json.at, "the block " + block.name + " needs its input " + in_quotes(block.inputs[i]));
+    }
+    good = good && bound && *bound != kPoison;
+    inner.values[block.inputs[i]] = bound.value_or(kPoison);
+  }
+  // Defaults may use the block's inputs and the parameters before.
+  for (const BlockParameter& parameter : block.parameters) {
+    const JsonValue* given = json.find(parameter.name);
+    std::optional<Expr> number;
+    if (given != nullptr) {
+      number = expression(*given);
+    } else if (parameter.fallback != nullptr && good) {
+      Frame defaults;
+      defaults.scope = std::make_shared<Scope>(inner);
+      frames_.push_back(std::move(defaults));
+      number = expression(*parameter.fallback);
+      frames_.pop_back();
+    } else if (parameter.fallback == nullptr) {
+      error(json.at, "the block " + block.name + " needs its parameter " + in_quotes(parameter.name));
+    }
+    good = good && number;
+    inner.numbers[parameter.name] = number.value_or(Expr(1));
+  }
+  return good;
+}
+
+void Expander::open_group(const JsonValue& json) {
+  check_keys(json, {"repeat", "index", "graph", "as", "init", "if", "doc"}, "a repeat or group",
+             diagnostics_);
+  const JsonValue* body = json.find("graph");
+  if (body == nullptr) {
+    error(json.at, "a repeat needs a \"graph\"");
+    return fail(json);
+  }
+  if (!expect(*body, JsonValue::Kind::list, "a list of statements", diagnostics_)) return fail(json);
+  Frame frame;
+  frame.statements = body;
+  frame.scope = top().scope;
+  frame.previous = top().previous;
+  frame.statement = &json;
+  if (const JsonValue* count = json.find("repeat")) {
+    const std::optional<std::int64_t> times = integer(*count);
+    if (!times) return fail(json);
+    if (*times < 0) {
+      error(count->at, "a repeat of " + std::to_string(*times) + " times");
+      return fail(json);
+    }
+    if (*times == 0) return;
+    frame.count = *times;
+  }
+  const JsonValue* index = json.find("index");
+  if (index != nullptr && expect(*index, JsonValue::Kind::text, "a name", diagnostics_)) {
+    if (!is_identifier(index->text) || frame.scope->numbers.contains(index->text)) {
+      error(index->at, in_quotes(index->text) +
+                           (is_identifier(index->text) ? " has a meaning already" : " is not a name"));
+      return fail(json);
+    }
+    frame.index = index->text;
+  }
+  if (frames_.size() > kMaxBlockDepth) {
+    error(json.at, "statements nest deeper than " + std::to_string(kMaxBlockDepth));
+    return fail(json);
+  }
+  if (!frame.index.empty()) frame.scope->numbers[frame.index] = Expr(0);
+  frame.base = top().prefix;
+  const std::optional<std::string> prefix = scope_prefix(json, frame.base);
+  std::optional<Inits> initialisers = inits(json);
+  if (!prefix || !initialisers) {
+    frame.scope->numbers.erase(frame.index);
+    return fail(json);
+  }
+  frame.prefix = *prefix;
+  frame.inits = *std::move(initialisers);
+  frames_.push_back(std::move(frame));
+}
+
+bool Expander::begin_iteration(Frame& frame) {
+  if (statements_ > kMaxStatements) return false;
+  if (!frame.index.empty()) frame.scope->numbers[frame.index] = Expr(frame.iteration);
+  const std::optional<std::string> prefix = scope_prefix(*frame.statement, frame.base);
+  if (!prefix) return false;
+  frame.prefix = *prefix;
+  frame.next = 0;
+  return true;
+}
+
+void Expander::close() {
+  const Frame done = std::move(frames_.back());
+  frames_.pop_back();
+  if (done.block == nullptr) {
+    if (!done.index.empty()) done.scope->numbers.erase(done.index);
+    top().previous = done.previous;
+    return;
+  }
+  if (done.block->out == nullptr) return give_results(*done.statement, {done.previous});
+  std::vector<ValueId> results;
+  for (const JsonValue* name : read_names(*done.block->out, diagnostics_)) {
+    const auto found = done.scope->values.find(name->text);
+    if (found == done.scope->values.end())
+      error(name->at,
+            "the block " + done.block->name + " has no value " + in_quotes(name->text) + " to give");
+    results.push_back(found == done.scope->values.end() ? kPoison : found->second);
+  }
+  give_results(*done.statement, results);
+}
+
+}  // namespace graphrun::compiler

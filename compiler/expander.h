@@ -1,0 +1,80 @@
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "compiler/expand.h"
+#include "compiler/scope.h"
+
+namespace graphrun::compiler {
+
+// Runs the statements of a graph with an explicit stack of frames. expand() uses it once.
+class Expander {
+ public:
+  Expander(const Source& source, Context context, Diagnostics& diagnostics);
+  Expansion run();
+
+ private:
+  // expand.cpp: control
+  void run_statements(const JsonValue& statements);
+  void step();
+  void statement(const JsonValue& json);
+  void open_call(const JsonValue& json, const JsonValue& name);
+  bool bind_arguments(const JsonValue& json, const Block& block, Scope& inner);
+  void open_group(const JsonValue& json);
+  bool begin_iteration(Frame& frame);
+  void close();
+  void let(const JsonValue& json);
+  bool is_on(const JsonValue& json);
+  void give_results(const JsonValue& json, const std::vector<ValueId>& values);
+  void fail(const JsonValue& json);  // its results become poison
+
+  // expand_names.cpp: names, numbers, paths
+  std::optional<Expr> resolve(const Expr& expr, const JsonValue& at);
+  std::optional<Expr> expression(const JsonValue& json);
+  std::optional<std::int64_t> integer(const JsonValue& json);
+  std::optional<Expr> extent_of(const std::string& name, const JsonValue& at);
+  std::optional<ValueId> value(const JsonValue& name);
+  std::optional<std::string> interpolate(const JsonValue& text);
+  std::optional<std::string> scope_prefix(const JsonValue& json, const std::string& base);
+  std::optional<Init> initialiser(const JsonValue& json);
+  std::optional<Inits> inits(const JsonValue& json);
+
+  // expand_op.cpp: nodes
+  struct NodeDraft;
+  std::vector<ValueId> add_op(const JsonValue& json, const JsonValue& name,
+                              const std::vector<std::string_view>& more_keys);
+  bool read_inputs(NodeDraft& draft);
+  bool read_attributes(NodeDraft& draft);
+  std::optional<AttrValue> attribute(const AttrSpec& spec, const JsonValue& json);
+  bool name_node(NodeDraft& draft);
+  bool make_variables(NodeDraft& draft);
+  std::optional<Variable> make_variable(const NodeDraft& draft, std::size_t slot,
+                                        const std::vector<Dim>& shape, const Expr& fan_in);
+
+  // expand_results.cpp: what the file says of the values
+  void outputs();
+  void losses();
+  void loss(const JsonMember& member);
+  void optimizer();
+  void optimizer_attributes(const OpDef& def, const JsonValue& json, std::string_view own_key,
+                            AttrMap& attrs);
+
+  Frame& top() { return frames_.back(); }
+  void error(Position at, std::string_view message);
+
+  const Source& source_;
+  Context context_;
+  Diagnostics& diagnostics_;
+  Builder builder_;
+  Expansion result_;
+  std::deque<Frame> frames_;
+  std::set<std::string> explicit_paths_;
+  std::size_t statements_ = 0;
+  std::string current_;  // full path of what is being expanded, for errors
+};
+
+}  // namespace graphrun::compiler

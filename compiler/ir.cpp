@@ -1,0 +1,222 @@
+#include "compiler/ir.h"
+
+#include <algorithm>
+
+#include "runtime/model/infer.h"
+#include "runtime/model/validate_method.h"
+
+namespace graphrun::compiler {
+namespace {
+
+bool same(const AttrValue& value, const AttrSpec& spec) {
+  if (!spec.fallback) return false;
+  if (value == *spec.fallback) return true;
+  const Expr* one = std::get_if<Expr>(&*spec.fallback);
+  const auto* many = std::get_if<std::vector<Expr>>(&value);
+  return one != nullptr && many != nullptr && many->size() == static_cast<std::size_t>(spec.length) &&
+         std::ranges::all_of(*many, [one](const Expr& item) { return item == *one; });
+}
+
+}  // namespace
+
+SymbolLookup symbols_of(const Model& model) {
+  return [&model](std::string_view name) -> std::optional<Number> {
+    const auto found = std::ranges::find(model.parameters, name, &GraphParameter::name);
+    if (found == model.parameters.end()) return Number(Dim::symbol(name));
+    if (!found->integer) return Number(found->value);
+    if (found->structural) return Number(Dim(static_cast<std::int64_t>(found->value)));
+    return Number(Dim::symbol(name));
+  };
+}
+
+Result<ValueType> input_type(const Model& model, const Input& input) {
+  std::vector<Dim> shape;
+  for (const Expr& extent : input.shape) {
+    GRAPHRUN_ASSIGN(Dim dim, evaluate_dim(extent, symbols_of(model)));
+    shape.push_back(std::move(dim));
+  }
+  const bool activation = is_real(input.dtype) && shape.size() == 4;
+  return ValueType{input.dtype, activation ? Layout::nhwc : Layout::dense, std::move(shape)};
+}
+
+Result<std::vector<ValueType>> infer(const Context& context, const Node& node,
+                                     std::span<const ValueType* const> inputs) {
+  const OpDef* def = context.ops.find(node.op);
+  if (def == nullptr) return {ErrorCode::internal, "no op is called " + node.op};
+  GRAPHRUN_ASSIGN(const Attributes attrs,
+                  Attributes::evaluate(def->attrs, node.attrs, symbols_of(context.model)));
+  std::vector<ValueType> outputs(def->outputs.size());
+  GRAPHRUN_TRY(def->infer(attrs, inputs, outputs));
+  if (outputs.size() != def->outputs.size())
+    return {ErrorCode::internal, node.op + " infers a wrong number of outputs"};
+  for (const ValueType& output : outputs) {
+    for (const Dim& dim : output.shape) {
+      if (!dim.valid()) return {ErrorCode::shape, "an extent of the result overflows: " + to_string(output)};
+    }
+  }
+  return outputs;
+}
+
+ValueId Builder::add_value(Value value, ValueType type) {
+  graph_.method.values.push_back(std::move(value));
+  graph_.types.push_back(std::move(type));
+  return static_cast<ValueId>(graph_.method.values.size() - 1);
+}
+
+std::string Builder::unique_path(std::string path) {
+  if (!paths_known_) {
+    for (const Node& node : graph_.method.nodes) paths_.insert(node.path);
+    paths_known_ = true;
+  }
+  std::string name = path;
+  for (int i = 2; !paths_.insert(name).second; ++i) name = path + "_" + std::to_string(i);
+  return name;
+}
+
+std::vector<ValueId> Builder::add(std::string_view op, std::vector<ValueId> inputs, AttrMap attrs,
+                                  std::string_view suffix) {
+  Node node;
+  node.path = path_;
+  if (!suffix.empty()) node.path += "." + std::string(suffix);
+  node.op = std::string(op);
+  node.inputs = std::move(inputs);
+  node.attrs = std::move(attrs);
+  return add(std::move(node));
+}
+
+std::vector<ValueId> Builder::add(Node node) {
+  const OpDef* def = context_.ops.find(node.op);
+  if (!status_.ok() || def == nullptr) {
+    if (status_.ok()) status_ = Status(ErrorCode::internal, "no op is called " + node.op).in(node.path);
+    return std::vector<ValueId>(def == nullptr ? 1 : def->outputs.size(), kNoValue);
+  }
+  for (const AttrSpec& spec : def->attrs) {
+    if (spec.fallback) node.attrs.try_emplace(std::string(spec.name), *spec.fallback);
+  }
+  node.path = unique_path(std::move(node.path));
+  std::vector<const ValueType*> types;
+  for (const ValueId input : node.inputs) types.push_back(input == kNoValue ? nullptr : &type(input));
+  for (std::size_t i = types.size(); i < def->inputs.size(); ++i) {
+    if (def->inputs[i].variadic) break;
+    types.push_back(nullptr);
+    node.inputs.push_back(kNoValue);
+  }
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    const InputSpec& spec = def->inputs[std::min(i, def->inputs.size() - 1)];
+    if (types[i] != nullptr || spec.optional || !spec.if_attribute.empty()) continue;
+    status_ =
+        Status(ErrorCode::internal, node.op + " misses its input " + std::string(spec.name)).in(node.path);
+    return std::vector<ValueId>(def->outputs.size(), kNoValue);
+  }
+  Result<std::vector<ValueType>> outputs = infer(context_, node, types);
+  if (!outputs.ok()) {
+    status_ = std::move(outputs).status().in(node.path + ": " + node.op);
+    return std::vector<ValueId>(def->outputs.size(), kNoValue);
+  }
+  node.outputs.clear();
+  const auto index = static_cast<std::int32_t>(graph_.method.nodes.size());
+  for (std::size_t i = 0; i < outputs->size(); ++i) {
+    std::string name = node.path;
+    if (outputs->size() > 1) name += ":" + std::string(def->outputs[i].name);
+    node.outputs.push_back(add_value({std::move(name), Origin::node, index}, std::move((*outputs)[i])));
+  }
+  for (const IndexPair& update : def->updates) {
+    const ValueId state = node.inputs[static_cast<std::size_t>(update.input)];
+    graph_.method.stores.push_back({graph_.method.values[static_cast<std::size_t>(state)].name,
+                                    node.outputs[static_cast<std::size_t>(update.output)]});
+  }
+  std::vector<ValueId> ids = node.outputs;
+  graph_.method.nodes.push_back(std::move(node));
+  return ids;
+}
+
+const ValueType& Builder::type(ValueId value) const {
+  static const ValueType unknown;
+  return value == kNoValue ? unknown : graph_.types[static_cast<std::size_t>(value)];
+}
+
+ValueId Builder::shared_value(Origin origin, std::int32_t index, std::string name, Result<ValueType> type) {
+  const auto& values = graph_.method.values;
+  const auto found = std::ranges::find_if(
+      values, [&](const Value& value) { return value.origin == origin && value.index == index; });
+  if (found != values.end()) return static_cast<ValueId>(found - values.begin());
+  if (!type.ok()) {
+    if (status_.ok()) status_ = std::move(type).status().in(name);
+    return kNoValue;
+  }
+  return add_value({std::move(name), origin, index}, *std::move(type));
+}
+
+ValueId Builder::input(std::string_view name) {
+  std::vector<Input>& inputs = context_.model.inputs;
+  auto found = std::ranges::find(inputs, name, &Input::name);
+  if (found == inputs.end()) {
+    if (name == "rng") {
+      inputs.push_back({"rng", DType::i64, {Expr(3)}});
+    } else if (name == "lr") {
+      inputs.push_back({"lr", DType::f32, {}});
+    } else {
+      return kNoValue;
+    }
+    found = inputs.end() - 1;
+  }
+  return shared_value(Origin::input, static_cast<std::int32_t>(found - inputs.begin()), found->name,
+                      input_type(context_.model, *found));
+}
+
+ValueId Builder::variable(std::int32_t index) {
+  const Variable& variable = context_.model.variables[static_cast<std::size_t>(index)];
+  return shared_value(Origin::variable, index, variable.name,
+                      variable_type(variable, symbols_of(context_.model)));
+}
+
+ValueId Builder::import(const Graph& from, ValueId value, const std::vector<ValueId>& map) {
+  if (value == kNoValue) return kNoValue;
+  const Value& source = from.method.values[static_cast<std::size_t>(value)];
+  if (source.origin == Origin::input) return input(source.name);
+  if (source.origin == Origin::variable) return variable(source.index);
+  return map[static_cast<std::size_t>(value)];
+}
+
+Result<Graph> Builder::finish() && {
+  if (!status_.ok()) return status_;
+  return std::move(graph_);
+}
+
+Status verify(const Context& context, const Graph& graph) {
+  const Model& model = context.model;
+  const std::vector<std::string> dims = dim_names(model);
+  GRAPHRUN_TRY(
+      validate_method(model, graph.method, context.ops, ExprChecker(model, {}), ExprChecker(model, dims)));
+  GRAPHRUN_ASSIGN(const std::vector<ValueType> types,
+                  infer_types(model, graph.method, context.ops, symbols_of(model)));
+  const bool same = std::ranges::equal(types, graph.types, [](const ValueType& a, const ValueType& b) {
+    return a.dtype == b.dtype && a.layout == b.layout && a.shape == b.shape;
+  });
+  if (!same) return {ErrorCode::internal, "a pass left wrong types in " + graph.method.name};
+  return {};
+}
+
+Graph without_defaults(const Context& context, Graph graph) {
+  for (Node& node : graph.method.nodes) {
+    const OpDef* def = context.ops.find(node.op);
+    for (const AttrSpec& spec : def->attrs) {
+      const auto found = node.attrs.find(spec.name);
+      if (found != node.attrs.end() && same(found->second, spec)) node.attrs.erase(found);
+    }
+  }
+  return graph;
+}
+
+std::vector<int> use_counts(const Graph& graph) {
+  std::vector<int> counts(graph.method.values.size(), 0);
+  const auto use = [&counts](ValueId value) {
+    if (value != kNoValue) ++counts[static_cast<std::size_t>(value)];
+  };
+  for (const Node& node : graph.method.nodes) std::ranges::for_each(node.inputs, use);
+  for (const NamedValue& output : graph.method.outputs) use(output.value);
+  for (const NamedValue& store : graph.method.stores) use(store.value);
+  return counts;
+}
+
+}  // namespace graphrun::compiler

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <deque>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "runtime/model/graph.h"
+#include "runtime/model/op_def.h"
+
+// The compiler's graphs: methods whose values have types. Passes take a graph and give a new one.
+namespace graphrun::compiler {
+
+struct Graph {
+  Method method;
+  std::deque<ValueType> types;  // by value; a deque, so that references stay when values are added
+};
+
+// What every graph of a model shares.
+struct Context {
+  const OpRegistry& ops;
+  Model& model;
+};
+
+// Symbols in shapes and attributes: structural parameters and late reals have their values, late integers and
+// the inputs' extents stay symbols.
+SymbolLookup symbols_of(const Model& model);
+
+// The type of an input as infer_types() has it.
+Result<ValueType> input_type(const Model& model, const Input& input);
+
+// The types of the node's outputs, from the op's definition. Errors do not name the node.
+Result<std::vector<ValueType>> infer(const Context& context, const Node& node,
+                                     std::span<const ValueType* const> inputs);
+
+// Appends nodes to a graph. The first error is kept in status() with the node's path; later calls do nothing.
+class Builder final : public GraphWriter {
+ public:
+  Builder(Context context, Graph graph) : context_(context), graph_(std::move(graph)) {}
+  Builder(Context context, std::string name)
+      : Builder(context, Graph{{std::move(name), {}, {}, {}, {}}, {}}) {}
+
+  // Nodes are named `path`, or `path`.suffix; a number is appended to a name that is taken.
+  void set_path(std::string path) { path_ = std::move(path); }
+  std::vector<ValueId> add(std::string_view op, std::vector<ValueId> inputs, AttrMap attrs,
+                           std::string_view suffix) override;
+  // Appends the node as it is, but for its outputs. Every attribute of the op is written out in it, defaults
+  // included, so that gradients and rewritings may rely on them; without_defaults() undoes that.
+  std::vector<ValueId> add(Node node);
+  const ValueType& type(ValueId value) const override;
+  // "rng" (i64 (3): seed, iteration, first sample) and "lr" (f32 scalar) come into being when asked for.
+  ValueId input(std::string_view name) override;
+  ValueId variable(std::int32_t index);
+  // The same value in this graph: inputs and variables are made, other values must be in `map`.
+  ValueId import(const Graph& from, ValueId value, const std::vector<ValueId>& map);
+
+  const Graph& graph() const { return graph_; }
+  Graph& graph() { return graph_; }
+  const Status& status() const { return status_; }
+  // The error, after which the builder goes on as if there had been none.
+  Status take_status() { return std::exchange(status_, Status()); }
+  Result<Graph> finish() &&;
+
+ private:
+  ValueId add_value(Value value, ValueType type);
+  ValueId shared_value(Origin origin, std::int32_t index, std::string name, Result<ValueType> type);
+  std::string unique_path(std::string path);
+
+  Context context_;
+  Graph graph_;
+  std::string path_;
+  std::set<std::string> paths_;
+  bool paths_known_ = false;
+  Status status_;
+};
+
+// validate_method() and infer_types(), and that the types are those of the graph. A failure is our own error.
+Status verify(const Context& context, const Graph& graph);
+
+// Attributes that equal their op's defaults are left out.
+Graph without_defaults(const Context& context, Graph graph);
+
+// How many inputs of nodes, outputs and stores read each value.
+std::vector<int> use_counts(const Graph& graph);
+
+}  // namespace graphrun::compiler

@@ -1,0 +1,62 @@
+#include "compiler/passes/copy.h"
+#include "compiler/passes/passes.h"
+
+namespace graphrun::compiler {
+namespace {
+
+// The node of the op that writes the value, if nothing else reads the value.
+const Node* only_read_here(const Graph& graph, const std::vector<int>& uses, ValueId value,
+                           std::string_view op) {
+  const Node* node = producer(graph, value);
+  const bool fits = node != nullptr && node->op == op && uses[static_cast<std::size_t>(value)] == 1;
+  return fits ? node : nullptr;
+}
+
+}  // namespace
+
+Result<Graph> fuse_conv_bn(Context context, const Graph& graph) {
+  const std::vector<int> uses = use_counts(graph);
+  Copier copier(context, graph, graph.method.name);
+  for (const Node& node : graph.method.nodes) {
+    const Node* conv =
+        node.op == "batch_norm_eval" ? only_read_here(graph, uses, node.inputs[0], "conv2d") : nullptr;
+    if (conv == nullptr) {
+      copier.copy(node);
+      continue;
+    }
+    // The convolution has been copied already; without a reader it is dead code.
+    Node fused;
+    fused.path = conv->path + "_bn";
+    fused.op = "conv2d_bn";
+    fused.attrs = conv->attrs;
+    fused.attrs.insert(node.attrs.begin(), node.attrs.end());
+    fused.attrs.erase("bias");
+    fused.inputs = conv->inputs;
+    fused.inputs.insert(fused.inputs.end(), node.inputs.begin() + 1, node.inputs.end());
+    for (ValueId& input : fused.inputs) input = copier[input];
+    copier.replace(node.outputs[0], copier.builder().add(std::move(fused))[0]);
+  }
+  return std::move(copier).finish();
+}
+
+Result<Graph> fuse_resize_cross_entropy(Context context, const Graph& graph) {
+  const std::vector<int> uses = use_counts(graph);
+  Copier copier(context, graph, graph.method.name);
+  for (const Node& node : graph.method.nodes) {
+    const Node* resize =
+        node.op == "cross_entropy_totals" ? only_read_here(graph, uses, node.inputs[0], "resize") : nullptr;
+    if (resize == nullptr) {
+      copier.copy(node);
+      continue;
+    }
+    Node fused = node;
+    fused.op = "resize_cross_entropy_totals";
+    fused.inputs[0] = resize->inputs[0];
+    for (ValueId& input : fused.inputs) input = copier[input];
+    const std::vector<ValueId> outputs = copier.builder().add(std::move(fused));
+    for (std::size_t i = 0; i < outputs.size(); ++i) copier.replace(node.outputs[i], outputs[i]);
+  }
+  return std::move(copier).finish();
+}
+
+}  // namespace graphrun::compiler

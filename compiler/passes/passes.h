@@ -1,0 +1,40 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "compiler/ir.h"
+
+// Each pass takes a graph and gives a new one that computes the same outputs and stores.
+namespace graphrun::compiler {
+
+enum class Mode { eval, train };
+
+// Writes every op in the form that it has in the method (OpDef::for_eval, for_train), for as much of `graph`
+// as the outputs need.
+Result<Graph> lower(Context context, const Graph& graph, const std::vector<NamedValue>& outputs, Mode mode,
+                    std::string name);
+
+// Nodes, outputs of nodes and values that nothing needs are removed.
+Graph remove_dead_code(Context context, const Graph& graph);
+
+// conv2d and the batch_norm_eval that alone reads it become conv2d_bn. What is fused stays behind as dead
+// code (also in the next pass).
+Result<Graph> fuse_conv_bn(Context context, const Graph& graph);
+
+// resize and the cross_entropy_totals that alone reads it become resize_cross_entropy_totals.
+Result<Graph> fuse_resize_cross_entropy(Context context, const Graph& graph);
+
+// Precondition: every node has all its outputs, which gradients may use (so not after remove_dead_code).
+// Appends the gradient of output "loss" with respect to every parameter: a joint graph. A variable
+// "grad:<parameter>" is added to the model and stored for each. The first node of the backward part has the
+// path kSeedPath.
+Result<Graph> differentiate(Context context, const Graph& graph);
+inline constexpr std::string_view kSeedPath = "loss.seed";
+
+// Values that are cheap to compute again (OpDef::recompute) from what is kept anyway are computed again
+// before the backward part reads them, instead of being kept.
+Result<Graph> recompute(Context context, const Graph& graph);
+
+}  // namespace graphrun::compiler
