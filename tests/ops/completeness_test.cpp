@@ -1,0 +1,90 @@
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "ops/cpu_backend.h"
+#include "ops/registry.h"
+
+namespace graphrun::test {
+namespace {
+
+// The sources of all tests of rooms.
+std::string test_sources() {
+  std::ostringstream all;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(GRAPHRUN_SOURCE_DIR "/tests/ops")) {
+    const bool in_a_room = entry.path().parent_path().filename() != "ops";
+    if (in_a_room && entry.path().extension() == ".cpp") all << std::ifstream(entry.path()).rdbuf();
+  }
+  return all.str();
+}
+
+template <class Specs>
+void require_documented(const Specs& specs, std::string_view what) {
+  std::set<std::string_view> names;
+  for (const auto& spec : specs) {
+    BOOST_TEST_CONTEXT(what << " \"" << spec.name << "\"") {
+      BOOST_TEST(!spec.name.empty());
+      BOOST_TEST(!spec.doc.empty());
+      BOOST_TEST(names.insert(spec.name).second, "two of one name");
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(every_op_is_complete) {
+  const std::string tests = test_sources();
+  const auto backend = make_cpu_backend(1);
+  BOOST_REQUIRE(backend.ok());
+  std::set<std::string_view> names;
+  for (const OpDef* def : op_registry().all()) {
+    BOOST_TEST_CONTEXT("op " << def->name) {
+      BOOST_TEST(names.insert(def->name).second, "two of one name");
+      BOOST_TEST(!def->doc.empty());
+      require_documented(def->inputs, "input");
+      require_documented(def->outputs, "output");
+      require_documented(def->attrs, "attribute");
+      BOOST_TEST((def->infer != nullptr));
+      BOOST_TEST(((def->gradient != nullptr) != !def->not_differentiable.empty()),
+                 "it needs a gradient or the reason why it has none");
+      const bool is_rewritten =
+          def->parts != nullptr || (def->for_eval != nullptr && def->for_train != nullptr);
+      BOOST_TEST((is_rewritten || !(*backend)->candidates(def->name).empty()), "nothing computes it");
+      BOOST_TEST((tests.find('"' + std::string(def->name) + '"') != std::string::npos), "nothing tests it");
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(definitions_are_consistent) {
+  for (const OpDef* def : op_registry().all()) {
+    BOOST_TEST_CONTEXT("op " << def->name) {
+      const bool has_variables = std::ranges::any_of(def->inputs, &InputSpec::is_variable);
+      BOOST_TEST((has_variables == (def->variable_shape != nullptr)));
+      for (std::size_t i = 0; i < def->inputs.size(); ++i) {
+        const InputSpec& input = def->inputs[i];
+        BOOST_TEST((!input.variadic || i + 1 == def->inputs.size()), "only the last input may be variadic");
+        if (input.if_attribute.empty()) continue;
+        const auto attr = std::ranges::find(def->attrs, input.if_attribute, &AttrSpec::name);
+        BOOST_TEST((attr != def->attrs.end() && attr->kind == AttrKind::boolean));
+      }
+      for (const auto* pairs : {&def->in_place, &def->updates}) {
+        for (const IndexPair pair : *pairs) {
+          BOOST_TEST((pair.output >= 0 && pair.output < std::ssize(def->outputs)));
+          BOOST_TEST((pair.input >= 0 && pair.input < std::ssize(def->inputs)));
+          BOOST_TEST(!def->inputs[static_cast<std::size_t>(pair.input)].shape_only);
+        }
+      }
+      for (const AttrSpec& attr : def->attrs) {
+        BOOST_TEST((attr.kind == AttrKind::text) == !attr.choices.empty());
+        if (!attr.fallback) continue;
+        const auto unknown = [](std::string_view) { return std::optional<Number>(); };
+        const auto value = Attributes::evaluate({&attr, 1}, {}, unknown);
+        BOOST_TEST(value.ok(), "the default of \"" << attr.name << "\" is not in its range");
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace graphrun::test
