@@ -51,7 +51,12 @@ auto guarded(const F& f) -> typename AsResult<std::invoke_result_t<F>>::type {
   }
 }
 
-dnnl::engine cpu_engine() { return {dnnl::engine::kind::cpu, 0}; }
+// The library's handle of the CPU. It must outlive all that is made with it, the library's own cache
+// included.
+const dnnl::engine& cpu_engine() {
+  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  return engine;
+}
 
 dnnl::primitive_attr own_scratch() {
   dnnl::primitive_attr attr;
@@ -125,7 +130,7 @@ Result<std::string> layout_key(const dnnl::memory::desc& desc) {
 
 Primitive::Primitive(const dnnl::primitive_desc_base& desc, std::span<const Argument> arguments, int threads)
     : primitive_(desc.get()), implementation_(desc.impl_info_str()), threads_(threads) {
-  const dnnl::engine engine = cpu_engine();
+  const dnnl::engine& engine = cpu_engine();
   stream_ = dnnl::stream(engine);
   const auto add = [&](int index, const dnnl::memory::desc& memory_desc) {
     memories_.emplace_back(memory_desc, engine, static_cast<void*>(nullptr));
@@ -151,7 +156,7 @@ Status Primitive::run(std::span<void* const> data, void* scratch) {
 Result<Primitive> make_reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to, int threads) {
   const ThreadScope scope(threads);
   return guarded([&] {
-    const dnnl::engine engine = cpu_engine();
+    const dnnl::engine& engine = cpu_engine();
     const dnnl::reorder::primitive_desc pd(engine, from, engine, to, own_scratch());
     const Primitive::Argument arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
     return Primitive(pd, arguments, threads);

@@ -69,13 +69,12 @@ struct ConvolutionDesc {
   dnnl::memory::desc x;
   dnnl::memory::desc weight;
   dnnl::memory::desc y;
-  dnnl::memory::desc bias;         // zero: none
-  dnnl::memory::dims stride;       // vertical, horizontal
-  dnnl::memory::dims dilation;     // 1: dense
-  dnnl::memory::dims padding;      // before the first row and column
-  dnnl::memory::dims padding_end;  // after the last
-  bool add_to_y = false;           // y += convolution; forward only
-  bool relu = false;               // after all that; forward only
+  dnnl::memory::desc bias;      // zero: none
+  dnnl::memory::dims stride;    // vertical, horizontal
+  dnnl::memory::dims dilation;  // 1: dense
+  dnnl::memory::dims padding;   // above and below, left and right
+  bool add_to_y = false;        // y += convolution; forward only
+  bool relu = false;            // after all that; forward only
 };
 
 struct Convolution {

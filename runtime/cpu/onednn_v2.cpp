@@ -16,9 +16,8 @@ dnnl::memory::dims gaps(const dnnl::memory::dims& dilation) {
 dnnl::convolution_forward::desc forward_op(const ConvolutionDesc& d) {
   constexpr auto kKind = dnnl::prop_kind::forward_inference;
   if (d.bias.is_zero())
-    return {kKind, kAlgorithm, d.x, d.weight, d.y, d.stride, gaps(d.dilation), d.padding, d.padding_end};
-  return {kKind,    kAlgorithm,       d.x,       d.weight,     d.bias, d.y,
-          d.stride, gaps(d.dilation), d.padding, d.padding_end};
+    return {kKind, kAlgorithm, d.x, d.weight, d.y, d.stride, gaps(d.dilation), d.padding, d.padding};
+  return {kKind, kAlgorithm, d.x, d.weight, d.bias, d.y, d.stride, gaps(d.dilation), d.padding, d.padding};
 }
 
 }  // namespace
@@ -32,7 +31,7 @@ dnnl::convolution_backward_data::primitive_desc backward_data(const dnnl::engine
                                                               const ConvolutionDesc& d,
                                                               const dnnl::primitive_attr& attr) {
   const dnnl::convolution_backward_data::desc op(kAlgorithm, d.x, d.weight, d.y, d.stride, gaps(d.dilation),
-                                                 d.padding, d.padding_end);
+                                                 d.padding, d.padding);
   return {op, attr, engine, dnnl::convolution_forward::primitive_desc(forward_op(d), engine)};
 }
 
@@ -40,7 +39,7 @@ dnnl::convolution_backward_weights::primitive_desc backward_weights(const dnnl::
                                                                     const ConvolutionDesc& d,
                                                                     const dnnl::primitive_attr& attr) {
   const dnnl::convolution_backward_weights::desc op(kAlgorithm, d.x, d.weight, d.y, d.stride,
-                                                    gaps(d.dilation), d.padding, d.padding_end);
+                                                    gaps(d.dilation), d.padding, d.padding);
   return {op, attr, engine, dnnl::convolution_forward::primitive_desc(forward_op(d), engine)};
 }
 

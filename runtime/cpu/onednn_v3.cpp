@@ -19,26 +19,26 @@ dnnl::convolution_forward::primitive_desc forward(const dnnl::engine& engine, co
                                                   const dnnl::primitive_attr& attr) {
   constexpr auto kKind = dnnl::prop_kind::forward_inference;
   if (d.bias.is_zero())
-    return {engine,           kKind,     kAlgorithm,    d.x, d.weight, d.y, d.stride,
-            gaps(d.dilation), d.padding, d.padding_end, attr};
-  return {engine, kKind,    kAlgorithm,       d.x,       d.weight,      d.bias,
-          d.y,    d.stride, gaps(d.dilation), d.padding, d.padding_end, attr};
+    return {engine,           kKind,     kAlgorithm, d.x, d.weight, d.y, d.stride,
+            gaps(d.dilation), d.padding, d.padding,  attr};
+  return {engine, kKind,    kAlgorithm,       d.x,       d.weight,  d.bias,
+          d.y,    d.stride, gaps(d.dilation), d.padding, d.padding, attr};
 }
 
 dnnl::convolution_backward_data::primitive_desc backward_data(const dnnl::engine& engine,
                                                               const ConvolutionDesc& d,
                                                               const dnnl::primitive_attr& attr) {
   const auto hint = forward(engine, d, dnnl::primitive_attr());
-  return {engine,           kAlgorithm, d.x,           d.weight, d.y, d.stride,
-          gaps(d.dilation), d.padding,  d.padding_end, hint,     attr};
+  return {engine,           kAlgorithm, d.x,       d.weight, d.y, d.stride,
+          gaps(d.dilation), d.padding,  d.padding, hint,     attr};
 }
 
 dnnl::convolution_backward_weights::primitive_desc backward_weights(const dnnl::engine& engine,
                                                                     const ConvolutionDesc& d,
                                                                     const dnnl::primitive_attr& attr) {
   const auto hint = forward(engine, d, dnnl::primitive_attr());
-  return {engine,           kAlgorithm, d.x,           d.weight, d.y, d.stride,
-          gaps(d.dilation), d.padding,  d.padding_end, hint,     attr};
+  return {engine,           kAlgorithm, d.x,       d.weight, d.y, d.stride,
+          gaps(d.dilation), d.padding,  d.padding, hint,     attr};
 }
 
 void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f); }

@@ -1,0 +1,166 @@
+#include <algorithm>
+#include <cstring>
+
+#include "ops/common/activation.h"
+#include "ops/common/body_kernel.h"
+#include "ops/conv2d/kernels.h"
+#include "runtime/cpu/simd.h"
+
+namespace graphrun::ops::conv2d {
+namespace {
+
+constexpr int kBlock = kCpuBlock;
+using ForwardBody = Forward<kBlock>;
+using GradDataBody = GradData<kBlock>;
+using GradWeightBody = GradWeight<kBlock>;
+using SumBody = SumPixels<kBlock>;
+
+GRAPHRUN_SIMD void forward_loop(const ForwardBody& body, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t i = begin; i < end; ++i) body(i);
+}
+GRAPHRUN_SIMD void grad_data_loop(const GradDataBody& body, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t i = begin; i < end; ++i) body(i);
+}
+GRAPHRUN_SIMD void grad_weight_loop(const GradWeightBody& body, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t i = begin; i < end; ++i) body(i);
+}
+GRAPHRUN_SIMD void sum_loop(const SumBody& body, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t i = begin; i < end; ++i) body(i);
+}
+
+constexpr std::int64_t kPixelsOfPiece = 1024;
+
+// The weight's gradient by its body, the bias' by the sum that all kernels use.
+class GradWeightByBody final : public Kernel {
+ public:
+  GradWeightByBody(const GradWeightBody& body, const KernelRequest& request)
+      : body_(body),
+        bias_bytes_(request.output_present[1] ? bias_scratch_bytes(request.inputs[0]) : 0),
+        threads_(request.threads) {}
+  std::string_view name() const override { return "body"; }
+  std::int64_t scratch_bytes() const override { return bias_bytes_; }
+  Status run(const KernelRun& run) override {
+    GradWeightBody body = body_;
+    body.gy = run.inputs[0].as<const float>();
+    body.x = run.inputs[1].as<const float>();
+    body.gweight = run.outputs[0].as<float>();
+    if (body.gweight != nullptr) {
+      cpu::parallel_for(threads_, body.g.o * body.g.taps() * body.blocks, 1,
+                        [&](std::int64_t begin, std::int64_t end) { grad_weight_loop(body, begin, end); });
+    }
+    if (bias_bytes_ > 0)
+      sum_pixels(run.inputs[0], run.outputs[1].as<float>(), part<double>(run.scratch, 0), threads_);
+    return {};
+  }
+
+ private:
+  GradWeightBody body_;
+  std::int64_t bias_bytes_;
+  int threads_;
+};
+
+}  // namespace
+
+Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y) {
+  const std::vector<std::int64_t> kernel = attrs.integers("kernel");
+  const std::vector<std::int64_t> stride = attrs.integers("stride");
+  const std::vector<std::int64_t> padding = attrs.integers("padding");
+  const std::vector<std::int64_t> dilation = attrs.integers("dilation");
+  return {x.n(),     x.c(),     x.h(),     x.w(),      y.c(),      y.h(),       y.w(),      kernel[0],
+          kernel[1], stride[0], stride[1], padding[0], padding[1], dilation[0], dilation[1]};
+}
+
+void copy_pixels(const TensorDesc& desc, const float* from, std::int64_t from_stride, float* to,
+                 std::int64_t to_stride, int threads) {
+  const std::int64_t c = desc.c();
+  const std::int64_t grain = std::max<std::int64_t>((1 << 14) / c, 1);
+  cpu::parallel_for(threads, desc.pixels(), grain, [&](std::int64_t begin, std::int64_t end) {
+    const std::size_t bytes = static_cast<std::size_t>(c) * sizeof(float);
+    if (from_stride == c && to_stride == c) {
+      std::memcpy(to + begin * c, from + begin * c, bytes * static_cast<std::size_t>(end - begin));
+      return;
+    }
+    for (std::int64_t pixel = begin; pixel < end; ++pixel)
+      std::memcpy(to + pixel * to_stride, from + pixel * from_stride, bytes);
+  });
+}
+
+std::int64_t bias_scratch_bytes(const TensorDesc& gy) {
+  return cpu::piece_count(gy.pixels(), kPixelsOfPiece) * gy.c() * static_cast<std::int64_t>(sizeof(double));
+}
+
+void sum_pixels(const TensorView& gy, float* gbias, double* partial, int threads) {
+  const TensorDesc& desc = gy.desc;
+  const std::int64_t pieces = cpu::piece_count(desc.pixels(), kPixelsOfPiece);
+  const SumBody body{desc.pixels(),     kPixelsOfPiece,       desc.c(), block_count(desc.c(), kBlock),
+                     desc.pixel_stride, gy.as<const float>(), partial};
+  cpu::parallel_for(threads, pieces * body.blocks, 1,
+                    [&](std::int64_t begin, std::int64_t end) { sum_loop(body, begin, end); });
+  for (std::int64_t o = 0; o < desc.c(); ++o) {
+    double sum = 0;
+    for (std::int64_t piece = 0; piece < pieces; ++piece) sum += partial[piece * desc.c() + o];
+    gbias[o] = static_cast<float>(sum);
+  }
+}
+
+Prepared prepare_forward_body(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_f32(request));
+  const TensorDesc& x = request.inputs[0];
+  const TensorDesc& y = request.outputs[0];
+  ForwardBody body{};
+  body.g = geometry_of(request.attrs, x, y);
+  body.blocks = block_count(y.c(), kBlock);
+  body.x_stride = x.pixel_stride;
+  body.y_stride = y.pixel_stride;
+  const auto bind = [](ForwardBody& to, const KernelRun& run) {
+    to.x = run.inputs[0].as<const float>();
+    to.weight = run.inputs[1].as<const float>();
+    to.bias = run.inputs[2].as<const float>();
+    to.y = run.outputs[0].as<float>();
+  };
+  return make_body_kernel("body", body, bind, forward_loop, y.pixels() * body.blocks,
+                          body.g.taps() * x.c() * kBlock, request.threads);
+}
+
+Prepared prepare_grad_data_body(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_f32(request));
+  const TensorDesc& gy = request.inputs[0];
+  const TensorDesc& gx = request.outputs[0];
+  GradDataBody body{};
+  body.g = geometry_of(request.attrs, gx, gy);
+  body.blocks = block_count(gx.c(), kBlock);
+  body.gy_stride = gy.pixel_stride;
+  body.gx_stride = gx.pixel_stride;
+  const auto bind = [](GradDataBody& to, const KernelRun& run) {
+    to.gy = run.inputs[0].as<const float>();
+    to.weight = run.inputs[1].as<const float>();
+    to.gx = run.outputs[0].as<float>();
+  };
+  return make_body_kernel("body", body, bind, grad_data_loop, gx.pixels() * body.blocks,
+                          body.g.taps() * gy.c() * kBlock, request.threads);
+}
+
+Prepared prepare_grad_weight_body(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_f32(request));
+  const TensorDesc& gy = request.inputs[0];
+  const TensorDesc& x = request.inputs[1];
+  GradWeightBody body{};
+  body.g = geometry_of(request.attrs, x, gy);
+  body.blocks = block_count(x.c(), kBlock);
+  body.gy_stride = gy.pixel_stride;
+  body.x_stride = x.pixel_stride;
+  return std::unique_ptr<Kernel>(std::make_unique<GradWeightByBody>(body, request));
+}
+
+std::vector<KernelEntry> cpu_kernels() {
+  return {{"conv2d", "onednn", prepare_forward},
+          {"conv2d", "body", prepare_forward_body},
+          {"conv2d_bn", "onednn", prepare_batch_norm},
+          {"conv2d_grad_data", "onednn", prepare_grad_data},
+          {"conv2d_grad_data", "body", prepare_grad_data_body},
+          {"conv2d_grad_weight", "products", prepare_grad_weight_products},
+          {"conv2d_grad_weight", "onednn", prepare_grad_weight},
+          {"conv2d_grad_weight", "body", prepare_grad_weight_body}};
+}
+
+}  // namespace graphrun::ops::conv2d

@@ -1,0 +1,295 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "ops/common/activation.h"
+#include "ops/conv2d/kernels.h"
+#include "runtime/cpu/onednn.h"
+#include "runtime/cpu/parallel.h"
+
+// conv2d, conv2d_bn and conv2d_grad_data by oneDNN. The library's fast implementations take NHWC without gaps
+// and weights in blocked layouts of their own, so activations with gaps are packed first and weights are
+// reordered: once where they are constant, else in each run.
+namespace graphrun::ops::conv2d {
+namespace {
+
+// How the weights of one primitive come from the dense variable.
+struct WeightSource {
+  Shape shape;                        // as the primitive sees them
+  std::vector<std::int64_t> strides;  // of the dense variable in that order
+  bool reverse_taps = false;
+};
+
+struct Plan {
+  cpu::Convolution convolution;
+  WeightSource source;
+  // Where input 0 and the output stand among x, weight and y.
+  std::size_t from_argument = 0;
+  std::size_t to_argument = 2;
+  bool constant = false;             // weights are prepared
+  std::optional<double> fold_eps{};  // batch norm is a part of the prepared weights and bias
+  bool bias = false;
+};
+
+constexpr std::size_t kBias = 2, kBnWeight = 3, kBnBias = 4, kBnMean = 5, kBnVar = 6, kResidual = 7;
+
+std::int64_t packed_bytes(const TensorDesc& desc) {
+  return desc.contiguous() ? 0 : desc.shape.count() * static_cast<std::int64_t>(sizeof(float));
+}
+
+// Each row of `taps` weights from its end to its beginning.
+void reverse_rows(const float* from, float* to, std::int64_t rows, std::int64_t taps, int threads) {
+  cpu::parallel_for(threads, rows, 4096, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t row = begin; row < end; ++row) {
+      for (std::int64_t k = 0; k < taps; ++k) to[row * taps + k] = from[row * taps + taps - 1 - k];
+    }
+  });
+}
+
+Result<cpu::Primitive> reorder_of(const Plan& plan, DType dtype, int threads) {
+  GRAPHRUN_ASSIGN(const auto dense, cpu::strided_desc(dtype, plan.source.shape, plan.source.strides));
+  return cpu::make_reorder(dense, plan.convolution.weight, threads);
+}
+
+class LibraryConvolution final : public Kernel {
+ public:
+  LibraryConvolution(const KernelRequest& request, Plan plan, std::optional<cpu::Primitive> reorder,
+                     std::string key)
+      : plan_(std::move(plan)),
+        reorder_(std::move(reorder)),
+        key_(std::move(key)),
+        from_(request.inputs[0]),
+        to_(request.outputs[0]),
+        variable_(request.inputs[1]),
+        threads_(request.threads) {
+    weight_bytes_ = (static_cast<std::int64_t>(plan_.convolution.weight.get_size()) + 63) / 64 * 64;
+    Scratch scratch;
+    library_at_ = scratch.add(
+        std::max(plan_.convolution.primitive.scratch_bytes(), reorder_ ? reorder_->scratch_bytes() : 0));
+    from_at_ = scratch.add(packed_bytes(from_));
+    to_at_ = scratch.add(packed_bytes(to_));
+    if (reorder_) {
+      weight_at_ = scratch.add(weight_bytes_);
+      if (plan_.source.reverse_taps) reversed_at_ = scratch.add(variable_.bytes());
+    }
+    scratch_bytes_ = scratch.bytes();
+  }
+  std::string_view name() const override { return plan_.convolution.primitive.implementation(); }
+  std::int64_t scratch_bytes() const override { return scratch_bytes_; }
+
+  std::int64_t prepared_bytes() const override {
+    if (!plan_.constant) return 0;
+    const auto bias = static_cast<std::int64_t>(sizeof(float)) * variable_.shape[0];
+    return weight_bytes_ + (plan_.fold_eps ? bias : 0);
+  }
+  std::string prepared_key() const override { return key_; }
+  Status prepare_constants(std::span<const TensorView> inputs, void* prepared) const override;
+  Status run(const KernelRun& run) override;
+
+ private:
+  void reverse(const float* from, float* to) const {
+    const std::int64_t taps = variable_.shape[2] * variable_.shape[3];
+    reverse_rows(from, to, variable_.shape.count() / taps, taps, threads_);
+  }
+
+  Plan plan_;
+  std::optional<cpu::Primitive> reorder_;  // of weights that are not constant
+  std::string key_;
+  TensorDesc from_, to_, variable_;
+  int threads_;
+  std::int64_t weight_bytes_ = 0;
+  std::int64_t library_at_ = 0, from_at_ = 0, to_at_ = 0, weight_at_ = 0, reversed_at_ = 0;
+  std::int64_t scratch_bytes_ = 0;
+};
+
+Status LibraryConvolution::prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
+  const auto count = static_cast<std::size_t>(variable_.shape.count());
+  const auto channels = static_cast<std::size_t>(variable_.shape[0]);
+  const std::size_t row = count / channels;
+  const float* const weight = inputs[1].as<const float>();
+  std::vector<float> form(weight, weight + count);
+  if (plan_.source.reverse_taps) reverse(weight, form.data());
+  if (plan_.fold_eps) {
+    float* const bias = part<float>(prepared, weight_bytes_);
+    for (std::size_t o = 0; o < channels; ++o) {
+      const auto at = [&](std::size_t i) { return static_cast<double>(inputs[i].as<const float>()[o]); };
+      const double scale = at(kBnWeight) / std::sqrt(at(kBnVar) + *plan_.fold_eps);
+      const double shift = inputs[kBias].data != nullptr ? at(kBias) : 0.0;
+      bias[o] = static_cast<float>(at(kBnBias) + (shift - at(kBnMean)) * scale);
+      for (std::size_t i = o * row; i < (o + 1) * row; ++i)
+        form[i] = static_cast<float>(static_cast<double>(form[i]) * scale);
+    }
+  }
+  GRAPHRUN_ASSIGN(cpu::Primitive reorder, reorder_of(plan_, variable_.dtype, threads_));
+  std::vector<double> scratch(static_cast<std::size_t>(reorder.scratch_bytes()) / sizeof(double) + 1);
+  void* const data[] = {form.data(), prepared};
+  return reorder.run(data, scratch.data());
+}
+
+Status LibraryConvolution::run(const KernelRun& run) {
+  void* const library = part(run.scratch, library_at_);
+  void* weight = const_cast<void*>(run.prepared);
+  if (reorder_) {
+    void* dense = run.inputs[1].data;
+    if (plan_.source.reverse_taps) {
+      reverse(run.inputs[1].as<const float>(), part<float>(run.scratch, reversed_at_));
+      dense = part(run.scratch, reversed_at_);
+    }
+    weight = part(run.scratch, weight_at_);
+    void* const data[] = {dense, weight};
+    GRAPHRUN_TRY(reorder_->run(data, library));
+  }
+
+  float* from = run.inputs[0].as<float>();
+  if (!from_.contiguous()) {
+    from = part<float>(run.scratch, from_at_);
+    copy_pixels(from_, run.inputs[0].as<const float>(), from_.pixel_stride, from, from_.c(), threads_);
+  }
+  float* const y = run.outputs[0].as<float>();
+  float* const to = to_.contiguous() ? y : part<float>(run.scratch, to_at_);
+  if (run.inputs.size() > kResidual && run.inputs[kResidual].data != nullptr) {
+    const TensorView& residual = run.inputs[kResidual];
+    if (residual.data != to)
+      copy_pixels(to_, residual.as<const float>(), residual.desc.pixel_stride, to, to_.c(), threads_);
+  }
+  void* data[] = {nullptr, weight, nullptr, nullptr};
+  data[plan_.from_argument] = from;
+  data[plan_.to_argument] = to;
+  if (plan_.bias) data[3] = plan_.fold_eps ? part(weight, weight_bytes_) : run.inputs[kBias].data;
+  GRAPHRUN_TRY(plan_.convolution.primitive.run(std::span<void* const>(data, plan_.bias ? 4 : 3), library));
+  if (to != y) copy_pixels(to_, to, to_.c(), y, to_.pixel_stride, threads_);
+  return {};
+}
+
+// A column of pixels lies in memory as a row does, and the library is four times as fast on rows.
+void lay_down(Geometry& g) {
+  if (g.w != 1 || g.ow != 1 || g.kw != 1) return;
+  std::swap(g.h, g.w);
+  std::swap(g.oh, g.ow);
+  std::swap(g.kh, g.kw);
+  std::swap(g.sh, g.sw);
+  std::swap(g.ph, g.pw);
+  std::swap(g.dh, g.dw);
+}
+
+// The library's view of a convolution, weights left to its choice.
+Result<cpu::ConvolutionDesc> describe(const Geometry& g, DType dtype) {
+  cpu::ConvolutionDesc desc;
+  GRAPHRUN_ASSIGN(desc.x, cpu::library_desc(TensorDesc::nhwc(dtype, {g.n, g.c, g.h, g.w})));
+  GRAPHRUN_ASSIGN(desc.y, cpu::library_desc(TensorDesc::nhwc(dtype, {g.n, g.o, g.oh, g.ow})));
+  GRAPHRUN_ASSIGN(desc.weight, cpu::library_choice(TensorDesc::dense(dtype, {g.o, g.c, g.kh, g.kw})));
+  desc.stride = {g.sh, g.sw};
+  desc.dilation = {g.dh, g.dw};
+  desc.padding = {g.ph, g.pw};
+  return desc;
+}
+
+// Dense (O, C, KH, KW), as it is or with O and C exchanged.
+WeightSource source_of(const Geometry& g) {
+  return {{g.o, g.c, g.kh, g.kw}, {g.c * g.taps(), g.taps(), g.kw, 1}, false};
+}
+WeightSource exchanged_source_of(const Geometry& g) {
+  return {{g.c, g.o, g.kh, g.kw}, {g.taps(), g.c * g.taps(), g.kw, 1}, g.taps() > 1};
+}
+
+Prepared finish(const KernelRequest& request, Plan plan) {
+  std::optional<cpu::Primitive> reorder;
+  std::string key;
+  if (plan.constant) {
+    GRAPHRUN_ASSIGN(key, cpu::layout_key(plan.convolution.weight));
+    key = "onednn " + key + (plan.source.reverse_taps ? " reversed" : "");
+    if (plan.fold_eps) key += " batch norm " + std::to_string(std::bit_cast<std::uint64_t>(*plan.fold_eps));
+  } else {
+    GRAPHRUN_ASSIGN(reorder, reorder_of(plan, request.inputs[1].dtype, request.threads));
+  }
+  return std::unique_ptr<Kernel>(
+      std::make_unique<LibraryConvolution>(request, std::move(plan), std::move(reorder), std::move(key)));
+}
+
+Geometry library_geometry(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y) {
+  Geometry g = geometry_of(attrs, x, y);
+  lay_down(g);
+  return g;
+}
+
+Result<dnnl::memory::desc> bias_desc(const Geometry& g) {
+  return cpu::library_desc(TensorDesc::dense(DType::f32, {g.o}));
+}
+
+}  // namespace
+
+Prepared prepare_forward(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_f32(request));
+  const Geometry g = library_geometry(request.attrs, request.inputs[0], request.outputs[0]);
+  GRAPHRUN_ASSIGN(cpu::ConvolutionDesc desc, describe(g, request.inputs[0].dtype));
+  const bool bias = request.input_present[kBias];
+  if (bias) {
+    GRAPHRUN_ASSIGN(desc.bias, bias_desc(g));
+  }
+  GRAPHRUN_ASSIGN(cpu::Convolution convolution, cpu::make_convolution_forward(desc, request.threads));
+  return finish(request, {.convolution = std::move(convolution),
+                          .source = source_of(g),
+                          .constant = request.input_constant[1],
+                          .bias = bias});
+}
+
+Prepared prepare_batch_norm(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_f32(request));
+  for (std::size_t i = 1; i < kResidual; ++i) {
+    if (request.input_present[i] && !request.input_constant[i])
+      return {ErrorCode::declined, "folds batch norm into constant weights only"};
+  }
+  const Geometry g = library_geometry(request.attrs, request.inputs[0], request.outputs[0]);
+  GRAPHRUN_ASSIGN(cpu::ConvolutionDesc desc, describe(g, request.inputs[0].dtype));
+  GRAPHRUN_ASSIGN(desc.bias, bias_desc(g));
+  // A sum into y keeps the library's fastest implementations; a binary post-op with the residual does not.
+  desc.add_to_y = request.input_present[kResidual];
+  desc.relu = request.attrs.text("activation") == "relu";
+  GRAPHRUN_ASSIGN(cpu::Convolution convolution, cpu::make_convolution_forward(desc, request.threads));
+  return finish(request, {.convolution = std::move(convolution),
+                          .source = source_of(g),
+                          .constant = true,
+                          .fold_eps = request.attrs.real("eps"),
+                          .bias = true});
+}
+
+Prepared prepare_grad_data(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_f32(request));
+  const Geometry g = library_geometry(request.attrs, request.outputs[0], request.inputs[0]);
+  const DType dtype = request.inputs[0].dtype;
+  const Geometry turned{g.n,
+                        g.o,
+                        g.oh,
+                        g.ow,
+                        g.c,
+                        g.h,
+                        g.w,
+                        g.kh,
+                        g.kw,
+                        1,
+                        1,
+                        g.dh * (g.kh - 1) - g.ph,
+                        g.dw * (g.kw - 1) - g.pw,
+                        g.dh,
+                        g.dw};
+  if (g.sh == 1 && g.sw == 1 && turned.ph >= 0 && turned.pw >= 0) {
+    // The library convolves forward faster than it computes this gradient, which is the convolution of gy
+    // with the kernel turned by half a turn.
+    GRAPHRUN_ASSIGN(const cpu::ConvolutionDesc desc, describe(turned, dtype));
+    GRAPHRUN_ASSIGN(cpu::Convolution convolution, cpu::make_convolution_forward(desc, request.threads));
+    return finish(request, {.convolution = std::move(convolution),
+                            .source = exchanged_source_of(g),
+                            .constant = request.input_constant[1]});
+  }
+  GRAPHRUN_ASSIGN(const cpu::ConvolutionDesc desc, describe(g, dtype));
+  GRAPHRUN_ASSIGN(cpu::Convolution convolution, cpu::make_convolution_backward_data(desc, request.threads));
+  return finish(request, {.convolution = std::move(convolution),
+                          .source = source_of(g),
+                          .from_argument = 2,
+                          .to_argument = 0,
+                          .constant = request.input_constant[1]});
+}
+
+}  // namespace graphrun::ops::conv2d

@@ -1,0 +1,124 @@
+#include "ops/conv2d/definition.h"
+
+#include "ops/common/activation.h"
+#include "ops/common/definition.h"
+
+namespace graphrun::ops::conv2d {
+namespace {
+
+Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
+             std::vector<ValueType>& outputs) {
+  const Dim& channels = attrs.dim("out_channels");
+  GRAPHRUN_ASSIGN(ValueType y, convolved(attrs, *inputs[0], channels));
+  GRAPHRUN_TRY(require_weight(attrs, *inputs[1], channels, inputs[0]->shape[1]));
+  if ((inputs[2] != nullptr) != attrs.flag("bias"))
+    return {ErrorCode::shape, "bias: the input must be there exactly when the attribute is true"};
+  if (inputs[2] != nullptr) GRAPHRUN_TRY(require_dense(*inputs[2], DType::f32, {channels}, "bias"));
+  outputs = {std::move(y)};
+  return {};
+}
+
+Result<std::vector<Dim>> variable_shape(const Attributes& attrs, std::span<const ValueType* const> inputs,
+                                        int index) {
+  const Dim& channels = attrs.dim("out_channels");
+  if (index == 2) return std::vector<Dim>{channels};
+  GRAPHRUN_TRY(require_activation(*inputs[0], "x"));
+  const std::vector<Dim>& kernel = attrs.dims("kernel");
+  return std::vector<Dim>{channels, inputs[0]->shape[1], kernel[0], kernel[1]};
+}
+
+std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph) {
+  const Node& node = request.node;
+  const ValueId gy = request.output_gradients[0];
+  const ValueId x = node.inputs[0];
+  const ValueId weight = node.inputs[1];
+  std::vector<ValueId> gradients(node.inputs.size(), kNoValue);
+  if (request.needed[0])
+    gradients[0] = graph.add("conv2d_grad_data", {gy, weight, x}, window_of(node.attrs), "grad_data")[0];
+  const bool bias = request.needed.size() > 2 && node.inputs[2] != kNoValue && request.needed[2];
+  if (request.needed[1] || bias) {
+    const auto of_weight =
+        graph.add("conv2d_grad_weight", {gy, x, weight}, window_of(node.attrs), "grad_weight");
+    if (request.needed[1]) gradients[1] = of_weight[0];
+    if (bias) gradients[2] = of_weight[1];
+  }
+  return gradients;
+}
+
+AttrSpec pair(std::string_view name, std::string_view doc, std::optional<AttrValue> fallback, double min) {
+  return {.name = name,
+          .kind = AttrKind::integers,
+          .doc = doc,
+          .fallback = std::move(fallback),
+          .min = min,
+          .max = 1 << 20,
+          .length = 2};
+}
+
+}  // namespace
+
+std::vector<AttrSpec> window_attrs() {
+  return {pair("kernel", "extents of the window: height, width", std::nullopt, 1),
+          pair("stride", "pixels from window to window", Expr(1), 1),
+          pair("padding", "zeros on each side of x: above and below, left and right", Expr(0), 0),
+          pair("dilation", "pixels from tap to tap", Expr(1), 1)};
+}
+
+AttrMap window_of(const AttrMap& attrs) {
+  return pick_attrs(attrs, {"kernel", "stride", "padding", "dilation"});
+}
+
+Result<ValueType> convolved(const Attributes& attrs, const ValueType& x, const Dim& channels) {
+  GRAPHRUN_TRY(require_activation(x, "x"));
+  ValueType y = x;
+  y.shape[1] = channels;
+  for (const std::size_t axis : {0, 1}) {
+    const auto at = [&](std::string_view name) -> const Dim& { return attrs.dims(name)[axis]; };
+    const Dim reach = at("dilation") * (at("kernel") - 1) + 1;
+    Dim& extent = y.shape[2 + axis];
+    extent = floor_div(extent + 2 * at("padding") - reach, at("stride")) + 1;
+    GRAPHRUN_TRY(require_positive(extent, axis == 0 ? "height of y" : "width of y"));
+  }
+  return y;
+}
+
+Status require_weight(const Attributes& attrs, const ValueType& weight, const Dim& channels,
+                      const Dim& inputs) {
+  const std::vector<Dim>& kernel = attrs.dims("kernel");
+  return require_dense(weight, DType::f32, {channels, inputs, kernel[0], kernel[1]}, "weight");
+}
+
+std::vector<const OpDef*> definitions() {
+  static const OpDef forward = [] {
+    OpDef def;
+    def.name = "conv2d";
+    def.doc = "Two-dimensional convolution (cross-correlation) with zero padding, and an optional bias.";
+    def.inputs = {{.name = "x", .doc = "activation (N, C, H, W)"},
+                  {.name = "weight",
+                   .doc = "(O, C, KH, KW)",
+                   .is_variable = true,
+                   .init = {.kind = InitKind::uniform_fan_in}},
+                  {.name = "bias",
+                   .doc = "(O), added to each pixel",
+                   .optional = true,
+                   .is_variable = true,
+                   .init = {.kind = InitKind::uniform_fan_in},
+                   .if_attribute = "bias"}};
+    def.outputs = {{.name = "y", .doc = "(N, O, floor((H + 2 p - d (k - 1) - 1)/s) + 1, likewise for W)"}};
+    def.attrs = window_attrs();
+    def.attrs.push_back({.name = "out_channels",
+                         .kind = AttrKind::integer,
+                         .doc = "O, channels of y",
+                         .fallback = std::nullopt,
+                         .min = 1});
+    def.attrs.push_back(
+        {.name = "bias", .kind = AttrKind::boolean, .doc = "whether there is a bias", .fallback = Expr(0)});
+    def.infer = infer;
+    def.variable_shape = variable_shape;
+    def.gradient = gradient;
+    return def;
+  }();
+  return {&forward, &grad_data_definition(), &grad_weight_definition(), &with_batch_norm_definition()};
+}
+
+}  // namespace graphrun::ops::conv2d

@@ -1,0 +1,24 @@
+#pragma once
+
+#include <vector>
+
+#include "runtime/model/op_def.h"
+
+// What the definitions of conv2d, its gradients and its fused form share.
+namespace graphrun::ops::conv2d {
+
+// kernel, stride, padding, dilation.
+std::vector<AttrSpec> window_attrs();
+// The same attributes of a node.
+AttrMap window_of(const AttrMap& attrs);
+// y's type from x's and the number of its channels. Extents that are known must be at least 1.
+Result<ValueType> convolved(const Attributes& attrs, const ValueType& x, const Dim& channels);
+// The weight is dense f32 (channels, C, KH, KW).
+Status require_weight(const Attributes& attrs, const ValueType& weight, const Dim& channels,
+                      const Dim& inputs);
+
+const OpDef& grad_data_definition();
+const OpDef& grad_weight_definition();
+const OpDef& with_batch_norm_definition();
+
+}  // namespace graphrun::ops::conv2d

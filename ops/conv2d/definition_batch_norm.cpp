@@ -1,0 +1,77 @@
+#include "ops/common/definition.h"
+#include "ops/conv2d/definition.h"
+
+namespace graphrun::ops::conv2d {
+namespace {
+
+// Positions of the inputs.
+enum Input : std::size_t { kX, kWeight, kBias, kBnWeight, kBnBias, kBnMean, kBnVar, kResidual };
+
+Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
+             std::vector<ValueType>& outputs) {
+  const Dim& channels = attrs.dim("out_channels");
+  GRAPHRUN_ASSIGN(ValueType y, convolved(attrs, *inputs[kX], channels));
+  GRAPHRUN_TRY(require_weight(attrs, *inputs[kWeight], channels, inputs[kX]->shape[1]));
+  for (std::size_t i = kBias; i <= kBnVar; ++i) {
+    if (inputs[i] == nullptr) continue;
+    GRAPHRUN_TRY(
+        require_dense(*inputs[i], DType::f32, {channels}, with_batch_norm_definition().inputs[i].name));
+  }
+  if (inputs[kResidual] != nullptr) GRAPHRUN_TRY(require_same_shape(y, *inputs[kResidual], "residual"));
+  outputs = {std::move(y)};
+  return {};
+}
+
+std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
+  const std::vector<ValueId>& in = node.inputs;
+  AttrMap convolution = window_of(node.attrs);
+  convolution.merge(pick_attrs(node.attrs, {"out_channels"}));
+  convolution["bias"] = Expr(in[kBias] == kNoValue ? 0 : 1);
+  const ValueId y = graph.add("conv2d", {in[kX], in[kWeight], in[kBias]}, std::move(convolution), "conv")[0];
+  return graph.add("batch_norm_eval", {y, in[kBnWeight], in[kBnBias], in[kBnMean], in[kBnVar], in[kResidual]},
+                   pick_attrs(node.attrs, {"eps", "activation"}), "bn");
+}
+
+}  // namespace
+
+const OpDef& with_batch_norm_definition() {
+  static const OpDef def = [] {
+    OpDef op;
+    op.name = "conv2d_bn";
+    op.doc = "conv2d, then batch_norm with running statistics, then residual and activation, in one pass.";
+    op.inputs = {{.name = "x", .doc = "activation (N, C, H, W)"},
+                 {.name = "weight", .doc = "(O, C, KH, KW)"},
+                 {.name = "bias", .doc = "(O), of the convolution", .optional = true},
+                 {.name = "bn_weight", .doc = "(O)"},
+                 {.name = "bn_bias", .doc = "(O)"},
+                 {.name = "bn_mean", .doc = "(O), running mean"},
+                 {.name = "bn_var", .doc = "(O), running variance"},
+                 {.name = "residual", .doc = "added before the activation; of y's shape", .optional = true}};
+    op.outputs = {{.name = "y", .doc = "of conv2d's shape"}};
+    op.attrs = window_attrs();
+    op.attrs.push_back({.name = "out_channels",
+                        .kind = AttrKind::integer,
+                        .doc = "O, channels of y",
+                        .fallback = std::nullopt,
+                        .min = 1});
+    op.attrs.push_back({.name = "eps",
+                        .kind = AttrKind::real,
+                        .doc = "added to the variance",
+                        .fallback = Expr(1e-5),
+                        .min = 0});
+    op.attrs.push_back({.name = "activation",
+                        .kind = AttrKind::text,
+                        .doc = "what follows the sum",
+                        .fallback = "none",
+                        .choices = {"none", "relu"}});
+    op.infer = infer;
+    op.not_differentiable = "it is made for evaluation only";
+    op.parts = parts;
+    op.in_place = {{0, kResidual}};
+    op.internal = true;
+    return op;
+  }();
+  return def;
+}
+
+}  // namespace graphrun::ops::conv2d

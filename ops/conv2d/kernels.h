@@ -1,0 +1,56 @@
+#pragma once
+
+#include <memory>
+
+#include "ops/conv2d/body.h"
+#include "runtime/model/kernel.h"
+
+// The kernels of this room; cpu.cpp lists them in their order.
+namespace graphrun::ops::conv2d {
+
+using Prepared = Result<std::unique_ptr<Kernel>>;
+
+// By oneDNN.
+Prepared prepare_forward(const KernelRequest& request);
+Prepared prepare_batch_norm(const KernelRequest& request);  // conv2d_bn with constant variables
+Prepared prepare_grad_data(const KernelRequest& request);
+Prepared prepare_grad_weight(const KernelRequest& request);
+// By one matrix product a tap.
+Prepared prepare_grad_weight_products(const KernelRequest& request);
+// By the bodies of body.h.
+Prepared prepare_forward_body(const KernelRequest& request);
+Prepared prepare_grad_data_body(const KernelRequest& request);
+Prepared prepare_grad_weight_body(const KernelRequest& request);
+
+// Of the convolution from x to y with the window that the attributes give.
+Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y);
+
+// Parts of a kernel's scratch memory, each 64-byte aligned.
+class Scratch {
+ public:
+  // Returns the offset of the new part.
+  std::int64_t add(std::int64_t bytes) {
+    const std::int64_t offset = bytes_;
+    bytes_ += (bytes + 63) / 64 * 64;
+    return offset;
+  }
+  std::int64_t bytes() const { return bytes_; }
+
+ private:
+  std::int64_t bytes_ = 0;
+};
+
+template <class T = void>
+T* part(void* scratch, std::int64_t offset) {
+  return reinterpret_cast<T*>(static_cast<std::byte*>(scratch) + offset);
+}
+
+// Copies the pixels of an f32 activation to memory with another pixel stride.
+void copy_pixels(const TensorDesc& desc, const float* from, std::int64_t from_stride, float* to,
+                 std::int64_t to_stride, int threads);
+
+// gbias = sum of gy over its pixels, in a fixed order; `partial` is scratch of bias_scratch_bytes().
+std::int64_t bias_scratch_bytes(const TensorDesc& gy);
+void sum_pixels(const TensorView& gy, float* gbias, double* partial, int threads);
+
+}  // namespace graphrun::ops::conv2d
