@@ -64,7 +64,7 @@ struct DimAlgebra {
   static Dim atom(AtomKind kind, std::string key, std::vector<Dim> operands) {
     int depth_below = 0;
     for (const Dim& operand : operands) depth_below = std::max(depth_below, depth(operand));
-    if (depth_below >= kMaxDimDepth) return Dim::invalid();
+    if (depth_below >= kMaxDimDepth || key.size() > kMaxDimText) return Dim::invalid();
     auto atom =
         std::make_shared<const Atom>(Atom{kind, std::move(key), std::move(operands), depth_below + 1});
     Dim::Terms terms;
@@ -99,7 +99,7 @@ struct DimAlgebra {
     if (!a.valid_ || !b.valid_) return Dim::invalid();
     if (b.terms_ == nullptr) return scale(a, b.constant_);
     if (a.terms_ == nullptr) return scale(b, a.constant_);
-    constexpr std::size_t kMaxProducts = 1024;
+    constexpr std::size_t kMaxProducts = 256;
     if (a.terms_->products.size() * b.terms_->products.size() > kMaxProducts) return Dim::invalid();
     Dim result = scale(Dim::from(0, a.terms_), b.constant_) + scale(b, a.constant_);
     for (const auto& [ka, pa] : a.terms_->products) {
@@ -109,8 +109,10 @@ struct DimAlgebra {
         Product product{*coefficient, pa.factors};
         product.factors.insert(product.factors.end(), pb.factors.begin(), pb.factors.end());
         std::ranges::sort(product.factors, {}, [](const AtomPtr& atom_ptr) { return atom_ptr->key; });
+        std::string key = key_of(product.factors);
+        if (key.size() > kMaxDimText) return Dim::invalid();
         Dim::Terms terms;
-        terms.products[key_of(product.factors)] = std::move(product);
+        terms.products[std::move(key)] = std::move(product);
         result = result + make(0, std::move(terms));
       }
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,7 +14,8 @@ namespace graphrun {
 // symbols and of opaque terms (floor quotient, remainder, minimum, maximum). Two expressions that are equal
 // by the laws of +, - and * compare equal, so shapes can be checked before any size is known.
 //
-// Overflow, division by zero and nesting deeper than kMaxDimDepth give an invalid Dim, which every operation
+// Overflow, division by zero, nesting deeper than kMaxDimDepth and terms of more than kMaxDimText characters
+// (a short expression from a file could otherwise fill the memory) give an invalid Dim, which every operation
 // passes on; check valid() where a Dim is used.
 class Dim {
  public:
@@ -55,6 +57,7 @@ class Dim {
 };
 
 inline constexpr int kMaxDimDepth = 64;
+inline constexpr std::size_t kMaxDimText = 2048;
 
 // "(H - 1)/8 + 1"; "?" for an invalid Dim.
 std::string to_string(const Dim& dim);
