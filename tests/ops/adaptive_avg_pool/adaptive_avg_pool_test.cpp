@@ -74,5 +74,20 @@ BOOST_AUTO_TEST_CASE(gradient) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(gradient_kernel_takes_strides) {
+  OpHarness().check({.op = "adaptive_avg_pool_grad",
+                     .inputs = {activation({2, 70, 3, 2}, normal(), 4), activation({2, 70, 6, 10})},
+                     .tolerance = 1e-6,
+                     .output_gap = 2},
+                    [](const auto& in, auto& out, const Attributes&) {
+                      out[0] = HostTensor::zeros(in[1].shape);
+                      for (std::int64_t n = 0; n < 2; ++n)
+                        for (std::int64_t c = 0; c < 70; ++c)
+                          for (std::int64_t y = 0; y < 6; ++y)
+                            for (std::int64_t w = 0; w < 10; ++w)
+                              out[0].at(n, c, y, w) = in[0].at(n, c, y / 2, w / 5) / 10;
+                    });
+}
+
 }  // namespace
 }  // namespace graphrun::test

@@ -38,5 +38,28 @@ BOOST_AUTO_TEST_CASE(gradient) {
                              reference);
 }
 
+BOOST_AUTO_TEST_CASE(gradient_kernel_takes_strides) {
+  for (const Shape& shape : {Shape{2, 150, 5, 7}, Shape{1, 19, 33, 40}}) {
+    OpHarness().check({.op = "softmax_grad",
+                       .inputs = {activation(shape, normal(), 3), activation(shape, uniform(0, 0.1), 1)},
+                       .tolerance = 2e-6,
+                       .output_gap = 2},
+                      [](const auto& in, auto& out, const Attributes&) {
+                        const HostTensor& gy = in[0];
+                        const HostTensor& y = in[1];
+                        out[0] = y;
+                        for (std::int64_t n = 0; n < y.shape[0]; ++n)
+                          for (std::int64_t h = 0; h < y.shape[2]; ++h)
+                            for (std::int64_t w = 0; w < y.shape[3]; ++w) {
+                              double sum = 0;
+                              for (std::int64_t c = 0; c < y.shape[1]; ++c)
+                                sum += gy.at(n, c, h, w) * y.at(n, c, h, w);
+                              for (std::int64_t c = 0; c < y.shape[1]; ++c)
+                                out[0].at(n, c, h, w) *= gy.at(n, c, h, w) - sum;
+                            }
+                      });
+  }
+}
+
 }  // namespace
 }  // namespace graphrun::test
