@@ -1,5 +1,7 @@
 #include "compiler/diagnostics.h"
 
+#include <algorithm>
+
 #include "runtime/model/attributes.h"
 
 namespace graphrun::compiler {
@@ -15,16 +17,18 @@ void Diagnostics::error(Position at, std::string_view node, std::string_view mes
     truncated_ = true;
     return;
   }
-  if (!seen_.emplace(at.file, at.line, at.column, std::string(message)).second) return;
+  if (!seen_.emplace(at, std::string(message)).second) return;
   std::string line = files_[static_cast<std::size_t>(at.file)] + ":" + std::to_string(at.line) + ":" +
                      std::to_string(at.column) + ": error: ";
   if (!node.empty()) line += std::string(node) + ": ";
-  lines_.push_back(line + std::string(message));
+  lines_.push_back({at, line + std::string(message)});
 }
 
 std::string Diagnostics::text() const {
   std::string all;
-  for (const std::string& line : lines_) all += line + "\n";
+  std::vector<Line> sorted = lines_;
+  std::ranges::stable_sort(sorted, {}, &Line::at);
+  for (const Line& line : sorted) all += line.text + "\n";
   if (truncated_) all += "more errors are not shown\n";
   return all;
 }

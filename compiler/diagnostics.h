@@ -1,10 +1,11 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <set>
 #include <string>
 #include <string_view>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 // Errors of graph files, with their positions.
@@ -15,6 +16,7 @@ struct Position {
   std::int32_t file = 0;  // of Diagnostics::add_file
   std::uint32_t line = 1;
   std::uint32_t column = 1;
+  auto operator<=>(const Position&) const = default;
 };
 
 // Collects errors, so that all independent ones of a run are seen at once.
@@ -27,13 +29,17 @@ class Diagnostics {
   void error(Position at, std::string_view message) { error(at, {}, message); }
 
   bool ok() const { return lines_.empty(); }
-  // One line an error: "file:line:column: error: node: message".
+  // One line an error, in the order of files and places: "file:line:column: error: node: message".
   std::string text() const;
 
  private:
   std::vector<std::string> files_;
-  std::vector<std::string> lines_;
-  std::set<std::tuple<std::int32_t, std::uint32_t, std::uint32_t, std::string>> seen_;
+  struct Line {
+    Position at;
+    std::string text;
+  };
+  std::vector<Line> lines_;
+  std::set<std::pair<Position, std::string>> seen_;
   bool truncated_ = false;
 };
 

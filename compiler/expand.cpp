@@ -50,6 +50,7 @@ Expansion Expander::run() {
   frames_.push_back(main);
   frames_.push_back(std::move(main));
   while (frames_.size() > 1) step();
+  if (statements_ > kMaxStatements) return std::move(result_);
   outputs();
   losses();
   optimizer();
@@ -123,10 +124,13 @@ bool Expander::is_on(const JsonValue& json) {
 }
 
 void Expander::fail(const JsonValue& json) {
-  const JsonValue* out = json.find(json.find("let") == nullptr ? "out" : "let");
-  if (out != nullptr) {
+  const auto poison = [&](const JsonValue& statement) {
+    const JsonValue* out = statement.find(statement.find("let") == nullptr ? "out" : "let");
+    if (out == nullptr) return;
     for (const JsonValue* name : read_names(*out, diagnostics_)) top().scope->values[name->text] = kPoison;
-  }
+  };
+  poison(json);
+  if (const JsonValue* body = json.find("graph")) std::ranges::for_each(body->items, poison);
   top().previous = kPoison;
 }
 

@@ -11,6 +11,9 @@ struct Expander::NodeDraft {
   const OpDef& def;
   Node node;
   std::vector<bool> brings{};  // by input: the node brings a variable along
+
+  // "conv2d: ", where the path does not say so.
+  std::string about() const { return node.path.ends_with(node.op) ? "" : node.op + ": "; }
 };
 
 std::vector<ValueId> Expander::add_op(const JsonValue& json, const JsonValue& name,
@@ -41,11 +44,14 @@ std::vector<ValueId> Expander::add_op(const JsonValue& json, const JsonValue& na
   const bool attributes_good = read_attributes(draft);
   if (!inputs_good || !attributes_good || !make_variables(draft)) return {};
   const std::string path = draft.node.path;
+  const std::string def_name(def->name);
+  const std::string about = draft.about();
   const std::vector<ValueId> inputs = draft.node.inputs;
   std::vector<ValueId> outputs = builder_.add(std::move(draft.node));
   if (const Status status = builder_.take_status(); !status.ok()) {
     std::string message = status.message();
-    if (message.starts_with(path + ": ")) message.erase(0, path.size() + 2);
+    const std::string repeated = path + ": " + def_name + ": ";
+    if (message.starts_with(repeated)) message = about + message.substr(repeated.size());
     std::string given;
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (inputs[i] == kNoValue || (i < draft.brings.size() && draft.brings[i])) continue;
@@ -145,7 +151,7 @@ bool Expander::read_attributes(NodeDraft& draft) {
     const std::string name(spec.name);
     const auto checked =
         Attributes::evaluate(std::span(&spec, 1), AttrMap{{name, *value}}, symbols_of(context_.model));
-    if (!checked.ok()) error(given->at, draft.node.op + ": " + checked.status().message());
+    if (!checked.ok()) error(given->at, draft.about() + checked.status().message());
     good = good && checked.ok();
     draft.node.attrs[name] = *std::move(value);
   }
@@ -162,7 +168,7 @@ bool Expander::make_variables(NodeDraft& draft) {
   const Result<Attributes> attrs =
       Attributes::evaluate(def.attrs, draft.node.attrs, symbols_of(context_.model));
   if (!attrs.ok()) {
-    error(draft.json.at, draft.node.op + ": " + attrs.status().message());
+    error(draft.json.at, draft.about() + attrs.status().message());
     return false;
   }
   std::vector<const ValueType*> types;
@@ -176,7 +182,7 @@ bool Expander::make_variables(NodeDraft& draft) {
     slots.insert(spec.name);
     const Result<std::vector<Dim>> shape = def.variable_shape(*attrs, types, static_cast<int>(i));
     if (!shape.ok()) {
-      error(draft.json.at, draft.node.op + ": " + shape.status().message());
+      error(draft.json.at, draft.about() + shape.status().message());
       return false;
     }
     if (shape->size() >= 2) {

@@ -1,0 +1,190 @@
+#include <algorithm>
+#include <boost/test/unit_test.hpp>
+#include <filesystem>
+#include <map>
+#include <sstream>
+
+#include "compiler/compile.h"
+#include "ops/registry.h"
+#include "runtime/core/file.h"
+#include "runtime/model/model_file.h"
+#include "runtime/model/validate.h"
+
+// The networks that come with graphrun.
+namespace {
+
+namespace fs = std::filesystem;
+using namespace graphrun;
+using compiler::Definition;
+
+const fs::path kGraphs = fs::path(GRAPHRUN_SOURCE_DIR) / "graphs";
+
+Model compiled(const std::string& name, std::vector<Definition> definitions = {}) {
+  compiler::Compiled result = compiler::compile(kGraphs / (name + ".json"), definitions, op_registry());
+  BOOST_TEST_REQUIRE(result.errors == "");
+  return *std::move(result.model);
+}
+
+std::vector<std::string> lines_of(const std::string& name) {
+  const Result<std::string> text = read_file(kGraphs / (name + ".json"), 1 << 20);
+  BOOST_REQUIRE(text.ok());
+  std::istringstream stream(*text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
+
+std::map<VariableKind, std::int64_t> counts(const Model& model) {
+  std::map<VariableKind, std::int64_t> result;
+  for (const Variable& variable : model.variables) ++result[variable.kind];
+  return result;
+}
+
+std::int64_t elements(const Model& model, VariableKind kind) {
+  std::int64_t total = 0;
+  for (const Variable& variable : model.variables) {
+    if (variable.kind != kind) continue;
+    std::int64_t count = 1;
+    for (const Expr& extent : variable.shape)
+      count *= evaluate_dim(extent, model.parameter_values())->constant();
+    total += count;
+  }
+  return total;
+}
+
+std::string shape_of(const Model& model, std::string_view name) {
+  const Variable* variable = model.variable(name);
+  BOOST_REQUIRE(variable != nullptr);
+  std::string text;
+  for (const Expr& extent : variable->shape) text += (text.empty() ? "" : " ") + to_string(extent);
+  return text;
+}
+
+std::int64_t nodes_of(const Model& model, std::string_view method, std::string_view op) {
+  return std::ranges::count(model.method(method)->nodes, op, &Node::op);
+}
+
+}  // namespace
+
+// The figures are those of the reference implementation's state_dict.
+BOOST_AUTO_TEST_CASE(spnet50_has_the_reference_network) {
+  const Model model = compiled("spnet50");
+  BOOST_TEST(counts(model)[VariableKind::parameter] == 286);
+  BOOST_TEST(counts(model)[VariableKind::buffer] == 180);
+  BOOST_TEST(elements(model, VariableKind::parameter) == 47838124);
+  BOOST_TEST(shape_of(model, "pretrained.conv1.0.weight") == "64 3 3 3");
+  BOOST_TEST(shape_of(model, "pretrained.layer4.2.spm.conv1.weight") == "512 512 3 1");
+  BOOST_TEST(shape_of(model, "head.strip_pool2.conv2_4.0.weight") == "256 256 3 1");
+  BOOST_TEST(shape_of(model, "head.score_layer.4.weight") == "classes 512 1 1");
+  BOOST_TEST(shape_of(model, "auxlayer.conv5.4.bias") == "classes");
+  BOOST_TEST(model.variable("pretrained.layer1.0.spm.conv1.weight") == nullptr);
+  BOOST_TEST(model.variable("pretrained.layer1.2.spm.conv1.weight") != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(spnet101_has_the_reference_network) {
+  const Model model = compiled("spnet101");
+  BOOST_TEST(counts(model)[VariableKind::parameter] == 439);
+  BOOST_TEST(elements(model, VariableKind::parameter) == 66830252);
+}
+
+BOOST_AUTO_TEST_CASE(initial_weights_are_drawn_as_the_reference_draws_them) {
+  const Model model = compiled("spnet50");
+  const auto kind = [&](std::string_view name) { return model.variable(name)->init.kind; };
+  BOOST_CHECK(kind("pretrained.layer1.0.conv2.weight") == InitKind::kaiming_normal_fan_out);
+  BOOST_CHECK(kind("pretrained.layer4.0.spm.conv3.weight") == InitKind::kaiming_normal_fan_out);
+  BOOST_CHECK(kind("pretrained.layer4.0.spm.conv3.bias") == InitKind::uniform_fan_in);
+  BOOST_CHECK(kind("head.trans_layer.0.weight") == InitKind::uniform_fan_in);
+  BOOST_CHECK(kind("pretrained.bn1.weight") == InitKind::constant);
+  BOOST_TEST(to_string(model.variable("head.score_layer.4.bias")->init.fan_in) == "512");
+  BOOST_TEST(to_string(model.variable("head.strip_pool1.conv2_3.0.weight")->init.fan_in) == "768");
+}
+
+BOOST_AUTO_TEST_CASE(model_files_are_short_and_differ_in_one_line) {
+  for (const char* name : {"spnet50", "spnet101", "spnet_tiny"}) BOOST_TEST(lines_of(name).size() <= 60U);
+  const std::vector<std::string> a = lines_of("spnet50");
+  const std::vector<std::string> b = lines_of("spnet101");
+  BOOST_TEST_REQUIRE(a.size() == b.size());
+  int different = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) different += a[i] == b[i] ? 0 : 1;
+  BOOST_TEST(different == 1);
+}
+
+BOOST_AUTO_TEST_CASE(files_are_small_and_read_back) {
+  for (const char* name : {"spnet50", "spnet101", "spnet_tiny"}) {
+    const Model model = compiled(name);
+    const auto bytes = serialize(model);
+    BOOST_REQUIRE(bytes.ok());
+    BOOST_TEST(bytes->size() <= 300U * 1024U);
+    const auto again = parse_model(*bytes, op_registry());
+    BOOST_REQUIRE(again.ok());
+    BOOST_TEST(again->variables.size() == model.variables.size());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(evaluation_runs_fused_and_without_the_auxiliary_head) {
+  const Model model = compiled("spnet50");
+  BOOST_TEST(nodes_of(model, "eval", "batch_norm_eval") == 0);
+  BOOST_TEST(nodes_of(model, "eval", "conv2d") + nodes_of(model, "eval", "conv2d_bn") > 0);
+  for (const Node& node : model.method("eval")->nodes) BOOST_TEST(!node.path.starts_with("auxlayer"));
+  BOOST_TEST(model.method("eval")->outputs.size() == 1U);
+  BOOST_TEST(model.method("eval")->outputs[0].name == "logits");
+}
+
+BOOST_AUTO_TEST_CASE(training_never_makes_full_size_logits) {
+  const Model model = compiled("spnet50");
+  BOOST_TEST(nodes_of(model, "train", "resize_cross_entropy_totals") == 2);
+  BOOST_TEST(nodes_of(model, "train", "resize_cross_entropy_grad") == 2);
+  BOOST_TEST(nodes_of(model, "train", "cross_entropy_totals") == 0);
+  std::vector<std::string> names;
+  for (const NamedValue& output : model.method("train")->outputs) names.push_back(output.name);
+  BOOST_TEST(names == (std::vector<std::string>{"loss", "main_loss", "aux_loss", "confusion"}),
+             boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(every_parameter_has_a_gradient_and_a_state_in_the_same_order) {
+  const Model model = compiled("spnet_tiny");
+  std::vector<std::string> parameters;
+  std::vector<std::string> gradients;
+  std::vector<std::string> states;
+  for (const Variable& variable : model.variables) {
+    if (variable.kind == VariableKind::parameter) parameters.push_back(variable.name);
+    if (variable.kind == VariableKind::gradient) gradients.push_back(variable.name.substr(5));
+    if (variable.kind == VariableKind::optimizer_state) states.push_back(variable.name.substr(9));
+  }
+  BOOST_TEST(parameters == gradients, boost::test_tools::per_element());
+  BOOST_TEST(parameters == states, boost::test_tools::per_element());
+  // Gradients become ready from the losses to the image.
+  BOOST_TEST(parameters.back().starts_with("pretrained.conv1.0"));
+  std::size_t stored = 0;
+  for (const NamedValue& store : model.method("train")->stores)
+    stored += store.name.starts_with("grad:") ? 1 : 0;
+  BOOST_TEST(stored == parameters.size());
+}
+
+BOOST_AUTO_TEST_CASE(groups_have_their_learning_rates) {
+  const Model model = compiled("spnet50");
+  const std::vector<Node>& nodes = model.method("update")->nodes;
+  BOOST_TEST_REQUIRE(nodes.size() == 2U);
+  BOOST_TEST((nodes[0].inputs.size() - 1 + nodes[1].inputs.size() - 1) / 3 ==
+             static_cast<std::size_t>(counts(model)[VariableKind::parameter]));
+  BOOST_CHECK(nodes[1].attrs.at("lr_mult") == AttrValue(Expr(10)));
+  BOOST_CHECK(nodes[1].attrs.at("momentum") == AttrValue(Expr::symbol("momentum")));
+}
+
+BOOST_AUTO_TEST_CASE(definitions_set_defaults) {
+  const Model model = compiled("spnet_tiny", {{"classes", 19}, {"spm_on", 0}});
+  BOOST_TEST(*evaluate_real(Expr::symbol("classes"), model.parameter_values()) == 19);
+  BOOST_TEST(model.variable("pretrained.layer4.0.spm.conv1.weight") == nullptr);
+  const std::vector<Definition> wrong{{"clases", 19}, {"dropout", 2}};
+  const compiler::Compiled failed = compiler::compile(kGraphs / "spnet_tiny.json", wrong, op_registry());
+  BOOST_TEST(!failed.model);
+  BOOST_TEST(failed.errors.find("did you mean \"classes\"?") != std::string::npos);
+  BOOST_TEST(failed.errors.find("must be at most 0.999, is 2") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(printed_graphs_show_symbolic_shapes) {
+  const Result<std::string> text = compiler::print(compiled("spnet50"), op_registry());
+  BOOST_REQUIRE(text.ok());
+  BOOST_TEST(text->find("logits = resize: f32 (N, classes, H, W)") != std::string::npos);
+  BOOST_TEST(text->find("f32 (N, 2048, ((H - 1)/8) + 1, ((W - 1)/8) + 1)") != std::string::npos);
+}
