@@ -22,8 +22,10 @@ constexpr std::int64_t block_count(std::int64_t channels, std::int64_t block) {
 template <class Body>
 class BodyKernel final : public Kernel {
  public:
-  using Bind = void (*)(Body& body, const KernelRun& run);                        // sets the pointers
-  using Loop = void (*)(const Body& body, std::int64_t begin, std::int64_t end);  // a GRAPHRUN_SIMD function
+  using Bind = void (*)(Body& body, const KernelRun& run);  // sets the pointers
+  // Calls the body; GRAPHRUN_SIMD, and flattened so that the body too is compiled for the vectors of each
+  // level.
+  using Loop = void (*)(const Body& body, std::int64_t begin, std::int64_t end);
   BodyKernel(std::string_view name, Body body, Bind bind, Loop loop, std::int64_t count, std::int64_t work,
              int threads)
       : name_(name),

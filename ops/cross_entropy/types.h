@@ -22,6 +22,8 @@ inline Status require_label(const ValueType& label, const ValueType& logits) {
   GRAPHRUN_TRY(require_activation(logits, "logits"));
   GRAPHRUN_TRY(require_rank(label, 3, "label"));
   if (label.dtype != DType::i32) return {ErrorCode::shape, "label: expected i32, got " + to_string(label)};
+  GRAPHRUN_TRY(require_positive(label.shape[1], "height of label"));
+  GRAPHRUN_TRY(require_positive(label.shape[2], "width of label"));
   return require_equal(logits.shape[0], label.shape[0], "batch of label");
 }
 

@@ -9,10 +9,11 @@ namespace {
 using Forward = MaxPool<kCpuBlock>;
 using Backward = MaxPoolGrad<kCpuBlock>;
 
-GRAPHRUN_SIMD void forward_loop(const Forward& body, std::int64_t begin, std::int64_t end) {
+[[gnu::flatten]] GRAPHRUN_SIMD void forward_loop(const Forward& body, std::int64_t begin, std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) body(i);
 }
-GRAPHRUN_SIMD void backward_loop(const Backward& body, std::int64_t begin, std::int64_t end) {
+[[gnu::flatten]] GRAPHRUN_SIMD void backward_loop(const Backward& body, std::int64_t begin,
+                                                  std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) body(i);
 }
 
