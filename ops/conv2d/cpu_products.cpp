@@ -8,7 +8,8 @@
 #include "runtime/cpu/simd.h"
 
 // conv2d_grad_weight as one matrix product a tap: the sum over pixels of gy transposed times x moved by the
-// tap. Faster than the library's own gradient where there are enough channels.
+// tap. Faster than the library's own gradient where there are enough channels. The bits of the result depend
+// on the number of threads only where that is more than 4 and the library splits the sum of a small product.
 namespace graphrun::ops::conv2d {
 namespace {
 

@@ -1,0 +1,221 @@
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "ops/cpu_backend.h"
+#include "ops/registry.h"
+#include "runtime/model/kernel.h"
+
+// conv_bench [batch] [threads]: GFLOP/s of every convolution of SPNet-50 at 480x480, in training (forward,
+// gradient of x, gradient of the weight) and fused in evaluation, and the sums weighted by their occurrence.
+// With one thread its CPU time is taken, which other work on the machine disturbs less.
+namespace {
+
+using namespace graphrun;
+
+struct Layer {
+  const char* name;
+  int count;
+  std::int64_t c, h, w, o, kh, kw, stride, dilation;
+  bool residual = false;
+  std::int64_t oh() const { return (h - 1) / stride + 1; }
+  std::int64_t ow() const { return (w - 1) / stride + 1; }
+};
+
+constexpr Layer kLayers[] = {
+    {"stem.0", 1, 3, 480, 480, 64, 3, 3, 2, 1},
+    {"stem.1", 1, 64, 240, 240, 64, 3, 3, 1, 1},
+    {"stem.2", 1, 64, 240, 240, 128, 3, 3, 1, 1},
+    {"layer1.0.conv1", 1, 128, 120, 120, 64, 1, 1, 1, 1},
+    {"layer1.conv2", 3, 64, 120, 120, 64, 3, 3, 1, 1},
+    {"layer1.conv3", 3, 64, 120, 120, 256, 1, 1, 1, 1, true},
+    {"layer1.down", 1, 128, 120, 120, 256, 1, 1, 1, 1},
+    {"layer1.conv1", 2, 256, 120, 120, 64, 1, 1, 1, 1},
+    {"layer2.0.conv1", 1, 256, 120, 120, 128, 1, 1, 1, 1},
+    {"layer2.0.conv2", 1, 128, 120, 120, 128, 3, 3, 2, 1},
+    {"layer2.conv3", 4, 128, 60, 60, 512, 1, 1, 1, 1, true},
+    {"layer2.down", 1, 256, 120, 120, 512, 1, 1, 2, 1},
+    {"layer2.conv1", 3, 512, 60, 60, 128, 1, 1, 1, 1},
+    {"layer2.conv2", 3, 128, 60, 60, 128, 3, 3, 1, 1},
+    {"layer3.0.conv1", 1, 512, 60, 60, 256, 1, 1, 1, 1},
+    {"layer3.0.conv2", 1, 256, 60, 60, 256, 3, 3, 1, 1},
+    {"layer3.conv3", 6, 256, 60, 60, 1024, 1, 1, 1, 1, true},
+    {"layer3.down", 1, 512, 60, 60, 1024, 1, 1, 1, 1},
+    {"layer3.conv1", 5, 1024, 60, 60, 256, 1, 1, 1, 1},
+    {"layer3.conv2", 5, 256, 60, 60, 256, 3, 3, 1, 2},
+    {"layer4.0.conv1", 1, 1024, 60, 60, 512, 1, 1, 1, 1},
+    {"layer4.0.conv2", 1, 512, 60, 60, 512, 3, 3, 1, 4},
+    {"layer4.conv3", 3, 512, 60, 60, 2048, 1, 1, 1, 1, true},
+    {"layer4.down", 1, 1024, 60, 60, 2048, 1, 1, 1, 1},
+    {"layer4.conv1", 2, 2048, 60, 60, 512, 1, 1, 1, 1},
+    {"layer4.1.conv2", 1, 512, 60, 60, 512, 3, 3, 1, 8},
+    {"layer4.2.conv2", 1, 512, 60, 60, 512, 3, 3, 1, 16},
+    {"spm1.column", 1, 64, 120, 1, 64, 3, 1, 1, 1},
+    {"spm1.row", 1, 64, 1, 120, 64, 1, 3, 1, 1},
+    {"spm1.conv3", 1, 64, 120, 120, 64, 1, 1, 1, 1},
+    {"spm2.column", 1, 128, 60, 1, 128, 3, 1, 1, 1},
+    {"spm2.row", 1, 128, 1, 60, 128, 1, 3, 1, 1},
+    {"spm2.conv3", 1, 128, 60, 60, 128, 1, 1, 1, 1},
+    {"spm3.column", 1, 256, 60, 1, 256, 3, 1, 1, 1},
+    {"spm3.row", 1, 256, 1, 60, 256, 1, 3, 1, 1},
+    {"spm3.conv3", 1, 256, 60, 60, 256, 1, 1, 1, 1},
+    {"spm4.column", 3, 512, 60, 1, 512, 3, 1, 1, 1},
+    {"spm4.row", 3, 512, 1, 60, 512, 1, 3, 1, 1},
+    {"spm4.conv3", 3, 512, 60, 60, 512, 1, 1, 1, 1},
+    {"head.trans", 1, 2048, 60, 60, 1024, 1, 1, 1, 1},
+    {"strip.conv1", 4, 1024, 60, 60, 256, 1, 1, 1, 1},
+    {"strip.3x3", 6, 256, 60, 60, 256, 3, 3, 1, 1},
+    {"strip.20", 2, 256, 20, 20, 256, 3, 3, 1, 1},
+    {"strip.12", 2, 256, 12, 12, 256, 3, 3, 1, 1},
+    {"strip.row", 2, 256, 1, 60, 256, 1, 3, 1, 1},
+    {"strip.column", 2, 256, 60, 1, 256, 3, 1, 1, 1},
+    {"strip.conv3", 2, 512, 60, 60, 1024, 1, 1, 1, 1, true},
+    {"head.score", 1, 1024, 60, 60, 512, 3, 3, 1, 1},
+    {"head.classes", 1, 512, 60, 60, 150, 1, 1, 1, 1},
+    {"aux.conv", 1, 1024, 60, 60, 256, 3, 3, 1, 1},
+    {"aux.classes", 1, 256, 60, 60, 150, 1, 1, 1, 1},
+};
+
+class Memory {
+ public:
+  explicit Memory(std::int64_t bytes) : data_(static_cast<float*>(std::aligned_alloc(64, size(bytes)))) {
+    std::minstd_rand random(1);
+    for (std::size_t i = 0; i < size(bytes) / sizeof(float); ++i)
+      data_.get()[i] = static_cast<float>(random()) * 4e-10f;
+  }
+  void* data() { return data_.get(); }
+
+ private:
+  static std::size_t size(std::int64_t bytes) { return (static_cast<std::size_t>(bytes) + 64) / 64 * 64; }
+  struct Free {
+    void operator()(float* data) const { std::free(data); }
+  };
+  std::unique_ptr<float, Free> data_;
+};
+
+double now(int threads) {
+  timespec time{};
+  clock_gettime(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+struct Timing {
+  double seconds = 0;
+  std::string kernel = "none";
+};
+
+// The shortest of at least three runs of the first kernel that takes the op.
+Result<Timing> measure(const Backend& backend, const char* name, const AttrMap& values,
+                       const std::vector<TensorDesc>& inputs, const std::vector<TensorDesc>& outputs,
+                       std::vector<bool> wanted, bool constant) {
+  const OpDef& def = *op_registry().find(name);
+  const auto nothing = [](std::string_view) { return std::optional<Number>(); };
+  GRAPHRUN_ASSIGN(const Attributes attrs, Attributes::evaluate(def.attrs, values, nothing));
+  std::vector<bool> present;
+  std::vector<Memory> memories;
+  std::vector<TensorView> in;
+  std::vector<TensorView> out;
+  for (const TensorDesc& desc : inputs) {
+    present.push_back(desc.shape.rank() > 0);
+    memories.emplace_back(desc.bytes());
+    in.push_back({desc, present.back() ? memories.back().data() : nullptr});
+  }
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    memories.emplace_back(outputs[i].bytes());
+    out.push_back({outputs[i], wanted[i] ? memories.back().data() : nullptr});
+  }
+  // As a planner would, the output takes the residual's memory.
+  if (inputs.size() > 7 && present[7]) out[0].data = in[7].data;
+  const std::vector<bool> constants(inputs.size(), constant);
+  for (const KernelEntry& entry : backend.candidates(name)) {
+    auto kernel = entry.prepare({def, attrs, inputs, outputs, present, wanted, constants, backend.threads()});
+    if (!kernel.ok() && kernel.status().code() == ErrorCode::declined) continue;
+    if (!kernel.ok()) return std::move(kernel).status();
+    Memory scratch((*kernel)->scratch_bytes());
+    Memory prepared((*kernel)->prepared_bytes());
+    if (constant) GRAPHRUN_TRY((*kernel)->prepare_constants(in, prepared.data()));
+    Timing best{1e9, std::string((*kernel)->name())};
+    double total = 0;
+    for (int i = 0; i < 30 && (i < 4 || total < 0.15); ++i) {
+      const double start = now(backend.threads());
+      GRAPHRUN_TRY((*kernel)->run({in, out, scratch.data(), prepared.data()}));
+      const double seconds = now(backend.threads()) - start;
+      if (i > 0) best.seconds = std::min(best.seconds, seconds);
+      total += seconds;
+    }
+    return best;
+  }
+  return Timing();
+}
+
+AttrMap attrs_of(const Layer& v) {
+  const std::int64_t ph = v.dilation * (v.kh / 2);
+  const std::int64_t pw = v.dilation * (v.kw / 2);
+  return {{"kernel", std::vector<Expr>{v.kh, v.kw}},
+          {"stride", std::vector<Expr>{v.stride, v.stride}},
+          {"padding", std::vector<Expr>{ph, pw}},
+          {"dilation", std::vector<Expr>{v.dilation, v.dilation}}};
+}
+
+Status bench(std::int64_t batch, int threads) {
+  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, make_cpu_backend(threads));
+  constexpr const char* kNames[] = {"forward", "grad x", "grad weight", "fused, evaluation"};
+  double sums[4] = {};
+  double operations = 0;
+  std::printf("%-15s %7s", "layer", "GFLOP");
+  for (const char* name : kNames) std::printf("  %-30s", name);
+  std::printf("\n");
+  for (const Layer& v : kLayers) {
+    const TensorDesc x = TensorDesc::nhwc(DType::f32, {batch, v.c, v.h, v.w});
+    const TensorDesc y = TensorDesc::nhwc(DType::f32, {batch, v.o, v.oh(), v.ow()});
+    const TensorDesc weight = TensorDesc::dense(DType::f32, {v.o, v.c, v.kh, v.kw});
+    const TensorDesc channel = TensorDesc::dense(DType::f32, {v.o});
+    const TensorDesc none;
+    const AttrMap window = attrs_of(v);
+    AttrMap forward = window;
+    forward["out_channels"] = Expr(v.o);
+    Timing timings[4];
+    GRAPHRUN_ASSIGN(timings[0], measure(*backend, "conv2d", forward, {x, weight, none}, {y}, {true}, false));
+    if (v.c != 3) {
+      GRAPHRUN_ASSIGN(timings[1],
+                      measure(*backend, "conv2d_grad_data", window, {y, weight, x}, {x}, {true}, false));
+    }
+    GRAPHRUN_ASSIGN(timings[2], measure(*backend, "conv2d_grad_weight", window, {y, x, weight},
+                                        {weight, channel}, {true, false}, false));
+    forward["activation"] = "relu";
+    GRAPHRUN_ASSIGN(timings[3],
+                    measure(*backend, "conv2d_bn", forward,
+                            {x, weight, none, channel, channel, channel, channel, v.residual ? y : none}, {y},
+                            {true}, true));
+    const double gflop = 2e-9 * static_cast<double>(y.shape.count() * v.c * v.kh * v.kw);
+    operations += gflop * v.count;
+    std::printf("%-15s %7.2f", v.name, gflop);
+    for (int i = 0; i < 4; ++i) {
+      sums[i] += timings[i].seconds * v.count;
+      std::printf("  %4.0f %-25s", timings[i].seconds > 0 ? gflop / timings[i].seconds : 0.0,
+                  timings[i].kernel.c_str());
+    }
+    std::printf(" x%d\n", v.count);
+    std::fflush(stdout);
+  }
+  std::printf("%.0f GFLOP forward; seconds:", operations);
+  for (int i = 0; i < 4; ++i) std::printf(" %s %.3f;", kNames[i], sums[i]);
+  std::printf(" training step %.3f\n", sums[0] + sums[1] + sums[2]);
+  return {};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int batch = argc > 1 ? std::atoi(argv[1]) : 2;
+  const int threads = argc > 2 ? std::atoi(argv[2]) : 2;
+  const graphrun::Status status = bench(std::max(batch, 1), std::max(threads, 1));
+  if (status.ok()) return 0;
+  std::fprintf(stderr, "conv_bench: %s\n", status.message().c_str());
+  return 1;
+}
