@@ -34,7 +34,7 @@ Result<Graph> differentiate(Context context, const Graph& graph);
 inline constexpr std::string_view kSeedPath = "loss.seed";
 
 // Values that are cheap to compute again (OpDef::recompute) from what is kept anyway are computed again
-// before the backward part reads them, instead of being kept.
+// before the backward part reads them, instead of being kept, where that lowers the peak of memory.
 Result<Graph> recompute(Context context, const Graph& graph);
 
 }  // namespace graphrun::compiler

@@ -2,12 +2,19 @@
 #include <map>
 
 #include "compiler/passes/copy.h"
+#include "compiler/passes/memory.h"
 #include "compiler/passes/passes.h"
 
 namespace graphrun::compiler {
 namespace {
 
-constexpr std::size_t kNever = static_cast<std::size_t>(-1);
+constexpr std::size_t kKept = MemoryEstimate::kKept;
+
+struct Candidate {
+  std::size_t node = 0;
+  std::size_t output = 0;
+  std::size_t when = 0;  // the first node of the backward part that reads the output
+};
 
 struct Uses {
   std::vector<std::size_t> first_backward;  // by value: the first node of the backward part that reads it
@@ -17,7 +24,7 @@ struct Uses {
 // Inputs of which only the shape is read do not count.
 Uses find_uses(const Context& context, const Graph& graph, std::size_t boundary) {
   const Method& method = graph.method;
-  Uses uses{std::vector<std::size_t>(method.values.size(), kNever),
+  Uses uses{std::vector<std::size_t>(method.values.size(), kKept),
             std::vector<std::size_t>(method.values.size(), 0)};
   for (std::size_t i = 0; i < method.nodes.size(); ++i) {
     const Node& node = method.nodes[i];
@@ -33,14 +40,10 @@ Uses find_uses(const Context& context, const Graph& graph, std::size_t boundary)
   return uses;
 }
 
-}  // namespace
-
-Result<Graph> recompute(Context context, const Graph& graph) {
+// Values that can be computed again from what is there at that time anyway.
+std::vector<Candidate> find_candidates(const Context& context, const Graph& graph, std::size_t boundary) {
   const Method& method = graph.method;
-  const auto seed = std::ranges::find(method.nodes, kSeedPath, &Node::path);
-  const auto boundary = static_cast<std::size_t>(seed - method.nodes.begin());
   const Uses uses = find_uses(context, graph, boundary);
-
   std::vector<bool> dropped(method.values.size(), false);
   // Small values (statistics) may live on for this; large ones must be there anyway.
   const auto is_there = [&](ValueId value, std::size_t when) {
@@ -49,18 +52,49 @@ Result<Graph> recompute(Context context, const Graph& graph) {
     if (method.values[id].origin != Origin::node || graph.types[id].layout == Layout::dense) return true;
     return !dropped[id] && uses.last[id] >= when;
   };
-  std::map<std::size_t, std::vector<const Node*>> again;  // by the node before which they run
+  std::vector<Candidate> candidates;
   for (std::size_t i = 0; i < boundary; ++i) {
     const Node& node = method.nodes[i];
     if (!context.ops.find(node.op)->recompute || node.outputs[0] == kNoValue) continue;
     const auto output = static_cast<std::size_t>(node.outputs[0]);
     const std::size_t when = uses.first_backward[output];
-    if (when == kNever ||
+    if (when == kKept ||
         !std::ranges::all_of(node.inputs, [&](ValueId input) { return is_there(input, when); }))
       continue;
     dropped[output] = true;
-    again[when].push_back(&node);
+    candidates.push_back({i, output, when});
   }
+  return candidates;
+}
+
+// Leaves out what does not lower the peak, those first that are needed again soonest. A value that stays
+// never takes another candidate's inputs away.
+std::vector<Candidate> worthwhile(const Context& context, const Graph& graph,
+                                  std::vector<Candidate> candidates) {
+  const MemoryEstimate memory(context, graph);
+  std::vector<std::size_t> again(graph.method.values.size(), kKept);
+  for (const Candidate& candidate : candidates) again[candidate.output] = candidate.when;
+  const double lowest = memory.peak(again);
+  std::ranges::stable_sort(candidates, {}, &Candidate::when);
+  std::vector<Candidate> kept;
+  for (const Candidate& candidate : candidates) {
+    again[candidate.output] = kKept;
+    if (memory.peak(again) <= lowest) continue;
+    again[candidate.output] = candidate.when;
+    kept.push_back(candidate);
+  }
+  return kept;
+}
+
+}  // namespace
+
+Result<Graph> recompute(Context context, const Graph& graph) {
+  const Method& method = graph.method;
+  const auto seed = std::ranges::find(method.nodes, kSeedPath, &Node::path);
+  const auto boundary = static_cast<std::size_t>(seed - method.nodes.begin());
+  std::map<std::size_t, std::vector<const Node*>> again;  // by the node before which they run
+  for (const Candidate& candidate : worthwhile(context, graph, find_candidates(context, graph, boundary)))
+    again[candidate.when].push_back(&method.nodes[candidate.node]);
 
   Copier copier(context, graph, method.name);
   for (std::size_t i = 0; i < method.nodes.size(); ++i) {
