@@ -148,7 +148,8 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
     job.folder = options.folder.empty() ? new_run_folder(descriptor.name, program->model().name)
                                         : fs::path(options.folder);
   }
-  GRAPHRUN_TRY(start_run_folder(job.folder, *program, descriptor, job.settings.to_json()));
+  GRAPHRUN_TRY(start_run_folder(job.folder, *program, descriptor,
+                                make_run_record(options.dataset, options.data_root), job.settings.to_json()));
   announce(options, job, *backend);
 
   watch_signals();
@@ -175,7 +176,8 @@ void add_train(CLI::App& app, Outcome& outcome) {
                       "start the backbone from an ImageNet checkpoint");
   command->add_option("--resume", options->resume, "auto, or the folder of a run");
   command->add_option("-o", options->folder, "folder of the run; exp/DATASET/MODEL/TIME if not given");
-  command->add_option("--config", options->settings.config, "settings, a JSON object");
+  command->add_option("--config", options->settings.configs, "settings, a JSON object")
+      ->allow_extra_args(false);
   command->add_option("--set", options->settings.sets, "key=value: one setting")->allow_extra_args(false);
   command->add_option("--max-iters", options->max_iters, "stop early; the schedule stays");
   command->add_option("--seed", options->seed, "the setting manual_seed");

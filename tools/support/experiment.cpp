@@ -1,5 +1,9 @@
 #include "tools/support/experiment.h"
 
+#include <rapidjson/document.h>
+#include <rapidjson/prettywriter.h>
+#include <rapidjson/stringbuffer.h>
+
 #include <chrono>
 #include <ctime>
 #include <system_error>
@@ -34,7 +38,52 @@ Status point_latest_at(const fs::path& folder) {
   return {};
 }
 
+std::string record_json(const RunRecord& record) {
+  rapidjson::StringBuffer buffer;
+  rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
+  writer.SetIndent(' ', 2);
+  writer.StartObject();
+  writer.Key("dataset");
+  writer.String(record.dataset.c_str());
+  writer.Key("data_root");
+  if (record.data_root) {
+    writer.String(record.data_root->c_str());
+  } else {
+    writer.Null();
+  }
+  writer.EndObject();
+  return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
+}
+
 }  // namespace
+
+RunRecord make_run_record(const std::string& dataset, const std::string& data_root) {
+  RunRecord record{dataset, std::nullopt};
+  std::error_code ignored;
+  const bool is_path = dataset.find('/') != std::string::npos || dataset.ends_with(".json");
+  if (is_path) record.dataset = fs::absolute(dataset, ignored).lexically_normal().string();
+  if (!data_root.empty()) record.data_root = fs::absolute(data_root, ignored).lexically_normal();
+  return record;
+}
+
+Result<RunRecord> read_run_record(const fs::path& folder) {
+  constexpr std::int64_t kMaxBytes = 1 << 20;
+  const fs::path path = folder / "run.json";
+  GRAPHRUN_ASSIGN(const std::string json, read_file(path, kMaxBytes));
+  rapidjson::Document document;
+  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
+  const Status wrong(ErrorCode::invalid_file,
+                     path.string() + ": expected {\"dataset\": text, \"data_root\": text or null}");
+  if (document.HasParseError() || !document.IsObject()) return wrong;
+  const auto dataset = document.FindMember("dataset");
+  if (dataset == document.MemberEnd() || !dataset->value.IsString()) return wrong;
+  RunRecord record{dataset->value.GetString(), std::nullopt};
+  const auto data_root = document.FindMember("data_root");
+  if (data_root == document.MemberEnd() || data_root->value.IsNull()) return record;
+  if (!data_root->value.IsString()) return wrong;
+  record.data_root = data_root->value.GetString();
+  return record;
+}
 
 fs::path new_run_folder(const std::string& dataset, const std::string& model) {
   const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
@@ -49,7 +98,7 @@ fs::path new_run_folder(const std::string& dataset, const std::string& model) {
 }
 
 Status start_run_folder(const fs::path& folder, const Program& program, const Descriptor& descriptor,
-                        const std::string& config_json) {
+                        const RunRecord& record, const std::string& config_json) {
   GRAPHRUN_TRY(make_folder(folder / "checkpoints"));
   Model model = program.model();
   model.class_names.clear();
@@ -60,6 +109,7 @@ Status start_run_folder(const fs::path& folder, const Program& program, const De
   }
   GRAPHRUN_TRY(write_model(model, (folder / "model.fb").string()));
   GRAPHRUN_TRY(write_file(folder / "config.json", config_json));
+  GRAPHRUN_TRY(write_file(folder / "run.json", record_json(record)));
   return point_latest_at(folder);
 }
 

@@ -10,15 +10,26 @@
 
 namespace graphrun {
 
-// The folder of a training run: model.fb, config.json, metrics.jsonl, checkpoints/.
+// The folder of a training run: model.fb, config.json, run.json, metrics.jsonl, checkpoints/.
+
+// Where a run's data came from; run.json.
+struct RunRecord {
+  std::string dataset;                             // a name, or the absolute path of a descriptor
+  std::optional<std::filesystem::path> data_root;  // absolute
+};
+// From what the command line says: relative paths become absolute, an empty data_root is none.
+RunRecord make_run_record(const std::string& dataset, const std::string& data_root);
 
 // exp/DATASET/MODEL/TIME, unused so far. Only the name: nothing is made.
 std::filesystem::path new_run_folder(const std::string& dataset, const std::string& model);
 
-// Makes the folder, points exp/latest at it, and writes model.fb: the program's model with class
-// names and palette of the data set.
+// Makes the folder, points exp/latest at it, and writes config.json, run.json and model.fb: the program's
+// model with class names and palette of the data set.
 Status start_run_folder(const std::filesystem::path& folder, const Program& program,
-                        const Descriptor& descriptor, const std::string& config_json);
+                        const Descriptor& descriptor, const RunRecord& record,
+                        const std::string& config_json);
+
+Result<RunRecord> read_run_record(const std::filesystem::path& folder);
 
 // What exp/latest points at; the error says that there is no run yet.
 Result<std::filesystem::path> latest_run_folder();

@@ -11,7 +11,7 @@ Result<SettingTable> resolve_settings(const Model& model, const Descriptor* desc
     GRAPHRUN_TRY(settings.set_all(recipe_settings(*descriptor, model.name),
                                   "data set " + descriptor->name + ", recipe for " + model.name));
   }
-  if (!sources.config.empty()) GRAPHRUN_TRY(settings.set_from_file(sources.config));
+  for (const std::string& path : sources.configs) GRAPHRUN_TRY(settings.set_from_file(path));
   for (const std::string& assignment : sources.sets)
     GRAPHRUN_TRY(settings.set_assignment(assignment, "--set"));
   for (const auto& [test, train] : {std::pair("test_h", "train_h"), std::pair("test_w", "train_w")}) {

@@ -12,8 +12,8 @@ namespace graphrun {
 
 // What the command line says of settings.
 struct SettingSources {
-  std::string config;             // --config FILE.json, or empty
-  std::vector<std::string> sets;  // --set key=value
+  std::vector<std::string> configs;  // --config FILE.json
+  std::vector<std::string> sets;     // --set key=value
 };
 
 // All settings in the order of precedence: defaults, the model's train section, the data set's settings, its

@@ -15,6 +15,7 @@ namespace graphrun {
 namespace {
 
 constexpr double kMany = 1e9;
+constexpr const char* kDefaultSource = "default";
 using enum SettingKind;
 
 constexpr std::array kSpecs{
@@ -139,7 +140,7 @@ std::span<const SettingSpec> setting_specs() { return kSpecs; }
 
 SettingTable::SettingTable() {
   for (const SettingSpec& spec : kSpecs) {
-    entries_[std::string(spec.name)] = {&spec, std::string(spec.fallback), "default"};
+    entries_[std::string(spec.name)] = {&spec, std::string(spec.fallback), kDefaultSource};
   }
 }
 
@@ -176,8 +177,10 @@ Status SettingTable::set_from_file(const std::string& path) {
   }
   for (const auto& member : document.GetObject()) {
     const std::string name(member.name.GetString(), member.name.GetStringLength());
-    // config.json of an experiment has {"value": ..., "from": ...} for each: it can be given back.
+    // config.json of an experiment has {"value": ..., "from": ...} for each: it can be given back. What was
+    // nobody's choice there is none here.
     const bool recorded = member.value.IsObject() && member.value.HasMember("value");
+    if (recorded && member.value.HasMember("from") && member.value["from"] == kDefaultSource) continue;
     GRAPHRUN_TRY(set(name, text_of(recorded ? member.value["value"] : member.value), path));
   }
   return {};
@@ -207,7 +210,7 @@ std::vector<double> SettingTable::reals(std::string_view name) const {
   return list;
 }
 bool SettingTable::has_value(std::string_view name) const { return entry(name).json != "null"; }
-bool SettingTable::is_explicit(std::string_view name) const { return entry(name).source != "default"; }
+bool SettingTable::is_explicit(std::string_view name) const { return entry(name).source != kDefaultSource; }
 std::string SettingTable::source(std::string_view name) const { return entry(name).source; }
 std::string SettingTable::json(std::string_view name) const { return entry(name).json; }
 

@@ -1,0 +1,77 @@
+#include "tools/eval/predictions.h"
+
+#include <algorithm>
+#include <chrono>
+#include <system_error>
+
+#include "datasets/dataset.h"
+#include "datasets/image_io.h"
+#include "datasets/sample_list.h"
+
+namespace graphrun {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The file names of the labels; empty where they are generated.
+Result<std::vector<fs::path>> label_names(const Descriptor& descriptor, const std::string& split,
+                                          const std::optional<fs::path>& data_root) {
+  std::vector<fs::path> names;
+  if (descriptor.generator) return names;
+  GRAPHRUN_ASSIGN(const Split* const found, find_split(descriptor, split));
+  GRAPHRUN_ASSIGN(const fs::path root, find_data_root(descriptor, data_root));
+  GRAPHRUN_ASSIGN(const std::vector<SamplePath> samples, list_samples(*found, root));
+  for (const SamplePath& sample : samples) names.push_back(sample.label.filename());
+  return names;
+}
+
+Result<LabelMap> read_prediction(const fs::path& path, const LabelRule& rule, PredictionIds ids) {
+  GRAPHRUN_ASSIGN(const LabelImage image, read_label(path));
+  if (ids == PredictionIds::labels) return rule.apply(image).in(path.string());
+  LabelMap map{image.height, image.width, {}};
+  map.ids.reserve(image.ids.size());
+  // No class has an id above kIgnoredClass: such a pixel is wrong whatever its label is.
+  for (const std::uint16_t id : image.ids) {
+    map.ids.push_back(static_cast<std::uint8_t>(std::min<std::uint16_t>(id, kIgnoredClass)));
+  }
+  return map;
+}
+
+std::string size_text(const LabelMap& map) {
+  return std::to_string(map.width) + " x " + std::to_string(map.height);
+}
+
+}  // namespace
+
+Result<ConfusionMatrix> score_predictions(const Descriptor& descriptor, const std::string& split,
+                                          const std::optional<fs::path>& data_root, const fs::path& folder,
+                                          PredictionIds ids, EvalObserver& observer) {
+  using Clock = std::chrono::steady_clock;
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> data, open_dataset(descriptor, split, data_root));
+  if (!data->labelled()) {
+    return {ErrorCode::invalid_argument,
+            "split " + split + " of " + descriptor.name + " has no labels to score predictions with"};
+  }
+  GRAPHRUN_ASSIGN(const std::vector<fs::path> names, label_names(descriptor, split, data_root));
+  ConfusionMatrix confusion(static_cast<int>(descriptor.classes.size()));
+  for (std::int64_t i = 0; i < data->size(); ++i) {
+    const auto start = Clock::now();
+    fs::path path = folder / (data->name(i) + ".png");
+    std::error_code ignored;
+    if (!names.empty() && fs::exists(folder / names[static_cast<std::size_t>(i)], ignored)) {
+      path = folder / names[static_cast<std::size_t>(i)];
+    }
+    GRAPHRUN_ASSIGN(const LabelMap map, read_prediction(path, descriptor.labels, ids));
+    GRAPHRUN_ASSIGN(const LabelMap label, data->load_label(i));
+    if (map.height != label.height || map.width != label.width) {
+      return {ErrorCode::invalid_file, path.string() + ": the prediction is " + size_text(map) +
+                                           ", the label of " + data->name(i) + " " + size_text(label)};
+    }
+    confusion.add(map.ids, label.ids, kIgnoredClass);
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    observer.image(i + 1, data->size(), seconds, &confusion);
+  }
+  return confusion;
+}
+
+}  // namespace graphrun

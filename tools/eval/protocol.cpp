@@ -1,0 +1,14 @@
+#include "tools/eval/protocol.h"
+
+#include "tools/eval/slide.h"
+
+namespace graphrun {
+
+Result<std::unique_ptr<Protocol>> make_protocol(const ProtocolSettings& settings,
+                                                std::shared_ptr<const Program> program,
+                                                std::shared_ptr<Weights> weights) {
+  if (settings.name == "slide") return make_slide(settings, std::move(program), std::move(weights));
+  return {ErrorCode::invalid_argument, "there is no protocol \"" + settings.name + "\"; there is: slide"};
+}
+
+}  // namespace graphrun

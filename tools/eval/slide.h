@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+
+#include "tools/eval/protocol.h"
+
+namespace graphrun {
+
+// Overlapping crops of the image at several scales: each crop and its mirror image go through the network as
+// one batch; their probabilities are averaged over crops, brought back to the image's size, and summed over
+// scales. Smaller images lie in the middle of a crop of the mean colour.
+Result<std::unique_ptr<Protocol>> make_slide(const ProtocolSettings& settings,
+                                             std::shared_ptr<const Program> program,
+                                             std::shared_ptr<Weights> weights);
+
+}  // namespace graphrun

@@ -1,0 +1,42 @@
+#include "tools/eval/slide_grid.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace graphrun {
+
+Extent scaled_extent(const Extent& image, double scale, std::int64_t base_size) {
+  const double longer = std::nearbyint(scale * static_cast<double>(base_size));
+  const bool upright = image.height > image.width;
+  const double from = static_cast<double>(upright ? image.height : image.width);
+  const double shorter =
+      std::nearbyint(longer / from * static_cast<double>(upright ? image.width : image.height));
+  const auto pixels = [](double side) { return std::max<std::int64_t>(1, static_cast<std::int64_t>(side)); };
+  if (upright) return {pixels(longer), pixels(shorter)};
+  return {pixels(shorter), pixels(longer)};
+}
+
+std::vector<std::int32_t> SlideAxis::coverage() const {
+  std::vector<std::int32_t> count(static_cast<std::size_t>(extent));
+  for (const std::int64_t start : starts) {
+    const std::int64_t end = std::min(extent, start + crop);
+    for (std::int64_t i = std::max<std::int64_t>(0, start); i < end; ++i)
+      ++count[static_cast<std::size_t>(i)];
+  }
+  return count;
+}
+
+SlideAxis slide_axis(std::int64_t extent, std::int64_t crop) {
+  constexpr double kStrideRate = 2.0 / 3.0;
+  const std::int64_t padding = std::max<std::int64_t>(crop - extent, 0);
+  const std::int64_t padded = extent + padding;
+  const auto stride = static_cast<std::int64_t>(std::ceil(static_cast<double>(crop) * kStrideRate));
+  const std::int64_t crops = (padded - crop + stride - 1) / stride + 1;
+  SlideAxis axis{extent, crop, {}};
+  for (std::int64_t i = 0; i < crops; ++i) {
+    axis.starts.push_back(std::min(i * stride, padded - crop) - padding / 2);
+  }
+  return axis;
+}
+
+}  // namespace graphrun

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace graphrun {
+
+struct Extent {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  bool operator==(const Extent&) const = default;
+};
+
+// An image's size at a scale: the longer side is scale * base_size, the other keeps the aspect; both rounded,
+// halves to even. At least one pixel each.
+Extent scaled_extent(const Extent& image, double scale, std::int64_t base_size);
+
+// The crops along one axis of an image.
+struct SlideAxis {
+  std::int64_t extent = 0;
+  std::int64_t crop = 0;
+  // First pixel of each crop, ascending; negative where the image is smaller than the crop and lies in the
+  // middle of it.
+  std::vector<std::int64_t> starts;
+
+  // The end of the crop before `index`: pixels from there on are new in crop `index`.
+  std::int64_t end_before(std::size_t index) const {
+    return index == 0 ? starts[0] : starts[index - 1] + crop;
+  }
+  // How many crops see each pixel.
+  std::vector<std::int32_t> coverage() const;
+};
+
+// Crops lie two thirds of their size apart, rounded up; the last one is moved back inside.
+SlideAxis slide_axis(std::int64_t extent, std::int64_t crop);
+
+}  // namespace graphrun

@@ -1,0 +1,219 @@
+#include <fmt/format.h>
+
+#include <chrono>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include "runtime/core/file.h"
+#include "tools/eval/evaluate.h"
+#include "tools/eval/options.h"
+#include "tools/eval/predictions.h"
+#include "tools/eval/report.h"
+#include "tools/grun/commands.h"
+#include "tools/support/common_options.h"
+#include "tools/support/experiment.h"
+#include "tools/support/progress.h"
+#include "tools/support/resolve.h"
+#include "tools/train/checkpoint.h"
+
+namespace graphrun {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct EvalOptions {
+  CommonOptions common;
+  SettingSources settings;
+  ProtocolOptions protocol;
+  std::string model;
+  std::string run;
+  std::string weights;
+  std::string dataset;
+  std::string data_root;
+  std::string split = "val";
+  std::string folder;
+  std::string predictions;
+  std::string predictions_as = "class";
+  bool no_pictures = false;
+};
+
+class Terminal final : public EvalObserver {
+ public:
+  explicit Terminal(bool quiet) : progress_(stderr, quiet) {}
+  void image(std::int64_t done, std::int64_t total, double seconds, const ConfusionMatrix* so_far) override {
+    constexpr std::int64_t kEvery = 10;
+    std::string text = fmt::format("{:.3f} s", seconds);
+    if (so_far != nullptr) {
+      const Metrics metrics = so_far->metrics();
+      text += fmt::format(" mIoU {:.4f} accuracy {:.4f}", metrics.mean_iou, metrics.accuracy);
+    }
+    progress_.update(done, total, seconds, text, done % kEvery == 0 || done == total);
+  }
+
+ private:
+  Progress progress_;
+};
+
+// What the options leave open comes from a run's folder: --run, or the latest where there is no MODEL.
+struct Source {
+  fs::path run;  // empty: none
+  std::string model;
+  std::string weights;
+  RunRecord data;
+};
+
+Result<Source> find_source(const EvalOptions& options) {
+  Source source{options.run, options.model, options.weights,
+                make_run_record(options.dataset, options.data_root)};
+  const bool scored_alone = !options.predictions.empty() && !options.dataset.empty();
+  if (source.run.empty() && source.model.empty() && !scored_alone) {
+    GRAPHRUN_ASSIGN(source.run, latest_run_folder());
+  }
+  if (source.run.empty()) {
+    if (source.data.dataset.empty()) return {ErrorCode::invalid_argument, "--dataset is missing"};
+    if (source.weights.empty() && options.predictions.empty()) {
+      return {ErrorCode::invalid_argument, "--weights is missing"};
+    }
+    return source;
+  }
+  source.model = (source.run / "model.fb").string();
+  if (source.data.dataset.empty()) {
+    GRAPHRUN_ASSIGN(const RunRecord record, read_run_record(source.run));
+    source.data.dataset = record.dataset;
+    if (!source.data.data_root) source.data.data_root = record.data_root;
+  }
+  if (source.weights.empty() && options.predictions.empty()) {
+    const std::optional<fs::path> checkpoint = latest_checkpoint(source.run);
+    if (!checkpoint) return {ErrorCode::not_found, source.run.string() + ": it has no checkpoint yet"};
+    source.weights = checkpoint->string();
+  }
+  return source;
+}
+
+Result<fs::path> make_output(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return {ErrorCode::io, folder.string() + ": " + error.message()};
+  return folder;
+}
+
+Status report(const EvalOptions& options, const fs::path& folder, const Descriptor& descriptor,
+              const Metrics& metrics, std::int64_t images, const ProtocolSettings* protocol) {
+  GRAPHRUN_TRY(
+      write_file(folder / "metrics.json", metrics_json(metrics, descriptor.classes, images, protocol)));
+  if (!options.common.quiet) {
+    for (std::size_t c = 0; c < descriptor.classes.size(); ++c) {
+      fmt::print("{:>4} {:<24} iou {:.4f} accuracy {:.4f}\n", c, descriptor.classes[c].name,
+                 metrics.classes[c].iou, metrics.classes[c].accuracy);
+    }
+  }
+  fmt::print("{} images: mIoU {:.4f} mAcc {:.4f} aAcc {:.4f}, in {}\n", images, metrics.mean_iou,
+             metrics.mean_accuracy, metrics.accuracy, folder.string());
+  return {};
+}
+
+Status score(const EvalOptions& options, const Source& source, const Descriptor& descriptor) {
+  const PredictionIds ids =
+      options.predictions_as == "label" ? PredictionIds::labels : PredictionIds::classes;
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> data,
+                  open_dataset(descriptor, options.split, source.data.data_root));
+  Terminal terminal(options.common.quiet);
+  GRAPHRUN_ASSIGN(const ConfusionMatrix confusion,
+                  score_predictions(descriptor, options.split, source.data.data_root, options.predictions,
+                                    ids, terminal));
+  GRAPHRUN_ASSIGN(const fs::path folder, make_output(options.folder.empty() ? "eval" : options.folder));
+  return report(options, folder, descriptor, confusion.metrics(), data->size(), nullptr);
+}
+
+fs::path default_folder(const EvalOptions& options, const Source& source, const ProtocolSettings& protocol) {
+  if (source.run.empty()) return "eval";
+  return source.run / "result" / fs::path(source.weights).stem() / options.split /
+         (protocol.scales.size() > 1 ? "ms" : "ss");
+}
+
+Status label_split(const EvalOptions& options, const Source& source, const Descriptor& descriptor) {
+  SettingSources sources = options.settings;
+  if (!source.run.empty())
+    sources.configs.insert(sources.configs.begin(), (source.run / "config.json").string());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(source.model, options.common));
+  GRAPHRUN_ASSIGN(const SettingTable settings, resolve_settings(unbound->model(), &descriptor, sources));
+  GRAPHRUN_ASSIGN(const ProtocolSettings protocol_settings, options.protocol.resolve(settings));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
+                  open_program(source.model, options.common, &descriptor, &settings));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, map_weights(*program, source.weights, backend));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Protocol> protocol,
+                  make_protocol(protocol_settings, program, weights));
+  if (protocol->classes() != static_cast<std::int64_t>(descriptor.classes.size())) {
+    return {ErrorCode::invalid_argument,
+            fmt::format("the network tells {} classes apart, data set {} has {}", protocol->classes(),
+                        descriptor.name, descriptor.classes.size())};
+  }
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> data,
+                  open_dataset(descriptor, options.split, source.data.data_root));
+  GRAPHRUN_ASSIGN(const fs::path folder,
+                  make_output(options.folder.empty() ? default_folder(options, source, protocol_settings)
+                                                     : fs::path(options.folder)));
+  std::optional<PictureWriter> pictures;
+  if (!options.no_pictures) {
+    GRAPHRUN_ASSIGN(pictures, PictureWriter::create(folder, class_colors(descriptor.classes)));
+  }
+  if (!options.common.quiet) {
+    fmt::print("{} with {} on {}/{}: {} images, {} threads\n", program->model().name, source.weights,
+               descriptor.name, options.split, data->size(), backend->threads());
+  }
+  Terminal terminal(options.common.quiet);
+  const auto start = std::chrono::steady_clock::now();
+  GRAPHRUN_ASSIGN(const std::optional<ConfusionMatrix> confusion,
+                  evaluate(*data, *protocol, pictures ? &*pictures : nullptr, terminal));
+  if (options.common.verbose) {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    fmt::print("{:.2f} s, {:.2f} s of them in the network\n", seconds, protocol->network_seconds());
+  }
+  if (!confusion) {
+    fmt::print("{} images without labels, in {}\n", data->size(), folder.string());
+    return {};
+  }
+  return report(options, folder, descriptor, confusion->metrics(), data->size(), &protocol_settings);
+}
+
+Status run_evaluation(const EvalOptions& options) {
+  GRAPHRUN_ASSIGN(const Source source, find_source(options));
+  GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(source.data.dataset));
+  if (!options.predictions.empty()) return score(options, source, descriptor);
+  return label_split(options, source, descriptor);
+}
+
+}  // namespace
+
+void add_eval(CLI::App& app, Outcome& outcome) {
+  CLI::App* command = app.add_subcommand(
+      "eval",
+      "label and score a split; without MODEL.fb the newest run: its model, data set, last checkpoint");
+  const auto options = std::make_shared<EvalOptions>();
+  options->common.add_to(*command);
+  CLI::Option* model = command->add_option("model", options->model, "MODEL.fb");
+  command->add_option("--run", options->run, "a run's folder instead of exp/latest")->excludes(model);
+  command->add_option("--weights", options->weights, ".safetensors or .pth");
+  command->add_option("--dataset", options->dataset, "a name (grun data list) or a descriptor's path");
+  command->add_option("--data-root", options->data_root, "folder of the data set's files");
+  command->add_option("--split", options->split, "which split")->capture_default_str();
+  options->protocol.add_to(*command);
+  command->add_option("--config", options->settings.configs, "settings, a JSON object")
+      ->allow_extra_args(false);
+  command->add_option("--set", options->settings.sets, "key=value: one setting")->allow_extra_args(false);
+  command->add_option("-o", options->folder, "folder of the results; in the run's folder, or ./eval");
+  command->add_flag("--no-pictures", options->no_pictures, "metrics.json alone");
+  CLI::Option* predictions = command->add_option("--predictions", options->predictions,
+                                                 "score these saved PNGs, without a network and images");
+  command
+      ->add_option("--predictions-as", options->predictions_as,
+                   "what is in them: class ids from 0, or the data set's label ids")
+      ->check(CLI::IsMember({"class", "label"}))
+      ->needs(predictions)
+      ->capture_default_str();
+  command->callback([options, &outcome] { outcome.status = run_evaluation(*options); });
+}
+
+}  // namespace graphrun
