@@ -22,6 +22,20 @@ flatbuffers::uoffset_t count(const flatbuffers::Vector<T>* items) {
   return items == nullptr ? 0 : items->size();
 }
 
+// Numbers of 8 bytes: the verifier aligns a vector's length, which has 4, but not its elements.
+template <class T>
+T element(const flatbuffers::Vector<T>& items, flatbuffers::uoffset_t index) {
+  T value;
+  std::memcpy(&value, items.Data() + std::size_t{index} * sizeof(T), sizeof(T));
+  return flatbuffers::EndianScalar(value);
+}
+
+std::vector<double> reals_of(const flatbuffers::Vector<double>* items) {
+  std::vector<double> result;
+  for (flatbuffers::uoffset_t i = 0; i < count(items); ++i) result.push_back(element(*items, i));
+  return result;
+}
+
 // Element `index` of a pool.
 template <class T>
 Result<const T*> at(const std::vector<T>& pool, std::uint32_t index, std::string_view what) {
@@ -128,10 +142,10 @@ class Parser {
       Expr::Token token{static_cast<ExprOp>(item.ops()->Get(i)), 0, 0};
       if (token.op == ExprOp::integer || token.op == ExprOp::symbol) {
         if (integers >= count(item.integers())) return bad("an integer is missing");
-        token.integer = item.integers()->Get(integers++);
+        token.integer = element(*item.integers(), integers++);
       } else if (token.op == ExprOp::real) {
         if (reals >= count(item.reals())) return bad("a real number is missing");
-        token.real = item.reals()->Get(reals++);
+        token.real = element(*item.reals(), reals++);
       }
       expr.tokens.push_back(token);
     }
@@ -235,8 +249,8 @@ class Parser {
     if (const fb::Preprocess* item = file_.preprocess(); item != nullptr) {
       GRAPHRUN_TRY(charge(count(item->mean()) + std::uint64_t{count(item->std())}, sizeof(double)));
       model_.preprocess.value_scale = item->value_scale();
-      if (item->mean() != nullptr) model_.preprocess.mean.assign(item->mean()->begin(), item->mean()->end());
-      if (item->std() != nullptr) model_.preprocess.std.assign(item->std()->begin(), item->std()->end());
+      model_.preprocess.mean = reals_of(item->mean());
+      model_.preprocess.std = reals_of(item->std());
     }
     GRAPHRUN_TRY(charge(count(file_.class_names()), sizeof(std::string)));
     for (flatbuffers::uoffset_t i = 0; i < count(file_.class_names()); ++i) {
