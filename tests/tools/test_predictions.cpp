@@ -1,0 +1,115 @@
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "datasets/image_io.h"
+#include "tests/datasets/require.h"
+#include "tests/datasets/scratch.h"
+#include "tools/eval/predictions.h"
+
+using namespace graphrun;
+using graphrun::test::require;
+using graphrun::test::Scratch;
+using graphrun::test::shared_data;
+
+namespace {
+
+class Silent final : public EvalObserver {
+ public:
+  void image(std::int64_t, std::int64_t, double, const ConfusionMatrix*) override {}
+};
+
+Result<ConfusionMatrix> score(const Descriptor& descriptor, const std::filesystem::path& root,
+                              const std::filesystem::path& folder, PredictionIds ids) {
+  Silent silent;
+  return score_predictions(descriptor, "val", root, folder, ids, silent);
+}
+
+// A descriptor of `classes` classes whose images need not exist.
+Descriptor describe(int classes, const std::string& labels, const std::string& split) {
+  std::string list;
+  for (int c = 0; c < classes; ++c) {
+    list += (c == 0 ? "" : ", ") + (R"({"name": "c)" + std::to_string(c)) + R"(", "color": [0, 0, 0]})";
+  }
+  return require(parse_descriptor(R"({"name": "d", "classes": [)" + list + R"(], "labels": )" + labels +
+                                      R"(, "splits": {"val": )" + split + "}}",
+                                  "d.json"));
+}
+
+void check(const Metrics& metrics, double accuracy, double mean_iou) {
+  BOOST_TEST(std::abs(metrics.accuracy - accuracy) < 1e-9);
+  BOOST_TEST(std::abs(metrics.mean_iou - mean_iou) < 1e-9);
+}
+
+constexpr const char* kAde = R"({"offset": -1, "ignore": [0]})";
+constexpr const char* kVoc = R"({"identity": 21, "ignore": [255]})";
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(files_are_named_as_labels_or_as_images) {
+  const Scratch scratch;
+  BOOST_TEST(std::filesystem::create_directories(scratch / "out"));
+  require(write_file(scratch / "val.txt", "a_image.jpg a_label.png\nb_image.jpg b_label.png\n"));
+  require(write_gray_png(scratch / "a_label.png", {1, 3, {1, 2, 0}}));
+  require(write_gray_png(scratch / "b_label.png", {1, 3, {2, 2, 1}}));
+  require(write_gray_png(scratch / "out/a_label.png", {1, 3, {1, 1, 1}}));
+  require(write_gray_png(scratch / "out/b_image.png", {1, 3, {2, 2, 0}}));
+  const Descriptor descriptor = describe(2, kAde, R"({"list": "val.txt"})");
+  const Metrics as_labels =
+      require(score(descriptor, scratch.path(), scratch / "out", PredictionIds::labels)).metrics();
+  check(as_labels, 3.0 / 5, (1.0 / 3 + 2.0 / 3) / 2);  // label id 0 as a prediction is no class
+  const Metrics as_classes =
+      require(score(descriptor, scratch.path(), scratch / "out", PredictionIds::classes)).metrics();
+  check(as_classes, 2.0 / 5, (1.0 / 2 + 1.0 / 4) / 2);  // class 2 does not exist: wrong
+}
+
+BOOST_AUTO_TEST_CASE(a_wrong_size_or_a_missing_file_is_named) {
+  const Scratch scratch;
+  BOOST_TEST(std::filesystem::create_directories(scratch / "out"));
+  require(write_file(scratch / "val.txt", "a.jpg a.png\n"));
+  require(write_gray_png(scratch / "a.png", {1, 3, {1, 2, 0}}));
+  const Descriptor descriptor = describe(2, kAde, R"({"list": "val.txt"})");
+  const auto missing = score(descriptor, scratch.path(), scratch / "out", PredictionIds::classes);
+  BOOST_REQUIRE(!missing.ok());
+  BOOST_TEST(missing.status().message().find("out/a.png") != std::string::npos);
+  require(write_gray_png(scratch / "out/a.png", {2, 3, {0, 0, 0, 0, 0, 0}}));
+  const auto large = score(descriptor, scratch.path(), scratch / "out", PredictionIds::classes);
+  BOOST_REQUIRE(!large.ok());
+  BOOST_TEST(large.status().message().find("the prediction is 3 x 2, the label of a 3 x 1") !=
+             std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(published_figures_come_from_saved_predictions) {
+  const auto ade = shared_data("samples/ade20k");
+  const auto voc = shared_data("samples/voc2012");
+  if (!ade || !voc) {
+    BOOST_TEST_MESSAGE("skipped: no samples of ADE20K and VOC 2012");
+    return;
+  }
+  const Descriptor scenes =
+      describe(150, kAde, R"({"images": "ADEChallengeData2016/images/validation", "image_suffix": ".jpg",
+                     "labels": "ADEChallengeData2016/annotations/validation", "label_suffix": ".png"})");
+  check(require(score(scenes, *ade, *ade / "predictions_sceneparsing/validation", PredictionIds::labels))
+            .metrics(),
+        1.0, 0.1);
+  const Descriptor teaser = describe(
+      150, kAde,
+      R"({"images": "images", "image_suffix": ".png", "labels": "annotations", "label_suffix": ".png"})");
+  const auto decoded = *ade / "teaser_decoded";
+  check(require(score(teaser, decoded, decoded / "predictions_2018", PredictionIds::labels)).metrics(),
+        641500.0 / 758995, 0.1300057994);
+  check(require(score(teaser, decoded, decoded / "predictions_2017", PredictionIds::labels)).metrics(),
+        586721.0 / 758995, 0.1081277397);
+  const Descriptor targets =
+      describe(21, kVoc,
+               R"({"images": "target", "image_suffix": ".png", "labels": "target", "label_suffix": ".png"})");
+  check(require(score(targets, *voc / "vainf_decoded", *voc / "vainf_decoded/pred", PredictionIds::classes))
+            .metrics(),
+        752819.0 / 759907, 0.1819723574);
+  const Scratch scratch;
+  require(write_file(scratch / "val.txt", "2007_000129.jpg 2007_000129.png\n"));
+  std::filesystem::copy(*voc / "VOCdevkit/VOC2012/SegmentationClass/2007_000129.png", scratch.path());
+  const Descriptor one = describe(21, kVoc, R"({"list": "val.txt"})");
+  check(require(score(one, scratch.path(), *voc / "predictions_deeplabv3plus_mmseg", PredictionIds::classes))
+            .metrics(),
+        140721.0 / 149715, 0.1255797705);
+}

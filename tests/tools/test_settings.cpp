@@ -1,0 +1,86 @@
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+
+#include "tests/datasets/require.h"
+#include "tests/datasets/scratch.h"
+#include "tools/support/resolve.h"
+#include "tools/train/trainer.h"
+
+using namespace graphrun;
+using graphrun::test::require;
+using graphrun::test::Scratch;
+
+namespace {
+
+Descriptor some_data() {
+  return require(parse_descriptor(
+      R"({"name": "d", "classes": [{"name": "a", "color": [0, 0, 0]}], "labels": {"identity": 1},
+          "splits": {"val": {"list": "val.txt"}}, "settings": {"epochs": 30, "base_lr": 0.3, "power": 0.3, "train_h": 30},
+          "recipes": {"net*": {"base_lr": 0.4, "power": 0.4, "momentum": 0.4}, "other": {"epochs": 99}}})",
+      "d.json"));
+}
+
+Model some_model() {
+  Model model;
+  model.name = "net50";
+  model.settings = {{"epochs", "20"}, {"base_lr", "0.2"}, {"train_w", "20"}, {"weight_decay", "0.2"}};
+  return model;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(later_sources_of_settings_win) {
+  const Scratch scratch;
+  require(write_file(scratch / "c.json", R"({"momentum": 0.5, "power": 0.5})"));
+  const Descriptor descriptor = some_data();
+  const SettingTable settings = require(resolve_settings(
+      some_model(), &descriptor, {{(scratch / "c.json").string()}, {"power=0.6", "scales=0.5,1"}}));
+  BOOST_TEST(settings.integer("batch_size") == 16);
+  BOOST_TEST(settings.source("batch_size") == "default");
+  BOOST_TEST(settings.real("weight_decay") == 0.2);
+  BOOST_TEST(settings.source("weight_decay") == "model net50");
+  BOOST_TEST(settings.integer("epochs") == 30);
+  BOOST_TEST(settings.real("base_lr") == 0.4);
+  BOOST_TEST(settings.source("base_lr") == "data set d, recipe for net50");
+  BOOST_TEST(settings.real("momentum") == 0.5);
+  BOOST_TEST(settings.real("power") == 0.6);
+  BOOST_TEST(settings.source("power") == "--set");
+  BOOST_TEST((settings.reals("scales") == std::vector<double>{0.5, 1.0}));
+}
+
+BOOST_AUTO_TEST_CASE(the_evaluation_crop_is_the_training_crop_unless_given) {
+  const Descriptor descriptor = some_data();
+  const SettingTable settings = require(resolve_settings(some_model(), &descriptor, {{}, {"test_w=77"}}));
+  BOOST_TEST(settings.integer("test_h") == 30);
+  BOOST_TEST(settings.integer("test_w") == 77);
+}
+
+BOOST_AUTO_TEST_CASE(recorded_settings_can_be_given_back_and_defaults_stay_nobodys_choice) {
+  const Scratch scratch;
+  SettingTable first;
+  require(first.set_assignment("epochs=7", "--set"));
+  require(write_file(scratch / "config.json", first.to_json()));
+  SettingTable second;
+  require(second.set_from_file((scratch / "config.json").string()));
+  BOOST_TEST(second.integer("epochs") == 7);
+  BOOST_TEST(second.is_explicit("epochs"));
+  BOOST_TEST(!second.is_explicit("zoom_factor"));
+}
+
+BOOST_AUTO_TEST_CASE(wrong_settings_are_refused_with_a_reason) {
+  SettingTable settings;
+  const auto message = [&](const char* assignment) {
+    return settings.set_assignment(assignment, "--set").message();
+  };
+  BOOST_TEST(message("base_lrr=1").find("did you mean \"base_lr\"") != std::string::npos);
+  BOOST_TEST(message("epochs=1.5").find("must be an integer") != std::string::npos);
+  BOOST_TEST(message("zoom_factor=16").find("must be in") != std::string::npos);
+  BOOST_TEST(message("epochs").find("expected name=value") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_learning_rate_falls_as_a_polynomial) {
+  BOOST_TEST(poly_learning_rate(0.01, 0.9, 1, 100) == 0.01);
+  BOOST_TEST(std::abs(poly_learning_rate(0.01, 0.9, 51, 100) - 0.01 * std::pow(0.5, 0.9)) < 1e-15);
+  BOOST_TEST(std::abs(poly_learning_rate(0.01, 0.9, 100, 100) - 0.01 * std::pow(0.01, 0.9)) < 1e-15);
+  BOOST_TEST(std::abs(poly_learning_rate(2.0, 1.0, 76, 100) - 0.5) < 1e-12);
+}
