@@ -20,7 +20,7 @@ install(EXPORT graphrun NAMESPACE graphrun:: DESTINATION ${CMAKE_INSTALL_LIBDIR}
 configure_package_config_file(cmake/graphrunConfig.cmake.in graphrunConfig.cmake
   INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graphrun)
 write_basic_package_version_file(graphrunConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_BINARY_DIR}/graphrunConfig.cmake ${CMAKE_BINARY_DIR}/graphrunConfigVersion.cmake
+install(FILES ${CMAKE_BINARY_DIR}/graphrunConfig.cmake ${CMAKE_BINARY_DIR}/graphrunConfigVersion.cmake cmake/FindOneDNN.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graphrun)
 
 install(FILES runtime/embed/graphrun.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun)

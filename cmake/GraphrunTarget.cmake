@@ -32,7 +32,11 @@ endfunction()
 # is reported as skipped; it says why on its standard output.
 function(graphrun_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
-  add_executable(${name} ${ARG_SOURCES} ${CMAKE_SOURCE_DIR}/tests/main.cpp)
+  # The framework is compiled once, not with every test.
+  if(NOT TARGET graphrun_test_main)
+    add_library(graphrun_test_main OBJECT ${CMAKE_SOURCE_DIR}/tests/main.cpp)
+  endif()
+  add_executable(${name} ${ARG_SOURCES} $<TARGET_OBJECTS:graphrun_test_main>)
   target_link_libraries(${name} PRIVATE graphrun_options ${ARG_LIBS})
   target_compile_definitions(${name} PRIVATE GRAPHRUN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GRAPHRUN_BINARY_DIR="${CMAKE_BINARY_DIR}")
   add_test(NAME ${name} COMMAND ${name})
