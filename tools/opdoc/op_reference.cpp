@@ -95,8 +95,13 @@ std::string section(const OpDef& def) {
     text += fmt::format("| `{}` | {} | {} | {} |\n", spec.name, values_of(spec), default_of(spec),
                         cell(spec.doc));
   text += "\n";
-  text += def.gradient != nullptr ? "Gradient: yes."
-                                  : fmt::format("Gradient: none ({}).", def.not_differentiable);
+  if (def.gradient != nullptr) {
+    text += "Gradient: yes.";
+  } else {
+    // An op that is rewritten for training is differentiated in that form.
+    text +=
+        fmt::format("Gradient: {} ({}).", def.for_train != nullptr ? "yes" : "none", def.not_differentiable);
+  }
   if (def.precision == Precision::always_f32) text += " Always computed in f32 or wider.";
   if (def.parts != nullptr) text += " Defined by its parts.";
   if (def.recompute) text += " May be computed again in the backward pass.";
