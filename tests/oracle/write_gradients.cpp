@@ -1,0 +1,66 @@
+// Writes losses and gradients of one training step of a model, for comparison with the oracle's:
+// write_gradients MODEL.fb WEIGHTS IMAGES.npy LABELS.npy OUT.safetensors [--parts]
+// IMAGES is (N, 3, H, W) f32, LABELS (N, H, W) i32; of arrays with one more axis in front, the first element
+// is taken.
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "ops/cpu_backend.h"
+#include "ops/registry.h"
+#include "runtime/session/layout.h"
+#include "runtime/session/train_session.h"
+#include "runtime/weights/npy.h"
+#include "runtime/weights/safetensors.h"
+
+namespace {
+
+using namespace graphrun;
+
+Shape last_axes(const Shape& shape, int rank) {
+  return Shape(shape.extents().subspan(static_cast<std::size_t>(shape.rank() - rank)));
+}
+
+Status write_gradients(char** argv, bool fuse) {
+  GRAPHRUN_ASSIGN(auto program, Program::load(argv[1], op_registry()));
+  GRAPHRUN_ASSIGN(program, program->bind({{"dropout", 0.0}}));
+  GRAPHRUN_ASSIGN(auto backend, make_cpu_backend());
+  GRAPHRUN_ASSIGN(auto file, TensorFile::open(argv[2]));
+  const std::int64_t classes = file->find("head.score_layer.4.bias")->desc.shape[0];
+  GRAPHRUN_ASSIGN(program, program->bind({{"classes", static_cast<double>(classes)}}));
+  GRAPHRUN_ASSIGN(auto weights, Weights::initialise(*program, 0, backend));
+  GRAPHRUN_TRY(status_of(weights->load(*file)));
+  GRAPHRUN_ASSIGN(const NpyArray images, read_npy(argv[3]));
+  GRAPHRUN_ASSIGN(const NpyArray labels, read_npy(argv[4]));
+  const Shape shape = last_axes(images.desc.shape, 4);
+  GRAPHRUN_ASSIGN(auto session, TrainSession::create(program, weights, {shape[0], shape[2], shape[3], fuse}));
+  nchw_to_nhwc({reinterpret_cast<const float*>(images.bytes.data()), static_cast<std::size_t>(shape.count())},
+               session->image());
+  std::memcpy(session->label().data, labels.bytes.data(),
+              static_cast<std::size_t>(session->label().desc.bytes()));
+  GRAPHRUN_TRY(session->compute({}));
+  for (const char* loss : {"loss", "main_loss", "aux_loss"})
+    std::printf("%s %.9g\n", loss, *session->scalar(loss));
+  std::vector<NamedTensor> tensors;
+  for (const Variable& variable : program->model().variables) {
+    if (variable.kind != VariableKind::parameter) continue;
+    const TensorView view = session->gradient(variable.name);
+    tensors.push_back({variable.name,
+                       view.desc,
+                       {view.as<const std::byte>(), static_cast<std::size_t>(view.desc.bytes())}});
+  }
+  return write_safetensors(argv[5], tensors, {});
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 6)
+    return std::fputs(
+               "usage: write_gradients MODEL.fb WEIGHTS IMAGES.npy LABELS.npy OUT.safetensors [--parts]\n",
+               stderr),
+           2;
+  const graphrun::Status status = write_gradients(argv, argc == 6);
+  if (!status.ok()) return std::fprintf(stderr, "error: %s\n", status.message().c_str()), 1;
+  return 0;
+}
