@@ -1,0 +1,42 @@
+#include "tests/session/allocations.h"
+
+#include <dlfcn.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace graphrun::test {
+namespace {
+
+std::atomic<std::int64_t> by_onednn{0};
+std::atomic<std::int64_t> others{0};
+
+void* counted(std::size_t size, std::size_t alignment, const void* caller) {
+  Dl_info module{};
+  const bool library = dladdr(caller, &module) != 0 && std::strstr(module.dli_fname, "libdnnl") != nullptr;
+  ++(library ? by_onednn : others);
+  const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
+  void* const memory = std::aligned_alloc(alignment, rounded);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+Allocations allocations() { return {by_onednn, others}; }
+
+}  // namespace graphrun::test
+
+// The array and nothrow forms of the standard library call these.
+void* operator new(std::size_t size) {
+  return graphrun::test::counted(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__, __builtin_return_address(0));
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+  return graphrun::test::counted(size, static_cast<std::size_t>(alignment), __builtin_return_address(0));
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
+void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }

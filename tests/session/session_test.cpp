@@ -1,0 +1,177 @@
+#include <thread>
+
+#include "runtime/core/random.h"
+#include "runtime/session/session.h"
+#include "runtime/session/train_session.h"
+#include "runtime/weights/safetensors.h"
+#include "tests/datasets/scratch.h"
+#include "tests/session/allocations.h"
+#include "tests/session/compiled.h"
+
+// What programs that embed the runtime rely on.
+using namespace graphrun;
+using namespace graphrun::test;
+
+namespace {
+
+struct Loaded {
+  std::shared_ptr<const Program> program = tiny_program(0.1);
+  std::shared_ptr<Weights> weights =
+      take(Weights::map(*program, open_tensors(kTiny / "start.safetensors"), take(make_cpu_backend())));
+};
+
+void fill(const TensorView& image, std::uint32_t seed) {
+  Random random(seed, RandomPurpose::test);
+  for (std::int64_t i = 0; i < image.desc.shape.count(); ++i)
+    image.as<float>()[i] = static_cast<float>(random.next_between(-2, 2));
+}
+
+// Logits of `runs` runs at a size, one after the other.
+std::vector<std::vector<float>> logits_at(const Loaded& loaded, std::int64_t n, std::int64_t h,
+                                          std::int64_t w, int runs) {
+  std::vector<std::vector<float>> results;
+  const auto session = Session::create(loaded.program, loaded.weights, {n, h, w});
+  if (!session.ok()) return results;
+  fill((*session)->input(), static_cast<std::uint32_t>(h));
+  for (int i = 0; i < runs; ++i) {
+    if (!(*session)->run().ok()) return results;
+    results.push_back(copy_of(floats((*session)->output())));
+  }
+  return results;
+}
+
+bool says(const Status& status, const std::string& text) {
+  return status.message().find(text) != std::string::npos;
+}
+
+struct Steps {
+  std::vector<float> losses;
+  std::vector<float> values;  // of all parameters afterwards
+};
+
+void random_batch(TrainSession& session) {
+  fill(session.image(), 7);
+  Random random(8, RandomPurpose::test);
+  const TensorView label = session.label();
+  for (std::int64_t i = 0; i < label.desc.shape.count(); ++i)
+    label.as<std::int32_t>()[i] = static_cast<std::int32_t>(random.next_below(11));
+}
+
+Steps three_steps(std::int64_t seed) {
+  const auto program = tiny_program(0.3);
+  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
+  Steps result;
+  for (int step = 0; step < 3; ++step) {
+    random_batch(*session);
+    require_ok(session->compute({seed, step, 0}));
+    result.losses.push_back(static_cast<float>(*session->scalar("loss")));
+    require_ok(session->update(0.01));
+  }
+  std::vector<std::byte> storage;
+  for (const NamedTensor& tensor : take(weights->snapshot(true, storage)))
+    result.values.insert(result.values.end(), floats(tensor).begin(), floats(tensor).end());
+  return result;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(threads_share_program_and_weights) {
+  const auto alone_small = logits_at(Loaded(), 1, 33, 41, 1);
+  const auto alone_large = logits_at(Loaded(), 2, 65, 49, 1);
+  const Loaded shared;
+  std::vector<std::vector<float>> small, large;
+  std::thread first([&] { small = logits_at(shared, 1, 33, 41, 10); });
+  std::thread second([&] { large = logits_at(shared, 2, 65, 49, 10); });
+  first.join(), second.join();
+  BOOST_TEST_REQUIRE(small.size() == 10u);
+  BOOST_TEST_REQUIRE(large.size() == 10u);
+  for (const auto& logits : small) BOOST_TEST(same_bits(logits, alone_small.at(0)));
+  for (const auto& logits : large) BOOST_TEST(same_bits(logits, alone_large.at(0)));
+}
+
+BOOST_AUTO_TEST_CASE(a_size_that_the_model_refuses) {
+  const Loaded loaded;
+  const auto session = Session::create(loaded.program, loaded.weights, {1, 8, 64});
+  BOOST_REQUIRE(!session.ok());
+  BOOST_TEST(says(session.status(), "min(H, W) >= 16"), session.status().message());
+  BOOST_TEST(says(session.status(), "the backbone works at an eighth"), session.status().message());
+}
+
+BOOST_AUTO_TEST_CASE(weights_that_do_not_fit_are_all_named_and_none_is_loaded) {
+  const Loaded loaded;
+  const auto start = open_tensors(kTiny / "start.safetensors");
+  std::vector<NamedTensor> tensors(start->tensors().begin(), start->tensors().end());
+  const std::string missing = tensors[0].name;
+  const std::string bent = tensors[1].name;
+  tensors.erase(tensors.begin());
+  tensors[0].desc = TensorDesc::dense(DType::f32, {1, tensors[0].desc.shape.count()});
+  tensors.push_back({"pretrained.surplus", tensors[2].desc, tensors[2].bytes});
+  const Scratch folder;
+  const std::string path = (folder / "bent.safetensors").string();
+  require_ok(write_safetensors(path, tensors, {}));
+  const auto file = open_tensors(path);
+
+  const auto weights = take(Weights::initialise(*loaded.program, 1, loaded.weights->backend()));
+  const auto values = [&] {
+    std::vector<std::byte> storage;
+    std::vector<float> all;
+    for (const NamedTensor& tensor : take(weights->snapshot(true, storage)))
+      all.insert(all.end(), floats(tensor).begin(), floats(tensor).end());
+    return all;
+  };
+  const std::vector<float> before = values();
+  for (const Status& status :
+       {weights->load(*file).status(), Weights::map(*loaded.program, file, weights->backend()).status()}) {
+    for (const std::string& name : {missing, bent, std::string("pretrained.surplus")})
+      BOOST_TEST(says(status, name), status.message());
+  }
+  BOOST_TEST(same_bits(values(), before));
+}
+
+BOOST_AUTO_TEST_CASE(training_with_dropout_repeats_by_its_seed) {
+  const Steps once = three_steps(1);
+  const Steps again = three_steps(1);
+  BOOST_TEST(same_bits(once.losses, again.losses));
+  BOOST_TEST(same_bits(once.values, again.values));
+  BOOST_TEST(!same_bits(once.losses, three_steps(2).losses));
+}
+
+BOOST_AUTO_TEST_CASE(a_label_that_is_no_class) {
+  const auto program = tiny_program(0);
+  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
+  for (const bool last : {false, true}) {
+    random_batch(*session);
+    const std::int64_t at = last ? session->label().desc.shape.count() - 1 : 41 * 3 + 5;
+    session->label().as<std::int32_t>()[at] = 77;
+    const Status status = session->compute({});
+    BOOST_REQUIRE(!status.ok());
+    BOOST_TEST(says(status, "77"), status.message());
+    BOOST_TEST(says(status, last ? "(y 32, x 40)" : "(y 3, x 5)"), status.message());
+    BOOST_TEST_MESSAGE(status.message());
+  }
+}
+
+// oneDNN allocates inside its own executions; all else must be still.
+BOOST_AUTO_TEST_CASE(a_run_allocates_nothing) {
+  const auto check = [](const std::string& name, const auto& run) {
+    BOOST_REQUIRE(run());
+    const Allocations before = allocations();
+    BOOST_REQUIRE(run());
+    const Allocations after = allocations();
+    BOOST_TEST(after.others - before.others == 0);
+    BOOST_TEST_MESSAGE(name << ": oneDNN itself allocates " << after.by_onednn - before.by_onednn);
+  };
+  const Loaded loaded;
+  const auto session = take(Session::create(loaded.program, loaded.weights, {1, 33, 41}));
+  fill(session->input(), 1);
+  check("run", [&] { return session->run().ok(); });
+
+  const auto program = tiny_program(0.1);
+  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto training = take(TrainSession::create(program, weights, {2, 33, 41}));
+  random_batch(*training);
+  check("compute", [&] { return training->compute({}).ok(); });
+  check("update", [&] { return training->update(0.01).ok(); });
+}
