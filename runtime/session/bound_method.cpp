@@ -56,14 +56,19 @@ class Binder {
       void* memory = variable_memory(static_cast<std::size_t>(variable - model_.variables.begin()));
       if (memory == nullptr)
         return {ErrorCode::invalid_argument, "variable \"" + store.name + "\" has no memory here"};
+      if (variable->kind != VariableKind::gradient && !weights_.writable())
+        return {ErrorCode::invalid_argument,
+                "the method writes \"" + store.name + "\" of weights that are mapped"};
       if (home == nullptr) home = memory;
     }
     for (const LoweredNode& node : lowered_.nodes) {
       for (const IndexPair& pair : node.def->updates) {
         const ValueId output = node.outputs[static_cast<std::size_t>(pair.output)];
         const ValueId input = node.inputs[static_cast<std::size_t>(pair.input)];
-        if (output != kNoValue)
-          home_[static_cast<std::size_t>(output)] = home_[static_cast<std::size_t>(input)];
+        if (output == kNoValue) continue;
+        if (!weights_.writable())
+          return {ErrorCode::invalid_argument, node.path + ": writes weights that are mapped from a file"};
+        home_[static_cast<std::size_t>(output)] = home_[static_cast<std::size_t>(input)];
       }
     }
     return {};

@@ -50,7 +50,9 @@ Status TrainSession::compute(const RandomState& random, StepObserver* observer) 
 
 Status TrainSession::update(double learning_rate, StepObserver* observer) {
   const float rate = static_cast<float>(learning_rate);
-  GRAPHRUN_TRY(weights_->backend()->copy_to_device(update_->input("lr").data, &rate, sizeof(rate)));
+  const TensorView lr = update_->input("lr");
+  if (lr.data == nullptr) return {ErrorCode::not_found, "the method \"update\" has no input \"lr\""};
+  GRAPHRUN_TRY(weights_->backend()->copy_to_device(lr.data, &rate, sizeof(rate)));
   weights_->touch();
   return update_->run(observer);
 }

@@ -76,6 +76,7 @@ Result<std::vector<const NamedTensor*>> Weights::match(const TensorFile& file) c
 Result<std::shared_ptr<Weights>> Weights::map(const Program& program, std::shared_ptr<const TensorFile> file,
                                               std::shared_ptr<Backend> backend) {
   std::shared_ptr<Weights> weights(new Weights(program, std::move(backend)));
+  GRAPHRUN_TRY(weights->check_types());
   GRAPHRUN_ASSIGN(const std::vector<const NamedTensor*> found, weights->match(*file));
   std::int64_t copied = 0;
   const bool host = weights->backend_->is_host();
@@ -106,6 +107,16 @@ Result<std::shared_ptr<Weights>> Weights::map(const Program& program, std::share
   return weights;
 }
 
+// Values are drawn, converted and copied as f32.
+Status Weights::check_types() const {
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (views_[i].desc.dtype == DType::f32) continue;
+    return {ErrorCode::unsupported, "variable \"" + items_[i].name + "\" is of type " +
+                                        std::string(to_string(views_[i].desc.dtype)) + "; weights are f32"};
+  }
+  return {};
+}
+
 Status Weights::allocate() {
   for (const VariableKind kind :
        {VariableKind::parameter, VariableKind::buffer, VariableKind::optimizer_state}) {
@@ -130,6 +141,7 @@ Status Weights::allocate() {
 Result<std::shared_ptr<Weights>> Weights::initialise(const Program& program, std::uint64_t seed,
                                                      std::shared_ptr<Backend> backend) {
   std::shared_ptr<Weights> weights(new Weights(program, std::move(backend)));
+  GRAPHRUN_TRY(weights->check_types());
   GRAPHRUN_TRY(weights->allocate());
   std::vector<float> values;
   for (std::size_t i = 0; i < weights->items_.size(); ++i) {

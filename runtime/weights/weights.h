@@ -73,6 +73,7 @@ class Weights {
   };
   Weights(const Program& program, std::shared_ptr<Backend> backend);
   Result<std::vector<const NamedTensor*>> match(const TensorFile& file) const;
+  Status check_types() const;
   Status allocate();
   Status store(std::size_t index, const NamedTensor& tensor);
 

@@ -8,6 +8,7 @@ void ProtocolOptions::add_to(CLI::App& command) {
       ->capture_default_str();
   CLI::Option* list = command.add_option("--scales", scales, "e.g. 0.5,1.0; the setting scales if not given")
                           ->delimiter(',')
+                          ->allow_extra_args(false)
                           ->check(CLI::Range(1e-3, 100.0));
   command.add_flag("--ms", multi_scale, "scales 0.5, 0.75, 1.0, 1.25, 1.5, 1.75")->excludes(list);
   command.add_flag("--no-flip", no_flip, "no mirrored views");

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <string>
+#include <string_view>
+#include <system_error>
 
 #include "runtime/core/file.h"
 #include "tools/train/trainer.h"
@@ -14,12 +17,16 @@ namespace {
 
 // The leading lines whose "iter" is at most `done`.
 std::string kept_lines(const std::string& text, std::int64_t done) {
+  constexpr std::string_view kStart = "{\"iter\": ";
   std::size_t end = 0;
   while (end < text.size()) {
     const std::size_t newline = text.find('\n', end);
     if (newline == std::string::npos) break;
-    long long iter = 0;
-    if (std::sscanf(text.c_str() + end, "{\"iter\": %lld,", &iter) != 1 || iter > done) break;
+    const std::string_view line(text.data() + end, newline - end);
+    std::int64_t iter = 0;
+    if (!line.starts_with(kStart)) break;
+    const auto parsed = std::from_chars(line.data() + kStart.size(), line.data() + line.size(), iter);
+    if (parsed.ec != std::errc() || iter > done) break;
     end = newline + 1;
   }
   return text.substr(0, end);
