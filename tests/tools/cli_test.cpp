@@ -1,0 +1,231 @@
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "compiler/json.h"
+#include "runtime/core/file.h"
+#include "tests/datasets/scratch.h"
+#include "tests/session/compiled.h"
+
+// The built programs, used as a person at a shell uses them.
+using namespace graphrun;
+using namespace graphrun::test;
+namespace fs = std::filesystem;
+
+namespace {
+
+// A folder to work in, with the small network compiled as tiny.fb.
+class Shell {
+ public:
+  Shell() {
+    BOOST_TEST_REQUIRE(
+        run("graphc " + (kSource / "graphs/spnet_tiny.json").string() + " -o tiny.fb -D width=8") == 0);
+  }
+
+  // Exit status of a shell command; `graphc`, `grun` and $GOLDEN are known to it.
+  int run(const std::string& command) {
+    const std::string bin = GRAPHRUN_BINARY_DIR "/bin/";
+    require_ok(write_file(path("command.sh"), "set -u\nexport GRAPHRUN_HOME=" GRAPHRUN_SOURCE_DIR
+                                              " OMP_WAIT_POLICY=passive\ngraphc() { " +
+                                                  bin + "graphc \"$@\"; }\ngrun() { " + bin +
+                                                  "grun \"$@\"; }\ngrun_path=" + bin +
+                                                  "grun\nGOLDEN=" + kTiny.string() + "\n" + command + "\n"));
+    const int status =
+        std::system(("cd " + folder_.path().string() + " && sh command.sh >out.txt 2>err.txt").c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  void succeed(const std::string& command) {
+    const int status = run(command);
+    BOOST_REQUIRE_MESSAGE(status == 0, command << ": exit status " << status << ": " << text("err.txt"));
+  }
+  void fail(const std::string& command, int status, const std::vector<std::string>& messages) {
+    BOOST_TEST(run(command) == status, command << ": " << text("err.txt"));
+    for (const std::string& message : messages) {
+      const bool found = text("err.txt").find(message) != std::string::npos;
+      BOOST_TEST(found, command << " does not say \"" << message << "\" but: " << text("err.txt"));
+    }
+  }
+
+  fs::path path(const std::string& name) const { return folder_ / name; }
+  bool has(const std::string& name) const { return fs::exists(path(name)); }
+  std::string text(const std::string& name) const { return take(read_file(path(name), 1 << 24)); }
+  compiler::JsonValue json(const std::string& name) const {
+    compiler::Diagnostics diagnostics;
+    const auto value = compiler::read_json(path(name), name, diagnostics);
+    BOOST_REQUIRE_MESSAGE(value, diagnostics.text());
+    return *value;
+  }
+  // Iteration, losses and rate of each line of metrics.jsonl, as printed.
+  std::vector<std::string> steps(const std::string& run_folder) const {
+    std::istringstream stream(text(run_folder + "/metrics.jsonl"));
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(stream, line);)
+      lines.push_back(line.substr(0, line.find(", \"data_s\"")));
+    return lines;
+  }
+  void truncate(const std::string& from, const std::string& to) const {
+    const std::string whole = take(read_file(from, 1 << 24));
+    require_ok(write_file(path(to), std::string_view(whole).substr(0, whole.size() / 2)));
+  }
+
+ private:
+  Scratch folder_;
+};
+
+// 10 iterations an epoch.
+const std::string kTrain =
+    " train tiny.fb --dataset shapes --seed 3 --threads 2 --set train_h=33 --set train_w=33 --set "
+    "batch_size=40 "
+    "--set epochs=2 --set workers=1 --set base_lr=0.01 -q ";
+
+void check_steps(const std::vector<std::string>& actual, const std::vector<std::string>& expected) {
+  BOOST_CHECK_EQUAL_COLLECTIONS(actual.begin(), actual.end(), expected.begin(), expected.end());
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(stopped_runs_go_on_as_if_never_stopped) {
+  Shell shell;
+  shell.succeed("grun" + kTrain + "-o whole");
+  const std::vector<std::string> whole = shell.steps("whole");
+  BOOST_TEST_REQUIRE(whole.size() == 20u);
+  for (const char* file :
+       {"model.fb", "config.json", "checkpoints/epoch_1.safetensors", "checkpoints/epoch_2.safetensors"})
+    BOOST_TEST(shell.has("whole/" + std::string(file)), file);
+  BOOST_TEST(whole[0].starts_with("{\"iter\": 1, \"epoch\": 1, \"loss\": "), whole[0]);
+  BOOST_TEST(whole[19].starts_with("{\"iter\": 20, \"epoch\": 2, \"loss\": "), whole[19]);
+  const compiler::JsonValue config = shell.json("whole/config.json");
+  BOOST_TEST((config.find("momentum") != nullptr && config.find("train_h") != nullptr));
+
+  BOOST_TEST_CONTEXT("killed after the first epoch") {
+    shell.succeed("$grun_path" + kTrain + "-o killed & pid=$!\n" +
+                  "while [ ! -e killed/checkpoints/epoch_1.safetensors ]; do sleep 0.02; done\n" +
+                  "kill -9 $pid; wait $pid; [ $? = 137 ]");
+    BOOST_TEST(!shell.has("killed/checkpoints/epoch_2.safetensors"));
+    shell.succeed("grun" + kTrain + "-o killed --resume auto");
+    check_steps(shell.steps("killed"), whole);
+  }
+  BOOST_TEST_CONTEXT("terminated") {
+    shell.fail("$grun_path" + kTrain + "-o stopped & pid=$!\n" +
+                   "while [ ! -s stopped/metrics.jsonl ]; do sleep 0.02; done\n" +
+                   "kill -TERM $pid; wait $pid",
+               143, {});
+    BOOST_TEST(shell.has("stopped/checkpoints/interrupted.safetensors"));
+    shell.succeed("grun" + kTrain + "--resume stopped");
+    check_steps(shell.steps("stopped"), whole);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_newest_run_is_evaluated_and_predicts) {
+  Shell shell;
+  shell.fail("grun eval", 1, {"exp/latest"});
+  shell.succeed("grun" + kTrain + "--max-iters 2");
+  BOOST_TEST(shell.steps("exp/latest").size() == 2u);
+  shell.succeed("grun eval --no-flip --set test_h=65 --set test_w=65");
+  const fs::path result = [&] {
+    for (const auto& entry : fs::recursive_directory_iterator(fs::canonical(shell.path("exp/latest"))))
+      if (entry.path().filename() == "metrics.json") return entry.path().parent_path();
+    return fs::path();
+  }();
+  BOOST_REQUIRE_MESSAGE(!result.empty(), "no metrics.json in the run's folder");
+  compiler::Diagnostics diagnostics;
+  const auto metrics = compiler::read_json(result / "metrics.json", "metrics.json", diagnostics);
+  BOOST_REQUIRE(metrics);
+  for (const char* key : {"mIoU", "mAcc", "aAcc", "images", "protocol"}) BOOST_TEST(metrics->find(key), key);
+  BOOST_TEST_REQUIRE(metrics->find("per_class"));
+  BOOST_TEST(metrics->find("per_class")->items.size() == 7u);
+  const auto files = [](const fs::path& folder) {
+    return std::distance(fs::directory_iterator(folder), fs::directory_iterator());
+  };
+  BOOST_TEST(files(result / "gray") == 100);
+  BOOST_TEST(files(result / "color") == 100);
+
+  // The model of the run knows preprocessing, classes and colours: any picture will do.
+  const std::string picture = fs::directory_iterator(result / "color")->path().string();
+  shell.succeed("grun predict exp/latest/model.fb --weights exp/latest/checkpoints/*.safetensors -o labels " +
+                picture);
+  BOOST_TEST(files(shell.path("labels/gray")) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(tensors_go_in_and_out_as_npy) {
+  Shell shell;
+  shell.succeed(
+      "grun run tiny.fb --weights $GOLDEN/start.safetensors --input $GOLDEN/image.npy --output y.npy");
+  NpyArray logits = take(read_npy(shell.path("y.npy").string()));
+  NpyArray golden = take(read_npy((kTiny / "logits.npy").string()));
+  BOOST_TEST((logits.desc.shape == Shape{2, 11, 65, 65}));
+  BOOST_TEST(relative_distance(floats(logits).first(floats(golden).size()), floats(golden)) < 1e-4);
+  shell.succeed(
+      "grun run tiny.fb --weights $GOLDEN/start.safetensors --input image=$GOLDEN/image.npy "
+      "--output logits=again.npy");
+  BOOST_TEST(shell.text("y.npy") == shell.text("again.npy"));
+  shell.fail("grun run tiny.fb --weights $GOLDEN/start.safetensors --input $GOLDEN/logits.npy --output z.npy",
+             1, {"logits.npy", "(N, 3, H, W)"});
+  BOOST_TEST(!shell.has("z.npy"));
+}
+
+BOOST_AUTO_TEST_CASE(checkpoints_are_converted) {
+  Shell shell;
+  const std::string pth = (kSource / "tests/weights/golden/zip_checkpoint.pth").string();
+  shell.succeed("grun convert " + pth + " out.safetensors");
+  const auto from = open_tensors(pth);
+  const auto to = open_tensors(shell.path("out.safetensors"));
+  BOOST_TEST_REQUIRE(to->tensors().size() == from->tensors().size());
+  for (const NamedTensor& tensor : from->tensors()) {
+    const NamedTensor* found = to->find(tensor.name);
+    BOOST_REQUIRE_MESSAGE(found != nullptr, tensor.name);
+    BOOST_TEST(std::ranges::equal(found->bytes, tensor.bytes), tensor.name);
+  }
+  shell.succeed("grun convert $GOLDEN/start.safetensors checked.safetensors --model tiny.fb");
+  shell.fail("grun convert " + pth + " wrong.safetensors --model tiny.fb", 1, {"missing"});
+  BOOST_TEST(!shell.has("wrong.safetensors"));
+}
+
+BOOST_AUTO_TEST_CASE(reports) {
+  Shell shell;
+  for (const std::string mode : {"infer", "train"}) {
+    shell.succeed("grun bench tiny.fb --mode " + mode + " --shape 1,3,33,33 --iters 2 --json");
+    const compiler::JsonValue report = shell.json("out.txt");
+    for (const char* key : {"median_s", "min_s", "images_per_s", "peak_rss_mb"})
+      BOOST_TEST(report.find(key), key);
+  }
+  shell.succeed("grun info tiny.fb --shape 1,3,65,65");
+  shell.succeed("grun doctor");
+  BOOST_TEST(shell.text("out.txt").find("oneDNN") != std::string::npos);
+  shell.succeed("grun data list");
+  BOOST_TEST(shell.text("out.txt").find("shapes") != std::string::npos);
+  shell.succeed("grun data check shapes");
+}
+
+BOOST_AUTO_TEST_CASE(wrong_command_lines_and_wrong_input_differ) {
+  Shell shell;
+  shell.fail("graphc", 2, {"GRAPH"});
+  shell.fail("graphc nowhere.json -o x.fb", 1, {"nowhere.json"});
+  shell.fail("grun", 2, {});
+  shell.fail("grun dance", 2, {"subcommand"});
+  shell.fail("grun train tiny.fb", 2, {"--dataset"});
+  shell.fail("grun info nowhere.fb", 1, {"nowhere.fb"});
+  shell.fail("grun info tiny.fb -D width=16", 1, {"width", "structural"});
+  shell.fail("grun info tiny.fb -D clases=3", 1, {"clases", "classes"});
+  shell.fail("grun train tiny.fb --dataset shape", 1, {"shape"});
+  shell.fail("grun train tiny.fb --dataset shapes --set base_lrr=1", 1, {"base_lrr", "base_lr"});
+  shell.succeed("grun --help");
+}
+
+BOOST_AUTO_TEST_CASE(truncated_files) {
+  Shell shell;
+  const std::string tail = " --input $GOLDEN/image.npy --output y.npy";
+  shell.truncate(shell.path("tiny.fb").string(), "half.fb");
+  shell.truncate((kTiny / "start.safetensors").string(), "half.safetensors");
+  shell.truncate((kSource / "tests/weights/golden/zip_checkpoint.pth").string(), "half.pth");
+  shell.truncate((kSource / "tests/weights/golden/legacy_checkpoint.pth").string(), "half_legacy.pth");
+  shell.truncate((kTiny / "image.npy").string(), "half.npy");
+  shell.fail("grun run half.fb --weights $GOLDEN/start.safetensors" + tail, 1, {"half.fb"});
+  for (const std::string file : {"half.safetensors", "half.pth", "half_legacy.pth"})
+    shell.fail("grun run tiny.fb --weights " + file + tail, 1, {file});
+  shell.fail("grun run tiny.fb --weights $GOLDEN/start.safetensors --input half.npy --output y.npy", 1,
+             {"half.npy"});
+  BOOST_TEST(!shell.has("y.npy"));
+}
