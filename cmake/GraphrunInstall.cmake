@@ -7,14 +7,10 @@ set_target_properties(graphrun_runtime PROPERTIES EXPORT_NAME runtime)
 target_include_directories(graphrun_runtime INTERFACE
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/graphrun>)
 target_link_libraries(graphrun_runtime INTERFACE graphrun_session graphrun_ops_cpu)
+target_compile_features(graphrun_runtime INTERFACE cxx_std_20)
 
 set(installed graphrun_runtime graphrun_session graphrun_ops_cpu graphrun_ops graphrun_weights graphrun_tensorfile
   graphrun_model graphrun_core graphrun_cpu graphrun_options)
-foreach(extra graphrun_onednn)
-  if(TARGET ${extra})
-    list(APPEND installed ${extra})
-  endif()
-endforeach()
 install(TARGETS ${installed} EXPORT graphrun ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT graphrun NAMESPACE graphrun:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graphrun FILE graphrunTargets.cmake)
 configure_package_config_file(cmake/graphrunConfig.cmake.in graphrunConfig.cmake
@@ -24,7 +20,9 @@ install(FILES ${CMAKE_BINARY_DIR}/graphrunConfig.cmake ${CMAKE_BINARY_DIR}/graph
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graphrun)
 
 install(FILES runtime/embed/graphrun.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun)
-install(DIRECTORY runtime DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun FILES_MATCHING PATTERN "*.h")
+foreach(room core model weights session)
+  install(DIRECTORY runtime/${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/runtime FILES_MATCHING PATTERN "*.h")
+endforeach()
 install(FILES ops/cpu_backend.h ops/registry.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/ops)
 install(DIRECTORY graphs datasets DESTINATION ${CMAKE_INSTALL_DATADIR}/graphrun FILES_MATCHING PATTERN "*.json")
 if(GRAPHRUN_TOOLS)
