@@ -9,6 +9,7 @@ cmake --preset release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
 cmake --build --preset release --parallel "$(nproc)"
 bin="$PWD/build/release/bin"
 
+rm -rf out/demo
 mkdir -p out/demo
 "$bin/graphc" graphs/spnet_tiny.json -o out/demo/spnet_tiny.fb
 "$bin/grun" train out/demo/spnet_tiny.fb --dataset shapes --seed 1 -o out/demo/run

@@ -5,6 +5,7 @@ namespace graphrun {
 std::string_view to_string(ErrorCode code) {
   switch (code) {
     case ErrorCode::invalid_argument: return "invalid argument";
+    case ErrorCode::usage: return "usage";
     case ErrorCode::invalid_file: return "invalid file";
     case ErrorCode::not_found: return "not found";
     case ErrorCode::io: return "input/output";

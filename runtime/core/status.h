@@ -14,6 +14,7 @@ namespace graphrun {
 
 enum class ErrorCode {
   invalid_argument,  // the caller's arguments do not fit together
+  usage,             // a program's command line is wrong
   invalid_file,      // bytes that are not what the format demands
   not_found,         // a file, a name, a data set that does not exist
   io,                // the operating system refused

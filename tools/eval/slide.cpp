@@ -141,6 +141,8 @@ Result<std::unique_ptr<Protocol>> make_slide(const ProtocolSettings& settings,
   GRAPHRUN_ASSIGN(std::unique_ptr<Session> session,
                   Session::create(program, std::move(weights),
                                   {settings.flip ? 2 : 1, settings.test_h, settings.test_w}));
+  if (session->output().data == nullptr)
+    return {ErrorCode::invalid_argument, "the method \"eval\" has no output \"logits\""};
   const std::int64_t classes = session->output().desc.c();
   if (classes > kMaxClasses) {
     return {ErrorCode::unsupported, "label maps hold " + std::to_string(kMaxClasses) +

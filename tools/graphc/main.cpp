@@ -1,5 +1,6 @@
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <cmath>
 #include <iostream>
 
 #include "compiler/compile.h"
@@ -25,7 +26,7 @@ bool parse_definition(const std::string& text, Definition& definition) {
   }
   const char* end = value.data() + value.size();
   const auto parsed = std::from_chars(value.data(), end, definition.value);
-  return parsed.ec == std::errc() && parsed.ptr == end;
+  return parsed.ec == std::errc() && parsed.ptr == end && std::isfinite(definition.value);
 }
 
 int run(int argc, char** argv) {

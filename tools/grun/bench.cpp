@@ -92,6 +92,7 @@ Result<std::vector<double>> bench_training(const BenchOptions& options,
   GRAPHRUN_ASSIGN(const std::unique_ptr<TrainSession> session,
                   TrainSession::create(std::move(program), std::move(weights),
                                        {options.shape[0], options.shape[2], options.shape[3]}));
+  GRAPHRUN_TRY(session->check_supervised());
   fill_noise(session->image());
   const TensorView label = session->label();
   const std::int64_t classes = session->output("confusion").desc.shape[0];
@@ -106,7 +107,7 @@ Result<std::vector<double>> bench_training(const BenchOptions& options,
 
 Status bench(const BenchOptions& options) {
   if (options.shape.size() != 4 || options.shape[1] != 3)
-    return {ErrorCode::invalid_argument, "--shape: expected N,3,H,W"};
+    return {ErrorCode::usage, "--shape: expected N,3,H,W"};
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));

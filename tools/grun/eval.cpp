@@ -71,9 +71,9 @@ Result<Source> find_source(const EvalOptions& options) {
     GRAPHRUN_ASSIGN(source.run, latest_run_folder());
   }
   if (source.run.empty()) {
-    if (source.data.dataset.empty()) return {ErrorCode::invalid_argument, "--dataset is missing"};
+    if (source.data.dataset.empty()) return {ErrorCode::usage, "--dataset is missing"};
     if (source.weights.empty() && options.predictions.empty()) {
-      return {ErrorCode::invalid_argument, "--weights is missing"};
+      return {ErrorCode::usage, "--weights is missing"};
     }
     return source;
   }

@@ -5,7 +5,7 @@
 #include "runtime/session/session.h"
 #include "tools/grun/commands.h"
 #include "tools/support/common_options.h"
-#include "tools/support/flops.h"
+#include "tools/support/layer_costs.h"
 
 namespace graphrun {
 namespace {
@@ -24,7 +24,8 @@ std::int64_t count_elements(const Program& program, VariableKind kind) {
   return count;
 }
 
-void print_layers(const Program& program) {
+void print_variables(const Program& program) {
+  fmt::print("variables\n");
   for (std::size_t i = 0; i < program.model().variables.size(); ++i) {
     const Variable& variable = program.model().variables[i];
     if (variable.kind != VariableKind::parameter && variable.kind != VariableKind::buffer) continue;
@@ -33,12 +34,8 @@ void print_layers(const Program& program) {
   }
 }
 
-Status info(const InfoOptions& options) {
-  if (options.shape.size() != 4 || options.shape[1] != 3) {
-    return {ErrorCode::invalid_argument, "--shape: expected N,3,H,W"};
-  }
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
-  const Model& model = program->model();
+void print_head(const Program& program) {
+  const Model& model = program.model();
   fmt::print("{}\n", model.name);
   if (!model.doc.empty()) fmt::print("  {}\n", model.doc);
   fmt::print("graph parameters\n");
@@ -47,36 +44,54 @@ Status info(const InfoOptions& options) {
                parameter.structural ? "structural" : "late", parameter.doc);
   }
   fmt::print("methods\n");
-  for (const Method& method : model.methods)
+  for (const Method& method : model.methods) {
     fmt::print("  {:<8} {} nodes\n", method.name, method.nodes.size());
+  }
   for (const Requirement& requirement : model.requirements) {
     fmt::print("requires {} ({})\n", to_string(requirement.condition), requirement.because);
   }
-  if (options.common.verbose) {
-    fmt::print("variables\n");
-    print_layers(*program);
+}
+
+void print_layers(const std::vector<LayerCost>& layers) {
+  fmt::print("convolutions in inference{:>54}\n", "output      GFLOP");
+  for (const LayerCost& layer : layers) {
+    fmt::print("  {:<48} {:>22} {:>9.3f}\n", layer.path, to_string(layer.output), layer.flops / 1e9);
   }
-  fmt::print("parameters   {:.3f} M\n",
-             static_cast<double>(count_elements(*program, VariableKind::parameter)) / 1e6);
-  fmt::print("buffers      {:.3f} M\n",
-             static_cast<double>(count_elements(*program, VariableKind::buffer)) / 1e6);
-  const Shape shape(options.shape);
-  GRAPHRUN_ASSIGN(const double flops, eval_flops(*program, shape));
+}
+
+Status info(const InfoOptions& options) {
+  if (options.shape.size() != 4 || options.shape[1] != 3) {
+    return {ErrorCode::usage, "--shape: expected N,3,H,W"};
+  }
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
+  GRAPHRUN_ASSIGN(const Shape shape, Shape::make(options.shape));
+  GRAPHRUN_ASSIGN(const std::vector<LayerCost> layers, eval_layers(*program, shape));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
   GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
                   Session::create(program, weights, {shape[0], shape[2], shape[3]}));
-  fmt::print(
-      "inference of {}\n  {:.1f} GFLOP (2 for a multiplication with its addition; convolutions)\n  {:.1f} MB "
-      "of activations and scratch, planned\n",
-      to_string(shape), flops / 1e9, static_cast<double>(session->arena_bytes()) / 1e6);
+  if (!options.common.quiet) {
+    print_head(*program);
+    print_layers(layers);
+  }
+  if (options.common.verbose) print_variables(*program);
+  double flops = 0;
+  for (const LayerCost& layer : layers) flops += layer.flops;
+  fmt::print("parameters   {:.3f} M\n",
+             static_cast<double>(count_elements(*program, VariableKind::parameter)) / 1e6);
+  fmt::print("buffers      {:.3f} M\n",
+             static_cast<double>(count_elements(*program, VariableKind::buffer)) / 1e6);
+  fmt::print("inference    {}: {:.1f} GFLOP of convolutions (2 for a multiplication with its addition)\n",
+             to_string(shape), flops / 1e9);
+  fmt::print("memory       {:.1f} MB of activations and scratch, planned\n",
+             static_cast<double>(session->arena_bytes()) / 1e6);
   return {};
 }
 
 }  // namespace
 
 void add_info(CLI::App& app, Outcome& outcome) {
-  CLI::App* command = app.add_subcommand("info", "parameters, FLOPs and planned memory of a model");
+  CLI::App* command = app.add_subcommand("info", "layers, parameters, FLOPs and planned memory of a model");
   const auto options = std::make_shared<InfoOptions>();
   options->common.add_to(*command);
   command->add_option("model", options->model, "MODEL.fb")->required();

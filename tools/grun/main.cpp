@@ -30,7 +30,7 @@ int main(int argc, char** argv) {
   }
   if (!outcome.status.ok()) {
     fmt::print(stderr, "grun: error: {}\n", outcome.status.message());
-    return 1;
+    return outcome.status.code() == graphrun::ErrorCode::usage ? 2 : 1;
   }
   return outcome.exit_status;
 }

@@ -26,8 +26,7 @@ std::pair<std::string, std::string> split_name(const std::string& text, const st
 Status run(const RunOptions& options) {
   const auto [input_name, input_path] = split_name(options.input, "image");
   const auto [output_name, output_path] = split_name(options.output, "logits");
-  if (input_name != "image")
-    return {ErrorCode::invalid_argument, "the eval method's only input is \"image\""};
+  if (input_name != "image") return {ErrorCode::usage, "the eval method's only input is \"image\""};
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
                   open_program(options.model, options.common, nullptr));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());

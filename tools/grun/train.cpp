@@ -108,11 +108,22 @@ void announce(const TrainOptions& options, const TrainJob& job, const Backend& b
 
 Status run_training(const TrainOptions& options, Outcome& outcome) {
   if (!options.weights.empty() && !options.init_backbone.empty()) {
-    return {ErrorCode::invalid_argument, "--weights and --init-backbone exclude each other"};
+    return {ErrorCode::usage, "--weights and --init-backbone exclude each other"};
   }
+  if (!options.resume.empty() && options.resume != "auto" && !options.folder.empty()) {
+    return {ErrorCode::usage, "--resume DIR goes on in DIR; -o names a new run's folder"};
+  }
+  const std::optional<fs::path> resumed = folder_to_resume(options);
+  const std::optional<fs::path> checkpoint = resumed ? latest_checkpoint(*resumed) : std::nullopt;
+  if (!options.resume.empty() && options.resume != "auto" && !checkpoint) {
+    return {ErrorCode::not_found, options.resume + ": no checkpoint to resume from"};
+  }
+  SettingSources sources = options.settings;
+  // A run goes on with its own settings; what the command line says now still wins.
+  if (checkpoint) sources.configs.insert(sources.configs.begin(), (*resumed / "config.json").string());
   GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(options.dataset));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(options.model, options.common));
-  GRAPHRUN_ASSIGN(SettingTable settings, resolve_settings(unbound->model(), &descriptor, options.settings));
+  GRAPHRUN_ASSIGN(SettingTable settings, resolve_settings(unbound->model(), &descriptor, sources));
   for (const char* name : {"train_h", "train_w"}) {
     if (!settings.has_value(name))
       return {ErrorCode::invalid_argument, std::string("the setting ") + name + " has no value"};
@@ -134,11 +145,6 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
   }
   GRAPHRUN_ASSIGN(job.weights, Weights::initialise(*program, seed, backend));
 
-  const std::optional<fs::path> resumed = folder_to_resume(options);
-  const std::optional<fs::path> checkpoint = resumed ? latest_checkpoint(*resumed) : std::nullopt;
-  if (options.resume.size() > 0 && options.resume != "auto" && !checkpoint) {
-    return {ErrorCode::not_found, options.resume + ": no checkpoint to resume from"};
-  }
   if (checkpoint) {
     GRAPHRUN_ASSIGN(job.start, read_checkpoint(*checkpoint, *job.weights));
     GRAPHRUN_TRY(job.settings.set("manual_seed", std::to_string(job.start.seed), checkpoint->string()));
@@ -147,9 +153,17 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
     GRAPHRUN_TRY(load_start(options, *program, *job.weights));
     job.folder = options.folder.empty() ? new_run_folder(descriptor.name, program->model().name)
                                         : fs::path(options.folder);
+    if (latest_checkpoint(job.folder)) {
+      return {ErrorCode::invalid_argument,
+              job.folder.string() +
+                  " holds a run already: give --resume auto to go on with it, or another folder"};
+    }
   }
   GRAPHRUN_TRY(start_run_folder(job.folder, *program, descriptor,
                                 make_run_record(options.dataset, options.data_root), job.settings.to_json()));
+  if (const Status linked = point_latest_at(job.folder); !linked.ok() && !options.common.quiet) {
+    fmt::print(stderr, "warning: {}\n", linked.message());
+  }
   announce(options, job, *backend);
 
   watch_signals();

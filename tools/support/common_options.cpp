@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "ops/cpu_backend.h"
 #include "ops/registry.h"
@@ -39,8 +40,8 @@ Result<Bindings> CommonOptions::bindings() const {
     double number = 0;
     const char* end = value.data() + value.size();
     const auto [stop, error] = std::from_chars(value.data(), end, number);
-    if (name.empty() || value.empty() || error != std::errc() || stop != end) {
-      return {ErrorCode::invalid_argument, "-D " + definition + ": expected name=number"};
+    if (name.empty() || value.empty() || error != std::errc() || stop != end || !std::isfinite(number)) {
+      return {ErrorCode::usage, "-D " + definition + ": expected name=number"};
     }
     bindings[name] = number;
   }
@@ -63,7 +64,12 @@ Result<std::shared_ptr<const Program>> open_program(const std::string& path, con
       bindings.try_emplace("classes", static_cast<double>(descriptor->classes.size()));
     }
   }
-  return program->bind(bindings).in(path);
+  auto bound = program->bind(bindings);
+  if (bound.ok() || options.definitions.empty()) return std::move(bound).in(path);
+  // Whatever is wrong with -D is wrong with the command line.
+  const ErrorCode code = bound.status().code();
+  return {code == ErrorCode::invalid_argument ? ErrorCode::usage : code,
+          path + ": " + bound.status().message()};
 }
 
 Result<Descriptor> find_descriptor(const std::string& name_or_path) {

@@ -3,6 +3,7 @@
 #include <rapidjson/document.h>
 #include <rapidjson/prettywriter.h>
 #include <rapidjson/stringbuffer.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <ctime>
@@ -22,19 +23,6 @@ Status make_folder(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (error) return {ErrorCode::io, path.string() + ": " + error.message()};
-  return {};
-}
-
-// A symbolic link appears by rename, so that exp/latest is at every moment a run.
-Status point_latest_at(const fs::path& folder) {
-  std::error_code error;
-  const fs::path target = fs::absolute(folder, error);
-  fs::create_directories(kLatest.parent_path(), error);
-  const fs::path temporary = kLatest.string() + ".new";
-  fs::remove(temporary, error);
-  fs::create_directory_symlink(fs::relative(target, fs::absolute(kLatest.parent_path())), temporary, error);
-  if (!error) fs::rename(temporary, kLatest, error);
-  if (error) return {ErrorCode::io, kLatest.string() + ": " + error.message()};
   return {};
 }
 
@@ -109,8 +97,19 @@ Status start_run_folder(const fs::path& folder, const Program& program, const De
   }
   GRAPHRUN_TRY(write_model(model, (folder / "model.fb").string()));
   GRAPHRUN_TRY(write_file(folder / "config.json", config_json));
-  GRAPHRUN_TRY(write_file(folder / "run.json", record_json(record)));
-  return point_latest_at(folder);
+  return write_file(folder / "run.json", record_json(record));
+}
+
+Status point_latest_at(const fs::path& folder) {
+  // A link appears by rename, so that exp/latest is at every moment a run.
+  const fs::path temporary = kLatest.string() + "." + std::to_string(getpid());
+  std::error_code error;
+  fs::create_directories(kLatest.parent_path(), error);
+  const fs::path target = fs::relative(folder, kLatest.parent_path(), error);
+  if (!error) fs::create_directory_symlink(target, temporary, error);
+  if (!error) fs::rename(temporary, kLatest, error);
+  if (error) return {ErrorCode::io, kLatest.string() + ": " + error.message()};
+  return {};
 }
 
 Result<fs::path> latest_run_folder() {

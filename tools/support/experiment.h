@@ -23,13 +23,16 @@ RunRecord make_run_record(const std::string& dataset, const std::string& data_ro
 // exp/DATASET/MODEL/TIME, unused so far. Only the name: nothing is made.
 std::filesystem::path new_run_folder(const std::string& dataset, const std::string& model);
 
-// Makes the folder, points exp/latest at it, and writes config.json, run.json and model.fb: the program's
-// model with class names and palette of the data set.
+// Makes the folder and writes config.json, run.json and model.fb: the program's model with class names and
+// palette of the data set.
 Status start_run_folder(const std::filesystem::path& folder, const Program& program,
                         const Descriptor& descriptor, const RunRecord& record,
                         const std::string& config_json);
 
 Result<RunRecord> read_run_record(const std::filesystem::path& folder);
+
+// Makes exp/latest, below the current folder, a link to the run's folder.
+Status point_latest_at(const std::filesystem::path& folder);
 
 // What exp/latest points at; the error says that there is no run yet.
 Result<std::filesystem::path> latest_run_folder();

@@ -12,8 +12,10 @@ Result<SettingTable> resolve_settings(const Model& model, const Descriptor* desc
                                   "data set " + descriptor->name + ", recipe for " + model.name));
   }
   for (const std::string& path : sources.configs) GRAPHRUN_TRY(settings.set_from_file(path));
-  for (const std::string& assignment : sources.sets)
-    GRAPHRUN_TRY(settings.set_assignment(assignment, "--set"));
+  for (const std::string& assignment : sources.sets) {
+    const Status status = settings.set_assignment(assignment, "--set");
+    if (!status.ok()) return {ErrorCode::usage, status.message()};
+  }
   for (const auto& [test, train] : {std::pair("test_h", "train_h"), std::pair("test_w", "train_w")}) {
     if (!settings.has_value(test) && settings.has_value(train)) {
       GRAPHRUN_TRY(settings.set(test, settings.json(train), settings.source(train)));

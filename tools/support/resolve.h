@@ -17,7 +17,8 @@ struct SettingSources {
 };
 
 // All settings in the order of precedence: defaults, the model's train section, the data set's settings, its
-// recipe for this network, --config, --set. `descriptor` may be null.
+// recipe for this network, --config, --set. `descriptor` may be null. ErrorCode::usage where a --set is
+// wrong.
 Result<SettingTable> resolve_settings(const Model& model, const Descriptor* descriptor,
                                       const SettingSources& sources);
 

@@ -64,6 +64,7 @@ class Trainer {
     options.h = settings.integer("train_h");
     options.w = settings.integer("train_w");
     GRAPHRUN_ASSIGN(session_, TrainSession::create(job_.program, job_.weights, options));
+    GRAPHRUN_TRY(session_->check_supervised());
     GRAPHRUN_ASSIGN(log_, MetricsLog::open(job_.folder / "metrics.jsonl", position_.iteration));
     start_epoch();
     return {};

@@ -12,6 +12,8 @@ Result<Metrics> validate_crops(const TrainJob& job, AugmentSettings augment) {
   const std::int64_t samples = job.validation->size();
   GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
                   Session::create(job.program, job.weights, {1, augment.train_h, augment.train_w}));
+  if (session->output().data == nullptr)
+    return {ErrorCode::invalid_argument, "the method \"eval\" has no output \"logits\""};
   SamplerSettings sampling;
   sampling.samples = samples;
   sampling.batch_size = 1;

@@ -1,0 +1,29 @@
+#include "tools/support/layer_costs.h"
+
+#include "runtime/model/infer.h"
+#include "runtime/session/dims.h"
+
+namespace graphrun {
+Result<std::vector<LayerCost>> eval_layers(const Program& program, const Shape& image) {
+  const Method* method = program.model().method("eval");
+  if (method == nullptr) return {ErrorCode::not_found, "the model has no method \"eval\""};
+  GRAPHRUN_ASSIGN(DimValues dims, solve_dims(program, {{"image", image}}));
+  GRAPHRUN_ASSIGN(const std::vector<ValueType> types,
+                  infer_types(program.model(), *method, program.registry(), lookup_in(std::move(dims))));
+  const auto shape_of = [&](ValueId value) {
+    std::vector<std::int64_t> extents;
+    for (const Dim& dim : types[static_cast<std::size_t>(value)].shape) extents.push_back(dim.constant());
+    return Shape(extents);
+  };
+  std::vector<LayerCost> layers;
+  for (const Node& node : method->nodes) {
+    if (node.op != "conv2d" && node.op != "conv2d_bn") continue;
+    const Shape weight = shape_of(node.inputs[1]);
+    const Shape output = shape_of(node.outputs[0]);
+    const double window = static_cast<double>(weight[1] * weight[2] * weight[3]);
+    layers.push_back({node.path, output, 2 * window * static_cast<double>(output.count())});
+  }
+  return layers;
+}
+
+}  // namespace graphrun

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/core/status.h"
+#include "runtime/model/program.h"
+
+namespace graphrun {
+
+// A convolution of the eval method.
+struct LayerCost {
+  std::string path;
+  Shape output;
+  double flops = 0;  // two for each multiplication with its addition
+};
+
+// The convolutions of the eval method for one image shape (N, 3, H, W), in their order.
+Result<std::vector<LayerCost>> eval_layers(const Program& program, const Shape& image);
+
+}  // namespace graphrun
