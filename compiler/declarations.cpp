@@ -165,24 +165,23 @@ class Reader {
     }
   }
 
-  std::vector<double> channel_values(const JsonValue& parent, std::string_view key) {
-    std::vector<double> values;
+  void channel_values(const JsonValue& parent, std::string_view key, std::vector<double>& values) {
     const JsonValue* list = parent.find(key);
-    if (list == nullptr || !expect(*list, JsonValue::Kind::list, "a list of numbers", diagnostics_))
-      return values;
+    if (list == nullptr || !expect(*list, JsonValue::Kind::list, "a list of numbers", diagnostics_)) return;
+    values.clear();
     for (const JsonValue& item : list->items) values.push_back(read_number(item, diagnostics_).value_or(1));
     if (values.size() != 3) diagnostics_.error(list->at, "expected one number for each of 3 channels");
-    return values;
   }
 
   void preprocess() {
     const JsonValue* json = object("preprocess");
     if (json == nullptr) return;
     check_keys(*json, {"doc", "value_scale", "mean", "std"}, "preprocess", diagnostics_);
+    model_.preprocess.value_scale = 255;
     if (const JsonValue* scale = json->find("value_scale"))
       model_.preprocess.value_scale = read_number(*scale, diagnostics_).value_or(1);
-    model_.preprocess.mean = channel_values(*json, "mean");
-    model_.preprocess.std = channel_values(*json, "std");
+    channel_values(*json, "mean", model_.preprocess.mean);
+    channel_values(*json, "std", model_.preprocess.std);
     if (std::ranges::any_of(model_.preprocess.std, [](double value) { return !(value > 0); }))
       diagnostics_.error(json->at, "\"std\" must be positive");
   }

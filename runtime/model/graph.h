@@ -102,11 +102,12 @@ struct Requirement {
   std::string because;
 };
 
-// How an 8-bit RGB image becomes `image`: (pixel - mean * value_scale) / (std * value_scale) per channel.
+// How an 8-bit RGB image becomes `image`: (pixel - mean * value_scale) / (std * value_scale) for each of the
+// 3 channels. By default the pixels are taken as they are stored, 0 to 255.
 struct Preprocess {
-  double value_scale = 255;
-  std::vector<double> mean;
-  std::vector<double> std;
+  double value_scale = 1;
+  std::vector<double> mean{0, 0, 0};
+  std::vector<double> std{1, 1, 1};
 };
 
 struct ParameterGroup {

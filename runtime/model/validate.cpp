@@ -134,8 +134,7 @@ Status check_images(const Model& model) {
   constexpr std::size_t kChannels = 3;
   const auto positive = [](double x) { return std::isfinite(x) && x > 0; };
   const auto not_negative = [](double x) { return std::isfinite(x) && x >= 0; };
-  const bool absent = preprocess.mean.empty() && preprocess.std.empty();
-  if (!absent && (preprocess.mean.size() != kChannels || preprocess.std.size() != kChannels)) {
+  if (preprocess.mean.size() != kChannels || preprocess.std.size() != kChannels) {
     return bad("preprocess: mean and std must have 3 numbers each");
   }
   if (!std::ranges::all_of(preprocess.mean, not_negative) || !std::ranges::all_of(preprocess.std, positive) ||
