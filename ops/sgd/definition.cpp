@@ -61,6 +61,7 @@ std::vector<const OpDef*> definitions() {
       .precision = Precision::always_f32,
       .infer = infer,
       .not_differentiable = "it ends a training step",
+      .writes_inputs = true,
       .internal = true};
   return {&sgd};
 }

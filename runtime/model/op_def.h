@@ -121,6 +121,9 @@ struct OpDef {
   std::vector<IndexPair> in_place{};
   // output is the new content of the variable that is this input, written in place.
   std::vector<IndexPair> updates{};
+  // Its last input is variadic, each of its values a variable, and any of these may be written in place; none
+  // of them is read afterwards.
+  bool writes_inputs = false;
   // Cheaper to compute again from its inputs than to keep from forward to backward.
   bool recompute = false;
   // Internal to lowered graphs; a graph file cannot use it.

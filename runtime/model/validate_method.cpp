@@ -130,7 +130,14 @@ class MethodValidator {
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       GRAPHRUN_TRY(write(node.outputs[i]).in("output " + quoted(def->outputs[i].name)));
     }
-    for (const IndexPair& pair : def->updates) GRAPHRUN_TRY(update(*def, node, pair));
+    for (const IndexPair& pair : def->updates) {
+      const auto input = static_cast<std::size_t>(pair.input);
+      if (node.outputs[static_cast<std::size_t>(pair.output)] == kNoValue) continue;
+      GRAPHRUN_TRY(update(node, input).in("input " + quoted(def->inputs[input].name)));
+    }
+    for (std::size_t i = def->inputs.size() - 1; def->writes_inputs && i < node.inputs.size(); ++i) {
+      GRAPHRUN_TRY(update(node, i).in("input " + quoted(def->inputs.back().name)));
+    }
     return {};
   }
 
@@ -148,13 +155,10 @@ class MethodValidator {
     return {};
   }
 
-  Status update(const OpDef& def, const Node& node, IndexPair pair) {
-    const ValueId id = node.inputs[static_cast<std::size_t>(pair.input)];
-    if (id == kNoValue || node.outputs[static_cast<std::size_t>(pair.output)] == kNoValue) return {};
-    if (value(id).origin != Origin::variable) {
-      return bad("input " + quoted(def.inputs[static_cast<std::size_t>(pair.input)].name) +
-                 " is updated in place and must be a variable");
-    }
+  Status update(const Node& node, std::size_t input) {
+    const ValueId id = node.inputs[input];
+    if (id == kNoValue) return {};
+    if (value(id).origin != Origin::variable) return bad("is updated in place and must be a variable");
     if (std::ranges::count(node.inputs, id) > 1)
       return bad("variable " + quoted(value(id).name) + " is updated and read twice");
     updated_[static_cast<std::size_t>(id)] = true;
@@ -184,7 +188,36 @@ class MethodValidator {
       if (value(store.value).origin != Origin::node) return bad(what + ": its value is written by no node");
       if (stored[static_cast<std::size_t>(store.value)]) return bad(what + ": its value is stored twice");
       stored[static_cast<std::size_t>(store.value)] = true;
+      GRAPHRUN_TRY(check_store_order(store).in(what));
     }
+    return {};
+  }
+
+  // The stored value takes the variable's memory when its node runs: from there on nobody may want the old
+  // content. The state output of an update is stored in the variable that it replaces, and in no other.
+  Status check_store_order(const NamedValue& store) const {
+    const auto is_target = [&](const Value& item) {
+      return item.origin == Origin::variable &&
+             model_.variables[static_cast<std::size_t>(item.index)].name == store.name;
+    };
+    const auto found = std::ranges::find_if(method_.values, is_target);
+    const auto target =
+        found == method_.values.end() ? kNoValue : static_cast<ValueId>(found - method_.values.begin());
+    const auto writer = static_cast<std::size_t>(value(store.value).index);
+    const Node& node = method_.nodes[writer];
+    for (const IndexPair& pair : registry_.find(node.op)->updates) {
+      if (node.outputs[static_cast<std::size_t>(pair.output)] != store.value) continue;
+      const bool same = node.inputs[static_cast<std::size_t>(pair.input)] == target;
+      return same ? Status() : bad("its value is the new content of another variable");
+    }
+    if (target == kNoValue) return {};
+    if (updated_[static_cast<std::size_t>(target)]) return bad("the variable is updated in place, too");
+    for (std::size_t i = writer; i < method_.nodes.size(); ++i) {
+      if (std::ranges::count(method_.nodes[i].inputs, target) == 0) continue;
+      return bad("the variable is read by " + method_.nodes[i].path + " when it has been replaced");
+    }
+    if (std::ranges::count(method_.outputs, target, &NamedValue::value) > 0)
+      return bad("the variable is an output, too");
     return {};
   }
 

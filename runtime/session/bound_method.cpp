@@ -62,6 +62,8 @@ class Binder {
       if (home == nullptr) home = memory;
     }
     for (const LoweredNode& node : lowered_.nodes) {
+      if (node.def->writes_inputs && !weights_.writable())
+        return {ErrorCode::invalid_argument, node.path + ": writes weights that are mapped from a file"};
       for (const IndexPair& pair : node.def->updates) {
         const ValueId output = node.outputs[static_cast<std::size_t>(pair.output)];
         const ValueId input = node.inputs[static_cast<std::size_t>(pair.input)];

@@ -115,6 +115,7 @@ OpDef make_step() {
   const InputSpec values{.name = "values", .doc = "", .variadic = true};
   OpDef def = make_op("step", {{"lr", ""}, values}, {}, infer_nothing);
   def.attrs = {make_attr("lr_mult", AttrKind::reals, std::nullopt)};
+  def.writes_inputs = true;
   return def;
 }
 

@@ -194,7 +194,7 @@ BOOST_AUTO_TEST_CASE(faults_of_values_outputs_and_stores) {
       {"variable stored twice", [](Model& m) { train(m).stores.push_back(train(m).stores[0]); },
        "appears twice"},
       {"update of what is no variable", [](Model& m) { node(train(m), "body.bn1").inputs[1] = 0; },
-       "body.bn1 (track): input \"running\" is updated in place and must be a variable"},
+       "body.bn1 (track): input \"running\": is updated in place and must be a variable"},
       {"read beside its update",
        [](Model& m) { node(train(m), "body.bn1").inputs[0] = node(train(m), "body.bn1").inputs[1]; },
        "is updated and read twice"},
@@ -203,6 +203,32 @@ BOOST_AUTO_TEST_CASE(faults_of_values_outputs_and_stores) {
          train(m).outputs.push_back({"old", node(train(m), "body.bn1").inputs[1]});
        },
        "variable \"body.bn1.running_mean\" is read after its update"},
+      {"step on what is no variable", [](Model& m) { node(update(m), "sgd").inputs[1] = 0; },
+       "sgd (step): input \"values\": is updated in place and must be a variable"},
+      {"step on one variable twice",
+       [](Model& m) { node(update(m), "sgd").inputs[2] = node(update(m), "sgd").inputs[1]; },
+       "is updated and read twice"},
+      {"read after a step",
+       [](Model& m) {
+         update(m).outputs.push_back({"old", node(update(m), "sgd").inputs[1]});
+       },
+       "variable \"body.conv1.weight\" is read after its update"},
+      {"store of a variable that is read later",
+       [](Model& m) {
+         Node reader = node(train(m), "body.relu1");
+         reader.path = "late";
+         reader.inputs = {1};
+         reader.outputs = {static_cast<ValueId>(train(m).values.size())};
+         train(m).values.push_back({"late", Origin::node, static_cast<std::int32_t>(train(m).nodes.size())});
+         train(m).nodes.push_back(reader);
+         train(m).stores[0].name = "body.conv1.weight";
+       },
+       "store of \"body.conv1.weight\": the variable is read by"},
+      {"store of an update's result in another variable",
+       [](Model& m) {
+         train(m).stores = {{"body.conv1.weight", node(train(m), "body.bn1").outputs[0]}};
+       },
+       "its value is the new content of another variable"},
   });
 }
 
@@ -271,6 +297,12 @@ BOOST_AUTO_TEST_CASE(faults_of_the_rest) {
        "method eval: the name \"eval\" appears twice"},
       {"palette", [](Model& m) { m.palette.pop_back(); }, "the palette has 8 bytes for 3 classes"},
       {"two channels", [](Model& m) { m.preprocess.mean.pop_back(); },
+       "mean and std must have 3 numbers each"},
+      {"no channels",
+       [](Model& m) {
+         m.preprocess.mean.clear();
+         m.preprocess.std.clear();
+       },
        "mean and std must have 3 numbers each"},
       {"deviation of 0", [](Model& m) { m.preprocess.std[1] = 0; }, "must be positive"},
       {"scale", [](Model& m) { m.preprocess.value_scale = std::nan(""); }, "must be positive"},
