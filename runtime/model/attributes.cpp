@@ -10,12 +10,6 @@ namespace {
 
 Status error(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
 
-std::string number_text(double value) {
-  if (value == std::floor(value) && std::abs(value) < 1e15)
-    return std::to_string(static_cast<std::int64_t>(value));
-  return to_string(Expr(value));
-}
-
 Status check_range(const AttrSpec& spec, double value) {
   if (value >= spec.min && value <= spec.max) return {};
   if (std::isinf(spec.max))
@@ -149,6 +143,12 @@ std::vector<std::int64_t> Attributes::integers(std::string_view name) const {
 }
 const std::vector<double>& Attributes::reals(std::string_view name) const {
   return get<std::vector<double>>(name);
+}
+
+std::string number_text(double value) {
+  if (value == std::floor(value) && std::abs(value) < 1e15)
+    return std::to_string(static_cast<std::int64_t>(value));
+  return to_string(Expr(value));
 }
 
 std::string nearest_name(std::string_view name, std::span<const std::string_view> candidates) {

@@ -69,6 +69,9 @@ class Attributes {
   std::map<std::string, Value, std::less<>> values_;
 };
 
+// A number as messages show it: integers without a point.
+std::string number_text(double value);
+
 // The candidate nearest to `name` by edit distance, or empty when none is near (more than a third differs).
 std::string nearest_name(std::string_view name, std::span<const std::string_view> candidates);
 

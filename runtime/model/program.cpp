@@ -9,11 +9,6 @@
 namespace graphrun {
 namespace {
 
-std::string number_text(double value) {
-  if (value == std::floor(value)) return std::to_string(static_cast<std::int64_t>(value));
-  return to_string(Expr(value));
-}
-
 Result<std::vector<Shape>> evaluate_shapes(const Model& model) {
   const SymbolLookup lookup = model.parameter_values();
   std::vector<Shape> shapes;

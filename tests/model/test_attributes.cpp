@@ -1,4 +1,5 @@
 #include <boost/test/unit_test.hpp>
+#include <limits>
 
 #include "runtime/model/attributes.h"
 #include "tests/model/expect.h"
@@ -77,6 +78,13 @@ BOOST_AUTO_TEST_CASE(errors_say_what_is_wrong) {
                "2 numbers are expected, got 1");
   expect_error(error_of({{"channels", Expr::symbol("K")}}),
                "attribute \"channels\": \"K\" is not defined here");
+}
+
+BOOST_AUTO_TEST_CASE(messages_show_any_number) {
+  BOOST_TEST(number_text(16) == "16");
+  BOOST_TEST(number_text(0.5) == "0.5");
+  for (const double value : {1e300, std::numeric_limits<double>::infinity()})
+    BOOST_TEST(number_text(value) == to_string(Expr(value)));
 }
 
 BOOST_AUTO_TEST_CASE(the_nearest_name_is_a_likely_one) {
