@@ -47,6 +47,7 @@ std::vector<const OpDef*> definitions() {
                  .doc = "rows and columns of bins; 0 keeps the extent of x",
                  .fallback = std::nullopt,
                  .min = 0,
+                 .max = 1 << 24,
                  .length = 2}},
       .infer = infer,
       .gradient = gradient,

@@ -51,7 +51,7 @@ AttrSpec pair(std::string_view name, std::string_view doc, std::optional<AttrVal
           .doc = doc,
           .fallback = std::move(fallback),
           .min = min,
-          .max = 1 << 20,
+          .max = 1 << 16,
           .length = 2};
 }
 
@@ -110,7 +110,8 @@ std::vector<const OpDef*> definitions() {
                          .kind = AttrKind::integer,
                          .doc = "O, channels of y",
                          .fallback = std::nullopt,
-                         .min = 1});
+                         .min = 1,
+                         .max = 1 << 24});
     def.attrs.push_back(
         {.name = "bias", .kind = AttrKind::boolean, .doc = "whether there is a bias", .fallback = Expr(0)});
     def.infer = infer;

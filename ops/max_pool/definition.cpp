@@ -17,12 +17,14 @@ std::vector<AttrSpec> window_attrs() {
            .doc = "rows and columns from one window to the next",
            .fallback = AttrValue(Expr(1)),
            .min = 1,
+           .max = 1 << 16,
            .length = 2},
           {.name = "padding",
            .kind = AttrKind::integers,
            .doc = "rows and columns added on each side, at most half a window; they never win",
            .fallback = AttrValue(Expr(0)),
            .min = 0,
+           .max = 1 << 16,
            .length = 2}};
 }
 

@@ -61,6 +61,7 @@ std::vector<const OpDef*> definitions() {
                  .doc = "height and width of y, where like is not given",
                  .fallback = AttrValue(Expr(0)),
                  .min = 0,
+                 .max = 1 << 24,
                  .length = 2}},
       .infer = infer,
       .gradient = gradient,

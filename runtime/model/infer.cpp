@@ -1,11 +1,14 @@
 #include "runtime/model/infer.h"
 
 #include <algorithm>
+#include <span>
 
 namespace graphrun {
 namespace {
 
 constexpr std::size_t kActivationRank = 4;
+// Of an activation, in rows or columns: with it kernels may count positions in a window in 32 bits.
+constexpr std::int64_t kMaxSide = std::int64_t{1} << 24;
 
 Status check_type(const ValueType& type) {
   if (static_cast<int>(type.dtype) >= kDTypeCount) return {ErrorCode::shape, "an unknown element type"};
@@ -15,6 +18,12 @@ Status check_type(const ValueType& type) {
   }
   if (type.layout == Layout::nhwc && type.shape.size() != kActivationRank) {
     return {ErrorCode::shape, "an activation of rank " + std::to_string(type.shape.size())};
+  }
+  if (type.layout == Layout::nhwc) {
+    for (const Dim& side : std::span(type.shape).subspan(2)) {
+      if (side.is_constant() && side.constant() > kMaxSide)
+        return {ErrorCode::shape, "a side of more than " + std::to_string(kMaxSide) + ": " + to_string(type)};
+    }
   }
   std::vector<std::int64_t> known;
   for (const Dim& extent : type.shape) {

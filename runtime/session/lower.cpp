@@ -17,8 +17,12 @@ Result<TensorDesc> desc_of(const ValueType& type) {
     extents.push_back(dim.constant());
   }
   GRAPHRUN_ASSIGN(const Shape shape, Shape::make(extents));
-  if (type.layout == Layout::nhwc) return TensorDesc::nhwc(type.dtype, shape);
-  return TensorDesc::dense(type.dtype, shape);
+  const TensorDesc desc = type.layout == Layout::nhwc ? TensorDesc::nhwc(type.dtype, shape)
+                                                      : TensorDesc::dense(type.dtype, shape);
+  if (desc.bytes() > kMaxTensorBytes)
+    return {ErrorCode::shape,
+            to_string(type) + " needs more than " + std::to_string(kMaxTensorBytes) + " bytes"};
+  return desc;
 }
 
 class Lowering final : public GraphWriter {
@@ -35,8 +39,13 @@ class Lowering final : public GraphWriter {
   Result<LoweredMethod> run() {
     GRAPHRUN_ASSIGN(types_, infer_types(program_.model(), method_, program_.registry(), options_.dims));
     result_.values = method_.values;
-    for (const ValueType& type : types_) {
-      GRAPHRUN_ASSIGN(const TensorDesc desc, desc_of(type));
+    for (std::size_t i = 0; i < types_.size(); ++i) {
+      const Value& value = method_.values[i];
+      const bool of_node = value.origin == Origin::node;
+      GRAPHRUN_ASSIGN(const TensorDesc desc,
+                      desc_of(types_[i]).in(
+                          of_node ? graphrun::describe(method_.nodes[static_cast<std::size_t>(value.index)])
+                                  : value.name));
       result_.descs.push_back(desc);
     }
     for (const Node& node : method_.nodes) GRAPHRUN_TRY(lower_node(node));

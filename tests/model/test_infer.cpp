@@ -66,6 +66,7 @@ BOOST_AUTO_TEST_CASE(errors_at_bind_name_the_node) {
   expect_error(infer(sizes(1, 0, 9)), "input image: an extent is less than 1: f32 (1, 3, 0, 9)");
   expect_error(infer([](std::string_view) { return std::nullopt; }),
                "input image: \"N\" is not defined here");
+  expect_error(infer(sizes(1, 9, (1 << 24) + 1)), "input image: a side of more than 16777216");
   const std::int64_t large = std::int64_t{1} << 18;
   expect_error(infer(sizes(16, large, large)), "input image: ");
 }
