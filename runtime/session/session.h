@@ -19,7 +19,8 @@ class Session {
     std::int64_t w = 0;
     bool fuse = true;  // false: composites run as their parts (for comparisons)
   };
-  // Errors: a size that the model's requirements refuse, a node no kernel takes, memory.
+  // Errors: a size that the model's requirements refuse, a node no kernel takes, an input "image" or an
+  // output "logits" that are not as described below, memory.
   static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Program> program,
                                                  std::shared_ptr<Weights> weights, const Options& options);
 
@@ -28,7 +29,7 @@ class Session {
   // Host devices: an output's memory, valid until the next run; data is null for an unknown name. "logits" is
   // (N, classes, H, W) in NHWC.
   TensorView output(std::string_view name = "logits") const { return method_->output(name); }
-  // Any device: NCHW float32 on the host. Precondition: spans of the right size.
+  // Any device: NCHW float32 on the host. Errors: a span of another size than the tensor's.
   Status set_input_nchw(std::span<const float> image);
   Status get_output_nchw(std::string_view name, std::span<float> out) const;
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/session/roles.h"
+
 namespace graphrun {
 
 Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const Program> program,
@@ -19,7 +21,32 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
                                                      session->gradients_, method_options));
   GRAPHRUN_ASSIGN(session->update_, BoundMethod::bind(session->program_, "update", session->weights_,
                                                       session->gradients_, method_options));
+  GRAPHRUN_TRY(session->check_roles(options));
   return session;
+}
+
+// What this class and its users copy to and from by its name.
+Status TrainSession::check_roles(const Options& options) const {
+  const auto check = [](const TensorView& view, const TensorDesc& expected, const char* what) {
+    return view.data == nullptr ? Status() : check_role(view, expected, what);
+  };
+  GRAPHRUN_TRY(check_role(image(), TensorDesc::nhwc(DType::f32, {options.n, 3, options.h, options.w}),
+                          "input \"image\""));
+  GRAPHRUN_TRY(
+      check(label(), TensorDesc::dense(DType::i32, {options.n, options.h, options.w}), "input \"label\""));
+  GRAPHRUN_TRY(check(train_->input("rng"), TensorDesc::dense(DType::i64, {3}), "input \"rng\""));
+  const TensorView confusion = output("confusion");
+  const std::int64_t classes = confusion.desc.shape.rank() == 0 ? 1 : confusion.desc.shape[0];
+  GRAPHRUN_TRY(check(confusion, TensorDesc::dense(DType::i64, {classes, classes}), "output \"confusion\""));
+  return check(update_->input("lr"), TensorDesc::dense(DType::f32, {}), "input \"lr\"");
+}
+
+Status TrainSession::check_supervised() const {
+  if (label().data == nullptr)
+    return {ErrorCode::invalid_argument, "the method \"train\" has no input \"label\""};
+  if (output("confusion").data == nullptr)
+    return {ErrorCode::invalid_argument, "the method \"train\" has no output \"confusion\""};
+  return {};
 }
 
 Status TrainSession::allocate_gradients() {

@@ -19,7 +19,7 @@ class TrainSession {
     std::int64_t w = 0;
     bool fuse = true;
   };
-  // Precondition: the weights are writable (Weights::initialise).
+  // Errors: weights that are mapped from a file, inputs or outputs that are not as described below.
   static Result<std::unique_ptr<TrainSession>> create(std::shared_ptr<const Program> program,
                                                       std::shared_ptr<Weights> weights,
                                                       const Options& options);
@@ -27,6 +27,9 @@ class TrainSession {
   // Host devices: (N, 3, H, W) in NHWC and i32 (N, H, W), to be filled before compute().
   TensorView image() const { return train_->input("image"); }
   TensorView label() const { return train_->input("label"); }
+
+  // Errors: a model without the input "label" or the output "confusion", which training on images needs.
+  Status check_supervised() const;
 
   // What random ops (dropout) draw from: the same three numbers give the same step.
   struct RandomState {
@@ -55,6 +58,7 @@ class TrainSession {
   TrainSession(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights)
       : program_(std::move(program)), weights_(std::move(weights)) {}
   Status allocate_gradients();
+  Status check_roles(const Options& options) const;
   std::shared_ptr<const Program> program_;
   std::shared_ptr<Weights> weights_;
   std::unique_ptr<Buffer> gradient_memory_;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <thread>
 
 #include "runtime/core/random.h"
@@ -96,6 +97,74 @@ BOOST_AUTO_TEST_CASE(a_size_that_the_model_refuses) {
   BOOST_REQUIRE(!session.ok());
   BOOST_TEST(says(session.status(), "min(H, W) >= 16"), session.status().message());
   BOOST_TEST(says(session.status(), "the backbone works at an eighth"), session.status().message());
+}
+
+BOOST_AUTO_TEST_CASE(a_size_beyond_what_a_tensor_may_have) {
+  const Loaded loaded;
+  const auto session = Session::create(loaded.program, loaded.weights, {1000, 9700, 9700});
+  BOOST_REQUIRE(!session.ok());
+  BOOST_TEST((session.status().code() == ErrorCode::shape));
+  BOOST_TEST(says(session.status(), "image: f32 (1000, 3, 9700, 9700) needs more than"),
+             session.status().message());
+}
+
+BOOST_AUTO_TEST_CASE(spans_of_another_size_than_the_tensor) {
+  const Loaded loaded;
+  const auto session = take(Session::create(loaded.program, loaded.weights, {1, 33, 41}));
+  std::vector<float> image(3 * 33 * 41 - 1);
+  const Status set = session->set_input_nchw(image);
+  BOOST_TEST(says(set, "expected 4059 numbers for (1, 3, 33, 41), got 4058"), set.message());
+  const Status get = session->get_output_nchw("logits", image);
+  BOOST_TEST(says(get, "got 4058"), get.message());
+}
+
+BOOST_AUTO_TEST_CASE(outputs_that_are_not_what_their_names_promise) {
+  const Loaded loaded;
+  // The named output becomes the first value of the method that a node writes.
+  const auto bent = [&](std::size_t method, std::string_view name) {
+    Model model = loaded.program->model();
+    Method& changed = model.methods[method];
+    std::ranges::find(changed.outputs, name, &NamedValue::name)->value = changed.nodes[0].outputs[0];
+    return take(Program::make(std::move(model), op_registry()));
+  };
+  const auto index = [&](std::string_view name) {
+    const Model& model = loaded.program->model();
+    return static_cast<std::size_t>(model.method(name) - model.methods.data());
+  };
+  const auto session = Session::create(bent(index("eval"), "logits"), loaded.weights, {1, 33, 41}).status();
+  BOOST_TEST(says(session, "output \"logits\": expected f32 (1, "), session.message());
+  const auto program = bent(index("train"), "confusion");
+  const auto own = take(Weights::initialise(*program, 5, loaded.weights->backend()));
+  const auto training = TrainSession::create(program, own, {2, 33, 41}).status();
+  BOOST_TEST(says(training, "output \"confusion\": expected i64 ("), training.message());
+}
+
+BOOST_AUTO_TEST_CASE(an_optimiser_step_on_weights_that_are_mapped) {
+  const Loaded loaded;
+  Model model = loaded.program->model();
+  const auto number = model.method("update") - model.methods.data();
+  Method& update = model.methods[static_cast<std::size_t>(number)];
+  // One step whose momentum is another parameter of the same shape, so that all it writes is in the file.
+  const Method old = update;
+  Node step = old.nodes[0];
+  const auto value = [&](std::size_t input) {
+    return old.values[static_cast<std::size_t>(step.inputs[input])];
+  };
+  const auto shape = [&](std::size_t input) {
+    return model.variables[static_cast<std::size_t>(value(input).index)].shape;
+  };
+  const std::size_t count = (step.inputs.size() - 1) / 3;
+  std::size_t other = 2;
+  while (other < count && shape(other) != shape(1)) ++other;
+  BOOST_TEST_REQUIRE((shape(other) == shape(1)));
+  update.values = {value(0), value(1), value(1 + count), value(other)};
+  step.inputs = {0, 1, 2, 3};
+  update.nodes = {step};
+  const auto program = take(Program::make(std::move(model), op_registry()));
+  float memory = 0;  // of gradients that nobody computes
+  const std::vector<TensorView> gradients(program->model().variables.size(), TensorView{{}, &memory});
+  const Status status = BoundMethod::bind(program, "update", loaded.weights, gradients, {}).status();
+  BOOST_TEST(says(status, "writes weights that are mapped"), status.message());
 }
 
 BOOST_AUTO_TEST_CASE(weights_that_do_not_fit_are_all_named_and_none_is_loaded) {
