@@ -41,7 +41,8 @@ class Shell {
     BOOST_REQUIRE_MESSAGE(status == 0, command << ": exit status " << status << ": " << text("err.txt"));
   }
   void fail(const std::string& command, int status, const std::vector<std::string>& messages) {
-    BOOST_TEST(run(command) == status, command << ": " << text("err.txt"));
+    const int actual = run(command);
+    BOOST_TEST(actual == status, command << ": exit status " << actual << ": " << text("err.txt"));
     for (const std::string& message : messages) {
       const bool found = text("err.txt").find(message) != std::string::npos;
       BOOST_TEST(found, command << " does not say \"" << message << "\" but: " << text("err.txt"));
@@ -98,6 +99,11 @@ BOOST_AUTO_TEST_CASE(stopped_runs_go_on_as_if_never_stopped) {
   BOOST_TEST(whole[19].starts_with("{\"iter\": 20, \"epoch\": 2, \"loss\": "), whole[19]);
   const compiler::JsonValue config = shell.json("whole/config.json");
   BOOST_TEST((config.find("momentum") != nullptr && config.find("train_h") != nullptr));
+
+  const std::string metrics = shell.text("whole/metrics.jsonl");
+  BOOST_TEST(shell.run("grun" + kTrain + "-o whole") != 0);
+  BOOST_TEST(shell.text("err.txt").find("holds a run already") != std::string::npos, shell.text("err.txt"));
+  BOOST_TEST(shell.text("whole/metrics.jsonl") == metrics);
 
   BOOST_TEST_CONTEXT("killed after the first epoch") {
     shell.succeed("$grun_path" + kTrain + "-o killed & pid=$!\n" +
@@ -207,10 +213,10 @@ BOOST_AUTO_TEST_CASE(wrong_command_lines_and_wrong_input_differ) {
   shell.fail("grun dance", 2, {"subcommand"});
   shell.fail("grun train tiny.fb", 2, {"--dataset"});
   shell.fail("grun info nowhere.fb", 1, {"nowhere.fb"});
-  shell.fail("grun info tiny.fb -D width=16", 1, {"width", "structural"});
-  shell.fail("grun info tiny.fb -D clases=3", 1, {"clases", "classes"});
+  shell.fail("grun info tiny.fb -D width=16", 2, {"width", "structural"});
+  shell.fail("grun info tiny.fb -D clases=3", 2, {"clases", "classes"});
   shell.fail("grun train tiny.fb --dataset shape", 1, {"shape"});
-  shell.fail("grun train tiny.fb --dataset shapes --set base_lrr=1", 1, {"base_lrr", "base_lr"});
+  shell.fail("grun train tiny.fb --dataset shapes --set base_lrr=1", 2, {"base_lrr", "base_lr"});
   shell.succeed("grun --help");
 }
 
