@@ -33,9 +33,7 @@ std::int64_t Shape::count() const {
   return count;
 }
 
-bool Shape::operator==(const Shape& other) const {
-  return std::ranges::equal(extents(), other.extents());
-}
+bool Shape::operator==(const Shape& other) const { return std::ranges::equal(extents(), other.extents()); }
 
 std::string to_string(const Shape& shape) {
   std::string text = "(";

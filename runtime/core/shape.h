@@ -12,10 +12,12 @@
 namespace graphrun {
 
 inline constexpr int kMaxRank = 6;
-// No tensor has more elements or bytes than this; larger numbers in a file are an error before any allocation.
+// No tensor has more elements or bytes than this; larger numbers in a file are an error before any
+// allocation.
 inline constexpr std::int64_t kMaxTensorBytes = std::int64_t{1} << 40;
 
-// Extents of a tensor, in logical order: (N, C, H, W) for activations, (O, I, KH, KW) for convolution weights.
+// Extents of a tensor, in logical order: (N, C, H, W) for activations, (O, I, KH, KW) for convolution
+// weights.
 class Shape {
  public:
   Shape() = default;

@@ -65,8 +65,8 @@ class [[nodiscard]] Status {
 template <class T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}               // NOLINT: implicit on purpose
-  Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {}        // NOLINT: implicit on purpose
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}         // NOLINT: implicit on purpose
+  Result(Status status) : state_(std::in_place_index<1>, std::move(status)) {}  // NOLINT: implicit on purpose
   Result(ErrorCode code, std::string message) : Result(Status(code, std::move(message))) {}
 
   bool ok() const { return state_.index() == 0; }
@@ -103,17 +103,17 @@ inline Status status_of(Status status) { return status; }
 
 // Early return cannot be a function. `GRAPHRUN_TRY(f())` returns f's error from the enclosing function;
 // `GRAPHRUN_ASSIGN(auto x, g())` does so for a Result and otherwise moves its value into x.
-#define GRAPHRUN_TRY(expression)                                                                \
-  do {                                                                                          \
-    if (auto graphrun_status = ::graphrun::status_of(expression); !graphrun_status.ok()) {       \
-      return graphrun_status;                                                                   \
-    }                                                                                           \
+#define GRAPHRUN_TRY(expression)                                                           \
+  do {                                                                                     \
+    if (auto graphrun_status = ::graphrun::status_of(expression); !graphrun_status.ok()) { \
+      return graphrun_status;                                                              \
+    }                                                                                      \
   } while (false)
 #define GRAPHRUN_CONCAT_(a, b) a##b
 #define GRAPHRUN_CONCAT(a, b) GRAPHRUN_CONCAT_(a, b)
-#define GRAPHRUN_ASSIGN(target, expression)                                     \
-  auto GRAPHRUN_CONCAT(graphrun_result_, __LINE__) = (expression);              \
-  if (!GRAPHRUN_CONCAT(graphrun_result_, __LINE__).ok()) {                      \
-    return std::move(GRAPHRUN_CONCAT(graphrun_result_, __LINE__)).status();     \
-  }                                                                             \
+#define GRAPHRUN_ASSIGN(target, expression)                                 \
+  auto GRAPHRUN_CONCAT(graphrun_result_, __LINE__) = (expression);          \
+  if (!GRAPHRUN_CONCAT(graphrun_result_, __LINE__).ok()) {                  \
+    return std::move(GRAPHRUN_CONCAT(graphrun_result_, __LINE__)).status(); \
+  }                                                                         \
   target = *std::move(GRAPHRUN_CONCAT(graphrun_result_, __LINE__))

@@ -18,7 +18,8 @@ struct TensorDesc {
   DType dtype = DType::f32;
   Layout layout = Layout::dense;
   Shape shape;
-  // nhwc only: elements from one pixel to the next, >= C. Larger where the tensor is a slice of a concatenation.
+  // nhwc only: elements from one pixel to the next, >= C. Larger where the tensor is a slice of a
+  // concatenation.
   std::int64_t pixel_stride = 0;
 
   static TensorDesc dense(DType dtype, const Shape& shape) { return {dtype, Layout::dense, shape, 0}; }
