@@ -50,7 +50,7 @@ BOOST_AUTO_TEST_CASE(the_newest_run_is_found_again) {
   const auto program = require(Program::make(model, op_registry()));
   const RunRecord record{"/data/d.json", "/data/\"files\""};
   const std::filesystem::path folder = new_run_folder("d", "empty");
-  require(start_run_folder(folder, *program, descriptor, record, "{}\n"));
+  require(start_run_folder(folder, *program, descriptor, record, SettingTable()));
   require(point_latest_at(folder));
   const std::filesystem::path latest = require(latest_run_folder());
   BOOST_TEST(latest == std::filesystem::canonical(folder));

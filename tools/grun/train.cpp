@@ -160,7 +160,7 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
     }
   }
   GRAPHRUN_TRY(start_run_folder(job.folder, *program, descriptor,
-                                make_run_record(options.dataset, options.data_root), job.settings.to_json()));
+                                make_run_record(options.dataset, options.data_root), job.settings));
   if (const Status linked = point_latest_at(job.folder); !linked.ok() && !options.common.quiet) {
     fmt::print(stderr, "warning: {}\n", linked.message());
   }

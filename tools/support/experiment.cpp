@@ -86,7 +86,7 @@ fs::path new_run_folder(const std::string& dataset, const std::string& model) {
 }
 
 Status start_run_folder(const fs::path& folder, const Program& program, const Descriptor& descriptor,
-                        const RunRecord& record, const std::string& config_json) {
+                        const RunRecord& record, const SettingTable& settings) {
   GRAPHRUN_TRY(make_folder(folder / "checkpoints"));
   Model model = program.model();
   model.class_names.clear();
@@ -95,8 +95,14 @@ Status start_run_folder(const fs::path& folder, const Program& program, const De
     model.class_names.push_back(info.name);
     model.palette.insert(model.palette.end(), {info.color.r, info.color.g, info.color.b});
   }
+  for (const SettingSpec& spec : setting_specs()) {
+    const bool chosen = settings.is_explicit(spec.name) && settings.has_value(spec.name);
+    // A seed belongs to one run, not to what is made of its model.
+    if (chosen && spec.name != "manual_seed")
+      model.settings[std::string(spec.name)] = settings.json(spec.name);
+  }
   GRAPHRUN_TRY(write_model(model, (folder / "model.fb").string()));
-  GRAPHRUN_TRY(write_file(folder / "config.json", config_json));
+  GRAPHRUN_TRY(write_file(folder / "config.json", settings.to_json()));
   return write_file(folder / "run.json", record_json(record));
 }
 

@@ -7,6 +7,7 @@
 #include "datasets/descriptor.h"
 #include "runtime/core/status.h"
 #include "runtime/model/program.h"
+#include "tools/support/settings.h"
 
 namespace graphrun {
 
@@ -24,10 +25,9 @@ RunRecord make_run_record(const std::string& dataset, const std::string& data_ro
 std::filesystem::path new_run_folder(const std::string& dataset, const std::string& model);
 
 // Makes the folder and writes config.json, run.json and model.fb: the program's model with class names and
-// palette of the data set.
+// palette of the data set, and with the run's settings in the place of the graph's.
 Status start_run_folder(const std::filesystem::path& folder, const Program& program,
-                        const Descriptor& descriptor, const RunRecord& record,
-                        const std::string& config_json);
+                        const Descriptor& descriptor, const RunRecord& record, const SettingTable& settings);
 
 Result<RunRecord> read_run_record(const std::filesystem::path& folder);
 
