@@ -37,6 +37,31 @@ Result<Number> checked(Dim dim) {
   return Number(std::move(dim));
 }
 
+// Comparisons and logic, on two integers or two reals; the truth values are the integers 1 and 0.
+template <class T>
+Result<Number> compare(ExprOp op, T x, T y) {
+  switch (op) {
+    case ExprOp::equal:
+      return Number(Dim(x == y));
+    case ExprOp::not_equal:
+      return Number(Dim(x != y));
+    case ExprOp::less:
+      return Number(Dim(x < y));
+    case ExprOp::less_equal:
+      return Number(Dim(x <= y));
+    case ExprOp::greater:
+      return Number(Dim(x > y));
+    case ExprOp::greater_equal:
+      return Number(Dim(x >= y));
+    case ExprOp::logical_and:
+      return Number(Dim(x != 0 && y != 0));
+    case ExprOp::logical_or:
+      return Number(Dim(x != 0 || y != 0));
+    default:
+      return error("an operation that two numbers do not have");
+  }
+}
+
 Result<Number> apply_dims(ExprOp op, const Dim& a, const Dim& b) {
   switch (op) {
     case ExprOp::add:
@@ -62,28 +87,7 @@ Result<Number> apply_dims(ExprOp op, const Dim& a, const Dim& b) {
     return error("cannot compare " + to_string(a) + " with " + to_string(b) +
                  " before their values are known");
   }
-  const std::int64_t x = a.constant();
-  const std::int64_t y = b.constant();
-  switch (op) {
-    case ExprOp::equal:
-      return Number(Dim(x == y));
-    case ExprOp::not_equal:
-      return Number(Dim(x != y));
-    case ExprOp::less:
-      return Number(Dim(x < y));
-    case ExprOp::less_equal:
-      return Number(Dim(x <= y));
-    case ExprOp::greater:
-      return Number(Dim(x > y));
-    case ExprOp::greater_equal:
-      return Number(Dim(x >= y));
-    case ExprOp::logical_and:
-      return Number(Dim(x != 0 && y != 0));
-    case ExprOp::logical_or:
-      return Number(Dim(x != 0 || y != 0));
-    default:
-      return error("an operation that integers do not have");
-  }
+  return compare(op, a.constant(), b.constant());
 }
 
 Result<Number> apply_reals(ExprOp op, double x, double y) {
@@ -106,24 +110,8 @@ Result<Number> apply_reals(ExprOp op, double x, double y) {
       return Number(std::fmax(x, y));
     case ExprOp::power:
       return Number(std::pow(x, y));
-    case ExprOp::equal:
-      return Number(Dim(x == y));
-    case ExprOp::not_equal:
-      return Number(Dim(x != y));
-    case ExprOp::less:
-      return Number(Dim(x < y));
-    case ExprOp::less_equal:
-      return Number(Dim(x <= y));
-    case ExprOp::greater:
-      return Number(Dim(x > y));
-    case ExprOp::greater_equal:
-      return Number(Dim(x >= y));
-    case ExprOp::logical_and:
-      return Number(Dim(x != 0 && y != 0));
-    case ExprOp::logical_or:
-      return Number(Dim(x != 0 || y != 0));
     default:
-      return error("an operation that reals do not have");
+      return compare(op, x, y);
   }
 }
 
