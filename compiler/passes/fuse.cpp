@@ -39,6 +39,38 @@ Result<Graph> fuse_conv_bn(Context context, const Graph& graph) {
   return std::move(copier).finish();
 }
 
+Result<Graph> fuse_pyramid(Context context, const Graph& graph) {
+  const std::vector<int> uses = use_counts(graph);
+  // The values that are resized to the first member's size; empty where the node is no such concat.
+  const auto levels_of = [&](const Node& concat) {
+    std::vector<ValueId> levels;
+    for (std::size_t i = 1; i < concat.inputs.size(); ++i) {
+      const Node* resize = only_read_here(graph, uses, concat.inputs[i], "resize");
+      if (resize == nullptr) return std::vector<ValueId>();
+      levels.push_back(resize->inputs[0]);
+    }
+    return levels;
+  };
+  Copier copier(context, graph, graph.method.name);
+  for (const Node& node : graph.method.nodes) {
+    const bool plain = node.op == "conv2d_bn" && node.inputs.back() == kNoValue;
+    const Node* concat = plain ? only_read_here(graph, uses, node.inputs[0], "concat") : nullptr;
+    const std::vector<ValueId> levels = concat == nullptr ? std::vector<ValueId>() : levels_of(*concat);
+    if (levels.empty()) {
+      copier.copy(node);
+      continue;
+    }
+    Node fused = node;
+    fused.op = "conv2d_bn_pyramid";
+    fused.inputs[0] = concat->inputs[0];
+    fused.inputs.pop_back();
+    fused.inputs.insert(fused.inputs.end(), levels.begin(), levels.end());
+    for (ValueId& input : fused.inputs) input = copier[input];
+    copier.replace(node.outputs[0], copier.builder().add(std::move(fused))[0]);
+  }
+  return std::move(copier).finish();
+}
+
 Result<Graph> fuse_resize_cross_entropy(Context context, const Graph& graph) {
   const std::vector<int> uses = use_counts(graph);
   Copier copier(context, graph, graph.method.name);

@@ -23,6 +23,10 @@ Graph remove_dead_code(Context context, const Graph& graph);
 // code (also in the next pass).
 Result<Graph> fuse_conv_bn(Context context, const Graph& graph);
 
+// concat of a value and of others resized to its size, and the conv2d_bn that alone reads it, become
+// conv2d_bn_pyramid.
+Result<Graph> fuse_pyramid(Context context, const Graph& graph);
+
 // resize and the cross_entropy_totals that alone reads it become resize_cross_entropy_totals.
 Result<Graph> fuse_resize_cross_entropy(Context context, const Graph& graph);
 

@@ -119,7 +119,8 @@ std::vector<const OpDef*> definitions() {
     def.gradient = gradient;
     return def;
   }();
-  return {&forward, &grad_data_definition(), &grad_weight_definition(), &with_batch_norm_definition()};
+  return {&forward, &grad_data_definition(), &grad_weight_definition(), &with_batch_norm_definition(),
+          &with_pyramid_definition()};
 }
 
 }  // namespace graphrun::ops::conv2d

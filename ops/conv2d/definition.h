@@ -20,5 +20,6 @@ Status require_weight(const Attributes& attrs, const ValueType& weight, const Di
 const OpDef& grad_data_definition();
 const OpDef& grad_weight_definition();
 const OpDef& with_batch_norm_definition();
+const OpDef& with_pyramid_definition();
 
 }  // namespace graphrun::ops::conv2d

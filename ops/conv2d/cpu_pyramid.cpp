@@ -1,0 +1,237 @@
+#include <omp.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "ops/common/activation.h"
+#include "ops/common/bilinear.h"
+#include "ops/conv2d/definition.h"
+#include "ops/conv2d/kernels.h"
+#include "runtime/cpu/onednn.h"
+#include "runtime/cpu/parallel.h"
+#include "runtime/cpu/simd.h"
+
+// conv2d_bn_pyramid without the large concatenation. A level's pixels are multiplied by the weights of every
+// tap at the level's own size (`tap maps`); an output pixel mixes those of its window as the interpolation
+// would have mixed the pixels, taps outside of x being zero as in the padding. The convolution of x is added
+// to that by oneDNN. Exact up to rounding, since both operations are linear.
+namespace graphrun::ops::conv2d {
+namespace {
+
+enum Input : std::size_t { kX, kWeight, kBias, kBnWeight, kBnBias, kBnMean, kBnVar, kLevels };
+
+struct Level {
+  TensorDesc desc;
+  std::int64_t first_channel = 0;  // in the weights
+  Sampling rows, columns;          // from the level to x
+  std::int64_t weights_at = 0;     // bytes into the prepared form: (channels, taps, O)
+  std::int64_t maps_at = 0;        // bytes into the scratch: (pixels of all images, taps, O)
+};
+
+// acc = [first] or acc + weight * from.
+GRAPHRUN_SIMD void accumulate(float weight, const float* from, std::int64_t count, bool first, float* acc) {
+  if (first) {
+    for (std::int64_t i = 0; i < count; ++i) acc[i] = weight * from[i];
+  } else {
+    for (std::int64_t i = 0; i < count; ++i) acc[i] += weight * from[i];
+  }
+}
+
+GRAPHRUN_SIMD void accumulate_two(float a_weight, const float* a, float b_weight, const float* b,
+                                  std::int64_t count, float* acc) {
+  for (std::int64_t i = 0; i < count; ++i) acc[i] += a_weight * a[i] + b_weight * b[i];
+}
+
+class Pyramid final : public Kernel {
+ public:
+  Pyramid(const KernelRequest& request, const Geometry& g, double eps, std::vector<Level> levels,
+          std::unique_ptr<Kernel> convolution)
+      : g_(g),
+        eps_(eps),
+        levels_(std::move(levels)),
+        convolution_(std::move(convolution)),
+        threads_(request.threads) {
+    key_ = convolution_->prepared_key() + " pyramid";
+    prepared_bytes_ = (convolution_->prepared_bytes() + 63) / 64 * 64;
+    Scratch scratch;
+    convolution_at_ = scratch.add(convolution_->scratch_bytes());
+    std::int64_t transposed = 0;
+    std::int64_t widest = 0;
+    for (Level& level : levels_) {
+      const std::int64_t channels = level.desc.c();
+      level.weights_at = prepared_bytes_;
+      prepared_bytes_ += channels * row() * 4;
+      level.maps_at = scratch.add(level.desc.pixels() * row() * 4);
+      transposed = std::max(transposed, level.desc.pixels() * channels * 4);
+      widest = std::max(widest, level.desc.w());
+      key_.append(" ").append(std::to_string(channels));
+    }
+    transposed_at_ = scratch.add(transposed);
+    blend_floats_ = (g_.kw * widest * g_.o + 15) / 16 * 16;
+    blend_at_ = scratch.add(threads_ * blend_floats_ * 4);
+    scratch_bytes_ = scratch.bytes();
+  }
+
+  std::string_view name() const override { return "pyramid"; }
+  std::int64_t scratch_bytes() const override { return scratch_bytes_; }
+  std::int64_t prepared_bytes() const override { return prepared_bytes_; }
+  std::string prepared_key() const override { return key_; }
+  Status prepare_constants(std::span<const TensorView> inputs, void* prepared) const override;
+  Status run(const KernelRun& run) override;
+
+ private:
+  std::int64_t row() const { return g_.taps() * g_.o; }  // floats of a pixel's tap maps
+  Status make_maps(const Level& level, const TensorView& pixels, const KernelRun& run) const;
+  void blend_row(const Level& level, const float* maps, std::int64_t image, std::int64_t y, float* to) const;
+  void add_blended(const Level& level, const float* blended, float* y, std::int64_t y_stride) const;
+
+  Geometry g_;  // of x
+  double eps_;
+  std::vector<Level> levels_;
+  std::unique_ptr<Kernel> convolution_;                     // conv2d_bn of x, added to y
+  std::array<TensorView, kLevels + 1> convolution_inputs_;  // of a run
+  int threads_;
+  std::string key_;
+  std::int64_t prepared_bytes_ = 0, scratch_bytes_ = 0;
+  std::int64_t convolution_at_ = 0, transposed_at_ = 0, blend_at_ = 0;
+  std::int64_t blend_floats_ = 0;  // of a thread's blended rows
+};
+
+Status Pyramid::prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
+  const TensorDesc& desc = inputs[kWeight].desc;
+  const auto* const weight = inputs[kWeight].as<const float>();
+  const std::int64_t all = desc.shape[1];
+  const std::int64_t taps = g_.taps();
+  std::vector<float> of_x(static_cast<std::size_t>(g_.o * g_.c * taps));
+  for (std::int64_t o = 0; o < g_.o; ++o)
+    std::copy_n(weight + o * all * taps, g_.c * taps, of_x.data() + o * g_.c * taps);
+  std::vector<TensorView> views(inputs.begin(), inputs.begin() + kLevels);
+  views[kWeight] = {TensorDesc::dense(DType::f32, {g_.o, g_.c, g_.kh, g_.kw}), of_x.data()};
+  views.emplace_back();
+  GRAPHRUN_TRY(convolution_->prepare_constants(views, prepared));
+
+  const auto* const gamma = inputs[kBnWeight].as<const float>();
+  const auto* const variance = inputs[kBnVar].as<const float>();
+  for (const Level& level : levels_) {
+    auto* const to = part<float>(prepared, level.weights_at);
+    cpu::parallel_for(threads_, level.desc.c(), 8, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t o = 0; o < g_.o; ++o) {
+        const double scale =
+            static_cast<double>(gamma[o]) / std::sqrt(static_cast<double>(variance[o]) + eps_);
+        const float* const from = weight + (o * all + level.first_channel) * taps;
+        for (std::int64_t c = begin; c < end; ++c) {
+          for (std::int64_t k = 0; k < taps; ++k)
+            to[c * row() + k * g_.o + o] =
+                static_cast<float>(static_cast<double>(from[c * taps + k]) * scale);
+        }
+      }
+    });
+  }
+  return {};
+}
+
+// Every pixel of the level times the weights of every tap.
+Status Pyramid::make_maps(const Level& level, const TensorView& pixels, const KernelRun& run) const {
+  const std::int64_t count = pixels.desc.pixels();
+  const std::int64_t channels = pixels.desc.c();
+  auto* const transposed = part<float>(run.scratch, transposed_at_);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float* const from = pixels.as<const float>() + i * pixels.desc.pixel_stride;
+    for (std::int64_t c = 0; c < channels; ++c) transposed[c * count + i] = from[c];
+  }
+  const auto* const weights =
+      reinterpret_cast<const float*>(static_cast<const std::byte*>(run.prepared) + level.weights_at);
+  return cpu::transposed_product(count, row(), channels, transposed, count, weights, row(), 0.0f,
+                                 part<float>(run.scratch, level.maps_at), row(), threads_);
+}
+
+// The tap maps that output row y of an image reads, mixed down to (kw, columns of the level, O).
+void Pyramid::blend_row(const Level& level, const float* maps, std::int64_t image, std::int64_t y,
+                        float* to) const {
+  const std::int64_t width = level.desc.w();
+  std::fill_n(to, g_.kw * width * g_.o, 0.0f);
+  const auto add = [&](std::int64_t source, float weight, std::int64_t k) {
+    if (weight == 0) return;
+    const float* const line = maps + (image * level.desc.h() + source) * width * row() + k * g_.kw * g_.o;
+    for (std::int64_t l = 0; l < g_.kw; ++l) {
+      for (std::int64_t j = 0; j < width; ++j)
+        accumulate(weight, line + j * row() + l * g_.o, g_.o, false, to + (l * width + j) * g_.o);
+    }
+  };
+  for (std::int64_t k = 0; k < g_.kh; ++k) {
+    const std::int64_t at = y * g_.sh - g_.ph + k * g_.dh;
+    if (at < 0 || at >= g_.h) continue;
+    const Tap& tap = level.rows.taps[static_cast<std::size_t>(at)];
+    add(tap.first, tap.first_weight, k);
+    add(tap.second, tap.second_weight, k);
+  }
+}
+
+void Pyramid::add_blended(const Level& level, const float* blended, float* y, std::int64_t y_stride) const {
+  const std::int64_t width = level.desc.w();
+  for (std::int64_t x = 0; x < g_.ow; ++x, y += y_stride) {
+    for (std::int64_t l = 0; l < g_.kw; ++l) {
+      const std::int64_t at = x * g_.sw - g_.pw + l * g_.dw;
+      if (at < 0 || at >= g_.w) continue;
+      const Tap& tap = level.columns.taps[static_cast<std::size_t>(at)];
+      const float* const of_tap = blended + l * width * g_.o;
+      accumulate_two(tap.first_weight, of_tap + tap.first * g_.o, tap.second_weight,
+                     of_tap + tap.second * g_.o, g_.o, y);
+    }
+  }
+}
+
+Status Pyramid::run(const KernelRun& run) {
+  for (std::size_t i = 0; i < levels_.size(); ++i)
+    GRAPHRUN_TRY(make_maps(levels_[i], run.inputs[kLevels + i], run));
+  const TensorView& y = run.outputs[0];
+  const std::int64_t stride = y.desc.pixel_stride;
+  cpu::parallel_for(threads_, g_.n * g_.oh, 1, [&](std::int64_t begin, std::int64_t end) {
+    auto* const blended = part<float>(run.scratch, blend_at_) + omp_get_thread_num() * blend_floats_;
+    for (std::int64_t i = begin; i < end; ++i) {
+      float* const line = y.as<float>() + i * g_.ow * stride;
+      for (std::int64_t x = 0; x < g_.ow; ++x) std::fill_n(line + x * stride, g_.o, 0.0f);
+      for (const Level& level : levels_) {
+        blend_row(level, part<float>(run.scratch, level.maps_at), i / g_.oh, i % g_.oh, blended);
+        add_blended(level, blended, line, stride);
+      }
+    }
+  });
+  std::copy_n(run.inputs.begin(), kLevels, convolution_inputs_.begin());
+  convolution_inputs_.back() = y;
+  return convolution_->run(
+      {convolution_inputs_, run.outputs, part(run.scratch, convolution_at_), run.prepared});
+}
+
+}  // namespace
+
+Prepared prepare_pyramid(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_f32(request));
+  const TensorDesc& x = request.inputs[kX];
+  const Geometry g = geometry_of(request.attrs, x, request.outputs[0]);
+  std::vector<Level> levels;
+  std::int64_t channels = g.c;
+  for (const TensorDesc& desc : request.inputs.subspan(kLevels)) {
+    // A product of a level's size costs what the convolution at that size would.
+    if (desc.pixels() * 2 > request.outputs[0].pixels())
+      return {ErrorCode::declined, "a level is not much smaller than the result"};
+    levels.push_back({desc, channels, align_corners(desc.h(), x.h()), align_corners(desc.w(), x.w())});
+    channels += desc.c();
+  }
+  std::vector<TensorDesc> inputs(request.inputs.begin(), request.inputs.begin() + kLevels);
+  inputs[kWeight] = TensorDesc::dense(DType::f32, {g.o, g.c, g.kh, g.kw});
+  inputs.push_back(request.outputs[0]);
+  std::vector<bool> present(request.input_present.begin(), request.input_present.begin() + kLevels);
+  present.push_back(true);
+  std::vector<bool> constant(request.input_constant.begin(), request.input_constant.begin() + kLevels);
+  constant.push_back(false);
+  GRAPHRUN_ASSIGN(std::unique_ptr<Kernel> convolution,
+                  prepare_batch_norm({with_batch_norm_definition(), request.attrs, inputs, request.outputs,
+                                      present, request.output_present, constant, request.threads}));
+  return std::unique_ptr<Kernel>(std::make_unique<Pyramid>(request, g, request.attrs.real("eps"),
+                                                           std::move(levels), std::move(convolution)));
+}
+
+}  // namespace graphrun::ops::conv2d

@@ -1,0 +1,69 @@
+#include "ops/common/activation.h"
+#include "ops/common/definition.h"
+#include "ops/conv2d/definition.h"
+
+namespace graphrun::ops::conv2d {
+namespace {
+
+// Positions of the inputs.
+enum Input : std::size_t { kX, kWeight, kBias, kBnWeight, kBnBias, kBnMean, kBnVar, kLevels };
+
+Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
+             std::vector<ValueType>& outputs) {
+  const Dim& channels = attrs.dim("out_channels");
+  const ValueType& x = *inputs[kX];
+  GRAPHRUN_ASSIGN(ValueType y, convolved(attrs, x, channels));
+  Dim all = x.shape[1];
+  for (const ValueType* level : inputs.subspan(kLevels)) {
+    GRAPHRUN_TRY(require_activation(*level, "levels"));
+    GRAPHRUN_TRY(require_equal(x.shape[0], level->shape[0], "batch of levels"));
+    all = all + level->shape[1];
+  }
+  GRAPHRUN_TRY(require_weight(attrs, *inputs[kWeight], channels, all));
+  for (std::size_t i = kBias; i <= kBnVar; ++i) {
+    if (inputs[i] == nullptr) continue;
+    GRAPHRUN_TRY(require_dense(*inputs[i], DType::f32, {channels}, with_pyramid_definition().inputs[i].name));
+  }
+  outputs = {std::move(y)};
+  return {};
+}
+
+std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
+  const std::vector<ValueId>& in = node.inputs;
+  std::vector<ValueId> members = {in[kX]};
+  for (std::size_t i = kLevels; i < in.size(); ++i) {
+    const std::string suffix = "level" + std::to_string(i - kLevels);
+    members.push_back(graph.add("resize", {in[i], in[kX]}, {}, suffix)[0]);
+  }
+  const ValueId joined = graph.add("concat", std::move(members), {}, "concat")[0];
+  return graph.add(
+      "conv2d_bn",
+      {joined, in[kWeight], in[kBias], in[kBnWeight], in[kBnBias], in[kBnMean], in[kBnVar], kNoValue},
+      node.attrs, "conv");
+}
+
+}  // namespace
+
+const OpDef& with_pyramid_definition() {
+  static const OpDef def = [] {
+    const OpDef& single = with_batch_norm_definition();
+    OpDef op;
+    op.name = "conv2d_bn_pyramid";
+    op.doc =
+        "conv2d_bn over the concatenation of x with the levels, each level resized to x's height and width. "
+        "Convolution and interpolation are linear, so a level's share can be computed at the level's size.";
+    op.inputs.assign(single.inputs.begin(), single.inputs.begin() + kLevels);
+    op.inputs[kWeight].doc = "(O, C + channels of all levels, KH, KW)";
+    op.inputs.push_back({.name = "levels", .doc = "activations (N, Ci, Hi, Wi)", .variadic = true});
+    op.outputs = single.outputs;
+    op.attrs = single.attrs;
+    op.infer = infer;
+    op.not_differentiable = single.not_differentiable;
+    op.parts = parts;
+    op.internal = true;
+    return op;
+  }();
+  return def;
+}
+
+}  // namespace graphrun::ops::conv2d

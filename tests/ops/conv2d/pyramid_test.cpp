@@ -1,0 +1,134 @@
+#include <boost/test/unit_test.hpp>
+#include <cmath>
+#include <string>
+
+#include "tests/ops/harness.h"
+
+namespace graphrun::test {
+namespace {
+
+struct Pyramid {
+  std::int64_t n, c, h, w, o;
+  std::vector<Shape> levels;
+  std::int64_t kernel = 3, stride = 1, dilation = 1;
+  std::int64_t gap = 0;
+
+  std::int64_t padding() const { return kernel / 2 * dilation; }
+  std::int64_t oh() const { return (h + 2 * padding() - dilation * (kernel - 1) - 1) / stride + 1; }
+  std::int64_t ow() const { return (w + 2 * padding() - dilation * (kernel - 1) - 1) / stride + 1; }
+  std::int64_t channels() const {
+    std::int64_t sum = c;
+    for (const Shape& level : levels) sum += level[1];
+    return sum;
+  }
+};
+
+Case pyramid_case(const Pyramid& v) {
+  Case test{
+      .op = "conv2d_bn_pyramid",
+      .attrs = {{"kernel", Expr(v.kernel)},
+                {"stride", Expr(v.stride)},
+                {"padding", Expr(v.padding())},
+                {"dilation", Expr(v.dilation)},
+                {"out_channels", Expr(v.o)},
+                {"eps", Expr(1e-3)},
+                {"activation", "relu"}},
+      .inputs = {activation({v.n, v.c, v.h, v.w}, normal(), v.gap),
+                 dense({v.o, v.channels(), v.kernel, v.kernel}, normal(0, 0.1)), absent(),
+                 dense({v.o}, uniform(0.5, 2)), dense({v.o}), dense({v.o}), dense({v.o}, uniform(0.1, 2))},
+      .output_gap = v.gap};
+  for (const Shape& level : v.levels) test.inputs.push_back(activation(level, normal(), v.gap));
+  return test;
+}
+
+double interpolated(const HostTensor& level, std::int64_t n, std::int64_t c, double y, double x) {
+  const auto top = static_cast<std::int64_t>(y);
+  const auto left = static_cast<std::int64_t>(x);
+  const std::int64_t bottom = std::min(top + 1, level.shape[2] - 1);
+  const std::int64_t right = std::min(left + 1, level.shape[3] - 1);
+  const double down = y - static_cast<double>(top);
+  const double across = x - static_cast<double>(left);
+  return (1 - down) * ((1 - across) * level.at(n, c, top, left) + across * level.at(n, c, top, right)) +
+         down * ((1 - across) * level.at(n, c, bottom, left) + across * level.at(n, c, bottom, right));
+}
+
+// The concatenation, pixel by pixel, then the convolution and batch norm.
+Reference pyramid_reference(const Pyramid& v) {
+  return [v](const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
+    HostTensor joined = HostTensor::zeros({v.n, v.channels(), v.h, v.w});
+    const auto at = [](std::int64_t i, std::int64_t from, std::int64_t to) {
+      return from == 1 ? 0.0 : static_cast<double>(i * (to - 1)) / static_cast<double>(from - 1);
+    };
+    for (std::int64_t n = 0; n < v.n; ++n) {
+      for (std::int64_t y = 0; y < v.h; ++y) {
+        for (std::int64_t x = 0; x < v.w; ++x) {
+          std::int64_t channel = 0;
+          for (; channel < v.c; ++channel) joined.at(n, channel, y, x) = in[0].at(n, channel, y, x);
+          for (std::size_t l = 7; l < in.size(); ++l) {
+            for (std::int64_t c = 0; c < in[l].shape[1]; ++c, ++channel)
+              joined.at(n, channel, y, x) =
+                  interpolated(in[l], n, c, at(y, v.h, in[l].shape[2]), at(x, v.w, in[l].shape[3]));
+          }
+        }
+      }
+    }
+    out[0] = HostTensor::zeros({v.n, v.o, v.oh(), v.ow()});
+    for (std::int64_t n = 0; n < v.n; ++n) {
+      for (std::int64_t o = 0; o < v.o; ++o) {
+        const auto channel = static_cast<std::size_t>(o);
+        for (std::int64_t y = 0; y < v.oh(); ++y) {
+          for (std::int64_t x = 0; x < v.ow(); ++x) {
+            double sum = 0;
+            for (std::int64_t c = 0; c < v.channels(); ++c) {
+              for (std::int64_t k = 0; k < v.kernel; ++k) {
+                for (std::int64_t l = 0; l < v.kernel; ++l) {
+                  const std::int64_t iy = y * v.stride - v.padding() + k * v.dilation;
+                  const std::int64_t ix = x * v.stride - v.padding() + l * v.dilation;
+                  if (iy < 0 || iy >= v.h || ix < 0 || ix >= v.w) continue;
+                  sum += joined.at(n, c, iy, ix) * in[1].at(o, c, k, l);
+                }
+              }
+            }
+            sum = (sum - in[5].values[channel]) / std::sqrt(in[6].values[channel] + 1e-3) *
+                      in[3].values[channel] +
+                  in[4].values[channel];
+            out[0].at(n, o, y, x) = std::max(sum, 0.0);
+          }
+        }
+      }
+    }
+  };
+}
+
+// Pyramids of bins as in a pyramid pooling module, one level at half the size, windows with gaps and strides.
+const Pyramid kPyramids[] = {
+    {1, 16, 13, 13, 24, {{1, 8, 1, 1}, {1, 8, 2, 2}, {1, 8, 3, 3}, {1, 8, 6, 6}}},
+    {2, 16, 9, 12, 16, {{2, 5, 1, 1}, {2, 11, 3, 4}}, 3, 1, 1, 7},
+    {2, 8, 15, 17, 16, {{2, 16, 8, 9}}},
+    {1, 16, 12, 11, 8, {{1, 16, 4, 3}}, 1},
+    {1, 16, 16, 15, 16, {{1, 8, 1, 5}, {1, 8, 2, 1}}, 3, 2, 2},
+    {1, 16, 5, 5, 16, {{1, 8, 5, 5}}},
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(convolution_of_a_pyramid) {
+  for (const Pyramid& pyramid : kPyramids) {
+    BOOST_TEST_CONTEXT("case " << &pyramid - kPyramids) {
+      OpHarness().check_parts(pyramid_case(pyramid), pyramid_reference(pyramid));
+      const bool small_levels = &pyramid != &kPyramids[5] && &pyramid != &kPyramids[4];
+      if (small_levels) OpHarness().check(pyramid_case(pyramid), pyramid_reference(pyramid));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(pyramid_whose_weight_does_not_fit) {
+  Case test = pyramid_case(kPyramids[0]);
+  test.inputs[1] = dense({24, 40, 3, 3});
+  const auto inferred = OpHarness().infer(test);
+  BOOST_REQUIRE(!inferred.ok());
+  BOOST_TEST(inferred.status().message().find("expected f32 (24, 48, 3, 3), got f32 (24, 40, 3, 3)") !=
+             std::string::npos);
+}
+
+}  // namespace graphrun::test
