@@ -35,7 +35,7 @@ def main():
     torch.manual_seed(0)
     batch = args.batch or (1 if args.mode == "infer" else 2)
     layout = torch.channels_last if args.channels_last else torch.contiguous_format
-    net = spnet.build_named(args.net, args.classes).to(memory_format=layout)
+    net = spnet.build(args.net, args.classes).to(memory_format=layout)
     image = torch.randn(batch, 3, args.size, args.size).to(memory_format=layout)
     label = torch.randint(0, args.classes, (batch, args.size, args.size))
     if args.mode == "infer":

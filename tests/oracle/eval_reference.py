@@ -62,7 +62,7 @@ def main():
     program = spnet.reference("tool.test")
     program.logger = logging.getLogger("reference")
 
-    net = spnet.build_named(args.net, args.classes)
+    net = spnet.build(args.net, args.classes)
     net.load_state_dict(torch.load(args.weights))
     toolkit = spnet.reference("util.transform")
     data = camvid.dataset(args.camvid, "val", toolkit.Compose([toolkit.ToTensor()]))

@@ -26,20 +26,16 @@ def reference(name):
     return importlib.import_module(name)
 
 
-def build(layers, classes, aux=True):
-    net = reference("models.spnet").SPNet(
-        nclass=classes, backbone="resnet%d" % layers, pretrained=None, aux=aux, spm_on=True
-    )
-    return net
-
-
-def build_named(name, classes):
-    """name: spnet50, spnet101 or tiny[:WIDTH]."""
+def build(name, classes):
+    """name: spnet50, spnet101, fcn50 or tiny[:WIDTH]."""
     if name.startswith("tiny"):
         from tiny import Tiny
 
         return Tiny(classes, *(int(v) for v in name.split(":")[1:]))
-    return build(int(name[len("spnet") :]), classes)
+    layers = name.lstrip("spnetfc")
+    kind, options = ("fcn", {"spm_on": False}) if name.startswith("fcn") else ("spnet", {"spm_on": True})
+    make = getattr(reference("models." + kind), {"fcn": "FCN", "spnet": "SPNet"}[kind])
+    return make(nclass=classes, backbone="resnet" + layers, pretrained=None, aux=True, **options)
 
 
 def batch_norms(net):
@@ -95,23 +91,29 @@ def losses(net, image, label, ignore=255):
     )
 
 
-class Trainer:
-    """SGD with the reference's two parameter groups and its poly schedule, set after each step."""
+def groups(net):
+    """(parameters, factor of the learning rate)"""
+    return [(list(m.parameters()), factor) for m, factor in ((net.pretrained, 1), (net.head, 10), (net.auxlayer, 10))]
 
-    def __init__(self, net, base_lr, max_iter, power=0.9, momentum=0.9, weight_decay=1e-4, aux_weight=0.4):
+
+class Trainer:
+    """SGD with the references' two kinds of parameter groups and their poly schedule, set after each step.
+
+    `family` is the module that knows the network: this one or semseg."""
+
+    def __init__(self, net, base_lr, max_iter, power=0.9, momentum=0.9, weight_decay=1e-4, aux_weight=0.4, family=None):
         self.net, self.base_lr, self.max_iter, self.power, self.aux_weight = net, base_lr, max_iter, power, aux_weight
-        groups = [
-            {"params": list(net.pretrained.parameters()), "lr": base_lr},
-            {"params": list(net.head.parameters()), "lr": 10 * base_lr},
-            {"params": list(net.auxlayer.parameters()), "lr": 10 * base_lr},
-        ]
-        self.sgd = torch.optim.SGD(groups, lr=base_lr, momentum=momentum, weight_decay=weight_decay)
+        self.family = family or sys.modules[__name__]
+        parts = self.family.groups(net)
+        self.factors = [factor for _, factor in parts]
+        params = [{"params": params, "lr": factor * base_lr} for params, factor in parts]
+        self.sgd = torch.optim.SGD(params, lr=base_lr, momentum=momentum, weight_decay=weight_decay)
         self.done = 0
         self.poly = reference("util.util").poly_learning_rate
 
     def step(self, image, label, on_gradients=None):
         """One iteration. Returns (main, aux, total) losses."""
-        main, aux = losses(self.net, image, label)
+        main, aux = self.family.losses(self.net, image, label)
         total = main + self.aux_weight * aux
         self.sgd.zero_grad()
         total.backward()
@@ -120,7 +122,7 @@ class Trainer:
         self.sgd.step()
         self.done += 1
         lr = self.poly(self.base_lr, self.done, self.max_iter, power=self.power)
-        for group, factor in zip(self.sgd.param_groups, (1, 10, 10)):
+        for group, factor in zip(self.sgd.param_groups, self.factors):
             group["lr"] = lr * factor
         return main.item(), aux.item(), total.item()
 

@@ -55,7 +55,7 @@ def main():
     random.seed(args.seed)
     np.random.seed(args.seed)
     torch.manual_seed(args.seed)
-    net = spnet.build_named(args.net, args.classes)
+    net = spnet.build(args.net, args.classes)
     if args.weights:
         net.load_state_dict(torch.load(args.weights))
     loader = torch.utils.data.DataLoader(

@@ -1,0 +1,40 @@
+"""The networks of both references by name, with the options of their constructors."""
+
+import os
+
+import semseg
+import spnet
+
+
+def add_arguments(parser):
+    parser.add_argument("--spnet", help="checkout of Andrew-Qibin/SPNet")
+    parser.add_argument("--semseg", help="checkout of hszhao/semseg")
+    parser.add_argument("--net", required=True, help="spnet50, fcn50, pspnet50, psanet50, ...; tiny[:WIDTH]")
+    parser.add_argument("-D", action="append", default=[], metavar="NAME=NUMBER", help="option of PSPNet or PSANet")
+
+
+def family(name):
+    return semseg if name.startswith(("psp", "psa")) else spnet
+
+
+def options(assignments):
+    """Those of -D; numbers, but bins=1,2,3,6 is a list."""
+    result = {}
+    for name, value in (text.split("=") for text in assignments):
+        numbers = [float(v) if "." in v else int(v) for v in value.split(",")]
+        result[name] = numbers[0] if len(numbers) == 1 else numbers
+    return result
+
+
+def use_references(args):
+    if args.spnet:
+        spnet.use_reference(os.path.abspath(args.spnet))
+    if args.semseg:
+        semseg.use_reference(os.path.abspath(args.semseg))
+
+
+def build(args, crop):
+    """The network of --net and -D, for crops of this side."""
+    if family(args.net) is semseg:
+        return semseg.build(args.net, args.classes, crop, **options(args.D))
+    return spnet.build(args.net, args.classes)

@@ -1,0 +1,84 @@
+"""Imports PSPNet and PSANet of the reference (hszhao/semseg) on a CPU, with point-wise attention masks in plain PyTorch: the
+reference's extension in C++ does not compile with a current PyTorch."""
+
+import importlib
+import sys
+import types
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+def psa_mask(attention, psa_type, mask_h, mask_w):
+    """(n, mask_h * mask_w, h, w) of offsets to (n, h * w, h, w) of positions; what the mask does not reach is 0."""
+    n, _, h, w = attention.shape
+    place = torch.arange(h * w)
+    row, column = place // w, place % w
+    down = row[:, None] - row[None, :] + mask_h // 2  # [other place, own place], from 0
+    right = column[:, None] - column[None, :] + mask_w // 2
+    reached = (down >= 0) & (down < mask_h) & (right >= 0) & (right < mask_w)
+    offset = torch.where(reached, down * mask_w + right, torch.zeros_like(down))
+    values = attention.reshape(n, mask_h * mask_w, h * w).gather(1, offset.expand(n, -1, -1)) * reached
+    if psa_type == 1:  # a place says where its features go, not where they come from
+        values = values.transpose(1, 2)
+    return values.reshape(n, h * w, h, w)
+
+
+def use_reference(folder):
+    """Makes the checkout importable."""
+    sys.path.append(folder)
+    functional = types.ModuleType("lib.psa.functional")
+    functional.psa_mask = psa_mask
+    psa = types.ModuleType("lib.psa")
+    psa.functional = functional
+    sys.modules.update({"lib": types.ModuleType("lib"), "lib.psa": psa, "lib.psa.functional": functional})
+
+
+def mask_size(crop, shrink_factor, compact):
+    side = (crop - 1) // (8 * shrink_factor) + 1
+    return side if compact else 2 * side - 1
+
+
+def build(name, classes, crop, **options):
+    """name: psp... or psa..., then the layers. `options` are those of the reference's classes, and deep_base."""
+    deep_base = options.pop("deep_base", True)
+    layers = int(name[len("pspnet") :])
+    if name.startswith("psa"):
+        side = mask_size(crop, options.get("shrink_factor", 2), options.get("compact", False))
+        options = {"mask_h": side, "mask_w": side, **options}
+    module = importlib.import_module("model." + name[: len("pspnet")])
+    kind = module.PSANet if name.startswith("psa") else module.PSPNet
+    net = kind(layers=layers, classes=classes, pretrained=False, **options)
+    return net if deep_base else with_plain_stem(net)
+
+
+def with_plain_stem(net):
+    """The reference's ResNet has such a stem, too, but its networks cannot be made of it."""
+    net.layer0 = nn.Sequential(
+        nn.Conv2d(3, 64, 7, stride=2, padding=3, bias=False), nn.BatchNorm2d(64), nn.ReLU(), nn.MaxPool2d(3, 2, 1)
+    )
+    first = net.layer1[0]
+    first.conv1 = nn.Conv2d(64, 64, 1, bias=False)
+    first.downsample[0] = nn.Conv2d(64, 256, 1, bias=False)
+    return net
+
+
+def logits(net, image):
+    """In evaluation, at full size."""
+    return F.interpolate(net(image), image.shape[2:], mode="bilinear", align_corners=True)
+
+
+def losses(net, image, label):
+    """Main and auxiliary loss, with the labels that belong to the zoom factor."""
+    if net.zoom_factor != 8:
+        step = 8 // net.zoom_factor
+        label = label[:, ::step, ::step]
+    return net(image, label)[1:]
+
+
+def groups(net):
+    """(parameters, factor of the learning rate)"""
+    new = [m for m in (getattr(net, name, None) for name in ("ppm", "psa", "cls", "aux")) if m is not None]
+    old = [net.layer0, net.layer1, net.layer2, net.layer3, net.layer4]
+    return [(list(m.parameters()), 1) for m in old] + [(list(m.parameters()), 10) for m in new]
