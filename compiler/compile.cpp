@@ -80,6 +80,7 @@ class Compiler {
     auto graph =
         checked(lower(context_, expansion_.graph, expansion_.graph.method.outputs, Mode::eval, "eval"));
     if (graph) graph = checked(fuse_conv_bn(context_, *graph));
+    if (graph) graph = checked(remove_dead_code(context_, *graph));
     if (graph) graph = checked(fuse_pyramid(context_, *graph));
     if (graph) graph = checked(remove_dead_code(context_, *graph));
     return graph;

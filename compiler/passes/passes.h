@@ -24,7 +24,7 @@ Graph remove_dead_code(Context context, const Graph& graph);
 Result<Graph> fuse_conv_bn(Context context, const Graph& graph);
 
 // concat of a value and of others resized to its size, and the conv2d_bn that alone reads it, become
-// conv2d_bn_pyramid.
+// conv2d_bn_pyramid. Precondition: no dead code, which would count as a reader.
 Result<Graph> fuse_pyramid(Context context, const Graph& graph);
 
 // resize and the cross_entropy_totals that alone reads it become resize_cross_entropy_totals.
