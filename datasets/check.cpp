@@ -83,14 +83,14 @@ void count_ids(const LabelImage& label, const LabelRule& rule, std::int64_t samp
 
 // A palette file made by a program that numbers colours in the order of their appearance has the right
 // colours under the wrong indices.
-void compare_palette(const LabelImage& label, const Descriptor& descriptor, std::int64_t sample,
-                     const std::string& file, Counts& counts) {
+void compare_palette(const LabelImage& label, const Descriptor& descriptor, const LabelRule& rule,
+                     std::int64_t sample, const std::string& file, Counts& counts) {
   std::vector<bool> used(label.palette.size());
   for (const std::uint16_t id : label.ids) {
     if (id < used.size()) used[id] = true;
   }
   for (std::size_t id = 0; id < used.size(); ++id) {
-    const auto class_id = descriptor.labels.class_of(static_cast<std::uint16_t>(id));
+    const auto class_id = rule.class_of(static_cast<std::uint16_t>(id));
     const bool right =
         class_id && *class_id != kIgnoredClass && descriptor.classes[*class_id].color == label.palette[id];
     if (!used[id] || right) continue;
@@ -129,8 +129,9 @@ void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int
             std::to_string(label->width) + " x " + std::to_string(label->height) + ", but the image is " +
                 std::to_string(image->width) + " x " + std::to_string(image->height));
   }
-  count_ids(*label, descriptor.labels, sample, path.label.string(), counts);
-  if (!label->palette.empty()) compare_palette(*label, descriptor, sample, path.label.string(), counts);
+  const LabelRule& rule = label_rule(descriptor, path.label);
+  count_ids(*label, rule, sample, path.label.string(), counts);
+  if (!label->palette.empty()) compare_palette(*label, descriptor, rule, sample, path.label.string(), counts);
 }
 
 Counts check_samples(const Descriptor& descriptor, const std::vector<SamplePath>& samples, int threads) {
@@ -199,7 +200,7 @@ void suggest_weights(std::vector<ClassCount>& classes) {
 
 Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::string& split,
                                   const std::optional<std::filesystem::path>& data_root, int threads) {
-  GRAPHRUN_ASSIGN(const Split* found, find_split(descriptor, split));
+  GRAPHRUN_TRY(find_split(descriptor, split));
   Counts counts(descriptor.classes.size());
   CheckReport report;
   if (descriptor.generator) {
@@ -207,8 +208,8 @@ Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::strin
     report.samples = dataset->size();
     counts = count_generated(*dataset, descriptor);
   } else {
-    GRAPHRUN_ASSIGN(const auto root, find_data_root(descriptor, data_root));
-    GRAPHRUN_ASSIGN(const auto samples, list_samples(*found, root));
+    GRAPHRUN_ASSIGN(const SplitFiles files, find_split_files(descriptor, split, data_root));
+    const std::vector<SamplePath>& samples = files.samples;
     report.samples = static_cast<std::int64_t>(samples.size());
     counts = check_samples(descriptor, samples, std::clamp(threads, 1, 256));
     add_repeated_names(samples, counts);

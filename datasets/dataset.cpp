@@ -3,7 +3,6 @@
 #include <cstdlib>
 
 #include "datasets/image_io.h"
-#include "datasets/sample_list.h"
 #include "datasets/shapes.h"
 
 namespace graphrun {
@@ -12,8 +11,8 @@ namespace {
 
 class FileDataset final : public Dataset {
  public:
-  FileDataset(std::vector<SamplePath> samples, LabelRule rule, bool labelled)
-      : samples_(std::move(samples)), rule_(std::move(rule)), labelled_(labelled) {}
+  FileDataset(SplitFiles files, const Descriptor& descriptor)
+      : samples_(std::move(files.samples)), descriptor_(descriptor), labelled_(files.labelled) {}
 
   std::int64_t size() const override { return static_cast<std::int64_t>(samples_.size()); }
   bool labelled() const override { return labelled_; }
@@ -21,15 +20,16 @@ class FileDataset final : public Dataset {
   Result<Image> load_image(std::int64_t index) const override { return read_image(at(index).image); }
   Result<LabelMap> load_label(std::int64_t index) const override {
     if (!labelled_) return LabelMap{};
-    GRAPHRUN_ASSIGN(const LabelImage label, read_label(at(index).label));
-    return rule_.apply(label).in(at(index).label.string());
+    const std::filesystem::path& file = at(index).label;
+    GRAPHRUN_ASSIGN(const LabelImage label, read_label(file));
+    return label_rule(descriptor_, file).apply(label).in(file.string());
   }
 
  private:
   const SamplePath& at(std::int64_t index) const { return samples_[static_cast<std::size_t>(index)]; }
 
   std::vector<SamplePath> samples_;
-  LabelRule rule_;
+  Descriptor descriptor_;
   bool labelled_;
 };
 
@@ -55,9 +55,9 @@ std::vector<std::string> Dataset::names() const {
   return names;
 }
 
-Result<const Split*> find_split(const Descriptor& descriptor, const std::string& split) {
+Result<std::span<const Split>> find_split(const Descriptor& descriptor, const std::string& split) {
   const auto found = descriptor.splits.find(split);
-  if (found != descriptor.splits.end()) return &found->second;
+  if (found != descriptor.splits.end()) return std::span<const Split>(found->second);
   std::string known;
   for (const auto& [name, unused] : descriptor.splits) known += (known.empty() ? "" : ", ") + name;
   return Status(ErrorCode::not_found,
@@ -92,12 +92,41 @@ Result<std::filesystem::path> find_data_root(const Descriptor& descriptor,
 
 Result<std::unique_ptr<Dataset>> open_dataset(const Descriptor& descriptor, const std::string& split,
                                               const std::optional<std::filesystem::path>& data_root) {
-  GRAPHRUN_ASSIGN(const Split* found, find_split(descriptor, split));
-  if (descriptor.generator) return make_generated(descriptor, *found);
-  GRAPHRUN_ASSIGN(const auto root, find_data_root(descriptor, data_root));
-  GRAPHRUN_ASSIGN(auto samples, list_samples(*found, root));
-  return std::unique_ptr<Dataset>(
-      std::make_unique<FileDataset>(std::move(samples), descriptor.labels, found->labelled));
+  GRAPHRUN_ASSIGN(const auto layouts, find_split(descriptor, split));
+  if (descriptor.generator) return make_generated(descriptor, layouts.front());
+  GRAPHRUN_ASSIGN(auto files, find_split_files(descriptor, split, data_root));
+  return std::unique_ptr<Dataset>(std::make_unique<FileDataset>(std::move(files), descriptor));
+}
+
+Result<SplitFiles> find_split_files(const Descriptor& descriptor, const std::string& split,
+                                    const std::optional<std::filesystem::path>& data_root) {
+  GRAPHRUN_ASSIGN(const auto layouts, find_split(descriptor, split));
+  GRAPHRUN_ASSIGN(const auto folder, find_data_root(descriptor, data_root));
+  std::error_code error;
+  std::filesystem::path root = folder;
+  for (const std::string& subfolder : descriptor.subfolders) {
+    if (!std::filesystem::is_directory(folder / subfolder, error)) continue;
+    root = folder / subfolder;
+    break;
+  }
+  std::string looked;
+  for (const Split& layout : layouts) {
+    std::vector<std::filesystem::path> sources = {root / (layout.list.empty() ? layout.images : layout.list)};
+    if (!layout.list.empty() && root != folder) sources.push_back(folder / layout.list);
+    for (const auto& source : sources) {
+      const bool there = layout.list.empty() ? std::filesystem::is_directory(source, error)
+                                             : std::filesystem::is_regular_file(source, error);
+      if (!there) {
+        looked += "\n  " + source.string();
+        continue;
+      }
+      GRAPHRUN_ASSIGN(auto samples, list_samples(layout, root, source));
+      return SplitFiles{layout.labelled, source, std::move(samples)};
+    }
+  }
+  return Status(ErrorCode::not_found, "split '" + split + "' of data set '" + descriptor.name +
+                                          "' is not there; looked for" + looked +
+                                          (descriptor.data_hint.empty() ? "" : "\n" + descriptor.data_hint));
 }
 
 }  // namespace graphrun

@@ -8,6 +8,7 @@
 
 #include "datasets/descriptor.h"
 #include "datasets/sample.h"
+#include "datasets/sample_list.h"
 #include "runtime/core/status.h"
 
 namespace graphrun {
@@ -42,6 +43,18 @@ Result<std::unique_ptr<Dataset>> open_dataset(const Descriptor& descriptor, cons
 Result<std::filesystem::path> find_data_root(const Descriptor& descriptor,
                                              const std::optional<std::filesystem::path>& data_root);
 
-Result<const Split*> find_split(const Descriptor& descriptor, const std::string& split);
+// The layouts of a split; the error lists the splits that there are.
+Result<std::span<const Split>> find_split(const Descriptor& descriptor, const std::string& split);
+
+// A split's files, by the first of its layouts whose list or folder exists.
+struct SplitFiles {
+  bool labelled = true;
+  std::filesystem::path source;  // the list file or the folder of images
+  std::vector<SamplePath> samples;
+};
+// not_found where no layout's list or folder exists: says which were looked for. Precondition: the samples
+// are not generated.
+Result<SplitFiles> find_split_files(const Descriptor& descriptor, const std::string& split,
+                                    const std::optional<std::filesystem::path>& data_root);
 
 }  // namespace graphrun

@@ -43,6 +43,13 @@ Settings recipe_settings(const Descriptor& descriptor, std::string_view network)
   return merged;
 }
 
+const LabelRule& label_rule(const Descriptor& descriptor, const std::filesystem::path& label) {
+  for (const LabelVariant& variant : descriptor.label_variants) {
+    if (matches_pattern(variant.pattern, label.native())) return variant.rule;
+  }
+  return descriptor.labels;
+}
+
 bool matches_pattern(std::string_view pattern, std::string_view text) {
   std::size_t p = 0;
   std::size_t t = 0;

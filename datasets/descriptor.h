@@ -20,10 +20,11 @@ struct ClassInfo {
   Color color;
 };
 
-// Where a split's files are. All paths are relative to the data root and stay inside it. Exactly one of
-// `list` and `images` is set, or neither where the samples are generated.
+// One way in which a split's files may lie. All paths are relative to the data root or the first of
+// Descriptor::subfolders that exists in it, and stay inside. Exactly one of `list` and `images` is set, or
+// neither where the samples are generated.
 struct Split {
-  std::string list;  // a text file, one sample a line
+  std::string list;  // a text file, one sample a line; in the subfolder or in the data root itself
   // With `list`: a line is a name, and these are the paths with {} in the place of the name; empty: a line
   // holds the paths themselves, `image label` or `image` alone.
   std::string image_pattern;
@@ -55,13 +56,22 @@ struct Recipe {
   Settings settings;
 };
 
+// A label rule for the files whose path matches the pattern, where a data set comes with labels in several
+// forms.
+struct LabelVariant {
+  std::string pattern;
+  LabelRule rule;
+};
+
 struct Descriptor {
   std::filesystem::path file;
   std::string name;
   std::string note;
   std::vector<ClassInfo> classes;
   LabelRule labels;
-  std::map<std::string, Split> splits;
+  std::vector<LabelVariant> label_variants;          // the first that matches wins over `labels`
+  std::vector<std::string> subfolders;               // where the files may lie below the data root
+  std::map<std::string, std::vector<Split>> splits;  // the first whose list or folder exists is used
   std::optional<Generator> generator;
   std::string data_root;  // default, relative to the descriptor's folder; may be empty
   std::string data_hint;  // where the data comes from, for the error when it is missing
@@ -78,6 +88,9 @@ Result<Descriptor> parse_descriptor(std::string_view json, const std::filesystem
 
 // The recipes' settings for a network, later recipes winning. They win over Descriptor::settings.
 Settings recipe_settings(const Descriptor& descriptor, std::string_view network);
+
+// The rule for a label file.
+const LabelRule& label_rule(const Descriptor& descriptor, const std::filesystem::path& label);
 
 bool matches_pattern(std::string_view pattern, std::string_view text);
 

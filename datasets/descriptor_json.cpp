@@ -156,8 +156,7 @@ Result<std::map<std::uint16_t, int>> read_classes_of(const Node& node, int class
   return classes_of;
 }
 
-Result<LabelRule> read_labels(const Node& node, int classes) {
-  GRAPHRUN_TRY(check_object(node, {"identity", "offset", "map", "ignore", "submission"}));
+Result<LabelRule> read_label_rule(const Node& node, int classes) {
   GRAPHRUN_ASSIGN(const auto classes_of, read_classes_of(node, classes));
   std::vector<std::uint16_t> ignored;
   std::vector<std::uint16_t> submission;
@@ -170,6 +169,21 @@ Result<LabelRule> read_labels(const Node& node, int classes) {
   auto rule = LabelRule::make(classes, classes_of, ignored, submission);
   if (!rule.ok()) return node.expected("a consistent label rule: " + rule.status().message());
   return rule;
+}
+
+Status read_labels(const Node& node, int classes, Descriptor& descriptor) {
+  GRAPHRUN_TRY(check_object(node, {"identity", "offset", "map", "ignore", "submission", "variants"}));
+  GRAPHRUN_ASSIGN(descriptor.labels, read_label_rule(node, classes));
+  const auto variants = find(node, "variants");
+  if (!variants) return {};
+  GRAPHRUN_TRY(check_object(*variants, {}));
+  for (const auto& member : variants->value.GetObject()) {
+    const Node variant = variants->child(text_of(member.name), member.value);
+    GRAPHRUN_TRY(check_object(variant, {"identity", "offset", "map", "ignore"}));
+    GRAPHRUN_ASSIGN(LabelRule rule, read_label_rule(variant, classes));
+    descriptor.label_variants.push_back({std::string(text_of(member.name)), std::move(rule)});
+  }
+  return {};
 }
 
 Result<Split> read_generated_split(const Node& node) {
@@ -215,6 +229,37 @@ Result<Split> read_file_split(const Node& node) {
   return split;
 }
 
+// One layout, or an array of those to try.
+Result<std::vector<Split>> read_split(const Node& node, bool generated) {
+  std::vector<Split> layouts;
+  if (!node.value.IsArray()) {
+    GRAPHRUN_ASSIGN(Split split, generated ? read_generated_split(node) : read_file_split(node));
+    layouts.push_back(std::move(split));
+    return layouts;
+  }
+  if (generated || node.value.Empty())
+    return node.expected("an object, or an array of objects where files are read");
+  for (rapidjson::SizeType i = 0; i < node.value.Size(); ++i) {
+    GRAPHRUN_ASSIGN(Split split, read_file_split(node.child(std::to_string(i), node.value[i])));
+    layouts.push_back(std::move(split));
+    if (layouts[i].labelled != layouts[0].labelled) {
+      return node.expected("the same \"labelled\" in all layouts of a split");
+    }
+  }
+  return layouts;
+}
+
+Result<std::vector<std::string>> read_subfolders(const Node& node) {
+  if (!node.value.IsArray()) return node.expected("an array of paths");
+  std::vector<std::string> folders;
+  for (rapidjson::SizeType i = 0; i < node.value.Size(); ++i) {
+    const Node item = node.child(std::to_string(i), node.value[i]);
+    GRAPHRUN_ASSIGN(folders.emplace_back(), read_string(item));
+    if (!check_inside(folders.back()).ok()) return item.expected("a path inside the data root");
+  }
+  return folders;
+}
+
 Result<Generator> read_generator(const Node& node) {
   GRAPHRUN_TRY(check_object(node, {"name", "height", "width"}));
   Generator generator;
@@ -247,8 +292,8 @@ Result<Settings> read_settings(const Node& node) {
 }
 
 Result<Descriptor> read_descriptor(const Node& root) {
-  GRAPHRUN_TRY(check_object(root, {"$schema", "name", "note", "classes", "labels", "splits", "generator",
-                                   "data_root", "data_hint", "settings", "recipes"}));
+  GRAPHRUN_TRY(check_object(root, {"$schema", "name", "note", "classes", "labels", "splits", "subfolders",
+                                   "generator", "data_root", "data_hint", "settings", "recipes"}));
   Descriptor descriptor;
   GRAPHRUN_ASSIGN(const Node name, require(root, "name"));
   GRAPHRUN_ASSIGN(descriptor.name, read_string(name));
@@ -261,7 +306,7 @@ Result<Descriptor> read_descriptor(const Node& root) {
     GRAPHRUN_ASSIGN(descriptor.generator, read_generator(*generator));
   }
   if (const auto labels = find(root, "labels")) {
-    GRAPHRUN_ASSIGN(descriptor.labels, read_labels(*labels, static_cast<int>(descriptor.classes.size())));
+    GRAPHRUN_TRY(read_labels(*labels, static_cast<int>(descriptor.classes.size()), descriptor));
   } else {
     return root.expected("a key 'labels'");
   }
@@ -270,7 +315,10 @@ Result<Descriptor> read_descriptor(const Node& root) {
   for (const auto& member : splits.value.GetObject()) {
     const Node split = splits.child(text_of(member.name), member.value);
     GRAPHRUN_ASSIGN(descriptor.splits[std::string(text_of(member.name))],
-                    descriptor.generator ? read_generated_split(split) : read_file_split(split));
+                    read_split(split, descriptor.generator.has_value()));
+  }
+  if (const auto folders = find(root, "subfolders")) {
+    GRAPHRUN_ASSIGN(descriptor.subfolders, read_subfolders(*folders));
   }
   if (const auto settings = find(root, "settings")) {
     GRAPHRUN_ASSIGN(descriptor.settings, read_settings(*settings));

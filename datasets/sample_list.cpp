@@ -61,8 +61,8 @@ Result<SamplePath> parse_line(std::string_view line, const Split& split, const s
                     split.labelled ? root / label : std::filesystem::path()};
 }
 
-Result<std::vector<SamplePath>> walk(const Split& split, const std::filesystem::path& root) {
-  const auto folder = root / split.images;
+Result<std::vector<SamplePath>> walk(const Split& split, const std::filesystem::path& root,
+                                     const std::filesystem::path& folder) {
   std::error_code error;
   std::vector<std::string> found;  // relative to the folder
   auto it = std::filesystem::recursive_directory_iterator(folder, error);
@@ -87,11 +87,11 @@ Result<std::vector<SamplePath>> walk(const Split& split, const std::filesystem::
 
 }  // namespace
 
-Result<std::vector<SamplePath>> list_samples(const Split& split, const std::filesystem::path& data_root) {
-  if (split.list.empty()) return walk(split, data_root);
-  const auto list = data_root / split.list;
-  GRAPHRUN_ASSIGN(const std::string text, read_file(list, kMaxListBytes));
-  return parse_list(text, list, split, data_root);
+Result<std::vector<SamplePath>> list_samples(const Split& split, const std::filesystem::path& root,
+                                             const std::filesystem::path& source) {
+  if (split.list.empty()) return walk(split, root, source);
+  GRAPHRUN_ASSIGN(const std::string text, read_file(source, kMaxListBytes));
+  return parse_list(text, source, split, root);
 }
 
 Result<std::vector<SamplePath>> parse_list(std::string_view text, const std::filesystem::path& list,

@@ -16,10 +16,11 @@ struct SamplePath {
   std::filesystem::path label;  // empty in a split without labels
 };
 
-// The samples of a split in the order of its list, or sorted by path in a directory layout. Files are not
-// looked at, except that a directory layout lists them. Errors name list file and line; a path outside the
-// root is one.
-Result<std::vector<SamplePath>> list_samples(const Split& split, const std::filesystem::path& data_root);
+// The samples of a split in the order of its list, or sorted by path in a directory layout. `source` is the
+// list file or the folder of images; `root` is what the paths are relative to. Files are not looked at,
+// except that a directory layout lists them. Errors name list file and line; a path outside the root is one.
+Result<std::vector<SamplePath>> list_samples(const Split& split, const std::filesystem::path& root,
+                                             const std::filesystem::path& source);
 
 // `text` of a list file; `list` is used in errors.
 Result<std::vector<SamplePath>> parse_list(std::string_view text, const std::filesystem::path& list,

@@ -31,12 +31,12 @@ BOOST_AUTO_TEST_CASE(the_shipped_descriptors_load_by_name) {
   const auto camvid = test::require(load_descriptor("camvid", kFolders));
   BOOST_TEST(camvid.classes.size() == 11);
   BOOST_TEST(camvid.classes[10].name == "bicyclist");
-  BOOST_TEST(camvid.splits.at("val").list == "list/val.txt");
+  BOOST_TEST(camvid.splits.at("val").at(0).list == "list/val.txt");
   BOOST_TEST(camvid.settings.at("train_h") == "240");
   BOOST_TEST(recipe_settings(camvid, "pspnet50").at("train_h") == "241");
   BOOST_TEST(recipe_settings(camvid, "spnet50").empty());
   const auto shapes = test::require(load_descriptor("shapes", kFolders));
-  BOOST_TEST(shapes.splits.at("train").count == 400);
+  BOOST_TEST(shapes.splits.at("train").at(0).count == 400);
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_name_says_where_it_was_looked_for) {

@@ -18,10 +18,8 @@ Result<std::vector<fs::path>> label_names(const Descriptor& descriptor, const st
                                           const std::optional<fs::path>& data_root) {
   std::vector<fs::path> names;
   if (descriptor.generator) return names;
-  GRAPHRUN_ASSIGN(const Split* const found, find_split(descriptor, split));
-  GRAPHRUN_ASSIGN(const fs::path root, find_data_root(descriptor, data_root));
-  GRAPHRUN_ASSIGN(const std::vector<SamplePath> samples, list_samples(*found, root));
-  for (const SamplePath& sample : samples) names.push_back(sample.label.filename());
+  GRAPHRUN_ASSIGN(const SplitFiles files, find_split_files(descriptor, split, data_root));
+  for (const SamplePath& sample : files.samples) names.push_back(sample.label.filename());
   return names;
 }
 

@@ -25,13 +25,27 @@ struct DataOptions {
   }
 };
 
+// The one asked for, or all whose files are there.
 Result<std::vector<std::string>> chosen_splits(const DataOptions& options, const Descriptor& descriptor) {
   if (!options.split.empty()) {
     GRAPHRUN_TRY(status_of(find_split(descriptor, options.split)));
     return std::vector<std::string>{options.split};
   }
+  if (!descriptor.generator) GRAPHRUN_TRY(find_data_root(descriptor, options.root()));
   std::vector<std::string> names;
-  for (const auto& [name, split] : descriptor.splits) names.push_back(name);
+  Status absent;
+  for (const auto& [name, layouts] : descriptor.splits) {
+    if (!descriptor.generator) {
+      const auto files = find_split_files(descriptor, name, options.root());
+      if (!files.ok() && files.status().code() == ErrorCode::not_found) {
+        fmt::print("{}: not there\n", name);
+        if (absent.ok()) absent = files.status();
+        continue;
+      }
+    }
+    names.push_back(name);
+  }
+  if (names.empty()) return absent;
   return names;
 }
 
