@@ -19,7 +19,7 @@ class ScratchPlan {
   std::int64_t bytes_ = 0;
 };
 
-template <class T>
+template <class T = void>
 T* scratch_at(void* scratch, std::int64_t offset) {
   return reinterpret_cast<T*>(static_cast<std::byte*>(scratch) + offset);
 }

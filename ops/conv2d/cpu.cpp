@@ -49,7 +49,7 @@ class GradWeightByBody final : public Kernel {
                         [&](std::int64_t begin, std::int64_t end) { grad_weight_loop(body, begin, end); });
     }
     if (bias_bytes_ > 0)
-      sum_pixels(run.inputs[0], run.outputs[1].as<float>(), part<double>(run.scratch, 0), threads_);
+      sum_pixels(run.inputs[0], run.outputs[1].as<float>(), scratch_at<double>(run.scratch, 0), threads_);
     return {};
   }
 

@@ -65,7 +65,7 @@ class LibraryConvolution final : public Kernel {
         variable_(request.inputs[1]),
         threads_(request.threads) {
     weight_bytes_ = (static_cast<std::int64_t>(plan_.convolution.weight.get_size()) + 63) / 64 * 64;
-    Scratch scratch;
+    ScratchPlan scratch;
     library_at_ = scratch.add(
         std::max(plan_.convolution.primitive.scratch_bytes(), reorder_ ? reorder_->scratch_bytes() : 0));
     from_at_ = scratch.add(packed_bytes(from_));
@@ -112,7 +112,7 @@ Status LibraryConvolution::prepare_constants(std::span<const TensorView> inputs,
   std::vector<float> form(weight, weight + count);
   if (plan_.source.reverse_taps) reverse(weight, form.data());
   if (plan_.fold_eps) {
-    float* const bias = part<float>(prepared, weight_bytes_);
+    float* const bias = scratch_at<float>(prepared, weight_bytes_);
     for (std::size_t o = 0; o < channels; ++o) {
       const auto at = [&](std::size_t i) { return static_cast<double>(inputs[i].as<const float>()[o]); };
       const double scale = at(kBnWeight) / std::sqrt(at(kBnVar) + *plan_.fold_eps);
@@ -129,26 +129,26 @@ Status LibraryConvolution::prepare_constants(std::span<const TensorView> inputs,
 }
 
 Status LibraryConvolution::run(const KernelRun& run) {
-  void* const library = part(run.scratch, library_at_);
+  void* const library = scratch_at(run.scratch, library_at_);
   void* weight = const_cast<void*>(run.prepared);
   if (reorder_) {
     void* dense = run.inputs[1].data;
     if (plan_.source.reverse_taps) {
-      reverse(run.inputs[1].as<const float>(), part<float>(run.scratch, reversed_at_));
-      dense = part(run.scratch, reversed_at_);
+      reverse(run.inputs[1].as<const float>(), scratch_at<float>(run.scratch, reversed_at_));
+      dense = scratch_at(run.scratch, reversed_at_);
     }
-    weight = part(run.scratch, weight_at_);
+    weight = scratch_at(run.scratch, weight_at_);
     void* const data[] = {dense, weight};
     GRAPHRUN_TRY(reorder_->run(data, library));
   }
 
   float* from = run.inputs[0].as<float>();
   if (!from_.contiguous()) {
-    from = part<float>(run.scratch, from_at_);
+    from = scratch_at<float>(run.scratch, from_at_);
     copy_pixels(from_, run.inputs[0].as<const float>(), from_.pixel_stride, from, from_.c(), threads_);
   }
   float* const y = run.outputs[0].as<float>();
-  float* const to = to_.contiguous() ? y : part<float>(run.scratch, to_at_);
+  float* const to = to_.contiguous() ? y : scratch_at<float>(run.scratch, to_at_);
   if (run.inputs.size() > kResidual && run.inputs[kResidual].data != nullptr) {
     const TensorView& residual = run.inputs[kResidual];
     if (residual.data != to)
@@ -157,7 +157,7 @@ Status LibraryConvolution::run(const KernelRun& run) {
   void* data[] = {nullptr, weight, nullptr, nullptr};
   data[plan_.from_argument] = from;
   data[plan_.to_argument] = to;
-  if (plan_.bias) data[3] = plan_.fold_eps ? part(weight, weight_bytes_) : run.inputs[kBias].data;
+  if (plan_.bias) data[3] = plan_.fold_eps ? scratch_at(weight, weight_bytes_) : run.inputs[kBias].data;
   GRAPHRUN_TRY(plan_.convolution.primitive.run(std::span<void* const>(data, plan_.bias ? 4 : 3), library));
   if (to != y) copy_pixels(to_, to, to_.c(), y, to_.pixel_stride, threads_);
   return {};

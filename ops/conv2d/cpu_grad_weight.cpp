@@ -29,7 +29,7 @@ class LibraryGradWeight final : public Kernel {
     std::int64_t library = std::max(convolution_.primitive.scratch_bytes(), weight_.scratch_bytes());
     for (const Operand* operand : {&x_, &gy_})
       if (operand->reorder) library = std::max(library, operand->reorder->scratch_bytes());
-    Scratch scratch;
+    ScratchPlan scratch;
     library_at_ = scratch.add(library);
     if (x_.reorder) x_.at = scratch.add(static_cast<std::int64_t>(convolution_.x.get_size()));
     if (gy_.reorder) gy_.at = scratch.add(static_cast<std::int64_t>(convolution_.y.get_size()));
@@ -42,24 +42,25 @@ class LibraryGradWeight final : public Kernel {
 
   Status run(const KernelRun& run) override {
     if (run.outputs[0].data != nullptr) {
-      void* const library = part(run.scratch, library_at_);
+      void* const library = scratch_at(run.scratch, library_at_);
       GRAPHRUN_ASSIGN(void* const x, operand(x_, run.inputs[1], run.scratch));
       GRAPHRUN_ASSIGN(void* const gy, operand(gy_, run.inputs[0], run.scratch));
-      void* const data[] = {x, part(run.scratch, weight_at_), gy};
+      void* const data[] = {x, scratch_at(run.scratch, weight_at_), gy};
       GRAPHRUN_TRY(convolution_.primitive.run(data, library));
       void* const result[] = {data[1], run.outputs[0].data};
       GRAPHRUN_TRY(weight_.run(result, library));
     }
     if (bias_)
-      sum_pixels(run.inputs[0], run.outputs[1].as<float>(), part<double>(run.scratch, bias_at_), threads_);
+      sum_pixels(run.inputs[0], run.outputs[1].as<float>(), scratch_at<double>(run.scratch, bias_at_),
+                 threads_);
     return {};
   }
 
  private:
   Result<void*> operand(Operand& operand, const TensorView& tensor, void* scratch) {
     if (!operand.reorder) return tensor.data;
-    void* const data[] = {tensor.data, part(scratch, operand.at)};
-    GRAPHRUN_TRY(operand.reorder->run(data, part(scratch, library_at_)));
+    void* const data[] = {tensor.data, scratch_at(scratch, operand.at)};
+    GRAPHRUN_TRY(operand.reorder->run(data, scratch_at(scratch, library_at_)));
     return data[1];
   }
 

@@ -82,7 +82,7 @@ class Products final : public Kernel {
  public:
   Products(const KernelRequest& request, const Geometry& g) : g_(g), threads_(request.threads) {
     exchanged_ = g.o > g.c;
-    Scratch scratch;
+    ScratchPlan scratch;
     std::int64_t x_pixels = 0;
     std::int64_t gy_pixels = 0;
     for (std::int64_t l = 0; l < g.kw; ++l) {
@@ -147,18 +147,18 @@ Status Products::run(const KernelRun& run) {
   const TensorView& gy = run.inputs[0];
   const TensorView& x = run.inputs[1];
   float* const gweight = run.outputs[0].as<float>();
-  float* const taps = needs_untangling() ? part<float>(run.scratch, taps_at_) : gweight;
+  float* const taps = needs_untangling() ? scratch_at<float>(run.scratch, taps_at_) : gweight;
   for (std::int64_t l = 0; l < g_.kw && gweight != nullptr; ++l) {
     const Range columns = columns_of(l);
     const std::int64_t first_column = columns.begin * g_.sw + l * g_.dw - g_.pw;
     Rows gy_rows{gy.as<const float>(), gy.desc.pixel_stride, g_.oh * g_.ow};
     if (columns.count() != g_.ow) {
-      float* const packed = part<float>(run.scratch, gy_at_);
+      float* const packed = scratch_at<float>(run.scratch, gy_at_);
       gather(gy, {0, 1, g_.oh, columns.begin, 1, columns.count()}, packed, threads_);
       gy_rows = {packed, g_.o, g_.oh * columns.count()};
     }
     Rows x_rows{x.as<const float>(), x.desc.pixel_stride, g_.h * g_.w};
-    float* const packed = part<float>(run.scratch, x_at_);
+    float* const packed = scratch_at<float>(run.scratch, x_at_);
     if (g_.sh == 1 && !x_in_place(l)) {
       gather(x, {0, 1, g_.h, first_column, g_.sw, columns.count()}, packed, threads_);
       x_rows = {packed, g_.c, g_.h * columns.count()};
@@ -184,7 +184,7 @@ Status Products::run(const KernelRun& run) {
     cpu::parallel_for(threads_, g_.o, 16,
                       [&](std::int64_t begin, std::int64_t end) { untangle(all, begin, end); });
   }
-  if (bias_) sum_pixels(gy, run.outputs[1].as<float>(), part<double>(run.scratch, bias_at_), threads_);
+  if (bias_) sum_pixels(gy, run.outputs[1].as<float>(), scratch_at<double>(run.scratch, bias_at_), threads_);
   return {};
 }
 

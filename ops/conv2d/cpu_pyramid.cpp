@@ -55,7 +55,7 @@ class Pyramid final : public Kernel {
         threads_(request.threads) {
     key_ = convolution_->prepared_key() + " pyramid";
     prepared_bytes_ = (convolution_->prepared_bytes() + 63) / 64 * 64;
-    Scratch scratch;
+    ScratchPlan scratch;
     convolution_at_ = scratch.add(convolution_->scratch_bytes());
     std::int64_t transposed = 0;
     std::int64_t widest = 0;
@@ -115,7 +115,7 @@ Status Pyramid::prepare_constants(std::span<const TensorView> inputs, void* prep
   const auto* const gamma = inputs[kBnWeight].as<const float>();
   const auto* const variance = inputs[kBnVar].as<const float>();
   for (const Level& level : levels_) {
-    auto* const to = part<float>(prepared, level.weights_at);
+    auto* const to = scratch_at<float>(prepared, level.weights_at);
     cpu::parallel_for(threads_, level.desc.c(), 8, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t o = 0; o < g_.o; ++o) {
         const double scale =
@@ -136,7 +136,7 @@ Status Pyramid::prepare_constants(std::span<const TensorView> inputs, void* prep
 Status Pyramid::make_maps(const Level& level, const TensorView& pixels, const KernelRun& run) const {
   const std::int64_t count = pixels.desc.pixels();
   const std::int64_t channels = pixels.desc.c();
-  auto* const transposed = part<float>(run.scratch, transposed_at_);
+  auto* const transposed = scratch_at<float>(run.scratch, transposed_at_);
   for (std::int64_t i = 0; i < count; ++i) {
     const float* const from = pixels.as<const float>() + i * pixels.desc.pixel_stride;
     for (std::int64_t c = 0; c < channels; ++c) transposed[c * count + i] = from[c];
@@ -144,7 +144,7 @@ Status Pyramid::make_maps(const Level& level, const TensorView& pixels, const Ke
   const auto* const weights =
       reinterpret_cast<const float*>(static_cast<const std::byte*>(run.prepared) + level.weights_at);
   return cpu::transposed_product(count, row(), channels, transposed, count, weights, row(), 0.0f,
-                                 part<float>(run.scratch, level.maps_at), row(), threads_);
+                                 scratch_at<float>(run.scratch, level.maps_at), row(), threads_);
 }
 
 // The tap maps that output row y of an image reads, mixed down to (kw, columns of the level, O).
@@ -189,12 +189,12 @@ Status Pyramid::run(const KernelRun& run) {
   const TensorView& y = run.outputs[0];
   const std::int64_t stride = y.desc.pixel_stride;
   cpu::parallel_for(threads_, g_.n * g_.oh, 1, [&](std::int64_t begin, std::int64_t end) {
-    auto* const blended = part<float>(run.scratch, blend_at_) + omp_get_thread_num() * blend_floats_;
+    auto* const blended = scratch_at<float>(run.scratch, blend_at_) + omp_get_thread_num() * blend_floats_;
     for (std::int64_t i = begin; i < end; ++i) {
       float* const line = y.as<float>() + i * g_.ow * stride;
       for (std::int64_t x = 0; x < g_.ow; ++x) std::fill_n(line + x * stride, g_.o, 0.0f);
       for (const Level& level : levels_) {
-        blend_row(level, part<float>(run.scratch, level.maps_at), i / g_.oh, i % g_.oh, blended);
+        blend_row(level, scratch_at<float>(run.scratch, level.maps_at), i / g_.oh, i % g_.oh, blended);
         add_blended(level, blended, line, stride);
       }
     }
@@ -202,7 +202,7 @@ Status Pyramid::run(const KernelRun& run) {
   std::copy_n(run.inputs.begin(), kLevels, convolution_inputs_.begin());
   convolution_inputs_.back() = y;
   return convolution_->run(
-      {convolution_inputs_, run.outputs, part(run.scratch, convolution_at_), run.prepared});
+      {convolution_inputs_, run.outputs, scratch_at(run.scratch, convolution_at_), run.prepared});
 }
 
 }  // namespace

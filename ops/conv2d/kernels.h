@@ -2,6 +2,7 @@
 
 #include <memory>
 
+#include "ops/common/scratch.h"
 #include "ops/conv2d/body.h"
 #include "runtime/model/kernel.h"
 
@@ -25,26 +26,6 @@ Prepared prepare_grad_weight_body(const KernelRequest& request);
 
 // Of the convolution from x to y with the window that the attributes give.
 Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y);
-
-// Parts of a kernel's scratch memory, each 64-byte aligned.
-class Scratch {
- public:
-  // Returns the offset of the new part.
-  std::int64_t add(std::int64_t bytes) {
-    const std::int64_t offset = bytes_;
-    bytes_ += (bytes + 63) / 64 * 64;
-    return offset;
-  }
-  std::int64_t bytes() const { return bytes_; }
-
- private:
-  std::int64_t bytes_ = 0;
-};
-
-template <class T = void>
-T* part(void* scratch, std::int64_t offset) {
-  return reinterpret_cast<T*>(static_cast<std::byte*>(scratch) + offset);
-}
 
 // Copies the pixels of an f32 activation to memory with another pixel stride.
 void copy_pixels(const TensorDesc& desc, const float* from, std::int64_t from_stride, float* to,
