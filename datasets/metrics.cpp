@@ -37,6 +37,14 @@ void ConfusionMatrix::add(std::span<const std::int32_t> prediction, std::span<co
   count(prediction, label, ignore_label);
 }
 
+void ConfusionMatrix::add(std::span<const std::int64_t> cells) {
+  const auto classes = static_cast<std::size_t>(classes_);
+  for (std::size_t row = 0; row < classes; ++row) {
+    for (std::size_t column = 0; column < classes; ++column)
+      cells_[row * (classes + 1) + column] += cells[row * classes + column];
+  }
+}
+
 void ConfusionMatrix::merge(const ConfusionMatrix& other) {
   std::transform(cells_.begin(), cells_.end(), other.cells_.begin(), cells_.begin(), std::plus<>());
 }

@@ -36,6 +36,8 @@ class ConfusionMatrix {
            int ignore_label = 255);
   void add(std::span<const std::int32_t> prediction, std::span<const std::int32_t> label,
            int ignore_label = 255);
+  // Counts made elsewhere, classes x classes, of labels and predictions that are classes.
+  void add(std::span<const std::int64_t> cells);
   // Precondition: as many classes.
   void merge(const ConfusionMatrix& other);
   Metrics metrics() const;

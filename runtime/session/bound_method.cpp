@@ -236,9 +236,10 @@ Status BoundMethod::refresh_prepared() {
 Status BoundMethod::run(StepObserver* observer) {
   GRAPHRUN_TRY(refresh_prepared());
   for (Step& step : steps_) {
-    if (observer != nullptr) observer->before(step.path, step.def->name, step.kernel->name());
+    const StepView view{step.path, *step.def, step.kernel->name(), step.inputs, step.outputs};
+    if (observer != nullptr) observer->before(view);
     Status status = step.kernel->run({step.inputs, step.outputs, step.scratch, step.prepared});
-    if (observer != nullptr) observer->after();
+    if (observer != nullptr) observer->after(view);
     if (!status.ok()) return std::move(status).in(step.path);
   }
   return {};

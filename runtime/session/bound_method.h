@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,12 +14,22 @@
 
 namespace graphrun {
 
+// A step of a run as its observer sees it. Device memory; data is null where an input is absent or an output
+// unwanted.
+struct StepView {
+  std::string_view path;
+  const OpDef& def;
+  std::string_view kernel;
+  std::span<const TensorView> inputs;
+  std::span<const TensorView> outputs;
+};
+
 // Called before and after each step of a run, on the thread that runs.
 class StepObserver {
  public:
   virtual ~StepObserver() = default;
-  virtual void before(std::string_view path, std::string_view op, std::string_view kernel) = 0;
-  virtual void after() = 0;
+  virtual void before(const StepView& step) = 0;
+  virtual void after(const StepView& step) = 0;
 };
 
 struct MethodOptions {

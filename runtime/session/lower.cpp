@@ -128,21 +128,16 @@ class Lowering final : public GraphWriter {
     request.outputs = outputs;
     std::string reasons;
     if (options_.fuse || def.parts == nullptr) {
-      for (const KernelEntry& candidate : backend_.candidates(node.op)) {
-        auto kernel = candidate.prepare(request);
-        if (kernel.ok()) {
-          result_.nodes.push_back({node.path, &def, *std::move(kernel), node.inputs, node.outputs});
-          return {};
-        }
-        if (kernel.status().code() != ErrorCode::declined)
-          return std::move(kernel).status().in(describe(node));
-        reasons += "\n  " + std::string(candidate.name) + ": " + kernel.status().message();
+      auto kernel = choose_kernel(backend_, request);
+      if (kernel.ok()) {
+        result_.nodes.push_back({node.path, &def, *std::move(kernel), node.inputs, node.outputs});
+        return {};
       }
+      if (kernel.status().code() != ErrorCode::declined) return std::move(kernel).status().in(describe(node));
+      reasons = kernel.status().message();
     }
     if (def.parts != nullptr) return lower_parts(node, def);
-    return {ErrorCode::unsupported, describe(node) + ": no kernel of " + std::string(backend_.device()) +
-                                        " takes it" +
-                                        (reasons.empty() ? "; there is none for this op" : reasons)};
+    return {ErrorCode::unsupported, describe(node) + ": " + reasons};
   }
 
   Status lower_parts(const Node& node, const OpDef& def) {
@@ -188,6 +183,17 @@ class Lowering final : public GraphWriter {
 };
 
 }  // namespace
+
+Result<std::unique_ptr<Kernel>> choose_kernel(const Backend& backend, const KernelRequest& request) {
+  std::string reasons;
+  for (const KernelEntry& candidate : backend.candidates(request.def.name)) {
+    auto kernel = candidate.prepare(request);
+    if (kernel.ok() || kernel.status().code() != ErrorCode::declined) return kernel;
+    reasons += "\n  " + std::string(candidate.name) + ": " + kernel.status().message();
+  }
+  return {ErrorCode::declined, "no kernel of " + std::string(backend.device()) + " takes it" +
+                                   (reasons.empty() ? "; there is none for this op" : reasons)};
+}
 
 Result<LoweredMethod> lower(const Program& program, const Method& method, const Backend& backend,
                             const LowerOptions& options) {

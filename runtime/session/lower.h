@@ -31,6 +31,10 @@ struct LowerOptions {
   bool fuse = true;               // false: composites run as their parts
 };
 
+// The backend's first kernel that takes the node; ErrorCode::declined with each candidate's reason where none
+// does. Any other error of a candidate ends the search.
+Result<std::unique_ptr<Kernel>> choose_kernel(const Backend& backend, const KernelRequest& request);
+
 // Chooses for each node the backend's first kernel that takes it; a composite that none takes is replaced by
 // its parts. Errors name the node, its shapes, and each candidate's reason.
 Result<LoweredMethod> lower(const Program& program, const Method& method, const Backend& backend,

@@ -3,9 +3,17 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/session/nonfinite.h"
 #include "runtime/session/roles.h"
 
 namespace graphrun {
+namespace {
+
+// In TrainSession::numbers_: the factors of axpby, then, on a cache line of its own, what first_nonfinite
+// found.
+constexpr std::int64_t kIndexAt = 64;
+
+}  // namespace
 
 Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const Program> program,
                                                            std::shared_ptr<Weights> weights,
@@ -14,6 +22,7 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
     return {ErrorCode::invalid_argument, "training needs weights of its own, not a mapped file"};
   std::unique_ptr<TrainSession> session(new TrainSession(std::move(program), std::move(weights)));
   GRAPHRUN_TRY(session->allocate_gradients());
+  GRAPHRUN_TRY(session->bind_gradient_ops(options.accumulate));
   MethodOptions method_options;
   method_options.input_shapes["image"] = Shape{options.n, 3, options.h, options.w};
   method_options.fuse = options.fuse;
@@ -66,6 +75,26 @@ Status TrainSession::allocate_gradients() {
   return {};
 }
 
+// Gradients lie one after the other without gaps, so that each op is one pass over one tensor.
+Status TrainSession::bind_gradient_ops(bool accumulate) {
+  Backend& backend = *weights_->backend();
+  const OpRegistry& ops = program_->registry();
+  const std::int64_t bytes = gradient_memory_->bytes();
+  const TensorDesc range = TensorDesc::dense(DType::f32, {bytes / static_cast<std::int64_t>(sizeof(float))});
+  const TensorView gradients{range, gradient_memory_->data()};
+  GRAPHRUN_ASSIGN(numbers_, backend.allocate(2 * kIndexAt));
+  const TensorView factors{TensorDesc::dense(DType::f32, {2}), numbers_->data()};
+  const TensorView index{TensorDesc::dense(DType::i64, {}),
+                         static_cast<std::byte*>(numbers_->data()) + kIndexAt};
+  GRAPHRUN_ASSIGN(first_nonfinite_, BoundOp::bind(ops, backend, "first_nonfinite", {}, {gradients}, {index}));
+  if (!accumulate) return {};
+  GRAPHRUN_ASSIGN(sum_memory_, backend.allocate(bytes));
+  const TensorView sum{range, sum_memory_->data()};
+  GRAPHRUN_ASSIGN(add_to_sum_, BoundOp::bind(ops, backend, "axpby", {}, {factors, gradients, sum}, {sum}));
+  GRAPHRUN_ASSIGN(add_sum_, BoundOp::bind(ops, backend, "axpby", {}, {factors, sum, gradients}, {gradients}));
+  return {};
+}
+
 Status TrainSession::compute(const RandomState& random, StepObserver* observer) {
   if (const TensorView view = train_->input("rng"); view.data != nullptr) {
     const std::array<std::int64_t, 3> numbers{random.seed, random.iteration, random.first_sample};
@@ -73,6 +102,59 @@ Status TrainSession::compute(const RandomState& random, StepObserver* observer) 
   }
   weights_->touch();
   return train_->run(observer);
+}
+
+Status TrainSession::accumulate(double weight, bool first, bool last) {
+  if (!add_to_sum_) return {ErrorCode::internal, "accumulate() of a session without memory for it"};
+  weight_ = first ? weight : weight_ + weight;
+  if (first && last) return {};
+  const auto run = [&](BoundOp& op, double a, double b) -> Status {
+    const std::array<float, 2> factors{static_cast<float>(a), static_cast<float>(b)};
+    GRAPHRUN_TRY(weights_->backend()->copy_to_device(numbers_->data(), factors.data(), sizeof(factors)));
+    return op.run();
+  };
+  if (!last) return run(*add_to_sum_, weight, first ? 0 : 1);
+  // Nothing was counted in any part: no gradients.
+  if (weight_ == 0) return run(*add_sum_, 0, 0);
+  return run(*add_sum_, 1 / weight_, weight / weight_);
+}
+
+Result<std::string> TrainSession::nonfinite_gradient() {
+  GRAPHRUN_TRY(first_nonfinite_->run());
+  std::int64_t index = -1;
+  GRAPHRUN_TRY(weights_->backend()->copy_to_host(
+      &index, static_cast<const std::byte*>(numbers_->data()) + kIndexAt, sizeof(index)));
+  if (index < 0) return std::string();
+  const float* const at = static_cast<const float*>(gradient_memory_->data()) + index;
+  const Model& model = program_->model();
+  for (std::size_t i = 0; i < gradients_.size(); ++i) {
+    const float* const begin = gradients_[i].as<const float>();
+    if (begin == nullptr || at < begin || at >= begin + gradients_[i].desc.shape.count()) continue;
+    return model.variables[static_cast<std::size_t>(model.variables[i].of)].name;
+  }
+  return {ErrorCode::internal, "a gradient outside the gradients"};
+}
+
+Result<std::string> TrainSession::find_nonfinite(const RandomState& random) {
+  Backend& backend = *weights_->backend();
+  std::string before;
+  const auto check = [&](const std::string& what, const TensorView& view) -> Status {
+    if (!before.empty() || view.data == nullptr) return {};
+    GRAPHRUN_ASSIGN(const std::string found, describe_nonfinite(view, backend));
+    if (!found.empty()) before = what + " was not finite before this step (" + found + "); ";
+    return {};
+  };
+  const std::vector<Variable>& variables = program_->model().variables;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (variables[i].kind == VariableKind::parameter)
+      GRAPHRUN_TRY(check("the parameter " + variables[i].name, weights_->variable(i)));
+  }
+  GRAPHRUN_TRY(check("the input image", image()));
+  NonFiniteFinder finder(backend);
+  GRAPHRUN_TRY(compute(random, &finder));
+  GRAPHRUN_TRY(finder.status());
+  if (finder.found().empty()) return before + "all outputs were finite when it was computed once more";
+  return before + "the first output that is not finite is " + finder.found();
 }
 
 Status TrainSession::update(double learning_rate, StepObserver* observer) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/session/bound_method.h"
+#include "runtime/session/bound_op.h"
 
 namespace graphrun {
 
@@ -18,6 +19,7 @@ class TrainSession {
     std::int64_t h = 0;
     std::int64_t w = 0;
     bool fuse = true;
+    bool accumulate = false;  // memory for accumulate(): as much again as the gradients take
   };
   // Errors: weights that are mapped from a file, inputs or outputs that are not as described below.
   static Result<std::unique_ptr<TrainSession>> create(std::shared_ptr<const Program> program,
@@ -39,7 +41,18 @@ class TrainSession {
   };
   // Losses and gradients of the batch; running statistics are updated. Errors: a label that is no class.
   Status compute(const RandomState& random, StepObserver* observer = nullptr);
-  // One optimiser step with the gradients of the last compute().
+  // For a batch that is computed in parts, after compute() of each: afterwards the gradients are those of all
+  // parts so far since `first`, averaged by `weight`: what the part's losses are averaged over. They can be
+  // used once `last` was given. Precondition: Options::accumulate.
+  Status accumulate(double weight, bool first, bool last);
+  // The parameter of the first gradient that holds an infinity or NaN; empty where there is none. One pass
+  // over the gradients.
+  Result<std::string> nonfinite_gradient();
+  // For a loss or gradient that is not finite: repeats the last compute(), which `random` must be of, and
+  // says which parameter or input was not finite before it and which node gave the first output that is not.
+  // Running statistics change once more: the weights are of no use afterwards.
+  Result<std::string> find_nonfinite(const RandomState& random);
+  // One optimiser step with the gradients of the last compute() or accumulate().
   Status update(double learning_rate, StepObserver* observer = nullptr);
 
   // An output of the last compute(): "loss", "main_loss", "aux_loss" (scalars), "confusion" (classes,
@@ -51,18 +64,25 @@ class TrainSession {
   TensorView gradient(std::string_view parameter) const;
 
   std::int64_t arena_bytes() const {
-    return train_->arena_bytes() + (gradient_memory_ ? gradient_memory_->bytes() : 0);
+    return train_->arena_bytes() + gradient_memory_->bytes() + (sum_memory_ ? sum_memory_->bytes() : 0);
   }
 
  private:
   TrainSession(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights)
       : program_(std::move(program)), weights_(std::move(weights)) {}
   Status allocate_gradients();
+  Status bind_gradient_ops(bool accumulate);
   Status check_roles(const Options& options) const;
   std::shared_ptr<const Program> program_;
   std::shared_ptr<Weights> weights_;
   std::unique_ptr<Buffer> gradient_memory_;
-  std::vector<TensorView> gradients_;  // by variable; data is null for others
+  std::vector<TensorView> gradients_;   // by variable; data is null for others
+  std::unique_ptr<Buffer> sum_memory_;  // of the parts so far, gradients times weights
+  std::unique_ptr<Buffer> numbers_;     // the ops' scalars
+  std::optional<BoundOp> add_to_sum_;
+  std::optional<BoundOp> add_sum_;  // to the gradients
+  std::optional<BoundOp> first_nonfinite_;
+  double weight_ = 0;  // of the parts so far
   std::unique_ptr<BoundMethod> train_;
   std::unique_ptr<BoundMethod> update_;
 };

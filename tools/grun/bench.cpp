@@ -27,14 +27,11 @@ using Clock = std::chrono::steady_clock;
 // Seconds by kernel and by node, summed over the runs.
 class StepTimes final : public StepObserver {
  public:
-  void before(std::string_view path, std::string_view op, std::string_view kernel) override {
-    key_ = {std::string(op) + " / " + std::string(kernel), std::string(path)};
-    start_ = Clock::now();
-  }
-  void after() override {
+  void before(const StepView&) override { start_ = Clock::now(); }
+  void after(const StepView& step) override {
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    by_kernel_[key_.first] += seconds;
-    by_node_[key_.second] += seconds;
+    by_kernel_[std::string(step.def.name) + " / " + std::string(step.kernel)] += seconds;
+    by_node_[std::string(step.path)] += seconds;
   }
   void print(int runs) const {
     print("kernels", by_kernel_, runs, by_kernel_.size());
@@ -53,7 +50,6 @@ class StepTimes final : public StepObserver {
   }
   std::map<std::string, double> by_kernel_;
   std::map<std::string, double> by_node_;
-  std::pair<std::string, std::string> key_;
   Clock::time_point start_;
 };
 

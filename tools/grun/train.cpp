@@ -40,7 +40,7 @@ struct TrainOptions {
 class Terminal final : public TrainObserver {
  public:
   Terminal(const CommonOptions& options, std::int64_t print_every)
-      : progress_(stderr, options.quiet), every_(print_every) {}
+      : progress_(stderr, options.quiet), validation_(stderr, options.quiet), every_(print_every) {}
 
   void iteration(const IterationRecord& record, std::int64_t iterations) override {
     const std::string text = fmt::format(
@@ -48,16 +48,25 @@ class Terminal final : public TrainObserver {
         record.loss, record.main_loss, record.aux_loss, record.lr, record.data_s, record.step_s);
     progress_.update(record.iter, iterations, record.data_s + record.step_s, text, record.iter % every_ == 0);
   }
+  void validating(std::int64_t done, std::int64_t total, double seconds) override {
+    validation_.update(done, total, seconds, "validation", false);
+    if (done == total) validation_.clear();
+  }
   void epoch(const EpochRecord& record, std::int64_t epochs) override {
-    std::string text = fmt::format("epoch {}/{}: loss {:.4f}, train mIoU {:.4f}, accuracy {:.4f}",
-                                   record.epoch, epochs, record.loss, record.mean_iou, record.accuracy);
-    if (record.val_mean_iou) text += fmt::format(", val mIoU {:.4f} (centre crops)", *record.val_mean_iou);
+    std::string text =
+        fmt::format("epoch {}/{}: main loss {:.4f}, train mIoU {:.4f}, accuracy {:.4f}", record.epoch, epochs,
+                    record.loss, record.scores.mean_iou, record.scores.accuracy);
+    if (record.validation) {
+      text += fmt::format("; val loss {:.4f}, mIoU {:.4f} (centre crops{})", record.validation->loss,
+                          record.validation->scores.mean_iou, record.is_best ? ", the best so far" : "");
+    }
     progress_.line(text);
   }
   void saved(const fs::path& checkpoint) override { progress_.line("saved " + checkpoint.string()); }
 
  private:
   Progress progress_;
+  Progress validation_;
   std::int64_t every_;
 };
 
@@ -94,14 +103,17 @@ void announce(const TrainOptions& options, const TrainJob& job, const Backend& b
   if (options.common.quiet) return;
   const SettingTable& settings = job.settings;
   const std::int64_t batch = settings.integer("batch_size");
+  const std::int64_t parts = settings.integer("accumulate");
+  const std::int64_t norm_batch = batch / parts;
   fmt::print("{} on {}: {} images, crop {}x{}, seed {}, {} threads, into {}\n", job.program->model().name,
              options.dataset, job.data->size(), settings.integer("train_h"), settings.integer("train_w"),
              job.start.seed, backend.threads(), job.folder.string());
-  fmt::print("batch: {} in all, {} on this rank, {} in each batch norm\n", batch, batch, batch);
+  fmt::print("batch: {} in all, {} on this rank, in {} of {}; {} in each batch norm\n", batch, batch,
+             parts == 1 ? "one part" : fmt::format("{} parts", parts), norm_batch, norm_batch);
   constexpr std::int64_t kSmallBatch = 8;
-  if (batch < kSmallBatch) {
-    fmt::print(stderr, "warning: batch norm sees {} images a step; under {} its statistics are noisy\n",
-               batch, kSmallBatch);
+  if (norm_batch < kSmallBatch) {
+    fmt::print(stderr, "warning: batch norm sees {} images at a time; under {} its statistics are noisy\n",
+               norm_batch, kSmallBatch);
   }
   if (job.start.iteration > 0) fmt::print("resuming after iteration {}\n", job.start.iteration);
 }
@@ -135,7 +147,8 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
                             options.seed ? "--seed" : settings.source("manual_seed")));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
 
-  TrainJob job{program, nullptr, nullptr, nullptr, settings, {}, options.max_iters, {}};
+  TrainJob job{program, nullptr, nullptr, nullptr, {}, settings, {}, options.max_iters, {}};
+  for (const ClassInfo& info : descriptor.classes) job.palette.push_back(info.color);
   job.start.seed = seed;
   const std::optional<fs::path> data_root =
       options.data_root.empty() ? std::nullopt : std::optional<fs::path>(options.data_root);

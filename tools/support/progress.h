@@ -20,9 +20,10 @@ class Progress {
   void update(std::int64_t done, std::int64_t total, double seconds, const std::string& text, bool due);
   // A line that stays.
   void line(const std::string& text);
+  // Takes the bar away.
+  void clear();
 
  private:
-  void clear();
   std::FILE* stream_;
   bool quiet_;
   bool terminal_;

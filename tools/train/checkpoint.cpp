@@ -1,8 +1,11 @@
 #include "tools/train/checkpoint.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <map>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <vector>
 
@@ -15,14 +18,45 @@ namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "epoch_";
 constexpr std::string_view kSuffix = ".safetensors";
 
-std::optional<std::int64_t> number_in(const TensorFile& file, const char* key) {
+// A number, not negative, that is all of the text.
+template <class T>
+std::optional<T> parse(std::string_view text) {
+  T value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || stop != text.data() + text.size() || !(value >= 0)) return std::nullopt;
+  return value;
+}
+
+template <class T>
+std::optional<T> number_in(const TensorFile& file, const char* key) {
   const auto found = file.metadata().find(key);
   if (found == file.metadata().end()) return std::nullopt;
-  std::int64_t value = 0;
-  const char* end = found->second.data() + found->second.size();
-  const auto [stop, error] = std::from_chars(found->second.data(), end, value);
-  if (error != std::errc() || stop != end || value < 0) return std::nullopt;
-  return value;
+  return parse<T>(found->second);
+}
+
+std::string text_of(double value) {
+  std::array<char, 32> text{};  // the shortest that reads back as the same bits
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+std::string text_of(const std::vector<std::int64_t>& numbers) {
+  std::string text;
+  for (const std::int64_t number : numbers) text += (text.empty() ? "" : " ") + std::to_string(number);
+  return text;
+}
+
+std::optional<std::vector<std::int64_t>> numbers_in(const TensorFile& file, const char* key) {
+  const auto found = file.metadata().find(key);
+  if (found == file.metadata().end()) return std::nullopt;
+  std::vector<std::int64_t> numbers;
+  for (std::string_view rest = found->second; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(' '), rest.size());
+    const auto number = parse<std::int64_t>(rest.substr(0, end));
+    if (!number) return std::nullopt;
+    numbers.push_back(*number);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return numbers;
 }
 
 // Epochs of the epoch checkpoints of a run, ascending.
@@ -43,21 +77,30 @@ std::vector<std::int64_t> saved_epochs(const fs::path& run_folder) {
 
 }  // namespace
 
-Status write_checkpoint(const fs::path& path, const Weights& weights, const TrainPosition& position) {
+Status write_checkpoint(const fs::path& path, const Weights& weights, const TrainState& state) {
   std::vector<std::byte> storage;
   GRAPHRUN_ASSIGN(const std::vector<NamedTensor> tensors, weights.snapshot(true, storage));
-  return write_safetensors(path.string(), tensors,
-                           {{"format", "graphrun checkpoint 1"},
-                            {"iteration", std::to_string(position.iteration)},
-                            {"epoch", std::to_string(position.epoch)},
-                            {"seed", std::to_string(position.seed)}});
+  std::map<std::string, std::string> metadata{{"format", "graphrun checkpoint 1"},
+                                              {"iteration", std::to_string(state.iteration)},
+                                              {"epoch", std::to_string(state.epoch)},
+                                              {"seed", std::to_string(state.seed)}};
+  if (state.best.epoch > 0) {
+    metadata["best_epoch"] = std::to_string(state.best.epoch);
+    metadata["best_mIoU"] = text_of(state.best.mean_iou);
+  }
+  if (state.sums.iterations > 0) {
+    metadata["epoch_iterations"] = std::to_string(state.sums.iterations);
+    metadata["epoch_loss"] = text_of(state.sums.loss);
+    metadata["epoch_confusion"] = text_of(state.sums.confusion);
+  }
+  return write_safetensors(path.string(), tensors, metadata);
 }
 
-Result<TrainPosition> read_checkpoint(const fs::path& path, Weights& weights) {
+Result<TrainState> read_checkpoint(const fs::path& path, Weights& weights) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const TensorFile> file, TensorFile::open(path.string()));
-  const auto iteration = number_in(*file, "iteration");
-  const auto epoch = number_in(*file, "epoch");
-  const auto seed = number_in(*file, "seed");
+  const auto iteration = number_in<std::int64_t>(*file, "iteration");
+  const auto epoch = number_in<std::int64_t>(*file, "epoch");
+  const auto seed = number_in<std::uint64_t>(*file, "seed");
   if (!iteration || !epoch || !seed) {
     return {ErrorCode::invalid_file, path.string() +
                                          ": no checkpoint of a training run (its position is not in it); "
@@ -65,7 +108,13 @@ Result<TrainPosition> read_checkpoint(const fs::path& path, Weights& weights) {
   }
   GRAPHRUN_ASSIGN(const bool has_state, weights.load(*file).in(path.string()));
   if (!has_state) return {ErrorCode::invalid_file, path.string() + ": it lacks the optimiser's state"};
-  return TrainPosition{*iteration, *epoch, static_cast<std::uint64_t>(*seed)};
+  TrainState state{*iteration, *epoch, *seed, {}, {}};
+  state.best.epoch = number_in<std::int64_t>(*file, "best_epoch").value_or(0);
+  state.best.mean_iou = number_in<double>(*file, "best_mIoU").value_or(0);
+  state.sums.iterations = number_in<std::int64_t>(*file, "epoch_iterations").value_or(0);
+  state.sums.loss = number_in<double>(*file, "epoch_loss").value_or(0);
+  if (auto confusion = numbers_in(*file, "epoch_confusion")) state.sums.confusion = *std::move(confusion);
+  return state;
 }
 
 std::optional<fs::path> latest_checkpoint(const fs::path& run_folder) {
@@ -73,21 +122,26 @@ std::optional<fs::path> latest_checkpoint(const fs::path& run_folder) {
   const std::vector<std::int64_t> epochs = saved_epochs(run_folder);
   if (!epochs.empty()) candidates.push_back(epoch_checkpoint(run_folder, epochs.back()));
   candidates.push_back(interrupted_checkpoint(run_folder));
-  std::optional<fs::path> best;
-  std::int64_t best_iteration = -1;
+  candidates.push_back(best_checkpoint(run_folder));
+  std::optional<fs::path> furthest;
+  std::int64_t furthest_iteration = -1;
   for (const fs::path& candidate : candidates) {
     const auto file = TensorFile::open(candidate.string());
     if (!file.ok()) continue;
-    const std::int64_t iteration = number_in(**file, "iteration").value_or(-1);
-    if (iteration <= best_iteration) continue;
-    best = candidate;
-    best_iteration = iteration;
+    const std::int64_t iteration = number_in<std::int64_t>(**file, "iteration").value_or(-1);
+    if (iteration <= furthest_iteration) continue;
+    furthest = candidate;
+    furthest_iteration = iteration;
   }
-  return best;
+  return furthest;
 }
 
 fs::path epoch_checkpoint(const fs::path& run_folder, std::int64_t epoch) {
   return run_folder / "checkpoints" / (std::string(kPrefix) + std::to_string(epoch) + std::string(kSuffix));
+}
+
+fs::path best_checkpoint(const fs::path& run_folder) {
+  return run_folder / "checkpoints" / ("best" + std::string(kSuffix));
 }
 
 fs::path interrupted_checkpoint(const fs::path& run_folder) {

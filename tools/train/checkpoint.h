@@ -3,32 +3,49 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <vector>
 
 #include "runtime/core/status.h"
 #include "runtime/weights/weights.h"
 
 namespace graphrun {
 
-// Where a run stands: how many iterations are done since its start.
-struct TrainPosition {
-  std::int64_t iteration = 0;
-  std::int64_t epoch = 0;  // whole ones
-  std::uint64_t seed = 0;
+// What the iterations of an unfinished epoch add up to, so that a resumed epoch reports the figures of one
+// that was never stopped.
+struct EpochSums {
+  std::int64_t iterations = 0;
+  double loss = 0;                      // main losses
+  std::vector<std::int64_t> confusion;  // ConfusionMatrix::cells(); empty without iterations
 };
 
-// Parameters, buffers and optimiser state as safetensors with the position in its metadata: all that resuming
+// The validation with the highest mean IoU so far; epoch 0: there was none.
+struct BestEpoch {
+  std::int64_t epoch = 0;
+  double mean_iou = 0;
+};
+
+// Where a run stands.
+struct TrainState {
+  std::int64_t iteration = 0;  // done since its start
+  std::int64_t epoch = 0;      // whole ones, with their validation
+  std::uint64_t seed = 0;
+  BestEpoch best;
+  EpochSums sums;
+};
+
+// Parameters, buffers and optimiser state as safetensors with the state in its metadata: all that resuming
 // needs, since data order and random draws follow from seed and iteration. Whole or not at all.
-Status write_checkpoint(const std::filesystem::path& path, const Weights& weights,
-                        const TrainPosition& position);
+Status write_checkpoint(const std::filesystem::path& path, const Weights& weights, const TrainState& state);
 
 // Loads weights and optimiser state; the error says what a checkpoint lacks to be resumed from.
-Result<TrainPosition> read_checkpoint(const std::filesystem::path& path, Weights& weights);
+Result<TrainState> read_checkpoint(const std::filesystem::path& path, Weights& weights);
 
 // The checkpoint of a run's folder that has gone furthest; empty where there is none.
 std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::path& run_folder);
 
-// checkpoints/epoch_N.safetensors, checkpoints/interrupted.safetensors
+// checkpoints/epoch_N.safetensors, checkpoints/best.safetensors, checkpoints/interrupted.safetensors
 std::filesystem::path epoch_checkpoint(const std::filesystem::path& run_folder, std::int64_t epoch);
+std::filesystem::path best_checkpoint(const std::filesystem::path& run_folder);
 std::filesystem::path interrupted_checkpoint(const std::filesystem::path& run_folder);
 
 // Removes epoch checkpoints but for the `keep` newest.

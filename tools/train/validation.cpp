@@ -1,41 +1,143 @@
 #include "tools/train/validation.h"
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 
-#include "datasets/loader.h"
-#include "runtime/session/image.h"
-#include "runtime/session/session.h"
+#include "tools/support/interrupt.h"
+#include "tools/train/pictures.h"
 
 namespace graphrun {
-Result<Metrics> validate_crops(const TrainJob& job, AugmentSettings augment) {
-  augment.augment = false;
-  const std::int64_t samples = job.validation->size();
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
-                  Session::create(job.program, job.weights, {1, augment.train_h, augment.train_w}));
+namespace {
+
+constexpr std::int64_t kPictures = 4;
+
+}  // namespace
+
+Result<std::unique_ptr<Validator>> Validator::make(const TrainJob& job, const AugmentSettings& augment) {
+  const std::int64_t batch = std::min(job.settings.integer("batch_size_val"), job.validation->size());
+  GRAPHRUN_ASSIGN(std::unique_ptr<Session> session,
+                  Session::create(job.program, job.weights, {batch, augment.train_h, augment.train_w}));
   if (session->output().data == nullptr)
     return {ErrorCode::invalid_argument, "the method \"eval\" has no output \"logits\""};
+  std::unique_ptr<Validator> validator(new Validator(job, augment, std::move(session)));
+  GRAPHRUN_TRY(validator->bind());
+  return validator;
+}
+
+Validator::Validator(const TrainJob& job, const AugmentSettings& augment, std::unique_ptr<Session> session)
+    : job_(job),
+      augment_(augment),
+      session_(std::move(session)),
+      pixels_(augment.train_h * augment.train_w),
+      label_(static_cast<std::size_t>(session_->input().desc.pixels())),
+      confusion_(static_cast<int>(session_->output().desc.c())) {
+  augment_.augment = false;
+}
+
+Status Validator::bind() {
+  Backend& backend = *job_.weights->backend();
+  const TensorView logits = session_->output();
+  const Shape labels{logits.desc.n(), logits.desc.h(), logits.desc.w()};
+  device_label_.desc = TensorDesc::dense(DType::i32, labels);
+  classes_.desc = TensorDesc::dense(DType::i32, labels);
+  totals_.desc = TensorDesc::dense(DType::f64, {2});
+  counts_.desc = TensorDesc::dense(DType::i64, {logits.desc.c(), logits.desc.c()});
+  const auto views = {&device_label_, &classes_, &totals_, &counts_};
+  const auto aligned = [](std::int64_t bytes) { return (bytes + 63) / 64 * 64; };
+  std::int64_t bytes = 0;
+  for (const TensorView* view : views) bytes += aligned(view->desc.bytes());
+  GRAPHRUN_ASSIGN(memory_, backend.allocate(bytes));
+  auto* memory = static_cast<std::byte*>(memory_->data());
+  for (TensorView* view : views) {
+    view->data = memory;
+    memory += aligned(view->desc.bytes());
+  }
+  const OpRegistry& ops = job_.program->registry();
+  const AttrMap ignore{{"ignore_label", Expr(std::int64_t{augment_.ignore_label})}};
+  GRAPHRUN_ASSIGN(score_, BoundOp::bind(ops, backend, "cross_entropy_totals", ignore, {logits, device_label_},
+                                        {totals_, counts_}));
+  GRAPHRUN_ASSIGN(arg_max_, BoundOp::bind(ops, backend, "argmax", {}, {logits}, {classes_}));
+  return {};
+}
+
+Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
+  using Clock = std::chrono::steady_clock;
   SamplerSettings sampling;
-  sampling.samples = samples;
+  sampling.samples = job_.validation->size();
   sampling.batch_size = 1;
   sampling.shuffle = false;
   GRAPHRUN_ASSIGN(const Sampler sampler, Sampler::make(sampling));
   LoaderSettings loading;
-  loading.workers = static_cast<int>(job.settings.integer("workers"));
-  loading.end = samples;
+  loading.workers = static_cast<int>(job_.settings.integer("workers"));
+  loading.depth = loading.workers + 2;
+  loading.end = sampling.samples;
   GRAPHRUN_ASSIGN(const std::unique_ptr<Loader> loader,
-                  Loader::start(*job.validation, sampler, augment, loading));
-  ConfusionMatrix confusion(static_cast<int>(session->output().desc.c()));
-  std::vector<std::int32_t> prediction(static_cast<std::size_t>(augment.train_h * augment.train_w));
-  for (std::int64_t i = 0; i < samples; ++i) {
-    GRAPHRUN_ASSIGN(const Batch* const batch, loader->next());
-    const TensorView input = session->input();
-    std::copy_n(batch->image, input.desc.shape.count(), input.as<float>());
-    GRAPHRUN_TRY(session->run());
-    arg_max(session->output(), prediction);
-    confusion.add(prediction, std::span<const std::int32_t>(batch->label, prediction.size()),
-                  augment.ignore_label);
+                  Loader::start(*job_.validation, sampler, augment_, loading));
+  Validation validation;
+  std::ranges::fill(confusion_.cells(), 0);
+  loss_ = 0;
+  weight_ = 0;
+  const std::int64_t batch = session_->input().desc.n();
+  auto start = Clock::now();
+  for (std::int64_t first = 0; first < sampling.samples; first += batch) {
+    const std::int64_t count = std::min(batch, sampling.samples - first);
+    GRAPHRUN_TRY(fill(*loader, first, count));
+    if (caught_signal() != 0) return std::optional<Validation>();
+    GRAPHRUN_TRY(session_->run());
+    GRAPHRUN_TRY(score());
+    if (first < kPictures) GRAPHRUN_TRY(add_pictures(first, std::min(count, kPictures - first), validation));
+    const auto end = Clock::now();
+    observer.validating(first + count, sampling.samples, std::chrono::duration<double>(end - start).count());
+    start = end;
   }
-  return confusion.metrics();
+  validation.record = {weight_ > 0 ? loss_ / weight_ : 0, Scores::of(confusion_)};
+  return std::optional<Validation>(std::move(validation));
+}
+
+// A last batch that is not full keeps images of the one before it, without labels.
+Status Validator::fill(Loader& loader, std::int64_t first, std::int64_t count) {
+  Backend& backend = *job_.weights->backend();
+  const std::int64_t image_floats = 3 * pixels_;
+  std::ranges::fill(label_, augment_.ignore_label);
+  images_.clear();
+  for (std::int64_t place = 0; place < count; ++place) {
+    GRAPHRUN_ASSIGN(const Batch* const sample, loader.next());
+    std::copy_n(sample->label, pixels_, label_.begin() + place * pixels_);
+    GRAPHRUN_TRY(backend.copy_to_device(session_->input().as<float>() + place * image_floats, sample->image,
+                                        image_floats * static_cast<std::int64_t>(sizeof(float))));
+    if (first + place < kPictures) images_.insert(images_.end(), sample->image, sample->image + image_floats);
+  }
+  return backend.copy_to_device(device_label_.data, label_.data(), device_label_.desc.bytes());
+}
+
+Status Validator::score() {
+  Backend& backend = *job_.weights->backend();
+  GRAPHRUN_TRY(score_->run());
+  std::array<double, 2> totals{};
+  const std::int64_t classes = counts_.desc.shape[0];
+  std::vector<std::int64_t> cells(static_cast<std::size_t>(classes * classes));
+  GRAPHRUN_TRY(backend.copy_to_host(totals.data(), totals_.data, sizeof(totals)));
+  GRAPHRUN_TRY(backend.copy_to_host(cells.data(), counts_.data, counts_.desc.bytes()));
+  loss_ += totals[0];
+  weight_ += totals[1];
+  confusion_.add(cells);
+  return {};
+}
+
+Status Validator::add_pictures(std::int64_t first, std::int64_t count, Validation& validation) {
+  GRAPHRUN_TRY(arg_max_->run());
+  std::vector<std::int32_t> classes(static_cast<std::size_t>(classes_.desc.shape.count()));
+  GRAPHRUN_TRY(job_.weights->backend()->copy_to_host(classes.data(), classes_.data, classes_.desc.bytes()));
+  const auto plane = static_cast<std::size_t>(pixels_);
+  for (std::int64_t place = 0; place < count; ++place) {
+    const std::size_t at = static_cast<std::size_t>(place) * plane;
+    validation.pictures.push_back(
+        {job_.validation->name(first + place),
+         side_by_side(augment_, images_.data() + 3 * at, std::span(label_).subspan(at, plane),
+                      std::span(classes).subspan(at, plane), job_.palette)});
+  }
+  return {};
 }
 
 }  // namespace graphrun

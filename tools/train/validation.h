@@ -1,15 +1,55 @@
 #pragma once
 
+#include <memory>
+#include <optional>
+#include <vector>
+
 #include "datasets/augment.h"
-#include "datasets/metrics.h"
+#include "datasets/loader.h"
 #include "runtime/core/status.h"
+#include "runtime/session/bound_op.h"
+#include "runtime/session/session.h"
+#include "tools/train/records.h"
 #include "tools/train/trainer.h"
 
 namespace graphrun {
 
-// Metrics on centre crops of the training size of job.validation: the quick look that the reference takes
-// between epochs. Crop by crop, so that batch_size_val changes nothing but is accepted. `grun eval` is the
-// real evaluation.
-Result<Metrics> validate_crops(const TrainJob& job, AugmentSettings augment);
+struct Validation {
+  ValidationRecord record;
+  std::vector<Picture> pictures;  // of the first samples
+};
+
+// Loss and metrics on centre crops of the training size of job.validation: the quick look that the reference
+// takes between epochs. `grun eval` is the real evaluation. Sessions and memory are kept from one to the
+// next.
+class Validator {
+ public:
+  // The job must outlive the validator.
+  static Result<std::unique_ptr<Validator>> make(const TrainJob& job, const AugmentSettings& augment);
+  // Empty where a signal came before the end.
+  Result<std::optional<Validation>> run(TrainObserver& observer);
+
+ private:
+  Validator(const TrainJob& job, const AugmentSettings& augment, std::unique_ptr<Session> session);
+  Status bind();
+  Status fill(Loader& loader, std::int64_t first, std::int64_t count);
+  Status score();
+  Status add_pictures(std::int64_t first, std::int64_t count, Validation& validation);
+
+  const TrainJob& job_;
+  AugmentSettings augment_;
+  std::unique_ptr<Session> session_;
+  std::int64_t pixels_;              // of a sample
+  std::vector<std::int32_t> label_;  // of the batch
+  std::vector<float> images_;        // of the batch, as far as pictures are made of them
+  std::unique_ptr<Buffer> memory_;   // on the device, of the views that follow
+  TensorView device_label_, classes_, totals_, counts_;
+  std::optional<BoundOp> score_;
+  std::optional<BoundOp> arg_max_;
+  // Of the samples so far.
+  double loss_ = 0;
+  double weight_ = 0;
+  ConfusionMatrix confusion_;
+};
 
 }  // namespace graphrun

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "runtime/core/status.h"
+#include "runtime/core/tensor.h"
+#include "runtime/model/kernel.h"
+
+namespace graphrun {
+
+// One op on memory that its user owns, outside the methods of a model: what a session or a tool does with
+// tensors on their device. run() allocates nothing.
+class BoundOp {
+ public:
+  // Views whose data is null are absent inputs and unwanted outputs. Errors: no such op, attributes or shapes
+  // that it refuses, outputs of another type than it gives, no kernel.
+  static Result<BoundOp> bind(const OpRegistry& ops, Backend& backend, std::string_view op,
+                              const AttrMap& attrs, std::vector<TensorView> inputs,
+                              std::vector<TensorView> outputs);
+  Status run();
+
+ private:
+  BoundOp() = default;
+  std::string_view name_;
+  std::unique_ptr<Kernel> kernel_;
+  std::unique_ptr<Buffer> scratch_;
+  std::vector<TensorView> inputs_;
+  std::vector<TensorView> outputs_;
+};
+
+}  // namespace graphrun

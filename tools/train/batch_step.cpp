@@ -1,0 +1,97 @@
+#include "tools/train/batch_step.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <string>
+
+namespace graphrun {
+
+Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const Program> program,
+                                                   std::shared_ptr<Weights> weights, std::int64_t batch,
+                                                   const SettingTable& settings) {
+  const std::int64_t parts = settings.integer("accumulate");
+  if (batch % parts != 0) {
+    return {ErrorCode::invalid_argument, "batch_size " + std::to_string(batch) +
+                                             ": expected a multiple of accumulate, which is " +
+                                             std::to_string(parts)};
+  }
+  TrainSession::Options options;
+  options.n = batch / parts;
+  options.h = settings.integer("train_h");
+  options.w = settings.integer("train_w");
+  options.accumulate = parts > 1;
+  std::shared_ptr<Backend> backend = weights->backend();
+  GRAPHRUN_ASSIGN(std::unique_ptr<TrainSession> session,
+                  TrainSession::create(std::move(program), std::move(weights), options));
+  GRAPHRUN_TRY(session->check_supervised());
+  return std::unique_ptr<BatchStep>(new BatchStep(std::move(backend), std::move(session), parts));
+}
+
+BatchStep::BatchStep(std::shared_ptr<Backend> backend, std::unique_ptr<TrainSession> session,
+                     std::int64_t parts)
+    : backend_(std::move(backend)),
+      session_(std::move(session)),
+      parts_(parts),
+      confusion_(static_cast<int>(session_->output("confusion").desc.shape[0])),
+      part_confusion_(static_cast<std::size_t>(session_->output("confusion").desc.shape.count())) {}
+
+Result<Losses> BatchStep::compute(const Batch& batch, std::uint64_t seed) {
+  std::ranges::fill(confusion_.cells(), 0);
+  Losses sums;
+  double weights = 0;
+  for (std::int64_t part = 0; part < parts_; ++part) {
+    GRAPHRUN_TRY(fill(batch, part));
+    const TrainSession::RandomState random{static_cast<std::int64_t>(seed), batch.iteration,
+                                           part * session_->image().desc.n()};
+    GRAPHRUN_TRY(session_->compute(random));
+    Losses losses;
+    losses.total = session_->scalar("loss").value_or(0);
+    losses.main = session_->scalar("main_loss").value_or(losses.total);
+    losses.aux = session_->scalar("aux_loss").value_or(0);
+    GRAPHRUN_TRY(check_finite(losses, random));
+    GRAPHRUN_ASSIGN(const double weight, count());
+    if (parts_ == 1) return losses;
+    GRAPHRUN_TRY(session_->accumulate(weight, part == 0, part + 1 == parts_));
+    weights += weight;
+    sums.total += weight * losses.total;
+    sums.main += weight * losses.main;
+    sums.aux += weight * losses.aux;
+  }
+  if (weights == 0) return Losses();
+  return Losses{sums.total / weights, sums.main / weights, sums.aux / weights};
+}
+
+Status BatchStep::fill(const Batch& batch, std::int64_t part) {
+  const TensorView image = session_->image();
+  const TensorView label = session_->label();
+  GRAPHRUN_TRY(backend_->copy_to_device(image.data, batch.image + part * image.desc.shape.count(),
+                                        image.desc.bytes()));
+  return backend_->copy_to_device(label.data, batch.label + part * label.desc.shape.count(),
+                                  label.desc.bytes());
+}
+
+Status BatchStep::check_finite(const Losses& losses, const TrainSession::RandomState& random) {
+  std::string what;
+  if (!std::isfinite(losses.total)) {
+    what = "the loss is not finite (main " + std::to_string(losses.main) + ", aux " +
+           std::to_string(losses.aux) + ")";
+  } else {
+    GRAPHRUN_ASSIGN(const std::string parameter, session_->nonfinite_gradient());
+    if (parameter.empty()) return {};
+    what = "the gradient of " + parameter + " is not finite";
+  }
+  GRAPHRUN_ASSIGN(const std::string where, session_->find_nonfinite(random));
+  return {ErrorCode::invalid_argument, what + ": " + where + "; nothing was updated"};
+}
+
+// Adds the part to the batch's confusion matrix; returns what the part's losses were averaged over.
+Result<double> BatchStep::count() {
+  const TensorView view = session_->output("confusion");
+  GRAPHRUN_TRY(backend_->copy_to_host(part_confusion_.data(), view.data, view.desc.bytes()));
+  confusion_.add(part_confusion_);
+  return static_cast<double>(
+      std::accumulate(part_confusion_.begin(), part_confusion_.end(), std::int64_t{0}));
+}
+
+}  // namespace graphrun

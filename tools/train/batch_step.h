@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "datasets/loader.h"
+#include "datasets/metrics.h"
+#include "runtime/core/status.h"
+#include "runtime/session/train_session.h"
+#include "tools/support/settings.h"
+
+namespace graphrun {
+
+struct Losses {
+  double total = 0;
+  double main = 0;
+  double aux = 0;
+};
+
+// One optimiser step of a global batch, which is computed in `accumulate` parts, one after the other: the
+// gradients are those of the loss that is averaged over the whole batch. Batch norm sees one part at a time.
+class BatchStep {
+ public:
+  // `batch`: images of this rank. Errors: parts that do not divide it, a model that is not for images with
+  // labels, sizes that it refuses.
+  static Result<std::unique_ptr<BatchStep>> make(std::shared_ptr<const Program> program,
+                                                 std::shared_ptr<Weights> weights, std::int64_t batch,
+                                                 const SettingTable& settings);
+
+  // Losses and gradients. Errors: a label that is no class; a loss or gradient that is not finite: the
+  // message names the first tensor that is not. Nothing is updated then.
+  Result<Losses> compute(const Batch& batch, std::uint64_t seed);
+  Status update(double learning_rate) { return session_->update(learning_rate); }
+  // Of the last batch, as it was trained on.
+  const ConfusionMatrix& confusion() const { return confusion_; }
+
+ private:
+  BatchStep(std::shared_ptr<Backend> backend, std::unique_ptr<TrainSession> session, std::int64_t parts);
+  Status fill(const Batch& batch, std::int64_t part);
+  Status check_finite(const Losses& losses, const TrainSession::RandomState& random);
+  Result<double> count();
+  std::shared_ptr<Backend> backend_;
+  std::unique_ptr<TrainSession> session_;
+  std::int64_t parts_;
+  ConfusionMatrix confusion_;
+  std::vector<std::int64_t> part_confusion_;
+};
+
+}  // namespace graphrun
