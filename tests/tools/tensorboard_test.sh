@@ -20,7 +20,7 @@ train() {
     --set batch_size=40 --set epochs=3 --set save_freq=2 --set evaluate=true --set base_lr=0.01 -q "$@"
 }
 (train -o run) & pid=$!
-while [ "$(wc -l <run/metrics.jsonl 2>/dev/null || echo 0)" -lt 13 ]; do sleep 0.02; done
+while [ "$(cat run/metrics.jsonl 2>/dev/null | wc -l)" -lt 13 ]; do sleep 0.02; done
 kill -9 $pid
 wait $pid || true
 (train -o run --resume auto)
