@@ -135,10 +135,13 @@ Status Products::multiply(const Rows& gy, const Rows& x, std::int64_t count, flo
   }
   const bool merged = count == gy.image && count == x.image;
   for (std::int64_t image = 0; image < (merged ? 1 : g_.n); ++image) {
-    GRAPHRUN_TRY(cpu::transposed_product(m, n, merged ? g_.n * count : count,
-                                         tall.data + image * tall.image * tall.stride, tall.stride,
-                                         wide.data + image * wide.image * wide.stride, wide.stride,
-                                         image == 0 ? 0.0f : 1.0f, to, n, threads_));
+    const cpu::MatrixProduct product{.m = m,
+                                     .n = n,
+                                     .k = merged ? g_.n * count : count,
+                                     .a = {tall.data + image * tall.image * tall.stride, tall.stride, true},
+                                     .b = {wide.data + image * wide.image * wide.stride, wide.stride},
+                                     .beta = image == 0 ? 0.0f : 1.0f};
+    GRAPHRUN_TRY(cpu::matrix_product(product, to, n, threads_));
   }
   return {};
 }

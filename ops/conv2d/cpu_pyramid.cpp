@@ -143,8 +143,9 @@ Status Pyramid::make_maps(const Level& level, const TensorView& pixels, const Ke
   }
   const auto* const weights =
       reinterpret_cast<const float*>(static_cast<const std::byte*>(run.prepared) + level.weights_at);
-  return cpu::transposed_product(count, row(), channels, transposed, count, weights, row(), 0.0f,
-                                 scratch_at<float>(run.scratch, level.maps_at), row(), threads_);
+  const cpu::MatrixProduct product{
+      .m = count, .n = row(), .k = channels, .a = {transposed, count, true}, .b = {weights, row()}};
+  return cpu::matrix_product(product, scratch_at<float>(run.scratch, level.maps_at), row(), threads_);
 }
 
 // The tap maps that output row y of an image reads, mixed down to (kw, columns of the level, O).

@@ -25,8 +25,9 @@ GRAPHRUN_SIMD void scale_row(const float* x, float factor, float* y, std::int64_
 Result<std::unique_ptr<Kernel>> prepare_scale(const KernelRequest& request) {
   if (request.inputs[0].dtype != DType::f32) return {ErrorCode::declined, "computes in f32 only"};
   const PixelRows rows({request.inputs[0], request.outputs[0]});
+  const auto divisor = static_cast<double>(request.attrs.integer("divisor"));
   return make_function_kernel(request.def.name, 0,
-                              [rows, factor = static_cast<float>(request.attrs.real("factor")),
+                              [rows, factor = static_cast<float>(request.attrs.real("factor") / divisor),
                                threads = request.threads](const KernelRun& run) {
                                 const float* const x = run.inputs[0].as<const float>();
                                 float* const y = run.outputs[0].as<float>();

@@ -57,10 +57,15 @@ std::vector<const OpDef*> definitions() {
       .gradient = weighted_sum_gradient};
   static const OpDef scale{
       .name = "scale",
-      .doc = "y = factor * x.",
+      .doc = "y = factor / divisor * x.",
       .inputs = {{.name = "x", .doc = "real numbers of any shape"}},
       .outputs = {{"y", "of the type of x"}},
-      .attrs = {{.name = "factor", .kind = AttrKind::real, .doc = "what to multiply by", .fallback = {}}},
+      .attrs = {{.name = "factor", .kind = AttrKind::real, .doc = "what to multiply by", .fallback = {}},
+                {.name = "divisor",
+                 .kind = AttrKind::integer,
+                 .doc = "what to divide by, such as a number of elements",
+                 .fallback = AttrValue(Expr(1)),
+                 .min = 1}},
       .infer = infer_scale,
       .gradient = scale_gradient,
       .in_place = {{0, 0}}};

@@ -197,11 +197,11 @@ Result<Convolution> make_convolution_backward_weights(const ConvolutionDesc& des
   });
 }
 
-Status transposed_product(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
-                          const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc,
-                          int threads) {
+Status matrix_product(const MatrixProduct& p, float* c, std::int64_t c_row, int threads) {
   const ThreadScope scope(threads);
-  return outcome(dnnl_sgemm('T', 'N', m, n, k, 1.0f, a, lda, b, ldb, beta, c, ldc), "matrix product");
+  return outcome(dnnl_sgemm(p.a.transposed ? 'T' : 'N', p.b.transposed ? 'T' : 'N', p.m, p.n, p.k, 1.0f,
+                            p.a.data, p.a.row, p.b.data, p.b.row, p.beta, c, c_row),
+                 "matrix product");
 }
 
 }  // namespace graphrun::cpu

@@ -90,10 +90,20 @@ Result<Convolution> make_convolution_forward(const ConvolutionDesc& desc, int th
 Result<Convolution> make_convolution_backward_data(const ConvolutionDesc& desc, int threads);
 Result<Convolution> make_convolution_backward_weights(const ConvolutionDesc& desc, int threads);
 
-// c = transpose(a) b + beta c, row-major: a is (k, m), b is (k, n), c is (m, n), rows lda, ldb, ldc elements
-// apart.
-Status transposed_product(std::int64_t m, std::int64_t n, std::int64_t k, const float* a, std::int64_t lda,
-                          const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc,
-                          int threads);
+struct MatrixOperand {
+  const float* data;
+  std::int64_t row;         // elements from row to row in memory
+  bool transposed = false;  // memory holds the transposed matrix
+};
+
+// The product of a (m, k) and b (k, n), row-major, plus beta times what c holds.
+struct MatrixProduct {
+  std::int64_t m, n, k;
+  MatrixOperand a, b;
+  float beta = 0;
+};
+
+// Into c (m, n), whose rows are c_row elements apart.
+Status matrix_product(const MatrixProduct& product, float* c, std::int64_t c_row, int threads);
 
 }  // namespace graphrun::cpu

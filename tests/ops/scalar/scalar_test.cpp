@@ -31,12 +31,16 @@ BOOST_AUTO_TEST_CASE(scale_of_any_tensor) {
   const Reference reference = [](const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
                                  const Attributes& attrs) {
     out[0] = in[0];
-    for (double& value : out[0].values) value *= attrs.real("factor");
+    for (double& value : out[0].values)
+      value *= attrs.real("factor") / static_cast<double>(attrs.integer("divisor"));
   };
   for (const InputCase& x :
        {dense({}), dense({5, 4, 3}), activation({2, 16, 3, 5}), activation({2, 5, 70, 60}, normal(), 3)}) {
-    const Case test{
-        .op = "scale", .attrs = {{"factor", -0.5}}, .inputs = {x}, .tolerance = 1e-6, .output_gap = 2};
+    const Case test{.op = "scale",
+                    .attrs = {{"factor", -0.5}, {"divisor", 3}},
+                    .inputs = {x},
+                    .tolerance = 1e-6,
+                    .output_gap = 2};
     harness.check(test, reference);
     harness.check_gradient(test, reference);
   }
