@@ -15,6 +15,7 @@ import torch
 
 import camvid
 import files
+import networks
 import spnet
 
 
@@ -36,7 +37,7 @@ def camvid_batches(folder, count, batch, crop):
 
 def train(net, batches, args, max_iter, dtype):
     net = copy.deepcopy(net).to(dtype).train()
-    trainer = spnet.Trainer(net, args.base_lr, max_iter)
+    trainer = spnet.Trainer(net, args.base_lr, max_iter, family=networks.family(args.net))
     gradients = {}
 
     def keep_first():
@@ -53,8 +54,7 @@ def train(net, batches, args, max_iter, dtype):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--spnet", required=True)
-    parser.add_argument("--net", required=True, help="spnet50, spnet101 or tiny[:WIDTH]")
+    networks.add_arguments(parser)
     parser.add_argument("--camvid", help="data set folder; without it one random batch is used throughout")
     parser.add_argument("--classes", type=int, default=11)
     parser.add_argument("--crop", type=int, default=121)
@@ -66,12 +66,12 @@ def main():
     parser.add_argument("--small", action="store_true")
     parser.add_argument("-o", required=True)
     args = parser.parse_args()
-    spnet.use_reference(args.spnet)
+    networks.use_references(args)
     os.makedirs(args.o, exist_ok=True)
     path = lambda name: os.path.join(args.o, name)
 
     torch.manual_seed(args.seed)
-    net = spnet.build_named(args.net, args.classes)
+    net = networks.build(args, args.crop)
     spnet.make_kink_free(net, args.seed)
     if args.camvid:
         batches, images = camvid_batches(args.camvid, args.iters, args.batch, args.crop)
@@ -82,7 +82,7 @@ def main():
     start = copy.deepcopy(net.state_dict())
 
     result = {"net": args.net, "torch": torch.__version__, "settings": {**vars(args), "max_iter": max_iter}}
-    for key in ("o", "spnet", "camvid"):
+    for key in ("o", "spnet", "semseg", "camvid"):
         del result["settings"][key]
     for name, dtype in (("f64", torch.float64), ("f32", torch.float32)):
         trained, result[name], gradients = train(net, batches, args, max_iter, dtype)
@@ -104,7 +104,7 @@ def main():
         np.save(path("image.npy"), batches[0][0].numpy())
         np.save(path("label.npy"), batches[0][1].numpy().astype(np.int32))
         with torch.no_grad():
-            out = spnet.logits(copy.deepcopy(net).double().eval(), batches[0][0][:1].double())
+            out = networks.family(args.net).logits(copy.deepcopy(net).double().eval(), batches[0][0][:1].double())
         np.save(path("logits.npy"), out.numpy().astype(np.float32))
     else:
         torch.save(start, path("start.pth"))

@@ -32,10 +32,11 @@ def build(name, classes):
         from tiny import Tiny
 
         return Tiny(classes, *(int(v) for v in name.split(":")[1:]))
-    layers = name.lstrip("spnetfc")
-    kind, options = ("fcn", {"spm_on": False}) if name.startswith("fcn") else ("spnet", {"spm_on": True})
-    make = getattr(reference("models." + kind), {"fcn": "FCN", "spnet": "SPNet"}[kind])
-    return make(nclass=classes, backbone="resnet" + layers, pretrained=None, aux=True, **options)
+    if name.startswith("fcn"):  # its constructor gives BaseNet "pretrained" by place
+        return reference("models.fcn").FCN(nclass=classes, backbone="resnet" + name[len("fcn") :])
+    return reference("models.spnet").SPNet(
+        nclass=classes, backbone="resnet" + name[len("spnet") :], pretrained=None, aux=True, spm_on=True
+    )
 
 
 def batch_norms(net):

@@ -1,0 +1,177 @@
+#include <cstdlib>
+#include <vector>
+
+#include "runtime/weights/safetensors.h"
+#include "tests/datasets/scratch.h"
+#include "tests/session/compiled.h"
+#include "tools/support/backbone.h"
+
+// ImageNet checkpoints as they are found, into the networks that can start from them: by name and by shape.
+using namespace graphrun;
+using namespace graphrun::test;
+
+namespace {
+
+struct Entry {
+  std::string name;
+  Shape shape;
+};
+using Checkpoint = std::vector<Entry>;
+
+void add_norm(Checkpoint& file, const std::string& name, std::int64_t channels) {
+  for (const char* part : {"weight", "bias", "running_mean", "running_var"})
+    file.push_back({name + "." + part, {channels}});
+}
+
+// What all ResNets have in common, for `width` channels of the stem, in spnet_tiny's and pspnet_tiny's size.
+Checkpoint stages(std::int64_t width, std::int64_t stem) {
+  Checkpoint file{{"fc.weight", {1000, 12 * width}}, {"fc.bias", {1000}}};
+  const std::int64_t planes_of[] = {width, 3 * width / 2, 2 * width, 3 * width};
+  std::int64_t in = stem;
+  for (int stage = 0; stage < 4; ++stage) {
+    const std::int64_t planes = planes_of[stage];
+    for (int block = 0; block < (stage == 0 ? 1 : 2); ++block, in = 4 * planes) {
+      const std::string name = "layer" + std::to_string(stage + 1) + "." + std::to_string(block) + ".";
+      file.push_back({name + "conv1.weight", {planes, in, 1, 1}});
+      file.push_back({name + "conv2.weight", {planes, planes, 3, 3}});
+      file.push_back({name + "conv3.weight", {4 * planes, planes, 1, 1}});
+      add_norm(file, name + "bn1", planes);
+      add_norm(file, name + "bn2", planes);
+      add_norm(file, name + "bn3", 4 * planes);
+      if (block != 0) continue;
+      file.push_back({name + "downsample.0.weight", {4 * planes, in, 1, 1}});
+      add_norm(file, name + "downsample.1", 4 * planes);
+    }
+  }
+  return file;
+}
+
+constexpr std::int64_t kWidth = 8;
+
+Checkpoint torchvision() {
+  Checkpoint file = stages(kWidth, kWidth);
+  file.push_back({"conv1.weight", {kWidth, 3, 7, 7}});
+  add_norm(file, "bn1", kWidth);
+  return file;
+}
+
+Checkpoint semseg() {
+  Checkpoint file = stages(kWidth, 2 * kWidth);
+  file.push_back({"conv1.weight", {kWidth, 3, 3, 3}});
+  file.push_back({"conv2.weight", {kWidth, kWidth, 3, 3}});
+  file.push_back({"conv3.weight", {2 * kWidth, kWidth, 3, 3}});
+  add_norm(file, "bn1", kWidth);
+  add_norm(file, "bn2", kWidth);
+  add_norm(file, "bn3", 2 * kWidth);
+  return file;
+}
+
+Checkpoint spnet() {
+  Checkpoint file = stages(kWidth, 2 * kWidth);
+  file.push_back({"conv1.0.weight", {kWidth, 3, 3, 3}});
+  file.push_back({"conv1.3.weight", {kWidth, kWidth, 3, 3}});
+  file.push_back({"conv1.6.weight", {2 * kWidth, kWidth, 3, 3}});
+  add_norm(file, "conv1.1", kWidth);
+  add_norm(file, "conv1.4", kWidth);
+  add_norm(file, "bn1", 2 * kWidth);
+  return file;
+}
+
+// Each tensor is full of a number of its own: its place in the list, from 1.
+void write(const Checkpoint& file, const std::filesystem::path& path) {
+  std::vector<std::vector<float>> values;
+  std::vector<NamedTensor> tensors;
+  for (const Entry& entry : file) {
+    values.emplace_back(entry.shape.count(), static_cast<float>(values.size() + 1));
+    tensors.push_back({entry.name, TensorDesc::dense(DType::f32, entry.shape),
+                       std::as_bytes(std::span<const float>(values.back()))});
+  }
+  require_ok(write_safetensors(path.string(), tensors, {}));
+}
+
+std::shared_ptr<const Program> network(const std::string& name, bool plain) {
+  std::vector<compiler::Definition> definitions{{"width", kWidth}};
+  if (plain) definitions.push_back({"deep_base", 0});
+  if (name == "spnet_tiny") definitions.push_back({"spm_on", 0});
+  compiler::Compiled compiled =
+      compiler::compile(kSource / "graphs" / (name + ".json"), definitions, op_registry());
+  BOOST_TEST_REQUIRE(compiled.errors == "");
+  return take(Program::make(*std::move(compiled.model), op_registry()));
+}
+
+// The tensor of the file that a variable now holds, or empty.
+std::string held(const Program& program, const Weights& weights, const Checkpoint& file,
+                 std::string_view name) {
+  for (std::size_t i = 0; i < program.model().variables.size(); ++i) {
+    if (program.model().variables[i].name != name) continue;
+    const float value = floats(weights.variable(i))[0];
+    const auto index = static_cast<std::size_t>(value);
+    if (value == static_cast<float>(index) && index >= 1 && index <= file.size()) return file[index - 1].name;
+  }
+  return {};
+}
+
+struct Mapping {
+  Checkpoint file;
+  std::string net;
+  bool plain;
+  std::vector<std::pair<std::string, std::string>> pairs;  // variable, tensor of the file
+};
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(every_kind_of_backbone_finds_its_place) {
+  setenv("GRAPHRUN_HOME", GRAPHRUN_SOURCE_DIR, 1);
+  const std::vector<Mapping> mappings{
+      {semseg(),
+       "pspnet_tiny",
+       false,
+       {{"layer0.6.weight", "conv3.weight"}, {"layer0.7.running_var", "bn3.running_var"}}},
+      {semseg(),
+       "psanet_tiny",
+       false,
+       {{"layer0.0.weight", "conv1.weight"}, {"layer4.1.bn3.bias", "layer4.1.bn3.bias"}}},
+      {semseg(),
+       "spnet_tiny",
+       false,
+       {{"pretrained.conv1.3.weight", "conv2.weight"}, {"pretrained.bn1.bias", "bn3.bias"}}},
+      {torchvision(),
+       "pspnet_tiny",
+       true,
+       {{"layer0.0.weight", "conv1.weight"}, {"layer0.1.bias", "bn1.bias"}}},
+      {torchvision(), "psanet_tiny", true, {{"layer1.0.downsample.1.bias", "layer1.0.downsample.1.bias"}}},
+      {spnet(),
+       "pspnet_tiny",
+       false,
+       {{"layer0.3.weight", "conv1.3.weight"}, {"layer0.7.weight", "bn1.weight"}}},
+      {spnet(), "psanet_tiny", false, {{"layer0.4.running_mean", "conv1.4.running_mean"}}},
+      {spnet(), "spnet_tiny", false, {{"pretrained.conv1.6.weight", "conv1.6.weight"}}}};
+  const Scratch folder;
+  const auto path = folder / "backbone.safetensors";
+  for (const Mapping& mapping : mappings) {
+    BOOST_TEST_CONTEXT(mapping.pairs[0].second << " into " << mapping.net) {
+      const auto program = network(mapping.net, mapping.plain);
+      const auto weights = take(Weights::initialise(*program, 0, take(make_cpu_backend(1))));
+      write(mapping.file, path);
+      const BackboneReport report = take(load_backbone(path.string(), *program, *weights));
+      BOOST_TEST(report.not_taken == (std::vector<std::string>{"fc.bias", "fc.weight"}),
+                 boost::test_tools::per_element());
+      BOOST_TEST(report.unset.empty());
+      for (const auto& [variable, tensor] : mapping.pairs)
+        BOOST_TEST(held(*program, *weights, mapping.file, variable) == tensor);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_backbone_with_another_stem_is_an_error) {
+  setenv("GRAPHRUN_HOME", GRAPHRUN_SOURCE_DIR, 1);
+  const Scratch folder;
+  const auto path = folder / "backbone.safetensors";
+  write(torchvision(), path);
+  const auto program = network("pspnet_tiny", false);
+  const auto weights = take(Weights::initialise(*program, 0, take(make_cpu_backend(1))));
+  const auto report = load_backbone(path.string(), *program, *weights);
+  BOOST_TEST_REQUIRE(!report.ok());
+  BOOST_TEST_MESSAGE(report.status().message());
+  BOOST_TEST(report.status().message().find("layer0.0.weight") != std::string::npos);
+}
