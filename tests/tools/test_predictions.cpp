@@ -9,7 +9,6 @@
 using namespace graphrun;
 using graphrun::test::require;
 using graphrun::test::Scratch;
-using graphrun::test::shared_data;
 
 namespace {
 
@@ -41,7 +40,6 @@ void check(const Metrics& metrics, double accuracy, double mean_iou) {
 }
 
 constexpr const char* kAde = R"({"offset": -1, "ignore": [0]})";
-constexpr const char* kVoc = R"({"identity": 21, "ignore": [255]})";
 
 }  // namespace
 
@@ -76,40 +74,4 @@ BOOST_AUTO_TEST_CASE(a_wrong_size_or_a_missing_file_is_named) {
   BOOST_REQUIRE(!large.ok());
   BOOST_TEST(large.status().message().find("the prediction is 3 x 2, the label of a 3 x 1") !=
              std::string::npos);
-}
-
-BOOST_AUTO_TEST_CASE(published_figures_come_from_saved_predictions) {
-  const auto ade = shared_data("samples/ade20k");
-  const auto voc = shared_data("samples/voc2012");
-  if (!ade || !voc) {
-    BOOST_TEST_MESSAGE("skipped: no samples of ADE20K and VOC 2012");
-    return;
-  }
-  const Descriptor scenes =
-      describe(150, kAde, R"({"images": "ADEChallengeData2016/images/validation", "image_suffix": ".jpg",
-                     "labels": "ADEChallengeData2016/annotations/validation", "label_suffix": ".png"})");
-  check(require(score(scenes, *ade, *ade / "predictions_sceneparsing/validation", PredictionIds::labels))
-            .metrics(),
-        1.0, 0.1);
-  const Descriptor teaser = describe(
-      150, kAde,
-      R"({"images": "images", "image_suffix": ".png", "labels": "annotations", "label_suffix": ".png"})");
-  const auto decoded = *ade / "teaser_decoded";
-  check(require(score(teaser, decoded, decoded / "predictions_2018", PredictionIds::labels)).metrics(),
-        641500.0 / 758995, 0.1300057994);
-  check(require(score(teaser, decoded, decoded / "predictions_2017", PredictionIds::labels)).metrics(),
-        586721.0 / 758995, 0.1081277397);
-  const Descriptor targets =
-      describe(21, kVoc,
-               R"({"images": "target", "image_suffix": ".png", "labels": "target", "label_suffix": ".png"})");
-  check(require(score(targets, *voc / "vainf_decoded", *voc / "vainf_decoded/pred", PredictionIds::classes))
-            .metrics(),
-        752819.0 / 759907, 0.1819723574);
-  const Scratch scratch;
-  require(write_file(scratch / "val.txt", "2007_000129.jpg 2007_000129.png\n"));
-  std::filesystem::copy(*voc / "VOCdevkit/VOC2012/SegmentationClass/2007_000129.png", scratch.path());
-  const Descriptor one = describe(21, kVoc, R"({"list": "val.txt"})");
-  check(require(score(one, scratch.path(), *voc / "predictions_deeplabv3plus_mmseg", PredictionIds::classes))
-            .metrics(),
-        140721.0 / 149715, 0.1255797705);
 }

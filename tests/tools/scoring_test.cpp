@@ -1,0 +1,89 @@
+#include "tests/tools/command_folder.h"
+
+// Saved predictions of real images, scored by the command. The expected figures come with the samples
+// (metrics_expected.txt beside them), computed by the data sets' official definitions.
+using namespace graphrun;
+using namespace graphrun::test;
+
+namespace {
+
+struct Expected {
+  double mean_iou = 0;
+  double mean_accuracy = 0;
+  double accuracy = 0;
+};
+
+double number(const compiler::JsonValue& json, const char* key) {
+  const compiler::JsonValue* const value = json.find(key);
+  BOOST_REQUIRE(value != nullptr);
+  return value->is(compiler::JsonValue::Kind::integer) ? static_cast<double>(value->integer) : value->real;
+}
+
+void check_score(const CommandFolder& shell, const std::string& file, const Expected& expected) {
+  const compiler::JsonValue metrics = shell.json(file);
+  BOOST_TEST(std::abs(number(metrics, "mIoU") - expected.mean_iou) < 1e-9);
+  BOOST_TEST(std::abs(number(metrics, "mAcc") - expected.mean_accuracy) < 1e-9);
+  BOOST_TEST(std::abs(number(metrics, "aAcc") - expected.accuracy) < 1e-9);
+}
+
+std::optional<std::string> samples(const std::string& name) {
+  const auto root = shared_data("samples/" + name);
+  if (!root) {
+    BOOST_TEST_MESSAGE("skipped: no samples of " << name);
+    return std::nullopt;
+  }
+  return fs::canonical(*root).string();
+}
+
+// A data root with a list of its own: images that need not exist, and labels.
+void make_root(CommandFolder& shell, const std::string& labels, const std::vector<std::string>& names) {
+  fs::create_directories(shell.path("root/list"));
+  fs::create_directory_symlink(labels, shell.path("root/labels"));
+  std::string list;
+  for (const std::string& name : names) list += "absent/" + name + ".jpg\tlabels/" + name + ".png\r\n";
+  for (const char* file : {"root/list/validation.txt", "root/list/val.txt"})
+    require_ok(write_file(shell.path(file), list));
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(ade20k_sample_predictions) {
+  const auto ade = samples("ade20k");
+  if (!ade) return;
+  CommandFolder shell;
+  shell.succeed("grun eval -q --dataset ade20k --data-root " + *ade + " --predictions " + *ade +
+                "/predictions_sceneparsing/validation --predictions-as label -o out");
+  check_score(shell, "out/metrics.json", {0.1, 0.1, 1});
+}
+
+BOOST_AUTO_TEST_CASE(ade20k_teaser_predictions) {
+  const auto ade = samples("ade20k");
+  if (!ade) return;
+  CommandFolder shell;
+  make_root(shell, *ade + "/teaser_decoded/annotations", {"ADE_val_00000278", "ADE_val_00001519"});
+  const auto score = [&](const std::string& year) {
+    shell.succeed("grun eval -q --dataset ade20k --data-root root --predictions " + *ade +
+                  "/teaser_decoded/predictions_" + year + " --predictions-as label -o " + year);
+  };
+  score("2018");
+  check_score(shell, "2018/metrics.json", {0.1300057994, 0.1516613006, 641500.0 / 758995});
+  score("2017");
+  check_score(shell, "2017/metrics.json", {0.1081277397, 0.1275589377, 586721.0 / 758995});
+}
+
+BOOST_AUTO_TEST_CASE(voc2012_predictions) {
+  const auto voc = samples("voc2012");
+  if (!voc) return;
+  {
+    CommandFolder shell;
+    make_root(shell, *voc + "/VOCdevkit/VOC2012/SegmentationClass", {"2007_000129"});
+    shell.succeed("grun eval -q --dataset voc2012 --data-root root --predictions " + *voc +
+                  "/predictions_deeplabv3plus_mmseg -o out");
+    check_score(shell, "out/metrics.json", {0.1255797705, 0.1339953121, 140721.0 / 149715});
+  }
+  CommandFolder shell;
+  make_root(shell, *voc + "/vainf_decoded/target", {"1", "23", "114"});
+  shell.succeed("grun eval -q --dataset voc2012 --data-root root --predictions " + *voc +
+                "/vainf_decoded/pred -o out");
+  check_score(shell, "out/metrics.json", {0.1819723574, 0.1893875670, 752819.0 / 759907});
+}
