@@ -2,10 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <exception>
+#include <new>
 #include <string>
-
-#include "datasets/transform.h"
+#include <utility>
 
 namespace graphrun {
 
@@ -33,6 +32,12 @@ Status check_sample(const Sample& sample, const Draws& draws, const std::int32_t
                                              std::to_string(draws.scale)};
   }
   return {};
+}
+
+// The unused lane is divided as well.
+Pixel pixel_of(const std::array<double, 3>& rgb) {
+  return {
+      Pixel::Lanes{static_cast<float>(rgb[0]), static_cast<float>(rgb[1]), static_cast<float>(rgb[2]), 1.0F}};
 }
 
 }  // namespace
@@ -73,24 +78,53 @@ Draws draw(const AugmentSettings& settings, Random random) {
   return draws;
 }
 
-Status apply(const Sample& sample, const AugmentSettings& settings, const Draws& draws, float* image,
-             std::int32_t* label) {
+namespace {
+
+void transform(const Sample& sample, const AugmentSettings& settings, const Draws& draws,
+               AugmentScratch& scratch, float* image, std::int32_t* label) {
+  const Scaling canvas = Scaling::make(sample.image.height, sample.image.width, draws.scale);
+  const std::int64_t room_y = window_room(canvas.height, settings.train_h);
+  const std::int64_t room_x = window_room(canvas.width, settings.train_w);
+  Window window{settings.train_h, settings.train_w, room_y / 2, room_x / 2, draws.flip};
+  if (draws.crop) {
+    window.top = offset_in(room_y, (*draws.crop)[0]);
+    window.left = offset_in(room_x, (*draws.crop)[1]);
+  }
+  const Pixel mean = pixel_of(settings.mean);
+  // From the window backwards: what each step has to make.
+  const Rect shown = window.shown(canvas);
+  const Rect turned = draws.blur ? grown(shown, canvas) : shown;
+  std::optional<Turn> turn;
+  if (draws.angle) turn = Turn::make(canvas, *draws.angle);
+  const Rect scaled = turn ? turn->reads(turned, canvas) : turned;
+
+  Patch* patch = &scratch.patches[0];
+  Patch* spare = &scratch.patches[1];
+  scale_patch(sample.image, canvas, scaled, scratch.steps, *patch);
+  if (turn) {
+    turn_patch(*patch, canvas, *turn, turned, mean, scratch.steps, *spare);
+    std::swap(patch, spare);
+  }
+  if (draws.blur) {
+    blur_patch(*patch, canvas, shown, scratch.steps, *spare);
+    std::swap(patch, spare);
+  }
+  write_image(*patch, canvas, window, mean, pixel_of(settings.std), image);
+  if (label != nullptr) {
+    write_label(sample.label, canvas, turn ? &*turn : nullptr, window, settings.ignore_label, scratch.steps,
+                label);
+  }
+}
+
+}  // namespace
+
+Status apply(const Sample& sample, const AugmentSettings& settings, const Draws& draws,
+             AugmentScratch& scratch, float* image, std::int32_t* label) {
   GRAPHRUN_TRY(check_sample(sample, draws, label));
   try {
-    Canvas canvas = make_canvas(sample);
-    if (draws.scale != 1) scale(canvas, draws.scale);
-    if (draws.angle) rotate(canvas, *draws.angle, settings.mean);
-    if (draws.blur) blur(canvas);
-    const std::int64_t room_y = window_room(canvas.image.rows, settings.train_h);
-    const std::int64_t room_x = window_room(canvas.image.cols, settings.train_w);
-    Window window{settings.train_h, settings.train_w, room_y / 2, room_x / 2, draws.flip};
-    if (draws.crop) {
-      window.top = offset_in(room_y, (*draws.crop)[0]);
-      window.left = offset_in(room_x, (*draws.crop)[1]);
-    }
-    write_window(canvas, window, settings.mean, settings.std, settings.ignore_label, image, label);
-  } catch (const std::exception& error) {
-    return {ErrorCode::internal, std::string("augmentation: ") + error.what()};
+    transform(sample, settings, draws, scratch, image, label);
+  } catch (const std::bad_alloc&) {
+    return {ErrorCode::out_of_memory, "no memory to transform an image"};
   }
   return {};
 }

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "datasets/sample.h"
+#include "datasets/transform.h"
 #include "runtime/core/random.h"
 #include "runtime/core/status.h"
 
@@ -43,11 +44,17 @@ struct Draws {
 // uniform.
 Draws draw(const AugmentSettings& settings, Random random);
 
+// Memory that apply() uses again from sample to sample: one for each thread.
+struct AugmentScratch {
+  Patch patches[2];
+  TransformScratch steps;
+};
+
 // Scale, rotate, blur, flip, pad and crop, normalise. `image` takes (train_h, train_w, 3) floats, `label`
 // (train_h, train_w) class ids with ignore_label; `label` may be null and is required to be for a sample
 // without one. Errors: a sample that the scale makes empty or larger than kMaxPixels, or whose label has
 // another size.
-Status apply(const Sample& sample, const AugmentSettings& settings, const Draws& draws, float* image,
-             std::int32_t* label);
+Status apply(const Sample& sample, const AugmentSettings& settings, const Draws& draws,
+             AugmentScratch& scratch, float* image, std::int32_t* label);
 
 }  // namespace graphrun

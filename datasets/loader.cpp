@@ -112,7 +112,7 @@ struct Loader::State {
     if (--slot.unfinished == 0) ready.notify_all();
   }
 
-  Status make_sample(const Task& task) const {
+  Status make_sample(const Task& task, AugmentScratch& scratch) const {
     const Batch& batch = task.slot->batch;
     const std::int64_t index = batch.samples[static_cast<std::size_t>(task.place)];
     try {
@@ -120,7 +120,7 @@ struct Loader::State {
       const Random random(settings.seed, RandomPurpose::augment, static_cast<std::uint32_t>(batch.epoch),
                           static_cast<std::uint32_t>(index));
       const std::int64_t pixels = batch.height * batch.width;
-      return apply(sample, augment, draw(augment, random), batch.image + task.place * pixels * 3,
+      return apply(sample, augment, draw(augment, random), scratch, batch.image + task.place * pixels * 3,
                    batch.label + task.place * pixels)
           .in(dataset.name(index));
     } catch (const std::bad_alloc&) {
@@ -129,7 +129,8 @@ struct Loader::State {
   }
 
   void work() {
-    for (Task task = take(); task.slot != nullptr; task = take()) finish(task, make_sample(task));
+    AugmentScratch scratch;
+    for (Task task = take(); task.slot != nullptr; task = take()) finish(task, make_sample(task, scratch));
   }
 };
 

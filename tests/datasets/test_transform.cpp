@@ -47,7 +47,8 @@ void check_case(const Sample& sample, const AugmentSettings& settings, const Dra
                 const std::vector<float>& image, const std::vector<std::uint8_t>& label) {
   std::vector<float> out(image.size(), -1e9F);
   std::vector<std::int32_t> ids(label.size(), -1);
-  test::require(apply(sample, settings, draws, out.data(), ids.data()));
+  AugmentScratch scratch;
+  test::require(apply(sample, settings, draws, scratch, out.data(), ids.data()));
   float worst = 0;
   for (std::size_t i = 0; i < out.size(); ++i) worst = std::max(worst, std::abs(out[i] - image[i]));
   BOOST_TEST(worst <= 2e-5F);
@@ -98,7 +99,8 @@ BOOST_AUTO_TEST_CASE(ignored_pixels_and_padding_get_the_ignore_label) {
   settings.ignore_label = -7;
   std::vector<float> image(108);
   std::vector<std::int32_t> label(36);
-  test::require(apply(small_sample(), settings, {}, image.data(), label.data()));
+  AugmentScratch scratch;
+  test::require(apply(small_sample(), settings, {}, scratch, image.data(), label.data()));
   BOOST_TEST(label[0] == -7);  // padding
   BOOST_TEST(label[6] == -7);  // ignored in the label
   BOOST_TEST(label[7] == 1);
@@ -130,12 +132,13 @@ BOOST_AUTO_TEST_CASE(impossible_settings_and_samples_are_refused) {
   BOOST_TEST(validate(settings).ok());
   std::vector<float> image(48);
   std::vector<std::int32_t> label(16);
+  AugmentScratch scratch;
   Draws draws;
   draws.scale = 0.01;
-  BOOST_TEST(!apply(small_sample(), settings, draws, image.data(), label.data()).ok());
+  BOOST_TEST(!apply(small_sample(), settings, draws, scratch, image.data(), label.data()).ok());
   Sample uneven = small_sample();
   uneven.label.height = 3;
-  BOOST_TEST(!apply(uneven, settings, {}, image.data(), label.data()).ok());
+  BOOST_TEST(!apply(uneven, settings, {}, scratch, image.data(), label.data()).ok());
   settings.scale_min = 3;
   BOOST_TEST(!validate(settings).ok());
 }

@@ -8,6 +8,7 @@
 #include "datasets/check.h"
 #include "datasets/dataset.h"
 #include "tools/grun/commands.h"
+#include "tools/grun/data_bench.h"
 #include "tools/support/common_options.h"
 #include "tools/support/locate.h"
 
@@ -95,6 +96,36 @@ Status list(const DataOptions& options) {
   return {};
 }
 
+struct BenchOptions {
+  DataOptions data;
+  SettingSources settings;
+  std::string network;
+  int workers = 1;
+  double seconds = 10;
+  bool json = false;
+};
+
+Status bench(const BenchOptions& options) {
+  GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(options.data.dataset));
+  const std::string split = options.data.split.empty() ? "train" : options.data.split;
+  GRAPHRUN_ASSIGN(const LoaderSpeed speed,
+                  measure_loader(descriptor, split, options.data.root(), options.network, options.settings,
+                                 options.workers, options.seconds));
+  const double images = static_cast<double>(speed.images);
+  const double rate = images / speed.seconds;
+  const double cpu_ms = 1e3 * speed.cpu_seconds / images;
+  if (options.json) {
+    fmt::print(
+        "{{\"dataset\": \"{}\", \"split\": \"{}\", \"train_h\": {}, \"train_w\": {}, \"workers\": {}, "
+        "\"images\": {}, \"images_per_s\": {:.3f}, \"cpu_ms_per_image\": {:.4f}}}\n",
+        descriptor.name, split, speed.height, speed.width, options.workers, speed.images, rate, cpu_ms);
+    return {};
+  }
+  fmt::print("{} {}, crops of {} x {}, {} workers: {:.1f} images/s, {:.2f} ms of CPU time an image\n",
+             descriptor.name, split, speed.height, speed.width, options.workers, rate, cpu_ms);
+  return {};
+}
+
 CLI::App* add_action(CLI::App& data, const char* name, const char* doc, DataOptions& options) {
   CLI::App* command = data.add_subcommand(name, doc);
   options.common.add_to(*command);
@@ -114,6 +145,23 @@ void add_data(CLI::App& app, Outcome& outcome) {
       add_action(*data, "check", "read every file: histogram, wrong ids, sizes, what to do", *check_options);
   check_command->get_option("dataset")->required();
   check_command->callback([check_options, &outcome] { outcome.status = check(*check_options); });
+  const auto bench_options = std::make_shared<BenchOptions>();
+  CLI::App* bench_command =
+      add_action(*data, "bench", "how many training images a second the loader makes", bench_options->data);
+  bench_command->get_option("dataset")->required();
+  bench_command->add_option("--network", bench_options->network, "whose recipe, e.g. pspnet50");
+  bench_command->add_option("--config", bench_options->settings.configs, "settings, a JSON object")
+      ->allow_extra_args(false);
+  bench_command->add_option("--set", bench_options->settings.sets, "key=value: one setting")
+      ->allow_extra_args(false);
+  bench_command->add_option("--workers", bench_options->workers, "loader threads")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  bench_command->add_option("--seconds", bench_options->seconds, "how long")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  bench_command->add_flag("--json", bench_options->json, "one JSON object");
+  bench_command->callback([bench_options, &outcome] { outcome.status = bench(*bench_options); });
   const auto list_options = std::make_shared<DataOptions>();
   add_action(*data, "list", "the known data sets, or the splits of one", *list_options)
       ->callback([list_options, &outcome] { outcome.status = list(*list_options); });
