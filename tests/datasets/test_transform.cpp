@@ -1,6 +1,8 @@
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cstring>
 #include <fstream>
+#include <opencv2/imgproc.hpp>
 #include <sstream>
 
 #include "datasets/augment.h"
@@ -55,6 +57,75 @@ void check_case(const Sample& sample, const AugmentSettings& settings, const Dra
   BOOST_TEST(std::equal(ids.begin(), ids.end(), label.begin(), label.end()));
 }
 
+// The same transforms by OpenCV, each over the whole image, as the reference does them.
+void whole_image_transforms(const Sample& sample, const AugmentSettings& settings, const Draws& draws,
+                            cv::Mat& image, cv::Mat& label) {
+  const int rows = static_cast<int>(sample.image.height);
+  const int columns = static_cast<int>(sample.image.width);
+  cv::Mat(rows, columns, CV_8UC3, const_cast<std::uint8_t*>(sample.image.rgb.data()))
+      .convertTo(image, CV_32F);
+  label = cv::Mat(rows, columns, CV_8U, const_cast<std::uint8_t*>(sample.label.ids.data())).clone();
+  const cv::Scalar mean(settings.mean[0], settings.mean[1], settings.mean[2]);
+  cv::Mat next;
+  const auto step = [&next](cv::Mat& mat) {
+    mat = next;
+    next = cv::Mat();
+  };
+  cv::resize(image, next, cv::Size(), draws.scale, draws.scale, cv::INTER_LINEAR);
+  step(image);
+  cv::resize(label, next, cv::Size(), draws.scale, draws.scale, cv::INTER_NEAREST);
+  step(label);
+  if (draws.angle) {
+    const cv::Size size = image.size();
+    const cv::Point2f center(static_cast<float>(size.width) / 2, static_cast<float>(size.height) / 2);
+    const cv::Mat matrix = cv::getRotationMatrix2D(center, *draws.angle, 1);
+    cv::warpAffine(image, next, matrix, size, cv::INTER_LINEAR, cv::BORDER_CONSTANT, mean);
+    step(image);
+    cv::warpAffine(label, next, matrix, size, cv::INTER_NEAREST, cv::BORDER_CONSTANT, cv::Scalar(255));
+    step(label);
+  }
+  if (draws.blur) {
+    cv::GaussianBlur(image, next, cv::Size(5, 5), 0);
+    step(image);
+  }
+  if (draws.flip) {
+    cv::flip(image, next, 1);
+    step(image);
+    cv::flip(label, next, 1);
+    step(label);
+  }
+  const int crop_h = static_cast<int>(settings.train_h);
+  const int crop_w = static_cast<int>(settings.train_w);
+  const int pad_h = std::max(crop_h - image.rows, 0);
+  const int pad_w = std::max(crop_w - image.cols, 0);
+  cv::copyMakeBorder(image, next, pad_h / 2, pad_h - pad_h / 2, pad_w / 2, pad_w - pad_w / 2,
+                     cv::BORDER_CONSTANT, mean);
+  step(image);
+  cv::copyMakeBorder(label, next, pad_h / 2, pad_h - pad_h / 2, pad_w / 2, pad_w - pad_w / 2,
+                     cv::BORDER_CONSTANT, cv::Scalar(255));
+  step(label);
+  const int top = static_cast<int>((*draws.crop)[0] * (image.rows - crop_h + 1));
+  const int left = static_cast<int>((*draws.crop)[1] * (image.cols - crop_w + 1));
+  image = image(cv::Rect(left, top, crop_w, crop_h)).clone();
+  label = label(cv::Rect(left, top, crop_w, crop_h)).clone();
+  image = (image - mean);
+  cv::divide(image, cv::Scalar(settings.std[0], settings.std[1], settings.std[2]), image);
+}
+
+// Texture with edges, and labels in blocks with some ignored ones.
+Sample textured_sample(std::int64_t height, std::int64_t width, Random random) {
+  Sample sample{{height, width, {}}, {height, width, {}}};
+  for (std::int64_t y = 0; y < height; ++y) {
+    for (std::int64_t x = 0; x < width; ++x) {
+      for (int c = 0; c < 3; ++c)
+        sample.image.rgb.push_back(static_cast<std::uint8_t>(random.next_double() * 256));
+      const std::int64_t block = x / 7 + 3 * (y / 5);
+      sample.label.ids.push_back(block % 11 == 10 ? kIgnoredClass : static_cast<std::uint8_t>(block % 11));
+    }
+  }
+  return sample;
+}
+
 Sample small_sample() {
   Sample sample{{4, 6, std::vector<std::uint8_t>(72, 100)}, {4, 6, std::vector<std::uint8_t>(24, 1)}};
   sample.label.ids[0] = kIgnoredClass;
@@ -90,6 +161,75 @@ BOOST_AUTO_TEST_CASE(transforms_equal_the_reference) {
   }
   BOOST_TEST(count == 11);
   BOOST_TEST(reader.at_end());
+}
+
+BOOST_AUTO_TEST_CASE(a_crop_shows_what_transforms_of_the_whole_image_give) {
+  AugmentScratch scratch;
+  for (std::uint32_t i = 0; i < 120; ++i) {
+    Random random(11, RandomPurpose::augment, 3, i);
+    const auto between = [&random](double low, double high) {
+      return static_cast<std::int64_t>(random.next_between(low, high));
+    };
+    AugmentSettings settings;
+    settings.train_h = between(1, 90);
+    settings.train_w = between(1, 90);
+    settings.rotate_min = i % 3 == 0 ? -180 : -10;
+    settings.rotate_max = -settings.rotate_min;
+    const std::int64_t height = between(2, 110);
+    const Sample sample = textured_sample(height, between(2, 110), random);
+    Draws draws = draw(settings, random);
+    if (i % 8 == 0) draws.scale = i % 16 == 0 ? 0.5 : 1;
+    const std::int64_t pixels = settings.train_h * settings.train_w;
+    std::vector<float> image(static_cast<std::size_t>(pixels * 3));
+    std::vector<std::int32_t> label(static_cast<std::size_t>(pixels));
+    test::require(apply(sample, settings, draws, scratch, image.data(), label.data()));
+    cv::Mat whole_image, whole_label;
+    whole_image_transforms(sample, settings, draws, whole_image, whole_label);
+    float worst = 0;
+    for (std::size_t k = 0; k < image.size(); ++k)
+      worst = std::max(worst, std::abs(image[k] - whole_image.ptr<float>()[k]));
+    BOOST_TEST_CONTEXT("case " << i << ", scale " << draws.scale) {
+      BOOST_TEST(worst <= 2e-5F);
+      BOOST_TEST(std::equal(label.begin(), label.end(), whole_label.ptr<std::uint8_t>()));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(image_and_label_stay_aligned) {
+  // The label is a function of the image: red rises by 2 a column, a class is 32 of it.
+  Sample sample{{90, 128, {}}, {90, 128, {}}};
+  for (int i = 0; i < 90 * 128; ++i) {
+    const auto red = static_cast<std::uint8_t>(2 * (i % 128));
+    sample.image.rgb.insert(sample.image.rgb.end(), {red, 0, 0});
+    sample.label.ids.push_back(red / 32);
+  }
+  AugmentSettings settings;
+  settings.train_h = settings.train_w = 80;
+  std::vector<float> image(80 * 80 * 3);
+  std::vector<std::int32_t> label(80 * 80);
+  AugmentScratch scratch;
+  for (std::uint32_t i = 0; i < 50; ++i) {
+    const Draws draws = draw(settings, Random(5, RandomPurpose::augment, 0, i));
+    test::require(apply(sample, settings, draws, scratch, image.data(), label.data()));
+    // Three columns of the scaled image.
+    const float margin = 6 / static_cast<float>(draws.scale);
+    int wrong = 0, compared = 0;
+    for (int y = 3; y < 77; ++y) {
+      for (int x = 3; x < 77; ++x) {
+        bool inside = true;  // away from padding, with which turn and blur mix the colours
+        for (int dy = -3; dy <= 3; ++dy)
+          for (int dx = -3; dx <= 3; ++dx) inside = inside && label[(y + dy) * 80 + x + dx] != 255;
+        if (!inside) continue;
+        const float red = image[(y * 80 + x) * 3] * static_cast<float>(settings.std[0]) +
+                          static_cast<float>(settings.mean[0]);
+        const auto low = static_cast<float>(label[y * 80 + x] * 32);
+        wrong += red < low - margin || red > low + 31 + margin;
+        ++compared;
+      }
+    }
+    BOOST_TEST(wrong == 0);
+    BOOST_TEST(compared > 500);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(ignored_pixels_and_padding_get_the_ignore_label) {
