@@ -1,5 +1,7 @@
 #include "runtime/session/bound_op.h"
 
+#include <algorithm>
+
 #include "runtime/session/lower.h"
 
 namespace graphrun {
@@ -22,6 +24,8 @@ Result<BoundOp> BoundOp::bind(const OpRegistry& ops, Backend& backend, std::stri
                               std::vector<TensorView> outputs) {
   const OpDef* def = ops.find(op);
   if (def == nullptr) return {ErrorCode::not_found, "no op \"" + std::string(op) + "\""};
+  inputs.resize(std::max(inputs.size(), def->inputs.size()));
+  outputs.resize(def->outputs.size());
   const auto no_symbols = [](std::string_view) { return std::optional<Number>(); };
   GRAPHRUN_ASSIGN(const Attributes evaluated, Attributes::evaluate(def->attrs, attrs, no_symbols).in(op));
   std::vector<ValueType> types;

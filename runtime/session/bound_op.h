@@ -14,8 +14,9 @@ namespace graphrun {
 // tensors on their device. run() allocates nothing.
 class BoundOp {
  public:
-  // Views whose data is null are absent inputs and unwanted outputs. Errors: no such op, attributes or shapes
-  // that it refuses, outputs of another type than it gives, no kernel.
+  // Views whose data is null are absent inputs and unwanted outputs; so are those left out at the end.
+  // Errors: no such op, attributes or shapes that it refuses, outputs of another type than it gives, no
+  // kernel.
   static Result<BoundOp> bind(const OpRegistry& ops, Backend& backend, std::string_view op,
                               const AttrMap& attrs, std::vector<TensorView> inputs,
                               std::vector<TensorView> outputs);

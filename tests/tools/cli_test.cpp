@@ -22,48 +22,7 @@ const std::string kTrain =
     "batch_size=40 "
     "--set epochs=2 --set workers=1 --set base_lr=0.01 -q ";
 
-void check_steps(const std::vector<std::string>& actual, const std::vector<std::string>& expected) {
-  BOOST_CHECK_EQUAL_COLLECTIONS(actual.begin(), actual.end(), expected.begin(), expected.end());
-}
-
 }  // namespace
-
-BOOST_AUTO_TEST_CASE(stopped_runs_go_on_as_if_never_stopped) {
-  Shell shell;
-  shell.succeed("grun" + kTrain + "-o whole");
-  const std::vector<std::string> whole = shell.steps("whole");
-  BOOST_TEST_REQUIRE(whole.size() == 20u);
-  for (const char* file :
-       {"model.fb", "config.json", "checkpoints/epoch_1.safetensors", "checkpoints/epoch_2.safetensors"})
-    BOOST_TEST(shell.has("whole/" + std::string(file)), file);
-  BOOST_TEST(whole[0].starts_with("{\"iter\": 1, \"epoch\": 1, \"loss\": "), whole[0]);
-  BOOST_TEST(whole[19].starts_with("{\"iter\": 20, \"epoch\": 2, \"loss\": "), whole[19]);
-  const compiler::JsonValue config = shell.json("whole/config.json");
-  BOOST_TEST((config.find("momentum") != nullptr && config.find("train_h") != nullptr));
-
-  const std::string metrics = shell.text("whole/metrics.jsonl");
-  BOOST_TEST(shell.run("grun" + kTrain + "-o whole") != 0);
-  BOOST_TEST(shell.text("err.txt").find("holds a run already") != std::string::npos, shell.text("err.txt"));
-  BOOST_TEST(shell.text("whole/metrics.jsonl") == metrics);
-
-  BOOST_TEST_CONTEXT("killed after the first epoch") {
-    shell.succeed("$grun_path" + kTrain + "-o killed & pid=$!\n" +
-                  "while [ ! -e killed/checkpoints/epoch_1.safetensors ]; do sleep 0.02; done\n" +
-                  "kill -9 $pid; wait $pid; [ $? = 137 ]");
-    BOOST_TEST(!shell.has("killed/checkpoints/epoch_2.safetensors"));
-    shell.succeed("grun" + kTrain + "-o killed --resume auto");
-    check_steps(shell.steps("killed"), whole);
-  }
-  BOOST_TEST_CONTEXT("terminated") {
-    shell.fail("$grun_path" + kTrain + "-o stopped & pid=$!\n" +
-                   "while [ ! -s stopped/metrics.jsonl ]; do sleep 0.02; done\n" +
-                   "kill -TERM $pid; wait $pid",
-               143, {});
-    BOOST_TEST(shell.has("stopped/checkpoints/interrupted.safetensors"));
-    shell.succeed("grun" + kTrain + "--resume stopped");
-    check_steps(shell.steps("stopped"), whole);
-  }
-}
 
 BOOST_AUTO_TEST_CASE(the_newest_run_is_evaluated_and_predicts) {
   Shell shell;

@@ -16,7 +16,7 @@ export GRAPHRUN_HOME="$source" OMP_WAIT_POLICY=passive
 "$bin/graphc" "$source/graphs/spnet_tiny.json" -o tiny.fb -D width=8
 # 10 iterations an epoch.
 train() {
-  exec "$bin/grun" train tiny.fb --dataset shapes --seed 3 --threads 2 --set train_h=33 --set train_w=33 \
+  exec "$bin/grun" train tiny.fb --dataset shapes --seed 3 --threads 1 --set train_h=33 --set train_w=33 \
     --set batch_size=40 --set epochs=3 --set save_freq=2 --set evaluate=true --set base_lr=0.01 -q "$@"
 }
 (train -o run) & pid=$!

@@ -36,6 +36,10 @@ BOOST_AUTO_TEST_CASE(the_checkpoint_that_has_gone_furthest_is_taken) {
   BOOST_TEST(latest_checkpoint(run.path()).value() == epoch_checkpoint(run.path(), 10));
   save(interrupted_checkpoint(run.path()), "105");
   BOOST_TEST(latest_checkpoint(run.path()).value() == interrupted_checkpoint(run.path()));
+  save(best_checkpoint(run.path()), "105");
+  BOOST_TEST(latest_checkpoint(run.path()).value() == interrupted_checkpoint(run.path()));
+  save(best_checkpoint(run.path()), "110");  // where not every epoch is saved
+  BOOST_TEST(latest_checkpoint(run.path()).value() == best_checkpoint(run.path()));
 }
 
 BOOST_AUTO_TEST_CASE(old_epochs_are_removed_and_nothing_else) {
@@ -43,8 +47,9 @@ BOOST_AUTO_TEST_CASE(old_epochs_are_removed_and_nothing_else) {
   for (const std::int64_t epoch : {1, 2, 9, 10, 11}) save(epoch_checkpoint(run.path(), epoch), "1");
   save(interrupted_checkpoint(run.path()), "1");
   save(run.path() / "checkpoints/epoch_best.safetensors", "1");
+  save(best_checkpoint(run.path()), "1");
   prune_checkpoints(run.path(), 2);
   BOOST_TEST((files(run.path() / "checkpoints") ==
-              std::set<std::string>{"epoch_10.safetensors", "epoch_11.safetensors", "epoch_best.safetensors",
-                                    "interrupted.safetensors"}));
+              std::set<std::string>{"best.safetensors", "epoch_10.safetensors", "epoch_11.safetensors",
+                                    "epoch_best.safetensors", "interrupted.safetensors"}));
 }

@@ -83,7 +83,9 @@ Result<Source> find_source(const EvalOptions& options) {
     source.data.dataset = record.dataset;
     if (!source.data.data_root) source.data.data_root = record.data_root;
   }
-  if (source.weights.empty() && options.predictions.empty()) {
+  if (source.weights == "best") {
+    source.weights = best_checkpoint(source.run).string();
+  } else if (source.weights.empty() && options.predictions.empty()) {
     const std::optional<fs::path> checkpoint = latest_checkpoint(source.run);
     if (!checkpoint) return {ErrorCode::not_found, source.run.string() + ": it has no checkpoint yet"};
     source.weights = checkpoint->string();
@@ -195,7 +197,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
   options->common.add_to(*command);
   CLI::Option* model = command->add_option("model", options->model, "MODEL.fb");
   command->add_option("--run", options->run, "a run's folder instead of exp/latest")->excludes(model);
-  command->add_option("--weights", options->weights, ".safetensors or .pth");
+  command->add_option("--weights", options->weights, ".safetensors or .pth; best: the run's by validation");
   command->add_option("--dataset", options->dataset, "a name (grun data list) or a descriptor's path");
   command->add_option("--data-root", options->data_root, "folder of the data set's files");
   command->add_option("--split", options->split, "which split")->capture_default_str();

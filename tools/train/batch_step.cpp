@@ -1,9 +1,12 @@
 #include "tools/train/batch_step.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numeric>
 #include <string>
+
+#include "runtime/session/roles.h"
 
 namespace graphrun {
 
@@ -85,11 +88,17 @@ Status BatchStep::check_finite(const Losses& losses, const TrainSession::RandomS
   return {ErrorCode::invalid_argument, what + ": " + where + "; nothing was updated"};
 }
 
-// Adds the part to the batch's confusion matrix; returns what the part's losses were averaged over.
+// Adds the part to the batch's confusion matrix; returns what the part's main loss was averaged over.
 Result<double> BatchStep::count() {
   const TensorView view = session_->output("confusion");
   GRAPHRUN_TRY(backend_->copy_to_host(part_confusion_.data(), view.data, view.desc.bytes()));
   confusion_.add(part_confusion_);
+  if (const TensorView totals = session_->output("main_totals"); totals.data != nullptr) {
+    std::array<double, 2> sums{};  // of losses and of weights
+    GRAPHRUN_TRY(check_role(totals, TensorDesc::dense(DType::f64, {2}), "output \"main_totals\""));
+    GRAPHRUN_TRY(backend_->copy_to_host(sums.data(), totals.data, sizeof(sums)));
+    return sums[1];
+  }
   return static_cast<double>(
       std::accumulate(part_confusion_.begin(), part_confusion_.end(), std::int64_t{0}));
 }

@@ -1,0 +1,131 @@
+#include "runtime/weights/tensor_file.h"
+#include "tests/tools/command_folder.h"
+
+// grun train, stopped and killed at moments that nobody chose.
+using namespace graphrun;
+using namespace graphrun::test;
+
+namespace {
+
+// The generated data set, smaller.
+const std::string kData = R"({"name": "small", "classes": [
+    {"name": "ground", "color": [0, 0, 0]}, {"name": "disc", "color": [220, 60, 50]},
+    {"name": "square", "color": [60, 90, 220]}, {"name": "triangle", "color": [60, 170, 75]},
+    {"name": "ring", "color": [230, 190, 50]}, {"name": "cross", "color": [165, 70, 175]},
+    {"name": "stripes", "color": [60, 195, 205]}],
+  "labels": {"identity": 7, "ignore": [255]}, "generator": {"name": "shapes", "height": 49, "width": 49},
+  "splits": {"train": {"count": 80, "seed": 1}, "val": {"count": 20, "seed": 2}},
+  "settings": {"test_h": 33, "test_w": 33, "base_size": 49}})";
+
+// 10 iterations an epoch, each in two parts; the last batch of a validation is not full.
+const std::string kLoud =
+    " train tiny.fb --dataset small.json --seed 3 --threads 1 --set train_h=33 --set train_w=33 --set "
+    "batch_size=8 --set accumulate=2 --set epochs=2 --set workers=1 --set base_lr=0.01 --set evaluate=true "
+    "--set batch_size_val=6 ";
+const std::string kTrain = kLoud + "-q ";
+
+// With the small network compiled as tiny.fb.
+struct TrainShell : CommandFolder {
+  TrainShell() {
+    require_ok(write_file(path("small.json"), kData));
+    succeed("graphc " + (kSource / "graphs/spnet_tiny.json").string() + " -o tiny.fb -D width=8");
+  }
+};
+
+// In a shell: starts a run, waits until its metrics have so many lines, sends the signal.
+std::string stopped(const std::string& folder, int lines, const std::string& signal) {
+  return "$grun_path" + kTrain + "-o " + folder + " & pid=$!\n" + "while [ \"$(cat " + folder +
+         "/metrics.jsonl 2>/dev/null | wc -l)\" -lt " + std::to_string(lines) + " ]; do sleep 0.01; done\n" +
+         "kill -" + signal + " $pid; wait $pid";
+}
+
+void check_same(const CommandFolder& shell, const std::string& run, const std::string& whole) {
+  const std::vector<std::string> steps = shell.steps(run);
+  const std::vector<std::string> expected = shell.steps(whole);
+  BOOST_CHECK_EQUAL_COLLECTIONS(steps.begin(), steps.end(), expected.begin(), expected.end());
+  BOOST_TEST(shell.text(run + "/epochs.jsonl") == shell.text(whole + "/epochs.jsonl"));
+  for (const std::string file : {"/checkpoints/epoch_2.safetensors", "/checkpoints/best.safetensors"})
+    BOOST_TEST((shell.text(run + file) == shell.text(whole + file)), run + file);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(stopped_runs_go_on_as_if_never_stopped) {
+  TrainShell shell;
+  shell.succeed("grun" + kTrain + "-o whole");
+  const std::vector<std::string> whole = shell.steps("whole");
+  BOOST_TEST_REQUIRE(whole.size() == 20u);
+  for (const char* file :
+       {"model.fb", "config.json", "checkpoints/epoch_1.safetensors", "checkpoints/epoch_2.safetensors"})
+    BOOST_TEST(shell.has("whole/" + std::string(file)), file);
+  BOOST_TEST(whole[0].starts_with("{\"iter\": 1, \"epoch\": 1, \"loss\": "), whole[0]);
+  BOOST_TEST(whole[19].starts_with("{\"iter\": 20, \"epoch\": 2, \"loss\": "), whole[19]);
+  const compiler::JsonValue config = shell.json("whole/config.json");
+  BOOST_TEST((config.find("momentum") != nullptr && config.find("train_h") != nullptr));
+
+  const std::string metrics = shell.text("whole/metrics.jsonl");
+  BOOST_TEST(shell.run("grun" + kTrain + "-o whole") != 0);
+  BOOST_TEST(shell.text("err.txt").find("holds a run already") != std::string::npos, shell.text("err.txt"));
+  BOOST_TEST(shell.text("whole/metrics.jsonl") == metrics);
+
+  BOOST_TEST_CONTEXT("killed in the second epoch") {
+    shell.fail(stopped("killed", 12, "KILL"), 137, {});
+    shell.succeed("grun" + kTrain + "-o killed --resume auto");
+    check_same(shell, "killed", "whole");
+  }
+  BOOST_TEST_CONTEXT("terminated within an epoch") {
+    shell.fail(stopped("stopped", 3, "TERM"), 143, {});
+    BOOST_TEST(shell.has("stopped/checkpoints/interrupted.safetensors"));
+    shell.succeed("grun" + kTrain + "--resume stopped");
+    check_same(shell, "stopped", "whole");
+  }
+  BOOST_TEST_CONTEXT("terminated between epochs") {
+    shell.fail(stopped("between", 10, "TERM"), 143, {});
+    shell.succeed("grun" + kTrain + "--resume between");
+    check_same(shell, "between", "whole");
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_best_epoch_outlives_the_others) {
+  TrainShell shell;
+  shell.fail("grun eval --weights best", 1, {"exp/latest"});
+  shell.succeed("grun" + kTrain +
+                "--set keep=1 --set batch_size=20 --set epochs=4 --set base_lr=0.02 -o run");
+  double best = -1;
+  std::string best_epoch;
+  std::istringstream lines(shell.text("run/epochs.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    const std::string key = "\"mIoU_val\": ";
+    const double mean_iou = std::stod(line.substr(line.find(key) + key.size()));
+    BOOST_TEST((line.find("\"best\": true") != std::string::npos) == (mean_iou > best), line);
+    if (mean_iou > best) best_epoch = line.substr(10, 1);
+    best = std::max(best, mean_iou);
+  }
+  for (const int epoch : {1, 2, 3})
+    BOOST_TEST(!shell.has("run/checkpoints/epoch_" + std::to_string(epoch) + ".safetensors"));
+  const auto file = open_tensors(shell.path("run/checkpoints/best.safetensors").string());
+  BOOST_TEST(file->metadata().at("epoch") == best_epoch);
+  BOOST_TEST(file->metadata().at("best_epoch") == best_epoch);
+  BOOST_TEST(std::abs(std::stod(file->metadata().at("best_mIoU")) - best) < 1e-8);
+  shell.succeed("grun eval --weights best --no-flip --no-pictures");
+  BOOST_TEST(shell.has("run/result/best/val/ss/metrics.json"));
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_explodes_says_where) {
+  TrainShell shell;
+  shell.fail(
+      "grun" + kTrain + "-o run --set base_lr=1e9", 1,
+      {"iteration ", "is not finite", "the first output that is not finite is ", "nothing was updated"});
+  shell.fail("grun" + kTrain + "-o other --set accumulate=3", 1, {"batch_size 8", "accumulate"});
+}
+
+BOOST_AUTO_TEST_CASE(a_run_says_what_its_batches_are) {
+  TrainShell shell;
+  shell.succeed("grun" + kLoud + "-o run --set accumulate=4 --max-iters 1");
+  const std::string said = shell.text("out.txt");
+  BOOST_TEST(said.find("batch: 8 in all, 8 on this rank, in 4 parts of 2; 2 in each batch norm") !=
+                 std::string::npos,
+             said);
+  const std::string warned = shell.text("err.txt");
+  BOOST_TEST(warned.find("batch norm sees 2 images") != std::string::npos, warned);
+}
