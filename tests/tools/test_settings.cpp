@@ -78,6 +78,17 @@ BOOST_AUTO_TEST_CASE(wrong_settings_are_refused_with_a_reason) {
   BOOST_TEST(message("epochs").find("expected name=value") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(every_setting_is_documented_in_the_order_of_the_table) {
+  constexpr std::int64_t kMaxBytes = 1 << 20;
+  const std::string text = require(read_file(GRAPHRUN_SOURCE_DIR "/doc/training.md", kMaxBytes));
+  std::size_t at = text.find("| setting | default |");
+  for (const SettingSpec& spec : setting_specs()) {
+    const std::size_t found = text.find("`" + std::string(spec.name) + "`", at);
+    BOOST_TEST((found < text.find("\n\n", at)), spec.name << " is missing or in another place");
+    if (found != std::string::npos) at = found;
+  }
+}
+
 BOOST_AUTO_TEST_CASE(the_learning_rate_falls_as_a_polynomial) {
   BOOST_TEST(poly_learning_rate(0.01, 0.9, 1, 100) == 0.01);
   BOOST_TEST(std::abs(poly_learning_rate(0.01, 0.9, 51, 100) - 0.01 * std::pow(0.5, 0.9)) < 1e-15);

@@ -97,7 +97,7 @@ std::string_view kind_name(SettingKind kind) {
 
 Status check_number(const SettingSpec& spec, double value) {
   if (value >= spec.min && value <= spec.max) return {};
-  return error("must be in " + std::to_string(spec.min) + " to " + std::to_string(spec.max));
+  return error("must be in " + number_text(spec.min) + " to " + number_text(spec.max));
 }
 
 // Lists are accepted as "0.5,1.0" as well, which is what one types after --set.
