@@ -6,6 +6,7 @@
 #include <new>
 #include <thread>
 
+#include "datasets/check_counts.h"
 #include "datasets/dataset.h"
 #include "datasets/image_io.h"
 #include "datasets/sample_list.h"
@@ -14,57 +15,33 @@ namespace graphrun {
 
 namespace {
 
-// What one sample, or the samples of one thread, add to the report.
-struct Counts {
-  explicit Counts(std::size_t classes) : per_class(classes) {}
-  std::vector<ClassCount> per_class;
-  std::int64_t ignored = 0;
-  std::int64_t low[2] = {INT64_MAX, INT64_MAX};
-  std::int64_t high[2] = {0, 0};
-  std::vector<Problem> problems;
+void count_unknown(const LabelImage& label, std::uint16_t id, std::int64_t pixels, const Place& place,
+                   Counts& counts) {
+  Unknown entry{pixels, 1, place};
+  const auto first = std::find(label.ids.begin(), label.ids.end(), id) - label.ids.begin();
+  entry.first.row = first / label.width;
+  entry.first.column = first % label.width;
+  counts.unknown[id].merge(entry);
+}
 
-  void add_size(const Image& image) {
-    const std::int64_t size[2] = {image.height, image.width};
-    for (int i = 0; i < 2; ++i) {
-      low[i] = std::min(low[i], size[i]);
-      high[i] = std::max(high[i], size[i]);
-    }
-  }
-  void merge(const Counts& other) {
-    for (std::size_t c = 0; c < per_class.size(); ++c) {
-      per_class[c].pixels += other.per_class[c].pixels;
-      per_class[c].images += other.per_class[c].images;
-      per_class[c].image_pixels += other.per_class[c].image_pixels;
-    }
-    ignored += other.ignored;
-    for (int i = 0; i < 2; ++i) {
-      low[i] = std::min(low[i], other.low[i]);
-      high[i] = std::max(high[i], other.high[i]);
-    }
-    problems.insert(problems.end(), other.problems.begin(), other.problems.end());
-  }
-};
-
-// Counts by class, and of unknown ids what there is to say about them.
 void count_ids(const LabelImage& label, const LabelRule& rule, std::int64_t sample, const std::string& file,
                Counts& counts) {
-  struct Unknown {
-    std::int64_t pixels = 0;
-    std::int64_t first = 0;
-  };
-  std::map<std::uint16_t, Unknown> unknown;
+  std::fill(counts.histogram.begin(), counts.histogram.end(), 0);
+  for (const std::uint16_t id : label.ids) ++counts.histogram[id];
+  const Place place{sample, 0, 0, file};
   std::vector<std::int64_t> pixels(counts.per_class.size());
   std::int64_t labelled = 0;
-  for (std::size_t i = 0; i < label.ids.size(); ++i) {
-    const auto class_id = rule.class_of(label.ids[i]);
+  for (std::size_t id = 0; id < counts.histogram.size(); ++id) {
+    const std::int64_t count = counts.histogram[id];
+    if (count == 0) continue;
+    const auto class_id = rule.class_of(static_cast<std::uint16_t>(id));
     if (!class_id) {
-      Unknown& entry = unknown[label.ids[i]];
-      if (entry.pixels++ == 0) entry.first = static_cast<std::int64_t>(i);
+      count_unknown(label, static_cast<std::uint16_t>(id), count, place, counts);
     } else if (*class_id == kIgnoredClass) {
-      ++counts.ignored;
+      counts.ignored += count;
     } else {
-      ++pixels[*class_id];
-      ++labelled;
+      pixels[*class_id] += count;
+      labelled += count;
     }
   }
   for (std::size_t c = 0; c < pixels.size(); ++c) {
@@ -73,12 +50,9 @@ void count_ids(const LabelImage& label, const LabelRule& rule, std::int64_t samp
     counts.per_class[c].images += 1;
     counts.per_class[c].image_pixels += labelled;
   }
-  for (const auto& [id, entry] : unknown) {
-    counts.problems.push_back({ProblemKind::unknown_label_id, sample, file,
-                               "label id " + std::to_string(id) + " on " + std::to_string(entry.pixels) +
-                                   " pixels, first at row " + std::to_string(entry.first / label.width) +
-                                   ", column " + std::to_string(entry.first % label.width)});
-  }
+  if (labelled > 0) return;
+  ++counts.void_labels;
+  if (sample < counts.first_void.sample) counts.first_void = place;
 }
 
 // A palette file made by a program that numbers colours in the order of their appearance has the right
@@ -97,16 +71,15 @@ void compare_palette(const LabelImage& label, const Descriptor& descriptor, cons
     const auto other = std::find_if(descriptor.classes.begin(), descriptor.classes.end(),
                                     [&](const ClassInfo& info) { return info.color == label.palette[id]; });
     if (other == descriptor.classes.end()) continue;
-    counts.problems.push_back(
-        {ProblemKind::palette_differs, sample, file,
-         "index " + std::to_string(id) + " has the colour of class '" + other->name + "'"});
+    counts.add({ProblemKind::palette_differs, sample, file,
+                "index " + std::to_string(id) + " has the colour of class '" + other->name + "'"});
     return;
   }
 }
 
 void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int64_t sample, Counts& counts) {
   const auto problem = [&](ProblemKind kind, const std::filesystem::path& file, const std::string& message) {
-    counts.problems.push_back({kind, sample, file.string(), message});
+    counts.add({kind, sample, file.string(), message});
   };
   const auto image = read_image(path.image);
   if (image.ok()) {
@@ -134,18 +107,22 @@ void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int
   if (!label->palette.empty()) compare_palette(*label, descriptor, rule, sample, path.label.string(), counts);
 }
 
-Counts check_samples(const Descriptor& descriptor, const std::vector<SamplePath>& samples, int threads) {
+Counts check_samples(const Descriptor& descriptor, const std::vector<SamplePath>& samples, int threads,
+                     const CheckProgress& progress) {
   std::vector<Counts> counts(static_cast<std::size_t>(threads), Counts(descriptor.classes.size()));
   std::atomic<std::size_t> next{0};
+  std::atomic<std::int64_t> done{0};
+  const auto total = static_cast<std::int64_t>(samples.size());
   const auto work = [&](Counts& mine) {
     for (std::size_t i = next++; i < samples.size(); i = next++) {
       const auto sample = static_cast<std::int64_t>(i);
       try {
         check_sample(descriptor, samples[i], sample, mine);
       } catch (const std::bad_alloc&) {
-        mine.problems.push_back(
-            {ProblemKind::image_unreadable, sample, samples[i].image.string(), "no memory to read it"});
+        mine.add({ProblemKind::image_unreadable, sample, samples[i].image.string(), "no memory to read it"});
       }
+      ++done;
+      if (progress && &mine == counts.data()) progress(done, total);
     }
   };
   {
@@ -153,6 +130,7 @@ Counts check_samples(const Descriptor& descriptor, const std::vector<SamplePath>
     for (std::size_t t = 1; t < counts.size(); ++t) pool.emplace_back([&, t] { work(counts[t]); });
     work(counts[0]);
   }
+  if (progress) progress(total, total);
   for (std::size_t t = 1; t < counts.size(); ++t) counts[0].merge(counts[t]);
   return std::move(counts[0]);
 }
@@ -175,9 +153,8 @@ void add_repeated_names(const std::vector<SamplePath>& samples, Counts& counts) 
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const auto [at, fresh] = seen.emplace(samples[i].name, i);
     if (fresh) continue;
-    counts.problems.push_back(
-        {ProblemKind::name_twice, static_cast<std::int64_t>(i), samples[i].image.string(),
-         "named '" + samples[i].name + "' as is " + samples[at->second].image.string()});
+    counts.add({ProblemKind::name_twice, static_cast<std::int64_t>(i), samples[i].image.string(),
+                "named '" + samples[i].name + "' as is " + samples[at->second].image.string()});
   }
 }
 
@@ -196,10 +173,21 @@ void suggest_weights(std::vector<ClassCount>& classes) {
   for (ClassCount& c : classes) c.weight = c.pixels > 0 ? median / frequency(c) : 0;
 }
 
+// One problem for each unknown id.
+void add_unknown(Counts& counts) {
+  for (const auto& [id, entry] : counts.unknown) {
+    counts.add({ProblemKind::unknown_label_id, entry.first.sample, entry.first.file,
+                "label id " + std::to_string(id) + " first at row " + std::to_string(entry.first.row) +
+                    ", column " + std::to_string(entry.first.column) + "; " + std::to_string(entry.pixels) +
+                    " pixels in " + std::to_string(entry.files) + (entry.files == 1 ? " file" : " files")});
+  }
+}
+
 }  // namespace
 
 Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::string& split,
-                                  const std::optional<std::filesystem::path>& data_root, int threads) {
+                                  const std::optional<std::filesystem::path>& data_root, int threads,
+                                  const CheckProgress& progress) {
   GRAPHRUN_TRY(find_split(descriptor, split));
   Counts counts(descriptor.classes.size());
   CheckReport report;
@@ -211,9 +199,14 @@ Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::strin
     GRAPHRUN_ASSIGN(const SplitFiles files, find_split_files(descriptor, split, data_root));
     const std::vector<SamplePath>& samples = files.samples;
     report.samples = static_cast<std::int64_t>(samples.size());
-    counts = check_samples(descriptor, samples, std::clamp(threads, 1, 256));
+    counts = check_samples(descriptor, samples, std::clamp(threads, 1, 256), progress);
+    report.labelled = files.labelled;
     add_repeated_names(samples, counts);
   }
+  add_unknown(counts);
+  report.hints = label_hints(descriptor, counts);
+  report.notes = check_notes(descriptor, counts, report.labelled);
+  report.counts = counts.found;
   std::stable_sort(counts.problems.begin(), counts.problems.end(),
                    [](const Problem& a, const Problem& b) { return a.sample < b.sample; });
   suggest_weights(counts.per_class);

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,11 +19,12 @@ enum class ProblemKind {
   image_unreadable,
   label_unreadable,  // no PNG, a colour picture, broken
   size_mismatch,
-  unknown_label_id,  // the message gives id, count, and the first pixel
+  unknown_label_id,  // one for each id: the first file, the number of pixels and files, the first pixel
   palette_differs,   // a palette label whose colours are those of other classes than its indices
   name_twice,
 };
 
+// Something that spoils training or evaluation.
 struct Problem {
   ProblemKind kind = ProblemKind::image_missing;
   std::int64_t sample = 0;  // index in the split
@@ -41,19 +44,28 @@ struct ClassCount {
 struct CheckReport {
   std::string dataset;
   std::string split;
+  bool labelled = true;
   std::int64_t samples = 0;
   std::int64_t ignored_pixels = 0;
   std::int64_t smallest_height = 0, smallest_width = 0;  // of the images
   std::int64_t largest_height = 0, largest_width = 0;
   std::vector<std::string> class_names;
   std::vector<ClassCount> classes;
-  std::vector<Problem> problems;  // in the order of the samples
+  std::map<ProblemKind, std::int64_t> counts;  // of all problems
+  std::vector<Problem> problems;               // the first of each kind, in the order of the samples
+  std::vector<std::string> hints;              // what the unknown label ids look like
+  std::vector<std::string> notes;              // what is worth knowing and no problem
 };
 
-// Reads every file of a split, with so many threads. Problems of the data are in the report; the error is
-// that the split cannot even be listed.
+// Samples done and their number.
+using CheckProgress = std::function<void(std::int64_t, std::int64_t)>;
+
+// Reads every file of a split, with so many threads; holds one sample a thread. Problems of the data are in
+// the report; the error is that the split cannot even be listed. `progress` is called from the calling
+// thread.
 Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::string& split,
-                                  const std::optional<std::filesystem::path>& data_root, int threads);
+                                  const std::optional<std::filesystem::path>& data_root, int threads,
+                                  const CheckProgress& progress = {});
 
 // The report for a reader: sizes, classes with weights, and of each kind of problem the first few with what
 // to do.

@@ -65,20 +65,25 @@ std::string format_report(const CheckReport& report) {
       report.dataset + " " + report.split + ": " + std::to_string(report.samples) + " samples, ";
   text += std::to_string(report.smallest_width) + " x " + std::to_string(report.smallest_height) + " to " +
           std::to_string(report.largest_width) + " x " + std::to_string(report.largest_height) + " pixels\n";
-  print_classes(report, text);
+  if (report.labelled) print_classes(report, text);
+  for (const std::string& note : report.notes) text += "note: " + note + "\n";
   if (report.problems.empty()) return text + "no problems found\n";
   for (const Advice& advice : kAdvice) {
-    std::int64_t count = 0;
+    const auto found = report.counts.find(advice.kind);
+    if (found == report.counts.end()) continue;
+    const std::int64_t count = found->second;
+    std::int64_t shown = 0;
     std::string lines;
     for (const Problem& problem : report.problems) {
-      if (problem.kind != advice.kind || ++count > kShown) continue;
+      if (problem.kind != advice.kind || ++shown > kShown) continue;
       const bool named = problem.message.starts_with(problem.file);
       lines += "  " + (named ? "" : problem.file + ": ") + problem.message + "\n";
     }
-    if (count == 0) continue;
     text += std::to_string(count) + " " + advice.title + "\n" + lines;
     if (count > kShown) text += "  ... and " + std::to_string(count - kShown) + " more\n";
     text += std::string("  -> ") + advice.what_to_do + "\n";
+    if (advice.kind != ProblemKind::unknown_label_id) continue;
+    for (const std::string& hint : report.hints) text += "  -> " + hint + "\n";
   }
   return text;
 }

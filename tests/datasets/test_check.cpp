@@ -2,6 +2,7 @@
 
 #include "datasets/check.h"
 #include "datasets/image_io.h"
+#include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
 
 using namespace graphrun;
@@ -59,7 +60,7 @@ BOOST_AUTO_TEST_CASE(a_check_finds_what_is_wrong_and_says_what_to_do) {
     BOOST_TEST(report.samples == 8);
     BOOST_TEST(report.problems.size() == 8);
     BOOST_TEST(has(report, ProblemKind::unknown_label_id, "l_range.png",
-                   "label id 7 on 2 pixels, first at row 1, column 0"));
+                   "label id 7 first at row 1, column 0; 2 pixels in 1 file"));
     BOOST_TEST(has(report, ProblemKind::label_unreadable, "l_rgb.png", "RGB colour picture"));
     BOOST_TEST(has(report, ProblemKind::size_mismatch, "l_size.png", "2 x 1, but the image is 2 x 2"));
     BOOST_TEST(
@@ -77,6 +78,48 @@ BOOST_AUTO_TEST_CASE(a_check_finds_what_is_wrong_and_says_what_to_do) {
       BOOST_TEST(text.find(part) != std::string::npos, part);
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_check_recognises_common_mistakes) {
+  const auto check_labels = [](const std::string& labels, const std::vector<std::uint8_t>& ids) {
+    const Scratch scratch;
+    const std::vector<std::uint8_t> rgb(ids.size() * 3, 9);
+    const auto width = static_cast<std::int64_t>(ids.size());
+    test::require(write_rgb_png(scratch / "a.png", {1, width, rgb}));
+    test::require(write_gray_png(scratch / "l.png", {1, width, ids}));
+    test::require(write_file(scratch / "train.txt", "a.png l.png\n"));
+    const auto descriptor = test::require(parse_descriptor(
+        R"({"name": "t", "classes": [{"name": "a", "color": [128, 0, 0]}, {"name": "b", "color": [0, 128, 0]},
+                                     {"name": "c", "color": [0, 0, 128]}, {"name": "d", "color": [0, 0, 128]}],
+            "splits": {"train": {"list": "train.txt"}}, "labels": )" +
+            labels + "}",
+        "t.json"));
+    return format_report(test::require(check_dataset(descriptor, "train", scratch.path(), 1)));
+  };
+  const auto says = [](const std::string& text, const std::string& part) {
+    BOOST_TEST(text.find(part) != std::string::npos, text << " does not say " << part);
+  };
+  says(check_labels(R"({"offset": -1, "ignore": [0]})", {0, 1, 2, 255}), "the ids may be class ids already");
+  says(check_labels(R"({"identity": 4})", {0, 1, 4, 4}), R"(add 4 to "ignore")");
+  says(check_labels(R"({"identity": 4, "ignore": [255]})", {38, 75, 15, 255}), "converted to grey");
+  const std::string sound = check_labels(R"({"identity": 4, "ignore": [255]})", {0, 1, 2, 255});
+  says(sound, "'c' and 3 'd' have one colour");
+  says(sound, "1 classes do not occur");
+  says(sound, "no problems found");
+  says(check_labels(R"({"identity": 4, "ignore": [255]})", {255, 255}), "1 labels have no labelled pixel");
+}
+
+BOOST_AUTO_TEST_CASE(many_problems_are_counted_and_a_few_are_kept) {
+  const Scratch scratch;
+  std::string list;
+  for (int i = 0; i < 300; ++i) list += "i" + std::to_string(i) + ".png l.png\n";
+  test::require(write_file(scratch / "train.txt", list));
+  test::require(write_gray_png(scratch / "l.png", {1, 2, {0, 1}}));
+  const CheckReport report = test::require(check_dataset(two(), "train", scratch.path(), 3));
+  BOOST_TEST(report.counts.at(ProblemKind::image_missing) == 300);
+  BOOST_TEST(report.problems.size() <= 60);
+  BOOST_TEST(report.problems[0].file.ends_with("i0.png"));
+  BOOST_TEST(format_report(report).find("... and 295 more") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(generated_data_has_no_problems) {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <set>
 #include <system_error>
@@ -11,6 +12,7 @@
 #include "tools/grun/data_bench.h"
 #include "tools/support/common_options.h"
 #include "tools/support/locate.h"
+#include "tools/support/progress.h"
 
 namespace graphrun {
 namespace {
@@ -50,17 +52,43 @@ Result<std::vector<std::string>> chosen_splits(const DataOptions& options, const
   return names;
 }
 
+// Images that training sees should not be those that it is judged by.
+Status note_shared_images(const Descriptor& descriptor, const std::vector<std::string>& splits,
+                          const std::optional<std::filesystem::path>& root) {
+  const auto chosen = [&](const char* name) { return std::ranges::find(splits, name) != splits.end(); };
+  if (descriptor.generator || !chosen("train") || !chosen("val")) return {};
+  GRAPHRUN_ASSIGN(const SplitFiles train, find_split_files(descriptor, "train", root));
+  GRAPHRUN_ASSIGN(const SplitFiles val, find_split_files(descriptor, "val", root));
+  std::set<std::filesystem::path> seen;
+  for (const SamplePath& sample : train.samples) seen.insert(sample.image);
+  const auto shared = std::ranges::count_if(
+      val.samples, [&](const SamplePath& sample) { return seen.contains(sample.image); });
+  if (shared > 0) fmt::print("note: {} of {} val images are in train as well\n", shared, val.samples.size());
+  return {};
+}
+
 Status check(const DataOptions& options) {
   GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(options.dataset));
   GRAPHRUN_ASSIGN(const std::vector<std::string> splits, chosen_splits(options, descriptor));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
-  std::size_t problems = 0;
+  std::int64_t problems = 0;
   for (const std::string& split : splits) {
+    Progress progress(stderr, options.common.quiet);
+    double before = 0;
+    const auto start = std::chrono::steady_clock::now();
+    const auto show = [&](std::int64_t done, std::int64_t total) {
+      constexpr std::int64_t kEvery = 1000;
+      const double now = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      progress.update(done, total, (now - before) / static_cast<double>(done), split, done % kEvery == 0);
+      before = now;
+    };
     GRAPHRUN_ASSIGN(const CheckReport report,
-                    check_dataset(descriptor, split, options.root(), backend->threads()));
+                    check_dataset(descriptor, split, options.root(), backend->threads(), show));
+    progress.clear();
     fmt::print("{}\n", format_report(report));
-    problems += report.problems.size();
+    for (const auto& [kind, count] : report.counts) problems += count;
   }
+  GRAPHRUN_TRY(note_shared_images(descriptor, splits, options.root()));
   if (problems == 0) return {};
   return {ErrorCode::invalid_file, fmt::format("{}: {} problems", descriptor.name, problems)};
 }

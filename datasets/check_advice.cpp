@@ -1,0 +1,77 @@
+#include <cmath>
+
+#include "datasets/check_counts.h"
+
+namespace graphrun {
+
+namespace {
+
+std::string joined(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 12;
+  std::string text;
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) text += (i == 0 ? "" : ", ") + names[i];
+  return names.size() > kShown ? text + ", ..." : text;
+}
+
+}  // namespace
+
+std::vector<std::string> label_hints(const Descriptor& descriptor, const Counts& counts) {
+  const auto& unknown = counts.unknown;
+  std::vector<std::string> hints;
+  if (unknown.empty()) return hints;
+  const auto classes = static_cast<int>(descriptor.classes.size());
+  const LabelRule& rule = descriptor.labels;
+  const bool only_255 = unknown.size() == 1 && unknown.contains(255);
+  if (only_255) {
+    hints.push_back("255 is void in many data sets: add it to \"ignore\"");
+    if (rule.class_of(0) == kIgnoredClass) {
+      hints.push_back("the ids may be class ids already, from 0: then the rule is {\"identity\": " +
+                      std::to_string(classes) + ", \"ignore\": [255]}");
+    }
+  }
+  if (unknown.size() == 1 && unknown.begin()->first == classes && rule.class_of(0) == 0) {
+    hints.push_back("the id after the last class is void in some data sets: add " + std::to_string(classes) +
+                    " to \"ignore\"; where 0 is void instead, the rule is {\"offset\": -1, \"ignore\": [0]}");
+  }
+  // A palette turned to grey has the brightness of its colours (ITU-R BT.601) in the place of indices.
+  const auto gray = [](const Color& c) { return std::lround(0.299 * c.r + 0.587 * c.g + 0.114 * c.b); };
+  const auto is_gray_of_class = [&](const auto& entry) {
+    return std::any_of(descriptor.classes.begin(), descriptor.classes.end(),
+                       [&](const ClassInfo& info) { return gray(info.color) == entry.first; });
+  };
+  const auto grays = std::count_if(unknown.begin(), unknown.end(), is_gray_of_class);
+  if (unknown.size() >= 2 && 2 * static_cast<std::size_t>(grays) > unknown.size()) {
+    hints.push_back(
+        "most of them are grey values of class colours: a palette was converted to grey; take the palette "
+        "files");
+  }
+  return hints;
+}
+
+std::vector<std::string> check_notes(const Descriptor& descriptor, const Counts& counts, bool labelled) {
+  std::vector<std::string> notes;
+  const auto& classes = descriptor.classes;
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    for (std::size_t k = 0; k < i; ++k) {
+      if (classes[i].color != classes[k].color) continue;
+      notes.push_back("classes " + std::to_string(k) + " '" + classes[k].name + "' and " + std::to_string(i) +
+                      " '" + classes[i].name + "' have one colour: they look alike in pictures");
+    }
+  }
+  if (!labelled) return notes;
+  std::vector<std::string> absent;
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    if (counts.per_class[c].pixels == 0) absent.push_back(classes[c].name);
+  }
+  if (!absent.empty()) {
+    notes.push_back(std::to_string(absent.size()) +
+                    " classes do not occur, and count 0 in the mean IoU: " + joined(absent));
+  }
+  if (counts.void_labels > 0) {
+    notes.push_back(std::to_string(counts.void_labels) +
+                    " labels have no labelled pixel and teach nothing, first " + counts.first_void.file);
+  }
+  return notes;
+}
+
+}  // namespace graphrun
