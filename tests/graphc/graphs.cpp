@@ -21,7 +21,8 @@ const fs::path kGraphs = fs::path(GRAPHRUN_SOURCE_DIR) / "graphs";
 
 // Networks that differ in depth alone.
 const std::map<const char*, std::vector<const char*>> kFamilies{{"spnet50", {"spnet101"}},
-                                                                {"pspnet50", {"pspnet101", "pspnet152"}}};
+                                                                {"pspnet50", {"pspnet101", "pspnet152"}},
+                                                                {"psanet50", {"psanet101", "psanet152"}}};
 
 Model compiled(const std::string& name, std::vector<Definition> definitions = {}) {
   compiler::Compiled result = compiler::compile(kGraphs / (name + ".json"), definitions, op_registry());
@@ -116,6 +117,26 @@ BOOST_AUTO_TEST_CASE(pspnet50_has_the_reference_network) {
   BOOST_CHECK(model.variable("cls.0.weight")->init.kind == InitKind::uniform_fan_in);
 }
 
+BOOST_AUTO_TEST_CASE(psanet50_has_the_reference_network) {
+  const Model model = compiled("psanet50");
+  BOOST_TEST(counts(model)[VariableKind::parameter] == 192);
+  BOOST_TEST(counts(model)[VariableKind::buffer] == 124);
+  BOOST_TEST(elements(model, VariableKind::parameter) == 53273836);
+  BOOST_TEST(shape_of(model, "psa.attention_p.3.weight") == "mask_h*mask_w 512 1 1");
+  BOOST_TEST(shape_of(model, "psa.proj.0.weight") == "2048 1024 1 1");
+  const Model one_way = compiled("psanet50", {{"psa_type", 1}, {"psa_softmax", 0}});
+  BOOST_TEST(one_way.variable("psa.reduce_p.0.weight") == nullptr);
+  BOOST_TEST(shape_of(one_way, "psa.proj.0.weight") == "2048 512 1 1");
+  BOOST_TEST(nodes_of(one_way, "eval", "softmax") == 0);
+}
+
+BOOST_AUTO_TEST_CASE(fcn50_is_spnet_without_strips) {
+  const Model model = compiled("fcn50");
+  BOOST_TEST(shape_of(model, "head.conv5.0.weight") == "512 2048 3 3");
+  BOOST_TEST(shape_of(model, "auxlayer.conv5.4.bias") == "classes");
+  BOOST_TEST(model.variable("pretrained.layer4.0.spm.conv1.weight") == nullptr);
+}
+
 BOOST_AUTO_TEST_CASE(pspnet_without_its_pyramid_and_with_a_plain_stem) {
   const Model model = compiled("pspnet50", {{"use_ppm", 0}, {"deep_base", 0}, {"zoom_factor", 1}});
   BOOST_TEST(shape_of(model, "layer0.0.weight") == "64 3 7 7");
@@ -139,7 +160,8 @@ BOOST_AUTO_TEST_CASE(model_files_are_short_and_differ_in_one_line) {
 }
 
 BOOST_AUTO_TEST_CASE(files_are_small_and_read_back) {
-  for (const char* name : {"spnet50", "spnet101", "spnet_tiny", "pspnet152"}) {
+  for (const char* name :
+       {"spnet50", "spnet101", "spnet_tiny", "fcn50", "pspnet152", "psanet152", "psanet_tiny"}) {
     const Model model = compiled(name);
     const auto bytes = serialize(model);
     BOOST_REQUIRE(bytes.ok());

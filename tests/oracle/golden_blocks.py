@@ -12,13 +12,31 @@ import torch
 import torch.nn as nn
 
 import files
+import semseg
 import spnet
 
 BATCH, HEIGHT, WIDTH = 2, 9, 11
+SMALL = (5, 7)  # of semseg's blocks
 BILINEAR = {"mode": "bilinear", "align_corners": True}
 
 
-def blocks():
+def semseg_blocks():
+    """name -> (module, input channels)."""
+    ppm, psa = semseg.reference("model.pspnet").PPM, semseg.reference("model.psanet").PSA
+
+    def attention(mask, **options):
+        return psa(8, 2, mask_h=mask[0], mask_w=mask[1], **options), 8
+
+    return {
+        "pyramid_pooling": (ppm(8, 2, (1, 2, 3, 6)), 8),
+        "psa_collect": attention((5, 7), psa_type=0),
+        "psa_distribute": attention((3, 5), psa_type=1, shrink_factor=1, normalization_factor=None),
+        "psa_both": attention((5, 3), psa_softmax=False, normalization_factor=1.5),
+        "psa_compact": attention((3, 4), compact=True),
+    }
+
+
+def spnet_blocks():
     """name -> (module, input channels)."""
     resnet = spnet.reference("models.resnet")
     norm = nn.BatchNorm2d
@@ -72,18 +90,11 @@ def run(module, x, gout, dtype):
     return {k: v.numpy() for k, v in result.items()}
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--spnet", required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("-o", required=True)
-    args = parser.parse_args()
-    spnet.use_reference(args.spnet)
-    os.makedirs(args.o, exist_ok=True)
-    for name, (module, channels) in blocks().items():
+def write(blocks, size, args):
+    for name, (module, channels) in blocks.items():
         gen = torch.Generator().manual_seed(args.seed)
         randomise(module, gen)
-        x = torch.randn(BATCH, channels, HEIGHT, WIDTH, generator=gen)
+        x = torch.randn(BATCH, channels, *size, generator=gen)
         gout = torch.randn(module(x * 1).shape, generator=gen)
         randomise(module, gen)  # again: the line above has moved the running statistics
         golden = run(module, x, gout, torch.float64)
@@ -96,6 +107,22 @@ def main():
         path = os.path.join(args.o, name + ".safetensors")
         files.save_safetensors(path, {k: np.float32(v) for k, v in tensors.items()})
         print("%-26s %6d bytes, f32 from f64: %.1e in %s" % (name, os.path.getsize(path), apart[worst], worst))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--spnet", help="checkout of Andrew-Qibin/SPNet, for its blocks")
+    parser.add_argument("--semseg", help="checkout of hszhao/semseg, for its blocks")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("-o", required=True)
+    args = parser.parse_args()
+    os.makedirs(args.o, exist_ok=True)
+    if args.spnet:
+        spnet.use_reference(args.spnet)
+        write(spnet_blocks(), (HEIGHT, WIDTH), args)
+    if args.semseg:
+        semseg.use_reference(args.semseg)
+        write(semseg_blocks(), SMALL, args)
 
 
 if __name__ == "__main__":

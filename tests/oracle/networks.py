@@ -9,7 +9,7 @@ import spnet
 def add_arguments(parser):
     parser.add_argument("--spnet", help="checkout of Andrew-Qibin/SPNet, whose data set class and schedule serve all networks")
     parser.add_argument("--semseg", help="checkout of hszhao/semseg")
-    parser.add_argument("--net", required=True, help="spnet50, fcn50, pspnet50, psanet50, ...; tiny[:WIDTH]")
+    parser.add_argument("--net", required=True, help="spnet50, fcn50, pspnet50, psanet50, ...; tiny[:WIDTH], pspnet_tiny[:WIDTH]")
     parser.add_argument("-D", action="append", default=[], metavar="NAME=NUMBER", help="option of PSPNet or PSANet")
 
 

@@ -33,13 +33,20 @@ const std::vector<BlockCase> kCases{
     {"strip_pooling", R"("block": "strip_pooling")"},
     {"strip_pooling_small_bins", R"("block": "strip_pooling", "fine": 5, "coarse": 3)"},
     {"sp_head", R"("block": "sp_head", "classes": 5, "dropout": 0)"},
-    {"fcn_head", R"("block": "fcn_head", "classes": 5, "dropout": 0)"}};
+    {"fcn_head", R"("block": "fcn_head", "classes": 5, "dropout": 0)"},
+    {"pyramid_pooling", R"("block": "pyramid_pooling")"},
+    {"psa_collect", R"("block": "psa", "psa_type": 0, "mask_h": 5, "mask_w": 7)"},
+    {"psa_distribute",
+     R"("block": "psa", "psa_type": 1, "mask_h": 3, "mask_w": 5, "shrink_factor": 1, "normalization_factor": 0)"},
+    {"psa_both",
+     R"("block": "psa", "mask_h": 5, "mask_w": 3, "psa_softmax": false, "normalization_factor": 1.5)"},
+    {"psa_compact", R"("block": "psa", "mask_h": 3, "mask_w": 4, "compact": true)"}};
 
 std::string graph_file(const BlockCase& block, const Shape& x) {
   std::string shape = to_string(x);
   shape.front() = '[', shape.back() = ']';
   return R"({"import": ["blocks/common.json", "blocks/resnet.json", "blocks/strip_pooling.json", )"
-         R"("blocks/heads.json"], "inputs": {"image": {"shape": )" +
+         R"("blocks/heads.json", "blocks/pyramid_pooling.json", "blocks/point_attention.json"], "inputs": {"image": {"shape": )" +
          shape + R"(, "dtype": "f32"}}, "graph": [{)" + block.call +
          R"(, "x": "image", "out": "y"}], "outputs": {"y": "y"}})";
 }

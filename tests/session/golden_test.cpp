@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <boost/test/data/test_case.hpp>
+#include <ostream>
 
 #include "compiler/json.h"
 #include "runtime/session/layout.h"
@@ -6,18 +8,46 @@
 #include "runtime/session/train_session.h"
 #include "tests/session/compiled.h"
 
-// The small network against PyTorch's numbers in f64, rounded to f32 (tests/oracle/golden_training.py).
+// The small networks against PyTorch's numbers in f64, rounded to f32 (tests/oracle/golden_training.py).
 using namespace graphrun;
 using namespace graphrun::test;
+namespace data = boost::unit_test::data;
 
 namespace {
 
-constexpr std::int64_t kSize = 65;
 constexpr int kSteps = 5;
 
-std::shared_ptr<Weights> start_weights(const Program& program) {
+struct Golden {
+  std::string name;  // of the graph, and of the folder of goldens
+  std::vector<compiler::Definition> definitions;
+  std::int64_t size;   // of a square crop
+  std::string images;  // the folder whose image and label it shares
+
+  std::filesystem::path file(const std::string& leaf) const { return kSource / "tests/golden" / name / leaf; }
+  std::filesystem::path image_file(const std::string& leaf) const {
+    return kSource / "tests/golden" / images / leaf;
+  }
+};
+
+std::ostream& operator<<(std::ostream& out, const Golden& golden) { return out << golden.name; }
+
+const std::vector<Golden> kGoldens{
+    {"spnet_tiny", {{"width", 8}}, 65, "spnet_tiny"},
+    {"pspnet_tiny", {{"width", 2}, {"classes", 3}}, 33, "pspnet_tiny"},
+    {"psanet_tiny", {{"width", 2}, {"classes", 3}, {"mask_h", 5}, {"mask_w", 5}}, 33, "pspnet_tiny"}};
+
+std::shared_ptr<const Program> program_of(const Golden& golden, double dropout) {
+  std::vector<compiler::Definition> definitions = golden.definitions;
+  definitions.push_back({"dropout", dropout});
+  compiler::Compiled compiled =
+      compiler::compile(kSource / "graphs" / (golden.name + ".json"), definitions, op_registry());
+  BOOST_TEST_REQUIRE(compiled.errors == "");
+  return take(Program::make(*std::move(compiled.model), op_registry()));
+}
+
+std::shared_ptr<Weights> start_weights(const Golden& golden, const Program& program) {
   auto weights = take(Weights::initialise(program, 0, take(make_cpu_backend())));
-  take(weights->load(*open_tensors(kTiny / "start.safetensors")));
+  take(weights->load(*open_tensors(golden.file("start.safetensors"))));
   return weights;
 }
 
@@ -25,9 +55,9 @@ struct Losses {
   double total = 0, main = 0, aux = 0;
 };
 
-std::vector<Losses> golden_losses() {
+std::vector<Losses> golden_losses(const Golden& golden) {
   compiler::Diagnostics diagnostics;
-  const auto json = compiler::read_json(kTiny / "losses.json", "losses.json", diagnostics);
+  const auto json = compiler::read_json(golden.file("losses.json"), "losses.json", diagnostics);
   BOOST_REQUIRE(json && json->find("f64"));
   std::vector<Losses> losses;
   for (const compiler::JsonValue& step : json->find("f64")->items)
@@ -43,15 +73,16 @@ struct Training {
 };
 
 // With the settings of losses.json.
-Training train(bool fuse) {
+Training train(const Golden& golden, bool fuse) {
   constexpr double kBaseRate = 1e-3;
   constexpr double kPower = 0.9;
   Training result;
-  result.program = tiny_program(0);
-  result.weights = start_weights(*result.program);
-  const auto session = take(TrainSession::create(result.program, result.weights, {2, kSize, kSize, fuse}));
-  NpyArray image = take(read_npy((kTiny / "image.npy").string()));
-  const NpyArray label = take(read_npy((kTiny / "label.npy").string()));
+  result.program = program_of(golden, 0);
+  result.weights = start_weights(golden, *result.program);
+  const auto session =
+      take(TrainSession::create(result.program, result.weights, {2, golden.size, golden.size, fuse}));
+  NpyArray image = take(read_npy(golden.image_file("image.npy").string()));
+  const NpyArray label = take(read_npy(golden.image_file("label.npy").string()));
   for (int step = 0; step < kSteps; ++step) {
     nchw_to_nhwc(floats(image), session->image());
     std::memcpy(session->label().data, label.bytes.data(), label.bytes.size());
@@ -69,79 +100,84 @@ Training train(bool fuse) {
   return result;
 }
 
-const Training& fused() {
-  static const Training training = train(true);
-  return training;
+const Training& fused(const Golden& golden) {
+  static std::map<std::string, Training> trainings;
+  const auto found = trainings.find(golden.name);
+  return found != trainings.end() ? found->second
+                                  : trainings.emplace(golden.name, train(golden, true)).first->second;
 }
 
 double relative(double actual, double expected) { return std::abs(actual - expected) / std::abs(expected); }
 
 // Of each class of logits (1, C, H, W), less its mean over the pixels.
-std::vector<float> without_means(std::span<const float> logits) {
-  constexpr std::size_t kPixels = kSize * kSize;
+std::vector<float> without_means(std::span<const float> logits, std::int64_t size) {
+  const auto pixels = static_cast<std::size_t>(size * size);
   std::vector<float> result = copy_of(logits);
-  for (std::size_t first = 0; first < result.size(); first += kPixels) {
+  for (std::size_t first = 0; first < result.size(); first += pixels) {
     double sum = 0;
-    for (std::size_t i = 0; i < kPixels; ++i) sum += result[first + i];
-    for (std::size_t i = 0; i < kPixels; ++i) result[first + i] -= static_cast<float>(sum / kPixels);
+    for (std::size_t i = 0; i < pixels; ++i) sum += result[first + i];
+    for (std::size_t i = 0; i < pixels; ++i)
+      result[first + i] -= static_cast<float>(sum / static_cast<double>(pixels));
   }
   return result;
 }
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(logits_of_evaluation) {
-  const auto program = tiny_program(0.1);
+BOOST_DATA_TEST_CASE(logits_of_evaluation, data::make(kGoldens), net) {
+  const auto program = program_of(net, 0.1);
   const auto weights =
-      take(Weights::map(*program, open_tensors(kTiny / "start.safetensors"), take(make_cpu_backend())));
-  NpyArray image = take(read_npy((kTiny / "image.npy").string()));
-  NpyArray golden = take(read_npy((kTiny / "logits.npy").string()));
+      take(Weights::map(*program, open_tensors(net.file("start.safetensors")), take(make_cpu_backend())));
+  NpyArray image = take(read_npy(net.image_file("image.npy").string()));
+  NpyArray golden = take(read_npy(net.file("logits.npy").string()));
   for (const bool fuse : {true, false}) {
-    const auto session = take(Session::create(program, weights, {1, kSize, kSize, fuse}));
-    require_ok(session->set_input_nchw(floats(image).first(3 * kSize * kSize)));
+    const auto session = take(Session::create(program, weights, {1, net.size, net.size, fuse}));
+    require_ok(
+        session->set_input_nchw(floats(image).first(static_cast<std::size_t>(3 * net.size * net.size))));
     require_ok(session->run());
     std::vector<float> logits(floats(golden).size());
     require_ok(session->get_output_nchw("logits", logits));
     const double apart = relative_distance(logits, floats(golden));
-    const double detail = relative_distance(without_means(logits), without_means(floats(golden)));
-    BOOST_TEST_MESSAGE("fuse " << fuse << ": logits " << apart << ", without means " << detail);
+    const double detail =
+        relative_distance(without_means(logits, net.size), without_means(floats(golden), net.size));
+    BOOST_TEST_MESSAGE(net.name << ": fuse " << fuse << ": logits " << apart << ", without means " << detail);
     BOOST_TEST(apart < 1e-4);
     BOOST_TEST(detail < 1e-3);
   }
 }
 
-BOOST_AUTO_TEST_CASE(losses_of_five_iterations) {
-  const std::vector<Losses> golden = golden_losses();
+BOOST_DATA_TEST_CASE(losses_of_five_iterations, data::make(kGoldens), net) {
+  const std::vector<Losses> golden = golden_losses(net);
   BOOST_TEST_REQUIRE(golden.size() == std::size_t{kSteps});
   double worst = 0;
   for (std::size_t i = 0; i < golden.size(); ++i) {
-    const Losses& loss = fused().losses[i];
+    const Losses& loss = fused(net).losses[i];
     worst = std::max({worst, relative(loss.total, golden[i].total), relative(loss.main, golden[i].main),
                       relative(loss.aux, golden[i].aux)});
   }
-  BOOST_TEST_MESSAGE("losses " << worst);
+  BOOST_TEST_MESSAGE(net.name << ": losses " << worst);
   BOOST_TEST(worst < 1e-5);
 }
 
-BOOST_AUTO_TEST_CASE(gradients_of_the_first_iteration) {
-  const auto golden = open_tensors(kTiny / "gradients.safetensors");
-  BOOST_TEST_REQUIRE(golden->tensors().size() == fused().gradients.size());
+BOOST_DATA_TEST_CASE(gradients_of_the_first_iteration, data::make(kGoldens), net) {
+  const auto golden = open_tensors(net.file("gradients.safetensors"));
+  BOOST_TEST_REQUIRE(golden->tensors().size() == fused(net).gradients.size());
   double largest = 0;
   for (const NamedTensor& tensor : golden->tensors()) largest = std::max(largest, norm(floats(tensor)));
   double worst = 0;
   for (const NamedTensor& tensor : golden->tensors()) {
     const double bar = 1e-3 * norm(floats(tensor)) + 1e-6 * largest;
-    const double apart = distance(fused().gradients.at(tensor.name), floats(tensor));
+    const double apart = distance(fused(net).gradients.at(tensor.name), floats(tensor));
     worst = std::max(worst, apart / bar);
     BOOST_TEST(apart < bar, tensor.name << ": " << apart << " is not less than " << bar);
   }
-  BOOST_TEST_MESSAGE("gradients: at most " << worst << " of the bar");
+  BOOST_TEST_MESSAGE(net.name << ": gradients: at most " << worst << " of the bar");
 }
 
-BOOST_AUTO_TEST_CASE(norms_and_biases_after_five_iterations) {
-  const auto golden = open_tensors(kTiny / "after.safetensors");
+BOOST_DATA_TEST_CASE(norms_and_biases_after_five_iterations, data::make(kGoldens), net) {
+  const auto golden = open_tensors(net.file("after.safetensors"));
   std::vector<std::byte> storage;
-  const std::vector<NamedTensor> after = take(fused().weights->snapshot(false, storage));
+  const std::vector<NamedTensor> after = take(fused(net).weights->snapshot(false, storage));
   double worst = 0;
   for (const NamedTensor& tensor : golden->tensors()) {
     const auto found = std::ranges::find(after, tensor.name, &NamedTensor::name);
@@ -150,22 +186,22 @@ BOOST_AUTO_TEST_CASE(norms_and_biases_after_five_iterations) {
     worst = std::max(worst, apart);
     BOOST_TEST(apart < 1e-5, tensor.name << ": " << apart);
   }
-  BOOST_TEST_MESSAGE("after: at most " << worst);
+  BOOST_TEST_MESSAGE(net.name << ": after: at most " << worst);
 }
 
-BOOST_AUTO_TEST_CASE(parts_of_composites_train_alike) {
-  const Training parts = train(false);
+BOOST_DATA_TEST_CASE(parts_of_composites_train_alike, data::make(kGoldens), net) {
+  const Training parts = train(net, false);
   double loss = 0;
   for (std::size_t i = 0; i < parts.losses.size(); ++i)
-    loss = std::max(loss, relative(parts.losses[i].total, fused().losses[i].total));
+    loss = std::max(loss, relative(parts.losses[i].total, fused(net).losses[i].total));
   double largest = 0;
-  for (const auto& [name, gradient] : fused().gradients) largest = std::max(largest, norm(gradient));
+  for (const auto& [name, gradient] : fused(net).gradients) largest = std::max(largest, norm(gradient));
   double worst = 0;
-  for (const auto& [name, gradient] : fused().gradients) {
+  for (const auto& [name, gradient] : fused(net).gradients) {
     const double bar = 1e-5 * norm(gradient) + 1e-6 * largest;
     worst = std::max(worst, distance(parts.gradients.at(name), gradient) / bar);
   }
-  BOOST_TEST_MESSAGE("parts: losses " << loss << ", gradients " << worst << " of the bar");
+  BOOST_TEST_MESSAGE(net.name << ": parts: losses " << loss << ", gradients " << worst << " of the bar");
   BOOST_TEST(loss < 1e-5);
   BOOST_TEST(worst < 1.0);
 }
