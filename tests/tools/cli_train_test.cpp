@@ -14,7 +14,7 @@ const std::string kData = R"({"name": "small", "classes": [
     {"name": "ring", "color": [230, 190, 50]}, {"name": "cross", "color": [165, 70, 175]},
     {"name": "stripes", "color": [60, 195, 205]}],
   "labels": {"identity": 7, "ignore": [255]}, "generator": {"name": "shapes", "height": 49, "width": 49},
-  "splits": {"train": {"count": 80, "seed": 1}, "val": {"count": 20, "seed": 2}},
+  "splits": {"train": {"count": 80, "seed": 1}, "val": {"count": 100, "seed": 2}},
   "settings": {"test_h": 33, "test_w": 33, "base_size": 49}})";
 
 // 10 iterations an epoch, each in two parts; the last batch of a validation is not full.
