@@ -63,10 +63,15 @@ BOOST_AUTO_TEST_CASE(stopped_runs_go_on_as_if_never_stopped) {
   const compiler::JsonValue config = shell.json("whole/config.json");
   BOOST_TEST((config.find("momentum") != nullptr && config.find("train_h") != nullptr));
 
+  const std::string settings = shell.text("whole/config.json");
   const std::string metrics = shell.text("whole/metrics.jsonl");
   BOOST_TEST(shell.run("grun" + kTrain + "-o whole") != 0);
   BOOST_TEST(shell.text("err.txt").find("holds a run already") != std::string::npos, shell.text("err.txt"));
   BOOST_TEST(shell.text("whole/metrics.jsonl") == metrics);
+
+  shell.fail("grun" + kTrain + "--resume whole --set batch_size=16", 1,
+             {"20 iterations and 2 epochs", "batch_size"});
+  BOOST_TEST(shell.text("whole/config.json") == settings);
 
   BOOST_TEST_CONTEXT("killed in the second epoch") {
     shell.fail(stopped("killed", 12, "KILL"), 137, {});

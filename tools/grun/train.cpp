@@ -172,6 +172,7 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
                   " holds a run already: give --resume auto to go on with it, or another folder"};
     }
   }
+  GRAPHRUN_TRY(check_start(job));
   GRAPHRUN_TRY(start_run_folder(job.folder, *program, descriptor,
                                 make_run_record(options.dataset, options.data_root), job.settings));
   if (const Status linked = point_latest_at(job.folder); !linked.ok() && !options.common.quiet) {

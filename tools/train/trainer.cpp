@@ -22,6 +22,15 @@ double seconds(Clock::time_point start, Clock::time_point end) {
   return std::chrono::duration<double>(end - start).count();
 }
 
+Result<Sampler> make_sampler(const TrainJob& job) {
+  SamplerSettings sampling;
+  sampling.samples = job.data->size();
+  sampling.batch_size = job.settings.integer("batch_size");
+  sampling.shuffle = job.settings.flag("shuffle");
+  sampling.seed = job.start.seed;
+  return Sampler::make(sampling);
+}
+
 class Trainer {
  public:
   Trainer(const TrainJob& job, TrainObserver& observer) : job_(job), observer_(observer), state_(job.start) {}
@@ -39,12 +48,8 @@ class Trainer {
  private:
   Status prepare() {
     const SettingTable& settings = job_.settings;
-    SamplerSettings sampling;
-    sampling.samples = job_.data->size();
-    sampling.batch_size = settings.integer("batch_size");
-    sampling.shuffle = settings.flag("shuffle");
-    sampling.seed = state_.seed;
-    GRAPHRUN_ASSIGN(sampler_, Sampler::make(sampling));
+    GRAPHRUN_TRY(check_start(job_));
+    GRAPHRUN_ASSIGN(sampler_, make_sampler(job_));
     augment_ = augment_settings(settings, job_.program->model().preprocess);
     GRAPHRUN_TRY(validate(augment_));
     iterations_ = settings.integer("epochs") * sampler_->iterations_per_epoch();
@@ -172,6 +177,18 @@ class Trainer {
 
 double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::int64_t max_iter) {
   return base_lr * std::pow(1.0 - static_cast<double>(iter - 1) / static_cast<double>(max_iter), power);
+}
+
+Status check_start(const TrainJob& job) {
+  GRAPHRUN_ASSIGN(const Sampler sampler, make_sampler(job));
+  const std::int64_t per_epoch = sampler.iterations_per_epoch();
+  const std::int64_t in_epoch = job.start.iteration - job.start.epoch * per_epoch;
+  if (in_epoch >= 0 && in_epoch <= per_epoch) return {};
+  return {ErrorCode::invalid_argument,
+          "the checkpoint has done " + std::to_string(job.start.iteration) + " iterations and " +
+              std::to_string(job.start.epoch) + " epochs, but an epoch has " + std::to_string(per_epoch) +
+              " iterations now: resume with the run's own batch_size and data; to go on with others start a "
+              "new run with --weights"};
 }
 
 Result<TrainState> train(const TrainJob& job, TrainObserver& observer) {

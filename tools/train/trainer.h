@@ -42,6 +42,10 @@ struct TrainJob {
 // poly learning rate of iteration `iter` (from 1) of `max_iter`: base_lr before the first step.
 double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::int64_t max_iter);
 
+// That the batches fit the data, and job.start's iterations its epochs. To be asked before anything of a
+// run's folder is replaced.
+Status check_start(const TrainJob& job);
+
 // Trains from job.start to the end of the schedule, max_iters, or a signal (support/interrupt.h): then the
 // state is saved and returned. Errors: data, a loss or gradient that is not finite (names the iteration and
 // the first tensor that is not), disk.

@@ -15,6 +15,9 @@ constexpr std::int64_t kPictures = 4;
 }  // namespace
 
 Result<std::unique_ptr<Validator>> Validator::make(const TrainJob& job, const AugmentSettings& augment) {
+  if (!job.validation->labelled() || job.validation->size() == 0) {
+    return {ErrorCode::invalid_argument, "evaluate=true needs a split \"val\" with samples and labels"};
+  }
   const std::int64_t batch = std::min(job.settings.integer("batch_size_val"), job.validation->size());
   GRAPHRUN_ASSIGN(std::unique_ptr<Session> session,
                   Session::create(job.program, job.weights, {batch, augment.train_h, augment.train_w}));
