@@ -101,7 +101,8 @@ Result<TrainState> read_checkpoint(const fs::path& path, Weights& weights) {
   const auto iteration = number_in<std::int64_t>(*file, "iteration");
   const auto epoch = number_in<std::int64_t>(*file, "epoch");
   const auto seed = number_in<std::uint64_t>(*file, "seed");
-  if (!iteration || !epoch || !seed) {
+  constexpr std::int64_t kMany = std::int64_t{1} << 50;
+  if (!iteration || *iteration > kMany || !epoch || !seed) {
     return {ErrorCode::invalid_file, path.string() +
                                          ": no checkpoint of a training run (its position is not in it); "
                                          "to start from these weights give them with --weights"};

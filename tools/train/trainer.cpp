@@ -182,8 +182,9 @@ double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::
 Status check_start(const TrainJob& job) {
   GRAPHRUN_ASSIGN(const Sampler sampler, make_sampler(job));
   const std::int64_t per_epoch = sampler.iterations_per_epoch();
-  const std::int64_t in_epoch = job.start.iteration - job.start.epoch * per_epoch;
-  if (in_epoch >= 0 && in_epoch <= per_epoch) return {};
+  const std::int64_t whole = job.start.iteration / per_epoch;
+  const bool unfinished = job.start.iteration % per_epoch == 0 && job.start.epoch == whole - 1;
+  if (job.start.epoch == whole || unfinished) return {};
   return {ErrorCode::invalid_argument,
           "the checkpoint has done " + std::to_string(job.start.iteration) + " iterations and " +
               std::to_string(job.start.epoch) + " epochs, but an epoch has " + std::to_string(per_epoch) +
