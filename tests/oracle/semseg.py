@@ -53,6 +53,8 @@ def build(name, classes, crop, **options):
     if kind == "psanet":
         side = mask_size(crop, options.get("shrink_factor", 2), options.get("compact", False))
         options = {"mask_h": side, "mask_w": side, **options}
+        if options.get("normalization_factor") == 0:  # as in graphs/; the reference says None
+            options["normalization_factor"] = None
     network = getattr(reference("model." + kind), {"pspnet": "PSPNet", "psanet": "PSANet"}[kind])
     layers = int(size) if size.isdigit() else 50
     net = network(layers=layers, classes=classes, pretrained=False, **options)

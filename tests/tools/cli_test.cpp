@@ -135,3 +135,28 @@ BOOST_AUTO_TEST_CASE(truncated_files) {
              {"half.npy"});
   BOOST_TEST(!shell.has("y.npy"));
 }
+
+BOOST_AUTO_TEST_CASE(attention_masks_fit_the_crop_or_say_what_would) {
+  CommandFolder shell;
+  const std::string graph =
+      "graphc " + (kSource / "graphs/psanet_tiny.json").string() + " -o psa.fb -D width=2 ";
+  shell.succeed(graph + "-D compact=1");
+  shell.succeed("grun info psa.fb -q");
+  shell.fail(
+      "grun info psa.fb -D mask_w=17", 1,
+      {"psa.attention.psa_mask", "expected the size of x where it is compact, (16, 16), got (16, 17)"});
+  shell.succeed(graph);
+  shell.fail("grun info psa.fb --shape 1,3,249,241", 1,
+             {"attention works at 1/(8*shrink_factor)", "H = 249"});
+  shell.fail("grun info psa.fb -D mask_h=30", 1,
+             {"psa.attention.psa_mask", "expected odd numbers, got (30, 31)"});
+}
+
+BOOST_AUTO_TEST_CASE(a_list_defines_numbered_parameters) {
+  CommandFolder shell;
+  const std::string graph = "graphc " + (kSource / "graphs/pspnet_tiny.json").string() + " --print ";
+  shell.succeed(graph + "-D bins=1,2,4,8");
+  BOOST_TEST(shell.text("out.txt").find("output=8 ->") != std::string::npos);
+  shell.fail(graph + "-D bins=1,2,4,8,16", 1, {"bins_4"});
+  shell.fail(graph + "-D bins=1,,4", 2, {"expected name=number"});
+}

@@ -55,6 +55,29 @@ BOOST_AUTO_TEST_CASE(the_evaluation_crop_is_the_training_crop_unless_given) {
   BOOST_TEST(settings.integer("test_w") == 77);
 }
 
+BOOST_AUTO_TEST_CASE(masks_of_attention_follow_the_training_crop_unless_chosen) {
+  const auto with_masks = [](double mask, double compact) {
+    Model model;
+    model.settings = {{"train_h", "465"}, {"train_w", "465"}};
+    for (const auto& [name, value] :
+         {std::pair("shrink_factor", 2.0), {"compact", compact}, {"mask_h", mask}, {"mask_w", mask}}) {
+      model.parameters.emplace_back().name = name;
+      model.parameters.back().value = value;
+    }
+    return model;
+  };
+  const auto resolved = [](const Model& model, std::vector<std::string> sets) {
+    const SettingTable settings = require(resolve_settings(model, nullptr, {{}, std::move(sets)}));
+    return std::pair(settings.json("mask_h"), settings.json("mask_w"));
+  };
+  const auto pair = [](const char* h, const char* w) { return std::pair<std::string, std::string>(h, w); };
+  BOOST_TEST((resolved(with_masks(59, 0), {}) == pair("59", "59")));
+  BOOST_TEST((resolved(with_masks(59, 0), {"train_h=129", "train_w=705"}) == pair("17", "89")));
+  BOOST_TEST((resolved(with_masks(59, 0), {"train_h=129", "mask_h=11"}) == pair("11", "59")));
+  BOOST_TEST((resolved(with_masks(31, 0), {"train_h=129"}) == pair("null", "null")));  // the model's own
+  BOOST_TEST((resolved(with_masks(59, 1), {"train_h=129"}) == pair("9", "30")));
+}
+
 BOOST_AUTO_TEST_CASE(recorded_settings_can_be_given_back_and_defaults_stay_nobodys_choice) {
   const Scratch scratch;
   SettingTable first;

@@ -1,7 +1,11 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "compiler/compile.h"
 #include "ops/registry.h"
@@ -14,19 +18,31 @@ using graphrun::compiler::Definition;
 constexpr int kWrongInput = 1;
 constexpr int kWrongCommandLine = 2;
 
-// "name=value"; true and false are numbers here, too.
-bool parse_definition(const std::string& text, Definition& definition) {
-  const std::size_t equals = text.find('=');
-  if (equals == std::string::npos || equals == 0) return false;
-  definition.name = text.substr(0, equals);
-  const std::string value = text.substr(equals + 1);
-  if (value == "true" || value == "false") {
-    definition.value = value == "true" ? 1 : 0;
+bool parse_number(std::string_view text, double& value) {
+  if (text == "true" || text == "false") {  // numbers here, too
+    value = text == "true" ? 1 : 0;
     return true;
   }
-  const char* end = value.data() + value.size();
-  const auto parsed = std::from_chars(value.data(), end, definition.value);
-  return parsed.ec == std::errc() && parsed.ptr == end && std::isfinite(definition.value);
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data(), end, value);
+  return parsed.ec == std::errc() && parsed.ptr == end && std::isfinite(value);
+}
+
+// "name=value"; "name=a,b,c" stands for name_0=a, name_1=b, name_2=c.
+bool parse_definition(std::string_view text, std::vector<Definition>& definitions) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string_view::npos || equals == 0) return false;
+  const std::string name(text.substr(0, equals));
+  const bool is_list = text.find(',') != std::string_view::npos;
+  std::size_t begin = equals + 1;
+  for (int i = 0; begin <= text.size(); ++i) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    Definition& definition = definitions.emplace_back();
+    definition.name = is_list ? name + "_" + std::to_string(i) : name;
+    if (!parse_number(text.substr(begin, end - begin), definition.value)) return false;
+    begin = end + 1;
+  }
+  return true;
 }
 
 int run(int argc, char** argv) {
@@ -37,17 +53,19 @@ int run(int argc, char** argv) {
   bool print = false;
   app.add_option("GRAPH", graph, "graph file, e.g. graphs/spnet50.json")->required();
   app.add_option("-o,--output", output, "model file to write");
-  app.add_option("-D,--define", texts, "default of a graph parameter: name=value")->allow_extra_args(false);
+  app.add_option("-D,--define", texts,
+                 "default of a graph parameter: name=value; name=a,b is name_0=a, name_1=b")
+      ->allow_extra_args(false);
   app.add_flag("--print", print, "show the expanded graph, one node a line, with inferred shapes");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongCommandLine;
   }
-  std::vector<Definition> definitions(texts.size());
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    if (parse_definition(texts[i], definitions[i])) continue;
-    std::cerr << "graphc: -D " << texts[i] << ": expected name=number\n";
+  std::vector<Definition> definitions;
+  for (const std::string& text : texts) {
+    if (parse_definition(text, definitions)) continue;
+    std::cerr << "graphc: -D " << text << ": expected name=number\n";
     return kWrongCommandLine;
   }
   if (output.empty() && !print) {

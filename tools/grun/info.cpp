@@ -6,6 +6,7 @@
 #include "tools/grun/commands.h"
 #include "tools/support/common_options.h"
 #include "tools/support/layer_costs.h"
+#include "tools/support/resolve.h"
 
 namespace graphrun {
 namespace {
@@ -13,7 +14,7 @@ namespace {
 struct InfoOptions {
   CommonOptions common;
   std::string model;
-  std::vector<std::int64_t> shape{1, 3, 480, 480};
+  std::vector<std::int64_t> shape;  // empty: one crop of the model's settings
 };
 
 std::int64_t count_elements(const Program& program, VariableKind kind) {
@@ -59,12 +60,25 @@ void print_layers(const std::vector<LayerCost>& layers) {
   }
 }
 
-Status info(const InfoOptions& options) {
-  if (options.shape.size() != 4 || options.shape[1] != 3) {
-    return {ErrorCode::usage, "--shape: expected N,3,H,W"};
+Result<Shape> shape_of(const InfoOptions& options, const SettingTable& settings) {
+  if (!options.shape.empty()) {
+    if (options.shape.size() != 4 || options.shape[1] != 3)
+      return {ErrorCode::usage, "--shape: expected N,3,H,W"};
+    return Shape::make(options.shape);
   }
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
-  GRAPHRUN_ASSIGN(const Shape shape, Shape::make(options.shape));
+  constexpr std::int64_t kSide = 480;
+  const auto side = [&](const char* name) {
+    return settings.has_value(name) ? settings.integer(name) : kSide;
+  };
+  return Shape{1, 3, side("test_h"), side("test_w")};
+}
+
+Status info(const InfoOptions& options) {
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(options.model, options.common));
+  GRAPHRUN_ASSIGN(const SettingTable settings, resolve_settings(unbound->model(), nullptr, {}));
+  GRAPHRUN_ASSIGN(const Shape shape, shape_of(options, settings));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
+                  open_program(options.model, options.common, nullptr, &settings));
   GRAPHRUN_ASSIGN(const std::vector<LayerCost> layers, eval_layers(*program, shape));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
@@ -95,7 +109,8 @@ void add_info(CLI::App& app, Outcome& outcome) {
   const auto options = std::make_shared<InfoOptions>();
   options->common.add_to(*command);
   command->add_option("model", options->model, "MODEL.fb")->required();
-  command->add_option("--shape", options->shape, "N,3,H,W of the image")->delimiter(',');
+  command->add_option("--shape", options->shape, "N,3,H,W of the image; one crop if not given")
+      ->delimiter(',');
   command->callback([options, &outcome] { outcome.status = info(*options); });
 }
 
