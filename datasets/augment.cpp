@@ -14,6 +14,9 @@ std::int64_t offset_in(std::int64_t room, double fraction) {
   return std::min(room, static_cast<std::int64_t>(fraction * static_cast<double>(room + 1)));
 }
 
+double factor_y(const Draws& draws) { return draws.scale / std::sqrt(draws.aspect); }
+double factor_x(const Draws& draws) { return draws.scale * std::sqrt(draws.aspect); }
+
 Status check_sample(const Sample& sample, const Draws& draws, const std::int32_t* label) {
   const Image& image = sample.image;
   if (label != nullptr && sample.label.empty())
@@ -24,8 +27,8 @@ Status check_sample(const Sample& sample, const Draws& draws, const std::int32_t
                                          std::to_string(sample.label.width) + " x " +
                                          std::to_string(sample.label.height)};
   }
-  const double height = std::nearbyint(static_cast<double>(image.height) * draws.scale);
-  const double width = std::nearbyint(static_cast<double>(image.width) * draws.scale);
+  const double height = std::nearbyint(static_cast<double>(image.height) * factor_y(draws));
+  const double width = std::nearbyint(static_cast<double>(image.width) * factor_x(draws));
   if (!(height >= 1 && width >= 1 && height * width <= static_cast<double>(kMaxPixels))) {
     return {ErrorCode::invalid_argument, "an image of " + std::to_string(image.width) + " x " +
                                              std::to_string(image.height) + " cannot be scaled by " +
@@ -52,6 +55,9 @@ Status validate(const AugmentSettings& settings) {
   if (!(settings.scale_min > 0 && settings.scale_min <= settings.scale_max && settings.scale_max <= 64)) {
     return error("scale_min and scale_max: expected 0 < scale_min <= scale_max <= 64");
   }
+  if (!(settings.aspect_min > 0 && settings.aspect_min <= settings.aspect_max && settings.aspect_max <= 64)) {
+    return error("aspect_min and aspect_max: expected 0 < aspect_min <= aspect_max <= 64");
+  }
   if (!(settings.rotate_min >= -360 && settings.rotate_min <= settings.rotate_max &&
         settings.rotate_max <= 360)) {
     return error("rotate_min and rotate_max: expected -360 <= rotate_min <= rotate_max <= 360");
@@ -68,6 +74,11 @@ Draws draw(const AugmentSettings& settings, Random random) {
   Draws draws;
   if (!settings.augment) return draws;
   draws.scale = random.next_between(settings.scale_min, settings.scale_max);
+  if (settings.aspect_min < settings.aspect_max) {
+    draws.aspect = random.next_between(settings.aspect_min, settings.aspect_max);
+  } else {
+    draws.aspect = settings.aspect_min;
+  }
   const bool turn = random.next_bool();
   const double angle = random.next_between(settings.rotate_min, settings.rotate_max);
   if (turn) draws.angle = angle;
@@ -82,7 +93,8 @@ namespace {
 
 void transform(const Sample& sample, const AugmentSettings& settings, const Draws& draws,
                AugmentScratch& scratch, float* image, std::int32_t* label) {
-  const Scaling canvas = Scaling::make(sample.image.height, sample.image.width, draws.scale);
+  const Scaling canvas =
+      Scaling::make(sample.image.height, sample.image.width, factor_y(draws), factor_x(draws));
   const std::int64_t room_y = window_room(canvas.height, settings.train_h);
   const std::int64_t room_x = window_room(canvas.width, settings.train_w);
   Window window{settings.train_h, settings.train_w, room_y / 2, room_x / 2, draws.flip};

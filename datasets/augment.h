@@ -18,6 +18,8 @@ struct AugmentSettings {
   std::int64_t train_w = 0;
   double scale_min = 0.5;
   double scale_max = 2.0;
+  double aspect_min = 1;  // of width to height, before and after
+  double aspect_max = 1;
   double rotate_min = -10;  // degrees
   double rotate_max = 10;
   std::int32_t ignore_label = 255;
@@ -33,6 +35,7 @@ Status validate(const AugmentSettings& settings);
 // crop.
 struct Draws {
   double scale = 1;
+  double aspect = 1;            // width times its root, height divided by it
   std::optional<double> angle;  // degrees
   bool blur = false;
   bool flip = false;
@@ -40,8 +43,8 @@ struct Draws {
   std::optional<std::array<double, 2>> crop;
 };
 
-// Scale and angle uniform in their ranges, the angle, blur and flip each with probability 1/2, the crop
-// uniform.
+// Scale, aspect and angle uniform in their ranges, the angle, blur and flip each with probability 1/2, the
+// crop uniform.
 Draws draw(const AugmentSettings& settings, Random random);
 
 // Memory that apply() uses again from sample to sample: one for each thread.

@@ -148,11 +148,11 @@ void Patch::reset(const Rect& covered) {
   require(pixels, covered.height * covered.width);
 }
 
-Scaling Scaling::make(std::int64_t height, std::int64_t width, double factor) {
-  const auto scaled = [factor](std::int64_t side) {
+Scaling Scaling::make(std::int64_t height, std::int64_t width, double factor_y, double factor_x) {
+  const auto scaled = [](std::int64_t side, double factor) {
     return static_cast<std::int64_t>(std::llrint(static_cast<double>(side) * factor));
   };
-  const Scaling canvas{scaled(height), scaled(width), 1 / factor, 1 / factor};
+  const Scaling canvas{scaled(height, factor_y), scaled(width, factor_x), 1 / factor_y, 1 / factor_x};
   if (canvas.height == height && canvas.width == width) return {height, width, 1, 1};
   return canvas;
 }

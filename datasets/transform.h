@@ -41,14 +41,14 @@ struct Patch {
   Pixel* row(std::int64_t y) { return pixels.data() + (y - rect.top) * rect.width; }
 };
 
-// Both sides times a factor, rounded half to even.
+// Each side times its factor, rounded half to even.
 struct Scaling {
   std::int64_t height = 0;  // of the canvas
   std::int64_t width = 0;
   double step_y = 1;  // image rows a canvas row
   double step_x = 1;
 
-  static Scaling make(std::int64_t height, std::int64_t width, double factor);
+  static Scaling make(std::int64_t height, std::int64_t width, double factor_y, double factor_x);
 };
 
 // Turns the canvas around its centre, size kept: where a pixel comes from, in 1/1024 pixels.

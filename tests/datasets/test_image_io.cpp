@@ -139,6 +139,24 @@ BOOST_AUTO_TEST_CASE(images_are_rgb) {
   BOOST_TEST(missing.status().message().find("b.png") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(photographs_of_all_kinds_are_read_as_rgb) {
+  // golden/make_kinds.py
+  for (const auto& entry :
+       std::filesystem::directory_iterator(GRAPHRUN_SOURCE_DIR "/tests/datasets/golden/kinds")) {
+    BOOST_TEST_CONTEXT(entry.path().filename()) {
+      const Image read = test::require(read_image(entry.path()));
+      BOOST_TEST((read.height == 8 && read.width == 16));
+      const bool gray = entry.path().filename().string().starts_with("gray");
+      const int left[3] = {gray ? 122 : 200, gray ? 122 : 100, gray ? 122 : 30};
+      const int right[3] = {gray ? 72 : 40, gray ? 72 : 60, gray ? 72 : 220};
+      for (int c = 0; c < 3; ++c) {
+        BOOST_TEST(std::abs(read.rgb[static_cast<std::size_t>(3 * (16 * 4 + 3) + c)] - left[c]) <= 4);
+        BOOST_TEST(std::abs(read.rgb[static_cast<std::size_t>(3 * (16 * 4 + 12) + c)] - right[c]) <= 4);
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(overlays_mix_class_colours_in) {
   const Image image{1, 3, {100, 100, 100, 100, 100, 100, 100, 100, 100}};
   const std::vector<Color> palette = {{200, 0, 100}};

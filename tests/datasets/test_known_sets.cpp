@@ -1,7 +1,5 @@
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
-#include <fstream>
-#include <map>
-#include <sstream>
 
 #include "datasets/dataset.h"
 #include "datasets/image_io.h"
@@ -28,41 +26,6 @@ std::optional<std::filesystem::path> samples(const std::string& name) {
 std::string merged(const Descriptor& descriptor, const std::string& network, const std::string& key) {
   const Settings recipe = recipe_settings(descriptor, network);
   return recipe.contains(key) ? recipe.at(key) : descriptor.settings.at(key);
-}
-
-// "id:count" of every label file, as listed beside the samples.
-using Histogram = std::map<int, std::int64_t>;
-std::map<std::string, Histogram> listed_histograms(const std::filesystem::path& file) {
-  std::map<std::string, Histogram> all;
-  std::ifstream in(file);
-  for (std::string text; std::getline(in, text);) {
-    std::istringstream line(text);
-    std::string path, entry;
-    line >> path;
-    while (line >> entry) {
-      const std::size_t colon = entry.find(':');
-      if (colon == std::string::npos || !path.ends_with(".png")) continue;
-      all[path][std::stoi(entry)] = std::stoll(entry.substr(colon + 1));
-    }
-  }
-  return all;
-}
-
-Histogram count(const LabelImage& label) {
-  Histogram counts;
-  for (const std::uint16_t id : label.ids) ++counts[id];
-  return counts;
-}
-
-void check_labels_decode(const std::string& name, std::size_t at_least) {
-  const auto root = samples(name);
-  if (!root) return;
-  const auto listed = listed_histograms(*root / "label_histograms.txt");
-  BOOST_TEST(listed.size() >= at_least);
-  for (const auto& [path, histogram] : listed) {
-    const LabelImage label = test::require(read_label(*root / path));
-    BOOST_TEST((count(label) == histogram), path);
-  }
 }
 
 void write_city_sample(const Scratch& root, const std::string& split, const std::string& name,
@@ -108,11 +71,6 @@ BOOST_AUTO_TEST_CASE(recipes_are_those_of_the_references) {
       BOOST_TEST(value("rotate_max") == row.rotate_max);
     }
   }
-}
-
-BOOST_AUTO_TEST_CASE(labels_of_the_samples_decode_to_their_ids) {
-  check_labels_decode("ade20k", 4);
-  check_labels_decode("voc2012", 11);
 }
 
 BOOST_AUTO_TEST_CASE(ade20k_is_found_in_its_layout_and_beside_lists) {

@@ -38,7 +38,7 @@ class Reader {
 Draws parse_draws(std::istream& line) {
   Draws draws;
   std::string angle, top, left;
-  line >> draws.scale >> angle >> draws.blur >> draws.flip >> top >> left;
+  line >> draws.scale >> draws.aspect >> angle >> draws.blur >> draws.flip >> top >> left;
   BOOST_REQUIRE(line);
   if (angle != "-") draws.angle = std::stod(angle);
   if (top != "-") draws.crop = {std::stod(top), std::stod(left)};
@@ -71,9 +71,10 @@ void whole_image_transforms(const Sample& sample, const AugmentSettings& setting
     mat = next;
     next = cv::Mat();
   };
-  cv::resize(image, next, cv::Size(), draws.scale, draws.scale, cv::INTER_LINEAR);
+  const double root = std::sqrt(draws.aspect);
+  cv::resize(image, next, cv::Size(), draws.scale * root, draws.scale / root, cv::INTER_LINEAR);
   step(image);
-  cv::resize(label, next, cv::Size(), draws.scale, draws.scale, cv::INTER_NEAREST);
+  cv::resize(label, next, cv::Size(), draws.scale * root, draws.scale / root, cv::INTER_NEAREST);
   step(label);
   if (draws.angle) {
     const cv::Size size = image.size();
@@ -159,7 +160,7 @@ BOOST_AUTO_TEST_CASE(transforms_equal_the_reference) {
       ++count;
     }
   }
-  BOOST_TEST(count == 11);
+  BOOST_TEST(count == 12);
   BOOST_TEST(reader.at_end());
 }
 
@@ -175,6 +176,7 @@ BOOST_AUTO_TEST_CASE(a_crop_shows_what_transforms_of_the_whole_image_give) {
     settings.train_w = between(1, 90);
     settings.rotate_min = i % 3 == 0 ? -180 : -10;
     settings.rotate_max = -settings.rotate_min;
+    if (i % 5 == 0) settings.aspect_max = 1.5;
     const std::int64_t height = between(2, 110);
     const Sample sample = textured_sample(height, between(2, 110), random);
     Draws draws = draw(settings, random);

@@ -1,11 +1,8 @@
 #!/usr/bin/env python3
 """Images a second of the reference's loader and of graphrun's, one core each, in turn.
 
-usage: bench_loader.py SEMSEG_CHECKOUT GRUN DATASET DATA_ROOT LIST [--split S] [--network N] [--seconds T] [--pairs P]
-
 Both read the samples of the split and make normalised training crops by the recipe of the network (default pspnet50):
-scale, rotation, blur, flip, crop. LIST is the split's list of `image label` lines for the reference, relative to the
-folder of the files. The reference runs in this process with one thread and no worker processes; graphrun is
+scale, rotation, blur, flip, crop. --list is the split's list of `image label` lines for the reference, relative to --files. The reference runs in this process with one thread and no worker processes; graphrun is
 `grun data bench --workers 1`. The ratio is of images per second of CPU time, so that other programs on the machine
 count little. Needs numpy, OpenCV, PyTorch; prints a line a pair and the medians.
 """
@@ -66,13 +63,13 @@ def run_graphrun(args):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument('semseg')
-    parser.add_argument('grun')
-    parser.add_argument('dataset')
-    parser.add_argument('data_root')
-    parser.add_argument('list')
-    parser.add_argument('--files', help="folder that the list's paths are relative to, if not DATA_ROOT")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--semseg', required=True)
+    parser.add_argument('--grun', default='grun')
+    parser.add_argument('--dataset', required=True)
+    parser.add_argument('--data-root', required=True)
+    parser.add_argument('--list', required=True)
+    parser.add_argument('--files', help='the data root, if not given')
     parser.add_argument('--split', default='train')
     parser.add_argument('--network', default='pspnet50')
     parser.add_argument('--seconds', type=float, default=4)

@@ -8,6 +8,8 @@ AugmentSettings augment_settings(const SettingTable& settings, const Preprocess&
   augment.train_w = settings.integer("train_w");
   augment.scale_min = settings.real("scale_min");
   augment.scale_max = settings.real("scale_max");
+  augment.aspect_min = settings.real("aspect_min");
+  augment.aspect_max = settings.real("aspect_max");
   augment.rotate_min = settings.real("rotate_min");
   augment.rotate_max = settings.real("rotate_max");
   augment.ignore_label = static_cast<std::int32_t>(settings.integer("ignore_label"));

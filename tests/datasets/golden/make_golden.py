@@ -3,7 +3,7 @@
 
 usage: make_golden.py SEMSEG_CHECKOUT     (needs numpy, OpenCV 4.6, PyTorch)
 
-transforms.txt: one case a line, `name height width scale angle blur flip crop_y crop_x` with `-` for no angle and for
+transforms.txt: one case a line, `name height width scale aspect angle blur flip crop_y crop_x` with `-` for no angle and for
 a centre crop, crop as fractions of the room; the first line is `input height width`. transforms.bin: for each line in
 order the image (input: u8, case: f32) and the label (u8).
 """
@@ -46,10 +46,11 @@ def make_input(height, width):
 def main():
     folder = pathlib.Path(__file__).parent
     image, label = make_input(20, 27)
-    # name, crop size or None (as large as the image), scale, angle, blur, flip, crop fractions or None (centre)
+    # name, crop size or None (as large as the image), scale (with aspect ratio), angle, blur, flip, crop fractions or None (centre)
     cases = [
         ('scale_up', None, 1.37, None, 0, 0, None),
         ('scale_down', None, 0.63, None, 0, 0, None),
+        ('scale_aspect', None, (1.2, 1.7), None, 0, 0, None),
         ('rotate', None, 1, 7.3, 0, 0, None),
         ('rotate_back', None, 1, -9.1, 0, 0, None),
         ('blur', None, 1, None, 1, 0, None),
@@ -64,12 +65,14 @@ def main():
     data = image.tobytes() + label.tobytes()
     for name, size, scale, angle, blur, flip, crop in cases:
         # The draws in the order in which the reference takes them.
-        fractions = [0.0, 0.0, 0.0] if angle is not None else [0.0, 0.9]
+        scale, aspect = scale if isinstance(scale, tuple) else (scale, None)
+        fractions = [0.0, 0.0] if aspect else [0.0]
+        fractions += [0.0, 0.0] if angle is not None else [0.9]
         fractions += [0.0 if blur else 0.9, 0.0 if flip else 0.9]
         fractions += crop or []
         transform.random = ForcedDraws(fractions)
         steps = [
-            transform.RandScale([scale, scale + 1]),
+            transform.RandScale([scale, scale + 1], [aspect, aspect + 1] if aspect else None),
             transform.RandRotate([angle or 0, (angle or 0) + 1], padding=MEAN, ignore_label=255),
             transform.RandomGaussianBlur(),
             transform.RandomHorizontalFlip(),
@@ -83,7 +86,7 @@ def main():
         ])(*out)
         assert not transform.random.fractions, name
         data += out[0].numpy().transpose(1, 2, 0).tobytes() + out[1].numpy().astype(np.uint8).tobytes()
-        lines.append(' '.join([name, *map(str, size), repr(scale), repr(angle) if angle is not None else '-',
+        lines.append(' '.join([name, *map(str, size), repr(scale), repr(aspect or 1), repr(angle) if angle is not None else '-',
                                str(blur), str(flip), *(map(repr, crop) if crop else '--')]))
     (folder / 'transforms.txt').write_text('\n'.join(lines) + '\n')
     (folder / 'transforms.bin').write_bytes(data)
