@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/weights/convert.h"
+#include "runtime/weights/difference.h"
 #include "runtime/weights/initialise.h"
 
 namespace graphrun {
@@ -17,23 +18,11 @@ bool in_checkpoint(VariableKind kind) {
   return kind == VariableKind::parameter || kind == VariableKind::buffer;
 }
 
-// A list of problems that stays readable when every name of a network is wrong.
-class Problems {
- public:
-  void add(std::string line) {
-    constexpr std::size_t kShown = 40;
-    if (++count_ <= kShown) text_ += "\n  " + std::move(line);
-  }
-  bool empty() const { return count_ == 0; }
-  Status status() const {
-    return {ErrorCode::invalid_file, "the weights do not fit the model; " + std::to_string(count_) +
-                                         " differences (showing at most 40), nothing was loaded:" + text_};
-  }
-
- private:
-  std::size_t count_ = 0;
-  std::string text_;
-};
+// As the file has it; another type than a real one is a difference, too.
+std::string file_shape(const NamedTensor& tensor) {
+  const std::string shape = to_string(tensor.desc.shape);
+  return is_real(tensor.desc.dtype) ? shape : std::string(to_string(tensor.desc.dtype)) + " " + shape;
+}
 
 }  // namespace
 
@@ -47,16 +36,16 @@ Weights::Weights(const Program& program, std::shared_ptr<Backend> backend) : bac
 
 Result<std::vector<const NamedTensor*>> Weights::match(const TensorFile& file) const {
   std::vector<const NamedTensor*> found(items_.size(), nullptr);
-  Problems problems;
+  std::vector<Difference> differences;
   for (std::size_t i = 0; i < items_.size(); ++i) {
     const Item& item = items_[i];
     if (item.kind == VariableKind::gradient) continue;
     const NamedTensor* tensor = file.find(item.name);
     if (tensor == nullptr) {
-      if (in_checkpoint(item.kind)) problems.add("missing     " + item.name + " " + to_string(item.shape));
+      if (in_checkpoint(item.kind))
+        differences.push_back({Difference::Kind::missing, item.name, to_string(item.shape), ""});
     } else if (!(tensor->desc.shape == item.shape) || !is_real(tensor->desc.dtype)) {
-      problems.add("wrong shape " + item.name + ": the model has " + to_string(item.shape) + ", the file " +
-                   std::string(to_string(tensor->desc.dtype)) + " " + to_string(tensor->desc.shape));
+      differences.push_back({Difference::Kind::shape, item.name, to_string(item.shape), file_shape(*tensor)});
     } else {
       found[i] = tensor;
     }
@@ -66,10 +55,10 @@ Result<std::vector<const NamedTensor*>> Weights::match(const TensorFile& file) c
   std::ranges::sort(known);
   for (const NamedTensor& tensor : file.tensors()) {
     if (!std::ranges::binary_search(known, std::string_view(tensor.name))) {
-      problems.add("unexpected  " + tensor.name + " " + to_string(tensor.desc.shape));
+      differences.push_back({Difference::Kind::unexpected, tensor.name, "", file_shape(tensor)});
     }
   }
-  if (!problems.empty()) return problems.status();
+  if (!differences.empty()) return describe_differences(std::move(differences));
   return found;
 }
 
@@ -184,19 +173,19 @@ Result<std::vector<std::string>> Weights::load_some(
     const TensorFile& file, const std::function<std::string(std::string_view)>& rename) {
   if (!writable_) return {ErrorCode::internal, "load_some() into weights that are mapped from a file"};
   std::vector<std::pair<std::size_t, const NamedTensor*>> taken;
-  Problems problems;
+  std::vector<Difference> differences;
   for (const NamedTensor& tensor : file.tensors()) {
     const std::string name = rename(tensor.name);
     if (name.empty()) continue;
     const auto item = std::ranges::find(items_, name, &Item::name);
     if (item == items_.end() || !in_checkpoint(item->kind)) continue;
     if (!(tensor.desc.shape == item->shape) || !is_real(tensor.desc.dtype)) {
-      problems.add("wrong shape " + tensor.name + " for " + name + ": the model has " +
-                   to_string(item->shape) + ", the file " + to_string(tensor.desc.shape));
+      const std::string both = tensor.name == name ? name : tensor.name + " -> " + name;
+      differences.push_back({Difference::Kind::shape, both, to_string(item->shape), file_shape(tensor)});
     }
     taken.emplace_back(static_cast<std::size_t>(item - items_.begin()), &tensor);
   }
-  if (!problems.empty()) return problems.status();
+  if (!differences.empty()) return describe_differences(std::move(differences));
   std::vector<std::string> names;
   for (const auto& [index, tensor] : taken) {
     GRAPHRUN_TRY(store(index, *tensor));
