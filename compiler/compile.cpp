@@ -92,10 +92,16 @@ class Compiler {
     const auto counted =
         std::ranges::find_if(expansion_.losses, [](const Loss& loss) { return loss.confusion != kNoValue; });
     if (counted != expansion_.losses.end()) outputs.push_back({"confusion", counted->confusion});
+    for (const Loss& loss : expansion_.losses) {
+      if (loss.totals != kNoValue) outputs.push_back({loss.name + "_totals", loss.totals});
+    }
     auto graph = checked(lower(context_, expansion_.graph, outputs, Mode::train, "train"));
     if (graph) graph = checked(add_total_loss(*std::move(graph)));
     if (graph) graph = checked(fuse_resize_cross_entropy(context_, *graph));
-    if (graph) graph = checked(differentiate(context_, *graph));
+    const std::vector<bool> fixed = expansion_.optimizer
+                                        ? fixed_parameters(context_.model, *expansion_.optimizer)
+                                        : std::vector<bool>(context_.model.variables.size(), false);
+    if (graph) graph = checked(differentiate(context_, *graph, fixed));
     if (graph) graph = checked(remove_dead_code(context_, *graph));
     if (graph) graph = checked(recompute(context_, *graph));
     if (graph) graph = checked(remove_dead_code(context_, *graph));

@@ -13,9 +13,11 @@
 // where it has an optimiser, "update".
 //
 // eval:   inputs and outputs as the file names them.
-// train:  adds the input "rng" (i64 (3): seed, iteration, first sample) where an op draws; outputs "loss",
-//         "<name>_loss" for each loss, and "confusion" of the first that counts one; stores gradients
-//         ("grad:<parameter>") and running statistics.
+// train:  adds the inputs "rng" (i64 (3): seed, iteration, first sample) where an op draws and
+// "class_weights"
+//         (f32 (classes)) where a loss weights classes; outputs "loss", "<name>_loss" and "<name>_totals" for
+//         each loss, and "confusion" of the first that counts one; stores gradients ("grad:<parameter>") and
+//         running statistics.
 // update: input "lr" (f32 scalar); changes parameters and states in place.
 namespace graphrun::compiler {
 

@@ -42,7 +42,7 @@ Expansion Expander::run() {
       for (const std::string& symbol : extent.symbols)
         main.scope->numbers.try_emplace(symbol, Expr::symbol(symbol));
     }
-    const ValueId value = builder_.input(input.name);
+    const ValueId value = builder_.input(static_cast<std::int32_t>(i));
     main.scope->values[input.name] = value;
     if (i == 0) main.previous = value;
   }
@@ -177,14 +177,16 @@ void Expander::open_call(const JsonValue& json, const JsonValue& name) {
   }
   auto inner = std::make_shared<Scope>();
   std::optional<Inits> initialisers = inits(json);
+  std::optional<AttrMap> attributes = defaults(json);
   const bool bound = bind_arguments(json, block, *inner);
-  if (!bound || !initialisers) return fail(json);
+  if (!bound || !initialisers || !attributes) return fail(json);
   Frame frame;
   frame.statements = block.graph;
   frame.previous = block.inputs.empty() ? kNoValue : inner->values[block.inputs[0]];
   frame.scope = std::move(inner);
   frame.prefix = *std::move(prefix);
   frame.inits = *std::move(initialisers);
+  frame.defaults = *std::move(attributes);
   frame.statement = &json;
   frame.block = &block;
   frames_.push_back(std::move(frame));
@@ -193,7 +195,7 @@ void Expander::open_call(const JsonValue& json, const JsonValue& name) {
 bool Expander::bind_arguments(const JsonValue& json, const Block& block, Scope& inner) {
   std::vector<std::string_view> known(block.inputs.begin(), block.inputs.end());
   for (const BlockParameter& parameter : block.parameters) known.push_back(parameter.name);
-  known.insert(known.end(), {"block", "as", "out", "if", "init", "doc"});
+  known.insert(known.end(), {"block", "as", "out", "if", "init", "defaults", "doc"});
   check_keys(json, known, "the block " + block.name, diagnostics_);
   bool good = true;
   for (std::size_t i = 0; i < block.inputs.size(); ++i) {
@@ -231,7 +233,7 @@ bool Expander::bind_arguments(const JsonValue& json, const Block& block, Scope& 
 }
 
 void Expander::open_group(const JsonValue& json) {
-  check_keys(json, {"repeat", "index", "graph", "as", "init", "if", "doc"}, "a repeat or group",
+  check_keys(json, {"repeat", "index", "graph", "as", "init", "defaults", "if", "doc"}, "a repeat or group",
              diagnostics_);
   const JsonValue* body = json.find("graph");
   if (body == nullptr) {
@@ -271,12 +273,14 @@ void Expander::open_group(const JsonValue& json) {
   frame.base = top().prefix;
   const std::optional<std::string> prefix = scope_prefix(json, frame.base);
   std::optional<Inits> initialisers = inits(json);
-  if (!prefix || !initialisers) {
+  std::optional<AttrMap> attributes = defaults(json);
+  if (!prefix || !initialisers || !attributes) {
     frame.scope->numbers.erase(frame.index);
     return fail(json);
   }
   frame.prefix = *prefix;
   frame.inits = *std::move(initialisers);
+  frame.defaults = *std::move(attributes);
   frames_.push_back(std::move(frame));
 }
 

@@ -13,6 +13,7 @@ namespace graphrun::compiler {
 struct Loss {
   std::string name;
   ValueId value = kNoValue;      // a scalar
+  ValueId totals = kNoValue;     // weighted sum and sum of weights, where the op gives them
   ValueId confusion = kNoValue;  // where the op counts one
   Expr weight = 1.0;
 };

@@ -182,4 +182,27 @@ std::optional<Inits> Expander::inits(const JsonValue& json) {
   return all;
 }
 
+std::optional<AttrMap> Expander::defaults(const JsonValue& json) {
+  AttrMap all = top().defaults;
+  const JsonValue* own = json.find("defaults");
+  if (own == nullptr) return all;
+  if (!expect(*own, JsonValue::Kind::object, "an object: {\"op.attribute\": value}", diagnostics_))
+    return std::nullopt;
+  for (const JsonMember& member : own->members) {
+    const std::size_t dot = member.key.find('.');
+    const OpDef* def = context_.ops.find(std::string_view(member.key).substr(0, dot));
+    const bool known = def != nullptr && !def->internal && dot != std::string::npos;
+    const auto spec = known ? std::ranges::find(def->attrs, member.key.substr(dot + 1), &AttrSpec::name)
+                            : std::vector<AttrSpec>::const_iterator();
+    if (!known || spec == def->attrs.end()) {
+      error(member.at, in_quotes(member.key) + " is not an attribute of an op, as \"batch_norm.eps\" is");
+      return std::nullopt;
+    }
+    std::optional<AttrValue> value = checked_attribute(*spec, member.value, "");
+    if (!value) return std::nullopt;
+    all[member.key] = *std::move(value);
+  }
+  return all;
+}
+
 }  // namespace graphrun::compiler

@@ -132,28 +132,34 @@ std::optional<AttrValue> Expander::attribute(const AttrSpec& spec, const JsonVal
   return AttrValue(std::move(list));
 }
 
+// In its range, too, as far as that is known. `about` stands before the message.
+std::optional<AttrValue> Expander::checked_attribute(const AttrSpec& spec, const JsonValue& json,
+                                                     std::string_view about) {
+  std::optional<AttrValue> value = attribute(spec, json);
+  if (!value) return std::nullopt;
+  const auto checked = Attributes::evaluate(std::span(&spec, 1), AttrMap{{std::string(spec.name), *value}},
+                                            symbols_of(context_.model));
+  if (checked.ok()) return value;
+  error(json.at, std::string(about) + checked.status().message());
+  return std::nullopt;
+}
+
 bool Expander::read_attributes(NodeDraft& draft) {
   bool good = true;
   for (const AttrSpec& spec : draft.def.attrs) {
-    const JsonValue* given = draft.json.find(spec.name);
-    if (given == nullptr) {
-      if (!spec.fallback) {
-        error(draft.json.at, draft.node.op + " needs its attribute " + in_quotes(spec.name));
-        good = false;
-      }
-      continue;
-    }
-    std::optional<AttrValue> value = attribute(spec, *given);
-    if (!value) {
-      good = false;
-      continue;
-    }
     const std::string name(spec.name);
-    const auto checked =
-        Attributes::evaluate(std::span(&spec, 1), AttrMap{{name, *value}}, symbols_of(context_.model));
-    if (!checked.ok()) error(given->at, draft.about() + checked.status().message());
-    good = good && checked.ok();
-    draft.node.attrs[name] = *std::move(value);
+    const JsonValue* given = draft.json.find(spec.name);
+    if (given != nullptr) {
+      std::optional<AttrValue> value = checked_attribute(spec, *given, draft.about());
+      good = good && value;
+      if (value) draft.node.attrs[name] = *std::move(value);
+    } else if (const auto found = top().defaults.find(draft.node.op + "." + name);
+               found != top().defaults.end()) {
+      draft.node.attrs[name] = found->second;
+    } else if (!spec.fallback) {
+      error(draft.json.at, draft.node.op + " needs its attribute " + in_quotes(spec.name));
+      good = false;
+    }
   }
   return good;
 }

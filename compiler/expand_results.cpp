@@ -42,8 +42,12 @@ void Expander::loss(const JsonMember& member) {
   if (!type.shape.empty())
     return error(member.value.at, "a loss is a scalar, " + op->text + " gives " + to_string(type));
   loss.value = values[0];
-  const int confusion = context_.ops.find(op->text)->output_index("confusion");
-  if (confusion >= 0) loss.confusion = values[static_cast<std::size_t>(confusion)];
+  const auto output = [&](std::string_view name) {
+    const int index = context_.ops.find(op->text)->output_index(name);
+    return index < 0 ? kNoValue : values[static_cast<std::size_t>(index)];
+  };
+  loss.totals = output("totals");
+  loss.confusion = output("confusion");
   result_.losses.push_back(std::move(loss));
 }
 
@@ -54,13 +58,8 @@ void Expander::optimizer_attributes(const OpDef& def, const JsonValue& json, std
     known.push_back(spec.name);
     const JsonValue* given = json.find(spec.name);
     if (given == nullptr) continue;
-    std::optional<AttrValue> value = attribute(spec, *given);
-    if (!value) continue;
-    const std::string name(spec.name);
-    const auto checked =
-        Attributes::evaluate(std::span(&spec, 1), AttrMap{{name, *value}}, symbols_of(context_.model));
-    if (!checked.ok()) error(given->at, checked.status().message());
-    attrs[name] = *std::move(value);
+    std::optional<AttrValue> value = checked_attribute(spec, *given, "");
+    if (value) attrs[std::string(spec.name)] = *std::move(value);
   }
   check_keys(json, known, own_key == "op" ? "the optimizer " + std::string(def.name) : "a group",
              diagnostics_);

@@ -42,6 +42,7 @@ class Expander {
   std::optional<std::string> scope_prefix(const JsonValue& json, const std::string& base);
   std::optional<Init> initialiser(const JsonValue& json);
   std::optional<Inits> inits(const JsonValue& json);
+  std::optional<AttrMap> defaults(const JsonValue& json);
 
   // expand_op.cpp: nodes
   struct NodeDraft;
@@ -50,6 +51,8 @@ class Expander {
   bool read_inputs(NodeDraft& draft);
   bool read_attributes(NodeDraft& draft);
   std::optional<AttrValue> attribute(const AttrSpec& spec, const JsonValue& json);
+  std::optional<AttrValue> checked_attribute(const AttrSpec& spec, const JsonValue& json,
+                                             std::string_view about);
   bool name_node(NodeDraft& draft);
   bool make_variables(NodeDraft& draft);
   std::optional<Variable> make_variable(const NodeDraft& draft, std::size_t slot,

@@ -147,21 +147,21 @@ ValueId Builder::shared_value(Origin origin, std::int32_t index, std::string nam
   return add_value({std::move(name), origin, index}, *std::move(type));
 }
 
-ValueId Builder::input(std::string_view name) {
+ValueId Builder::input(std::string_view name, const ValueType& type) {
   std::vector<Input>& inputs = context_.model.inputs;
   auto found = std::ranges::find(inputs, name, &Input::name);
   if (found == inputs.end()) {
-    if (name == "rng") {
-      inputs.push_back({"rng", DType::i64, {Expr(3)}});
-    } else if (name == "lr") {
-      inputs.push_back({"lr", DType::f32, {}});
-    } else {
-      return kNoValue;
-    }
+    Input added{std::string(name), type.dtype, {}};
+    for (const Dim& extent : type.shape) added.shape.push_back(to_expr(extent));
+    inputs.push_back(std::move(added));
     found = inputs.end() - 1;
   }
-  return shared_value(Origin::input, static_cast<std::int32_t>(found - inputs.begin()), found->name,
-                      input_type(context_.model, *found));
+  return input(static_cast<std::int32_t>(found - inputs.begin()));
+}
+
+ValueId Builder::input(std::int32_t index) {
+  const Input& input = context_.model.inputs[static_cast<std::size_t>(index)];
+  return shared_value(Origin::input, index, input.name, input_type(context_.model, input));
 }
 
 ValueId Builder::variable(std::int32_t index) {
@@ -173,7 +173,7 @@ ValueId Builder::variable(std::int32_t index) {
 ValueId Builder::import(const Graph& from, ValueId value, const std::vector<ValueId>& map) {
   if (value == kNoValue) return kNoValue;
   const Value& source = from.method.values[static_cast<std::size_t>(value)];
-  if (source.origin == Origin::input) return input(source.name);
+  if (source.origin == Origin::input) return input(source.index);
   if (source.origin == Origin::variable) return variable(source.index);
   return map[static_cast<std::size_t>(value)];
 }

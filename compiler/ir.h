@@ -51,8 +51,8 @@ class Builder final : public GraphWriter {
   // included, so that gradients and rewritings may rely on them; without_defaults() undoes that.
   std::vector<ValueId> add(Node node);
   const ValueType& type(ValueId value) const override;
-  // "rng" (i64 (3): seed, iteration, first sample) and "lr" (f32 scalar) come into being when asked for.
-  ValueId input(std::string_view name) override;
+  ValueId input(std::string_view name, const ValueType& type) override;
+  ValueId input(std::int32_t index);
   ValueId variable(std::int32_t index);
   // The same value in this graph: inputs and variables are made, other values must be in `map`.
   ValueId import(const Graph& from, ValueId value, const std::vector<ValueId>& map);

@@ -30,6 +30,7 @@ struct Frame {
   std::shared_ptr<Scope> scope;  // shared by a block's body and the repeats in it
   std::string prefix;            // of paths; empty or ending in "."
   Inits inits;
+  AttrMap defaults;             // of attributes that nodes inside do not give, by "op.attribute"
   ValueId previous = kNoValue;  // result of the statement before
   std::size_t next = 0;
 

@@ -54,9 +54,18 @@ std::vector<int> assign_groups(const Model& model, const Optimizer& optimizer, D
   return groups;
 }
 
+// By variable: it has a gradient.
+std::vector<bool> trained(const Model& model) {
+  std::vector<bool> result(model.variables.size(), false);
+  for (const Variable& variable : model.variables) {
+    if (variable.kind == VariableKind::gradient) result[static_cast<std::size_t>(variable.of)] = true;
+  }
+  return result;
+}
+
 // By variable: the node of `train` after which a parameter's gradient is ready.
 std::vector<std::int32_t> ready_times(const Model& model, const Graph& train) {
-  std::vector<std::int32_t> times(model.variables.size(), 0);
+  std::vector<std::int32_t> times(model.variables.size(), INT32_MAX);
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     const Variable& variable = model.variables[i];
     if (variable.kind != VariableKind::gradient) continue;
@@ -67,10 +76,10 @@ std::vector<std::int32_t> ready_times(const Model& model, const Graph& train) {
   return times;
 }
 
-void add_states(Model& model) {
+void add_states(Model& model, const std::vector<bool>& has_gradient) {
   std::vector<Variable> states;
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
-    if (model.variables[i].kind != VariableKind::parameter) continue;
+    if (!has_gradient[i]) continue;
     Variable state;
     state.name = "momentum:" + model.variables[i].name;
     state.kind = VariableKind::optimizer_state;
@@ -101,12 +110,35 @@ void reorder(Model& model, const std::vector<Graph*>& graphs, const std::vector<
 
 }  // namespace
 
+std::vector<bool> fixed_parameters(const Model& model, const Optimizer& optimizer) {
+  std::vector<bool> fixed(model.variables.size(), false);
+  const auto is_still = [](const OptimizerGroup& group) {
+    const auto rate = group.attrs.find("lr_mult");
+    if (rate == group.attrs.end()) return false;
+    const auto no_symbol = [](std::string_view) { return std::optional<Number>(); };
+    const Result<double> value = evaluate_real(std::get<Expr>(rate->second), no_symbol);
+    return value.ok() && *value == 0;
+  };
+  for (std::size_t i = 0; i < fixed.size(); ++i) {
+    if (model.variables[i].kind != VariableKind::parameter) continue;
+    const auto found = std::ranges::find_if(optimizer.groups, [&](const OptimizerGroup& group) {
+      return matches(group.match, model.variables[i].name);
+    });
+    fixed[i] = found != optimizer.groups.end() && is_still(*found);
+  }
+  return fixed;
+}
+
 ParameterGroups order_variables(Context context, const Optimizer& optimizer, std::vector<Graph*> graphs,
                                 const Graph& train, Diagnostics& diagnostics) {
   Model& model = context.model;
-  const std::vector<int> groups = assign_groups(model, optimizer, diagnostics);
+  std::vector<int> groups = assign_groups(model, optimizer, diagnostics);
+  const std::vector<bool> has_gradient = trained(model);
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    if (!has_gradient[i]) groups[i] = -1;
+  }
   std::vector<std::int32_t> times = ready_times(model, train);
-  add_states(model);
+  add_states(model, has_gradient);
 
   // A group stands where its first gradient becomes ready.
   std::vector<std::int32_t> group_start(optimizer.groups.size() + 1, INT32_MAX);
@@ -152,8 +184,9 @@ Result<Graph> make_update(Context context, const Optimizer& optimizer, const Par
     if (variables[i].kind == VariableKind::optimizer_state)
       state[static_cast<std::size_t>(variables[i].of)] = static_cast<std::int32_t>(i);
   }
-  const ValueId lr = builder.input("lr");
+  const ValueId lr = builder.input("lr", ValueType::dense(DType::f32, {}));
   for (std::size_t g = 0; g < groups.members.size(); ++g) {
+    if (groups.members[g].empty()) continue;
     std::vector<ValueId> inputs{lr};
     for (const std::int32_t parameter : groups.members[g]) inputs.push_back(builder.variable(parameter));
     for (const std::int32_t parameter : groups.members[g])

@@ -9,8 +9,11 @@ namespace {
 // Reverse-mode differentiation by walking the nodes backwards; each op writes its own gradient.
 class Differentiator {
  public:
-  Differentiator(Context context, const Graph& graph)
-      : context_(context), builder_(context, graph), forward_nodes_(graph.method.nodes.size()) {}
+  Differentiator(Context context, const Graph& graph, const std::vector<bool>& fixed)
+      : context_(context),
+        builder_(context, graph),
+        forward_nodes_(graph.method.nodes.size()),
+        fixed_(fixed) {}
 
   Result<Graph> run() {
     const auto& outputs = builder_.graph().method.outputs;
@@ -32,14 +35,20 @@ class Differentiator {
   }
 
  private:
-  // Which values a parameter has a part in, through ops that have gradients.
+  // Which values a trained parameter has a part in, through ops that have gradients.
   void mark_needed() {
     const Method& method = builder_.graph().method;
     needed_.assign(method.values.size(), false);
-    for (std::size_t i = 0; i < needed_.size(); ++i) {
-      const Value& value = method.values[i];
-      needed_[i] = value.origin == Origin::variable && variable(value).kind == VariableKind::parameter;
+    for (const Node& node : method.nodes) {
+      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+        if (node.inputs[i] == kNoValue || is_frozen(node, i)) continue;
+        const Value& value = method.values[static_cast<std::size_t>(node.inputs[i])];
+        if (value.origin == Origin::variable && variable(value).kind == VariableKind::parameter &&
+            !fixed_[static_cast<std::size_t>(value.index)])
+          needed_[static_cast<std::size_t>(node.inputs[i])] = true;
+      }
     }
+    trained_ = needed_;
     for (const Node& node : method.nodes) {
       if (context_.ops.find(node.op)->gradient == nullptr) continue;
       const std::vector<bool> inputs = needed_inputs(node);
@@ -54,10 +63,17 @@ class Differentiator {
     return context_.model.variables[static_cast<std::size_t>(value.index)];
   }
 
+  bool is_frozen(const Node& node, std::size_t input) const {
+    const std::vector<InputSpec>& specs = context_.ops.find(node.op)->inputs;
+    return specs[std::min(input, specs.size() - 1)].frozen;
+  }
+
   std::vector<bool> needed_inputs(const Node& node) const {
     std::vector<bool> needed;
-    for (const ValueId input : node.inputs)
-      needed.push_back(input != kNoValue && needed_[static_cast<std::size_t>(input)]);
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      const ValueId input = node.inputs[i];
+      needed.push_back(input != kNoValue && needed_[static_cast<std::size_t>(input)] && !is_frozen(node, i));
+    }
     return needed;
   }
 
@@ -94,8 +110,8 @@ class Differentiator {
     std::vector<Variable>& variables = context_.model.variables;
     std::vector<Variable> added;
     for (std::size_t i = 0; i < gradients_.size(); ++i) {
+      if (!trained_[i]) continue;
       const Value& value = method.values[i];
-      if (value.origin != Origin::variable || variable(value).kind != VariableKind::parameter) continue;
       const Variable& parameter = variable(value);
       if (gradients_[i] == kNoValue) {
         return {ErrorCode::invalid_argument, "no gradient reaches the parameter " + parameter.name + why(i)};
@@ -138,14 +154,16 @@ class Differentiator {
   Context context_;
   Builder builder_;
   std::size_t forward_nodes_;
+  const std::vector<bool>& fixed_;  // by variable
   std::vector<bool> needed_;
+  std::vector<bool> trained_;       // by value: a parameter that the losses are to change
   std::vector<ValueId> gradients_;  // of forward values
 };
 
 }  // namespace
 
-Result<Graph> differentiate(Context context, const Graph& graph) {
-  return Differentiator(context, graph).run();
+Result<Graph> differentiate(Context context, const Graph& graph, const std::vector<bool>& fixed) {
+  return Differentiator(context, graph, fixed).run();
 }
 
 }  // namespace graphrun::compiler

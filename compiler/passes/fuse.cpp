@@ -72,17 +72,26 @@ Result<Graph> fuse_pyramid(Context context, const Graph& graph) {
 }
 
 Result<Graph> fuse_resize_cross_entropy(Context context, const Graph& graph) {
-  const std::vector<int> uses = use_counts(graph);
+  const auto fused_op = [](const Node& node) -> std::string_view {
+    if (node.op == "cross_entropy_totals") return "resize_cross_entropy_totals";
+    if (node.op == "label_probability") return "resize_label_probability";
+    return {};
+  };
+  // A resize stays when anybody else reads it: then its result exists anyway.
+  std::vector<int> other_uses = use_counts(graph);
+  for (const Node& node : graph.method.nodes) {
+    if (!fused_op(node).empty()) --other_uses[static_cast<std::size_t>(node.inputs[0])];
+  }
   Copier copier(context, graph, graph.method.name);
   for (const Node& node : graph.method.nodes) {
-    const Node* resize =
-        node.op == "cross_entropy_totals" ? only_read_here(graph, uses, node.inputs[0], "resize") : nullptr;
-    if (resize == nullptr) {
+    const Node* resize = fused_op(node).empty() ? nullptr : producer(graph, node.inputs[0]);
+    if (resize == nullptr || resize->op != "resize" ||
+        other_uses[static_cast<std::size_t>(node.inputs[0])] > 0) {
       copier.copy(node);
       continue;
     }
     Node fused = node;
-    fused.op = "resize_cross_entropy_totals";
+    fused.op = fused_op(node);
     fused.inputs[0] = resize->inputs[0];
     for (ValueId& input : fused.inputs) input = copier[input];
     const std::vector<ValueId> outputs = copier.builder().add(std::move(fused));

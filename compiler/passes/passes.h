@@ -27,14 +27,15 @@ Result<Graph> fuse_conv_bn(Context context, const Graph& graph);
 // conv2d_bn_pyramid. Precondition: no dead code, which would count as a reader.
 Result<Graph> fuse_pyramid(Context context, const Graph& graph);
 
-// resize and the cross_entropy_totals that alone reads it become resize_cross_entropy_totals.
+// resize and the cross_entropy_totals and label_probability that alone read it become
+// resize_cross_entropy_totals and resize_label_probability.
 Result<Graph> fuse_resize_cross_entropy(Context context, const Graph& graph);
 
 // Precondition: every node has all its outputs, which gradients may use (so not after remove_dead_code).
-// Appends the gradient of output "loss" with respect to every parameter: a joint graph. A variable
-// "grad:<parameter>" is added to the model and stored for each. The first node of the backward part has the
-// path kSeedPath.
-Result<Graph> differentiate(Context context, const Graph& graph);
+// Appends the gradient of output "loss" with respect to every parameter that is neither `fixed` (by variable)
+// nor read as a frozen input only: a joint graph. A variable "grad:<parameter>" is added to the model and
+// stored for each. The first node of the backward part has the path kSeedPath.
+Result<Graph> differentiate(Context context, const Graph& graph, const std::vector<bool>& fixed);
 inline constexpr std::string_view kSeedPath = "loss.seed";
 
 // Values that are cheap to compute again (OpDef::recompute) from what is kept anyway are computed again

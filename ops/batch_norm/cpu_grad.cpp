@@ -213,7 +213,6 @@ Result<std::unique_ptr<Kernel>> prepare_grad_apply(const KernelRequest& request)
   form.gresidual_stride = request.output_present[1] ? request.outputs[1].pixel_stride : 0;
   auto* const loop = choose(binding.mask, gradient_plain, gradient_from_x, gradient_from_y);
   const auto run = [binding, form, channels, loop, pixels = request.inputs[2].pixels(),
-                    through = request.attrs.flag("through_statistics"),
                     threads = request.threads](const KernelRun& io) {
     float* const scale = static_cast<float*>(io.scratch);
     float* const mean_gz = scale + channels;
@@ -222,8 +221,8 @@ Result<std::unique_ptr<Kernel>> prepare_grad_apply(const KernelRequest& request)
     const float* const inv_std = io.inputs[4].as<const float>();
     for (std::int64_t c = 0; c < channels; ++c) {
       const double mean_product = sums[2 * channels + c] / sums[c];
-      mean_gz[c] = through ? static_cast<float>(sums[channels + c] / sums[c]) : 0.0f;
-      slope[c] = through ? static_cast<float>(mean_product * static_cast<double>(inv_std[c])) : 0.0f;
+      mean_gz[c] = static_cast<float>(sums[channels + c] / sums[c]);
+      slope[c] = static_cast<float>(mean_product * static_cast<double>(inv_std[c]));
     }
     Backward bound = form;
     bound.forward = binding.bind(io, scale);

@@ -9,9 +9,9 @@ namespace graphrun::ops::batch_norm {
 
 Result<std::unique_ptr<Kernel>> prepare_moments(const KernelRequest& request);
 Result<std::unique_ptr<Kernel>> prepare_finish(const KernelRequest& request);
-Result<std::unique_ptr<Kernel>> prepare_inv_std(const KernelRequest& request);
 Result<std::unique_ptr<Kernel>> prepare_grad_sums(const KernelRequest& request);
 Result<std::unique_ptr<Kernel>> prepare_grad_apply(const KernelRequest& request);
+Result<std::unique_ptr<Kernel>> prepare_eval_grad(const KernelRequest& request);
 
 // Pixels of one piece of work: enough elements to pay for starting it.
 constexpr std::int64_t pixel_grain(std::int64_t channels) {

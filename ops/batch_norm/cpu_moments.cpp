@@ -115,15 +115,4 @@ Result<std::unique_ptr<Kernel>> prepare_finish(const KernelRequest& request) {
   return make_function_kernel("bn_finish", 0, run);
 }
 
-Result<std::unique_ptr<Kernel>> prepare_inv_std(const KernelRequest& request) {
-  const auto run = [channels = request.inputs[0].shape[0],
-                    eps = request.attrs.real("eps")](const KernelRun& io) {
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const auto variance = static_cast<double>(io.inputs[0].as<const float>()[c]);
-      io.outputs[0].as<float>()[c] = static_cast<float>(1 / std::sqrt(variance + eps));
-    }
-  };
-  return make_function_kernel("bn_inv_std", 0, run);
-}
-
 }  // namespace graphrun::ops::batch_norm

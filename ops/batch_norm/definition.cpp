@@ -6,7 +6,8 @@
 namespace graphrun::ops::batch_norm {
 namespace {
 
-Status infer(const Attributes&, std::span<const ValueType* const> inputs, std::vector<ValueType>& outputs) {
+Status infer_eval(const Attributes&, std::span<const ValueType* const> inputs,
+                  std::vector<ValueType>& outputs) {
   const ValueType& x = *inputs[0];
   GRAPHRUN_TRY(require_activation(x, "x"));
   constexpr std::string_view kNames[] = {"weight", "bias", "running_mean", "running_var"};
@@ -14,6 +15,12 @@ Status infer(const Attributes&, std::span<const ValueType* const> inputs, std::v
   if (inputs.size() > 5 && inputs[5] != nullptr) GRAPHRUN_TRY(require_same_shape(x, *inputs[5], "residual"));
   outputs = {x};
   return {};
+}
+
+Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
+             std::vector<ValueType>& outputs) {
+  GRAPHRUN_TRY(require_structural(attrs, "frozen"));
+  return infer_eval(attrs, inputs, outputs);
 }
 
 Result<std::vector<Dim>> variable_shape(const Attributes&, std::span<const ValueType* const> inputs, int) {
@@ -31,6 +38,7 @@ std::vector<ValueId> in_evaluation(const Node& node, GraphWriter& graph) {
 }
 
 std::vector<ValueId> in_training(const Node& node, GraphWriter& graph) {
+  if (is_set(node.attrs, "frozen")) return in_evaluation(node, graph);
   const ValueId x = node.inputs[0];
   const ValueId moments = graph.add("bn_moments", {x}, {}, "moments")[0];
   const std::vector<ValueId> statistics = graph.add("bn_finish", {moments, node.inputs[3], node.inputs[4]},
@@ -40,26 +48,22 @@ std::vector<ValueId> in_training(const Node& node, GraphWriter& graph) {
                    pick_attrs(node.attrs, {"activation"}), "apply");
 }
 
-// Frozen statistics are constants: the gradient is that of bn_apply without the terms that go through them.
+// All but x and the residual are constants: the gradient is a factor a channel, and needs y alone.
 std::vector<ValueId> eval_gradient(const GradientRequest& request, GraphWriter& graph) {
   const Node& node = request.node;
-  const ValueId inv_std =
-      graph.add("bn_inv_std", {node.inputs[4]}, pick_attrs(node.attrs, {"eps"}), "grad_inv_std")[0];
-  const ValueId residual = residual_of(node);
-  const ValueId y = residual == kNoValue ? kNoValue : node.outputs[0];
-  const AttrMap activation = pick_attrs(node.attrs, {"activation"});
-  const std::vector<ValueId> sums = graph.add("bn_grad_sums",
-                                              {request.output_gradients[0], node.inputs[0], node.inputs[3],
-                                               inv_std, node.inputs[1], node.inputs[2], y},
-                                              activation, "grad_sums");
-  AttrMap attrs = activation;
-  attrs["through_statistics"] = Expr(0);
-  const std::vector<ValueId> applied = graph.add("bn_grad_apply",
-                                                 {request.output_gradients[0], sums[0], node.inputs[0],
-                                                  node.inputs[3], inv_std, node.inputs[1], node.inputs[2], y},
-                                                 std::move(attrs), "grad_apply");
-  std::vector<ValueId> gradients{applied[0], sums[1], sums[2], kNoValue, kNoValue};
-  if (node.inputs.size() > 5) gradients.push_back(residual == kNoValue ? kNoValue : applied[1]);
+  const ValueId gy = request.output_gradients[0];
+  const bool is_linear = node.attrs.find("activation") == node.attrs.end() ||
+                         node.attrs.find("activation")->second == AttrValue("none");
+  std::vector<ValueId> gradients(node.inputs.size(), kNoValue);
+  const bool into_residual = residual_of(node) != kNoValue && request.needed[5];
+  if (into_residual && is_linear) gradients[5] = gy;
+  if (request.needed[0] || (into_residual && !is_linear)) {
+    const std::vector<ValueId> results = graph.add(
+        "batch_norm_eval_grad", {gy, node.inputs[1], node.inputs[4], is_linear ? kNoValue : node.outputs[0]},
+        pick_attrs(node.attrs, {"eps", "activation"}), "grad");
+    gradients[0] = results[0];
+    if (into_residual && !is_linear) gradients[5] = results[1];
+  }
   return gradients;
 }
 
@@ -87,10 +91,18 @@ std::vector<const OpDef*> definitions() {
       .doc =
           "y = activation((x - mean)/sqrt(var + eps) * weight + bias + residual), per channel: with mean and "
           "biased variance of the batch in training, with the running ones in evaluation "
-          "(Ioffe and Szegedy 2015).",
+          "(Ioffe and Szegedy 2015). Frozen, training uses the running ones, too, and leaves them, weight "
+          "and "
+          "bias as they are.",
       .inputs = graph_inputs(),
       .outputs = {{"y", "of the shape of x"}},
-      .attrs = {eps_attr(), momentum_attr(), activation_attr()},
+      .attrs = {eps_attr(),
+                momentum_attr(),
+                activation_attr(),
+                {.name = "frozen",
+                 .kind = AttrKind::boolean,
+                 .doc = "nothing of it changes in training",
+                 .fallback = Expr(0)}},
       .infer = infer,
       .variable_shape = variable_shape,
       .not_differentiable = "it is bn_apply or batch_norm_eval when it is differentiated",
@@ -99,14 +111,14 @@ std::vector<const OpDef*> definitions() {
   static const OpDef eval{.name = "batch_norm_eval",
                           .doc = "batch_norm with given statistics.",
                           .inputs = {x_input(),
-                                     {.name = "weight", .doc = "scale of each channel (C)"},
-                                     {.name = "bias", .doc = "offset of each channel (C)"},
-                                     {.name = "mean", .doc = "of each channel (C)"},
-                                     {.name = "var", .doc = "variance of each channel (C)"},
+                                     {.name = "weight", .doc = "scale of each channel (C)", .frozen = true},
+                                     {.name = "bias", .doc = "offset of each channel (C)", .frozen = true},
+                                     {.name = "mean", .doc = "of each channel (C)", .frozen = true},
+                                     {.name = "var", .doc = "variance of each channel (C)", .frozen = true},
                                      residual_input()},
                           .outputs = {{"y", "of the shape of x"}},
                           .attrs = {eps_attr(), activation_attr()},
-                          .infer = infer,
+                          .infer = infer_eval,
                           .gradient = eval_gradient,
                           .in_place = {{0, 0}, {0, 5}},
                           .internal = true};

@@ -32,6 +32,19 @@ Status infer_apply(const Attributes&, std::span<const ValueType* const> inputs,
   return {};
 }
 
+Status infer_eval_grad(const Attributes& attrs, std::span<const ValueType* const> inputs,
+                       std::vector<ValueType>& outputs) {
+  const ValueType& gy = *inputs[0];
+  GRAPHRUN_TRY(require_activation(gy, "gy"));
+  GRAPHRUN_TRY(require_per_channel(inputs[1], gy.shape[1], "weight"));
+  GRAPHRUN_TRY(require_per_channel(inputs[2], gy.shape[1], "var"));
+  const ValueType* y = optional_input(inputs, 3);
+  if (y != nullptr) GRAPHRUN_TRY(require_same_shape(gy, *y, "y"));
+  if (y == nullptr && attrs.text("activation") != "none") return {ErrorCode::shape, "y is missing"};
+  outputs = {gy, gy};
+  return {};
+}
+
 std::vector<InputSpec> with_forward(std::vector<InputSpec> inputs) {
   const std::vector<InputSpec> forward{
       x_input(),
@@ -70,16 +83,29 @@ std::vector<const OpDef*> gradient_definitions() {
                               {.name = "sums", .doc = "f64 (3, C): what bn_grad_sums gave"}}),
       .outputs = {{"gx", "gradient of x"},
                   {"gresidual", "gradient of the residual: gy before the activation"}},
-      .attrs = {activation_attr(),
-                {.name = "through_statistics",
-                 .kind = AttrKind::boolean,
-                 .doc = "mean and inv_std depend on x; false where they are frozen",
-                 .fallback = Expr(1)}},
+      .attrs = {activation_attr()},
       .infer = infer_apply,
       .not_differentiable = kGradientOnce,
       .in_place = {{0, 0}, {1, 0}},
       .internal = true};
-  return {&sums, &apply};
+  static const OpDef eval{
+      .name = "batch_norm_eval_grad",
+      .doc =
+          "The gradients of batch_norm_eval by x, gresidual * weight/sqrt(var + eps), and by the residual.",
+      .inputs = {{.name = "gy", .doc = "gradient of batch_norm_eval's y"},
+                 {.name = "weight", .doc = "scale of each channel (C)"},
+                 {.name = "var", .doc = "variance of each channel (C)"},
+                 {.name = "y",
+                  .doc = "what batch_norm_eval gave, where it had an activation",
+                  .optional = true}},
+      .outputs = {{"gx", "gradient of x"},
+                  {"gresidual", "gradient of the residual: gy before the activation"}},
+      .attrs = {eps_attr(), activation_attr()},
+      .infer = infer_eval_grad,
+      .not_differentiable = kGradientOnce,
+      .in_place = {{0, 0}, {1, 0}},
+      .internal = true};
+  return {&sums, &apply, &eval};
 }
 
 }  // namespace graphrun::ops::batch_norm

@@ -23,14 +23,6 @@ Status infer_finish(const Attributes&, std::span<const ValueType* const> inputs,
   return {};
 }
 
-Status infer_inv_std(const Attributes&, std::span<const ValueType* const> inputs,
-                     std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_rank(*inputs[0], 1, "var"));
-  GRAPHRUN_TRY(require_per_channel(inputs[0], inputs[0]->shape[0], "var"));
-  outputs = {*inputs[0]};
-  return {};
-}
-
 Status infer_apply(const Attributes&, std::span<const ValueType* const> inputs,
                    std::vector<ValueType>& outputs) {
   const ValueType& x = *inputs[0];
@@ -100,15 +92,6 @@ std::vector<const OpDef*> forward_definitions() {
       .not_differentiable = kIncluded,
       .updates = {{2, 1}, {3, 2}},
       .internal = true};
-  static const OpDef inv_std{.name = "bn_inv_std",
-                             .doc = "1/sqrt(var + eps), of statistics that are frozen.",
-                             .inputs = {{.name = "var", .doc = "variance of each channel (C)"}},
-                             .outputs = {{"inv_std", "of each channel (C)"}},
-                             .attrs = {eps_attr()},
-                             .precision = Precision::always_f32,
-                             .infer = infer_inv_std,
-                             .not_differentiable = "frozen statistics are constants",
-                             .internal = true};
   static const OpDef apply{.name = "bn_apply",
                            .doc = "y = activation((x - mean) * inv_std * weight + bias + residual).",
                            .inputs = {x_input(),
@@ -124,7 +107,7 @@ std::vector<const OpDef*> forward_definitions() {
                            .in_place = {{0, 0}, {0, 5}},
                            .recompute = true,
                            .internal = true};
-  return {&moments, &finish, &inv_std, &apply};
+  return {&moments, &finish, &apply};
 }
 
 }  // namespace graphrun::ops::batch_norm

@@ -24,6 +24,29 @@ inline Status require_dense(const ValueType& actual, DType dtype, std::vector<Di
           std::string(what) + ": expected " + to_string(expected) + ", got " + to_string(actual)};
 }
 
+// A boolean that decides how a node is written must be known when the graph is compiled.
+inline Status require_structural(const Attributes& attrs, std::string_view name) {
+  if (attrs.dim(name).is_constant()) return {};
+  return {ErrorCode::invalid_argument,
+          "attribute \"" + std::string(name) +
+              "\" decides what the graph is: only structural parameters may be in it"};
+}
+inline bool is_set(const AttrMap& attrs, std::string_view name) {
+  const auto found = attrs.find(name);
+  const Expr* expr = found == attrs.end() ? nullptr : std::get_if<Expr>(&found->second);
+  if (expr == nullptr) return false;
+  const Result<Dim> value = evaluate_dim(*expr, [](std::string_view) { return std::optional<Number>(); });
+  return value.ok() && value->is_constant() && value->constant() != 0;
+}
+
+// An optional input at an op's end, which may not even be listed.
+inline ValueId optional_input(const Node& node, std::size_t index) {
+  return index < node.inputs.size() ? node.inputs[index] : kNoValue;
+}
+inline const ValueType* optional_input(std::span<const ValueType* const> inputs, std::size_t index) {
+  return index < inputs.size() ? inputs[index] : nullptr;
+}
+
 // Those of a node's attributes that a node it is rewritten to has, too.
 inline AttrMap pick_attrs(const AttrMap& attrs, std::initializer_list<std::string_view> names) {
   AttrMap picked;

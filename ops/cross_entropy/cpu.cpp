@@ -3,6 +3,7 @@
 #include "ops/common/activation.h"
 #include "ops/common/scratch.h"
 #include "ops/common/softmax_row.h"
+#include "ops/cross_entropy/cpu_ohem.h"
 #include "ops/cross_entropy/cpu_scores.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
@@ -15,24 +16,29 @@ namespace {
 GRAPHRUN_SIMD void score_row(const Labels& labels, const float* logits, std::int64_t stride, std::int64_t row,
                              const Scores& scores) {
   const std::int32_t* label = labels.row(row);
-  double loss = 0;
+  const std::int32_t* counted = labels.counted_row(row);
+  RowSums sums;
   for (std::int64_t x = 0; x < labels.w; ++x, logits += stride) {
     if (label[x] == labels.ignore) continue;
     const float max = row_max(logits, labels.classes);
-    loss +=
-        static_cast<double>(std::log(row_exp_sum(logits, max, labels.classes)) - (logits[label[x]] - max));
     scores.predictions[row * labels.w + x] = row_find(logits, max, labels.classes);
+    if (counted[x] == labels.ignore) continue;
+    const auto weight = static_cast<double>(weight_of(labels.weights, counted[x]));
+    const float sum = row_exp_sum(logits, max, labels.classes);
+    sums.loss += weight * static_cast<double>(std::log(sum) - (logits[counted[x]] - max));
+    sums.weight += weight;
   }
-  scores.losses[row] = loss;
+  scores.rows[row] = sums;
 }
 
-GRAPHRUN_SIMD void grad_row(const Labels& labels, float scale, const float* logits, std::int64_t stride,
+GRAPHRUN_SIMD void grad_row(const Labels& labels, float gradient, const float* logits, std::int64_t stride,
                             std::int64_t row, float* to, std::int64_t to_stride) {
   const std::int32_t* label = labels.row(row);
   for (std::int64_t x = 0; x < labels.w; ++x, logits += stride, to += to_stride) {
     if (label[x] == labels.ignore) {
       for (std::int64_t c = 0; c < labels.classes; ++c) to[c] = 0;
     } else {
+      const float scale = gradient * weight_of(labels.weights, label[x]);
       const float sum = row_exp(logits, row_max(logits, labels.classes), labels.classes, to);
       const float factor = scale / sum;
       for (std::int64_t c = 0; c < labels.classes; ++c) to[c] *= factor;
@@ -45,16 +51,17 @@ class Totals final : public Kernel {
  public:
   Totals(std::int64_t ignore_label, const TensorDesc& label, int threads)
       : ignore_label_(ignore_label), threads_(threads) {
-    losses_ = plan_.add(label.shape[0] * label.shape[1] * 8);
+    rows_ = plan_.add(label.shape[0] * label.shape[1] * static_cast<std::int64_t>(sizeof(RowSums)));
     predictions_ = plan_.add(label.shape.count() * 4);
   }
   std::string_view name() const override { return "cross_entropy_totals"; }
   std::int64_t scratch_bytes() const override { return plan_.bytes(); }
   Status run(const KernelRun& run) override {
     const TensorView& logits = run.inputs[0];
-    const Labels labels(run.inputs[1], logits.desc.c(), ignore_label_);
+    const Labels labels(run.inputs[1], optional_view(run.inputs, 2), optional_view(run.inputs, 3),
+                        logits.desc.c(), ignore_label_);
     GRAPHRUN_TRY(check_labels(labels));
-    const Scores scores{scratch_at<double>(run.scratch, losses_),
+    const Scores scores{scratch_at<RowSums>(run.scratch, rows_),
                         scratch_at<std::int32_t>(run.scratch, predictions_)};
     const std::int64_t stride = logits.desc.pixel_stride;
     cpu::parallel_for(threads_, labels.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
@@ -69,7 +76,7 @@ class Totals final : public Kernel {
   std::int64_t ignore_label_;
   int threads_;
   ScratchPlan plan_;
-  std::int64_t losses_ = 0, predictions_ = 0;
+  std::int64_t rows_ = 0, predictions_ = 0;
 };
 
 class Grad final : public Kernel {
@@ -79,13 +86,13 @@ class Grad final : public Kernel {
   Status run(const KernelRun& run) override {
     const TensorView& logits = run.inputs[1];
     const TensorView& to = run.outputs[0];
-    const Labels labels(run.inputs[2], logits.desc.c(), ignore_label_);
+    const Labels labels(run.inputs[2], optional_view(run.inputs, 3), {}, logits.desc.c(), ignore_label_);
     GRAPHRUN_TRY(check_labels(labels));
-    const auto scale = static_cast<float>(run.inputs[0].as<const double>()[0]);
+    const auto gradient = static_cast<float>(run.inputs[0].as<const double>()[0]);
     cpu::parallel_for(threads_, labels.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t row = begin; row < end; ++row) {
         const std::int64_t pixel = row * labels.w;
-        grad_row(labels, scale, logits.as<const float>() + pixel * logits.desc.pixel_stride,
+        grad_row(labels, gradient, logits.as<const float>() + pixel * logits.desc.pixel_stride,
                  logits.desc.pixel_stride, row, to.as<float>() + pixel * to.desc.pixel_stride,
                  to.desc.pixel_stride);
       }
@@ -113,9 +120,9 @@ class MeanLossGrad final : public Kernel {
   std::string_view name() const override { return "mean_loss_grad"; }
   Status run(const KernelRun& run) override {
     const double gloss = static_cast<double>(*run.inputs[0].as<const float>());
-    const double count = run.inputs[1].as<const double>()[1];
+    const double weight = run.inputs[1].as<const double>()[1];
     auto* gtotals = run.outputs[0].as<double>();
-    gtotals[0] = count > 0 ? gloss / count : 0;
+    gtotals[0] = weight > 0 ? gloss / weight : 0;
     gtotals[1] = 0;
     return {};
   }
@@ -144,7 +151,9 @@ std::vector<KernelEntry> cpu_kernels() {
   return {{"cross_entropy_totals", "cross_entropy_totals", prepare_totals},
           {"cross_entropy_grad", "cross_entropy_grad", prepare_grad},
           {"mean_loss", "mean_loss", prepare_scalar<MeanLoss>},
-          {"mean_loss_grad", "mean_loss_grad", prepare_scalar<MeanLossGrad>}};
+          {"mean_loss_grad", "mean_loss_grad", prepare_scalar<MeanLossGrad>},
+          {"label_probability", "label_probability", prepare_probability},
+          {"hard_label", "hard_label", prepare_hard_label}};
 }
 
 }  // namespace graphrun::ops::cross_entropy

@@ -6,15 +6,16 @@ namespace {
 
 Status infer_totals(const Attributes&, std::span<const ValueType* const> inputs,
                     std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_label(*inputs[1], *inputs[0]));
-  GRAPHRUN_TRY(require_equal(inputs[0]->shape[2], inputs[1]->shape[1], "height of label"));
-  GRAPHRUN_TRY(require_equal(inputs[0]->shape[3], inputs[1]->shape[2], "width of label"));
+  GRAPHRUN_TRY(require_label_pixels(*inputs[1], *inputs[0]));
+  GRAPHRUN_TRY(
+      require_loss_inputs(*inputs[0], *inputs[1], optional_input(inputs, 2), optional_input(inputs, 3)));
   outputs = totals_types(*inputs[0]);
   return {};
 }
 
 Status infer_loss(const Attributes& attrs, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
+  GRAPHRUN_TRY(require_structural(attrs, "ohem"));
   GRAPHRUN_TRY(infer_totals(attrs, inputs, outputs));
   outputs.insert(outputs.begin(), ValueType::dense(DType::f32, {}));
   return {};
@@ -43,43 +44,65 @@ Status infer_mean_grad(const Attributes&, std::span<const ValueType* const> inpu
   return {};
 }
 
-std::vector<ValueId> lower(const Node& node, GraphWriter& graph) {
-  const std::vector<ValueId> totals = graph.add("cross_entropy_totals", node.inputs, node.attrs, "totals");
+std::vector<ValueId> with_mean(std::vector<ValueId> totals, GraphWriter& graph) {
   return {graph.add("mean_loss", {totals[0]}, {}, "mean")[0], totals[0], totals[1]};
+}
+
+std::vector<ValueId> in_evaluation(const Node& node, GraphWriter& graph) {
+  return with_mean(graph.add("cross_entropy_totals", {node.inputs[0], node.inputs[1], kNoValue, kNoValue},
+                             pick_attrs(node.attrs, {"ignore_label"}), "totals"),
+                   graph);
+}
+
+std::vector<ValueId> in_training(const Node& node, GraphWriter& graph) {
+  const ValueId logits = node.inputs[0];
+  const ValueId label = node.inputs[1];
+  const AttrMap ignore = pick_attrs(node.attrs, {"ignore_label"});
+  // One input for all losses of a model; a loss over other classes goes without.
+  const ValueType type = ValueType::dense(DType::f32, {graph.type(logits).shape[1]});
+  ValueId weights = graph.input("class_weights", type);
+  if (weights != kNoValue && !(graph.type(weights).shape == type.shape)) weights = kNoValue;
+  ValueId counted = kNoValue;
+  if (is_set(node.attrs, "ohem")) {
+    const ValueId probability = graph.add("label_probability", {logits, label}, ignore, "probability")[0];
+    counted = graph.add("hard_label", {label, probability},
+                        pick_attrs(node.attrs, {"ignore_label", "threshold", "min_kept"}), "hard")[0];
+  }
+  return with_mean(graph.add("cross_entropy_totals", {logits, label, weights, counted}, ignore, "totals"),
+                   graph);
 }
 
 std::vector<ValueId> gradient_totals(const GradientRequest& request, GraphWriter& graph) {
   const Node& node = request.node;
-  return {graph.add("cross_entropy_grad", {request.output_gradients[0], node.inputs[0], node.inputs[1]},
-                    node.attrs, "grad")[0],
-          kNoValue};
+  const ValueId counted = optional_input(node, 3);
+  std::vector<ValueId> gradients(node.inputs.size(), kNoValue);
+  gradients[0] = graph.add("cross_entropy_grad",
+                           {request.output_gradients[0], node.inputs[0],
+                            counted == kNoValue ? node.inputs[1] : counted, optional_input(node, 2)},
+                           node.attrs, "grad")[0];
+  return gradients;
 }
 
 std::vector<ValueId> gradient_mean(const GradientRequest& request, GraphWriter& graph) {
   return graph.add("mean_loss_grad", {request.output_gradients[0], request.node.inputs[0]}, {}, "grad");
 }
 
-const std::vector<OutputSpec>& totals_outputs() {
-  static const std::vector<OutputSpec> outputs = {
-      {.name = "totals",
-       .doc = "f64 (2): sum of -log p of the labels, number of valid pixels",
-       .reduction = Reduction::loss},
-      {.name = "confusion", .doc = "i64 (C, C): valid pixels by label (row) and predicted class (column)"}};
-  return outputs;
-}
-
 std::vector<OutputSpec> loss_outputs() {
   std::vector<OutputSpec> outputs = totals_outputs();
-  outputs.insert(outputs.begin(),
-                 OutputSpec{.name = "loss", .doc = "f32 scalar: the mean of -log p; 0 without valid pixels"});
+  outputs.insert(
+      outputs.begin(),
+      OutputSpec{.name = "loss", .doc = "f32 scalar: totals[0]/totals[1]; 0 where nothing counts"});
   return outputs;
 }
 
-const std::vector<InputSpec>& score_inputs() {
-  static const std::vector<InputSpec> inputs = {
-      {.name = "logits", .doc = "activation (N, C, H, W)"},
-      {.name = "label", .doc = "i32 (N, H, W): classes 0 to C - 1, or ignore_label"}};
-  return inputs;
+std::vector<AttrSpec> loss_attrs() {
+  std::vector<AttrSpec> attrs{ignore_label_attr(),
+                              {.name = "ohem",
+                               .kind = AttrKind::boolean,
+                               .doc = "online hard example mining, in training",
+                               .fallback = AttrValue(Expr(0))}};
+  for (AttrSpec& attr : mining_attrs()) attrs.push_back(std::move(attr));
+  return attrs;
 }
 
 }  // namespace
@@ -89,23 +112,28 @@ std::vector<const OpDef*> definitions() {
       .name = "cross_entropy",
       .doc =
           "Softmax cross entropy, averaged over the pixels that are not ignored (over all ranks), and the "
-          "confusion matrix of this batch.",
+          "confusion matrix of this batch. In training the average is weighted by class: sum of w * -log p "
+          "over "
+          "sum of w, where w is the weight of a pixel's label; the weights are the input class_weights, "
+          "which "
+          "the method train then has, f32 (C), one for all losses over as many classes. With ohem, in "
+          "training, "
+          "only hard pixels count: see hard_label.",
       .inputs = score_inputs(),
       .outputs = loss_outputs(),
-      .attrs = {ignore_label_attr()},
+      .attrs = loss_attrs(),
       .precision = Precision::always_f32,
       .infer = infer_loss,
       .not_differentiable = "it is always written as cross_entropy_totals and mean_loss, which are",
-      .for_eval = lower,
-      .for_train = lower,
-      .parts = lower,
+      .for_eval = in_evaluation,
+      .for_train = in_training,
   };
   static const OpDef totals = {
       .name = "cross_entropy_totals",
       .doc =
           "The sums that cross_entropy averages. A label outside 0 to C - 1 that is not ignore_label is an "
           "error that gives its place.",
-      .inputs = score_inputs(),
+      .inputs = {score_inputs()[0], score_inputs()[1], class_weights_input(), counted_input()},
       .outputs = totals_outputs(),
       .attrs = {ignore_label_attr()},
       .precision = Precision::always_f32,
@@ -116,22 +144,24 @@ std::vector<const OpDef*> definitions() {
   static const OpDef grad = {
       .name = "cross_entropy_grad",
       .doc =
-          "Gradient of cross_entropy_totals: gtotals[0] (softmax(logits) - onehot(label)), 0 where ignored.",
-      .inputs = {{.name = "gtotals", .doc = "f64 (2): gradient of totals; the count has none"},
+          "Gradient of cross_entropy_totals: gtotals[0] * w * (softmax(logits) - onehot(label)), 0 where "
+          "ignored.",
+      .inputs = {{.name = "gtotals", .doc = "f64 (2): gradient of totals; the sum of weights has none"},
                  score_inputs()[0],
-                 score_inputs()[1]},
+                 score_inputs()[1],
+                 class_weights_input()},
       .outputs = {{.name = "glogits", .doc = "gradient of logits"}},
       .attrs = {ignore_label_attr()},
       .precision = Precision::always_f32,
       .infer = infer_grad,
-      .not_differentiable = "second derivatives are not offered",
+      .not_differentiable = kGradientOnce,
       .in_place = {{0, 1}},
       .internal = true,
   };
   static const OpDef mean = {
       .name = "mean_loss",
       .doc = "totals[0]/totals[1]; 0 where nothing was counted.",
-      .inputs = {{.name = "totals", .doc = "f64 (2): sum and count"}},
+      .inputs = {{.name = "totals", .doc = "f64 (2): weighted sum, sum of weights"}},
       .outputs = {{.name = "loss", .doc = "f32 scalar"}},
       .attrs = {},
       .precision = Precision::always_f32,
@@ -142,15 +172,19 @@ std::vector<const OpDef*> definitions() {
   static const OpDef mean_grad = {
       .name = "mean_loss_grad",
       .doc = "Gradient of mean_loss by the sum; none by the count.",
-      .inputs = {{.name = "gloss", .doc = "f32 scalar"}, {.name = "totals", .doc = "f64 (2): sum and count"}},
+      .inputs = {{.name = "gloss", .doc = "f32 scalar"},
+                 {.name = "totals", .doc = "f64 (2): weighted sum, sum of weights"}},
       .outputs = {{.name = "gtotals", .doc = "f64 (2): (gloss/count, 0); (0, 0) where nothing was counted"}},
       .attrs = {},
       .precision = Precision::always_f32,
       .infer = infer_mean_grad,
-      .not_differentiable = "second derivatives are not offered",
+      .not_differentiable = kGradientOnce,
       .internal = true,
   };
-  return {&loss, &totals, &grad, &mean, &mean_grad};
+  std::vector<const OpDef*> all{&loss, &totals, &grad, &mean, &mean_grad};
+  const std::vector<const OpDef*> mining = ohem_definitions();
+  all.insert(all.end(), mining.begin(), mining.end());
+  return all;
 }
 
 }  // namespace graphrun::ops::cross_entropy

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "ops/common/activation.h"
+#include "ops/common/definition.h"
 #include "runtime/model/op_def.h"
 
 // Types that cross entropy at full size and from small logits (resize_cross_entropy) have in common.
@@ -27,9 +28,53 @@ inline Status require_label(const ValueType& label, const ValueType& logits) {
   return require_equal(logits.shape[0], label.shape[0], "batch of label");
 }
 
+// The weights of the classes of `logits`, f32 (C), and the labels that the loss counts, like `label`; both
+// may be null.
+inline Status require_loss_inputs(const ValueType& logits, const ValueType& label, const ValueType* weights,
+                                  const ValueType* counted) {
+  if (weights != nullptr)
+    GRAPHRUN_TRY(require_dense(*weights, DType::f32, {logits.shape[1]}, "class_weights"));
+  return counted == nullptr ? Status() : require_dense(*counted, DType::i32, label.shape, "counted");
+}
+
+// require_label(), and a label for every pixel of `logits`.
+inline Status require_label_pixels(const ValueType& label, const ValueType& logits) {
+  GRAPHRUN_TRY(require_label(label, logits));
+  GRAPHRUN_TRY(require_equal(logits.shape[2], label.shape[1], "height of label"));
+  return require_equal(logits.shape[3], label.shape[2], "width of label");
+}
+
 inline Status require_totals(const ValueType& type, std::string_view what) {
   if (type.dtype == DType::f64 && type.shape.size() == 1 && type.shape[0] == Dim(2)) return {};
   return {ErrorCode::shape, std::string(what) + ": expected f64 (2), got " + to_string(type)};
+}
+
+inline const std::vector<InputSpec>& score_inputs() {
+  static const std::vector<InputSpec> inputs = {
+      {.name = "logits", .doc = "activation (N, C, H, W)"},
+      {.name = "label", .doc = "i32 (N, H, W): classes 0 to C - 1, or ignore_label"}};
+  return inputs;
+}
+inline InputSpec class_weights_input() {
+  return {.name = "class_weights",
+          .doc = "f32 (C): what a pixel of each class counts; 1 where absent",
+          .optional = true};
+}
+inline InputSpec counted_input() {
+  return {.name = "counted",
+          .doc =
+              "i32 (N, H, W): label, with ignore_label on pixels that are left out of totals but not of "
+              "confusion; label where absent",
+          .optional = true};
+}
+inline std::vector<OutputSpec> totals_outputs() {
+  return {
+      {.name = "totals",
+       .doc = "f64 (2): sum of w * -log p of the labels, sum of w, over the counted pixels, where w is the "
+              "weight "
+              "of the label's class",
+       .reduction = Reduction::loss},
+      {.name = "confusion", .doc = "i64 (C, C): valid pixels by label (row) and predicted class (column)"}};
 }
 
 // Of totals and confusion.
@@ -37,5 +82,10 @@ inline std::vector<ValueType> totals_types(const ValueType& logits) {
   return {ValueType::dense(DType::f64, {2}),
           ValueType::dense(DType::i64, {logits.shape[1], logits.shape[1]})};
 }
+
+// Which pixels are hard: attributes threshold and min_kept.
+std::vector<AttrSpec> mining_attrs();
+// Definitions of definition_ohem.cpp.
+std::vector<const OpDef*> ohem_definitions();
 
 }  // namespace graphrun::ops::cross_entropy

@@ -34,7 +34,8 @@ std::vector<ValueId> in_evaluation(const Node& node, GraphWriter&) { return {nod
 std::vector<ValueId> in_training(const Node& node, GraphWriter& graph) {
   AttrMap attrs = pick_attrs(node.attrs, {"p"});
   attrs["stream"] = Expr(stream_of(node.path));
-  return graph.add("dropout2d_train", {node.inputs[0], graph.input("rng")}, std::move(attrs), "train");
+  const ValueId rng = graph.input("rng", ValueType::dense(DType::i64, {3}));
+  return graph.add("dropout2d_train", {node.inputs[0], rng}, std::move(attrs), "train");
 }
 
 std::vector<ValueId> dropout_gradient(const GradientRequest& request, GraphWriter& graph) {

@@ -18,11 +18,16 @@ namespace graphrun::ops::resize_cross_entropy {
 namespace {
 
 using cross_entropy::Labels;
+using cross_entropy::optional_view;
+using cross_entropy::RowSums;
 using cross_entropy::Scores;
+using cross_entropy::weight_of;
 
 // One row of labels and the two rows of logits that it is mixed from.
 struct Row {
   const std::int32_t* label;
+  const std::int32_t* counted;
+  const float* weights;
   std::int64_t width;
   std::int32_t ignore;
   Tap tap;
@@ -37,25 +42,43 @@ GRAPHRUN_SIMD bool any_valid(const Row& row) {
   return valid != 0;
 }
 
-// Returns the sum of losses and writes the predictions of valid pixels.
-GRAPHRUN_SIMD double score_row(const Row& row, float* blended, float* pixel, std::int32_t* predictions) {
+// Returns the row's sums and writes the predictions of valid pixels.
+GRAPHRUN_SIMD RowSums score_row(const Row& row, float* blended, float* pixel, std::int32_t* predictions) {
   const std::int64_t channels = padded(row.channels);
   blend_rows(row.tap, row.above, row.below, row.low_width, row.channels, blended);
-  double loss = 0;
+  RowSums sums;
   for (std::int64_t x = 0; x < row.width; ++x) {
-    const std::int32_t label = row.label[x];
-    if (label == row.ignore) continue;
+    if (row.label[x] == row.ignore) continue;
     const float max = blend_pixels(row.columns[x], blended, channels, pixel);
-    loss += static_cast<double>(std::log(row_exp_sum(pixel, max, channels)) - (pixel[label] - max));
     const std::int32_t best = row_find(pixel, max, channels);
     predictions[x] = best < row.channels ? best : 0;
+    const std::int32_t label = row.counted[x];
+    if (label == row.ignore) continue;
+    const auto weight = static_cast<double>(weight_of(row.weights, label));
+    sums.loss +=
+        weight * static_cast<double>(std::log(row_exp_sum(pixel, max, channels)) - (pixel[label] - max));
+    sums.weight += weight;
   }
-  return loss;
+  return sums;
 }
 
-// Adds scale (softmax - onehot) of the row's pixels to the row of low-resolution pixels that they were mixed
-// from.
-GRAPHRUN_SIMD void grad_row(const Row& row, float scale, float* blended, float* pixel, float* line) {
+GRAPHRUN_SIMD void probability_row(const Row& row, float* blended, float* pixel, float* probability) {
+  const std::int64_t channels = padded(row.channels);
+  blend_rows(row.tap, row.above, row.below, row.low_width, row.channels, blended);
+  for (std::int64_t x = 0; x < row.width; ++x) {
+    const std::int32_t label = row.label[x];
+    if (label == row.ignore) {
+      probability[x] = 1;
+      continue;
+    }
+    const float max = blend_pixels(row.columns[x], blended, channels, pixel);
+    probability[x] = exp_float(pixel[label] - max) / row_exp_sum(pixel, max, channels);
+  }
+}
+
+// Adds gradient * weight * (softmax - onehot) of the row's pixels to the row of low-resolution pixels that
+// they were mixed from.
+GRAPHRUN_SIMD void grad_row(const Row& row, float gradient, float* blended, float* pixel, float* line) {
   const std::int64_t channels = padded(row.channels);
   blend_rows(row.tap, row.above, row.below, row.low_width, row.channels, blended);
   std::memset(line, 0, static_cast<std::size_t>(row.low_width * channels) * 4);
@@ -64,6 +87,7 @@ GRAPHRUN_SIMD void grad_row(const Row& row, float scale, float* blended, float* 
     if (label == row.ignore) continue;
     const Tap tap = row.columns[x];
     const float max = blend_pixels(tap, blended, channels, pixel);
+    const float scale = gradient * weight_of(row.weights, label);
     const float factor = scale / row_exp(pixel, max, channels, pixel);
     float* left = line + tap.first * channels;
     float* right = line + tap.second * channels;
@@ -101,8 +125,9 @@ class Geometry {
     pixel_ = scratch.add(threads * pixel_floats_ * 4);
   }
 
-  Labels labels(const TensorView& label, const TensorView& logits) const {
-    return {label, logits.desc.c(), ignore_label_};
+  Labels labels(const TensorView& logits, const TensorView& label, const TensorView& class_weights,
+                const TensorView& counted) const {
+    return {label, class_weights, counted, logits.desc.c(), ignore_label_};
   }
   Row row(const Labels& labels, const TensorView& logits, std::int64_t i) const {
     const TensorDesc& desc = logits.desc;
@@ -111,8 +136,8 @@ class Geometry {
       const std::int64_t pixel = (i / labels.h * desc.h() + y) * desc.w();
       return LogitRow{logits.as<const float>() + pixel * desc.pixel_stride, desc.pixel_stride};
     };
-    return {labels.row(i), labels.w, labels.ignore,      tap, source(tap.first), source(tap.second),
-            desc.w(),      desc.c(), columns.taps.data()};
+    return {labels.row(i),     labels.counted_row(i), labels.weights, labels.w, labels.ignore,      tap,
+            source(tap.first), source(tap.second),    desc.w(),       desc.c(), columns.taps.data()};
   }
   float* blended(void* memory) const {
     return scratch_at<float>(memory, blended_) + omp_get_thread_num() * row_floats;
@@ -136,7 +161,7 @@ class Totals final : public Kernel {
  public:
   explicit Totals(const KernelRequest& request) : geometry_(request, request.inputs[0], request.inputs[1]) {
     const Shape& label = request.inputs[1].shape;
-    losses_ = geometry_.scratch.add(label[0] * label[1] * 8);
+    rows_ = geometry_.scratch.add(label[0] * label[1] * static_cast<std::int64_t>(sizeof(RowSums)));
     predictions_ = geometry_.scratch.add(label.count() * 4);
   }
   std::string_view name() const override { return "resize_cross_entropy_totals"; }
@@ -144,17 +169,18 @@ class Totals final : public Kernel {
 
   Status run(const KernelRun& run) override {
     const TensorView& logits = run.inputs[0];
-    const Labels labels = geometry_.labels(run.inputs[1], logits);
+    const Labels labels =
+        geometry_.labels(logits, run.inputs[1], optional_view(run.inputs, 2), optional_view(run.inputs, 3));
     GRAPHRUN_TRY(check_labels(labels));
-    const Scores scores{scratch_at<double>(run.scratch, losses_),
+    const Scores scores{scratch_at<RowSums>(run.scratch, rows_),
                         scratch_at<std::int32_t>(run.scratch, predictions_)};
     cpu::parallel_for(geometry_.threads, labels.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
         const Row row = geometry_.row(labels, logits, i);
-        scores.losses[i] = any_valid(row)
-                               ? score_row(row, geometry_.blended(run.scratch), geometry_.pixel(run.scratch),
-                                           scores.predictions + i * labels.w)
-                               : 0.0;
+        scores.rows[i] = any_valid(row)
+                             ? score_row(row, geometry_.blended(run.scratch), geometry_.pixel(run.scratch),
+                                         scores.predictions + i * labels.w)
+                             : RowSums();
       }
     });
     total_up(labels, scores, run.outputs[0].as<double>(), run.outputs[1].as<std::int64_t>());
@@ -163,7 +189,29 @@ class Totals final : public Kernel {
 
  private:
   Geometry geometry_;
-  std::int64_t losses_ = 0, predictions_ = 0;
+  std::int64_t rows_ = 0, predictions_ = 0;
+};
+
+class Probability final : public Kernel {
+ public:
+  explicit Probability(const KernelRequest& request)
+      : geometry_(request, request.inputs[0], request.inputs[1]) {}
+  std::string_view name() const override { return "resize_label_probability"; }
+  std::int64_t scratch_bytes() const override { return geometry_.scratch.bytes(); }
+
+  Status run(const KernelRun& run) override {
+    const Labels labels = geometry_.labels(run.inputs[0], run.inputs[1], {}, {});
+    GRAPHRUN_TRY(check_labels(labels));
+    cpu::parallel_for(geometry_.threads, labels.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i)
+        probability_row(geometry_.row(labels, run.inputs[0], i), geometry_.blended(run.scratch),
+                        geometry_.pixel(run.scratch), run.outputs[0].as<float>() + i * labels.w);
+    });
+    return {};
+  }
+
+ private:
+  Geometry geometry_;
 };
 
 // A task is the interval of label rows between two rows of logits. It sums their share for the row above into
@@ -182,7 +230,7 @@ class Grad final : public Kernel {
   std::int64_t scratch_bytes() const override { return geometry_.scratch.bytes(); }
 
   Status run(const KernelRun& run) override {
-    const Labels labels = geometry_.labels(run.inputs[2], run.inputs[1]);
+    const Labels labels = geometry_.labels(run.inputs[1], run.inputs[2], optional_view(run.inputs, 3), {});
     GRAPHRUN_TRY(check_labels(labels));
     const TensorDesc& to = run.outputs[0].desc;
     cpu::parallel_for(geometry_.threads, to.n() * to.h(), 1, [&](std::int64_t begin, std::int64_t end) {
@@ -212,7 +260,7 @@ class Grad final : public Kernel {
 
   void sum_interval(const KernelRun& run, const Labels& labels, std::int64_t source) const {
     const TensorDesc& to = run.outputs[0].desc;
-    const auto scale = static_cast<float>(run.inputs[0].as<const double>()[0]);
+    const auto gradient = static_cast<float>(run.inputs[0].as<const double>()[0]);
     float* above = of_thread(run.scratch, above_);
     float* line = of_thread(run.scratch, line_);
     float* under = below(run.scratch, source);
@@ -223,7 +271,7 @@ class Grad final : public Kernel {
     for (std::int32_t y = geometry_.rows.readers[at]; y < geometry_.rows.readers[at + 1]; ++y) {
       const Row row = geometry_.row(labels, run.inputs[1], source / to.h() * labels.h + y);
       if (!any_valid(row)) continue;
-      grad_row(row, scale, geometry_.blended(run.scratch), geometry_.pixel(run.scratch), line);
+      grad_row(row, gradient, geometry_.blended(run.scratch), geometry_.pixel(run.scratch), line);
       add_scaled(row.tap.first_weight, line, count, above);
       if (row.tap.second != row.tap.first) add_scaled(row.tap.second_weight, line, count, under);
     }
@@ -246,7 +294,8 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
 }  // namespace
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"resize_cross_entropy_totals", "resize_cross_entropy_totals", prepare<Totals>},
+  return {{"resize_label_probability", "resize_label_probability", prepare<Probability>},
+          {"resize_cross_entropy_totals", "resize_cross_entropy_totals", prepare<Totals>},
           {"resize_cross_entropy_grad", "resize_cross_entropy_grad", prepare<Grad>}};
 }
 

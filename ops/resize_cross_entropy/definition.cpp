@@ -4,9 +4,14 @@
 namespace graphrun::ops::resize_cross_entropy {
 namespace {
 
+using cross_entropy::class_weights_input;
+using cross_entropy::score_inputs;
+
 Status infer_totals(const Attributes&, std::span<const ValueType* const> inputs,
                     std::vector<ValueType>& outputs) {
   GRAPHRUN_TRY(cross_entropy::require_label(*inputs[1], *inputs[0]));
+  GRAPHRUN_TRY(cross_entropy::require_loss_inputs(*inputs[0], *inputs[1], optional_input(inputs, 2),
+                                                  optional_input(inputs, 3)));
   outputs = cross_entropy::totals_types(*inputs[0]);
   return {};
 }
@@ -15,29 +20,50 @@ Status infer_grad(const Attributes&, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
   GRAPHRUN_TRY(cross_entropy::require_totals(*inputs[0], "gtotals"));
   GRAPHRUN_TRY(cross_entropy::require_label(*inputs[2], *inputs[1]));
+  GRAPHRUN_TRY(
+      cross_entropy::require_loss_inputs(*inputs[1], *inputs[2], optional_input(inputs, 3), nullptr));
   outputs = {*inputs[1]};
   return {};
 }
 
+Status infer_probability(const Attributes&, std::span<const ValueType* const> inputs,
+                         std::vector<ValueType>& outputs) {
+  GRAPHRUN_TRY(cross_entropy::require_label(*inputs[1], *inputs[0]));
+  outputs = {ValueType::dense(DType::f32, inputs[1]->shape)};
+  return {};
+}
+
+// The op on logits of the label's size that `node` stands for.
+std::vector<ValueId> at_label_size(std::string_view op, const Node& node, GraphWriter& graph,
+                                   std::string_view suffix) {
+  std::vector<ValueId> inputs = node.inputs;
+  inputs[0] = graph.add("resize", {node.inputs[0], node.inputs[1]}, {}, "resize")[0];
+  return graph.add(op, std::move(inputs), node.attrs, suffix);
+}
 std::vector<ValueId> parts_of_totals(const Node& node, GraphWriter& graph) {
-  const std::vector<ValueId> large = graph.add("resize", {node.inputs[0], node.inputs[1]}, {}, "resize");
-  return graph.add("cross_entropy_totals", {large[0], node.inputs[1]}, node.attrs, "totals");
+  return at_label_size("cross_entropy_totals", node, graph, "totals");
+}
+std::vector<ValueId> parts_of_probability(const Node& node, GraphWriter& graph) {
+  return at_label_size("label_probability", node, graph, "probability");
 }
 
 std::vector<ValueId> parts_of_grad(const Node& node, GraphWriter& graph) {
   const ValueId logits = node.inputs[1];
-  const ValueId label = node.inputs[2];
-  const ValueId large = graph.add("resize", {logits, label}, {}, "resize")[0];
-  const ValueId glarge =
-      graph.add("cross_entropy_grad", {node.inputs[0], large, label}, node.attrs, "totals.grad")[0];
+  std::vector<ValueId> inputs = node.inputs;
+  inputs[1] = graph.add("resize", {logits, node.inputs[2]}, {}, "resize")[0];
+  const ValueId glarge = graph.add("cross_entropy_grad", std::move(inputs), node.attrs, "totals.grad")[0];
   return graph.add("resize_grad", {glarge, logits}, {}, "resize.grad");
 }
 
 std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph) {
   const Node& node = request.node;
-  return {graph.add("resize_cross_entropy_grad",
-                    {request.output_gradients[0], node.inputs[0], node.inputs[1]}, node.attrs, "grad")[0],
-          kNoValue};
+  const ValueId counted = optional_input(node, 3);
+  std::vector<ValueId> gradients(node.inputs.size(), kNoValue);
+  gradients[0] = graph.add("resize_cross_entropy_grad",
+                           {request.output_gradients[0], node.inputs[0],
+                            counted == kNoValue ? node.inputs[1] : counted, optional_input(node, 2)},
+                           node.attrs, "grad")[0];
+  return gradients;
 }
 
 }  // namespace
@@ -47,12 +73,10 @@ std::vector<const OpDef*> definitions() {
       .name = "resize_cross_entropy_totals",
       .doc = "resize to the size of the label, then cross_entropy_totals, without logits of that size.",
       .inputs = {{.name = "logits", .doc = "activation (N, C, h, w)"},
-                 {.name = "label", .doc = "i32 (N, H, W): classes 0 to C - 1, or ignore_label"}},
-      .outputs = {{.name = "totals",
-                   .doc = "f64 (2): sum of -log p of the labels, number of valid pixels",
-                   .reduction = Reduction::loss},
-                  {.name = "confusion",
-                   .doc = "i64 (C, C): valid pixels by label (row) and predicted class (column)"}},
+                 score_inputs()[1],
+                 class_weights_input(),
+                 cross_entropy::counted_input()},
+      .outputs = cross_entropy::totals_outputs(),
       .attrs = {cross_entropy::ignore_label_attr()},
       .precision = Precision::always_f32,
       .infer = infer_totals,
@@ -63,18 +87,31 @@ std::vector<const OpDef*> definitions() {
   static const OpDef grad = {
       .name = "resize_cross_entropy_grad",
       .doc = "Gradient of resize_cross_entropy_totals by its small logits.",
-      .inputs = {{.name = "gtotals", .doc = "f64 (2): gradient of totals; the count has none"},
+      .inputs = {{.name = "gtotals", .doc = "f64 (2): gradient of totals; the sum of weights has none"},
                  {.name = "logits", .doc = "activation (N, C, h, w)"},
-                 {.name = "label", .doc = "i32 (N, H, W)"}},
+                 score_inputs()[1],
+                 class_weights_input()},
       .outputs = {{.name = "glogits", .doc = "gradient of logits"}},
       .attrs = {cross_entropy::ignore_label_attr()},
       .precision = Precision::always_f32,
       .infer = infer_grad,
-      .not_differentiable = "second derivatives are not offered",
+      .not_differentiable = kGradientOnce,
       .parts = parts_of_grad,
       .internal = true,
   };
-  return {&totals, &grad};
+  static const OpDef probability = {
+      .name = "resize_label_probability",
+      .doc = "resize to the size of the label, then label_probability, without logits of that size.",
+      .inputs = {{.name = "logits", .doc = "activation (N, C, h, w)"}, score_inputs()[1]},
+      .outputs = {{.name = "probability", .doc = "f32 (N, H, W)"}},
+      .attrs = {cross_entropy::ignore_label_attr()},
+      .precision = Precision::always_f32,
+      .infer = infer_probability,
+      .not_differentiable = "it only selects pixels",
+      .parts = parts_of_probability,
+      .internal = true,
+  };
+  return {&totals, &grad, &probability};
 }
 
 }  // namespace graphrun::ops::resize_cross_entropy

@@ -39,6 +39,7 @@ struct InputSpec {
   bool optional = false;
   bool variadic = false;    // the last input only: any number of values, at least one
   bool shape_only = false;  // only its shape is read; the value need not be alive
+  bool frozen = false;      // a constant to the gradient: a parameter that is only read so is not trained
   // A variable that each node of this op brings along, named <node path>.<name>, unless the graph gives
   // another.
   bool is_variable = false;
@@ -75,8 +76,9 @@ class GraphWriter {
   virtual std::vector<ValueId> add(std::string_view op, std::vector<ValueId> inputs, AttrMap attrs,
                                    std::string_view suffix) = 0;
   virtual const ValueType& type(ValueId value) const = 0;
-  // The value of a model input in this method, e.g. "rng"; kNoValue where the model has none of that name.
-  virtual ValueId input(std::string_view name) = 0;
+  // The value of a model input in this method, e.g. "rng". Where the model has none of that name, the
+  // compiler adds it with this type; elsewhere it is kNoValue.
+  virtual ValueId input(std::string_view name, const ValueType& type) = 0;
 };
 
 struct GradientRequest {

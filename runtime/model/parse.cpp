@@ -381,6 +381,18 @@ class Parser {
   std::vector<Init> inits_;
 };
 
+// Optional inputs that an op gained at its end after the file was written are absent in it.
+void add_absent_inputs(Model& model, const OpRegistry& registry) {
+  for (Method& method : model.methods) {
+    for (Node& node : method.nodes) {
+      const OpDef* def = registry.find(node.op);
+      while (def != nullptr && node.inputs.size() < def->inputs.size() &&
+             def->inputs[node.inputs.size()].optional)
+        node.inputs.push_back(kNoValue);
+    }
+  }
+}
+
 Result<Model> parse_aligned(std::span<const std::byte> bytes, const OpRegistry& registry) {
   const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
   flatbuffers::Verifier verifier(data, bytes.size(), kMaxTableDepth, kMaxTables);
@@ -388,6 +400,7 @@ Result<Model> parse_aligned(std::span<const std::byte> bytes, const OpRegistry& 
     return bad("not a graphrun model, or a damaged one");
   }
   GRAPHRUN_ASSIGN(Model model, Parser(*fb::GetModel(data)).run());
+  add_absent_inputs(model, registry);
   if (const Status status = validate(model, registry); !status.ok()) return bad(status.message());
   return model;
 }

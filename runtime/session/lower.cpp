@@ -75,7 +75,7 @@ class Lowering final : public GraphWriter {
     return outputs;
   }
   const ValueType& type(ValueId value) const override { return types_[static_cast<std::size_t>(value)]; }
-  ValueId input(std::string_view name) override {
+  ValueId input(std::string_view name, const ValueType&) override {
     for (std::size_t i = 0; i < method_.values.size(); ++i) {
       if (method_.values[i].origin == Origin::input && method_.values[i].name == name)
         return static_cast<ValueId>(i);

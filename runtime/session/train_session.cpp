@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
 #include "runtime/session/nonfinite.h"
 #include "runtime/session/roles.h"
@@ -31,6 +32,10 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
   GRAPHRUN_ASSIGN(session->update_, BoundMethod::bind(session->program_, "update", session->weights_,
                                                       session->gradients_, method_options));
   GRAPHRUN_TRY(session->check_roles(options));
+  if (const TensorView view = session->class_weights(); view.data != nullptr) {
+    const std::vector<float> ones(static_cast<std::size_t>(view.desc.shape.count()), 1.0f);
+    GRAPHRUN_TRY(session->set_class_weights(ones));
+  }
   return session;
 }
 
@@ -44,6 +49,10 @@ Status TrainSession::check_roles(const Options& options) const {
   GRAPHRUN_TRY(
       check(label(), TensorDesc::dense(DType::i32, {options.n, options.h, options.w}), "input \"label\""));
   GRAPHRUN_TRY(check(train_->input("rng"), TensorDesc::dense(DType::i64, {3}), "input \"rng\""));
+  if (const TensorView weights = class_weights(); weights.data != nullptr) {
+    const std::int64_t classes = weights.desc.shape.rank() == 1 ? weights.desc.shape[0] : 1;
+    GRAPHRUN_TRY(check(weights, TensorDesc::dense(DType::f32, {classes}), "input \"class_weights\""));
+  }
   const TensorView confusion = output("confusion");
   const std::int64_t classes = confusion.desc.shape.rank() == 0 ? 1 : confusion.desc.shape[0];
   GRAPHRUN_TRY(check(confusion, TensorDesc::dense(DType::i64, {classes, classes}), "output \"confusion\""));
@@ -56,6 +65,25 @@ Status TrainSession::check_supervised() const {
   if (output("confusion").data == nullptr)
     return {ErrorCode::invalid_argument, "the method \"train\" has no output \"confusion\""};
   return {};
+}
+
+Status TrainSession::set_class_weights(std::span<const float> weights) {
+  const auto bad = [](std::string message) {
+    return Status(ErrorCode::invalid_argument, "class weights: " + message);
+  };
+  const TensorView view = class_weights();
+  if (view.data == nullptr) return bad("the method \"train\" has no input \"class_weights\"");
+  const std::int64_t classes = view.desc.shape.count();
+  if (std::ssize(weights) != classes)
+    return bad("expected one for each of " + std::to_string(classes) + " classes, got " +
+               std::to_string(weights.size()));
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (!std::isfinite(weights[i]) || weights[i] < 0)
+      return bad("that of class " + std::to_string(i) + " is " + std::to_string(weights[i]) +
+                 "; expected a finite number, at least 0");
+  }
+  if (std::ranges::all_of(weights, [](float weight) { return weight == 0; })) return bad("all are 0");
+  return weights_->backend()->copy_to_device(view.data, weights.data(), view.desc.bytes());
 }
 
 Status TrainSession::allocate_gradients() {

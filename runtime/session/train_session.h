@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -33,6 +34,11 @@ class TrainSession {
   // Errors: a model without the input "label" or the output "confusion", which training on images needs.
   Status check_supervised() const;
 
+  // What a pixel of each class counts in the losses (cross_entropy); all 1 until this is called. Errors: a
+  // model without the input "class_weights", another number of classes, a weight that is negative or not
+  // finite, no weight above 0.
+  Status set_class_weights(std::span<const float> weights);
+
   // What random ops (dropout) draw from: the same three numbers give the same step.
   struct RandomState {
     std::int64_t seed = 0;
@@ -55,8 +61,8 @@ class TrainSession {
   // One optimiser step with the gradients of the last compute() or accumulate().
   Status update(double learning_rate, StepObserver* observer = nullptr);
 
-  // An output of the last compute(): "loss", "main_loss", "aux_loss" (scalars), "confusion" (classes,
-  // classes).
+  // An output of the last compute(): "loss", "main_loss", "aux_loss" (scalars), "main_totals", "aux_totals"
+  // (f64 (2): weighted sum of losses, sum of weights), "confusion" (classes, classes).
   TensorView output(std::string_view name) const { return train_->output(name); }
   // A scalar output as a number; empty for an unknown name. Copies from the device.
   std::optional<double> scalar(std::string_view name) const;
@@ -70,6 +76,7 @@ class TrainSession {
  private:
   TrainSession(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights)
       : program_(std::move(program)), weights_(std::move(weights)) {}
+  TensorView class_weights() const { return train_->input("class_weights"); }
   Status allocate_gradients();
   Status bind_gradient_ops(bool accumulate);
   Status check_roles(const Options& options) const;

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <sstream>
 
@@ -9,6 +10,7 @@
 #include "runtime/core/file.h"
 #include "runtime/model/model_file.h"
 #include "runtime/model/validate.h"
+#include "tests/datasets/scratch.h"
 
 // The networks that come with graphrun.
 namespace {
@@ -188,8 +190,66 @@ BOOST_AUTO_TEST_CASE(training_never_makes_full_size_logits) {
   BOOST_TEST(nodes_of(model, "train", "cross_entropy_totals") == 0);
   std::vector<std::string> names;
   for (const NamedValue& output : model.method("train")->outputs) names.push_back(output.name);
-  BOOST_TEST(names == (std::vector<std::string>{"loss", "main_loss", "aux_loss", "confusion"}),
+  BOOST_TEST(names == (std::vector<std::string>{"loss", "main_loss", "aux_loss", "confusion", "main_totals",
+                                                "aux_totals"}),
              boost::test_tools::per_element());
+}
+
+BOOST_AUTO_TEST_CASE(hard_pixels_are_found_without_full_size_logits) {
+  for (const char* name : {"spnet_tiny", "pspnet50"}) {
+    BOOST_TEST(nodes_of(compiled(name), "train", "hard_label") == 0);
+    const Model model = compiled(name, {{"ohem", 1}, {"ohem_min_kept", 77}});
+    BOOST_TEST(nodes_of(model, "train", "resize_label_probability") == 2);
+    BOOST_TEST(nodes_of(model, "train", "hard_label") == 2);
+    BOOST_TEST(nodes_of(model, "train", "resize_cross_entropy_totals") == 2);
+    BOOST_TEST(nodes_of(model, "train", "cross_entropy_totals") == 0);
+  }
+}
+
+// Frozen batch norms have neither gradients nor states, and stay in the model.
+BOOST_AUTO_TEST_CASE(a_frozen_backbone_norm_is_not_trained) {
+  const Model model = compiled("spnet_tiny", {{"frozen_bn", 1}});
+  int frozen = 0;
+  for (const Variable& variable : model.variables) {
+    if (variable.kind != VariableKind::parameter) continue;
+    const std::string node = variable.name.substr(0, variable.name.rfind('.'));
+    const bool is_norm = node.starts_with("pretrained.") && model.variable(node + ".running_mean") != nullptr;
+    frozen += is_norm ? 1 : 0;
+    BOOST_TEST((model.variable("grad:" + variable.name) == nullptr) == is_norm, variable.name);
+    BOOST_TEST((model.variable("momentum:" + variable.name) == nullptr) == is_norm, variable.name);
+  }
+  BOOST_TEST(frozen > 20);
+  const Model live = compiled("spnet_tiny");
+  const auto parameters = [](const Model& of) {
+    return std::ranges::count(of.variables, VariableKind::parameter, &Variable::kind);
+  };
+  BOOST_TEST(parameters(model) == parameters(live));
+  BOOST_TEST(nodes_of(model, "train", "batch_norm_eval") * 2 == frozen);
+  BOOST_TEST(nodes_of(model, "train", "bn_moments") > 0);
+  BOOST_TEST(nodes_of(model, "update", "sgd") == 2);
+}
+
+BOOST_AUTO_TEST_CASE(a_group_without_learning_rate_is_not_trained) {
+  const test::Scratch folder;
+  fs::copy(kGraphs / "blocks", folder / "blocks");
+  std::string text = *read_file(kGraphs / "spnet_tiny.json", 1 << 20);
+  const std::string rate = R"("match": "pretrained.*", "lr_mult": )";
+  text.replace(text.find(rate) + rate.size(), 1, "0");
+  std::ofstream(folder / "net.json") << text;
+  const compiler::Compiled result = compiler::compile(folder / "net.json", {}, op_registry());
+  BOOST_TEST_REQUIRE(result.errors == "");
+  const Model& model = *result.model;
+  for (const Variable& variable : model.variables) {
+    if (variable.kind == VariableKind::parameter)
+      BOOST_TEST(
+          (model.variable("grad:" + variable.name) == nullptr) == variable.name.starts_with("pretrained."),
+          variable.name);
+  }
+  // The gradient stops where nothing below is trained.
+  for (const Node& node : model.method("train")->nodes)
+    BOOST_TEST(!(node.path.starts_with("pretrained.") && node.op.find("_grad") != std::string::npos),
+               node.path);
+  BOOST_TEST(nodes_of(model, "update", "sgd") == 1);
 }
 
 BOOST_AUTO_TEST_CASE(every_parameter_has_a_gradient_and_a_state_in_the_same_order) {

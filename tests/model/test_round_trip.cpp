@@ -23,6 +23,15 @@ BOOST_AUTO_TEST_CASE(a_model_comes_back_as_it_was) {
   BOOST_TEST(equal(store_and_parse(model), model));
 }
 
+BOOST_AUTO_TEST_CASE(an_optional_input_that_the_file_does_not_know_is_absent) {
+  Model model = sample_model();
+  std::vector<ValueId>& inputs = model.methods[0].nodes[0].inputs;
+  inputs.back() = kNoValue;
+  const Model expected = model;
+  inputs.pop_back();
+  BOOST_TEST(equal(store_and_parse(model), expected));
+}
+
 BOOST_AUTO_TEST_CASE(an_empty_model_comes_back) { BOOST_TEST(equal(store_and_parse(Model{}), Model{})); }
 
 BOOST_AUTO_TEST_CASE(the_same_model_gives_the_same_bytes) {

@@ -30,7 +30,7 @@ ValueId EagerGraph::put(const TensorDesc& desc, const HostTensor& values) {
   return static_cast<ValueId>(values_.size() - 1);
 }
 
-ValueId EagerGraph::input(std::string_view name) {
+ValueId EagerGraph::input(std::string_view name, const ValueType&) {
   const auto found = inputs_.find(name);
   return found == inputs_.end() ? kNoValue : found->second;
 }

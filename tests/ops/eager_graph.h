@@ -28,7 +28,7 @@ class EagerGraph final : public GraphWriter {
   std::vector<ValueId> add(std::string_view op, std::vector<ValueId> inputs, AttrMap attrs,
                            std::string_view suffix) override;
   const ValueType& type(ValueId value) const override { return values_[index(value)].type; }
-  ValueId input(std::string_view name) override;
+  ValueId input(std::string_view name, const ValueType& type) override;
 
   // The first error; values made after it are meaningless.
   const Status& status() const { return status_; }

@@ -32,8 +32,9 @@ inline void require_ok(const Status& status) {
 }
 
 // The network of the goldens: spnet_tiny with 8 channels.
-inline std::shared_ptr<const Program> tiny_program(double dropout) {
-  const std::vector<compiler::Definition> definitions{{"width", 8}, {"dropout", dropout}};
+inline std::shared_ptr<const Program> tiny_program(double dropout,
+                                                   std::vector<compiler::Definition> definitions = {}) {
+  definitions.insert(definitions.end(), {{"width", 8}, {"dropout", dropout}});
   compiler::Compiled compiled =
       compiler::compile(kSource / "graphs" / "spnet_tiny.json", definitions, op_registry());
   BOOST_TEST_REQUIRE(compiled.errors == "");

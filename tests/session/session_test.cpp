@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <map>
 #include <thread>
 
 #include "runtime/core/random.h"
@@ -204,6 +205,83 @@ BOOST_AUTO_TEST_CASE(training_with_dropout_repeats_by_its_seed) {
   BOOST_TEST(same_bits(once.losses, again.losses));
   BOOST_TEST(same_bits(once.values, again.values));
   BOOST_TEST(!same_bits(once.losses, three_steps(2).losses));
+}
+
+BOOST_AUTO_TEST_CASE(class_weights_change_the_losses_and_what_they_are_averaged_over) {
+  const auto program = tiny_program(0);
+  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
+  random_batch(*session);
+  const auto totals = [&](const char* name) {
+    const double* pair = session->output(name).as<double>();
+    return std::pair(pair[0], pair[1]);
+  };
+  require_ok(session->compute({}));
+  const double plain = *session->scalar("main_loss");
+  BOOST_TEST(totals("main_totals").second == 2 * 33 * 41);
+  // A common factor drops out of the average.
+  require_ok(session->set_class_weights(std::vector<float>(11, 4)));
+  require_ok(session->compute({}));
+  BOOST_TEST(totals("aux_totals").second == 4 * 2 * 33 * 41);
+  BOOST_TEST(std::abs(*session->scalar("main_loss") / plain - 1) < 1e-6);
+  // One class alone: its pixels are all that counts.
+  std::vector<float> one(11, 0);
+  one[3] = 0.5f;
+  require_ok(session->set_class_weights(one));
+  require_ok(session->compute({}));
+  const TensorView label = session->label();
+  const auto of_class = std::count(label.as<std::int32_t>(), label.as<std::int32_t>() + 2 * 33 * 41, 3);
+  const auto [sum, weight] = totals("main_totals");
+  BOOST_TEST(weight == 0.5 * static_cast<double>(of_class));
+  BOOST_TEST(std::abs(*session->scalar("main_loss") - sum / weight) < 1e-6);
+  BOOST_TEST(std::abs(*session->scalar("main_loss") / plain - 1) > 1e-3);
+}
+
+BOOST_AUTO_TEST_CASE(class_weights_that_are_none) {
+  const auto program = tiny_program(0);
+  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
+  const auto refused = [&](std::vector<float> list, const std::string& why) {
+    const Status status = session->set_class_weights(list);
+    BOOST_REQUIRE(!status.ok());
+    BOOST_TEST(says(status, why), status.message());
+  };
+  refused(std::vector<float>(10, 1), "expected one for each of 11 classes, got 10");
+  refused(std::vector<float>(11, 0), "all are 0");
+  std::vector<float> list(11, 1);
+  list[4] = -1;
+  refused(list, "that of class 4 is -1");
+  list[4] = INFINITY;
+  refused(list, "that of class 4 is inf");
+}
+
+// What is frozen keeps its bits through training, and the rest learns.
+BOOST_AUTO_TEST_CASE(a_frozen_backbone_norm_stays_as_it_is) {
+  const auto program = tiny_program(0, {{"frozen_bn", 1}});
+  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto values = [&] {
+    std::map<std::string, std::vector<float>> all;
+    std::vector<std::byte> storage;
+    for (const NamedTensor& tensor : take(weights->snapshot(false, storage)))
+      all[tensor.name] = copy_of(floats(tensor));
+    return all;
+  };
+  const auto before = values();
+  const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
+  const auto live = take(TrainSession::create(
+      tiny_program(0), take(Weights::initialise(*tiny_program(0), 5, weights->backend())), {2, 33, 41}));
+  BOOST_TEST(session->arena_bytes() < live->arena_bytes());
+  for (int step = 0; step < 3; ++step) {
+    random_batch(*session);
+    require_ok(session->compute({0, step, 0}));
+    require_ok(session->update(0.01));
+  }
+  BOOST_TEST((session->gradient("pretrained.bn1.weight").data == nullptr));
+  for (const auto& [name, old] : before) {
+    const std::string node = name.substr(0, name.rfind('.'));
+    const bool frozen = node.starts_with("pretrained.") && before.contains(node + ".running_mean");
+    BOOST_TEST(same_bits(values().at(name), old) == frozen, name);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_label_that_is_no_class) {

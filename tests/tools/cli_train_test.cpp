@@ -134,3 +134,25 @@ BOOST_AUTO_TEST_CASE(a_run_says_what_its_batches_are) {
   const std::string warned = shell.text("err.txt");
   BOOST_TEST(warned.find("batch norm sees 2 images") != std::string::npos, warned);
 }
+
+BOOST_AUTO_TEST_CASE(a_run_weights_its_classes) {
+  TrainShell shell;
+  shell.succeed("grun" + kTrain + "-o plain --max-iters 1");
+  shell.succeed("grun" + kTrain + "-o weighted --max-iters 1 --set class_weights=[0.1,1,1,1,1,1,1]");
+  BOOST_TEST((shell.steps("plain") != shell.steps("weighted")));
+  shell.succeed("grun" + kTrain + "-o suggested --max-iters 1 --set class_weights=suggested");
+  // The numbers are kept, so that a resumed run has the same.
+  const std::string config = shell.text("suggested/config.json");
+  BOOST_TEST(config.find("\"class_weights\": {\"value\": [0.") != std::string::npos, config);
+  shell.fail("grun" + kTrain + "-o short --set class_weights=[1,2]", 1,
+             {"class weights: expected one for each of 7 classes, got 2"});
+  shell.fail("grun" + kTrain + "-o misspelt --set class_weights=sugested", 2, {"class_weights"});
+}
+
+BOOST_AUTO_TEST_CASE(hard_pixels_and_frozen_norms_are_options_of_the_compiler) {
+  TrainShell shell;
+  shell.succeed("graphc " + (kSource / "graphs/spnet_tiny.json").string() +
+                " -o tiny.fb -D width=8 -D ohem=1 -D frozen_bn=1");
+  shell.succeed("grun" + kTrain + "-o run --max-iters 2 -D ohem_min_kept=500 -D ohem_threshold=0.5");
+  BOOST_TEST(shell.steps("run").size() == 2u);
+}

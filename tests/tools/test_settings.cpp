@@ -118,3 +118,17 @@ BOOST_AUTO_TEST_CASE(the_learning_rate_falls_as_a_polynomial) {
   BOOST_TEST(std::abs(poly_learning_rate(0.01, 0.9, 100, 100) - 0.01 * std::pow(0.01, 0.9)) < 1e-15);
   BOOST_TEST(std::abs(poly_learning_rate(2.0, 1.0, 76, 100) - 0.5) < 1e-12);
 }
+
+BOOST_AUTO_TEST_CASE(class_weights_are_a_list_or_a_word) {
+  SettingTable settings;
+  BOOST_TEST(!settings.has_value("class_weights"));
+  for (const char* text : {"[0.5, 1, 2]", "0.5,1,2"}) {
+    require(settings.set("class_weights", text, "--set"));
+    BOOST_TEST(settings.reals("class_weights") == (std::vector<double>{0.5, 1, 2}),
+               boost::test_tools::per_element());
+  }
+  require(settings.set("class_weights", "suggested", "--set"));
+  BOOST_TEST(settings.json("class_weights") == "\"suggested\"");
+  for (const char* wrong : {"sugested", "[1, -1]", "[]", "{}", "[\"a\"]"})
+    BOOST_TEST(!settings.set("class_weights", wrong, "--set").ok(), wrong);
+}

@@ -14,6 +14,7 @@
 #include "tools/support/interrupt.h"
 #include "tools/support/progress.h"
 #include "tools/support/resolve.h"
+#include "tools/train/class_weights.h"
 #include "tools/train/trainer.h"
 
 namespace graphrun {
@@ -146,12 +147,13 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
   GRAPHRUN_TRY(settings.set("manual_seed", std::to_string(seed),
                             options.seed ? "--seed" : settings.source("manual_seed")));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
+  const std::optional<fs::path> data_root =
+      options.data_root.empty() ? std::nullopt : std::optional<fs::path>(options.data_root);
+  GRAPHRUN_TRY(resolve_class_weights(settings, descriptor, data_root, backend->threads()));
 
   TrainJob job{program, nullptr, nullptr, nullptr, {}, settings, {}, options.max_iters, {}};
   for (const ClassInfo& info : descriptor.classes) job.palette.push_back(info.color);
   job.start.seed = seed;
-  const std::optional<fs::path> data_root =
-      options.data_root.empty() ? std::nullopt : std::optional<fs::path>(options.data_root);
   GRAPHRUN_ASSIGN(job.data, open_dataset(descriptor, "train", data_root));
   if (settings.flag("evaluate")) {
     GRAPHRUN_ASSIGN(job.validation, open_dataset(descriptor, "val", data_root));

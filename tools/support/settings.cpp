@@ -16,6 +16,7 @@ namespace {
 
 constexpr double kMany = 1e9;
 constexpr const char* kDefaultSource = "default";
+constexpr std::string_view kSuggested = "suggested";
 using enum SettingKind;
 
 constexpr std::array kSpecs{
@@ -36,6 +37,8 @@ constexpr std::array kSpecs{
                 "columns of PSANet's masks; from the training crop if not given"},
     SettingSpec{"ignore_label", integer, "255", 0, 255, "class id of pixels that count nowhere"},
     SettingSpec{"aux_weight", real, "0.4", 0, kMany, "weight of the auxiliary loss"},
+    SettingSpec{"class_weights", weights, "null", 0, 1e30,
+                "of the losses, one a class; \"suggested\": what grun data check suggests"},
     SettingSpec{"batch_size", integer, "16", 1, 1e6, "images in a step, over all ranks"},
     SettingSpec{"accumulate", integer, "1", 1, 1e6,
                 "parts in which a rank computes its images of a step, one after the other"},
@@ -95,6 +98,8 @@ std::string_view kind_name(SettingKind kind) {
       return "a list of numbers";
     case text:
       return "text";
+    case weights:
+      return "a list of numbers, or \"suggested\"";
   }
   return "?";
 }
@@ -107,15 +112,18 @@ Status check_number(const SettingSpec& spec, double value) {
 // Lists are accepted as "0.5,1.0" as well, which is what one types after --set.
 rapidjson::Document normalised(const SettingSpec& spec, std::string_view json) {
   rapidjson::Document document = parse(json);
-  if (spec.kind == reals && (document.HasParseError() || document.IsNumber())) {
+  const bool list = spec.kind == reals || (spec.kind == weights && json != kSuggested);
+  if (list && (document.HasParseError() || document.IsNumber())) {
     document = parse("[" + std::string(json) + "]");
   }
   if (spec.kind == boolean && document.IsInt() && (document.GetInt() == 0 || document.GetInt() == 1)) {
     const bool flag = document.GetInt() == 1;
     document.SetBool(flag);
   }
-  if (spec.kind == text && document.HasParseError()) {
-    document.SetString(json.data(), static_cast<rapidjson::SizeType>(json.size()), document.GetAllocator());
+  if ((spec.kind == text || spec.kind == weights) && document.HasParseError()) {
+    rapidjson::Document word;
+    word.SetString(json.data(), static_cast<rapidjson::SizeType>(json.size()), word.GetAllocator());
+    return word;
   }
   return document;
 }
@@ -133,6 +141,9 @@ Status check(const SettingSpec& spec, const rapidjson::Document& document) {
       return document.IsBool() ? Status() : wrong_kind;
     case text:
       return document.IsString() ? Status() : wrong_kind;
+    case weights:
+      if (document.IsString() && document.GetString() == kSuggested) return {};
+      [[fallthrough]];
     case reals: {
       if (!document.IsArray() || document.Empty() || document.Size() > 1000) return wrong_kind;
       for (const auto& item : document.GetArray()) {

@@ -10,7 +10,8 @@
 
 namespace graphrun {
 
-enum class SettingKind { integer, real, boolean, reals, text };
+// weights: a list of numbers, or "suggested".
+enum class SettingKind { integer, real, boolean, reals, text, weights };
 
 // A setting of training or evaluation: its name in the reference's configuration files, kind, default and
 // range.

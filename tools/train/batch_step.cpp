@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runtime/session/roles.h"
+#include "tools/train/class_weights.h"
 
 namespace graphrun {
 
@@ -28,6 +29,7 @@ Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const Program
   GRAPHRUN_ASSIGN(std::unique_ptr<TrainSession> session,
                   TrainSession::create(std::move(program), std::move(weights), options));
   GRAPHRUN_TRY(session->check_supervised());
+  GRAPHRUN_TRY(apply_class_weights(settings, *session));
   return std::unique_ptr<BatchStep>(new BatchStep(std::move(backend), std::move(session), parts));
 }
 

@@ -131,7 +131,6 @@ void grad_sums_reference(const Tensors& in, Tensors& out, const Attributes& attr
 void grad_apply_reference(const Tensors& in, Tensors& out, const Attributes& attrs) {
   const Backward b = backward(in, 2, attrs.text("activation") == "relu");
   const auto channels = static_cast<std::size_t>(in[0].shape[1]);
-  const double through = attrs.flag("through_statistics") ? 1 : 0;
   out[0] = in[0];
   out[1] = b.gz;
   each(in[0].shape, [&](auto n, auto channel, auto h, auto w) {
@@ -141,7 +140,7 @@ void grad_apply_reference(const Tensors& in, Tensors& out, const Attributes& att
     const double mean_product = sums[2 * channels + c] / sums[c];
     out[0].at(n, channel, h, w) =
         in[5].values[c] * in[4].values[c] *
-        (b.gz.at(n, channel, h, w) - through * (mean_gz + b.xhat.at(n, channel, h, w) * mean_product));
+        (b.gz.at(n, channel, h, w) - mean_gz - b.xhat.at(n, channel, h, w) * mean_product);
   });
 }
 
@@ -179,11 +178,14 @@ BOOST_AUTO_TEST_CASE(evaluation_and_frozen_gradient) {
       for (const bool relu_on : {false, true}) {
         Case test = graph_case(shape, residual, relu_on, residual ? 0 : 5);
         harness.check_form(test, Form::eval, eval_reference);
+        test.attrs["frozen"] = Expr(1);
+        harness.check_form(test, Form::train, eval_reference);
+        GradientOptions options;
+        options.inputs = residual ? std::vector<int>{0, 5} : std::vector<int>{0};
+        if (shape.count() < 3000) harness.check_gradient(test, eval_reference, options);
+        test.attrs.erase("frozen");
         test.op = "batch_norm_eval";
         harness.check(test, eval_reference);
-        GradientOptions options;
-        options.inputs = residual ? std::vector<int>{0, 1, 2, 5} : std::vector<int>{0, 1, 2};
-        if (shape.count() < 3000) harness.check_gradient(test, eval_reference, options);
       }
     }
   }
@@ -233,10 +235,6 @@ BOOST_AUTO_TEST_CASE(statistics_from_moments) {
          .tolerance = 1e-6},
         finish_reference);
   }
-  harness.check({.op = "bn_inv_std", .inputs = {dense({19}, uniform(0, 2))}, .tolerance = 1e-6},
-                [](const Tensors& in, Tensors& out, const Attributes& attrs) {
-                  out[0] = {true, in[0].shape, inverse_deviation(in[0].values, attrs.real("eps"))};
-                });
 }
 
 BOOST_AUTO_TEST_CASE(apply) {
@@ -282,12 +280,38 @@ BOOST_AUTO_TEST_CASE(gradient_ops) {
           test.inputs.insert(test.inputs.begin() + 1, dense({3, shape[1]}, uniform(20, 40), DType::f64));
           for (const std::vector<int>& unwanted : {std::vector<int>{}, {0}, {1}}) {
             test.unwanted = unwanted;
-            test.attrs.erase("through_statistics");
-            harness.check(test, grad_apply_reference);
-            test.attrs["through_statistics"] = Expr(0);
             harness.check(test, grad_apply_reference);
           }
         }
+      }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(gradient_of_a_frozen_one) {
+  const OpHarness harness;
+  const auto reference = [](const Tensors& in, Tensors& out, const Attributes& attrs) {
+    out[0] = out[1] = in[0];
+    const std::vector<double> inv_std = inverse_deviation(in[2].values, attrs.real("eps"));
+    each(in[0].shape, [&](auto n, auto c, auto h, auto w) {
+      const double gz = in[3].present && in[3].at(n, c, h, w) <= 0 ? 0 : in[0].at(n, c, h, w);
+      const auto channel = static_cast<std::size_t>(c);
+      out[0].at(n, c, h, w) = gz * in[1].values[channel] * inv_std[channel];
+      out[1].at(n, c, h, w) = gz;
+    });
+  };
+  for (const Shape& shape : kShapes) {
+    for (const std::string chosen : {"none", "relu"}) {
+      Case test{
+          .op = "batch_norm_eval_grad",
+          .attrs = {{"activation", chosen}},
+          .inputs = {activation(shape, normal(), 3), dense({shape[1]}), dense({shape[1]}, uniform(0.5, 2)),
+                     chosen == "relu" ? activation(shape, normal(), 5) : absent()},
+          .tolerance = 1e-6,
+          .output_gap = 2};
+      for (const std::vector<int>& unwanted : {std::vector<int>{}, {0}, {1}}) {
+        test.unwanted = unwanted;
+        harness.check(test, reference);
       }
     }
   }

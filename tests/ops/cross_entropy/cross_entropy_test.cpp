@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
@@ -10,14 +11,18 @@ struct Expected {
   HostTensor totals, confusion;
 };
 
-Expected expect(const HostTensor& logits, const HostTensor& label, double ignore) {
+// `weights` and `counted` may be absent.
+Expected expect(const HostTensor& logits, const HostTensor& label, const HostTensor& weights,
+                const HostTensor& counted, double ignore) {
   const std::int64_t classes = logits.shape[1];
   Expected result{HostTensor::zeros({2}), HostTensor::zeros({classes, classes})};
   std::size_t pixel = 0;
   for (std::int64_t n = 0; n < logits.shape[0]; ++n)
     for (std::int64_t y = 0; y < logits.shape[2]; ++y)
       for (std::int64_t x = 0; x < logits.shape[3]; ++x) {
-        const double wanted = label.values[pixel++];
+        const double wanted = label.values[pixel];
+        const bool counts = !counted.present || counted.values[pixel] != ignore;
+        ++pixel;
         if (wanted == ignore) continue;
         const auto target = static_cast<std::int64_t>(wanted);
         std::int64_t best = 0;
@@ -26,30 +31,71 @@ Expected expect(const HostTensor& logits, const HostTensor& label, double ignore
         const double max = logits.at(n, best, y, x);
         double sum = 0;
         for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(logits.at(n, c, y, x) - max);
-        result.totals.values[0] += std::log(sum) - (logits.at(n, target, y, x) - max);
-        result.totals.values[1] += 1;
+        const double weight = weights.present ? weights.values[static_cast<std::size_t>(target)] : 1;
+        if (counts) {
+          result.totals.values[0] += weight * (std::log(sum) - (logits.at(n, target, y, x) - max));
+          result.totals.values[1] += weight;
+        }
         result.confusion.values[static_cast<std::size_t>(target * classes + best)] += 1;
       }
   return result;
+}
+
+const HostTensor kAbsent{false, {}, {}};
+const HostTensor& optional(const std::vector<HostTensor>& in, std::size_t i) {
+  return i < in.size() ? in[i] : kAbsent;
 }
 
 double ignore_of(const Attributes& attrs) { return static_cast<double>(attrs.integer("ignore_label")); }
 
 void totals_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
                       const Attributes& attrs) {
-  const Expected expected = expect(in[0], in[1], ignore_of(attrs));
+  const Expected expected = expect(in[0], in[1], optional(in, 2), optional(in, 3), ignore_of(attrs));
   out[0] = expected.totals;
   out[1] = expected.confusion;
 }
 
 void loss_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
                     const Attributes& attrs) {
-  const Expected expected = expect(in[0], in[1], ignore_of(attrs));
+  const Expected expected = expect(in[0], in[1], optional(in, 2), optional(in, 3), ignore_of(attrs));
   const double count = expected.totals.values[1];
   out[0] = HostTensor::zeros({});
   out[0].values[0] = count > 0 ? expected.totals.values[0] / count : 0;
   out[1] = expected.totals;
   out[2] = expected.confusion;
+}
+
+// Softmax probability of the label; 1 where ignored.
+void probability_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
+                           const Attributes& attrs) {
+  out[0] = in[1];
+  std::size_t pixel = 0;
+  for (std::int64_t n = 0; n < in[0].shape[0]; ++n)
+    for (std::int64_t y = 0; y < in[0].shape[2]; ++y)
+      for (std::int64_t x = 0; x < in[0].shape[3]; ++x, ++pixel) {
+        double& value = out[0].values[pixel];
+        double sum = 0;
+        for (std::int64_t c = 0; c < in[0].shape[1]; ++c) sum += std::exp(in[0].at(n, c, y, x));
+        value = value == ignore_of(attrs)
+                    ? 1
+                    : std::exp(in[0].at(n, static_cast<std::int64_t>(value), y, x)) / sum;
+      }
+}
+
+void hard_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
+                    const Attributes& attrs) {
+  out[0] = in[0];
+  std::vector<double> sorted;
+  for (std::size_t i = 0; i < in[0].values.size(); ++i)
+    if (in[0].values[i] != ignore_of(attrs))
+      sorted.push_back(std::isnan(in[1].values[i]) ? -1 : in[1].values[i]);
+  std::ranges::sort(sorted);
+  if (sorted.empty()) return;
+  const auto place = std::min(static_cast<std::size_t>(attrs.integer("min_kept")), sorted.size() - 1);
+  const double threshold = static_cast<double>(static_cast<float>(attrs.real("threshold")));
+  const double limit = std::max(threshold, sorted[place]);
+  for (std::size_t i = 0; i < in[0].values.size(); ++i)
+    if (in[1].values[i] >= limit) out[0].values[i] = ignore_of(attrs);
 }
 
 Case make(const char* op, const Shape& shape, double share, Values logits = normal(0, 3),
@@ -73,6 +119,95 @@ BOOST_AUTO_TEST_CASE(totals) {
   negative.attrs = {{"ignore_label", Expr(-100)}};
   negative.inputs[1].values = integers(19, 0.3, -100);
   harness.check(negative, totals_reference);
+}
+
+// Weights of classes, one of them 0, and pixels that the loss leaves out.
+Case weigh(Case test, bool counted) {
+  const std::int64_t classes = test.inputs[0].desc.shape[1];
+  test.inputs.push_back(dense(
+      {classes}, [n = 0](Random& random) mutable { return n++ == 1 ? 0 : random.next_between(0.1, 4); }));
+  test.inputs.push_back(absent());
+  if (!counted) return test;
+  std::vector<double> all;
+  std::vector<double> some;
+  Random random(3, RandomPurpose::test);
+  for (std::int64_t i = 0; i < test.inputs[1].desc.shape.count(); ++i) {
+    all.push_back(random.next_bool(0.2) ? 255 : random.next_below(static_cast<std::uint32_t>(classes)));
+    some.push_back(random.next_bool(0.5) ? 255 : all.back());
+  }
+  test.inputs[1].values = in_order(all);
+  test.inputs[3] = dense(test.inputs[1].desc.shape, in_order(some), DType::i32);
+  return test;
+}
+
+BOOST_AUTO_TEST_CASE(weighted_totals_of_some_pixels) {
+  const OpHarness harness;
+  for (const bool counted : {false, true}) {
+    harness.check(weigh(make("cross_entropy_totals", {2, 19, 5, 7}, 0.2), counted), totals_reference);
+    harness.check_gradient(weigh(make("cross_entropy_totals", {1, 4, 5, 5}, 0.2), counted), totals_reference,
+                           {.inputs = {0}});
+  }
+  Case no_weights = weigh(make("cross_entropy_totals", {2, 5, 5, 7}, 0.2), true);
+  no_weights.inputs[2] = absent();
+  harness.check(no_weights, totals_reference);
+}
+
+BOOST_AUTO_TEST_CASE(class_weights_come_from_the_input_of_that_name) {
+  const OpHarness harness;
+  Case test = make("cross_entropy", {2, 5, 5, 7}, 0.2);
+  test.model_inputs["class_weights"] = dense({5}, in_order({0.5, 0, 2, 1, 3}));
+  const Reference weighted = [](const auto& in, auto& out, const Attributes& attrs) {
+    loss_reference({in[0], in[1], {true, {5}, {0.5, 0, 2, 1, 3}}}, out, attrs);
+  };
+  harness.check_form(test, Form::train, weighted);
+  harness.check_gradient(test, weighted, {.inputs = {0}});
+  harness.check_form(test, Form::eval, loss_reference);
+  test.model_inputs["class_weights"] = dense({4});
+  harness.check_form(test, Form::train, loss_reference);
+}
+
+BOOST_AUTO_TEST_CASE(probabilities_of_labels) {
+  const OpHarness harness;
+  harness.check(make("label_probability", {2, 150, 5, 7}, 0.2), probability_reference);
+  harness.check(make("label_probability", {1, 1, 3, 3}, 0.5), probability_reference);
+}
+
+BOOST_AUTO_TEST_CASE(hard_pixels) {
+  const OpHarness harness;
+  const auto check = [&](double threshold, std::int64_t min_kept, double share, Values probability) {
+    harness.check({.op = "hard_label",
+                   .attrs = {{"threshold", threshold}, {"min_kept", Expr(min_kept)}},
+                   .inputs = {dense({2, 300, 250}, integers(7, share), DType::i32),
+                              dense({2, 300, 250}, std::move(probability))}},
+                  hard_reference);
+  };
+  for (const double share : {0.0, 0.3, 1.0}) {
+    check(0.7, 1000, share, uniform(0, 1));      // the threshold decides
+    check(0.1, 40000, share, uniform(0, 1));     // the number decides
+    check(0.0, 0, share, uniform(0, 1));         // none is kept
+    check(0.3, 1000000, share, uniform(0, 1));   // all but the easiest
+    check(0.5, 5000, share, integers(4));        // many alike
+    check(0.9, 0, share, in_order({1, 1, 1}));   // a network that is sure
+    check(0.2, 3, share, in_order({NAN, 0.5}));  // what is no number is hard
+  }
+}
+
+// The loss over hard pixels is that over the same pixels given by hand, and all pixels are in the matrix.
+BOOST_AUTO_TEST_CASE(mining) {
+  const OpHarness harness;
+  Case test = make("cross_entropy", {2, 6, 9, 8}, 0.2);
+  const Reference mined = [](const auto& in, auto& out, const Attributes& attrs) {
+    std::vector<HostTensor> probability(1), hard(1);
+    probability_reference(in, probability, attrs);
+    hard_reference({in[1], probability[0]}, hard, attrs);
+    loss_reference({in[0], in[1], kAbsent, hard[0]}, out, attrs);
+  };
+  for (const std::int64_t min_kept : {0, 30}) {
+    test.attrs = {{"ohem", Expr(1)}, {"threshold", 0.05}, {"min_kept", Expr(min_kept)}};
+    harness.check_form(test, Form::train, mined);
+    harness.check_form(test, Form::eval, loss_reference);
+    harness.check_gradient(test, mined, {.inputs = {0}});
+  }
 }
 
 BOOST_AUTO_TEST_CASE(loss_in_both_methods) {
@@ -140,6 +275,10 @@ BOOST_AUTO_TEST_CASE(a_label_that_is_no_class_is_an_error_with_its_place) {
   test.op = "cross_entropy_grad";
   test.inputs.insert(test.inputs.begin(), dense({2}, in_order({1, 0}), DType::f64));
   BOOST_TEST(!harness.run(test).ok());
+  Case counted = make("cross_entropy_totals", {2, 5, 3, 4}, 0);
+  counted.inputs.push_back(absent());
+  counted.inputs.push_back(dense({2, 3, 4}, in_order(labels), DType::i32));
+  BOOST_TEST(!harness.run(counted).ok());
 }
 
 BOOST_AUTO_TEST_CASE(labels_that_do_not_fit_the_logits_are_errors) {
@@ -152,6 +291,11 @@ BOOST_AUTO_TEST_CASE(labels_that_do_not_fit_the_logits_are_errors) {
   BOOST_TEST(refused(dense({1, 3, 4}, integers(5), DType::i32)));
   BOOST_TEST(refused(dense({2, 3, 4})));
   BOOST_TEST(!refused(dense({2, 3, 4}, integers(5), DType::i32)));
+  Case weighted = make("cross_entropy_totals", {2, 5, 3, 4}, 0);
+  weighted.inputs.push_back(dense({4}));
+  const auto types = harness.infer(weighted);
+  BOOST_REQUIRE(!types.ok());
+  BOOST_TEST(types.status().message() == "class_weights: expected f32 (5), got f32 (4)");
 }
 
 }  // namespace

@@ -17,6 +17,11 @@ Mixture mixture(std::int64_t i, std::int64_t in, std::int64_t out) {
   return {first, std::min(in - 1, first + 1), at - static_cast<double>(first)};
 }
 
+struct Place {
+  std::int64_t n;     // image
+  std::size_t pixel;  // of all images
+};
+
 // Visits every valid pixel with its label, its logits at label size and its mixtures.
 template <class Visit>
 void each_pixel(const HostTensor& logits, const HostTensor& label, const Visit& visit) {
@@ -36,7 +41,7 @@ void each_pixel(const HostTensor& logits, const HostTensor& label, const Visit& 
           v[static_cast<std::size_t>(c)] =
               (1 - column.weight) * blend(column.first) + column.weight * blend(column.second);
         }
-        visit(n, static_cast<std::int64_t>(label.values[pixel]), v, row, column);
+        visit(Place{n, pixel}, static_cast<std::int64_t>(label.values[pixel]), v, row, column);
       }
 }
 
@@ -46,31 +51,51 @@ double exp_sum(const std::vector<double>& v) {
   return sum;
 }
 
+// 1 where the input `i` of weights is absent.
+double weight_of(const std::vector<HostTensor>& in, std::size_t i, std::int64_t label) {
+  return i < in.size() && in[i].present ? in[i].values[static_cast<std::size_t>(label)] : 1;
+}
+
 void totals_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
   const std::int64_t classes = in[0].shape[1];
   out[0] = HostTensor::zeros({2});
   out[1] = HostTensor::zeros({classes, classes});
-  each_pixel(
-      in[0], in[1],
-      [&](std::int64_t, std::int64_t label, const std::vector<double>& v, const Mixture&, const Mixture&) {
-        std::size_t best = 0;
-        for (std::size_t c = 1; c < v.size(); ++c)
-          if (v[c] > v[best]) best = c;
-        out[0].values[0] += std::log(exp_sum(v)) - v[static_cast<std::size_t>(label)];
-        out[0].values[1] += 1;
-        out[1].values[static_cast<std::size_t>(label * classes) + best] += 1;
-      });
+  each_pixel(in[0], in[1],
+             [&](const Place& place, std::int64_t label, const std::vector<double>& v, const Mixture&,
+                 const Mixture&) {
+               std::size_t best = 0;
+               for (std::size_t c = 1; c < v.size(); ++c)
+                 if (v[c] > v[best]) best = c;
+               out[1].values[static_cast<std::size_t>(label * classes) + best] += 1;
+               if (in.size() > 3 && in[3].present && in[3].values[place.pixel] == 255) return;
+               const double weight = weight_of(in, 2, label);
+               out[0].values[0] += weight * (std::log(exp_sum(v)) - v[static_cast<std::size_t>(label)]);
+               out[0].values[1] += weight;
+             });
+}
+
+void probability_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
+                           const Attributes&) {
+  out[0] = HostTensor::zeros(in[1].shape);
+  for (double& value : out[0].values) value = 1;
+  each_pixel(in[0], in[1],
+             [&](const Place& place, std::int64_t label, const std::vector<double>& v, const Mixture&,
+                 const Mixture&) {
+               out[0].values[place.pixel] = std::exp(v[static_cast<std::size_t>(label)]) / exp_sum(v);
+             });
 }
 
 void grad_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
   out[0] = HostTensor::zeros(in[1].shape);
   each_pixel(in[1], in[2],
-             [&](std::int64_t n, std::int64_t label, const std::vector<double>& v, const Mixture& row,
+             [&](const Place& place, std::int64_t label, const std::vector<double>& v, const Mixture& row,
                  const Mixture& column) {
+               const std::int64_t n = place.n;
                const double sum = exp_sum(v);
+               const double scale = in[0].values[0] * weight_of(in, 3, label);
                for (std::int64_t c = 0; c < in[1].shape[1]; ++c) {
-                 const double g = in[0].values[0] *
-                                  (std::exp(v[static_cast<std::size_t>(c)]) / sum - (c == label ? 1 : 0));
+                 const double g =
+                     scale * (std::exp(v[static_cast<std::size_t>(c)]) / sum - (c == label ? 1 : 0));
                  out[0].at(n, c, row.first, column.first) += (1 - row.weight) * (1 - column.weight) * g;
                  out[0].at(n, c, row.first, column.second) += (1 - row.weight) * column.weight * g;
                  out[0].at(n, c, row.second, column.first) += row.weight * (1 - column.weight) * g;
@@ -112,11 +137,37 @@ BOOST_AUTO_TEST_CASE(kernels_and_parts_give_the_same_numbers) {
     const Case totals = totals_case(sizes.logits, sizes.h, sizes.w, sizes.share);
     harness.check(totals, totals_reference);
     harness.check_parts(totals, totals_reference);
+    Case probability = totals;
+    probability.op = "resize_label_probability";
+    harness.check(probability, probability_reference);
+    harness.check_parts(probability, probability_reference);
     const Case grad = grad_case(sizes.logits, sizes.h, sizes.w, sizes.share);
     if (sizes.logits[1] == 1) continue;  // the gradient is 0 but for rounding
     harness.check(grad, grad_reference);
     harness.check_parts(grad, grad_reference);
   }
+}
+
+BOOST_AUTO_TEST_CASE(weights_of_classes_and_pixels_left_out) {
+  const OpHarness harness;
+  Case totals = totals_case({2, 19, 5, 6}, 23, 31, 0.2);
+  std::vector<double> all;
+  std::vector<double> some;
+  Random random(3, RandomPurpose::test);
+  for (int i = 0; i < 2 * 23 * 31; ++i) {
+    all.push_back(random.next_bool(0.2) ? 255 : random.next_below(19));
+    some.push_back(random.next_bool(0.5) ? 255 : all.back());
+  }
+  totals.inputs[1].values = in_order(all);
+  totals.inputs.push_back(dense({19}, uniform(0, 4)));
+  totals.inputs.push_back(dense({2, 23, 31}, in_order(some), DType::i32));
+  harness.check(totals, totals_reference);
+  harness.check_parts(totals, totals_reference);
+  harness.check_gradient(totals, totals_reference, {.inputs = {0}});
+  Case grad = grad_case({2, 19, 5, 6}, 23, 31, 0.2);
+  grad.inputs.push_back(dense({19}, uniform(0, 4)));
+  harness.check(grad, grad_reference);
+  harness.check_parts(grad, grad_reference);
 }
 
 BOOST_AUTO_TEST_CASE(rows_without_labels_count_nothing) {

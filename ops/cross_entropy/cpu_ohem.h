@@ -1,0 +1,13 @@
+#pragma once
+
+#include <memory>
+
+#include "runtime/model/kernel.h"
+
+// The kernels of cpu_ohem.cpp.
+namespace graphrun::ops::cross_entropy {
+
+Result<std::unique_ptr<Kernel>> prepare_probability(const KernelRequest& request);
+Result<std::unique_ptr<Kernel>> prepare_hard_label(const KernelRequest& request);
+
+}  // namespace graphrun::ops::cross_entropy
