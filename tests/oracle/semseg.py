@@ -133,9 +133,9 @@ def logits(net, image):
 
 def losses(net, image, label):
     """Main and auxiliary loss, with the labels that belong to the zoom factor."""
-    if net.zoom_factor != 8:
-        step = 8 // net.zoom_factor
-        label = label[:, ::step, ::step]
+    if net.zoom_factor != 8:  # as the reference's training program does it
+        size = [(side - 1) // 8 * net.zoom_factor + 1 for side in label.shape[1:]]
+        label = F.interpolate(label[:, None].double(), size, mode="bilinear", align_corners=True)[:, 0].long()
     return net(image, label)[1:]
 
 
