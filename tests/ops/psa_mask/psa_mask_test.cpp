@@ -11,13 +11,13 @@ AttrMap attrs(const char* type, int mask_h, int mask_w, bool compact = false) {
           {"compact", Expr(compact ? 1 : 0)}};
 }
 
-// By what the op is for: `own` has the mask, `other` is the place that it speaks of.
-void reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes& attrs) {
-  const HostTensor& x = in[0];
+// Calls visit(n, place in the mask, own, from, to): `own` is the pixel whose mask it is, y has the value as
+// channel `from` of pixel `to`.
+template <class Visit>
+void visit_masks(const Shape& x, const Attributes& attrs, const Visit& visit) {
   const std::vector<std::int64_t> mask = attrs.integers("mask");
-  const std::int64_t h = x.shape[2], w = x.shape[3];
-  out[0] = HostTensor::zeros({x.shape[0], h * w, h, w});
-  for (std::int64_t n = 0; n < x.shape[0]; ++n)
+  const std::int64_t h = x[2], w = x[3];
+  for (std::int64_t n = 0; n < x[0]; ++n)
     for (std::int64_t own = 0; own < h * w; ++own)
       for (std::int64_t other = 0; other < h * w; ++other) {
         std::int64_t row = other / w, column = other % w;
@@ -26,11 +26,17 @@ void reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, 
           column += mask[1] / 2 - own % w;
         }
         if (row < 0 || row >= mask[0] || column < 0 || column >= mask[1]) continue;
-        const double value = x.at(n, row * mask[1] + column, own / w, own % w);
         const bool collect = attrs.text("type") == "collect";
-        const std::int64_t to = collect ? own : other, from = collect ? other : own;
-        out[0].at(n, from, to / w, to % w) = value;
+        visit(n, row * mask[1] + column, own, collect ? other : own, collect ? own : other);
       }
+}
+
+void reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes& attrs) {
+  const Shape& x = in[0].shape;
+  out[0] = HostTensor::zeros({x[0], x[2] * x[3], x[2], x[3]});
+  visit_masks(x, attrs, [&](auto n, auto place, auto own, auto from, auto to) {
+    out[0].at(n, from, to / x[3], to % x[3]) = in[0].at(n, place, own / x[3], own % x[3]);
+  });
 }
 
 BOOST_AUTO_TEST_CASE(masks_of_all_sizes) {
@@ -69,6 +75,24 @@ BOOST_AUTO_TEST_CASE(gradient) {
     harness.check_gradient(
         {.op = "psa_mask", .attrs = attrs(type, 3, 4, true), .inputs = {activation({2, 12, 3, 4})}},
         reference, {.samples = 200});
+  }
+}
+
+BOOST_AUTO_TEST_CASE(gradient_kernel_takes_strides) {
+  for (const char* type : {"collect", "distribute"}) {
+    OpHarness().check({.op = "psa_mask_grad",
+                       .attrs = attrs(type, 5, 3),
+                       .inputs = {activation({2, 24, 4, 6}, normal(), 3), activation({2, 15, 4, 6})},
+                       .tolerance = 0,
+                       .output_gap = 2},
+                      [](const auto& in, auto& out, const Attributes& attrs) {
+                        const Shape& x = in[1].shape;
+                        out[0] = HostTensor::zeros(x);
+                        visit_masks(x, attrs, [&](auto n, auto place, auto own, auto from, auto to) {
+                          out[0].at(n, place, own / x[3], own % x[3]) =
+                              in[0].at(n, from, to / x[3], to % x[3]);
+                        });
+                      });
   }
 }
 
