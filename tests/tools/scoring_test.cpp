@@ -1,3 +1,6 @@
+#include <cmath>
+
+#include "datasets/image_io.h"
 #include "tests/tools/command_folder.h"
 
 // Saved predictions of real images, scored by the command. The expected figures come with the samples
@@ -86,4 +89,40 @@ BOOST_AUTO_TEST_CASE(voc2012_predictions) {
   shell.succeed("grun eval -q --dataset voc2012 --data-root root --predictions " + *voc +
                 "/vainf_decoded/pred -o out");
   check_score(shell, "out/metrics.json", {0.1819723574, 0.1893875670, 752819.0 / 759907});
+}
+
+BOOST_AUTO_TEST_CASE(cityscapes_predictions_count_in_class_ids_and_in_label_ids) {
+  CommandFolder shell;
+  const std::string name = "val/lindau/lindau_000000_000019";
+  for (const char* folder : {"root/leftImg8bit/val/lindau", "root/gtFine/val/lindau", "classes", "labels"})
+    fs::create_directories(shell.path(folder));
+  const Image image{1, 4, std::vector<std::uint8_t>(12, 80)};
+  require_ok(write_rgb_png(shell.path("root/leftImg8bit/" + name + "_leftImg8bit.png"), image));
+  require_ok(
+      write_gray_png(shell.path("root/gtFine/" + name + "_gtFine_labelIds.png"), {1, 4, {7, 8, 26, 0}}));
+  const std::string file = "/lindau_000000_000019_leftImg8bit.png";
+  require_ok(write_gray_png(shell.path("classes" + file), {1, 4, {0, 1, 0, 9}}));
+  require_ok(write_gray_png(shell.path("labels" + file), {1, 4, {7, 8, 7, 22}}));
+  for (const std::string kind : {"class", "label"}) {
+    const std::string folder = kind == "class" ? "classes" : "labels";
+    shell.succeed("grun eval -q --dataset cityscapes --data-root root --predictions " + folder +
+                  " --predictions-as " + kind + " -o out_" + kind);
+    check_score(shell, "out_" + kind + "/metrics.json", {1.5 / 19, 2.0 / 19, 2.0 / 3});
+  }
+  // What the folder lacks is said, and is no problem of what is there.
+  shell.succeed("grun data check cityscapes --data-root root -q");
+  BOOST_TEST(shell.text("out.txt").find("train: not there") != std::string::npos);
+  require_ok(
+      write_gray_png(shell.path("root/gtFine/" + name + "_gtFine_labelIds.png"), {1, 4, {7, 8, 255, 0}}));
+  shell.fail("grun data check cityscapes --data-root root -q", 1, {"1 problem"});
+  BOOST_TEST(shell.text("out.txt").find("label id 255 first at row 0, column 2") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(the_loader_alone_is_timed) {
+  CommandFolder shell;
+  shell.succeed("grun data bench shapes --network spnet50 --seconds 0.1 --workers 2 --json");
+  const compiler::JsonValue report = shell.json("out.txt");
+  BOOST_TEST(report.find("train_h")->integer == 121);
+  BOOST_TEST(number(report, "images_per_s") > 0);
+  BOOST_TEST(number(report, "cpu_ms_per_image") > 0);
 }

@@ -90,7 +90,8 @@ Status check(const DataOptions& options) {
   }
   GRAPHRUN_TRY(note_shared_images(descriptor, splits, options.root()));
   if (problems == 0) return {};
-  return {ErrorCode::invalid_file, fmt::format("{}: {} problems", descriptor.name, problems)};
+  return {ErrorCode::invalid_file,
+          fmt::format("{}: {} {}", descriptor.name, problems, problems == 1 ? "problem" : "problems")};
 }
 
 Status list_known() {
