@@ -145,6 +145,9 @@ BOOST_AUTO_TEST_CASE(pspnet_without_its_pyramid_and_with_a_plain_stem) {
   BOOST_TEST(shape_of(model, "layer1.0.conv1.weight") == "64 64 1 1");
   BOOST_TEST(shape_of(model, "cls.0.weight") == "512 2048 3 3");
   BOOST_TEST(model.variable("ppm.features.0.1.weight") == nullptr);
+  const Model two_levels = compiled("pspnet50", {{"bins_1", 6}, {"bins_2", 0}, {"bins_3", 0}});
+  BOOST_TEST(shape_of(two_levels, "ppm.features.1.1.weight") == "1024 2048 1 1");
+  BOOST_TEST(shape_of(two_levels, "cls.0.weight") == "512 4096 3 3");
 }
 
 BOOST_AUTO_TEST_CASE(model_files_are_short_and_differ_in_one_line) {

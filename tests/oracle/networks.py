@@ -18,11 +18,11 @@ def family(name):
 
 
 def options(assignments):
-    """Those of -D; numbers, but bins=1,2,3,6 is a list."""
+    """Those of -D: numbers; bins=1,2,3,6 is a list, of which zeros are left out as in graphs/."""
+    number = lambda text: float(text) if "." in text else int(text)
     result = {}
     for name, value in (text.split("=") for text in assignments):
-        numbers = [float(v) if "." in v else int(v) for v in value.split(",")]
-        result[name] = numbers[0] if len(numbers) == 1 else numbers
+        result[name] = [v for v in map(number, value.split(",")) if v != 0] if "," in value else number(value)
     return result
 
 

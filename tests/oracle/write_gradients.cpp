@@ -1,5 +1,6 @@
 // Writes losses and gradients of one training step of a model, for comparison with the oracle's:
 // write_gradients MODEL.fb WEIGHTS IMAGES.npy LABELS.npy OUT.safetensors [--parts]
+// MODEL has the classes, masks and dropout that graphc -D gave it.
 // IMAGES is (N, 3, H, W) f32, LABELS (N, H, W) i32; of arrays with one more axis in front, the first element
 // is taken.
 #include <cstdio>
@@ -22,12 +23,9 @@ Shape last_axes(const Shape& shape, int rank) {
 }
 
 Status write_gradients(char** argv, bool fuse) {
-  GRAPHRUN_ASSIGN(auto program, Program::load(argv[1], op_registry()));
-  GRAPHRUN_ASSIGN(program, program->bind({{"dropout", 0.0}}));
+  GRAPHRUN_ASSIGN(const auto program, Program::load(argv[1], op_registry()));
   GRAPHRUN_ASSIGN(auto backend, make_cpu_backend());
   GRAPHRUN_ASSIGN(auto file, TensorFile::open(argv[2]));
-  const std::int64_t classes = file->find("head.score_layer.4.bias")->desc.shape[0];
-  GRAPHRUN_ASSIGN(program, program->bind({{"classes", static_cast<double>(classes)}}));
   GRAPHRUN_ASSIGN(auto weights, Weights::initialise(*program, 0, backend));
   GRAPHRUN_TRY(status_of(weights->load(*file)));
   GRAPHRUN_ASSIGN(const NpyArray images, read_npy(argv[3]));
