@@ -159,11 +159,15 @@ Result<PthStorage> pth_storage(const Pickle& pickle, const PickleObject& object)
 Result<TensorTable> pth_tensors(const Pickle& pickle, const PthRecords& records, std::size_t file_size) {
   const PickleObject* dict = &pickle[pickle.root];
   if (dict->kind != PickleKind::dict) return bad("the checkpoint is not a dictionary of tensors");
-  for (const std::string_view key : {"state_dict", "model"}) {
-    const PickleObject* inner = pickle.find(*dict, key);
-    if (inner == nullptr || inner->kind != PickleKind::dict) continue;
+  // A file can make a dictionary contain itself.
+  constexpr int kMaxDepth = 4;
+  for (int depth = 0; depth < kMaxDepth; ++depth) {
+    const PickleObject* inner = nullptr;
+    for (const std::string_view key : {"state_dict", "model"}) {
+      if (inner == nullptr || inner->kind != PickleKind::dict) inner = pickle.find(*dict, key);
+    }
+    if (inner == nullptr || inner->kind != PickleKind::dict) break;
     dict = inner;
-    break;
   }
   TensorTable table(file_size);
   for (std::size_t i = 0; i < dict->items.size(); i += 2) {

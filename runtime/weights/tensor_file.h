@@ -19,7 +19,7 @@ std::optional<std::string_view> canonical_name(std::string_view name);
 
 // An opened .safetensors or PyTorch checkpoint (zip or the older form), told apart by content. Immutable: may
 // be shared by threads. Inside a checkpoint the dictionary "state_dict" or "model" is entered if there is
-// one.
+// one, and those in it.
 class TensorFile {
  public:
   // Errors: not_found, io, invalid_file, unsupported; all name the path.

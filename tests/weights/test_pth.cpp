@@ -39,6 +39,7 @@ BOOST_AUTO_TEST_CASE(a_state_dict_in_every_form) {
 BOOST_AUTO_TEST_CASE(a_checkpoint_is_entered_and_its_names_cleaned) {
   for (const std::string& form : kForms) {
     BOOST_TEST_CONTEXT(form) check_network(*open_golden(form + "checkpoint.pth"));
+    BOOST_TEST_CONTEXT(form) check_network(*open_golden(form + "nested.pth"));
   }
 }
 

@@ -77,6 +77,7 @@ class Evil:
 def main():
     both("plain", network().state_dict())
     both("checkpoint", checkpoint())
+    both("nested", {"model": {"state_dict": checkpoint()["state_dict"], "epoch": 7}})
     both("views", views())
     both("dtypes", dtypes())
     both("evil", {"state_dict": {"weight": torch.zeros(2)}, "extra": Evil()})
