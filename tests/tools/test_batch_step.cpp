@@ -56,8 +56,9 @@ Samples samples(std::uint32_t classes) {
   return made;
 }
 
-SettingTable settings(std::int64_t parts) {
+SettingTable settings(std::int64_t parts, const std::string& class_weights = "null") {
   SettingTable table;
+  require_ok(table.set("class_weights", class_weights, "test"));
   for (const std::string setting : {"train_h", "train_w"})
     require_ok(table.set(setting, std::to_string(kSize), "test"));
   require_ok(table.set("accumulate", std::to_string(parts), "test"));
@@ -80,10 +81,10 @@ std::vector<float> parameters(const Program& program, const Weights& weights) {
   return all;
 }
 
-Outcome step(std::int64_t parts) {
+Outcome step(std::int64_t parts, const std::string& class_weights) {
   const auto program = plain_net();
   const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
-  const auto step = take(BatchStep::make(program, weights, kBatch, settings(parts)));
+  const auto step = take(BatchStep::make(program, weights, kBatch, settings(parts, class_weights)));
   const Samples data = samples(5);
   const std::vector<float> before = parameters(*program, *weights);
   Outcome outcome;
@@ -122,17 +123,20 @@ struct Tiny {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_batch_in_parts_is_the_batch) {
-  const Outcome whole = step(1);
-  BOOST_TEST(norm(whole.change) > 1e-3);
-  for (const std::int64_t parts : {2, 4, 8}) {
-    const Outcome sum = step(parts);
-    BOOST_TEST(std::abs(sum.losses.total - whole.losses.total) < 1e-6);
-    BOOST_TEST(std::abs(sum.losses.main - whole.losses.main) < 1e-6);
-    BOOST_TEST(std::abs(sum.losses.aux - whole.losses.aux) < 1e-6);
-    BOOST_TEST((sum.confusion == whole.confusion));
-    BOOST_TEST(relative_distance(sum.change, whole.change) < 1e-5);
-    BOOST_TEST(same_bits(step(parts).change, sum.change));
+  for (const std::string class_weights : {"null", "[0.2, 3, 0, 1, 0.5]"}) {
+    const Outcome whole = step(1, class_weights);
+    BOOST_TEST(norm(whole.change) > 1e-3);
+    for (const std::int64_t parts : {2, 4, 8}) {
+      const Outcome sum = step(parts, class_weights);
+      BOOST_TEST(std::abs(sum.losses.total - whole.losses.total) < 1e-6);
+      BOOST_TEST(std::abs(sum.losses.main - whole.losses.main) < 1e-6);
+      BOOST_TEST(std::abs(sum.losses.aux - whole.losses.aux) < 1e-6);
+      BOOST_TEST((sum.confusion == whole.confusion));
+      BOOST_TEST(relative_distance(sum.change, whole.change) < 1e-5);
+      BOOST_TEST(same_bits(step(parts, class_weights).change, sum.change));
+    }
   }
+  BOOST_TEST(!same_bits(step(2, "null").change, step(2, "[0.2, 3, 0, 1, 0.5]").change));
 }
 
 BOOST_AUTO_TEST_CASE(a_batch_without_labels_changes_nothing) {
