@@ -96,6 +96,8 @@ Result<std::vector<SamplePath>> list_samples(const Split& split, const std::file
 
 Result<std::vector<SamplePath>> parse_list(std::string_view text, const std::filesystem::path& list,
                                            const Split& split, const std::filesystem::path& data_root) {
+  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::vector<SamplePath> samples;
   for (std::int64_t line = 1; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());
