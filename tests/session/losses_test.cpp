@@ -73,8 +73,8 @@ void check_case(const LossCase& test, const TensorFile& golden, bool fuse) {
   BOOST_TEST_MESSAGE(test.name << (fuse ? "" : ", parts") << ": loss from PyTorch's f64 "
                                << std::abs(*session->scalar("main_loss") / expected[0] - 1) << ", gradients "
                                << apart("weight") << ", " << apart("bias"));
-  BOOST_TEST(apart("weight") < 1e-5);
-  BOOST_TEST(apart("bias") < 1e-5);
+  BOOST_TEST(apart("weight") < 1e-6);
+  BOOST_TEST(apart("bias") < 1e-6);
   // What is left out of the loss is still counted.
   const TensorView confusion = session->output("confusion");
   std::int64_t counted = 0;
