@@ -20,7 +20,8 @@ std::string error_of(std::string_view text, const Split& split = {}) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(lists_take_blanks_tabs_and_crlf) {
-  const auto samples = parse("\xEF\xBB\xBFi/a.jpg l/a.png\r\n\r\ni/b.c.jpg\tl/b.png\ni/my dog.jpg\tl/my dog.png");
+  const auto samples =
+      parse("\xEF\xBB\xBFi/a.jpg l/a.png\r\n\r\ni/b.c.jpg\tl/b.png\ni/my dog.jpg\tl/my dog.png");
   BOOST_REQUIRE(samples.ok());
   BOOST_REQUIRE(samples->size() == 3);
   BOOST_TEST((*samples)[0].name == "a");
