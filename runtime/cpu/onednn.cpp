@@ -52,9 +52,14 @@ auto guarded(const F& f) -> typename AsResult<std::invoke_result_t<F>>::type {
 }
 
 // The library's handle of the CPU. It must outlive all that is made with it, the library's own cache
-// included.
+// included. Sessions hold the primitives they use, so that the cache need not: its 1024 would keep 150 MB of
+// code for sizes that are gone, and look through all of it for the oldest.
 const dnnl::engine& cpu_engine() {
-  static const dnnl::engine engine(dnnl::engine::kind::cpu, 0);
+  static const dnnl::engine engine = [] {
+    constexpr int kCachedPrimitives = 128;
+    dnnl::set_primitive_cache_capacity(kCachedPrimitives);
+    return dnnl::engine(dnnl::engine::kind::cpu, 0);
+  }();
   return engine;
 }
 

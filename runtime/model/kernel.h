@@ -35,8 +35,8 @@ struct KernelRun {
   const void* prepared = nullptr;       // prepared_bytes(), 64-byte aligned, filled by prepare_constants
 };
 
-// A node made ready for one shape. run() allocates nothing, looks nothing up, and may be called by one thread
-// at a time; it uses up to KernelRequest::threads threads inside.
+// A node made ready for one shape; nodes that are alike share it. run() allocates nothing, keeps nothing, and
+// may be called by one thread at a time; it uses up to KernelRequest::threads threads inside.
 class Kernel {
  public:
   virtual ~Kernel() = default;

@@ -3,177 +3,128 @@
 #include <algorithm>
 
 #include "runtime/session/dims.h"
-#include "runtime/session/plan.h"
+#include "runtime/session/method_plan.h"
 
 namespace graphrun {
 
-// Turns a lowered method into steps with addresses.
+namespace {
+
+struct Planned {
+  LoweredMethod lowered;
+  std::vector<std::int32_t> variables;  // variables_of()
+  MethodPlan plan;
+};
+
+Result<Planned> plan(const Program& program, const Method& method, const Backend& backend,
+                     const MethodOptions& options) {
+  GRAPHRUN_ASSIGN(DimValues dims, solve_dims(program, options.input_shapes));
+  Planned planned;
+  GRAPHRUN_ASSIGN(planned.lowered, lower(program, method, backend,
+                                         {lookup_in(std::move(dims)), options.constant_weights, options.fuse,
+                                          options.before_resize}));
+  planned.variables = variables_of(program.model(), method, planned.lowered);
+  GRAPHRUN_ASSIGN(planned.plan, plan_method(planned.lowered, planned.variables));
+  return planned;
+}
+
+Result<const Method*> find_method(const Model& model, std::string_view name) {
+  const Method* found = model.method(name);
+  if (found != nullptr) return found;
+  return {ErrorCode::not_found,
+          "the model \"" + model.name + "\" has no method \"" + std::string(name) + "\""};
+}
+
+// Identifies what a node's kernel prepares from constants.
+std::string prepared_key(const LoweredMethod& lowered, const LoweredNode& node) {
+  std::string key = std::string(node.kernel->name()) + " " + node.kernel->prepared_key();
+  for (const ValueId id : node.inputs) {
+    if (id != kNoValue && lowered.values[static_cast<std::size_t>(id)].origin == Origin::variable)
+      key += " " + lowered.values[static_cast<std::size_t>(id)].name;
+  }
+  return key;
+}
+
+}  // namespace
+
+// Turns a planned method into steps with addresses.
 class Binder {
  public:
-  Binder(const Model& model, const Method& method, LoweredMethod lowered,
-         std::span<const TensorView> gradients, Weights& weights)
+  Binder(const Model& model, const Method& method, Planned planned, std::span<const TensorView> gradients,
+         Weights& weights)
       : model_(model),
         method_(method),
-        lowered_(std::move(lowered)),
+        lowered_(std::move(planned.lowered)),
+        variables_(std::move(planned.variables)),
+        plan_(std::move(planned.plan)),
         gradients_(gradients),
         weights_(weights) {}
 
-  Status bind(BoundMethod& bound) {
-    const std::size_t count = lowered_.values.size();
-    first_.assign(count, -1);
-    last_.assign(count, -1);
-    home_.assign(count, nullptr);
-    root_.resize(count);
-    for (std::size_t i = 0; i < count; ++i) root_[i] = static_cast<ValueId>(i);
-    GRAPHRUN_TRY(find_homes());
-    find_lives();
-    share_memory();
-    GRAPHRUN_TRY(place(bound));
+  Status bind(BoundMethod& bound, const MethodOptions& options) {
+    GRAPHRUN_TRY(check_variables());
+    GRAPHRUN_TRY(check_writes());
+    if (options.arena) {
+      GRAPHRUN_ASSIGN(bound.arena_, options.arena(plan_.bytes));
+    } else {
+      GRAPHRUN_ASSIGN(bound.arena_, weights_.backend()->allocate(plan_.bytes));
+    }
+    arena_ = static_cast<std::byte*>(bound.arena_->data());
+    bound.arena_bytes_ = plan_.bytes;
     make_steps(bound);
     return {};
   }
 
  private:
-  std::int32_t end() const { return static_cast<std::int32_t>(lowered_.nodes.size()); }
-  ValueId root(ValueId id) const {
-    while (root_[static_cast<std::size_t>(id)] != id) id = root_[static_cast<std::size_t>(id)];
-    return id;
-  }
-
-  // Values that live in memory of others: variables, gradients, state that is updated in place.
-  Status find_homes() {
-    for (std::size_t i = 0; i < lowered_.values.size(); ++i) {
-      const Value& value = lowered_.values[i];
-      if (value.origin == Origin::variable) home_[i] = variable_memory(static_cast<std::size_t>(value.index));
-      if (value.origin == Origin::variable && home_[i] == nullptr) {
-        return {ErrorCode::invalid_argument,
-                "variable \"" + value.name + "\" has no memory in these weights"};
-      }
-    }
-    for (const NamedValue& store : method_.stores) {
-      const auto variable = std::ranges::find(model_.variables, store.name, &Variable::name);
-      void*& home = home_[static_cast<std::size_t>(store.value)];
-      void* memory = variable_memory(static_cast<std::size_t>(variable - model_.variables.begin()));
-      if (memory == nullptr)
-        return {ErrorCode::invalid_argument, "variable \"" + store.name + "\" has no memory here"};
-      if (variable->kind != VariableKind::gradient && !weights_.writable())
-        return {ErrorCode::invalid_argument,
-                "the method writes \"" + store.name + "\" of weights that are mapped"};
-      if (home == nullptr) home = memory;
-    }
-    for (const LoweredNode& node : lowered_.nodes) {
-      if (node.def->writes_inputs && !weights_.writable())
-        return {ErrorCode::invalid_argument, node.path + ": writes weights that are mapped from a file"};
-      for (const IndexPair& pair : node.def->updates) {
-        const ValueId output = node.outputs[static_cast<std::size_t>(pair.output)];
-        const ValueId input = node.inputs[static_cast<std::size_t>(pair.input)];
-        if (output == kNoValue) continue;
-        if (!weights_.writable())
-          return {ErrorCode::invalid_argument, node.path + ": writes weights that are mapped from a file"};
-        home_[static_cast<std::size_t>(output)] = home_[static_cast<std::size_t>(input)];
-      }
+  Status check_variables() const {
+    for (std::size_t i = 0; i < variables_.size(); ++i) {
+      if (variables_[i] < 0 || memory_of(variables_[i]) != nullptr) continue;
+      return {ErrorCode::invalid_argument,
+              "variable \"" + model_.variables[static_cast<std::size_t>(variables_[i])].name +
+                  "\" has no memory in these weights"};
     }
     return {};
   }
 
-  void* variable_memory(std::size_t index) const {
+  Status check_writes() const {
+    if (weights_.writable()) return {};
+    for (const NamedValue& store : method_.stores) {
+      const auto variable = std::ranges::find(model_.variables, store.name, &Variable::name);
+      if (variable->kind != VariableKind::gradient)
+        return {ErrorCode::invalid_argument,
+                "the method writes \"" + store.name + "\" of weights that are mapped"};
+    }
+    for (const LoweredNode& node : lowered_.nodes) {
+      const bool updates = std::ranges::any_of(node.def->updates, [&](const IndexPair& pair) {
+        return node.outputs[static_cast<std::size_t>(pair.output)] != kNoValue;
+      });
+      if (updates || node.def->writes_inputs)
+        return {ErrorCode::invalid_argument, node.path + ": writes weights that are mapped from a file"};
+    }
+    return {};
+  }
+
+  void* memory_of(std::int32_t variable) const {
+    const auto index = static_cast<std::size_t>(variable);
     if (model_.variables[index].kind == VariableKind::gradient) {
       return index < gradients_.size() ? gradients_[index].data : nullptr;
     }
     return weights_.variable(index).data;
   }
 
-  void find_lives() {
-    for (std::size_t i = 0; i < lowered_.values.size(); ++i) {
-      if (lowered_.values[i].origin == Origin::input) first_[i] = 0, last_[i] = end();
-    }
-    for (std::int32_t step = 0; step < end(); ++step) {
-      const LoweredNode& node = lowered_.nodes[static_cast<std::size_t>(step)];
-      for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-        const std::size_t spec = std::min(i, node.def->inputs.size() - 1);
-        if (node.inputs[i] == kNoValue || node.def->inputs[spec].shape_only) continue;
-        std::int32_t& last = last_[static_cast<std::size_t>(node.inputs[i])];
-        last = std::max(last, step);
-      }
-      for (const ValueId id : node.outputs) {
-        if (id == kNoValue) continue;
-        first_[static_cast<std::size_t>(id)] = step;
-        last_[static_cast<std::size_t>(id)] = std::max(last_[static_cast<std::size_t>(id)], step);
-      }
-    }
-    for (const NamedValue& output : method_.outputs) last_[static_cast<std::size_t>(output.value)] = end();
-  }
-
-  // Outputs that may take the memory of an input which dies there.
-  void share_memory() {
-    for (std::int32_t step = 0; step < end(); ++step) {
-      const LoweredNode& node = lowered_.nodes[static_cast<std::size_t>(step)];
-      std::vector<ValueId> taken;
-      for (const IndexPair& pair : node.def->in_place) {
-        const ValueId output = node.outputs[static_cast<std::size_t>(pair.output)];
-        if (static_cast<std::size_t>(pair.input) >= node.inputs.size() || output == kNoValue) continue;
-        const ValueId input = node.inputs[static_cast<std::size_t>(pair.input)];
-        if (input == kNoValue || root_[static_cast<std::size_t>(output)] != output) continue;
-        const auto o = static_cast<std::size_t>(output);
-        const ValueId memory = root(input);
-        const auto m = static_cast<std::size_t>(memory);
-        const bool dies = last_[m] == step && last_[static_cast<std::size_t>(input)] == step;
-        const bool once =
-            std::ranges::count(node.inputs, input) == 1 && std::ranges::find(taken, memory) == taken.end();
-        const bool free =
-            home_[o] == nullptr && home_[m] == nullptr && lowered_.values[m].origin == Origin::node;
-        const bool fits = lowered_.descs[o] == lowered_.descs[static_cast<std::size_t>(input)];
-        if (!dies || !once || !free || !fits) continue;
-        root_[o] = memory;
-        last_[m] = std::max(last_[m], last_[o]);
-        taken.push_back(memory);
-      }
-    }
-  }
-
-  Status place(BoundMethod& bound) {
-    std::vector<PlanItem> items;
-    item_of_.assign(lowered_.values.size(), -1);
-    for (std::size_t i = 0; i < lowered_.values.size(); ++i) {
-      if (home_[i] != nullptr || root_[i] != static_cast<ValueId>(i) || first_[i] < 0) continue;
-      item_of_[i] = static_cast<std::int32_t>(items.size());
-      items.push_back({lowered_.descs[i].bytes(), first_[i], last_[i]});
-    }
-    scratch_item_ = items.size();
-    for (std::int32_t step = 0; step < end(); ++step) {
-      items.push_back({lowered_.nodes[static_cast<std::size_t>(step)].kernel->scratch_bytes(), step, step});
-    }
-    GRAPHRUN_ASSIGN(plan_, plan_memory(items));
-    GRAPHRUN_TRY(verify_plan(items, plan_));
-    GRAPHRUN_ASSIGN(bound.arena_, weights_.backend()->allocate(plan_.bytes));
-    arena_ = static_cast<std::byte*>(bound.arena_->data());
-    return {};
-  }
-
   TensorView view(ValueId id) const {
     if (id == kNoValue) return {};
     const auto i = static_cast<std::size_t>(id);
-    if (home_[i] != nullptr) return {lowered_.descs[i], home_[i]};
-    const std::int32_t item = item_of_[static_cast<std::size_t>(root(id))];
-    return {lowered_.descs[i], item < 0 ? nullptr : arena_ + plan_.offsets[static_cast<std::size_t>(item)]};
+    if (variables_[i] >= 0) return {lowered_.descs[i], memory_of(variables_[i])};
+    return {lowered_.descs[i], plan_.values[i] < 0 ? nullptr : arena_ + plan_.values[i]};
   }
 
   void make_steps(BoundMethod& bound) {
     for (std::size_t step = 0; step < lowered_.nodes.size(); ++step) {
       LoweredNode& node = lowered_.nodes[step];
-      BoundMethod::Step made{
-          std::move(node.path), node.def, std::move(node.kernel), {}, {}, nullptr, nullptr, {}};
+      BoundMethod::Step made{std::move(node.path), node.def, node.kernel, {}, {}, nullptr, nullptr, {}};
       for (const ValueId id : node.inputs) made.inputs.push_back(view(id));
       for (const ValueId id : node.outputs) made.outputs.push_back(view(id));
-      if (made.kernel->scratch_bytes() > 0) made.scratch = arena_ + plan_.offsets[scratch_item_ + step];
-      if (made.kernel->prepared_bytes() > 0) {
-        made.prepared_key = std::string(made.kernel->name()) + " " + made.kernel->prepared_key();
-        for (const ValueId id : node.inputs) {
-          if (id != kNoValue && lowered_.values[static_cast<std::size_t>(id)].origin == Origin::variable) {
-            made.prepared_key += " " + lowered_.values[static_cast<std::size_t>(id)].name;
-          }
-        }
-      }
+      if (made.kernel->scratch_bytes() > 0) made.scratch = arena_ + plan_.scratch[step];
+      if (made.kernel->prepared_bytes() > 0) made.prepared_key = prepared_key(lowered_, node);
       bound.steps_.push_back(std::move(made));
     }
     for (std::size_t i = 0; i < lowered_.values.size(); ++i) {
@@ -181,40 +132,45 @@ class Binder {
         bound.inputs_.emplace_back(lowered_.values[i].name, view(static_cast<ValueId>(i)));
       }
     }
-    for (const NamedValue& output : method_.outputs)
+    for (const NamedValue& output : lowered_.outputs)
       bound.outputs_.emplace_back(output.name, view(output.value));
   }
 
   const Model& model_;
   const Method& method_;
   LoweredMethod lowered_;
+  std::vector<std::int32_t> variables_;
+  MethodPlan plan_;
   std::span<const TensorView> gradients_;
   Weights& weights_;
-  std::vector<std::int32_t> first_;    // step that writes the value
-  std::vector<std::int32_t> last_;     // last step that reads it
-  std::vector<void*> home_;            // memory outside the arena
-  std::vector<ValueId> root_;          // value whose memory it shares
-  std::vector<std::int32_t> item_of_;  // of the plan
-  std::size_t scratch_item_ = 0;
-  MemoryPlan plan_;
   std::byte* arena_ = nullptr;
 };
+
+Result<MethodNeeds> BoundMethod::plan(const Program& program, std::string_view method, const Backend& backend,
+                                      const MethodOptions& options) {
+  GRAPHRUN_ASSIGN(const Method* const found, find_method(program.model(), method));
+  GRAPHRUN_ASSIGN(const Planned planned, graphrun::plan(program, *found, backend, options));
+  MethodNeeds needs;
+  needs.arena_bytes = planned.plan.bytes;
+  for (const LoweredNode& node : planned.lowered.nodes) {
+    if (node.kernel->prepared_bytes() > 0)
+      needs.prepared_bytes[prepared_key(planned.lowered, node)] = node.kernel->prepared_bytes();
+  }
+  for (const NamedValue& output : planned.lowered.outputs)
+    needs.outputs[output.name] = planned.lowered.descs[static_cast<std::size_t>(output.value)];
+  return needs;
+}
 
 Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const Program> program,
                                                        std::string_view method,
                                                        std::shared_ptr<Weights> weights,
                                                        std::span<const TensorView> gradients,
                                                        const MethodOptions& options) {
-  const Method* found = program->model().method(method);
-  if (found == nullptr) {
-    return {ErrorCode::not_found,
-            "the model \"" + program->model().name + "\" has no method \"" + std::string(method) + "\""};
-  }
-  GRAPHRUN_ASSIGN(DimValues dims, solve_dims(*program, options.input_shapes));
-  const LowerOptions lower_options{lookup_in(std::move(dims)), options.constant_weights, options.fuse};
-  GRAPHRUN_ASSIGN(LoweredMethod lowered, lower(*program, *found, *weights->backend(), lower_options));
+  GRAPHRUN_ASSIGN(const Method* const found, find_method(program->model(), method));
+  GRAPHRUN_ASSIGN(Planned planned, graphrun::plan(*program, *found, *weights->backend(), options));
   std::unique_ptr<BoundMethod> bound(new BoundMethod());
-  GRAPHRUN_TRY(Binder(program->model(), *found, std::move(lowered), gradients, *weights).bind(*bound));
+  GRAPHRUN_TRY(
+      Binder(program->model(), *found, std::move(planned), gradients, *weights).bind(*bound, options));
   bound->program_ = std::move(program);
   bound->weights_ = std::move(weights);
   GRAPHRUN_TRY(bound->refresh_prepared());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -38,6 +39,19 @@ struct MethodOptions {
   std::map<std::string, Shape, std::less<>> input_shapes;
   bool constant_weights = false;
   bool fuse = true;
+  // The output of this name is taken before the resize that makes it, where one does (LowerOptions).
+  std::string before_resize;
+  // Gives at least so many bytes for activations; empty: the method gets its own. Methods may share memory
+  // where one runs at a time: inputs and outputs then do not survive the run of another.
+  std::function<Result<std::shared_ptr<Buffer>>(std::int64_t bytes)> arena;
+};
+
+// What a method takes when it is bound.
+struct MethodNeeds {
+  std::int64_t arena_bytes = 0;
+  // Forms of the weights that kernels prepare, by key: methods that have a key in common share the form.
+  std::map<std::string, std::int64_t> prepared_bytes;
+  std::map<std::string, TensorDesc, std::less<>> outputs;
 };
 
 // A method bound to sizes, weights and a backend: kernels, addresses and one arena. run() allocates nothing
@@ -51,6 +65,10 @@ class BoundMethod {
                                                    std::span<const TensorView> gradients,
                                                    const MethodOptions& options);
 
+  // The same without weights and memory.
+  static Result<MethodNeeds> plan(const Program& program, std::string_view method, const Backend& backend,
+                                  const MethodOptions& options);
+
   Status run(StepObserver* observer = nullptr);
 
   // Device memory of an input or output; data is null for a name the method has not. Inputs keep their
@@ -58,14 +76,14 @@ class BoundMethod {
   TensorView input(std::string_view name) const;
   TensorView output(std::string_view name) const;
 
-  std::int64_t arena_bytes() const { return arena_ == nullptr ? 0 : arena_->bytes(); }
+  std::int64_t arena_bytes() const { return arena_bytes_; }
   std::size_t step_count() const { return steps_.size(); }
 
  private:
   struct Step {
     std::string path;
     const OpDef* def = nullptr;
-    std::unique_ptr<Kernel> kernel;
+    std::shared_ptr<Kernel> kernel;
     std::vector<TensorView> inputs;
     std::vector<TensorView> outputs;
     void* scratch = nullptr;
@@ -78,7 +96,8 @@ class BoundMethod {
 
   std::shared_ptr<const Program> program_;  // owns the OpDefs' registry's model; keeps paths and defs valid
   std::shared_ptr<Weights> weights_;
-  std::unique_ptr<Buffer> arena_;
+  std::shared_ptr<Buffer> arena_;
+  std::int64_t arena_bytes_ = 0;
   std::vector<Step> steps_;
   std::vector<std::pair<std::string, TensorView>> inputs_;
   std::vector<std::pair<std::string, TensorView>> outputs_;

@@ -48,7 +48,11 @@ class Lowering final : public GraphWriter {
                                   : value.name));
       result_.descs.push_back(desc);
     }
-    for (const Node& node : method_.nodes) GRAPHRUN_TRY(lower_node(node));
+    result_.outputs = method_.outputs;
+    const Node* const left_out = leave_out_resize();
+    for (const Node& node : method_.nodes) {
+      if (&node != left_out) GRAPHRUN_TRY(lower_node(node));
+    }
     return std::move(result_);
   }
 
@@ -96,6 +100,22 @@ class Lowering final : public GraphWriter {
     return def.infer(attrs, inputs, types);
   }
 
+  // The node that LowerOptions::before_resize makes superfluous; its output is redirected.
+  const Node* leave_out_resize() {
+    const auto output = std::ranges::find(result_.outputs, options_.before_resize, &NamedValue::name);
+    if (output == result_.outputs.end()) return nullptr;
+    const Value& value = method_.values[static_cast<std::size_t>(output->value)];
+    if (value.origin != Origin::node) return nullptr;
+    const Node& node = method_.nodes[static_cast<std::size_t>(value.index)];
+    const bool read = std::ranges::any_of(method_.nodes, [&](const Node& reader) {
+      return std::ranges::find(reader.inputs, output->value) != reader.inputs.end();
+    });
+    const bool once = std::ranges::count(result_.outputs, output->value, &NamedValue::value) == 1;
+    if (node.op != "resize" || read || !once) return nullptr;
+    output->value = node.inputs[0];
+    return &node;
+  }
+
   TensorDesc desc(ValueId id) const {
     return id == kNoValue ? TensorDesc() : result_.descs[static_cast<std::size_t>(id)];
   }
@@ -126,10 +146,16 @@ class Lowering final : public GraphWriter {
     }
     request.inputs = inputs;
     request.outputs = outputs;
+    if (std::shared_ptr<Kernel> kernel = kernel_of_equal(node, request)) {
+      result_.nodes.push_back({node.path, &def, std::move(kernel), node.inputs, node.outputs});
+      return {};
+    }
     std::string reasons;
     if (options_.fuse || def.parts == nullptr) {
       auto kernel = choose_kernel(backend_, request);
       if (kernel.ok()) {
+        made_.push_back({node.attrs, std::move(inputs), std::move(outputs), request.input_constant,
+                         result_.nodes.size()});
         result_.nodes.push_back({node.path, &def, *std::move(kernel), node.inputs, node.outputs});
         return {};
       }
@@ -138,6 +164,18 @@ class Lowering final : public GraphWriter {
     }
     if (def.parts != nullptr) return lower_parts(node, def);
     return {ErrorCode::unsupported, describe(node) + ": " + reasons};
+  }
+
+  // Making a kernel can cost a millisecond, and networks repeat their blocks. Presence shows in the rank of
+  // the descriptions.
+  std::shared_ptr<Kernel> kernel_of_equal(const Node& node, const KernelRequest& request) const {
+    const auto found = std::ranges::find_if(made_, [&](const Made& made) {
+      return result_.nodes[made.node].def == &request.def &&
+             std::ranges::equal(made.inputs, request.inputs) &&
+             std::ranges::equal(made.outputs, request.outputs) &&
+             made.input_constant == request.input_constant && made.attrs == node.attrs;
+    });
+    return found == made_.end() ? nullptr : result_.nodes[found->node].kernel;
   }
 
   Status lower_parts(const Node& node, const OpDef& def) {
@@ -169,6 +207,15 @@ class Lowering final : public GraphWriter {
     return output == kNoValue ? id : output;
   }
 
+  // What a kernel was made for.
+  struct Made {
+    AttrMap attrs;
+    std::vector<TensorDesc> inputs;
+    std::vector<TensorDesc> outputs;
+    std::vector<bool> input_constant;
+    std::size_t node;  // of result_
+  };
+
   const Program& program_;
   const Method& method_;
   const Backend& backend_;
@@ -176,6 +223,7 @@ class Lowering final : public GraphWriter {
   SymbolLookup symbols_;
   std::vector<ValueType> types_;
   LoweredMethod result_;
+  std::vector<Made> made_;
   std::vector<Node> parts_;
   std::string scope_;
   Status failure_;

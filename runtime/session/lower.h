@@ -9,11 +9,11 @@
 
 namespace graphrun {
 
-// A node with its kernel, for one set of sizes.
+// A node with its kernel, for one set of sizes. Nodes that ask for the same share a kernel.
 struct LoweredNode {
   std::string path;
   const OpDef* def = nullptr;
-  std::unique_ptr<Kernel> kernel;
+  std::shared_ptr<Kernel> kernel;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
 };
@@ -23,12 +23,16 @@ struct LoweredMethod {
   std::vector<Value> values;      // of the method, then those that parts of composites added
   std::vector<TensorDesc> descs;  // by value
   std::vector<LoweredNode> nodes;
+  std::vector<NamedValue> outputs;
 };
 
 struct LowerOptions {
   SymbolLookup dims;              // N, H, W, ... of the inputs
   bool constant_weights = false;  // variables do not change while the session lives
   bool fuse = true;               // false: composites run as their parts
+  // Name of an output that is wanted before the resize that makes it, if a `resize` does and nothing else
+  // reads its result: that node is left out, and the output is what it reads.
+  std::string before_resize{};
 };
 
 // The backend's first kernel that takes the node; ErrorCode::declined with each candidate's reason where none

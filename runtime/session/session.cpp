@@ -1,5 +1,8 @@
 #include "runtime/session/session.h"
 
+#include <algorithm>
+
+#include "runtime/session/dims.h"
 #include "runtime/session/layout.h"
 #include "runtime/session/roles.h"
 
@@ -13,25 +16,55 @@ Status check_count(std::size_t actual, const TensorDesc& desc) {
                                            to_string(desc.shape) + ", got " + std::to_string(actual)};
 }
 
+MethodOptions method_options(const Session::Options& options) {
+  MethodOptions method_options;
+  method_options.input_shapes["image"] = Shape{options.n, 3, options.h, options.w};
+  method_options.constant_weights = true;
+  method_options.fuse = options.fuse;
+  if (options.before_resize) method_options.before_resize = "logits";
+  method_options.arena = options.arena;
+  return method_options;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Program> program,
                                                  std::shared_ptr<Weights> weights, const Options& options) {
   std::shared_ptr<Backend> backend = weights->backend();
-  MethodOptions method_options;
-  method_options.input_shapes["image"] = Shape{options.n, 3, options.h, options.w};
-  method_options.constant_weights = true;
-  method_options.fuse = options.fuse;
-  GRAPHRUN_ASSIGN(std::unique_ptr<BoundMethod> method,
-                  BoundMethod::bind(std::move(program), "eval", std::move(weights), {}, method_options));
+  GRAPHRUN_ASSIGN(
+      std::unique_ptr<BoundMethod> method,
+      BoundMethod::bind(std::move(program), "eval", std::move(weights), {}, method_options(options)));
   const Shape image{options.n, 3, options.h, options.w};
   GRAPHRUN_TRY(check_role(method->input("image"), TensorDesc::nhwc(DType::f32, image), "input \"image\""));
   if (const TensorView logits = method->output("logits"); logits.data != nullptr) {
+    const bool map = logits.desc.shape.rank() == 4;
     Shape expected = image;
-    expected[1] = logits.desc.shape.rank() == 4 ? logits.desc.c() : 1;
+    expected[1] = map ? logits.desc.c() : 1;
+    if (map && options.before_resize) expected[2] = logits.desc.h(), expected[3] = logits.desc.w();
     GRAPHRUN_TRY(check_role(logits, TensorDesc::nhwc(DType::f32, expected), "output \"logits\""));
   }
   return std::unique_ptr<Session>(new Session(std::move(method), std::move(backend)));
+}
+
+Result<MethodNeeds> Session::plan(const Program& program, const Backend& backend, const Options& options) {
+  return BoundMethod::plan(program, "eval", backend, method_options(options));
+}
+
+Result<Session::Options> Session::fit(const Program& program, const Options& options) {
+  constexpr std::int64_t kMost = 128;
+  Status refused;
+  for (std::int64_t more = 0; more <= 2 * kMost; ++more) {
+    for (std::int64_t rows = std::max<std::int64_t>(0, more - kMost); rows <= std::min(more, kMost); ++rows) {
+      Options larger = options;
+      larger.h += rows;
+      larger.w += more - rows;
+      const Status status = status_of(solve_dims(program, method_options(larger).input_shapes));
+      if (status.ok()) return larger;
+      if (status.code() != ErrorCode::shape) return status;
+      if (more == 0) refused = status;
+    }
+  }
+  return refused;
 }
 
 Status Session::set_input_nchw(std::span<const float> image) {

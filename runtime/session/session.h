@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -18,16 +19,26 @@ class Session {
     std::int64_t h = 0;  // pixels
     std::int64_t w = 0;
     bool fuse = true;  // false: composites run as their parts (for comparisons)
+    // "logits" as they are before a last resize to the image's size, where the method ends with one: smaller,
+    // for whoever interpolates them himself (bilinear, aligned corners).
+    bool before_resize = false;
+    std::function<Result<std::shared_ptr<Buffer>>(std::int64_t bytes)> arena{};  // as in MethodOptions
   };
   // Errors: a size that the model's requirements refuse, a node no kernel takes, an input "image" or an
   // output "logits" that are not as described below, memory.
   static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Program> program,
                                                  std::shared_ptr<Weights> weights, const Options& options);
 
+  // What create() would take; nothing is allocated.
+  static Result<MethodNeeds> plan(const Program& program, const Backend& backend, const Options& options);
+  // The options with the smallest size (of rows and columns added) that is no smaller and that the model's
+  // requirements accept. Errors: none with up to 128 more of each.
+  static Result<Options> fit(const Program& program, const Options& options);
+
   // Host devices: the input's memory (N, 3, H, W in NHWC), to be filled before run(); it keeps its content.
   TensorView input() const { return method_->input("image"); }
   // Host devices: an output's memory, valid until the next run; data is null for an unknown name. "logits" is
-  // (N, classes, H, W) in NHWC.
+  // (N, classes, H, W) in NHWC, where not taken before a resize.
   TensorView output(std::string_view name = "logits") const { return method_->output(name); }
   // Any device: NCHW float32 on the host. Errors: a span of another size than the tensor's.
   Status set_input_nchw(std::span<const float> image);

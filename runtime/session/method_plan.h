@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "runtime/core/status.h"
+#include "runtime/session/lower.h"
+
+namespace graphrun {
+
+// By value: the variable in whose memory it lives, because it is one, is its new content (Method::stores) or
+// is written over it (OpDef::updates); -1 for values in the arena.
+std::vector<std::int32_t> variables_of(const Model& model, const Method& method,
+                                       const LoweredMethod& lowered);
+
+// Places in the arena of a method, in bytes.
+struct MethodPlan {
+  std::vector<std::int64_t> values;   // by value; -1: not in the arena
+  std::vector<std::int64_t> scratch;  // by node
+  std::int64_t bytes = 0;             // of the arena
+};
+
+// Inputs keep their place for the whole run, outputs from where they are written; what an op may write over
+// (OpDef::in_place) is given to its output. Errors: sizes that overflow.
+Result<MethodPlan> plan_method(const LoweredMethod& lowered, const std::vector<std::int32_t>& variables);
+
+}  // namespace graphrun

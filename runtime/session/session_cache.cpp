@@ -1,0 +1,56 @@
+#include "runtime/session/session_cache.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace graphrun {
+
+SessionCache::SessionCache(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights,
+                           const Settings& settings)
+    : program_(std::move(program)), weights_(std::move(weights)), settings_(settings) {}
+
+Session::Options SessionCache::options(const Size& size) const {
+  Session::Options options{size.n, size.h, size.w};
+  options.before_resize = settings_.before_resize;
+  return options;
+}
+
+Result<MethodNeeds> SessionCache::plan(const Size& size) const {
+  return Session::plan(*program_, *weights_->backend(), options(size));
+}
+
+Result<std::shared_ptr<Buffer>> SessionCache::arena(std::int64_t bytes) {
+  if (arena_ != nullptr && arena_->bytes() >= bytes) return arena_;
+  if (bytes > settings_.most_arena_bytes) {
+    return {ErrorCode::out_of_memory, "activations need " + std::to_string(bytes) +
+                                          " bytes, the limit leaves " +
+                                          std::to_string(settings_.most_arena_bytes)};
+  }
+  // First all that holds the old memory goes, then the new is taken.
+  entries_.clear();
+  arena_.reset();
+  GRAPHRUN_ASSIGN(arena_, weights_->backend()->allocate(bytes));
+  return arena_;
+}
+
+Status SessionCache::reserve(std::int64_t arena_bytes) { return status_of(arena(arena_bytes)); }
+
+Result<Session*> SessionCache::get(const Size& size) {
+  const auto found = std::ranges::find(entries_, size, &Entry::size);
+  if (found != entries_.end()) {
+    entries_.splice(entries_.begin(), entries_, found);
+    return entries_.front().session.get();
+  }
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  while (entries_.size() >= std::max<std::size_t>(settings_.sessions, 1)) entries_.pop_back();
+  Session::Options wanted = options(size);
+  wanted.arena = [this](std::int64_t bytes) { return arena(bytes); };
+  GRAPHRUN_ASSIGN(std::unique_ptr<Session> session, Session::create(program_, weights_, wanted));
+  entries_.push_front({size, std::move(session)});
+  ++made_;
+  seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+  return entries_.front().session.get();
+}
+
+}  // namespace graphrun
