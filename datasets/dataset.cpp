@@ -18,6 +18,7 @@ class FileDataset final : public Dataset {
   bool labelled() const override { return labelled_; }
   std::string name(std::int64_t index) const override { return at(index).name; }
   Result<Image> load_image(std::int64_t index) const override { return read_image(at(index).image); }
+  Result<Extent> image_size(std::int64_t index) const override { return read_image_size(at(index).image); }
   Result<LabelMap> load_label(std::int64_t index) const override {
     if (!labelled_) return LabelMap{};
     const std::filesystem::path& file = at(index).label;
@@ -34,6 +35,11 @@ class FileDataset final : public Dataset {
 };
 
 }  // namespace
+
+Result<Extent> Dataset::image_size(std::int64_t index) const {
+  GRAPHRUN_ASSIGN(const Image image, load_image(index));
+  return Extent{image.height, image.width};
+}
 
 Result<Sample> Dataset::load(std::int64_t index) const {
   Sample sample;

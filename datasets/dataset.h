@@ -26,6 +26,9 @@ class Dataset {
   // The name of the sample's outputs, without suffix.
   virtual std::string name(std::int64_t index) const = 0;
   virtual Result<Image> load_image(std::int64_t index) const = 0;
+  // The image's size, from its file's header where it has one. A JPEG that EXIF turns by a quarter has its
+  // sides exchanged here.
+  virtual Result<Extent> image_size(std::int64_t index) const;
   // Class ids, by the data set's label rule; empty in a split without labels. Errors name file and pixel.
   virtual Result<LabelMap> load_label(std::int64_t index) const = 0;
 

@@ -10,6 +10,7 @@
 #include "datasets/image_header.h"
 #include "datasets/png_codec.h"
 #include "runtime/core/file.h"
+#include "runtime/core/mapped_file.h"
 
 namespace graphrun {
 
@@ -40,6 +41,14 @@ Result<Image> decode_image(std::string& file) {
 Result<Image> read_image(const std::filesystem::path& path) {
   GRAPHRUN_ASSIGN(std::string file, read_file(path, kMaxImageBytes));
   return decode_image(file).in(path.string());
+}
+
+Result<Extent> read_image_size(const std::filesystem::path& path) {
+  GRAPHRUN_ASSIGN(const auto file, MappedFile::open(path.string()));
+  const std::span<const std::byte> bytes = file->bytes();
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(text).in(path.string()));
+  return Extent{header.height, header.width};
 }
 
 Result<LabelImage> read_label(const std::filesystem::path& path) {

@@ -12,6 +12,9 @@ namespace graphrun {
 // PNG, JPEG, BMP or PNM as 8-bit RGB, turned as its EXIF orientation says.
 Result<Image> read_image(const std::filesystem::path& path);
 
+// An image's size as its header says, before any EXIF orientation; nothing is decoded.
+Result<Extent> read_image_size(const std::filesystem::path& path);
+
 // A PNG of 1, 2, 4, 8 or 16 bits grey, or of palette indices: the stored numbers themselves, never colours or
 // scaled greys. A colour picture is an error that says so.
 Result<LabelImage> read_label(const std::filesystem::path& path);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -12,6 +13,13 @@ inline constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;
 // Class ids run from 0 to kMaxClasses - 1; in a label map kIgnoredClass marks pixels that count nowhere.
 inline constexpr int kMaxClasses = 255;
 inline constexpr std::uint8_t kIgnoredClass = 255;
+
+// Pixels.
+struct Extent {
+  std::int64_t height = 0;
+  std::int64_t width = 0;
+  auto operator<=>(const Extent&) const = default;
+};
 
 struct Color {
   std::uint8_t r = 0, g = 0, b = 0;

@@ -43,7 +43,11 @@ void check(std::int64_t samples, std::int64_t classes, const Extent& image, cons
   for (std::size_t row = 0; row < rows.starts.size(); ++row) {
     for (std::size_t column = 0; column < columns.starts.size(); ++column) {
       const Crop logits(samples, classes, crop.height, crop.width, ++seed);
-      add_crop(logits.view, {rows, columns, row, column}, 2, sums.data());
+      const WeightedTaps down = aligned_taps(crop.height, crop.height);
+      const WeightedTaps across = aligned_taps(crop.width, crop.width);
+      const WeightedTaps mirrored = reversed(across);
+      add_crop({logits.view, 0, down, across, samples == 2 ? &mirrored : nullptr, 2},
+               {rows, columns, row, column}, sums.data());
       for (std::int64_t y = 0; y < crop.height; ++y) {
         for (std::int64_t x = 0; x < crop.width; ++x) {
           const std::int64_t to_y = rows.starts[row] + y;

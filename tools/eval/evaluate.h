@@ -20,9 +20,18 @@ class EvalObserver {
                      const ConfusionMatrix* so_far) = 0;
 };
 
-// Labels every image of a split; `pictures` may be null. Returns what was counted, empty in a split without
-// labels. Errors: data, the network, disk; two images of one name where pictures are written.
-Result<std::optional<ConfusionMatrix>> evaluate(const Dataset& data, Protocol& protocol,
-                                                const PictureWriter* pictures, EvalObserver& observer);
+// Plans memory from the sizes that the images' headers give, and takes that of the activations. Errors: a
+// header that cannot be read, more than `most_bytes`.
+Result<EvaluationMemory> reserve_memory(const Dataset& data, Protocol& protocol, std::int64_t most_bytes);
+
+struct Evaluation {
+  std::optional<ConfusionMatrix> confusion;  // none in a split without labels
+  double seconds = 0;                        // from decoded images to label maps
+};
+// Labels every image of a split; `pictures` may be null. While the network has an image in hand, the next one
+// is decoded and the last one's pictures are written. Errors: data, the network, disk; two images of one name
+// where pictures are written.
+Result<Evaluation> evaluate(const Dataset& data, Protocol& protocol, const PictureWriter* pictures,
+                            EvalObserver& observer);
 
 }  // namespace graphrun

@@ -1,10 +1,17 @@
 #include "tools/eval/options.h"
 
+#include <algorithm>
+#include <limits>
+
+#include "tools/support/memory.h"
+
 namespace graphrun {
 
 void ProtocolOptions::add_to(CLI::App& command) {
-  command.add_option("--protocol", protocol, "slide: overlapping crops of test_h x test_w")
-      ->check(CLI::IsMember({"slide"}))
+  command
+      .add_option("--protocol", protocol,
+                  "slide: overlapping crops of test_h x test_w; whole: the image in one pass")
+      ->check(CLI::IsMember({"slide", "whole"}))
       ->capture_default_str();
   CLI::Option* list = command.add_option("--scales", scales, "e.g. 0.5,1.0; the setting scales if not given")
                           ->delimiter(',')
@@ -12,11 +19,21 @@ void ProtocolOptions::add_to(CLI::App& command) {
                           ->check(CLI::Range(1e-3, 100.0));
   command.add_flag("--ms", multi_scale, "scales 0.5, 0.75, 1.0, 1.25, 1.5, 1.75")->excludes(list);
   command.add_flag("--no-flip", no_flip, "no mirrored views");
+  command.add_option("--batch", batch, "crops that go through the network at once, with their mirror images")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command.add_option("--sessions", sessions, "image sizes for which the network stays bound")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str();
+  command
+      .add_option("--memory-limit", memory_limit,
+                  "refuse to start where more is planned, e.g. 8GB; what is available if not given")
+      ->transform(CLI::AsSizeValue(true));
 }
 
 Result<ProtocolSettings> ProtocolOptions::resolve(const SettingTable& settings) const {
   for (const char* name : {"test_h", "test_w"}) {
-    if (!settings.has_value(name)) {
+    if (protocol == "slide" && !settings.has_value(name)) {
       return {ErrorCode::invalid_argument,
               std::string("the setting ") + name + " has no value; give it with --set " + name + "=PIXELS"};
     }
@@ -28,9 +45,19 @@ Result<ProtocolSettings> ProtocolOptions::resolve(const SettingTable& settings) 
   if (multi_scale) resolved.scales = {0.5, 0.75, 1.0, 1.25, 1.5, 1.75};
   resolved.flip = !no_flip;
   resolved.base_size = settings.integer("base_size");
-  resolved.test_h = settings.integer("test_h");
-  resolved.test_w = settings.integer("test_w");
+  if (protocol == "slide") {
+    resolved.test_h = settings.integer("test_h");
+    resolved.test_w = settings.integer("test_w");
+  }
+  resolved.batch = batch;
+  resolved.sessions = sessions;
   return resolved;
+}
+
+std::int64_t ProtocolOptions::most_bytes() const {
+  constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
+  if (memory_limit == 0) return available_memory().value_or(kUnlimited);
+  return static_cast<std::int64_t>(std::min<std::uint64_t>(memory_limit, kUnlimited));
 }
 
 }  // namespace graphrun

@@ -11,16 +11,21 @@
 
 namespace graphrun {
 
-// What the command line says of the protocol.
+// What the command line says of the protocol and of its memory.
 struct ProtocolOptions {
   std::string protocol = "slide";
   std::vector<double> scales;
   bool multi_scale = false;
   bool no_flip = false;
+  std::int64_t batch = 1;
+  std::int64_t sessions = 16;
+  std::uint64_t memory_limit = 0;  // bytes; 0: what is available
 
   void add_to(CLI::App& command);
   // With the sizes that `settings` give. Errors: test_h or test_w without a value, a scale out of range.
   Result<ProtocolSettings> resolve(const SettingTable& settings) const;
+  // Bytes that an evaluation may plan for.
+  std::int64_t most_bytes() const;
 };
 
 }  // namespace graphrun

@@ -12,13 +12,28 @@ std::vector<Color> class_colors(std::span<const ClassInfo> classes) {
   return colors;
 }
 
-Result<PictureWriter> PictureWriter::create(const std::filesystem::path& folder, std::vector<Color> palette) {
-  for (const char* kind : {"gray", "color", "overlay"}) {
+Result<std::vector<std::uint8_t>> class_label_ids(const LabelRule& rule) {
+  std::vector<std::uint8_t> ids;
+  for (int c = 0; c < rule.classes(); ++c) {
+    const std::uint16_t id = rule.label_id(c);
+    if (id > 255) {
+      return {ErrorCode::unsupported, "class " + std::to_string(c) + " has the label id " +
+                                          std::to_string(id) + ", which an 8-bit picture cannot hold"};
+    }
+    ids.push_back(static_cast<std::uint8_t>(id));
+  }
+  return ids;
+}
+
+Result<PictureWriter> PictureWriter::create(const std::filesystem::path& folder, std::vector<Color> palette,
+                                            std::vector<std::uint8_t> label_ids) {
+  for (const char* kind : {"gray", "color", "overlay", "label"}) {
+    if (label_ids.empty() && std::string_view(kind) == "label") continue;
     std::error_code error;
     std::filesystem::create_directories(folder / kind, error);
     if (error) return {ErrorCode::io, (folder / kind).string() + ": " + error.message()};
   }
-  return PictureWriter(folder, std::move(palette));
+  return PictureWriter(folder, std::move(palette), std::move(label_ids));
 }
 
 Status PictureWriter::write(const std::string& name, const Image& image, const LabelMap& map) const {
@@ -26,6 +41,11 @@ Status PictureWriter::write(const std::string& name, const Image& image, const L
   const std::string file = name + ".png";
   GRAPHRUN_TRY(write_gray_png(folder_ / "gray" / file, map));
   GRAPHRUN_TRY(write_palette_png(folder_ / "color" / file, map, palette_));
+  if (!label_ids_.empty()) {
+    LabelMap labels = map;
+    for (std::uint8_t& id : labels.ids) id = label_ids_[id];
+    GRAPHRUN_TRY(write_gray_png(folder_ / "label" / file, labels));
+  }
   return write_rgb_png(folder_ / "overlay" / file, overlay(image, map, palette_, kOpacity));
 }
 

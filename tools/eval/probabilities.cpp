@@ -1,6 +1,7 @@
 #include "tools/eval/probabilities.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "ops/common/softmax_row.h"
 #include "runtime/cpu/parallel.h"
@@ -12,30 +13,140 @@ namespace {
 constexpr std::int64_t kBlock = 4096;  // floats of a block of pixels: half of a first-level cache
 constexpr std::int64_t kMostClasses = 256;
 
-// The softmax of some pixels, `stride` floats apart (negative: from right to left), written or added to
-// `out`. Exponentials are one loop over all pixels, which fills vectors for any number of classes.
-GRAPHRUN_SIMD void add_softmax(const float* logits, std::int64_t stride, std::int64_t pixels,
-                               std::int64_t classes, bool add, float* e, float* out) {
-  for (std::int64_t p = 0; p < pixels; ++p) {
-    const float* v = logits + p * stride;
-    const float max = ops::row_max(v, classes);
-    for (std::int64_t c = 0; c < classes; ++c) e[p * classes + c] = v[c] - max;
+// Some logits of a row, each a weighted sum of `row`'s pixels, less the largest of their pixel.
+GRAPHRUN_SIMD void interpolate(const float* row, const WeightedTaps& columns, std::int64_t begin,
+                               std::int64_t pixels, std::int64_t classes, float* e) {
+  for (std::int64_t p = 0; p < pixels; ++p, e += classes) {
+    const auto from = static_cast<std::size_t>(columns.begin[static_cast<std::size_t>(begin + p)]);
+    const auto end = static_cast<std::size_t>(columns.begin[static_cast<std::size_t>(begin + p + 1)]);
+    const float* const a = row + columns.index[from] * classes;
+    const float wa = columns.weight[from];
+    if (end - from == 1) {
+      for (std::int64_t c = 0; c < classes; ++c) e[c] = wa * a[c];
+    } else {
+      const float* const b = row + columns.index[from + 1] * classes;
+      const float wb = columns.weight[from + 1];
+      for (std::int64_t c = 0; c < classes; ++c) e[c] = wa * a[c] + wb * b[c];
+    }
+    for (std::size_t i = from + 2; i < end; ++i) {
+      const float* const more = row + columns.index[i] * classes;
+      const float weight = columns.weight[i];
+      for (std::int64_t c = 0; c < classes; ++c) e[c] += weight * more[c];
+    }
+    const float max = ops::row_max(e, classes);
+    for (std::int64_t c = 0; c < classes; ++c) e[c] -= max;
   }
-  for (std::int64_t i = 0; i < pixels * classes; ++i) e[i] = ops::exp_float(e[i]);
-  for (std::int64_t p = 0; p < pixels; ++p) {
-    const float* from = e + p * classes;
-    float* to = out + p * classes;
+}
+
+// Exponentials are one loop over all pixels, which fills vectors for any number of classes.
+GRAPHRUN_SIMD void exponentials(std::int64_t count, float* e) {
+  for (std::int64_t i = 0; i < count; ++i) e[i] = ops::exp_float(e[i]);
+}
+
+// Writes or adds exponentials divided by their sum over each pixel.
+GRAPHRUN_SIMD void normalise(const float* e, std::int64_t pixels, std::int64_t classes, bool add,
+                             float* out) {
+  for (std::int64_t p = 0; p < pixels; ++p, e += classes, out += classes) {
     float sum = 0;
 #pragma omp simd reduction(+ : sum)
-    for (std::int64_t c = 0; c < classes; ++c) sum += from[c];
+    for (std::int64_t c = 0; c < classes; ++c) sum += e[c];
     const float scale = 1.0f / sum;
     if (add) {
-      for (std::int64_t c = 0; c < classes; ++c) to[c] += from[c] * scale;
+      for (std::int64_t c = 0; c < classes; ++c) out[c] += e[c] * scale;
     } else {
-      for (std::int64_t c = 0; c < classes; ++c) to[c] = from[c] * scale;
+      for (std::int64_t c = 0; c < classes; ++c) out[c] = e[c] * scale;
     }
   }
 }
+
+// sum = weight * pixels (first) or sum + weight * pixels, which are `stride` apart.
+GRAPHRUN_SIMD void blend(const float* row, std::int64_t stride, std::int64_t pixels, std::int64_t classes,
+                         float weight, bool first, float* sum) {
+  for (std::int64_t p = 0; p < pixels; ++p, row += stride, sum += classes) {
+    if (first) {
+      for (std::int64_t c = 0; c < classes; ++c) sum[c] = weight * row[c];
+    } else {
+      for (std::int64_t c = 0; c < classes; ++c) sum[c] += weight * row[c];
+    }
+  }
+}
+
+GRAPHRUN_SIMD void find_classes(const float* sums, std::int64_t pixels, std::int64_t classes,
+                                std::uint8_t* ids) {
+  for (std::int64_t p = 0; p < pixels; ++p, sums += classes)
+    ids[p] = static_cast<std::uint8_t>(ops::row_find(sums, ops::row_max(sums, classes), classes));
+}
+
+// Some rows of a view, by one thread.
+class ViewRows {
+ public:
+  explicit ViewRows(const ViewLogits& view)
+      : view_(view),
+        classes_(view.logits.desc.c()),
+        row_(static_cast<std::size_t>(view.logits.desc.w() * classes_)),
+        mirrored_row_(view.mirrored == nullptr ? 0 : row_.size()) {}
+
+  void move_to(std::int64_t y) {
+    mix(view_.sample, y, row_.data());
+    if (view_.mirrored != nullptr) mix(view_.sample + 1, y, mirrored_row_.data());
+  }
+
+  // The softmax of the pixels [begin, end) of the row, and of their mirror image, written or added.
+  void add_softmax(std::int64_t begin, std::int64_t end, bool add, float* out) {
+    const std::int64_t block = std::max<std::int64_t>(1, kBlock / classes_);
+    for (std::int64_t x = begin; x < end; x += block, out += block * classes_) {
+      const std::int64_t pixels = std::min(block, end - x);
+      add_block(row_.data(), view_.columns, x, pixels, add, out);
+      if (view_.mirrored != nullptr) add_block(mirrored_row_.data(), *view_.mirrored, x, pixels, true, out);
+    }
+  }
+
+  // Classes of the whole row; `total` may be null.
+  void find(const float* total, std::uint8_t* ids) {
+    const std::int64_t block = std::max<std::int64_t>(1, kBlock / classes_);
+    alignas(64) float sums[kBlock];
+    for (std::int64_t x = 0; x < view_.columns.size(); x += block) {
+      const std::int64_t pixels = std::min(block, view_.columns.size() - x);
+      if (total == nullptr && view_.mirrored == nullptr) {
+        interpolate(row_.data(), view_.columns, x, pixels, classes_, sums);
+      } else {
+        if (total != nullptr) std::copy_n(total + x * classes_, pixels * classes_, sums);
+        add_block(row_.data(), view_.columns, x, pixels, total != nullptr, sums);
+        if (view_.mirrored != nullptr)
+          add_block(mirrored_row_.data(), *view_.mirrored, x, pixels, true, sums);
+      }
+      find_classes(sums, pixels, classes_, ids + x);
+    }
+  }
+
+ private:
+  void mix(std::int64_t sample, std::int64_t y, float* row) const {
+    const TensorDesc& desc = view_.logits.desc;
+    const auto from = static_cast<std::size_t>(view_.rows.begin[static_cast<std::size_t>(y)]);
+    const auto end = static_cast<std::size_t>(view_.rows.begin[static_cast<std::size_t>(y + 1)]);
+    for (std::size_t i = from; i < end; ++i) {
+      const std::int64_t pixel = (sample * desc.h() + view_.rows.index[i]) * desc.w();
+      blend(view_.logits.as<const float>() + pixel * desc.pixel_stride, desc.pixel_stride, desc.w(), classes_,
+            view_.rows.weight[i], i == from, row);
+    }
+  }
+
+  void add_block(const float* row, const WeightedTaps& columns, std::int64_t x, std::int64_t pixels, bool add,
+                 float* out) {
+    interpolate(row, columns, x, pixels, classes_, e_);
+    exponentials(pixels * classes_, e_);
+    normalise(e_, pixels, classes_, add, out);
+  }
+
+  const ViewLogits& view_;
+  std::int64_t classes_;
+  std::vector<float> row_;
+  std::vector<float> mirrored_row_;
+  alignas(64) float e_[kBlock];
+};
+
+// A thread's share: enough rows for the buffers of ViewRows not to count.
+constexpr std::int64_t kViewRows = 8;
 
 // One row of ResizeBack as its two source rows and their weights.
 struct SourceRows {
@@ -110,7 +221,7 @@ void for_rows(const ResizeBack& resize, const Row& row) {
 
 }  // namespace
 
-void add_crop(const TensorView& logits, const CropPlace& place, int threads, float* sums) {
+void add_crop(const ViewLogits& view, const CropPlace& place, float* sums) {
   const SlideAxis& rows = place.rows;
   const SlideAxis& columns = place.columns;
   const std::int64_t top = rows.starts[place.row];
@@ -119,30 +230,39 @@ void add_crop(const TensorView& logits, const CropPlace& place, int threads, flo
   const std::int64_t last_row = std::min(rows.extent, top + rows.crop);
   const std::int64_t first_column = std::max<std::int64_t>(0, left);
   const std::int64_t last_column = std::min(columns.extent, left + columns.crop);
-  const std::int64_t classes = logits.desc.c();
-  const std::int64_t stride = logits.desc.pixel_stride;
-  const std::int64_t block = std::max<std::int64_t>(1, kBlock / classes);
-
-  const auto add_span = [&](std::int64_t y, std::int64_t begin, std::int64_t end, bool add) {
-    alignas(64) float e[kBlock];
-    const float* row = logits.as<float>() + (y - top) * columns.crop * stride;
-    const float* mirrored = row + (rows.crop * columns.crop + columns.crop - 1) * stride;
-    for (std::int64_t x = begin; x < end; x += block) {
-      const std::int64_t pixels = std::min(block, end - x);
-      float* out = sums + (y * columns.extent + x) * classes;
-      add_softmax(row + (x - left) * stride, stride, pixels, classes, add, e, out);
-      if (logits.desc.n() == 2)
-        add_softmax(mirrored - (x - left) * stride, -stride, pixels, classes, true, e, out);
-    }
-  };
-  constexpr std::int64_t kRows = 4;
-  cpu::parallel_for(threads, last_row - first_row, kRows, [&](std::int64_t begin, std::int64_t end) {
+  const std::int64_t classes = view.logits.desc.c();
+  cpu::parallel_for(view.threads, last_row - first_row, kViewRows, [&](std::int64_t begin, std::int64_t end) {
+    ViewRows part(view);
     for (std::int64_t y = first_row + begin; y < first_row + end; ++y) {
       const bool new_row = y >= rows.end_before(place.row);
       const std::int64_t seen =
           new_row ? std::max(first_column, columns.end_before(place.column)) : last_column;
-      add_span(y, first_column, seen, true);
-      add_span(y, seen, last_column, false);
+      float* const row = sums + y * columns.extent * classes;
+      part.move_to(y - top);
+      part.add_softmax(first_column - left, seen - left, true, row + first_column * classes);
+      part.add_softmax(seen - left, last_column - left, false, row + seen * classes);
+    }
+  });
+}
+
+void view_to_total(const ViewLogits& view, bool first, float* total) {
+  const std::int64_t width = view.columns.size();
+  cpu::parallel_for(view.threads, view.rows.size(), kViewRows, [&](std::int64_t begin, std::int64_t end) {
+    ViewRows part(view);
+    for (std::int64_t y = begin; y < end; ++y) {
+      part.move_to(y);
+      part.add_softmax(0, width, !first, total + y * width * view.logits.desc.c());
+    }
+  });
+}
+
+void view_to_classes(const ViewLogits& view, const float* total, std::uint8_t* ids) {
+  const std::int64_t width = view.columns.size();
+  cpu::parallel_for(view.threads, view.rows.size(), kViewRows, [&](std::int64_t begin, std::int64_t end) {
+    ViewRows part(view);
+    for (std::int64_t y = begin; y < end; ++y) {
+      part.move_to(y);
+      part.find(total == nullptr ? nullptr : total + y * width * view.logits.desc.c(), ids + y * width);
     }
   });
 }

@@ -3,23 +3,42 @@
 #include <cstdint>
 
 #include "runtime/core/tensor.h"
-#include "tools/eval/resample.h"
 #include "tools/eval/slide_grid.h"
+#include "tools/eval/taps.h"
 
-// The arithmetic between the network's logits and a label map: two passes over the probabilities of an image
-// for each scale. Planes are float32, class by class within a pixel, pixels row by row.
+// The arithmetic between the network's logits and a label map, on few passes over the probabilities of an
+// image: logits are interpolated, turned into probabilities and added up a few pixels at a time. Planes are
+// float32, class by class within a pixel, pixels row by row.
 namespace graphrun {
 
-// Adds the softmax of a crop's logits to the sums over all crops: (N, classes, H, W), f32, NHWC; sample 1 of
-// N = 2 is the mirrored crop and is mirrored back. Pixels that no earlier crop has seen are written, not
-// added to, so that `sums` needs no zeroes at the start. Crops come row by row.
+// One view of the image as the network saw it: a sample of logits, (N, classes, h, w), f32, NHWC, read at any
+// size. With `mirrored`, the sample after it is that of the mirror image, whose columns are read through
+// these.
+struct ViewLogits {
+  const TensorView& logits;
+  std::int64_t sample = 0;
+  const WeightedTaps& rows;
+  const WeightedTaps& columns;
+  const WeightedTaps* mirrored = nullptr;
+  int threads = 1;
+};
+
+// Adds the softmax of a crop and of its mirror image to the sums over all crops of an image. Pixels that no
+// earlier crop has seen are written, not added to, so that `sums` needs no zeroes at the start. Crops come
+// row by row. Precondition: the taps have the crop's size.
 struct CropPlace {
   const SlideAxis& rows;
   const SlideAxis& columns;
   std::size_t row = 0;  // of the grid
   std::size_t column = 0;
 };
-void add_crop(const TensorView& logits, const CropPlace& place, int threads, float* sums);
+void add_crop(const ViewLogits& view, const CropPlace& place, float* sums);
+
+// A whole view at the taps' size: total = its softmax and that of its mirror image, added up (first), or
+// total + these.
+void view_to_total(const ViewLogits& view, bool first, float* total);
+// The class with the largest sum of total (null for none) and these; the first of equal ones.
+void view_to_classes(const ViewLogits& view, const float* total, std::uint8_t* ids);
 
 // Brings a plane to the size of the taps. `total` is what earlier scales have left there; null for none.
 struct ResizeBack {

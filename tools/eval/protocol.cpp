@@ -1,6 +1,7 @@
 #include "tools/eval/protocol.h"
 
 #include "tools/eval/slide.h"
+#include "tools/eval/whole.h"
 
 namespace graphrun {
 
@@ -8,7 +9,9 @@ Result<std::unique_ptr<Protocol>> make_protocol(const ProtocolSettings& settings
                                                 std::shared_ptr<const Program> program,
                                                 std::shared_ptr<Weights> weights) {
   if (settings.name == "slide") return make_slide(settings, std::move(program), std::move(weights));
-  return {ErrorCode::invalid_argument, "there is no protocol \"" + settings.name + "\"; there is: slide"};
+  if (settings.name == "whole") return make_whole(settings, std::move(program), std::move(weights));
+  return {ErrorCode::invalid_argument,
+          "there is no protocol \"" + settings.name + "\"; there are: slide, whole"};
 }
 
 }  // namespace graphrun

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,13 +18,34 @@ struct ProtocolSettings {
   std::string name = "slide";
   std::vector<double> scales{1.0};
   bool flip = true;            // each view also mirrored, and the probabilities averaged
-  std::int64_t base_size = 0;  // longer side at scale 1, pixels
-  std::int64_t test_h = 0;     // crop, pixels
+  std::int64_t base_size = 0;  // longer side at scale 1, pixels; 0: the image's own
+  std::int64_t test_h = 0;     // crop of slide, pixels
   std::int64_t test_w = 0;
+  // These change time and memory, not the label maps (but for the last bits of sums).
+  std::int64_t batch = 1;      // crops of slide that go through the network at once, with their mirror images
+  std::int64_t sessions = 16;  // sizes for which the network stays bound
+  bool before_resize = true;   // the network's last resize is done here, pixel by pixel
+};
+
+// Bytes that an evaluation takes, all at once.
+struct EvaluationMemory {
+  std::int64_t activations = 0;    // of the network and its kernels' scratch
+  std::int64_t prepared = 0;       // forms of the weights that kernels made
+  std::int64_t probabilities = 0;  // planes between the network and the label map
+  std::int64_t pictures = 0;       // the image in hand, the next one, the one that is written
+  Extent largest;                  // the image that takes most pixels
+
+  std::int64_t total() const { return activations + prepared + probabilities + pictures; }
+};
+
+// Seconds since the start.
+struct ProtocolSeconds {
+  double network = 0;  // running it
+  double binding = 0;  // to sizes
 };
 
 // How an image becomes a label map: which views of it the network sees, and how its answers are put together.
-// One image at a time; memory is kept from image to image and bounded by the largest.
+// One image at a time; memory is kept from image to image.
 class Protocol {
  public:
   Protocol() = default;
@@ -30,11 +53,16 @@ class Protocol {
   Protocol& operator=(const Protocol&) = delete;
   virtual ~Protocol() = default;
 
+  // What images of these sizes will take. Errors: the model does not accept a size.
+  virtual Result<EvaluationMemory> plan(std::span<const Extent> images) = 0;
+  // Takes the activations' memory as planned. An image beyond the plan is still labelled, as long as no more
+  // than `most_bytes` of activations are needed.
+  virtual Status reserve(const EvaluationMemory& memory, std::int64_t most_bytes) = 0;
+
   // The class of each pixel; the first of equal maxima. Errors: the network's, memory.
   virtual Result<LabelMap> label(const Image& image) = 0;
   virtual std::int64_t classes() const = 0;
-  // Seconds inside the network since the start.
-  virtual double network_seconds() const = 0;
+  virtual ProtocolSeconds seconds() const = 0;
 };
 
 // Errors: an unknown name, a crop that the model's requirements refuse.

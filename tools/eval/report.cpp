@@ -33,8 +33,10 @@ void write_protocol(Writer& writer, const ProtocolSettings* protocol) {
     writer.Key("flip");
     writer.Bool(protocol->flip);
     member(writer, "base_size", protocol->base_size);
-    member(writer, "test_h", protocol->test_h);
-    member(writer, "test_w", protocol->test_w);
+    if (protocol->name == "slide") {
+      member(writer, "test_h", protocol->test_h);
+      member(writer, "test_w", protocol->test_w);
+    }
   }
   writer.EndObject();
 }

@@ -1,38 +1,9 @@
 #include "tools/eval/resample.h"
 
-#include <cmath>
-
 #include "runtime/cpu/parallel.h"
+#include "tools/eval/taps.h"
 
 namespace graphrun {
-
-void LinearTaps::divide_by(std::span<const std::int32_t> counts) {
-  for (std::size_t i = 0; i < first.size(); ++i) {
-    first_weight[i] /= static_cast<float>(counts[static_cast<std::size_t>(first[i])]);
-    second_weight[i] /= static_cast<float>(counts[static_cast<std::size_t>(second[i])]);
-  }
-}
-
-LinearTaps linear_taps(std::int64_t from, std::int64_t to) {
-  const double step = 1.0 / (static_cast<double>(to) / static_cast<double>(from));
-  const auto last = static_cast<std::int32_t>(from - 1);
-  LinearTaps taps;
-  for (std::int64_t i = 0; i < to; ++i) {
-    const auto position = static_cast<float>((static_cast<double>(i) + 0.5) * step - 0.5);
-    const float below = std::floor(position);
-    float fraction = position - below;
-    auto first = static_cast<std::int32_t>(below);
-    if (first < 0 || first >= last) {
-      first = first < 0 ? 0 : last;
-      fraction = 0;
-    }
-    taps.first.push_back(first);
-    taps.second.push_back(first < last ? first + 1 : last);
-    taps.first_weight.push_back(1.0f - fraction);
-    taps.second_weight.push_back(fraction);
-  }
-  return taps;
-}
 
 void resize_normalised(const Image& image, const Preprocess& preprocess, const Extent& size, int threads,
                        float* out) {
@@ -66,6 +37,27 @@ void resize_normalised(const Image& image, const Preprocess& preprocess, const E
   constexpr std::int64_t kRows = 8;
   cpu::parallel_for(threads, size.height, kRows, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t y = begin; y < end; ++y) resize_row(static_cast<std::size_t>(y));
+  });
+}
+
+void copy_window(const Window& window, bool mirrored, int threads, const TensorView& input,
+                 std::int64_t sample) {
+  constexpr std::int64_t kRows = 16;
+  const std::int64_t height = input.desc.h();
+  const std::int64_t width = input.desc.w();
+  const auto copy_row = [&](std::int64_t y) {
+    const std::int64_t from = window.top + y;
+    const bool inside_row = from >= 0 && from < window.size.height;
+    const float* const row = window.view + (inside_row ? 3 * from * window.size.width : 0);
+    float* out = input.as<float>() + (sample * height + y) * width * input.desc.pixel_stride;
+    for (std::int64_t i = 0; i < width; ++i, out += input.desc.pixel_stride) {
+      const std::int64_t x = mirrored ? window.right - 1 - i : window.left + i;
+      const bool inside = inside_row && x >= 0 && x < window.size.width;
+      for (std::int64_t c = 0; c < 3; ++c) out[c] = inside ? row[3 * x + c] : 0.0f;
+    }
+  };
+  cpu::parallel_for(threads, height, kRows, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t y = begin; y < end; ++y) copy_row(y);
   });
 }
 

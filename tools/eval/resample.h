@@ -1,31 +1,29 @@
 #pragma once
 
 #include <cstdint>
-#include <span>
-#include <vector>
 
 #include "datasets/sample.h"
+#include "runtime/core/tensor.h"
 #include "runtime/model/graph.h"
-#include "tools/eval/slide_grid.h"
 
 namespace graphrun {
 
-// The two samples that each output of a linear resize reads along one axis, and their weights. Coordinates
-// are those of OpenCV's INTER_LINEAR: (i + 0.5) * from / to - 0.5 as a float, clamped to the border.
-struct LinearTaps {
-  std::vector<std::int32_t> first;
-  std::vector<std::int32_t> second;
-  std::vector<float> first_weight;
-  std::vector<float> second_weight;
-
-  // Each sample is a sum over so many: reads become means.
-  void divide_by(std::span<const std::int32_t> counts);
-};
-LinearTaps linear_taps(std::int64_t from, std::int64_t to);
-
-// The image at another size as the network wants it: (pixel - mean * value_scale) / (std * value_scale).
-// `out` gets 3 * height * width floats, RGB by pixel.
+// The image at another size as the network wants it: (pixel - mean * value_scale) / (std * value_scale),
+// interpolated as linear_taps() says. `out` gets 3 * height * width floats, RGB by pixel.
 void resize_normalised(const Image& image, const Preprocess& preprocess, const Extent& size, int threads,
                        float* out);
+
+// A part of such an image, of the input's height and width. What lies outside the image is the mean colour,
+// which is 0.
+struct Window {
+  const float* view = nullptr;
+  Extent size;             // of the view
+  std::int64_t top = 0;    // row of the view that is the window's first; may be negative
+  std::int64_t left = 0;   // column likewise
+  std::int64_t right = 0;  // column after the one that is the first of the window's mirror image
+};
+// Writes the window into a sample of the input (N, 3, h, w), f32, NHWC, or its mirror image.
+void copy_window(const Window& window, bool mirrored, int threads, const TensorView& input,
+                 std::int64_t sample);
 
 }  // namespace graphrun

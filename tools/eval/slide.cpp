@@ -1,10 +1,9 @@
 #include "tools/eval/slide.h"
 
-#include <chrono>
-#include <new>
+#include <algorithm>
 
-#include "runtime/cpu/parallel.h"
-#include "runtime/session/session.h"
+#include "tools/eval/network.h"
+#include "tools/eval/plane.h"
 #include "tools/eval/probabilities.h"
 #include "tools/eval/resample.h"
 #include "tools/eval/slide_grid.h"
@@ -12,65 +11,53 @@
 namespace graphrun {
 namespace {
 
-// Memory that only grows.
-class Plane {
- public:
-  Status reserve(std::int64_t pixels, std::int64_t channels) {
-    if (pixels > kMaxPixels) {
-      return {ErrorCode::invalid_argument, "a view of " + std::to_string(pixels) + " pixels is more than " +
-                                               std::to_string(kMaxPixels) +
-                                               "; lower base_size or the scales"};
-    }
-    const std::int64_t count = pixels * channels;
-    if (count <= size_) return {};
-    data_.reset();
-    size_ = 0;
-    data_.reset(new (std::nothrow) float[static_cast<std::size_t>(count)]);
-    if (!data_) {
-      return {ErrorCode::out_of_memory,
-              "no memory for " + std::to_string(count * 4) + " bytes of probabilities"};
-    }
-    size_ = count;
-    return {};
-  }
-  float* data() { return data_.get(); }
-
- private:
-  std::unique_ptr<float[]> data_;
-  std::int64_t size_ = 0;
-};
-
 class Slide final : public Protocol {
  public:
-  Slide(const ProtocolSettings& settings, Preprocess preprocess, int threads,
-        std::unique_ptr<Session> session)
-      : settings_(settings),
-        preprocess_(std::move(preprocess)),
-        threads_(threads),
-        session_(std::move(session)) {}
+  Slide(const ProtocolSettings& settings, std::unique_ptr<Network> network)
+      : settings_(settings), network_(std::move(network)) {}
 
-  std::int64_t classes() const override { return session_->output().desc.c(); }
-  double network_seconds() const override { return network_seconds_; }
+  std::int64_t classes() const override { return network_->classes(); }
+  ProtocolSeconds seconds() const override { return network_->seconds(); }
+
+  Result<EvaluationMemory> plan(std::span<const Extent> images) override {
+    EvaluationMemory memory;
+    std::int64_t crops = 1;
+    std::int64_t view = 0, total = 0;
+    for (const Extent& image : images) {
+      for (const double scale : settings_.scales) {
+        const Extent size = scaled_extent(image, scale, settings_.base_size);
+        crops = std::max(crops, static_cast<std::int64_t>(places_of(size).size()));
+        view = std::max(view, Plane::bytes(size, 3 + classes()));
+      }
+      if (settings_.scales.size() > 1) total = std::max(total, Plane::bytes(image, classes()));
+    }
+    memory.probabilities = view + total;
+    GRAPHRUN_TRY(network_->plan(input_size(std::min(crops, settings_.batch)), memory));
+    return memory;
+  }
+  Status reserve(const EvaluationMemory& memory, std::int64_t most_bytes) override {
+    return network_->reserve(memory.activations, most_bytes);
+  }
 
   Result<LabelMap> label(const Image& image) override {
+    const Extent extent{image.height, image.width};
     const std::size_t scales = settings_.scales.size();
-    if (scales > 1) GRAPHRUN_TRY(total_.reserve(image.height * image.width, classes()));
+    if (scales > 1) GRAPHRUN_TRY(total_.reserve(extent, classes()));
     LabelMap map{image.height, image.width, {}};
     map.ids.resize(static_cast<std::size_t>(image.height * image.width));
     for (std::size_t i = 0; i < scales; ++i) {
-      const Extent size =
-          scaled_extent({image.height, image.width}, settings_.scales[i], settings_.base_size);
+      const Extent size = scaled_extent(extent, settings_.scales[i], settings_.base_size);
       const SlideAxis rows = slide_axis(size.height, settings_.test_h);
       const SlideAxis columns = slide_axis(size.width, settings_.test_w);
-      GRAPHRUN_TRY(view_.reserve(size.height * size.width, 3));
-      GRAPHRUN_TRY(sums_.reserve(size.height * size.width, classes()));
-      resize_normalised(image, preprocess_, size, threads_, view_.data());
+      GRAPHRUN_TRY(view_.reserve(size, 3));
+      GRAPHRUN_TRY(sums_.reserve(size, classes()));
+      resize_normalised(image, network_->preprocess(), size, network_->threads(), view_.data());
       GRAPHRUN_TRY(run_crops(rows, columns));
       LinearTaps down = linear_taps(size.height, image.height);
       LinearTaps across = linear_taps(size.width, image.width);
       down.divide_by(rows.coverage());
       across.divide_by(columns.coverage());
-      const ResizeBack resize{sums_.data(), down, across, size.width, classes(), threads_};
+      const ResizeBack resize{sums_.data(), down, across, size.width, classes(), network_->threads()};
       if (i + 1 < scales) {
         resize_to_total(resize, i == 0, total_.data());
       } else {
@@ -81,55 +68,53 @@ class Slide final : public Protocol {
   }
 
  private:
+  std::int64_t samples_of_crop() const { return settings_.flip ? 2 : 1; }
+  SessionCache::Size input_size(std::int64_t crops) const {
+    return {crops * samples_of_crop(), settings_.test_h, settings_.test_w};
+  }
+  std::vector<std::pair<std::size_t, std::size_t>> places_of(const Extent& size) const {
+    std::vector<std::pair<std::size_t, std::size_t>> places;
+    for (std::size_t row = 0; row < slide_axis(size.height, settings_.test_h).starts.size(); ++row) {
+      for (std::size_t column = 0; column < slide_axis(size.width, settings_.test_w).starts.size(); ++column)
+        places.emplace_back(row, column);
+    }
+    return places;
+  }
+
   Status run_crops(const SlideAxis& rows, const SlideAxis& columns) {
-    using Clock = std::chrono::steady_clock;
-    for (std::size_t row = 0; row < rows.starts.size(); ++row) {
-      for (std::size_t column = 0; column < columns.starts.size(); ++column) {
-        const CropPlace place{rows, columns, row, column};
-        fill_input(place);
-        const auto start = Clock::now();
-        GRAPHRUN_TRY(session_->run());
-        network_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
-        add_crop(session_->output(), place, threads_, sums_.data());
+    const auto places = places_of({rows.extent, columns.extent});
+    const auto batch = static_cast<std::size_t>(settings_.batch);
+    for (std::size_t first = 0; first < places.size(); first += batch) {
+      const auto crops = static_cast<std::int64_t>(std::min(batch, places.size() - first));
+      GRAPHRUN_ASSIGN(Session* const session, network_->bind(input_size(crops)));
+      for (std::int64_t i = 0; i < crops; ++i) {
+        const auto [row, column] = places[first + static_cast<std::size_t>(i)];
+        const std::int64_t left = columns.starts[column];
+        const Window window{
+            view_.data(), {rows.extent, columns.extent}, rows.starts[row], left, left + columns.crop};
+        for (std::int64_t k = 0; k < samples_of_crop(); ++k)
+          copy_window(window, k == 1, network_->threads(), session->input(), i * samples_of_crop() + k);
+      }
+      GRAPHRUN_TRY(network_->run(*session));
+      const TensorView logits = session->output();
+      const WeightedTaps down = aligned_taps(logits.desc.h(), rows.crop);
+      const WeightedTaps across = aligned_taps(logits.desc.w(), columns.crop);
+      const WeightedTaps mirrored = reversed(across);
+      for (std::int64_t i = 0; i < crops; ++i) {
+        const auto [row, column] = places[first + static_cast<std::size_t>(i)];
+        add_crop({logits, i * samples_of_crop(), down, across, settings_.flip ? &mirrored : nullptr,
+                  network_->threads()},
+                 {rows, columns, row, column}, sums_.data());
       }
     }
     return {};
   }
 
-  // The crop, and its mirror image as sample 1. What lies outside the image is the mean colour, normalised:
-  // 0.
-  void fill_input(const CropPlace& place) {
-    constexpr std::int64_t kRows = 16;
-    const TensorView input = session_->input();
-    const std::int64_t height = place.rows.crop;
-    cpu::parallel_for(threads_, input.desc.n() * height, kRows, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) fill_row(place, i % height, i >= height, i, input);
-    });
-  }
-
-  void fill_row(const CropPlace& place, std::int64_t y, bool mirrored, std::int64_t input_row,
-                const TensorView& input) {
-    const std::int64_t width = place.columns.crop;
-    const std::int64_t from = place.rows.starts[place.row] + y;
-    const std::int64_t left = place.columns.starts[place.column];
-    const bool inside_row = from >= 0 && from < place.rows.extent;
-    const float* row = view_.data() + (inside_row ? 3 * from * place.columns.extent : 0);
-    float* out = input.as<float>() + input_row * width * input.desc.pixel_stride;
-    for (std::int64_t i = 0; i < width; ++i, out += input.desc.pixel_stride) {
-      const std::int64_t x = left + (mirrored ? width - 1 - i : i);
-      const bool inside = inside_row && x >= 0 && x < place.columns.extent;
-      for (std::int64_t c = 0; c < 3; ++c) out[c] = inside ? row[3 * x + c] : 0.0f;
-    }
-  }
-
   ProtocolSettings settings_;
-  Preprocess preprocess_;
-  int threads_;
-  std::unique_ptr<Session> session_;
+  std::unique_ptr<Network> network_;
   Plane view_;   // the image at one scale, normalised
   Plane sums_;   // of probabilities over its crops
   Plane total_;  // of probabilities over scales, at the image's size
-  double network_seconds_ = 0;
 };
 
 }  // namespace
@@ -137,19 +122,10 @@ class Slide final : public Protocol {
 Result<std::unique_ptr<Protocol>> make_slide(const ProtocolSettings& settings,
                                              std::shared_ptr<const Program> program,
                                              std::shared_ptr<Weights> weights) {
-  const int threads = weights->backend()->threads();
-  GRAPHRUN_ASSIGN(std::unique_ptr<Session> session,
-                  Session::create(program, std::move(weights),
-                                  {settings.flip ? 2 : 1, settings.test_h, settings.test_w}));
-  if (session->output().data == nullptr)
-    return {ErrorCode::invalid_argument, "the method \"eval\" has no output \"logits\""};
-  const std::int64_t classes = session->output().desc.c();
-  if (classes > kMaxClasses) {
-    return {ErrorCode::unsupported, "label maps hold " + std::to_string(kMaxClasses) +
-                                        " classes, the network has " + std::to_string(classes)};
-  }
-  return std::unique_ptr<Protocol>(
-      std::make_unique<Slide>(settings, program->model().preprocess, threads, std::move(session)));
+  GRAPHRUN_ASSIGN(std::unique_ptr<Network> network,
+                  Network::make(settings, std::move(program), std::move(weights)));
+  GRAPHRUN_TRY(network->check({settings.test_h, settings.test_w}));
+  return std::unique_ptr<Protocol>(std::make_unique<Slide>(settings, std::move(network)));
 }
 
 }  // namespace graphrun

@@ -6,8 +6,8 @@
 
 namespace graphrun {
 
-// Overlapping crops of the image at several scales: each crop and its mirror image go through the network as
-// one batch; their probabilities are averaged over crops, brought back to the image's size, and summed over
+// Overlapping crops of the image at several scales go through the network in batches, each with its mirror
+// image; their probabilities are averaged over crops, brought back to the image's size, and summed over
 // scales. Smaller images lie in the middle of a crop of the mean colour.
 Result<std::unique_ptr<Protocol>> make_slide(const ProtocolSettings& settings,
                                              std::shared_ptr<const Program> program,

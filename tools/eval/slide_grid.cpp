@@ -6,9 +6,9 @@
 namespace graphrun {
 
 Extent scaled_extent(const Extent& image, double scale, std::int64_t base_size) {
-  const double longer = std::nearbyint(scale * static_cast<double>(base_size));
   const bool upright = image.height > image.width;
   const double from = static_cast<double>(upright ? image.height : image.width);
+  const double longer = std::nearbyint(scale * (base_size > 0 ? static_cast<double>(base_size) : from));
   const double shorter =
       std::nearbyint(longer / from * static_cast<double>(upright ? image.width : image.height));
   const auto pixels = [](double side) { return std::max<std::int64_t>(1, static_cast<std::int64_t>(side)); };

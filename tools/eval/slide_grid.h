@@ -3,16 +3,12 @@
 #include <cstdint>
 #include <vector>
 
+#include "datasets/sample.h"
+
 namespace graphrun {
 
-struct Extent {
-  std::int64_t height = 0;
-  std::int64_t width = 0;
-  bool operator==(const Extent&) const = default;
-};
-
 // An image's size at a scale: the longer side is scale * base_size, the other keeps the aspect; both rounded,
-// halves to even. At least one pixel each.
+// halves to even. At least one pixel each. A base_size of 0 is the image's own longer side.
 Extent scaled_extent(const Extent& image, double scale, std::int64_t base_size);
 
 // The crops along one axis of an image.

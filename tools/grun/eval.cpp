@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <system_error>
@@ -10,6 +9,7 @@
 #include "tools/eval/options.h"
 #include "tools/eval/predictions.h"
 #include "tools/eval/report.h"
+#include "tools/eval/subset.h"
 #include "tools/grun/commands.h"
 #include "tools/support/common_options.h"
 #include "tools/support/experiment.h"
@@ -36,6 +36,7 @@ struct EvalOptions {
   std::string predictions;
   std::string predictions_as = "class";
   bool no_pictures = false;
+  bool label_ids = false;
 };
 
 class Terminal final : public EvalObserver {
@@ -93,6 +94,8 @@ Result<Source> find_source(const EvalOptions& options) {
   return source;
 }
 
+double to_mb(std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; }
+
 Result<fs::path> make_output(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
@@ -130,8 +133,9 @@ Status score(const EvalOptions& options, const Source& source, const Descriptor&
 
 fs::path default_folder(const EvalOptions& options, const Source& source, const ProtocolSettings& protocol) {
   if (source.run.empty()) return "eval";
+  const std::string scales = protocol.scales.size() > 1 ? "ms" : "ss";
   return source.run / "result" / fs::path(source.weights).stem() / options.split /
-         (protocol.scales.size() > 1 ? "ms" : "ss");
+         (protocol.name == "slide" ? scales : protocol.name + "_" + scales);
 }
 
 Status label_split(const EvalOptions& options, const Source& source, const Descriptor& descriptor) {
@@ -152,27 +156,44 @@ Status label_split(const EvalOptions& options, const Source& source, const Descr
             fmt::format("the network tells {} classes apart, data set {} has {}", protocol->classes(),
                         descriptor.name, descriptor.classes.size())};
   }
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> data,
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> split,
                   open_dataset(descriptor, options.split, source.data.data_root));
   GRAPHRUN_ASSIGN(const fs::path folder,
                   make_output(options.folder.empty() ? default_folder(options, source, protocol_settings)
                                                      : fs::path(options.folder)));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> data,
+                  Subset::make(*split, settings.integer("index_start"), settings.integer("index_step")));
   std::optional<PictureWriter> pictures;
   if (!options.no_pictures) {
-    GRAPHRUN_ASSIGN(pictures, PictureWriter::create(folder, class_colors(descriptor.classes)));
+    std::vector<std::uint8_t> ids;
+    if (options.label_ids) {
+      GRAPHRUN_ASSIGN(ids, class_label_ids(descriptor.labels));
+    }
+    GRAPHRUN_ASSIGN(pictures,
+                    PictureWriter::create(folder, class_colors(descriptor.classes), std::move(ids)));
   }
   if (!options.common.quiet) {
     fmt::print("{} with {} on {}/{}: {} images, {} threads\n", program->model().name, source.weights,
                descriptor.name, options.split, data->size(), backend->threads());
   }
+  GRAPHRUN_ASSIGN(const EvaluationMemory memory,
+                  reserve_memory(*data, *protocol, options.protocol.most_bytes()));
+  if (!options.common.quiet) {
+    fmt::print(
+        "images up to {} x {}; {:.0f} MB of memory planned: {:.0f} activations, {:.0f} prepared weights, "
+        "{:.0f} probabilities, {:.0f} pictures\n",
+        memory.largest.width, memory.largest.height, to_mb(memory.total()), to_mb(memory.activations),
+        to_mb(memory.prepared), to_mb(memory.probabilities), to_mb(memory.pictures));
+  }
   Terminal terminal(options.common.quiet);
-  const auto start = std::chrono::steady_clock::now();
-  GRAPHRUN_ASSIGN(const std::optional<ConfusionMatrix> confusion,
+  GRAPHRUN_ASSIGN(const Evaluation evaluation,
                   evaluate(*data, *protocol, pictures ? &*pictures : nullptr, terminal));
   if (options.common.verbose) {
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    fmt::print("{:.2f} s, {:.2f} s of them in the network\n", seconds, protocol->network_seconds());
+    const ProtocolSeconds seconds = protocol->seconds();
+    fmt::print("label maps: {:.3f} s, of these network {:.3f} s, binding sizes {:.3f} s\n",
+               evaluation.seconds, seconds.network, seconds.binding);
   }
+  const std::optional<ConfusionMatrix>& confusion = evaluation.confusion;
   if (!confusion) {
     fmt::print("{} images without labels, in {}\n", data->size(), folder.string());
     return {};
@@ -206,7 +227,11 @@ void add_eval(CLI::App& app, Outcome& outcome) {
       ->allow_extra_args(false);
   command->add_option("--set", options->settings.sets, "key=value: one setting")->allow_extra_args(false);
   command->add_option("-o", options->folder, "folder of the results; in the run's folder, or ./eval");
-  command->add_flag("--no-pictures", options->no_pictures, "metrics.json alone");
+  CLI::Option* none = command->add_flag("--no-pictures", options->no_pictures, "metrics.json alone");
+  command
+      ->add_flag("--label-ids", options->label_ids,
+                 "also label/NAME.png in the data set's own label ids, as results are submitted")
+      ->excludes(none);
   CLI::Option* predictions = command->add_option("--predictions", options->predictions,
                                                  "score these saved PNGs, without a network and images");
   command

@@ -1,11 +1,11 @@
 #include <fmt/format.h>
 
-#include <chrono>
 #include <filesystem>
 #include <optional>
 
 #include "datasets/image_io.h"
 #include "datasets/sample_list.h"
+#include "tools/eval/evaluate.h"
 #include "tools/eval/options.h"
 #include "tools/eval/pictures.h"
 #include "tools/grun/commands.h"
@@ -29,6 +29,35 @@ struct PredictOptions {
   std::string folder;
 };
 
+// The images of a command line.
+class ImageFiles final : public Dataset {
+ public:
+  explicit ImageFiles(const std::vector<std::string>& paths) : paths_(paths) {}
+  std::int64_t size() const override { return static_cast<std::int64_t>(paths_.size()); }
+  bool labelled() const override { return false; }
+  std::string name(std::int64_t index) const override { return sample_name(path(index)); }
+  Result<Image> load_image(std::int64_t index) const override { return read_image(path(index)); }
+  Result<Extent> image_size(std::int64_t index) const override { return read_image_size(path(index)); }
+  Result<LabelMap> load_label(std::int64_t) const override { return LabelMap{}; }
+
+ private:
+  const std::string& path(std::int64_t index) const { return paths_[static_cast<std::size_t>(index)]; }
+  const std::vector<std::string>& paths_;
+};
+
+class Terminal final : public EvalObserver {
+ public:
+  Terminal(const ImageFiles& images, bool quiet) : images_(images), progress_(stderr, quiet) {}
+  void image(std::int64_t done, std::int64_t total, double seconds, const ConfusionMatrix*) override {
+    progress_.update(done, total, seconds, fmt::format("{} {:.3f} s", images_.name(done - 1), seconds), true);
+  }
+  void line(const std::string& text) { progress_.line(text); }
+
+ private:
+  const ImageFiles& images_;
+  Progress progress_;
+};
+
 Result<std::vector<Color>> find_palette(const Model& model, const std::optional<Descriptor>& descriptor) {
   if (descriptor) return class_colors(descriptor->classes);
   if (model.palette.empty()) {
@@ -48,9 +77,8 @@ Status predict(const PredictOptions& options) {
     GRAPHRUN_ASSIGN(descriptor, find_descriptor(options.dataset));
   }
   const Descriptor* known = descriptor ? &*descriptor : nullptr;
-  std::vector<std::string> names;
-  for (const std::string& image : options.images) names.push_back(sample_name(image));
-  GRAPHRUN_TRY(check_unique_names(names));
+  const ImageFiles images(options.images);
+  GRAPHRUN_TRY(check_unique_names(images.names()));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(options.model, options.common));
   GRAPHRUN_ASSIGN(const SettingTable settings, resolve_settings(unbound->model(), known, options.settings));
   GRAPHRUN_ASSIGN(const ProtocolSettings protocol_settings, options.protocol.resolve(settings));
@@ -62,17 +90,10 @@ Status predict(const PredictOptions& options) {
   GRAPHRUN_ASSIGN(const std::unique_ptr<Protocol> protocol,
                   make_protocol(protocol_settings, program, weights));
   GRAPHRUN_ASSIGN(const PictureWriter pictures, PictureWriter::create(options.folder, std::move(palette)));
-  Progress progress(stderr, options.common.quiet);
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    GRAPHRUN_ASSIGN(const Image image, read_image(options.images[i]));
-    GRAPHRUN_ASSIGN(const LabelMap map, protocol->label(image).in(options.images[i]));
-    GRAPHRUN_TRY(pictures.write(names[i], image, map));
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    progress.update(static_cast<std::int64_t>(i + 1), static_cast<std::int64_t>(names.size()), seconds,
-                    fmt::format("{} {:.3f} s", names[i], seconds), true);
-  }
-  progress.line(fmt::format("{} label maps in {}", names.size(), options.folder));
+  GRAPHRUN_TRY(status_of(reserve_memory(images, *protocol, options.protocol.most_bytes())));
+  Terminal terminal(images, options.common.quiet);
+  GRAPHRUN_TRY(status_of(evaluate(images, *protocol, &pictures, terminal)));
+  terminal.line(fmt::format("{} label maps in {}", images.size(), options.folder));
   return {};
 }
 

@@ -1,0 +1,218 @@
+#include <opencv2/imgproc.hpp>
+#include <random>
+
+#include "runtime/session/image.h"
+#include "runtime/session/layout.h"
+#include "runtime/session/session.h"
+#include "tests/session/compiled.h"
+#include "tools/eval/evaluate.h"
+#include "tools/eval/protocol.h"
+#include "tools/eval/slide_grid.h"
+
+// The protocols with a real network, the small one of the goldens.
+using namespace graphrun;
+using namespace graphrun::test;
+
+namespace {
+
+Image random_image(std::int64_t height, std::int64_t width) {
+  std::mt19937 random(static_cast<std::uint32_t>(height * 1000 + width));
+  cv::Mat small(5, 7, CV_8UC3);
+  for (int i = 0; i < 105; ++i) small.data[i] = static_cast<std::uint8_t>(random() & 255U);
+  cv::Mat large;
+  cv::resize(small, large, cv::Size(static_cast<int>(width), static_cast<int>(height)), 0, 0,
+             cv::INTER_CUBIC);
+  return {height, width, std::vector<std::uint8_t>(large.data, large.data + 3 * height * width)};
+}
+
+Expr steps_of_eight(const char* dim) {
+  Expr expr = Expr::symbol(dim);
+  for (const auto& [op, value] : {std::pair(ExprOp::subtract, 1), std::pair(ExprOp::modulo, 8)}) {
+    expr.tokens.push_back({ExprOp::integer, value, 0});
+    expr.tokens.push_back({op, 0, 0});
+  }
+  expr.tokens.push_back({ExprOp::logical_not, 0, 0});
+  return expr;
+}
+
+// As PSPNet's, heights and widths must be one more than a multiple of 8.
+struct Net {
+  std::shared_ptr<const Program> program = [] {
+    Model model = tiny_program(0.1)->model();
+    for (const char* dim : {"H", "W"}) model.requirements.push_back({steps_of_eight(dim), "of the test"});
+    return take(Program::make(std::move(model), op_registry()));
+  }();
+  std::shared_ptr<Weights> weights = take(Weights::initialise(*program, 1, take(make_cpu_backend())));
+
+  // Logits are shifted so that over an image each class has the same mean: all of them win somewhere.
+  Net() {
+    take(weights->load(*open_tensors(kTiny / "start.safetensors")));
+    const auto session = take(Session::create(program, weights, {1, 65, 65}));
+    normalise_image(program->model().preprocess, random_image(65, 65).rgb, session->input());
+    require_ok(session->run());
+    const std::span<const float> logits = floats(session->output());
+    const auto classes = static_cast<std::size_t>(session->output().desc.c());
+    float* const bias = last_bias();
+    for (std::size_t i = 0; i < logits.size(); ++i) bias[i % classes] -= logits[i] / (65 * 65);
+    weights->touch();
+  }
+
+  // Of the layer that makes the logits.
+  float* last_bias() const {
+    const std::vector<Variable>& variables = program->model().variables;
+    const auto bias = std::ranges::find(variables, "head.score_layer.4.bias", &Variable::name);
+    BOOST_REQUIRE(bias != variables.end());
+    return weights->variable(static_cast<std::size_t>(bias - variables.begin())).as<float>();
+  }
+
+  std::unique_ptr<Protocol> protocol(const ProtocolSettings& settings) const {
+    return take(make_protocol(settings, program, weights));
+  }
+};
+
+cv::Mat resized(const cv::Mat& from, const Extent& size) {
+  cv::Mat to;
+  cv::resize(from, to, cv::Size(static_cast<int>(size.width), static_cast<int>(size.height)), 0, 0,
+             cv::INTER_LINEAR);
+  return to;
+}
+
+// Probabilities of the whole protocol, plane by plane, view by view, as one would write it down.
+std::vector<cv::Mat> whole_probabilities(const Net& net, const Image& image,
+                                         const ProtocolSettings& settings) {
+  const Extent extent{image.height, image.width};
+  cv::Mat pixels;
+  cv::Mat(static_cast<int>(image.height), static_cast<int>(image.width), CV_8UC3,
+          const_cast<std::uint8_t*>(image.rgb.data()))
+      .convertTo(pixels, CV_32F);
+  std::vector<cv::Mat> sums;
+  for (const double scale : settings.scales) {
+    const Extent size = scaled_extent(extent, scale, settings.base_size);
+    cv::Mat view = resized(pixels, size);
+    cv::subtract(view, cv::Scalar(123.675, 116.28, 103.53), view);
+    cv::divide(view, cv::Scalar(58.395, 57.12, 57.375), view);
+    const auto up = [](std::int64_t side) { return static_cast<int>((side + 6) / 8 * 8 + 1); };
+    const int height = up(std::max<std::int64_t>(size.height, 16));
+    const int width = up(std::max<std::int64_t>(size.width, 16));
+    for (int mirrored = 0; mirrored < (settings.flip ? 2 : 1); ++mirrored) {
+      cv::Mat turned = view.clone();
+      if (mirrored == 1) cv::flip(view, turned, 1);
+      cv::Mat padded = cv::Mat::zeros(height, width, CV_32FC3);
+      turned.copyTo(padded(cv::Rect(0, 0, view.cols, view.rows)));
+      const auto session = take(Session::create(net.program, net.weights, {1, height, width}));
+      std::copy_n(reinterpret_cast<const float*>(padded.data), 3 * height * width,
+                  session->input().as<float>());
+      require_ok(session->run());
+      const TensorView logits = session->output();
+      std::vector<float> planes(static_cast<std::size_t>(logits.desc.shape.count()));
+      nhwc_to_nchw(logits, planes);
+      std::vector<cv::Mat> exponentials;
+      cv::Mat total = cv::Mat::zeros(pixels.size(), CV_64F);
+      for (std::int64_t c = 0; c < logits.desc.c(); ++c) {
+        cv::Mat plane = cv::Mat(height, width, CV_32F,
+                                planes.data() + c * height * width)(cv::Rect(0, 0, view.cols, view.rows))
+                            .clone();
+        if (mirrored == 1) cv::flip(plane, plane, 1);
+        cv::Mat wide;
+        resized(plane, extent).convertTo(wide, CV_64F);
+        cv::exp(wide, wide);
+        exponentials.push_back(wide);
+        total += wide;
+      }
+      sums.resize(exponentials.size(), cv::Mat::zeros(pixels.size(), CV_64F));
+      for (std::size_t c = 0; c < sums.size(); ++c) sums[c] = sums[c] + exponentials[c] / total;
+    }
+  }
+  return sums;
+}
+
+// Pixels whose class is another one, and not by rounding.
+int wrong_pixels(const LabelMap& map, const std::vector<cv::Mat>& probabilities) {
+  int wrong = 0;
+  for (std::size_t i = 0; i < map.ids.size(); ++i) {
+    const auto at = [&](std::size_t c) { return reinterpret_cast<const double*>(probabilities[c].data)[i]; };
+    for (std::size_t c = 0; c < probabilities.size(); ++c) wrong += at(c) > at(map.ids[i]) + 1e-5 ? 1 : 0;
+  }
+  return wrong;
+}
+
+void check_whole(const Net& net, const Extent& size, const ProtocolSettings& settings) {
+  const Image image = random_image(size.height, size.width);
+  const LabelMap map = take(net.protocol(settings)->label(image));
+  BOOST_TEST((map.height == size.height && map.width == size.width));
+  const auto probabilities = whole_probabilities(net, image, settings);
+  BOOST_TEST(wrong_pixels(map, probabilities) == 0,
+             size.width << " x " << size.height << ", base_size " << settings.base_size);
+}
+
+bool has_classes(const LabelMap& map) {
+  return std::ranges::any_of(map.ids, [&](std::uint8_t id) { return id != map.ids[0]; });
+}
+
+std::size_t different(const LabelMap& a, const LabelMap& b) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < a.ids.size(); ++i) count += a.ids[i] != b.ids[i] ? 1 : 0;
+  return count;
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(whole_is_padded_to_what_the_model_requires_and_cropped_back) {
+  const Net net;
+  check_whole(net, {33, 49}, {.name = "whole", .flip = false});
+  check_whole(net, {37, 52}, {.name = "whole", .flip = false});
+  check_whole(net, {37, 52}, {.name = "whole"});
+  check_whole(net, {9, 12}, {.name = "whole"});
+}
+
+BOOST_AUTO_TEST_CASE(whole_at_scales) {
+  const Net net;
+  check_whole(net, {37, 52}, {.name = "whole", .base_size = 64});
+  check_whole(net, {52, 37}, {.name = "whole", .scales = {0.5, 1.0, 1.75}});
+  check_whole(net, {40, 30}, {.name = "whole", .scales = {1.5, 0.75}, .flip = false, .base_size = 48});
+}
+
+BOOST_AUTO_TEST_CASE(batches_and_the_place_of_the_last_resize_change_no_label) {
+  const Net net;
+  const Image image = random_image(70, 94);
+  ProtocolSettings settings{
+      .scales = {0.75, 1.0}, .base_size = 94, .test_h = 33, .test_w = 41, .before_resize = false};
+  const LabelMap plain = take(net.protocol(settings)->label(image));
+  BOOST_TEST(has_classes(plain));
+  settings.before_resize = true;
+  for (const std::int64_t batch : {1, 2, 4, 100}) {
+    settings.batch = batch;
+    BOOST_TEST(different(plain, take(net.protocol(settings)->label(image))) <= 1u, "batch " << batch);
+  }
+  settings.name = "whole";
+  const LabelMap whole = take(net.protocol(settings)->label(image));
+  settings.before_resize = false;
+  BOOST_TEST(different(whole, take(net.protocol(settings)->label(image))) <= 1u);
+}
+
+BOOST_AUTO_TEST_CASE(what_was_planned_suffices_and_is_a_limit) {
+  const Net net;
+  const std::vector<Extent> sizes{{30, 60}, {60, 30}, {44, 44}, {20, 20}};
+  for (const std::string name : {"whole", "slide"}) {
+    const auto protocol = net.protocol(
+        {.name = name, .scales = {1.0, 1.5}, .test_h = 33, .test_w = 33, .batch = 3, .sessions = 2});
+    const EvaluationMemory memory = take(protocol->plan(sizes));
+    BOOST_TEST((memory.activations > 0 && memory.prepared > 0 && memory.probabilities > 0));
+    require_ok(protocol->reserve(memory, memory.activations));
+    for (const Extent& size : sizes) {
+      const auto map = protocol->label(random_image(size.height, size.width));
+      BOOST_TEST(map.ok(), name << ": " << (map.ok() ? "" : map.status().message()));
+    }
+    if (name == "slide") continue;  // a larger image has more crops, but not larger ones
+    const auto beyond = protocol->label(random_image(90, 90));
+    BOOST_REQUIRE(!beyond.ok());
+    BOOST_TEST((beyond.status().code() == ErrorCode::out_of_memory), beyond.status().message());
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_crop_that_the_model_refuses) {
+  const Net net;
+  const auto refused = make_protocol({.test_h = 32, .test_w = 33}, net.program, net.weights);
+  BOOST_REQUIRE(!refused.ok());
+  BOOST_TEST(refused.status().message().find("of the test") != std::string::npos, refused.status().message());
+}

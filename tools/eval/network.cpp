@@ -1,0 +1,83 @@
+#include "tools/eval/network.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "runtime/model/infer.h"
+#include "runtime/session/dims.h"
+
+namespace graphrun {
+namespace {
+
+// The channels of the output "logits", whatever the image's size.
+Result<std::int64_t> count_classes(const Program& program) {
+  const Model& model = program.model();
+  const Method* const method = model.method("eval");
+  const Status missing(ErrorCode::invalid_argument,
+                       "the method \"eval\" has no output \"logits\" (N, classes, H, W)");
+  if (method == nullptr) return missing;
+  const auto logits = std::ranges::find(method->outputs, "logits", &NamedValue::name);
+  if (logits == method->outputs.end()) return missing;
+  GRAPHRUN_ASSIGN(const std::vector<ValueType> types,
+                  infer_types(model, *method, program.registry(), symbolic_dims(model)));
+  const ValueType& type = types[static_cast<std::size_t>(logits->value)];
+  if (type.layout != Layout::nhwc || !type.shape[1].is_constant()) return missing;
+  return type.shape[1].constant();
+}
+
+}  // namespace
+
+Network::Network(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights,
+                 const ProtocolSettings& settings, std::int64_t classes)
+    : program_(program),
+      threads_(weights->backend()->threads()),
+      classes_(classes),
+      sessions_(std::move(program), std::move(weights),
+                {.sessions = static_cast<std::size_t>(settings.sessions),
+                 .before_resize = settings.before_resize}) {}
+
+Result<std::unique_ptr<Network>> Network::make(const ProtocolSettings& settings,
+                                               std::shared_ptr<const Program> program,
+                                               std::shared_ptr<Weights> weights) {
+  GRAPHRUN_ASSIGN(const std::int64_t classes, count_classes(*program));
+  if (classes > kMaxClasses) {
+    return {ErrorCode::unsupported, "label maps hold " + std::to_string(kMaxClasses) +
+                                        " classes, the network has " + std::to_string(classes)};
+  }
+  return std::unique_ptr<Network>(new Network(std::move(program), std::move(weights), settings, classes));
+}
+
+Status Network::check(const Extent& size) const {
+  return status_of(solve_dims(*program_, {{"image", Shape{1, 3, size.height, size.width}}}));
+}
+
+Result<Extent> Network::fit(std::int64_t n, const Extent& size) {
+  const auto known = fitting_.find(size);
+  if (known != fitting_.end()) return known->second;
+  GRAPHRUN_ASSIGN(const Session::Options fitting, Session::fit(*program_, {n, size.height, size.width}));
+  return fitting_[size] = Extent{fitting.h, fitting.w};
+}
+
+Status Network::plan(const SessionCache::Size& size, EvaluationMemory& memory) {
+  GRAPHRUN_ASSIGN(MethodNeeds needs, sessions_.plan(size));
+  memory.activations = std::max(memory.activations, needs.arena_bytes);
+  prepared_.merge(needs.prepared_bytes);
+  memory.prepared = 0;
+  for (const auto& [key, bytes] : prepared_) memory.prepared += bytes;
+  return {};
+}
+
+Status Network::reserve(std::int64_t activations, std::int64_t most) {
+  sessions_.limit(most);
+  return sessions_.reserve(activations);
+}
+
+Status Network::run(Session& session) {
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  GRAPHRUN_TRY(session.run());
+  run_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+  return {};
+}
+
+}  // namespace graphrun

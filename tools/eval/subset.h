@@ -1,0 +1,29 @@
+#pragma once
+
+#include "datasets/dataset.h"
+
+namespace graphrun {
+
+// `count` samples of a data set from `first` on.
+class Subset final : public Dataset {
+ public:
+  // count 0: all that follow. `data` must outlive it. Errors: there is no sample `first`.
+  static Result<std::unique_ptr<Subset>> make(const Dataset& data, std::int64_t first, std::int64_t count);
+
+  std::int64_t size() const override { return count_; }
+  bool labelled() const override { return data_.labelled(); }
+  std::string name(std::int64_t index) const override { return data_.name(first_ + index); }
+  Result<Image> load_image(std::int64_t index) const override { return data_.load_image(first_ + index); }
+  Result<Extent> image_size(std::int64_t index) const override { return data_.image_size(first_ + index); }
+  Result<LabelMap> load_label(std::int64_t index) const override { return data_.load_label(first_ + index); }
+  Result<Sample> load(std::int64_t index) const override { return data_.load(first_ + index); }
+
+ private:
+  Subset(const Dataset& data, std::int64_t first, std::int64_t count)
+      : data_(data), first_(first), count_(count) {}
+  const Dataset& data_;
+  std::int64_t first_;
+  std::int64_t count_;
+};
+
+}  // namespace graphrun

@@ -1,0 +1,103 @@
+#include "tools/eval/whole.h"
+
+#include <algorithm>
+#include <set>
+
+#include "tools/eval/network.h"
+#include "tools/eval/plane.h"
+#include "tools/eval/probabilities.h"
+#include "tools/eval/resample.h"
+#include "tools/eval/slide_grid.h"
+
+namespace graphrun {
+namespace {
+
+class Whole final : public Protocol {
+ public:
+  Whole(const ProtocolSettings& settings, std::unique_ptr<Network> network)
+      : settings_(settings), network_(std::move(network)) {}
+
+  std::int64_t classes() const override { return network_->classes(); }
+  ProtocolSeconds seconds() const override { return network_->seconds(); }
+
+  Result<EvaluationMemory> plan(std::span<const Extent> images) override {
+    EvaluationMemory memory;
+    std::int64_t view = 0, total = 0;
+    std::set<Extent> inputs;
+    for (const Extent& image : images) {
+      for (const double scale : settings_.scales) {
+        const Extent size = scaled_extent(image, scale, settings_.base_size);
+        view = std::max(view, Plane::bytes(size, 3));
+        GRAPHRUN_ASSIGN(const Extent input, network_->fit(samples(), size));
+        inputs.insert(input);
+      }
+      if (settings_.scales.size() > 1) total = std::max(total, Plane::bytes(image, classes()));
+    }
+    memory.probabilities = view + total;
+    // No smaller input takes more: those that another one holds need not be planned. From the highest down,
+    // such an input is as wide as none before it.
+    std::int64_t widest = 0;
+    for (auto input = inputs.rbegin(); input != inputs.rend(); ++input) {
+      if (input->width <= widest) continue;
+      widest = input->width;
+      GRAPHRUN_TRY(network_->plan({samples(), input->height, input->width}, memory));
+    }
+    return memory;
+  }
+  Status reserve(const EvaluationMemory& memory, std::int64_t most_bytes) override {
+    return network_->reserve(memory.activations, most_bytes);
+  }
+
+  Result<LabelMap> label(const Image& image) override {
+    const Extent extent{image.height, image.width};
+    const std::size_t scales = settings_.scales.size();
+    if (scales > 1) GRAPHRUN_TRY(total_.reserve(extent, classes()));
+    LabelMap map{image.height, image.width, {}};
+    map.ids.resize(static_cast<std::size_t>(image.height * image.width));
+    for (std::size_t i = 0; i < scales; ++i) {
+      const Extent size = scaled_extent(extent, settings_.scales[i], settings_.base_size);
+      GRAPHRUN_ASSIGN(const Extent input, network_->fit(samples(), size));
+      GRAPHRUN_ASSIGN(Session* const session, network_->bind({samples(), input.height, input.width}));
+      GRAPHRUN_TRY(view_.reserve(size, 3));
+      resize_normalised(image, network_->preprocess(), size, network_->threads(), view_.data());
+      for (std::int64_t k = 0; k < samples(); ++k)
+        copy_window({view_.data(), size, 0, 0, size.width}, k == 1, network_->threads(), session->input(), k);
+      GRAPHRUN_TRY(network_->run(*session));
+
+      const TensorView logits = session->output();
+      const WeightedTaps rows =
+          through(aligned_taps(logits.desc.h(), input.height), linear_taps(size.height, extent.height));
+      const WeightedTaps columns =
+          through(aligned_taps(logits.desc.w(), input.width), linear_taps(size.width, extent.width));
+      const WeightedTaps mirrored = reversed(columns);
+      const ViewLogits view{
+          logits, 0, rows, columns, settings_.flip ? &mirrored : nullptr, network_->threads()};
+      if (i + 1 < scales) {
+        view_to_total(view, i == 0, total_.data());
+      } else {
+        view_to_classes(view, scales > 1 ? total_.data() : nullptr, map.ids.data());
+      }
+    }
+    return map;
+  }
+
+ private:
+  std::int64_t samples() const { return settings_.flip ? 2 : 1; }
+
+  ProtocolSettings settings_;
+  std::unique_ptr<Network> network_;
+  Plane view_;   // the image at one scale, normalised
+  Plane total_;  // of probabilities over scales, at the image's size
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Protocol>> make_whole(const ProtocolSettings& settings,
+                                             std::shared_ptr<const Program> program,
+                                             std::shared_ptr<Weights> weights) {
+  GRAPHRUN_ASSIGN(std::unique_ptr<Network> network,
+                  Network::make(settings, std::move(program), std::move(weights)));
+  return std::unique_ptr<Protocol>(std::make_unique<Whole>(settings, std::move(network)));
+}
+
+}  // namespace graphrun
