@@ -1,0 +1,77 @@
+#include "tests/tools/command_folder.h"
+
+// `grun eval` and `grun predict` as a person uses them: parts of a split, protocols, splits without labels,
+// results for submission, memory.
+using namespace graphrun;
+using namespace graphrun::test;
+
+namespace {
+
+// A run on the generated images, stopped after two steps.
+struct Run : CommandFolder {
+  Run() {
+    succeed("graphc " + (kSource / "graphs/spnet_tiny.json").string() + " -o tiny.fb -D width=8");
+    succeed(
+        "grun train tiny.fb --dataset shapes --seed 3 --threads 2 --set train_h=33 --set train_w=33 "
+        "--set batch_size=40 --set workers=1 --max-iters 2 -q");
+  }
+  std::vector<std::string> files(const std::string& folder) const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::directory_iterator(path(folder))) names.push_back(entry.path().filename());
+    std::ranges::sort(names);
+    return names;
+  }
+};
+
+const std::string kPart = "grun eval --set test_h=33 --set test_w=33 --set index_start=3 --set index_step=2 ";
+
+const std::string kDescriptor = R"({
+  "name": "own",
+  "classes": [{"name": "a", "color": [1, 0, 0]}, {"name": "b", "color": [2, 0, 0]}, {"name": "c", "color": [3, 0, 0]},
+              {"name": "d", "color": [4, 0, 0]}, {"name": "e", "color": [5, 0, 0]}, {"name": "f", "color": [6, 0, 0]},
+              {"name": "g", "color": [7, 0, 0]}],
+  "labels": {"offset": -1, "ignore": [0]},
+  "splits": {
+    "test": {"images": "part/overlay", "image_suffix": ".png", "labelled": false},
+    "val": {"images": "part/overlay", "labels": "test/label", "image_suffix": ".png", "label_suffix": ".png"}
+  }
+})";
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(parts_of_a_split_protocols_and_splits_without_labels) {
+  Run shell;
+  shell.succeed(kPart + "-o part");
+  BOOST_TEST(shell.files("part/gray").size() == 2u);
+  BOOST_TEST(shell.json("part/metrics.json").find("images")->integer == 2);
+  BOOST_TEST(shell.text("out.txt").find("of memory planned") != std::string::npos, shell.text("out.txt"));
+
+  shell.succeed(kPart + "--batch 3 -o batch");
+  for (const std::string& file : shell.files("part/gray"))
+    BOOST_TEST(shell.text("part/gray/" + file) == shell.text("batch/gray/" + file), file);
+
+  require_ok(write_file(shell.path("own.json"), kDescriptor));
+  const std::string model = "exp/latest/model.fb --weights exp/latest/checkpoints/*.safetensors";
+  shell.succeed(
+      "grun eval " + model +
+      " --dataset own.json --data-root . --split test --protocol whole --set base_size=0 --label-ids "
+      "-v -o test");
+  BOOST_TEST(shell.text("out.txt").find("label maps: ") != std::string::npos, shell.text("out.txt"));
+  BOOST_TEST(!shell.has("test/metrics.json"));
+  BOOST_TEST(shell.files("test/gray") == shell.files("part/overlay"), boost::test_tools::per_element());
+  shell.succeed(
+      "grun eval --dataset own.json --data-root . --predictions test/label --predictions-as label -o score");
+  BOOST_TEST(shell.json("score/metrics.json").find("aAcc")->real > 0.999999);
+
+  shell.succeed("grun predict " + model +
+                " --protocol whole --set base_size=0 -o predicted part/overlay/*.png");
+  for (const std::string& file : shell.files("test/gray"))
+    BOOST_TEST(shell.text("predicted/gray/" + file) == shell.text("test/gray/" + file), file);
+}
+
+BOOST_AUTO_TEST_CASE(what_an_evaluation_refuses) {
+  Run shell;
+  shell.fail(kPart + "--memory-limit 100KB -o none", 1, {"images of up to ", "of memory", "base_size"});
+  shell.fail("grun eval --set index_start=100000", 1, {"index_start is 100000"});
+  shell.fail("grun eval --protocol hole", 2, {"slide", "whole"});
+}
