@@ -64,6 +64,15 @@ class CpuBackend final : public Backend {
     return {};
   }
   Status synchronize() override { return {}; }
+  Status check_precision(DType type) const override {
+    if (type == DType::f32) return {};
+    if (type != DType::bf16)
+      return {ErrorCode::unsupported,
+              "sessions on the CPU compute in f32 or bf16, not in " + std::string(to_string(type))};
+    if (__builtin_cpu_supports("avx512bf16") != 0) return {};
+    return {ErrorCode::unsupported,
+            "this CPU has no instructions for bf16 (AVX-512 BF16, AMX); compute in f32"};
+  }
   int threads() const override { return threads_; }
 
  private:

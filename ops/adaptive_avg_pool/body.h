@@ -17,13 +17,13 @@ struct Bins {
   GRAPHRUN_DEVICE int64_t last(int64_t i) const { return ((i + 1) * count - 1) / in; }
 };
 
-template <int kBlock>
+template <int kBlock, class T>
 struct AdaptiveAvgPool {
   Bins rows, columns;
   int64_t channels, blocks;  // blocks of kBlock channels a pixel
   int64_t x_stride, y_stride;
-  const float* x;
-  float* y;
+  const T* x;
+  T* y;
 
   // One bin's block.
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
@@ -37,24 +37,24 @@ struct AdaptiveAvgPool {
     for (int64_t c = 0; c < count; ++c) sum[c] = 0;
     for (int64_t iy = rows.begin(row); iy < rows.end(row); ++iy) {
       for (int64_t ix = columns.begin(column); ix < columns.end(column); ++ix) {
-        const float* from = x + ((image * rows.in + iy) * columns.in + ix) * x_stride + channel;
+        const T* from = x + ((image * rows.in + iy) * columns.in + ix) * x_stride + channel;
         for (int64_t c = 0; c < count; ++c) sum[c] += static_cast<double>(from[c]);
       }
     }
     const int64_t size = (rows.end(row) - rows.begin(row)) * (columns.end(column) - columns.begin(column));
     const double scale = 1.0 / static_cast<double>(size);
-    float* to = y + pixel * y_stride + channel;
-    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<float>(sum[c] * scale);
+    T* to = y + pixel * y_stride + channel;
+    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<T>(static_cast<float>(sum[c] * scale));
   }
 };
 
-template <int kBlock>
+template <int kBlock, class T>
 struct AdaptiveAvgPoolGrad {
   Bins rows, columns;
   int64_t channels, blocks;
   int64_t gy_stride, gx_stride;
-  const float* gy;
-  float* gx;
+  const T* gy;
+  T* gx;
 
   // One input pixel's block: sums over the bins that hold the pixel.
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
@@ -71,12 +71,12 @@ struct AdaptiveAvgPoolGrad {
         const int64_t size =
             (rows.end(row) - rows.begin(row)) * (columns.end(column) - columns.begin(column));
         const float scale = 1.0f / static_cast<float>(size);
-        const float* from = gy + ((image * rows.count + row) * columns.count + column) * gy_stride + channel;
+        const T* from = gy + ((image * rows.count + row) * columns.count + column) * gy_stride + channel;
         for (int64_t c = 0; c < count; ++c) sum[c] += from[c] * scale;
       }
     }
-    float* to = gx + pixel * gx_stride + channel;
-    for (int64_t c = 0; c < count; ++c) to[c] = sum[c];
+    T* to = gx + pixel * gx_stride + channel;
+    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<T>(sum[c]);
   }
 };
 

@@ -36,7 +36,7 @@ struct Plan {
 constexpr std::size_t kBias = 2, kBnWeight = 3, kBnBias = 4, kBnMean = 5, kBnVar = 6, kResidual = 7;
 
 std::int64_t packed_bytes(const TensorDesc& desc) {
-  return desc.contiguous() ? 0 : desc.shape.count() * static_cast<std::int64_t>(sizeof(float));
+  return desc.contiguous() ? 0 : desc.shape.count() * static_cast<std::int64_t>(size_of(desc.dtype));
 }
 
 // Each row of `taps` weights from its end to its beginning.
@@ -142,17 +142,17 @@ Status LibraryConvolution::run(const KernelRun& run) {
     GRAPHRUN_TRY(reorder_->run(data, library));
   }
 
-  float* from = run.inputs[0].as<float>();
+  void* from = run.inputs[0].data;
   if (!from_.contiguous()) {
-    from = scratch_at<float>(run.scratch, from_at_);
-    copy_pixels(from_, run.inputs[0].as<const float>(), from_.pixel_stride, from, from_.c(), threads_);
+    from = scratch_at(run.scratch, from_at_);
+    copy_pixels(from_, run.inputs[0].data, from_.pixel_stride, from, from_.c(), threads_);
   }
-  float* const y = run.outputs[0].as<float>();
-  float* const to = to_.contiguous() ? y : scratch_at<float>(run.scratch, to_at_);
+  void* const y = run.outputs[0].data;
+  void* const to = to_.contiguous() ? y : scratch_at(run.scratch, to_at_);
   if (run.inputs.size() > kResidual && run.inputs[kResidual].data != nullptr) {
     const TensorView& residual = run.inputs[kResidual];
     if (residual.data != to)
-      copy_pixels(to_, residual.as<const float>(), residual.desc.pixel_stride, to, to_.c(), threads_);
+      copy_pixels(to_, residual.data, residual.desc.pixel_stride, to, to_.c(), threads_);
   }
   void* data[] = {nullptr, weight, nullptr, nullptr};
   data[plan_.from_argument] = from;
@@ -174,12 +174,14 @@ void lay_down(Geometry& g) {
   std::swap(g.dh, g.dw);
 }
 
-// The library's view of a convolution, weights left to its choice.
-Result<cpu::ConvolutionDesc> describe(const Geometry& g, DType dtype) {
+// The library's view of a convolution: activations that it reads are of one type, weights are left to its
+// choice and have that type too.
+Result<cpu::ConvolutionDesc> describe(const Geometry& g, DType x_type, DType y_type) {
+  const DType weight_type = x_type == DType::bf16 || y_type == DType::bf16 ? DType::bf16 : DType::f32;
   cpu::ConvolutionDesc desc;
-  GRAPHRUN_ASSIGN(desc.x, cpu::library_desc(TensorDesc::nhwc(dtype, {g.n, g.c, g.h, g.w})));
-  GRAPHRUN_ASSIGN(desc.y, cpu::library_desc(TensorDesc::nhwc(dtype, {g.n, g.o, g.oh, g.ow})));
-  GRAPHRUN_ASSIGN(desc.weight, cpu::library_choice(TensorDesc::dense(dtype, {g.o, g.c, g.kh, g.kw})));
+  GRAPHRUN_ASSIGN(desc.x, cpu::library_desc(TensorDesc::nhwc(x_type, {g.n, g.c, g.h, g.w})));
+  GRAPHRUN_ASSIGN(desc.y, cpu::library_desc(TensorDesc::nhwc(y_type, {g.n, g.o, g.oh, g.ow})));
+  GRAPHRUN_ASSIGN(desc.weight, cpu::library_choice(TensorDesc::dense(weight_type, {g.o, g.c, g.kh, g.kw})));
   desc.stride = {g.sh, g.sw};
   desc.dilation = {g.dh, g.dw};
   desc.padding = {g.ph, g.pw};
@@ -221,9 +223,8 @@ Result<dnnl::memory::desc> bias_desc(const Geometry& g) {
 }  // namespace
 
 Prepared prepare_forward(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
   const Geometry g = library_geometry(request.attrs, request.inputs[0], request.outputs[0]);
-  GRAPHRUN_ASSIGN(cpu::ConvolutionDesc desc, describe(g, request.inputs[0].dtype));
+  GRAPHRUN_ASSIGN(cpu::ConvolutionDesc desc, describe(g, request.inputs[0].dtype, request.outputs[0].dtype));
   const bool bias = request.input_present[kBias];
   if (bias) {
     GRAPHRUN_ASSIGN(desc.bias, bias_desc(g));
@@ -236,13 +237,14 @@ Prepared prepare_forward(const KernelRequest& request) {
 }
 
 Prepared prepare_batch_norm(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
   for (std::size_t i = 1; i < kResidual; ++i) {
     if (request.input_present[i] && !request.input_constant[i])
       return {ErrorCode::declined, "folds batch norm into constant weights only"};
   }
+  if (request.input_present[kResidual] && request.inputs[kResidual].dtype != request.outputs[0].dtype)
+    return {ErrorCode::declined, "the residual and y differ in their type"};
   const Geometry g = library_geometry(request.attrs, request.inputs[0], request.outputs[0]);
-  GRAPHRUN_ASSIGN(cpu::ConvolutionDesc desc, describe(g, request.inputs[0].dtype));
+  GRAPHRUN_ASSIGN(cpu::ConvolutionDesc desc, describe(g, request.inputs[0].dtype, request.outputs[0].dtype));
   GRAPHRUN_ASSIGN(desc.bias, bias_desc(g));
   // A sum into y keeps the library's fastest implementations; a binary post-op with the residual does not.
   desc.add_to_y = request.input_present[kResidual];
@@ -256,9 +258,9 @@ Prepared prepare_batch_norm(const KernelRequest& request) {
 }
 
 Prepared prepare_grad_data(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
   const Geometry g = library_geometry(request.attrs, request.outputs[0], request.inputs[0]);
-  const DType dtype = request.inputs[0].dtype;
+  const DType gy_type = request.inputs[0].dtype;
+  const DType gx_type = request.outputs[0].dtype;
   const Geometry turned{g.n,
                         g.o,
                         g.oh,
@@ -277,13 +279,13 @@ Prepared prepare_grad_data(const KernelRequest& request) {
   if (g.sh == 1 && g.sw == 1 && turned.ph >= 0 && turned.pw >= 0) {
     // The library convolves forward faster than it computes this gradient, which is the convolution of gy
     // with the kernel turned by half a turn.
-    GRAPHRUN_ASSIGN(const cpu::ConvolutionDesc desc, describe(turned, dtype));
+    GRAPHRUN_ASSIGN(const cpu::ConvolutionDesc desc, describe(turned, gy_type, gx_type));
     GRAPHRUN_ASSIGN(cpu::Convolution convolution, cpu::make_convolution_forward(desc, request.threads));
     return finish(request, {.convolution = std::move(convolution),
                             .source = exchanged_source_of(g),
                             .constant = request.input_constant[1]});
   }
-  GRAPHRUN_ASSIGN(const cpu::ConvolutionDesc desc, describe(g, dtype));
+  GRAPHRUN_ASSIGN(const cpu::ConvolutionDesc desc, describe(g, gx_type, gy_type));
   GRAPHRUN_ASSIGN(cpu::Convolution convolution, cpu::make_convolution_backward_data(desc, request.threads));
   return finish(request, {.convolution = std::move(convolution),
                           .source = source_of(g),

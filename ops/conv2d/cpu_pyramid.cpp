@@ -5,8 +5,8 @@
 #include <cmath>
 #include <vector>
 
-#include "ops/common/activation.h"
 #include "ops/common/bilinear.h"
+#include "ops/common/compute_type.h"
 #include "ops/conv2d/definition.h"
 #include "ops/conv2d/kernels.h"
 #include "runtime/cpu/onednn.h"
@@ -30,13 +30,8 @@ struct Level {
   std::int64_t maps_at = 0;        // bytes into the scratch: (pixels of all images, taps, O)
 };
 
-// acc = [first] or acc + weight * from.
-GRAPHRUN_SIMD void accumulate(float weight, const float* from, std::int64_t count, bool first, float* acc) {
-  if (first) {
-    for (std::int64_t i = 0; i < count; ++i) acc[i] = weight * from[i];
-  } else {
-    for (std::int64_t i = 0; i < count; ++i) acc[i] += weight * from[i];
-  }
+GRAPHRUN_SIMD void accumulate(float weight, const float* from, std::int64_t count, float* acc) {
+  for (std::int64_t i = 0; i < count; ++i) acc[i] += weight * from[i];
 }
 
 GRAPHRUN_SIMD void accumulate_two(float a_weight, const float* a, float b_weight, const float* b,
@@ -44,6 +39,12 @@ GRAPHRUN_SIMD void accumulate_two(float a_weight, const float* a, float b_weight
   for (std::int64_t i = 0; i < count; ++i) acc[i] += a_weight * a[i] + b_weight * b[i];
 }
 
+template <class T>
+GRAPHRUN_SIMD void store_row(const float* from, std::int64_t count, T* to) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<T>(from[i]);
+}
+
+template <class T>
 class Pyramid final : public Kernel {
  public:
   Pyramid(const KernelRequest& request, const Geometry& g, double eps, std::vector<Level> levels,
@@ -71,6 +72,8 @@ class Pyramid final : public Kernel {
     transposed_at_ = scratch.add(transposed);
     blend_floats_ = (g_.kw * widest * g_.o + 15) / 16 * 16;
     blend_at_ = scratch.add(threads_ * blend_floats_ * 4);
+    line_floats_ = (g_.ow * g_.o + 15) / 16 * 16;
+    line_at_ = scratch.add(threads_ * line_floats_ * 4);
     scratch_bytes_ = scratch.bytes();
   }
 
@@ -85,7 +88,7 @@ class Pyramid final : public Kernel {
   std::int64_t row() const { return g_.taps() * g_.o; }  // floats of a pixel's tap maps
   Status make_maps(const Level& level, const TensorView& pixels, const KernelRun& run) const;
   void blend_row(const Level& level, const float* maps, std::int64_t image, std::int64_t y, float* to) const;
-  void add_blended(const Level& level, const float* blended, float* y, std::int64_t y_stride) const;
+  void add_blended(const Level& level, const float* blended, float* line) const;
 
   Geometry g_;  // of x
   double eps_;
@@ -95,11 +98,13 @@ class Pyramid final : public Kernel {
   int threads_;
   std::string key_;
   std::int64_t prepared_bytes_ = 0, scratch_bytes_ = 0;
-  std::int64_t convolution_at_ = 0, transposed_at_ = 0, blend_at_ = 0;
+  std::int64_t convolution_at_ = 0, transposed_at_ = 0, blend_at_ = 0, line_at_ = 0;
   std::int64_t blend_floats_ = 0;  // of a thread's blended rows
+  std::int64_t line_floats_ = 0;   // of a thread's row of y
 };
 
-Status Pyramid::prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
+template <class T>
+Status Pyramid<T>::prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
   const TensorDesc& desc = inputs[kWeight].desc;
   const auto* const weight = inputs[kWeight].as<const float>();
   const std::int64_t all = desc.shape[1];
@@ -133,13 +138,14 @@ Status Pyramid::prepare_constants(std::span<const TensorView> inputs, void* prep
 }
 
 // Every pixel of the level times the weights of every tap.
-Status Pyramid::make_maps(const Level& level, const TensorView& pixels, const KernelRun& run) const {
+template <class T>
+Status Pyramid<T>::make_maps(const Level& level, const TensorView& pixels, const KernelRun& run) const {
   const std::int64_t count = pixels.desc.pixels();
   const std::int64_t channels = pixels.desc.c();
   auto* const transposed = scratch_at<float>(run.scratch, transposed_at_);
   for (std::int64_t i = 0; i < count; ++i) {
-    const float* const from = pixels.as<const float>() + i * pixels.desc.pixel_stride;
-    for (std::int64_t c = 0; c < channels; ++c) transposed[c * count + i] = from[c];
+    const T* const from = pixels.as<const T>() + i * pixels.desc.pixel_stride;
+    for (std::int64_t c = 0; c < channels; ++c) transposed[c * count + i] = static_cast<float>(from[c]);
   }
   const auto* const weights =
       reinterpret_cast<const float*>(static_cast<const std::byte*>(run.prepared) + level.weights_at);
@@ -149,8 +155,9 @@ Status Pyramid::make_maps(const Level& level, const TensorView& pixels, const Ke
 }
 
 // The tap maps that output row y of an image reads, mixed down to (kw, columns of the level, O).
-void Pyramid::blend_row(const Level& level, const float* maps, std::int64_t image, std::int64_t y,
-                        float* to) const {
+template <class T>
+void Pyramid<T>::blend_row(const Level& level, const float* maps, std::int64_t image, std::int64_t y,
+                           float* to) const {
   const std::int64_t width = level.desc.w();
   std::fill_n(to, g_.kw * width * g_.o, 0.0f);
   const auto add = [&](std::int64_t source, float weight, std::int64_t k) {
@@ -158,7 +165,7 @@ void Pyramid::blend_row(const Level& level, const float* maps, std::int64_t imag
     const float* const line = maps + (image * level.desc.h() + source) * width * row() + k * g_.kw * g_.o;
     for (std::int64_t l = 0; l < g_.kw; ++l) {
       for (std::int64_t j = 0; j < width; ++j)
-        accumulate(weight, line + j * row() + l * g_.o, g_.o, false, to + (l * width + j) * g_.o);
+        accumulate(weight, line + j * row() + l * g_.o, g_.o, to + (l * width + j) * g_.o);
     }
   };
   for (std::int64_t k = 0; k < g_.kh; ++k) {
@@ -170,34 +177,39 @@ void Pyramid::blend_row(const Level& level, const float* maps, std::int64_t imag
   }
 }
 
-void Pyramid::add_blended(const Level& level, const float* blended, float* y, std::int64_t y_stride) const {
+template <class T>
+void Pyramid<T>::add_blended(const Level& level, const float* blended, float* line) const {
   const std::int64_t width = level.desc.w();
-  for (std::int64_t x = 0; x < g_.ow; ++x, y += y_stride) {
+  for (std::int64_t x = 0; x < g_.ow; ++x, line += g_.o) {
     for (std::int64_t l = 0; l < g_.kw; ++l) {
       const std::int64_t at = x * g_.sw - g_.pw + l * g_.dw;
       if (at < 0 || at >= g_.w) continue;
       const Tap& tap = level.columns.taps[static_cast<std::size_t>(at)];
       const float* const of_tap = blended + l * width * g_.o;
       accumulate_two(tap.first_weight, of_tap + tap.first * g_.o, tap.second_weight,
-                     of_tap + tap.second * g_.o, g_.o, y);
+                     of_tap + tap.second * g_.o, g_.o, line);
     }
   }
 }
 
-Status Pyramid::run(const KernelRun& run) {
+template <class T>
+Status Pyramid<T>::run(const KernelRun& run) {
   for (std::size_t i = 0; i < levels_.size(); ++i)
     GRAPHRUN_TRY(make_maps(levels_[i], run.inputs[kLevels + i], run));
   const TensorView& y = run.outputs[0];
   const std::int64_t stride = y.desc.pixel_stride;
   cpu::parallel_for(threads_, g_.n * g_.oh, 1, [&](std::int64_t begin, std::int64_t end) {
-    auto* const blended = scratch_at<float>(run.scratch, blend_at_) + omp_get_thread_num() * blend_floats_;
+    const int thread = omp_get_thread_num();
+    auto* const blended = scratch_at<float>(run.scratch, blend_at_) + thread * blend_floats_;
+    auto* const line = scratch_at<float>(run.scratch, line_at_) + thread * line_floats_;
     for (std::int64_t i = begin; i < end; ++i) {
-      float* const line = y.as<float>() + i * g_.ow * stride;
-      for (std::int64_t x = 0; x < g_.ow; ++x) std::fill_n(line + x * stride, g_.o, 0.0f);
+      std::fill_n(line, g_.ow * g_.o, 0.0f);
       for (const Level& level : levels_) {
         blend_row(level, scratch_at<float>(run.scratch, level.maps_at), i / g_.oh, i % g_.oh, blended);
-        add_blended(level, blended, line, stride);
+        add_blended(level, blended, line);
       }
+      T* const to = y.as<T>() + i * g_.ow * stride;
+      for (std::int64_t x = 0; x < g_.ow; ++x) store_row(line + x * g_.o, g_.o, to + x * stride);
     }
   });
   std::copy_n(run.inputs.begin(), kLevels, convolution_inputs_.begin());
@@ -209,7 +221,6 @@ Status Pyramid::run(const KernelRun& run) {
 }  // namespace
 
 Prepared prepare_pyramid(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
   const TensorDesc& x = request.inputs[kX];
   const Geometry g = geometry_of(request.attrs, x, request.outputs[0]);
   std::vector<Level> levels;
@@ -231,8 +242,10 @@ Prepared prepare_pyramid(const KernelRequest& request) {
   GRAPHRUN_ASSIGN(std::unique_ptr<Kernel> convolution,
                   prepare_batch_norm({with_batch_norm_definition(), request.attrs, inputs, request.outputs,
                                       present, request.output_present, constant, request.threads}));
-  return std::unique_ptr<Kernel>(std::make_unique<Pyramid>(request, g, request.attrs.real("eps"),
-                                                           std::move(levels), std::move(convolution)));
+  return for_activation_type(request, [&]<class T>(T) -> Prepared {
+    return std::unique_ptr<Kernel>(std::make_unique<Pyramid<T>>(request, g, request.attrs.real("eps"),
+                                                                std::move(levels), std::move(convolution)));
+  });
 }
 
 }  // namespace graphrun::ops::conv2d

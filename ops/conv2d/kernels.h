@@ -27,8 +27,8 @@ Prepared prepare_grad_weight_body(const KernelRequest& request);
 // Of the convolution from x to y with the window that the attributes give.
 Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y);
 
-// Copies the pixels of an f32 activation to memory with another pixel stride.
-void copy_pixels(const TensorDesc& desc, const float* from, std::int64_t from_stride, float* to,
+// Copies the pixels of an activation to memory with another pixel stride; strides in elements.
+void copy_pixels(const TensorDesc& desc, const void* from, std::int64_t from_stride, void* to,
                  std::int64_t to_stride, int threads);
 
 // gbias = sum of gy over its pixels, in a fixed order; `partial` is scratch of bias_scratch_bytes().

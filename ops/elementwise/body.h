@@ -7,23 +7,24 @@
 namespace graphrun::ops::elementwise {
 
 // Where an operand lies under an output pixel (n, h, w): a stride of 0 broadcasts along that axis.
+template <class T>
 struct Operand {
-  const float* data;
+  const T* data;
   int64_t n_stride;
   int64_t h_stride;
   int64_t w_stride;
 
-  GRAPHRUN_DEVICE const float* at(int64_t n, int64_t h, int64_t w) const {
+  GRAPHRUN_DEVICE const T* at(int64_t n, int64_t h, int64_t w) const {
     return data + n * n_stride + h * h_stride + w * w_stride;
   }
 };
 
 // Index i is output pixel i of `from`'s shape reduced to (n, height, width); it sums the rows x columns
 // pixels of x that were broadcast from it. Short runs are summed in f32 and their sums in f64.
-template <int kBlock>
+template <int kBlock, class T>
 struct ReduceTo {
-  const float* x;
-  float* y;
+  const T* x;
+  T* y;
   int64_t x_n_stride;
   int64_t x_h_stride;
   int64_t x_w_stride;
@@ -43,8 +44,8 @@ struct ReduceTo {
     const int64_t n = pixel / width / height;
     const int64_t first = block * kBlock;
     const int64_t count = channels - first < kBlock ? channels - first : kBlock;
-    const float* origin = x + n * x_n_stride + row * x_h_stride + column * x_w_stride + first;
-    float* out = y + pixel * y_stride + first;
+    const T* origin = x + n * x_n_stride + row * x_h_stride + column * x_w_stride + first;
+    T* out = y + pixel * y_stride + first;
     if (count == kBlock) {
       sum(origin, out, kBlock);
     } else {
@@ -53,7 +54,7 @@ struct ReduceTo {
   }
 
  private:
-  GRAPHRUN_DEVICE void sum(const float* origin, float* out, int64_t count) const {
+  GRAPHRUN_DEVICE void sum(const T* origin, T* out, int64_t count) const {
     constexpr int64_t kRun = 16;
     double total[kBlock] = {};
     for (int64_t row = 0; row < rows; ++row) {
@@ -61,13 +62,13 @@ struct ReduceTo {
         const int64_t end = begin + kRun < columns ? begin + kRun : columns;
         float part[kBlock] = {};
         for (int64_t column = begin; column < end; ++column) {
-          const float* pixel = origin + row * x_h_stride + column * x_w_stride;
+          const T* pixel = origin + row * x_h_stride + column * x_w_stride;
           for (int64_t c = 0; c < count; ++c) part[c] += pixel[c];
         }
         for (int64_t c = 0; c < count; ++c) total[c] += static_cast<double>(part[c]);
       }
     }
-    for (int64_t c = 0; c < count; ++c) out[c] = static_cast<float>(total[c]);
+    for (int64_t c = 0; c < count; ++c) out[c] = static_cast<T>(static_cast<float>(total[c]));
   }
 };
 

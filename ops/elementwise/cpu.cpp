@@ -1,5 +1,5 @@
-#include "ops/common/activation.h"
 #include "ops/common/body_kernel.h"
+#include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
 #include "ops/common/pixel_rows.h"
 #include "ops/elementwise/body.h"
@@ -8,34 +8,41 @@
 namespace graphrun::ops::elementwise {
 namespace {
 
+using Prepared = Result<std::unique_ptr<Kernel>>;
+
 // Outputs may be the memory of an input: element i is read before it is written.
-GRAPHRUN_SIMD void add_row(const float* a, const float* b, float* y, std::int64_t length) {
+template <class T>
+GRAPHRUN_SIMD void add_row(const T* a, const T* b, T* y, std::int64_t length) {
 #pragma GCC ivdep
-  for (std::int64_t i = 0; i < length; ++i) y[i] = a[i] + b[i];
+  for (std::int64_t i = 0; i < length; ++i) y[i] = static_cast<T>(a[i] + b[i]);
 }
-GRAPHRUN_SIMD void add_relu_row(const float* a, const float* b, float* y, std::int64_t length) {
+template <class T>
+GRAPHRUN_SIMD void add_relu_row(const T* a, const T* b, T* y, std::int64_t length) {
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < length; ++i) {
     const float sum = a[i] + b[i];
-    y[i] = 0.0f > sum ? 0.0f : sum;
+    y[i] = static_cast<T>(0.0f > sum ? 0.0f : sum);
   }
 }
-GRAPHRUN_SIMD void mul_row(const float* a, const float* b, float* y, std::int64_t length) {
+template <class T>
+GRAPHRUN_SIMD void mul_row(const T* a, const T* b, T* y, std::int64_t length) {
 #pragma GCC ivdep
-  for (std::int64_t i = 0; i < length; ++i) y[i] = a[i] * b[i];
+  for (std::int64_t i = 0; i < length; ++i) y[i] = static_cast<T>(a[i] * b[i]);
 }
-using Row = void (*)(const float* a, const float* b, float* y, std::int64_t length);
+template <class T>
+using Row = void (*)(const T* a, const T* b, T* y, std::int64_t length);
 
-Operand operand(const TensorDesc& desc, const TensorDesc& y) {
-  Operand result{};
+template <class T>
+Operand<T> operand(const TensorDesc& desc, const TensorDesc& y) {
+  Operand<T> result{};
   result.n_stride = desc.h() * desc.w() * desc.pixel_stride;
   result.h_stride = desc.h() == 1 && y.h() != 1 ? 0 : desc.w() * desc.pixel_stride;
   result.w_stride = desc.w() == 1 && y.w() != 1 ? 0 : desc.pixel_stride;
   return result;
 }
 
-Result<std::unique_ptr<Kernel>> prepare_pair(const KernelRequest& request, Row row) {
-  GRAPHRUN_TRY(require_f32(request));
+template <class T>
+Prepared prepare_pair(const KernelRequest& request, Row<T> row) {
   const TensorDesc& a_desc = request.inputs[0];
   const TensorDesc& b_desc = request.inputs[1];
   const TensorDesc& y_desc = request.outputs[0];
@@ -43,23 +50,23 @@ Result<std::unique_ptr<Kernel>> prepare_pair(const KernelRequest& request, Row r
   if (a_desc.shape == b_desc.shape) {
     const PixelRows rows({a_desc, b_desc, y_desc});
     return make_function_kernel(request.def.name, 0, [rows, row, threads](const KernelRun& run) {
-      const float* const a = run.inputs[0].as<const float>();
-      const float* const b = run.inputs[1].as<const float>();
-      float* const y = run.outputs[0].as<float>();
+      const T* const a = run.inputs[0].as<const T>();
+      const T* const b = run.inputs[1].as<const T>();
+      T* const y = run.outputs[0].as<T>();
       rows.parallel_for(threads, [&](std::int64_t at, std::int64_t length) {
         row(a + at * rows.stride(0), b + at * rows.stride(1), y + at * rows.stride(2), length);
       });
     });
   }
-  const Operand a_form = operand(a_desc, y_desc);
-  const Operand b_form = operand(b_desc, y_desc);
+  const Operand<T> a_form = operand<T>(a_desc, y_desc);
+  const Operand<T> b_form = operand<T>(b_desc, y_desc);
   return make_function_kernel(
       request.def.name, 0, [a_form, b_form, y_desc, row, threads](const KernelRun& run) {
-        Operand a = a_form;
-        Operand b = b_form;
-        a.data = run.inputs[0].as<const float>();
-        b.data = run.inputs[1].as<const float>();
-        float* const y = run.outputs[0].as<float>();
+        Operand<T> a = a_form;
+        Operand<T> b = b_form;
+        a.data = run.inputs[0].as<const T>();
+        b.data = run.inputs[1].as<const T>();
+        T* const y = run.outputs[0].as<T>();
         cpu::parallel_for(threads, y_desc.n() * y_desc.h(), 1, [&](std::int64_t line, std::int64_t) {
           const std::int64_t n = line / y_desc.h();
           const std::int64_t h = line % y_desc.h();
@@ -70,23 +77,27 @@ Result<std::unique_ptr<Kernel>> prepare_pair(const KernelRequest& request, Row r
       });
 }
 
-Result<std::unique_ptr<Kernel>> prepare_add(const KernelRequest& request) {
-  return prepare_pair(request, request.attrs.text("activation") == "relu" ? add_relu_row : add_row);
+Prepared prepare_add(const KernelRequest& request) {
+  const bool relu = request.attrs.text("activation") == "relu";
+  return for_activation_type(
+      request, [&]<class T>(T) { return prepare_pair<T>(request, relu ? add_relu_row<T> : add_row<T>); });
 }
-Result<std::unique_ptr<Kernel>> prepare_mul(const KernelRequest& request) {
-  return prepare_pair(request, mul_row);
+Prepared prepare_mul(const KernelRequest& request) {
+  return for_activation_type(request, [&]<class T>(T) { return prepare_pair<T>(request, mul_row<T>); });
 }
 
-using Reduce = ReduceTo<kCpuBlock>;
-GRAPHRUN_SIMD void reduce_loop(const Reduce& body, std::int64_t begin, std::int64_t end) {
+template <class T>
+using Reduce = ReduceTo<kCpuBlock, T>;
+template <class T>
+GRAPHRUN_SIMD void reduce_loop(const Reduce<T>& body, std::int64_t begin, std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) body(i);
 }
 
-Result<std::unique_ptr<Kernel>> prepare_reduce_to(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
+template <class T>
+Prepared prepare_reduce(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[0];
   const TensorDesc& y = request.outputs[0];
-  Reduce body{};
+  Reduce<T> body{};
   body.x_n_stride = x.h() * x.w() * x.pixel_stride;
   body.x_h_stride = x.w() * x.pixel_stride;
   body.x_w_stride = x.pixel_stride;
@@ -100,12 +111,16 @@ Result<std::unique_ptr<Kernel>> prepare_reduce_to(const KernelRequest& request) 
   return make_function_kernel(
       request.def.name, 0,
       [body, count = y.pixels() * body.blocks, threads = request.threads](const KernelRun& run) {
-        Reduce bound = body;
-        bound.x = run.inputs[0].as<const float>();
-        bound.y = run.outputs[0].as<float>();
+        Reduce<T> bound = body;
+        bound.x = run.inputs[0].as<const T>();
+        bound.y = run.outputs[0].as<T>();
         cpu::parallel_for(threads, count, 4,
                           [&](std::int64_t begin, std::int64_t end) { reduce_loop(bound, begin, end); });
       });
+}
+
+Prepared prepare_reduce_to(const KernelRequest& request) {
+  return for_activation_type(request, [&]<class T>(T) { return prepare_reduce<T>(request); });
 }
 
 }  // namespace

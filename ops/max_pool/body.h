@@ -12,13 +12,13 @@ struct Window {
   int64_t kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w;
 };
 
-template <int kBlock>
+template <int kBlock, class T>
 struct MaxPool {
   Window window;
   int64_t channels, blocks;  // blocks of kBlock channels a pixel
   int64_t x_stride, y_stride, index_stride;
-  const float* x;
-  float* y;
+  const T* x;
+  T* y;
   uint8_t* index;  // null: not wanted
 
   // One output pixel's block.
@@ -47,8 +47,7 @@ struct MaxPool {
       for (int64_t kx = 0; kx < window.kernel_w; ++kx) {
         if (left + kx < 0 || left + kx >= window.in_w) continue;
         const auto place = static_cast<int32_t>(ky * window.kernel_w + kx);
-        const float* from =
-            x + ((image * window.in_h + top + ky) * window.in_w + left + kx) * x_stride + channel;
+        const T* from = x + ((image * window.in_h + top + ky) * window.in_w + left + kx) * x_stride + channel;
         if (first) {
           for (int64_t c = 0; c < count; ++c) best[c] = from[c];
           for (int64_t c = 0; c < count; ++c) winner[c] = place;
@@ -62,22 +61,22 @@ struct MaxPool {
         }
       }
     }
-    float* to = y + pixel * y_stride + channel;
-    for (int64_t c = 0; c < count; ++c) to[c] = best[c];
+    T* to = y + pixel * y_stride + channel;
+    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<T>(best[c]);
     if (index == nullptr) return;
     uint8_t* places = index + pixel * index_stride + channel;
     for (int64_t c = 0; c < count; ++c) places[c] = static_cast<uint8_t>(winner[c]);
   }
 };
 
-template <int kBlock>
+template <int kBlock, class T>
 struct MaxPoolGrad {
   Window window;
   int64_t channels, blocks;
   int64_t gx_stride, gy_stride, index_stride;
-  const float* gy;
+  const T* gy;
   const uint8_t* index;
-  float* gx;
+  T* gx;
 
   // One input pixel's block: sums over the windows that contain the pixel.
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
@@ -108,13 +107,13 @@ struct MaxPoolGrad {
            ox < window.out_w && ox * window.stride_w <= at_x; ++ox) {
         const int64_t place = (at_y - oy * window.stride_h) * window.kernel_w + at_x - ox * window.stride_w;
         const int64_t out = (image * window.out_h + oy) * window.out_w + ox;
-        const float* from = gy + out * gy_stride + channel;
+        const T* from = gy + out * gy_stride + channel;
         const uint8_t* places = index + out * index_stride + channel;
         for (int64_t c = 0; c < count; ++c) sum[c] += places[c] == place ? from[c] : 0.0f;
       }
     }
-    float* to = gx + pixel * gx_stride + channel;
-    for (int64_t c = 0; c < count; ++c) to[c] = sum[c];
+    T* to = gx + pixel * gx_stride + channel;
+    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<T>(sum[c]);
   }
 };
 

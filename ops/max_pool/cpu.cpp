@@ -1,18 +1,23 @@
-#include "ops/common/activation.h"
 #include "ops/common/body_kernel.h"
+#include "ops/common/compute_type.h"
 #include "ops/max_pool/body.h"
 #include "runtime/cpu/simd.h"
 
 namespace graphrun::ops::max_pool {
 namespace {
 
-using Forward = MaxPool<kCpuBlock>;
-using Backward = MaxPoolGrad<kCpuBlock>;
+template <class T>
+using Forward = MaxPool<kCpuBlock, T>;
+template <class T>
+using Backward = MaxPoolGrad<kCpuBlock, T>;
 
-[[gnu::flatten]] GRAPHRUN_SIMD void forward_loop(const Forward& body, std::int64_t begin, std::int64_t end) {
+template <class T>
+[[gnu::flatten]] GRAPHRUN_SIMD void forward_loop(const Forward<T>& body, std::int64_t begin,
+                                                 std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) body(i);
 }
-[[gnu::flatten]] GRAPHRUN_SIMD void backward_loop(const Backward& body, std::int64_t begin,
+template <class T>
+[[gnu::flatten]] GRAPHRUN_SIMD void backward_loop(const Backward<T>& body, std::int64_t begin,
                                                   std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) body(i);
 }
@@ -24,52 +29,58 @@ Window window_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc&
   return {x.h(), x.w(), y.h(), y.w(), kernel[0], kernel[1], stride[0], stride[1], padding[0], padding[1]};
 }
 
+template <class T>
 Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
   const TensorDesc& x = request.inputs[0];
   const TensorDesc& y = request.outputs[0];
-  Forward body{};
+  Forward<T> body{};
   body.window = window_of(request.attrs, x, y);
   body.channels = x.c();
   body.blocks = block_count(x.c(), kCpuBlock);
   body.x_stride = x.pixel_stride;
   body.y_stride = y.pixel_stride;
   body.index_stride = request.outputs[1].pixel_stride;
-  const auto bind = [](Forward& to, const KernelRun& run) {
-    to.x = run.inputs[0].as<const float>();
-    to.y = run.outputs[0].as<float>();
+  const auto bind = [](Forward<T>& to, const KernelRun& run) {
+    to.x = run.inputs[0].as<const T>();
+    to.y = run.outputs[0].as<T>();
     to.index = run.outputs[1].as<std::uint8_t>();
   };
   const std::int64_t work = kCpuBlock * body.window.kernel_h * body.window.kernel_w;
-  return make_body_kernel("max_pool", body, bind, forward_loop, y.pixels() * body.blocks, work,
+  return make_body_kernel("max_pool", body, bind, forward_loop<T>, y.pixels() * body.blocks, work,
                           request.threads);
 }
 
+template <class T>
 Result<std::unique_ptr<Kernel>> prepare_backward(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
   const TensorDesc& gy = request.inputs[0];
   const TensorDesc& gx = request.outputs[0];
-  Backward body{};
+  Backward<T> body{};
   body.window = window_of(request.attrs, gx, gy);
   body.channels = gx.c();
   body.blocks = block_count(gx.c(), kCpuBlock);
   body.gx_stride = gx.pixel_stride;
   body.gy_stride = gy.pixel_stride;
   body.index_stride = request.inputs[1].pixel_stride;
-  const auto bind = [](Backward& to, const KernelRun& run) {
-    to.gy = run.inputs[0].as<const float>();
+  const auto bind = [](Backward<T>& to, const KernelRun& run) {
+    to.gy = run.inputs[0].as<const T>();
     to.index = run.inputs[1].as<const std::uint8_t>();
-    to.gx = run.outputs[0].as<float>();
+    to.gx = run.outputs[0].as<T>();
   };
   constexpr std::int64_t kWork = 4 * kCpuBlock;
-  return make_body_kernel("max_pool_grad", body, bind, backward_loop, gx.pixels() * body.blocks, kWork,
+  return make_body_kernel("max_pool_grad", body, bind, backward_loop<T>, gx.pixels() * body.blocks, kWork,
                           request.threads);
 }
 
 }  // namespace
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"max_pool", "max_pool", prepare_forward}, {"max_pool_grad", "max_pool_grad", prepare_backward}};
+  return {{"max_pool", "max_pool",
+           [](const KernelRequest& request) {
+             return for_activation_type(request, [&]<class T>(T) { return prepare_forward<T>(request); });
+           }},
+          {"max_pool_grad", "max_pool_grad", [](const KernelRequest& request) {
+             return for_activation_type(request, [&]<class T>(T) { return prepare_backward<T>(request); });
+           }}};
 }
 
 }  // namespace graphrun::ops::max_pool

@@ -12,15 +12,15 @@ struct Extents {
   int64_t in_h, in_w, out_h, out_w;
 };
 
-template <int kBlock>
+template <int kBlock, class T>
 struct Resize {
   Extents extents;
   const Tap* rows;           // out_h
   const Tap* columns;        // out_w
   int64_t channels, blocks;  // blocks of kBlock channels a pixel
   int64_t x_stride, y_stride;
-  const float* x;
-  float* y;
+  const T* x;
+  T* y;
 
   // One output pixel's block.
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
@@ -30,20 +30,20 @@ struct Resize {
     const Tap column = columns[pixel % extents.out_w];
     const Tap row = rows[pixel / extents.out_w % extents.out_h];
     const int64_t image = pixel / (extents.out_w * extents.out_h);
-    const float* above = x + (image * extents.in_h + row.first) * extents.in_w * x_stride + channel;
-    const float* below = x + (image * extents.in_h + row.second) * extents.in_w * x_stride + channel;
+    const T* above = x + (image * extents.in_h + row.first) * extents.in_w * x_stride + channel;
+    const T* below = x + (image * extents.in_h + row.second) * extents.in_w * x_stride + channel;
     const int64_t left = column.first * x_stride;
     const int64_t right = column.second * x_stride;
-    float* to = y + pixel * y_stride + channel;
+    T* to = y + pixel * y_stride + channel;
     for (int64_t c = 0; c < count; ++c) {
       const float at_left = row.first_weight * above[left + c] + row.second_weight * below[left + c];
       const float at_right = row.first_weight * above[right + c] + row.second_weight * below[right + c];
-      to[c] = column.first_weight * at_left + column.second_weight * at_right;
+      to[c] = static_cast<T>(column.first_weight * at_left + column.second_weight * at_right);
     }
   }
 };
 
-template <int kBlock>
+template <int kBlock, class T>
 struct ResizeGrad {
   Extents extents;
   const Tap* rows;
@@ -52,8 +52,8 @@ struct ResizeGrad {
   const int32_t* column_readers;  // in_w + 1
   int64_t channels, blocks;
   int64_t gy_stride, gx_stride;
-  const float* gy;
-  float* gx;
+  const T* gy;
+  T* gx;
 
   // One input pixel's block: sums over the outputs that read the pixel, each row on its own first.
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
@@ -73,13 +73,13 @@ struct ResizeGrad {
       for (int64_t c = 0; c < count; ++c) line[c] = 0;
       for (int64_t ox = column_readers[before_x]; ox < column_readers[ix + 1]; ++ox) {
         const float weight = columns[ox].weight_of(ix);
-        const float* from = gy + ((image * extents.out_h + oy) * extents.out_w + ox) * gy_stride + channel;
+        const T* from = gy + ((image * extents.out_h + oy) * extents.out_w + ox) * gy_stride + channel;
         for (int64_t c = 0; c < count; ++c) line[c] += weight * from[c];
       }
       for (int64_t c = 0; c < count; ++c) sum[c] += row_weight * line[c];
     }
-    float* to = gx + pixel * gx_stride + channel;
-    for (int64_t c = 0; c < count; ++c) to[c] = sum[c];
+    T* to = gx + pixel * gx_stride + channel;
+    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<T>(sum[c]);
   }
 };
 

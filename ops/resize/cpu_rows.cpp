@@ -4,8 +4,8 @@
 
 #include <cstring>
 
-#include "ops/common/activation.h"
 #include "ops/common/bilinear.h"
+#include "ops/common/compute_type.h"
 #include "ops/common/scratch.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
@@ -13,32 +13,37 @@
 namespace graphrun::ops::resize {
 namespace {
 
+template <class T>
 struct Pixels {
-  const float* data;
+  const T* data;
   std::int64_t stride;
 };
 
 // Blends two source rows of `width` pixels into `row`, without gaps.
-GRAPHRUN_SIMD void blend_rows(const Tap& tap, Pixels above, Pixels below, std::int64_t width,
+template <class T>
+GRAPHRUN_SIMD void blend_rows(const Tap& tap, Pixels<T> above, Pixels<T> below, std::int64_t width,
                               std::int64_t channels, float* row) {
   for (std::int64_t x = 0; x < width; ++x, row += channels) {
-    const float* a = above.data + x * above.stride;
-    const float* b = below.data + x * below.stride;
+    const T* a = above.data + x * above.stride;
+    const T* b = below.data + x * below.stride;
     for (std::int64_t c = 0; c < channels; ++c) row[c] = tap.first_weight * a[c] + tap.second_weight * b[c];
   }
 }
 
 // Writes an output row from a blended one.
-GRAPHRUN_SIMD void widen_row(const std::vector<Tap>& columns, Pixels row, std::int64_t channels, float* y,
+template <class From, class To>
+GRAPHRUN_SIMD void widen_row(const std::vector<Tap>& columns, Pixels<From> row, std::int64_t channels, To* y,
                              std::int64_t y_stride) {
   for (const Tap& tap : columns) {
-    const float* a = row.data + tap.first * row.stride;
-    const float* b = row.data + tap.second * row.stride;
-    for (std::int64_t c = 0; c < channels; ++c) y[c] = tap.first_weight * a[c] + tap.second_weight * b[c];
+    const From* a = row.data + tap.first * row.stride;
+    const From* b = row.data + tap.second * row.stride;
+    for (std::int64_t c = 0; c < channels; ++c)
+      y[c] = static_cast<To>(tap.first_weight * a[c] + tap.second_weight * b[c]);
     y += y_stride;
   }
 }
 
+template <class T>
 class ResizeRows final : public Kernel {
  public:
   ResizeRows(const TensorDesc& x, const TensorDesc& y, int threads)
@@ -58,15 +63,15 @@ class ResizeRows final : public Kernel {
         const Tap& tap = rows_.taps[static_cast<std::size_t>(row % y.h())];
         const auto source = [&](std::int32_t i) {
           const std::int64_t pixel = (row / y.h() * x.h() + i) * x.w();
-          return Pixels{run.inputs[0].as<const float>() + pixel * x.pixel_stride, x.pixel_stride};
+          return Pixels<T>{run.inputs[0].as<const T>() + pixel * x.pixel_stride, x.pixel_stride};
         };
-        Pixels from = source(tap.first);
+        T* const to = run.outputs[0].as<T>() + row * y.w() * y.pixel_stride;
         if (tap.second != tap.first) {
-          blend_rows(tap, from, source(tap.second), x.w(), x.c(), blended);
-          from = {blended, x.c()};
+          blend_rows(tap, source(tap.first), source(tap.second), x.w(), x.c(), blended);
+          widen_row(columns_.taps, Pixels<float>{blended, x.c()}, x.c(), to, y.pixel_stride);
+        } else {
+          widen_row(columns_.taps, source(tap.first), x.c(), to, y.pixel_stride);
         }
-        widen_row(columns_.taps, from, x.c(), run.outputs[0].as<float>() + row * y.w() * y.pixel_stride,
-                  y.pixel_stride);
       }
     });
     return {};
@@ -79,7 +84,9 @@ class ResizeRows final : public Kernel {
 };
 
 // Adds the pixels of an output row's gradient to the low-resolution pixels that they were mixed from.
-GRAPHRUN_SIMD void narrow_row(const std::vector<Tap>& columns, Pixels gy, std::int64_t channels, float* row) {
+template <class T>
+GRAPHRUN_SIMD void narrow_row(const std::vector<Tap>& columns, Pixels<T> gy, std::int64_t channels,
+                              float* row) {
   for (const Tap& tap : columns) {
     float* a = row + tap.first * channels;
     if (tap.second == tap.first) {
@@ -99,9 +106,19 @@ GRAPHRUN_SIMD void add_scaled(float weight, const float* from, std::int64_t coun
   for (std::int64_t i = 0; i < count; ++i) to[i] += weight * from[i];
 }
 
+template <class T>
+GRAPHRUN_SIMD void store_row(const float* from, std::int64_t count, T* to) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<T>(from[i]);
+}
+template <class T>
+GRAPHRUN_SIMD void add_row(const float* from, std::int64_t count, T* to) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<T>(to[i] + from[i]);
+}
+
 // A task is one source row's interval of output rows and one block of channels. It sums its rows' share for
 // the source row above into gx and for the one below into `below`, which a second loop adds: no row has two
 // writers, and sums do not depend on the threads.
+template <class T>
 class ResizeGradRows final : public Kernel {
  public:
   ResizeGradRows(const TensorDesc& gx, const TensorDesc& gy, int threads)
@@ -168,26 +185,23 @@ class ResizeGradRows final : public Kernel {
       const Tap& tap = rows_.taps[static_cast<std::size_t>(y)];
       const std::int64_t pixel = (place.row / gx.h() * gy.h() + y) * gy.w();
       clear(line);
-      narrow_row(columns_.taps,
-                 {run.inputs[0].as<const float>() + pixel * gy.pixel_stride + place.channel, gy.pixel_stride},
-                 place.channels, line);
+      const T* const from = run.inputs[0].as<const T>() + pixel * gy.pixel_stride + place.channel;
+      narrow_row(columns_.taps, Pixels<T>{from, gy.pixel_stride}, place.channels, line);
       add_scaled(tap.first_weight, line, count, above);
       if (tap.second != tap.first) add_scaled(tap.second_weight, line, count, under);
     }
-    float* to = run.outputs[0].as<float>() + place.row * gx.w() * gx.pixel_stride + place.channel;
-    for (std::int64_t x = 0; x < gx.w(); ++x) {
-      std::memcpy(to + x * gx.pixel_stride, above + x * place.channels,
-                  static_cast<std::size_t>(place.channels) * 4);
-    }
+    T* to = run.outputs[0].as<T>() + place.row * gx.w() * gx.pixel_stride + place.channel;
+    for (std::int64_t x = 0; x < gx.w(); ++x)
+      store_row(above + x * place.channels, place.channels, to + x * gx.pixel_stride);
   }
 
   void add_below(const KernelRun& run, std::int64_t task) const {
     const TensorDesc& gx = run.outputs[0].desc;
     const Place place = place_of(task, gx);
     const float* from = below(run, place.row - 1, place.channel);
-    float* to = run.outputs[0].as<float>() + place.row * gx.w() * gx.pixel_stride + place.channel;
+    T* to = run.outputs[0].as<T>() + place.row * gx.w() * gx.pixel_stride + place.channel;
     for (std::int64_t x = 0; x < gx.w(); ++x)
-      add_scaled(1.0f, from + x * place.channels, place.channels, to + x * gx.pixel_stride);
+      add_row(from + x * place.channels, place.channels, to + x * gx.pixel_stride);
   }
 
   Sampling rows_, columns_;
@@ -206,17 +220,19 @@ Status require_no_strong_reduction(const TensorDesc& low, const TensorDesc& high
 }  // namespace
 
 Result<std::unique_ptr<Kernel>> prepare_rows(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
   GRAPHRUN_TRY(require_no_strong_reduction(request.inputs[0], request.outputs[0]));
-  return std::unique_ptr<Kernel>(
-      std::make_unique<ResizeRows>(request.inputs[0], request.outputs[0], request.threads));
+  return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
+    return std::unique_ptr<Kernel>(
+        std::make_unique<ResizeRows<T>>(request.inputs[0], request.outputs[0], request.threads));
+  });
 }
 
 Result<std::unique_ptr<Kernel>> prepare_grad_rows(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
   GRAPHRUN_TRY(require_no_strong_reduction(request.outputs[0], request.inputs[0]));
-  return std::unique_ptr<Kernel>(
-      std::make_unique<ResizeGradRows>(request.outputs[0], request.inputs[0], request.threads));
+  return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
+    return std::unique_ptr<Kernel>(
+        std::make_unique<ResizeGradRows<T>>(request.outputs[0], request.inputs[0], request.threads));
+  });
 }
 
 }  // namespace graphrun::ops::resize

@@ -22,13 +22,13 @@ struct Strips {
   }
 };
 
-template <int kBlock>
+template <int kBlock, class T>
 struct StripPool {
   Strips strips;
   int64_t channels, blocks;  // blocks of kBlock channels a pixel
   int64_t x_stride, y_stride;
-  const float* x;
-  float* y;
+  const T* x;
+  T* y;
 
   // One strip's block.
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
@@ -37,23 +37,23 @@ struct StripPool {
     const int64_t count = channels - channel < kBlock ? channels - channel : kBlock;
     double sum[kBlock];
     for (int64_t c = 0; c < count; ++c) sum[c] = 0;
-    const float* from = x + strips.first(strip) * x_stride + channel;
+    const T* from = x + strips.first(strip) * x_stride + channel;
     for (int64_t k = 0; k < strips.length(); ++k, from += strips.step() * x_stride) {
       for (int64_t c = 0; c < count; ++c) sum[c] += static_cast<double>(from[c]);
     }
     const double scale = 1.0 / static_cast<double>(strips.length());
-    float* to = y + strip * y_stride + channel;
-    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<float>(sum[c] * scale);
+    T* to = y + strip * y_stride + channel;
+    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<T>(static_cast<float>(sum[c] * scale));
   }
 };
 
-template <int kBlock>
+template <int kBlock, class T>
 struct StripPoolGrad {
   Strips strips;
   int64_t channels, blocks;
   int64_t gy_stride, gx_stride;
-  const float* gy;
-  float* gx;
+  const T* gy;
+  T* gx;
 
   // One input pixel's block.
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
@@ -61,9 +61,9 @@ struct StripPoolGrad {
     const int64_t channel = i % blocks * kBlock;
     const int64_t count = channels - channel < kBlock ? channels - channel : kBlock;
     const float scale = 1.0f / static_cast<float>(strips.length());
-    const float* from = gy + strips.of(pixel) * gy_stride + channel;
-    float* to = gx + pixel * gx_stride + channel;
-    for (int64_t c = 0; c < count; ++c) to[c] = from[c] * scale;
+    const T* from = gy + strips.of(pixel) * gy_stride + channel;
+    T* to = gx + pixel * gx_stride + channel;
+    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<T>(from[c] * scale);
   }
 };
 

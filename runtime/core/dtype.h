@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "runtime/core/bfloat16.h"
+
 namespace graphrun {
 
 // Element types. The numbers stand in model files: append, never renumber.
@@ -60,6 +62,10 @@ struct dtype_of;
 template <>
 struct dtype_of<float> {
   static constexpr DType value = DType::f32;
+};
+template <>
+struct dtype_of<BFloat16> {
+  static constexpr DType value = DType::bf16;
 };
 template <>
 struct dtype_of<double> {

@@ -47,7 +47,7 @@ struct TensorView {
   TensorDesc desc;
   void* data = nullptr;
 
-  // Precondition: T is the element type (bf16 and f16 are read as std::uint16_t).
+  // Precondition: T is the element type (f16 is read as std::uint16_t).
   template <class T>
   T* as() const {
     return static_cast<T*>(data);

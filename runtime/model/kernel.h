@@ -87,6 +87,8 @@ class Backend {
   virtual Status copy_to_host(void* host, const void* device, std::int64_t bytes) = 0;
   // Waits until all that was started has ended; returns the first error of the device.
   virtual Status synchronize() = 0;
+  // Errors: the device has no fast arithmetic in this type (f32, bf16) for a session to compute in.
+  virtual Status check_precision(DType type) const = 0;
   // Threads that kernels of a session use; 1 where the device has its own parallelism.
   virtual int threads() const = 0;
 };

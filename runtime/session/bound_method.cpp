@@ -21,7 +21,7 @@ Result<Planned> plan(const Program& program, const Method& method, const Backend
   Planned planned;
   GRAPHRUN_ASSIGN(planned.lowered, lower(program, method, backend,
                                          {lookup_in(std::move(dims)), options.constant_weights, options.fuse,
-                                          options.before_resize}));
+                                          options.before_resize, options.precision}));
   planned.variables = variables_of(program.model(), method, planned.lowered);
   GRAPHRUN_ASSIGN(planned.plan, plan_method(planned.lowered, planned.variables));
   return planned;

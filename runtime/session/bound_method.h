@@ -39,6 +39,7 @@ struct MethodOptions {
   std::map<std::string, Shape, std::less<>> input_shapes;
   bool constant_weights = false;
   bool fuse = true;
+  DType precision = DType::f32;  // of activations: f32 or bf16
   // The output of this name is taken before the resize that makes it, where one does (LowerOptions).
   std::string before_resize;
   // Gives at least so many bytes for activations; empty: the method gets its own. Methods may share memory

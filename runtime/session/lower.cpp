@@ -46,10 +46,15 @@ class Lowering final : public GraphWriter {
                       desc_of(types_[i]).in(
                           of_node ? graphrun::describe(method_.nodes[static_cast<std::size_t>(value.index)])
                                   : value.name));
-      result_.descs.push_back(desc);
+      result_.descs.push_back(of_node ? stored(desc, method_.nodes[static_cast<std::size_t>(value.index)].op)
+                                      : desc);
     }
     result_.outputs = method_.outputs;
     const Node* const left_out = leave_out_resize();
+    for (const NamedValue& output : result_.outputs) {
+      const auto i = static_cast<std::size_t>(output.value);
+      result_.descs[i].dtype = types_[i].dtype;
+    }
     for (const Node& node : method_.nodes) {
       if (&node != left_out) GRAPHRUN_TRY(lower_node(node));
     }
@@ -71,7 +76,7 @@ class Lowering final : public GraphWriter {
       result_.values.push_back({node.path, Origin::node, 0});
       auto desc = desc_of(type);
       if (!desc.ok()) fail(std::move(desc).status().in(node.path));
-      result_.descs.push_back(desc.ok() ? *desc : TensorDesc());
+      result_.descs.push_back(desc.ok() ? stored(*desc, op) : TensorDesc());
       types_.push_back(std::move(type));
     }
     std::vector<ValueId> outputs = node.outputs;
@@ -126,10 +131,40 @@ class Lowering final : public GraphWriter {
     return text + ")";
   }
 
+  // How a result of the op lies in memory.
+  TensorDesc stored(TensorDesc desc, std::string_view op) const {
+    const bool follows = program_.registry().find(op)->precision == Precision::compute;
+    if (follows && is_activation(desc)) desc.dtype = options_.precision;
+    return desc;
+  }
+  static bool is_activation(const TensorDesc& desc) {
+    return desc.layout == Layout::nhwc && desc.dtype == DType::f32;
+  }
+
   Status lower_node(const Node& node) {
     const OpDef& def = *program_.registry().find(node.op);
     GRAPHRUN_ASSIGN(const Attributes attrs,
                     Attributes::evaluate(def.attrs, node.attrs, symbols_).in(node.path));
+    std::string reasons;
+    if (options_.fuse || def.parts == nullptr) {
+      GRAPHRUN_ASSIGN(bool taken, offer(node, def, attrs, reasons));
+      if (options_.precision != DType::f32) {
+        const bool narrow = def.precision == Precision::compute;
+        if (!taken && narrow) {
+          GRAPHRUN_ASSIGN(taken, offer_cast(node, def, attrs, options_.precision, reasons));
+        }
+        if (!taken) {
+          GRAPHRUN_ASSIGN(taken, offer_cast(node, def, attrs, DType::f32, reasons));
+        }
+      }
+      if (taken) return {};
+    }
+    if (def.parts != nullptr) return lower_parts(node, def);
+    return {ErrorCode::unsupported, describe(node) + ": " + reasons};
+  }
+
+  // Asks the backend's kernels to take the node. Returns whether one did; if not, `reasons` tells why.
+  Result<bool> offer(const Node& node, const OpDef& def, const Attributes& attrs, std::string& reasons) {
     std::vector<TensorDesc> inputs;
     std::vector<TensorDesc> outputs;
     KernelRequest request{def, attrs, {}, {}, {}, {}, {}, backend_.threads()};
@@ -148,34 +183,80 @@ class Lowering final : public GraphWriter {
     request.outputs = outputs;
     if (std::shared_ptr<Kernel> kernel = kernel_of_equal(node, request)) {
       result_.nodes.push_back({node.path, &def, std::move(kernel), node.inputs, node.outputs});
-      return {};
+      return true;
     }
+    auto chosen = choose_kernel(backend_, request);
+    if (chosen.ok()) {
+      const std::shared_ptr<Kernel> kernel = *std::move(chosen);
+      made_.push_back(
+          {&def, node.attrs, std::move(inputs), std::move(outputs), request.input_constant, kernel});
+      result_.nodes.push_back({node.path, &def, kernel, node.inputs, node.outputs});
+      return true;
+    }
+    if (chosen.status().code() != ErrorCode::declined) return std::move(chosen).status().in(describe(node));
+    reasons = chosen.status().message();
+    return false;
+  }
+
+  // The same with all activations that the node reads cast to `type`, and with what it writes cast back where
+  // `type` is f32.
+  Result<bool> offer_cast(Node node, const OpDef& def, const Attributes& attrs, DType type,
+                          std::string& reasons) {
+    const std::size_t first = result_.nodes.size();
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      ValueId& id = node.inputs[i];
+      const bool other = id != kNoValue && desc(id).layout == Layout::nhwc && is_real(desc(id).dtype) &&
+                         desc(id).dtype != type;
+      if (!other) continue;
+      const ValueId cast = twin(id, type);
+      const bool read = !def.inputs[std::min(i, def.inputs.size() - 1)].shape_only;
+      if (read) GRAPHRUN_TRY(cast_value(node.path, id, cast));
+      id = cast;
+    }
+    std::vector<std::pair<ValueId, ValueId>> back;
+    for (ValueId& id : node.outputs) {
+      if (id == kNoValue || type != DType::f32 || desc(id).dtype != options_.precision) continue;
+      const ValueId wide = twin(id, type);
+      back.emplace_back(wide, id);
+      id = wide;
+    }
+    if (result_.nodes.size() == first && back.empty()) return false;  // nothing to cast
+    GRAPHRUN_ASSIGN(const bool taken, offer(node, def, attrs, reasons));
+    if (!taken) result_.nodes.resize(first);
+    for (const auto& [wide, id] : back) {
+      if (taken) GRAPHRUN_TRY(cast_value(node.path, wide, id));
+    }
+    return taken;
+  }
+
+  // A new value like `id`, in another type.
+  ValueId twin(ValueId id, DType type) {
+    const auto i = static_cast<std::size_t>(id);
+    result_.values.push_back({result_.values[i].name, Origin::node, 0});
+    result_.descs.push_back(result_.descs[i]);
+    result_.descs.back().dtype = type;
+    types_.push_back(types_[i]);
+    return static_cast<ValueId>(result_.values.size() - 1);
+  }
+  Status cast_value(const std::string& path, ValueId from, ValueId to) {
+    constexpr std::string_view kCast = "cast";
+    const OpDef* def = program_.registry().find(kCast);
     std::string reasons;
-    if (options_.fuse || def.parts == nullptr) {
-      auto kernel = choose_kernel(backend_, request);
-      if (kernel.ok()) {
-        made_.push_back({node.attrs, std::move(inputs), std::move(outputs), request.input_constant,
-                         result_.nodes.size()});
-        result_.nodes.push_back({node.path, &def, *std::move(kernel), node.inputs, node.outputs});
-        return {};
-      }
-      if (kernel.status().code() != ErrorCode::declined) return std::move(kernel).status().in(describe(node));
-      reasons = kernel.status().message();
-    }
-    if (def.parts != nullptr) return lower_parts(node, def);
-    return {ErrorCode::unsupported, describe(node) + ": " + reasons};
+    GRAPHRUN_ASSIGN(const bool taken, offer({path + ".cast", std::string(kCast), {}, {from}, {to}}, *def,
+                                            Attributes(), reasons));
+    if (taken) return {};
+    return {ErrorCode::unsupported, path + ", to cast it: " + reasons};
   }
 
   // Making a kernel can cost a millisecond, and networks repeat their blocks. Presence shows in the rank of
   // the descriptions.
   std::shared_ptr<Kernel> kernel_of_equal(const Node& node, const KernelRequest& request) const {
     const auto found = std::ranges::find_if(made_, [&](const Made& made) {
-      return result_.nodes[made.node].def == &request.def &&
-             std::ranges::equal(made.inputs, request.inputs) &&
+      return made.def == &request.def && std::ranges::equal(made.inputs, request.inputs) &&
              std::ranges::equal(made.outputs, request.outputs) &&
              made.input_constant == request.input_constant && made.attrs == node.attrs;
     });
-    return found == made_.end() ? nullptr : result_.nodes[found->node].kernel;
+    return found == made_.end() ? nullptr : found->kernel;
   }
 
   Status lower_parts(const Node& node, const OpDef& def) {
@@ -209,11 +290,12 @@ class Lowering final : public GraphWriter {
 
   // What a kernel was made for.
   struct Made {
+    const OpDef* def;
     AttrMap attrs;
     std::vector<TensorDesc> inputs;
     std::vector<TensorDesc> outputs;
     std::vector<bool> input_constant;
-    std::size_t node;  // of result_
+    std::shared_ptr<Kernel> kernel;
   };
 
   const Program& program_;

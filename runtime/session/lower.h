@@ -33,6 +33,9 @@ struct LowerOptions {
   // Name of an output that is wanted before the resize that makes it, if a `resize` does and nothing else
   // reads its result: that node is left out, and the output is what it reads.
   std::string before_resize{};
+  // Element type of the activations between ops that follow the session's precision: f32 or bf16. The
+  // method's inputs and outputs, and all that an op of Precision::always_f32 gives, stay f32.
+  DType precision = DType::f32;
 };
 
 // The backend's first kernel that takes the node; ErrorCode::declined with each candidate's reason where none
@@ -40,7 +43,8 @@ struct LowerOptions {
 Result<std::unique_ptr<Kernel>> choose_kernel(const Backend& backend, const KernelRequest& request);
 
 // Chooses for each node the backend's first kernel that takes it; a composite that none takes is replaced by
-// its parts. Errors name the node, its shapes, and each candidate's reason.
+// its parts. In bf16 a node is offered as it is, then with all it reads in bf16, then in f32 alone, with
+// casts around it. Errors name the node, its shapes, and each candidate's reason.
 Result<LoweredMethod> lower(const Program& program, const Method& method, const Backend& backend,
                             const LowerOptions& options);
 

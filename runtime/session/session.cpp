@@ -21,6 +21,7 @@ MethodOptions method_options(const Session::Options& options) {
   method_options.input_shapes["image"] = Shape{options.n, 3, options.h, options.w};
   method_options.constant_weights = true;
   method_options.fuse = options.fuse;
+  method_options.precision = options.precision;
   if (options.before_resize) method_options.before_resize = "logits";
   method_options.arena = options.arena;
   return method_options;
@@ -31,6 +32,7 @@ MethodOptions method_options(const Session::Options& options) {
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Program> program,
                                                  std::shared_ptr<Weights> weights, const Options& options) {
   std::shared_ptr<Backend> backend = weights->backend();
+  GRAPHRUN_TRY(backend->check_precision(options.precision));
   GRAPHRUN_ASSIGN(
       std::unique_ptr<BoundMethod> method,
       BoundMethod::bind(std::move(program), "eval", std::move(weights), {}, method_options(options)));
@@ -47,6 +49,7 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Program> 
 }
 
 Result<MethodNeeds> Session::plan(const Program& program, const Backend& backend, const Options& options) {
+  GRAPHRUN_TRY(backend.check_precision(options.precision));
   return BoundMethod::plan(program, "eval", backend, method_options(options));
 }
 

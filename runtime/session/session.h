@@ -23,6 +23,9 @@ class Session {
     // for whoever interpolates them himself (bilinear, aligned corners).
     bool before_resize = false;
     std::function<Result<std::shared_ptr<Buffer>>(std::int64_t bytes)> arena{};  // as in MethodOptions
+    // f32, or bf16: activations are stored in bf16, and convolutions multiply bf16 and sum in f32; input and
+    // outputs are f32. Refused where the device has no instructions for it (Backend::check_precision).
+    DType precision = DType::f32;
   };
   // Errors: a size that the model's requirements refuse, a node no kernel takes, an input "image" or an
   // output "logits" that are not as described below, memory.

@@ -14,6 +14,8 @@ void visit_type(DType type, const Visit& visit) {
   switch (type) {
     case DType::f32:
       return visit(float{});
+    case DType::bf16:
+      return visit(BFloat16{});
     case DType::f64:
       return visit(double{});
     case DType::i32:
@@ -24,6 +26,15 @@ void visit_type(DType type, const Visit& visit) {
       return visit(std::uint8_t{});
     default:
       std::abort();
+  }
+}
+
+template <class T>
+T from_double(double value) {
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    return T(static_cast<float>(value));
+  } else {
+    return static_cast<T>(value);
   }
 }
 
@@ -55,7 +66,7 @@ void MemoryTensor::write(const HostTensor& values) {
     using T = decltype(zero);
     T* const memory = view().as<T>();
     for (std::size_t i = 0; i < values.values.size(); ++i) {
-      memory[offset(static_cast<std::int64_t>(i))] = static_cast<T>(values.values[i]);
+      memory[offset(static_cast<std::int64_t>(i))] = from_double<T>(values.values[i]);
     }
   });
 }

@@ -1,0 +1,31 @@
+#include "ops/common/activation.h"
+#include "runtime/model/op_def.h"
+
+namespace graphrun::ops::cast {
+namespace {
+
+Status infer(const Attributes&, std::span<const ValueType* const> inputs, std::vector<ValueType>& outputs) {
+  GRAPHRUN_TRY(require_activation(*inputs[0], "x"));
+  outputs = {*inputs[0]};
+  return {};
+}
+
+}  // namespace
+
+std::vector<const OpDef*> definitions() {
+  static const OpDef def = {
+      .name = "cast",
+      .doc =
+          "The same numbers in another element type. Graphs know one type of activations; a session that "
+          "computes in bf16 puts casts between what it computes in f32 and in bf16.",
+      .inputs = {{.name = "x", .doc = "activation (N, C, H, W)"}},
+      .outputs = {{.name = "y", .doc = "of x's shape, rounded to nearest"}},
+      .attrs = {},
+      .infer = infer,
+      .not_differentiable = "it occurs in sessions only",
+      .internal = true,
+  };
+  return {&def};
+}
+
+}  // namespace graphrun::ops::cast
