@@ -77,7 +77,10 @@ Result<std::vector<double>> bench_inference(const BenchOptions& options,
                                             std::shared_ptr<Weights> weights, StepObserver* observer) {
   GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
                   Session::create(std::move(program), std::move(weights),
-                                  {options.shape[0], options.shape[2], options.shape[3]}));
+                                  {.n = options.shape[0],
+                                   .h = options.shape[2],
+                                   .w = options.shape[3],
+                                   .precision = options.common.compute_type()}));
   fill_noise(session->input());
   return measure(options.iterations, [&] { return session->run(observer); });
 }

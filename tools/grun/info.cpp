@@ -83,7 +83,11 @@ Status info(const InfoOptions& options) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
   GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
-                  Session::create(program, weights, {shape[0], shape[2], shape[3]}));
+                  Session::create(program, weights,
+                                  {.n = shape[0],
+                                   .h = shape[2],
+                                   .w = shape[3],
+                                   .precision = options.common.compute_type()}));
   if (!options.common.quiet) {
     print_head(*program);
     print_layers(layers);

@@ -38,7 +38,11 @@ Status run(const RunOptions& options) {
                                   to_string(image.desc.shape)};
   }
   GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
-                  Session::create(program, weights, {image.desc.n(), image.desc.h(), image.desc.w()}));
+                  Session::create(program, weights,
+                                  {.n = image.desc.n(),
+                                   .h = image.desc.h(),
+                                   .w = image.desc.w(),
+                                   .precision = options.common.compute_type()}));
   GRAPHRUN_TRY(session->set_input_nchw({reinterpret_cast<const float*>(image.bytes.data()),
                                         static_cast<std::size_t>(image.desc.shape.count())}));
   GRAPHRUN_TRY(session->run());

@@ -13,20 +13,21 @@ namespace graphrun {
 void CommonOptions::add_to(CLI::App& command) {
   command.add_option("--device", device, "cpu")->capture_default_str();
   command.add_option("--threads", threads, "0: all that this process may use")->check(CLI::Range(0, 4096));
-  command.add_option("--precision", precision, "f32")->capture_default_str();
+  command.add_option("--precision", precision, "f32 or bf16: of activations and convolutions")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
   command.add_option("-D", definitions, "name=value: a late graph parameter")->allow_extra_args(false);
   command.add_flag("-q", quiet, "only results and errors");
   command.add_flag("-v", verbose, "more detail");
 }
 
 Result<std::shared_ptr<Backend>> CommonOptions::backend() const {
-  if (precision != "f32") {
-    return {ErrorCode::unsupported, "--precision " + precision + ": this build computes in f32"};
-  }
   if (device != "cpu") {
     return {ErrorCode::unsupported, "--device " + device + ": this build has the device cpu"};
   }
-  return make_cpu_backend(threads);
+  GRAPHRUN_ASSIGN(std::shared_ptr<Backend> backend, make_cpu_backend(threads));
+  GRAPHRUN_TRY(backend->check_precision(compute_type()).in("--precision " + precision));
+  return backend;
 }
 
 Result<Bindings> CommonOptions::bindings() const {

@@ -28,6 +28,8 @@ struct CommonOptions {
 
   // Errors: a device or precision that this build or machine has not.
   Result<std::shared_ptr<Backend>> backend() const;
+  // What --precision says.
+  DType compute_type() const { return precision == "bf16" ? DType::bf16 : DType::f32; }
   // -D as bindings of late parameters.
   Result<Bindings> bindings() const;
 };
