@@ -12,6 +12,7 @@ SessionCache::SessionCache(std::shared_ptr<const Program> program, std::shared_p
 Session::Options SessionCache::options(const Size& size) const {
   Session::Options options{size.n, size.h, size.w};
   options.before_resize = settings_.before_resize;
+  options.precision = settings_.precision;
   return options;
 }
 

@@ -18,6 +18,7 @@ class SessionCache {
     std::size_t sessions = 16;  // at least 1
     std::int64_t most_arena_bytes = std::numeric_limits<std::int64_t>::max();
     bool before_resize = false;  // Session::Options
+    DType precision = DType::f32;
   };
   struct Size {
     std::int64_t n = 1, h = 0, w = 0;

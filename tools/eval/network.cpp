@@ -34,7 +34,8 @@ Network::Network(std::shared_ptr<const Program> program, std::shared_ptr<Weights
       classes_(classes),
       sessions_(std::move(program), std::move(weights),
                 {.sessions = static_cast<std::size_t>(settings.sessions),
-                 .before_resize = settings.before_resize}) {}
+                 .before_resize = settings.before_resize,
+                 .precision = settings.precision}) {}
 
 Result<std::unique_ptr<Network>> Network::make(const ProtocolSettings& settings,
                                                std::shared_ptr<const Program> program,

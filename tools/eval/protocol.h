@@ -25,6 +25,8 @@ struct ProtocolSettings {
   std::int64_t batch = 1;      // crops of slide that go through the network at once, with their mirror images
   std::int64_t sessions = 16;  // sizes for which the network stays bound
   bool before_resize = true;   // the network's last resize is done here, pixel by pixel
+  // What the network computes in (Session::Options): f32 or bf16.
+  DType precision = DType::f32;
 };
 
 // Bytes that an evaluation takes, all at once.

@@ -33,6 +33,7 @@ void write_protocol(Writer& writer, const ProtocolSettings* protocol) {
     writer.Key("flip");
     writer.Bool(protocol->flip);
     member(writer, "base_size", protocol->base_size);
+    member(writer, "precision", std::string(to_string(protocol->precision)));
     if (protocol->name == "slide") {
       member(writer, "test_h", protocol->test_h);
       member(writer, "test_w", protocol->test_w);

@@ -108,6 +108,7 @@ Status bench(const BenchOptions& options) {
   if (options.shape.size() != 4 || options.shape[1] != 3)
     return {ErrorCode::usage, "--shape: expected N,3,H,W"};
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
+  if (options.mode == "train") GRAPHRUN_TRY(options.common.check_training_precision());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
   StepTimes times;

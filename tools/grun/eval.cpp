@@ -144,7 +144,8 @@ Status label_split(const EvalOptions& options, const Source& source, const Descr
     sources.configs.insert(sources.configs.begin(), (source.run / "config.json").string());
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(source.model, options.common));
   GRAPHRUN_ASSIGN(const SettingTable settings, resolve_settings(unbound->model(), &descriptor, sources));
-  GRAPHRUN_ASSIGN(const ProtocolSettings protocol_settings, options.protocol.resolve(settings));
+  GRAPHRUN_ASSIGN(ProtocolSettings protocol_settings, options.protocol.resolve(settings));
+  protocol_settings.precision = options.common.compute_type();
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
                   open_program(source.model, options.common, &descriptor, &settings));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());

@@ -82,12 +82,11 @@ Status info(const InfoOptions& options) {
   GRAPHRUN_ASSIGN(const std::vector<LayerCost> layers, eval_layers(*program, shape));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
-                  Session::create(program, weights,
-                                  {.n = shape[0],
-                                   .h = shape[2],
-                                   .w = shape[3],
-                                   .precision = options.common.compute_type()}));
+  GRAPHRUN_ASSIGN(
+      const std::unique_ptr<Session> session,
+      Session::create(
+          program, weights,
+          {.n = shape[0], .h = shape[2], .w = shape[3], .precision = options.common.compute_type()}));
   if (!options.common.quiet) {
     print_head(*program);
     print_layers(layers);

@@ -81,7 +81,8 @@ Status predict(const PredictOptions& options) {
   GRAPHRUN_TRY(check_unique_names(images.names()));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(options.model, options.common));
   GRAPHRUN_ASSIGN(const SettingTable settings, resolve_settings(unbound->model(), known, options.settings));
-  GRAPHRUN_ASSIGN(const ProtocolSettings protocol_settings, options.protocol.resolve(settings));
+  GRAPHRUN_ASSIGN(ProtocolSettings protocol_settings, options.protocol.resolve(settings));
+  protocol_settings.precision = options.common.compute_type();
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
                   open_program(options.model, options.common, known, &settings));
   GRAPHRUN_ASSIGN(std::vector<Color> palette, find_palette(program->model(), descriptor));

@@ -146,6 +146,7 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const std::uint64_t seed, choose_seed(options, settings));
   GRAPHRUN_TRY(settings.set("manual_seed", std::to_string(seed),
                             options.seed ? "--seed" : settings.source("manual_seed")));
+  GRAPHRUN_TRY(options.common.check_training_precision());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   const std::optional<fs::path> data_root =
       options.data_root.empty() ? std::nullopt : std::optional<fs::path>(options.data_root);
