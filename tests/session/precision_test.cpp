@@ -1,0 +1,97 @@
+#include "runtime/session/layout.h"
+#include "runtime/session/session.h"
+#include "tests/session/compiled.h"
+
+// Sessions that compute in bf16.
+using namespace graphrun;
+using namespace graphrun::test;
+
+namespace {
+
+struct Network {
+  std::string name;
+  std::vector<compiler::Definition> definitions;
+};
+
+const Network kNetworks[] = {
+    {"spnet_tiny", {{"width", 8}}},
+    {"pspnet_tiny", {{"width", 8}}},
+    {"psanet_tiny", {{"width", 8}, {"mask_h", 9}, {"mask_w", 9}}},
+};
+
+struct Loaded {
+  std::shared_ptr<const Program> program;
+  std::shared_ptr<Weights> weights;
+};
+
+Loaded load(const Network& network) {
+  compiler::Compiled compiled =
+      compiler::compile(kSource / "graphs" / (network.name + ".json"), network.definitions, op_registry());
+  BOOST_TEST_REQUIRE(compiled.errors == "");
+  Loaded loaded{take(Program::make(*std::move(compiled.model), op_registry())), nullptr};
+  loaded.weights = take(Weights::initialise(*loaded.program, 3, take(make_cpu_backend())));
+  return loaded;
+}
+
+std::vector<float> logits(const Loaded& loaded, const Session::Options& options) {
+  const auto session = take(Session::create(loaded.program, loaded.weights, options));
+  const TensorView image = session->input();
+  for (std::int64_t i = 0; i < image.desc.shape.count(); ++i)
+    image.as<float>()[i] = static_cast<float>((i * 7919) % 201) / 100.0f - 1.0f;
+  require_ok(session->run());
+  BOOST_TEST((session->output().desc.dtype == DType::f32));
+  return copy_of(floats(session->output()));
+}
+
+bool has_bf16() { return take(make_cpu_backend())->check_precision(DType::bf16).ok(); }
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(bf16_is_refused_where_the_cpu_has_none) {
+  if (has_bf16()) return BOOST_TEST_MESSAGE("skipped: this CPU has bf16");
+  const Loaded loaded = load(kNetworks[0]);
+  const Status status =
+      Session::create(loaded.program, loaded.weights, {.n = 1, .h = 33, .w = 33, .precision = DType::bf16})
+          .status();
+  BOOST_TEST(status.message().find("no instructions for bf16") != std::string::npos, status.message());
+}
+
+BOOST_AUTO_TEST_CASE(bf16_logits_are_near_those_of_f32) {
+  if (!has_bf16()) return BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
+  for (const Network& network : kNetworks) {
+    BOOST_TEST_CONTEXT(network.name) {
+      const Loaded loaded = load(network);
+      const std::vector<float> wide = logits(loaded, {.n = 2, .h = 65, .w = 81});
+      for (const bool fuse : {true, false}) {
+        Session::Options options{.n = 2, .h = 65, .w = 81, .fuse = fuse};
+        options.precision = DType::bf16;
+        const double distance = relative_distance(logits(loaded, options), wide);
+        BOOST_TEST(distance < 2e-2);
+        BOOST_TEST(distance > 1e-5);  // it did compute in bf16
+      }
+    }
+  }
+}
+
+// The weights keep forms for both, so that neither session reads the other's.
+BOOST_AUTO_TEST_CASE(sessions_of_both_precisions_share_weights) {
+  if (!has_bf16()) return BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
+  const Loaded loaded = load(kNetworks[1]);
+  const Session::Options wide{.n = 1, .h = 33, .w = 49};
+  Session::Options narrow = wide;
+  narrow.precision = DType::bf16;
+  const std::vector<float> first = logits(loaded, wide);
+  const std::vector<float> second = logits(loaded, narrow);
+  BOOST_TEST(same_bits(logits(loaded, wide), first));
+  BOOST_TEST(same_bits(logits(loaded, narrow), second));
+}
+
+BOOST_AUTO_TEST_CASE(bf16_before_the_last_resize) {
+  if (!has_bf16()) return BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
+  const Loaded loaded = load(kNetworks[1]);
+  Session::Options options{.n = 1, .h = 33, .w = 49};
+  options.before_resize = true;
+  const std::vector<float> wide = logits(loaded, options);
+  options.precision = DType::bf16;
+  BOOST_TEST(relative_distance(logits(loaded, options), wide) < 2e-2);
+}
