@@ -48,7 +48,10 @@ bool has_bf16() { return take(make_cpu_backend())->check_precision(DType::bf16).
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(bf16_is_refused_where_the_cpu_has_none) {
-  if (has_bf16()) return BOOST_TEST_MESSAGE("skipped: this CPU has bf16");
+  if (has_bf16()) {
+    BOOST_TEST_MESSAGE("skipped: this CPU has bf16");
+    return;
+  }
   const Loaded loaded = load(kNetworks[0]);
   const Status status =
       Session::create(loaded.program, loaded.weights, {.n = 1, .h = 33, .w = 33, .precision = DType::bf16})
@@ -57,7 +60,10 @@ BOOST_AUTO_TEST_CASE(bf16_is_refused_where_the_cpu_has_none) {
 }
 
 BOOST_AUTO_TEST_CASE(bf16_logits_are_near_those_of_f32) {
-  if (!has_bf16()) return BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
+  if (!has_bf16()) {
+    BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
+    return;
+  }
   for (const Network& network : kNetworks) {
     BOOST_TEST_CONTEXT(network.name) {
       const Loaded loaded = load(network);
@@ -75,7 +81,10 @@ BOOST_AUTO_TEST_CASE(bf16_logits_are_near_those_of_f32) {
 
 // The weights keep forms for both, so that neither session reads the other's.
 BOOST_AUTO_TEST_CASE(sessions_of_both_precisions_share_weights) {
-  if (!has_bf16()) return BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
+  if (!has_bf16()) {
+    BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
+    return;
+  }
   const Loaded loaded = load(kNetworks[1]);
   const Session::Options wide{.n = 1, .h = 33, .w = 49};
   Session::Options narrow = wide;
@@ -87,7 +96,10 @@ BOOST_AUTO_TEST_CASE(sessions_of_both_precisions_share_weights) {
 }
 
 BOOST_AUTO_TEST_CASE(bf16_before_the_last_resize) {
-  if (!has_bf16()) return BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
+  if (!has_bf16()) {
+    BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
+    return;
+  }
   const Loaded loaded = load(kNetworks[1]);
   Session::Options options{.n = 1, .h = 33, .w = 49};
   options.before_resize = true;
