@@ -71,6 +71,11 @@ BOOST_AUTO_TEST_CASE(stopped_runs_go_on_as_if_never_stopped) {
 
   shell.fail("grun" + kTrain + "--resume whole --set batch_size=16", 1,
              {"20 iterations and 2 epochs", "batch_size"});
+  shell.fail("grun train tiny.fb --dataset shapes -q --resume auto", 1,
+             {"whole is a run of spnet_tiny on small, not of spnet_tiny on shapes"});
+  shell.succeed("graphc " + (kSource / "graphs/pspnet_tiny.json").string() + " -o other.fb");
+  shell.fail("grun train other.fb --dataset small.json -q --resume whole", 1,
+             {"whole is a run of spnet_tiny on small, not of pspnet_tiny on small"});
   BOOST_TEST(shell.text("whole/config.json") == settings);
 
   BOOST_TEST_CONTEXT("killed in the second epoch") {

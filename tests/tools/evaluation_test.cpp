@@ -46,6 +46,15 @@ BOOST_AUTO_TEST_CASE(parts_of_a_split_protocols_and_splits_without_labels) {
   BOOST_TEST(shell.json("part/metrics.json").find("images")->integer == 2);
   BOOST_TEST(shell.text("out.txt").find("of memory planned") != std::string::npos, shell.text("out.txt"));
 
+  const std::string results = "exp/latest/result/";
+  shell.succeed(kPart);
+  const compiler::JsonValue part = shell.json(results + "interrupted/val/ss_3_2/metrics.json");
+  BOOST_TEST(part.find("protocol")->find("index_start")->integer == 3);
+  BOOST_TEST(part.find("protocol")->find("index_step")->integer == 2);
+  shell.succeed("grun eval --set index_start=3 --set index_step=2 --predictions part/gray");
+  const compiler::JsonValue scored = shell.json(results + "predictions/val_3_2/metrics.json");
+  BOOST_TEST(scored.find("mIoU")->real == part.find("mIoU")->real);
+
   shell.succeed(kPart + "--batch 3 -o batch");
   for (const std::string& file : shell.files("part/gray"))
     BOOST_TEST(shell.text("part/gray/" + file) == shell.text("batch/gray/" + file), file);
@@ -74,4 +83,33 @@ BOOST_AUTO_TEST_CASE(what_an_evaluation_refuses) {
   shell.fail(kPart + "--memory-limit 100KB -o none", 1, {"images of up to ", "of memory", "base_size"});
   shell.fail("grun eval --set index_start=100000", 1, {"index_start is 100000"});
   shell.fail("grun eval --protocol hole", 2, {"slide", "whole"});
+  shell.fail("grun eval --memory-limit 0", 2, {"--memory-limit"});
+  shell.fail("grun eval exp/latest/model.fb --weights best --dataset shapes", 2, {"--weights best", "--run"});
+}
+
+BOOST_AUTO_TEST_CASE(bf16) {
+  Run shell;
+  const std::string model = "exp/latest/model.fb --weights exp/latest/checkpoints/*.safetensors";
+  const std::string run = "grun run " + model + " --input $GOLDEN/image.npy ";
+  if (!take(make_cpu_backend())->check_precision(DType::bf16).ok()) {
+    BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
+    shell.fail(run + "--output y.npy --precision bf16", 1, {"--precision bf16", "no instructions for bf16"});
+    return;
+  }
+  shell.succeed(run + "--output exact.npy");
+  shell.succeed(run + "--output y.npy --precision bf16");
+  NpyArray exact = take(read_npy(shell.path("exact.npy").string()));
+  NpyArray logits = take(read_npy(shell.path("y.npy").string()));
+  const double distance = relative_distance(floats(logits), floats(exact));
+  BOOST_TEST(distance > 1e-5);
+  BOOST_TEST(distance < 0.1);
+
+  shell.succeed(kPart + "--no-pictures");
+  shell.succeed(kPart + "--no-pictures --precision bf16");
+  for (const std::string precision : {"f32", "bf16"}) {
+    const std::string folder = precision == "f32" ? "ss_3_2" : "ss_bf16_3_2";
+    const compiler::JsonValue metrics =
+        shell.json("exp/latest/result/interrupted/val/" + folder + "/metrics.json");
+    BOOST_TEST(metrics.find("protocol")->find("precision")->text == precision);
+  }
 }

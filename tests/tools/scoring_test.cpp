@@ -118,6 +118,34 @@ BOOST_AUTO_TEST_CASE(cityscapes_predictions_count_in_class_ids_and_in_label_ids)
   BOOST_TEST(shell.text("out.txt").find("label id 255 first at row 0, column 2") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(scoring_says_what_it_cannot_take_into_account) {
+  CommandFolder shell;
+  make_root(shell, shell.path("own").string(), {"a", "b"});
+  for (const char* folder : {"own", "predicted"}) fs::create_directories(shell.path(folder));
+  require_ok(write_gray_png(shell.path("own/a.png"), {1, 4, {1, 2, 150, 0}}));
+  require_ok(write_gray_png(shell.path("own/b.png"), {1, 2, {1, 1}}));
+  require_ok(write_gray_png(shell.path("predicted/a.png"), {1, 4, {1, 2, 150, 255}}));
+  require_ok(write_gray_png(shell.path("predicted/b.png"), {1, 2, {0, 150}}));
+  const std::string score = "grun eval -q --dataset ade20k --data-root root --predictions predicted ";
+
+  shell.succeed(score);
+  const std::string warned = shell.text("err.txt");
+  for (const char* part : {"a.png: id 150 at row 0, column 2", "2 such pixels", "--predictions-as label"})
+    BOOST_TEST(warned.find(part) != std::string::npos, warned);
+
+  shell.succeed(score + "--set index_start=1");
+  const compiler::JsonValue metrics = shell.json("eval/metrics.json");
+  BOOST_TEST(metrics.find("images")->integer == 1);
+  BOOST_TEST(std::abs(number(metrics, "aAcc") - 0.5) < 1e-9);
+  BOOST_TEST(metrics.find("protocol")->find("index_start")->integer == 1);
+  BOOST_TEST(shell.text("err.txt").find("b.png: id 150") != std::string::npos);
+
+  shell.fail(score + "--set index_start=2", 1, {"index_start is 2"});
+  shell.fail(score + "--set index_strt=1", 2, {"index_strt", "index_start"});
+  for (const std::string option : {"--ms", "--no-flip", "--precision bf16", "--batch 2", "--weights best"})
+    shell.fail(score + option, 2, {"--predictions", option.substr(0, option.find(' '))});
+}
+
 BOOST_AUTO_TEST_CASE(the_loader_alone_is_timed) {
   CommandFolder shell;
   shell.succeed("grun data bench shapes --network spnet50 --seconds 0.1 --workers 2 --json");

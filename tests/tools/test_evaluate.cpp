@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(metrics_json_says_what_was_measured_and_how) {
   const ProtocolSettings settings{
       .name = "slide", .scales = {0.5, 1.0}, .flip = false, .base_size = 512, .test_h = 473, .test_w = 465};
   rapidjson::Document json;
-  json.Parse(metrics_json(confusion->metrics(), kClasses, 2, &settings).c_str());
+  json.Parse(metrics_json(confusion->metrics(), kClasses, 2, &settings, {100, 2}).c_str());
   BOOST_REQUIRE(!json.HasParseError());
   BOOST_TEST(std::abs(json["mIoU"].GetDouble() - 0.375) < 1e-9);
   BOOST_TEST(std::abs(json["mAcc"].GetDouble() - 0.5) < 1e-9);
@@ -91,6 +91,7 @@ BOOST_AUTO_TEST_CASE(metrics_json_says_what_was_measured_and_how) {
   BOOST_TEST(how["name"].GetString() == std::string("slide"));
   BOOST_TEST((how["scales"].Size() == 2 && how["scales"][0].GetDouble() == 0.5));
   BOOST_TEST(!how["flip"].GetBool());
+  BOOST_TEST((how["index_start"].GetInt() == 100 && how["index_step"].GetInt() == 2));
   BOOST_TEST(
       (how["base_size"].GetInt() == 512 && how["test_h"].GetInt() == 473 && how["test_w"].GetInt() == 465));
 }
@@ -129,10 +130,12 @@ BOOST_AUTO_TEST_CASE(memory_is_planned_from_the_sizes_of_all_images) {
 
 BOOST_AUTO_TEST_CASE(a_part_of_a_split) {
   const TwoImages data(true);
-  const auto second = require(Subset::make(data, 1, 1));
+  const auto second = require(Subset::make(data, {1, 1}));
   BOOST_TEST((second->size() == 1 && second->name(0) == "second" && second->labelled()));
   BOOST_TEST(require(second->load(0)).label.ids[0] == 0);
-  BOOST_TEST(require(Subset::make(data, 0, 0))->size() == 2);
-  BOOST_TEST(require(Subset::make(data, 1, 5))->size() == 1);
-  BOOST_TEST(!Subset::make(data, 2, 0).ok());
+  BOOST_TEST(require(Subset::make(data, {}))->size() == 2);
+  BOOST_TEST(require(Subset::make(data, {0, 2}))->range().whole());
+  const auto rest = require(Subset::make(data, {1, 5}));
+  BOOST_TEST((rest->size() == 1 && rest->range().first == 1 && rest->range().count == 1));
+  BOOST_TEST(!Subset::make(data, {2, 0}).ok());
 }

@@ -17,10 +17,10 @@ class Silent final : public EvalObserver {
   void image(std::int64_t, std::int64_t, double, const ConfusionMatrix*) override {}
 };
 
-Result<ConfusionMatrix> score(const Descriptor& descriptor, const std::filesystem::path& root,
-                              const std::filesystem::path& folder, PredictionIds ids) {
+Result<Scoring> score(const Descriptor& descriptor, const std::filesystem::path& root,
+                      const std::filesystem::path& folder, PredictionIds ids) {
   Silent silent;
-  return score_predictions(descriptor, "val", root, folder, ids, silent);
+  return score_predictions(descriptor, "val", root, {}, folder, ids, silent);
 }
 
 // A descriptor of `classes` classes whose images need not exist.
@@ -52,12 +52,15 @@ BOOST_AUTO_TEST_CASE(files_are_named_as_labels_or_as_images) {
   require(write_gray_png(scratch / "out/a_label.png", {1, 3, {1, 1, 1}}));
   require(write_gray_png(scratch / "out/b_image.png", {1, 3, {2, 2, 0}}));
   const Descriptor descriptor = describe(2, kAde, R"({"list": "val.txt"})");
-  const Metrics as_labels =
-      require(score(descriptor, scratch.path(), scratch / "out", PredictionIds::labels)).metrics();
-  check(as_labels, 3.0 / 5, (1.0 / 3 + 2.0 / 3) / 2);  // label id 0 as a prediction is no class
-  const Metrics as_classes =
-      require(score(descriptor, scratch.path(), scratch / "out", PredictionIds::classes)).metrics();
-  check(as_classes, 2.0 / 5, (1.0 / 2 + 1.0 / 4) / 2);  // class 2 does not exist: wrong
+  const Scoring as_labels =
+      require(score(descriptor, scratch.path(), scratch / "out", PredictionIds::labels));
+  check(as_labels.confusion.metrics(), 3.0 / 5,
+        (1.0 / 3 + 2.0 / 3) / 2);  // label id 0 as a prediction is no class
+  BOOST_TEST(as_labels.strays.count == 0);
+  const Scoring as_classes =
+      require(score(descriptor, scratch.path(), scratch / "out", PredictionIds::classes));
+  check(as_classes.confusion.metrics(), 2.0 / 5, (1.0 / 2 + 1.0 / 4) / 2);  // class 2 does not exist: wrong
+  BOOST_TEST(as_classes.strays.count == 2);
 }
 
 BOOST_AUTO_TEST_CASE(a_wrong_size_or_a_missing_file_is_named) {

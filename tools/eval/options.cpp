@@ -28,7 +28,8 @@ void ProtocolOptions::add_to(CLI::App& command) {
   command
       .add_option("--memory-limit", memory_limit,
                   "refuse to start where more is planned, e.g. 8GB; what is available if not given")
-      ->transform(CLI::AsSizeValue(true));
+      ->transform(CLI::AsSizeValue(true))
+      ->check(CLI::PositiveNumber);
 }
 
 Result<ProtocolSettings> ProtocolOptions::resolve(const SettingTable& settings) const {

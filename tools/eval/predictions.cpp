@@ -23,9 +23,21 @@ Result<std::vector<fs::path>> label_names(const Descriptor& descriptor, const st
   return names;
 }
 
-Result<LabelMap> read_prediction(const fs::path& path, const LabelRule& rule, PredictionIds ids) {
+void count_strays(const LabelImage& image, const fs::path& path, int classes, StrayPixels& strays) {
+  for (std::size_t i = 0; i < image.ids.size(); ++i) {
+    const std::uint16_t id = image.ids[i];
+    if (id < classes || id == kIgnoredClass) continue;
+    const auto pixel = static_cast<std::int64_t>(i);
+    if (strays.count == 0) strays = {0, path, id, pixel / image.width, pixel % image.width};
+    ++strays.count;
+  }
+}
+
+Result<LabelMap> read_prediction(const fs::path& path, const LabelRule& rule, PredictionIds ids,
+                                 StrayPixels& strays) {
   GRAPHRUN_ASSIGN(const LabelImage image, read_label(path));
   if (ids == PredictionIds::labels) return rule.apply(image).in(path.string());
+  count_strays(image, path, rule.classes(), strays);
   LabelMap map{image.height, image.width, {}};
   map.ids.reserve(image.ids.size());
   // No class has an id above kIgnoredClass: such a pixel is wrong whatever its label is.
@@ -41,35 +53,38 @@ std::string size_text(const LabelMap& map) {
 
 }  // namespace
 
-Result<ConfusionMatrix> score_predictions(const Descriptor& descriptor, const std::string& split,
-                                          const std::optional<fs::path>& data_root, const fs::path& folder,
-                                          PredictionIds ids, EvalObserver& observer) {
+Result<Scoring> score_predictions(const Descriptor& descriptor, const std::string& split,
+                                  const std::optional<fs::path>& data_root, const SampleRange& range,
+                                  const fs::path& folder, PredictionIds ids, EvalObserver& observer) {
   using Clock = std::chrono::steady_clock;
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> data, open_dataset(descriptor, split, data_root));
-  if (!data->labelled()) {
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> all, open_dataset(descriptor, split, data_root));
+  if (!all->labelled()) {
     return {ErrorCode::invalid_argument,
             "split " + split + " of " + descriptor.name + " has no labels to score predictions with"};
   }
   GRAPHRUN_ASSIGN(const std::vector<fs::path> names, label_names(descriptor, split, data_root));
-  ConfusionMatrix confusion(static_cast<int>(descriptor.classes.size()));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Subset> data, Subset::make(*all, range));
+  Scoring scoring{
+      ConfusionMatrix(static_cast<int>(descriptor.classes.size())), data->size(), data->range(), {}};
   for (std::int64_t i = 0; i < data->size(); ++i) {
     const auto start = Clock::now();
     fs::path path = folder / (data->name(i) + ".png");
-    std::error_code ignored;
-    if (!names.empty() && fs::exists(folder / names[static_cast<std::size_t>(i)], ignored)) {
-      path = folder / names[static_cast<std::size_t>(i)];
+    if (!names.empty()) {
+      std::error_code ignored;
+      const fs::path as_label = folder / names[static_cast<std::size_t>(range.first + i)];
+      if (fs::exists(as_label, ignored)) path = as_label;
     }
-    GRAPHRUN_ASSIGN(const LabelMap map, read_prediction(path, descriptor.labels, ids));
+    GRAPHRUN_ASSIGN(const LabelMap map, read_prediction(path, descriptor.labels, ids, scoring.strays));
     GRAPHRUN_ASSIGN(const LabelMap label, data->load_label(i));
     if (map.height != label.height || map.width != label.width) {
       return {ErrorCode::invalid_file, path.string() + ": the prediction is " + size_text(map) +
                                            ", the label of " + data->name(i) + " " + size_text(label)};
     }
-    confusion.add(map.ids, label.ids, kIgnoredClass);
+    scoring.confusion.add(map.ids, label.ids, kIgnoredClass);
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    observer.image(i + 1, data->size(), seconds, &confusion);
+    observer.image(i + 1, data->size(), seconds, &scoring.confusion);
   }
-  return confusion;
+  return scoring;
 }
 
 }  // namespace graphrun

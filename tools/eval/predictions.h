@@ -8,6 +8,7 @@
 #include "datasets/metrics.h"
 #include "runtime/core/status.h"
 #include "tools/eval/evaluate.h"
+#include "tools/eval/subset.h"
 
 namespace graphrun {
 
@@ -16,11 +17,28 @@ enum class PredictionIds {
   labels,   // the data set's own label ids
 };
 
+// Pixels of predictions in class ids that hold neither a class nor kIgnoredClass, and the first of them.
+struct StrayPixels {
+  std::int64_t count = 0;
+  std::filesystem::path file;
+  std::uint16_t id = 0;
+  std::int64_t row = 0;
+  std::int64_t column = 0;
+};
+
+struct Scoring {
+  ConfusionMatrix confusion;
+  std::int64_t images = 0;
+  SampleRange range;   // whole() where all of the split was scored
+  StrayPixels strays;  // counted as wrong
+};
+
 // Scores saved label maps, PNGs named as the label files or as the images, without network and images.
-// Errors: a split without labels, a missing file, one of another size than its label (names both).
-Result<ConfusionMatrix> score_predictions(const Descriptor& descriptor, const std::string& split,
-                                          const std::optional<std::filesystem::path>& data_root,
-                                          const std::filesystem::path& folder, PredictionIds ids,
-                                          EvalObserver& observer);
+// Errors: a split without labels, a range beyond it, a missing file, one of another size than its label
+// (names both).
+Result<Scoring> score_predictions(const Descriptor& descriptor, const std::string& split,
+                                  const std::optional<std::filesystem::path>& data_root,
+                                  const SampleRange& range, const std::filesystem::path& folder,
+                                  PredictionIds ids, EvalObserver& observer);
 
 }  // namespace graphrun

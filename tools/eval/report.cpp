@@ -21,7 +21,7 @@ void member(Writer& writer, const char* name, const std::string& value) {
   writer.String(value.data(), static_cast<rapidjson::SizeType>(value.size()));
 }
 
-void write_protocol(Writer& writer, const ProtocolSettings* protocol) {
+void write_protocol(Writer& writer, const ProtocolSettings* protocol, const SampleRange& range) {
   writer.Key("protocol");
   writer.StartObject();
   member(writer, "name", protocol == nullptr ? "predictions" : protocol->name);
@@ -39,13 +39,15 @@ void write_protocol(Writer& writer, const ProtocolSettings* protocol) {
       member(writer, "test_w", protocol->test_w);
     }
   }
+  member(writer, "index_start", range.first);
+  member(writer, "index_step", range.count);
   writer.EndObject();
 }
 
 }  // namespace
 
 std::string metrics_json(const Metrics& metrics, std::span<const ClassInfo> classes, std::int64_t images,
-                         const ProtocolSettings* protocol) {
+                         const ProtocolSettings* protocol, const SampleRange& range) {
   rapidjson::StringBuffer buffer;
   Writer writer(buffer);
   writer.SetFormatOptions(rapidjson::kFormatSingleLineArray);
@@ -65,7 +67,7 @@ std::string metrics_json(const Metrics& metrics, std::span<const ClassInfo> clas
   }
   writer.EndArray();
   member(writer, "images", images);
-  write_protocol(writer, protocol);
+  write_protocol(writer, protocol, range);
   writer.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }

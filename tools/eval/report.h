@@ -9,12 +9,14 @@
 #include "datasets/metrics.h"
 #include "runtime/core/status.h"
 #include "tools/eval/protocol.h"
+#include "tools/eval/subset.h"
 
 namespace graphrun {
 
 // metrics.json: mIoU, mAcc, aAcc, per_class [{name, iou, acc}], images, protocol. Saved predictions have the
-// protocol {"name": "predictions"}; null stands for them here. Precondition: as many classes as metrics.
+// protocol {"name": "predictions"}; null stands for them here. The protocol also holds index_start and
+// index_step, the part of the split that was evaluated. Precondition: as many classes as metrics.
 std::string metrics_json(const Metrics& metrics, std::span<const ClassInfo> classes, std::int64_t images,
-                         const ProtocolSettings* protocol);
+                         const ProtocolSettings* protocol, const SampleRange& range);
 
 }  // namespace graphrun

@@ -4,13 +4,19 @@
 
 namespace graphrun {
 
-Result<std::unique_ptr<Subset>> Subset::make(const Dataset& data, std::int64_t first, std::int64_t count) {
-  const std::int64_t left = data.size() - first;
-  if (first < 0 || left <= 0) {
-    return {ErrorCode::invalid_argument, "index_start is " + std::to_string(first) + ", but there are " +
-                                             std::to_string(data.size()) + " samples"};
+Result<std::unique_ptr<Subset>> Subset::make(const Dataset& data, const SampleRange& range) {
+  const std::int64_t left = data.size() - range.first;
+  if (range.first < 0 || left <= 0) {
+    return {ErrorCode::invalid_argument, "index_start is " + std::to_string(range.first) +
+                                             ", but there are " + std::to_string(data.size()) + " samples"};
   }
-  return std::unique_ptr<Subset>(new Subset(data, first, count > 0 ? std::min(count, left) : left));
+  const std::int64_t count = range.count > 0 ? std::min(range.count, left) : left;
+  return std::unique_ptr<Subset>(new Subset(data, range.first, count));
+}
+
+SampleRange Subset::range() const {
+  if (count_ == data_.size()) return {};
+  return {first_, count_};
 }
 
 }  // namespace graphrun

@@ -4,11 +4,22 @@
 
 namespace graphrun {
 
-// `count` samples of a data set from `first` on.
+// Consecutive samples: `count` from `first` on; count 0: all that follow.
+struct SampleRange {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+
+  bool whole() const { return first == 0 && count == 0; }
+};
+
+// A range of a data set's samples.
 class Subset final : public Dataset {
  public:
-  // count 0: all that follow. `data` must outlive it. Errors: there is no sample `first`.
-  static Result<std::unique_ptr<Subset>> make(const Dataset& data, std::int64_t first, std::int64_t count);
+  // `data` must outlive it. Errors: there is no sample `range.first`.
+  static Result<std::unique_ptr<Subset>> make(const Dataset& data, const SampleRange& range);
+
+  // What it holds; whole() where that is all.
+  SampleRange range() const;
 
   std::int64_t size() const override { return count_; }
   bool labelled() const override { return data_.labelled(); }

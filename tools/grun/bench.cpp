@@ -147,10 +147,15 @@ void add_bench(CLI::App& app, Outcome& outcome) {
   const auto options = std::make_shared<BenchOptions>();
   options->common.add_to(*command);
   command->add_option("model", options->model, "MODEL.fb")->required();
-  command->add_option("--mode", options->mode, "infer or train")->check(CLI::IsMember({"infer", "train"}));
-  command->add_option("--shape", options->shape, "N,3,H,W of the image")->delimiter(',');
+  command->add_option("--mode", options->mode, "infer or train")
+      ->check(CLI::IsMember({"infer", "train"}))
+      ->capture_default_str();
+  command->add_option("--shape", options->shape, "N,3,H,W of the image")
+      ->delimiter(',')
+      ->capture_default_str();
   command->add_option("--iters", options->iterations, "timed runs, after one that is not")
-      ->check(CLI::Range(1, 100000));
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
   command->add_flag("--json", options->json, "one JSON object");
   command->callback([options, &outcome] { outcome.status = bench(*options); });
 }

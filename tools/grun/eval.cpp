@@ -65,6 +65,10 @@ struct Source {
 };
 
 Result<Source> find_source(const EvalOptions& options) {
+  if (!options.model.empty() && options.weights == "best") {
+    return {ErrorCode::usage,
+            "--weights best is a run's checkpoint: give --run DIR in the place of MODEL.fb"};
+  }
   Source source{options.run, options.model, options.weights,
                 make_run_record(options.dataset, options.data_root)};
   const bool scored_alone = !options.predictions.empty() && !options.dataset.empty();
@@ -104,9 +108,10 @@ Result<fs::path> make_output(const fs::path& folder) {
 }
 
 Status report(const EvalOptions& options, const fs::path& folder, const Descriptor& descriptor,
-              const Metrics& metrics, std::int64_t images, const ProtocolSettings* protocol) {
-  GRAPHRUN_TRY(
-      write_file(folder / "metrics.json", metrics_json(metrics, descriptor.classes, images, protocol)));
+              const Metrics& metrics, std::int64_t images, const ProtocolSettings* protocol,
+              const SampleRange& range) {
+  GRAPHRUN_TRY(write_file(folder / "metrics.json",
+                          metrics_json(metrics, descriptor.classes, images, protocol, range)));
   if (!options.common.quiet) {
     for (std::size_t c = 0; c < descriptor.classes.size(); ++c) {
       fmt::print("{:>4} {:<24} iou {:.4f} accuracy {:.4f}\n", c, descriptor.classes[c].name,
@@ -118,32 +123,66 @@ Status report(const EvalOptions& options, const fs::path& folder, const Descript
   return {};
 }
 
-Status score(const EvalOptions& options, const Source& source, const Descriptor& descriptor) {
-  const PredictionIds ids =
-      options.predictions_as == "label" ? PredictionIds::labels : PredictionIds::classes;
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> data,
-                  open_dataset(descriptor, options.split, source.data.data_root));
-  Terminal terminal(options.common.quiet);
-  GRAPHRUN_ASSIGN(const ConfusionMatrix confusion,
-                  score_predictions(descriptor, options.split, source.data.data_root, options.predictions,
-                                    ids, terminal));
-  GRAPHRUN_ASSIGN(const fs::path folder, make_output(options.folder.empty() ? "eval" : options.folder));
-  return report(options, folder, descriptor, confusion.metrics(), data->size(), nullptr);
-}
-
-fs::path default_folder(const EvalOptions& options, const Source& source, const ProtocolSettings& protocol) {
-  if (source.run.empty()) return "eval";
-  const std::string scales = protocol.scales.size() > 1 ? "ms" : "ss";
-  return source.run / "result" / fs::path(source.weights).stem() / options.split /
-         (protocol.name == "slide" ? scales : protocol.name + "_" + scales);
-}
-
-Status label_split(const EvalOptions& options, const Source& source, const Descriptor& descriptor) {
+// With those of the run below what the command line says.
+Result<SettingTable> find_settings(const EvalOptions& options, const Source& source, const Model& model,
+                                   const Descriptor& descriptor) {
   SettingSources sources = options.settings;
   if (!source.run.empty())
     sources.configs.insert(sources.configs.begin(), (source.run / "config.json").string());
+  return resolve_settings(model, &descriptor, sources);
+}
+
+SampleRange chosen_range(const SettingTable& settings) {
+  return {settings.integer("index_start"), settings.integer("index_step")};
+}
+
+// Below a folder of results: parts of a split lie beside it.
+std::string range_suffix(const SampleRange& range) {
+  return range.whole() ? "" : fmt::format("_{}_{}", range.first, range.count);
+}
+
+fs::path prediction_folder(const EvalOptions& options, const Source& source, const SampleRange& range) {
+  if (!options.folder.empty()) return options.folder;
+  if (source.run.empty()) return "eval";
+  return source.run / "result" / "predictions" / (options.split + range_suffix(range));
+}
+
+fs::path label_folder(const EvalOptions& options, const Source& source, const ProtocolSettings& protocol,
+                      const SampleRange& range) {
+  if (!options.folder.empty()) return options.folder;
+  if (source.run.empty()) return "eval";
+  const std::string name = fmt::format("{}{}{}{}", protocol.name == "slide" ? "" : protocol.name + "_",
+                                       protocol.scales.size() > 1 ? "ms" : "ss",
+                                       protocol.precision == DType::f32 ? "" : "_" + options.common.precision,
+                                       range_suffix(range));
+  return source.run / "result" / fs::path(source.weights).stem() / options.split / name;
+}
+
+void warn_of_strays(const StrayPixels& strays, std::size_t classes) {
+  if (strays.count == 0) return;
+  fmt::print(stderr,
+             "warning: {}: id {} at row {}, column {} is none of the {} classes; {} such pixels in all "
+             "predictions count as wrong (label ids? --predictions-as label)\n",
+             strays.file.string(), strays.id, strays.row, strays.column, classes, strays.count);
+}
+
+Status score(const EvalOptions& options, const Source& source, const Descriptor& descriptor) {
+  const PredictionIds ids =
+      options.predictions_as == "label" ? PredictionIds::labels : PredictionIds::classes;
+  GRAPHRUN_ASSIGN(const SettingTable settings, find_settings(options, source, Model{}, descriptor));
+  Terminal terminal(options.common.quiet);
+  GRAPHRUN_ASSIGN(const Scoring scoring,
+                  score_predictions(descriptor, options.split, source.data.data_root, chosen_range(settings),
+                                    options.predictions, ids, terminal));
+  warn_of_strays(scoring.strays, descriptor.classes.size());
+  GRAPHRUN_ASSIGN(const fs::path folder, make_output(prediction_folder(options, source, scoring.range)));
+  return report(options, folder, descriptor, scoring.confusion.metrics(), scoring.images, nullptr,
+                scoring.range);
+}
+
+Status label_split(const EvalOptions& options, const Source& source, const Descriptor& descriptor) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(source.model, options.common));
-  GRAPHRUN_ASSIGN(const SettingTable settings, resolve_settings(unbound->model(), &descriptor, sources));
+  GRAPHRUN_ASSIGN(const SettingTable settings, find_settings(options, source, unbound->model(), descriptor));
   GRAPHRUN_ASSIGN(ProtocolSettings protocol_settings, options.protocol.resolve(settings));
   protocol_settings.precision = options.common.compute_type();
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
@@ -159,11 +198,9 @@ Status label_split(const EvalOptions& options, const Source& source, const Descr
   }
   GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> split,
                   open_dataset(descriptor, options.split, source.data.data_root));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Subset> data, Subset::make(*split, chosen_range(settings)));
   GRAPHRUN_ASSIGN(const fs::path folder,
-                  make_output(options.folder.empty() ? default_folder(options, source, protocol_settings)
-                                                     : fs::path(options.folder)));
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> data,
-                  Subset::make(*split, settings.integer("index_start"), settings.integer("index_step")));
+                  make_output(label_folder(options, source, protocol_settings, data->range())));
   std::optional<PictureWriter> pictures;
   if (!options.no_pictures) {
     std::vector<std::uint8_t> ids;
@@ -199,7 +236,8 @@ Status label_split(const EvalOptions& options, const Source& source, const Descr
     fmt::print("{} images without labels, in {}\n", data->size(), folder.string());
     return {};
   }
-  return report(options, folder, descriptor, confusion->metrics(), data->size(), &protocol_settings);
+  return report(options, folder, descriptor, confusion->metrics(), data->size(), &protocol_settings,
+                data->range());
 }
 
 Status run_evaluation(const EvalOptions& options) {
@@ -235,6 +273,11 @@ void add_eval(CLI::App& app, Outcome& outcome) {
       ->excludes(none);
   CLI::Option* predictions = command->add_option("--predictions", options->predictions,
                                                  "score these saved PNGs, without a network and images");
+  for (const char* of_network :
+       {"model", "--weights", "--protocol", "--scales", "--ms", "--no-flip", "--batch", "--sessions",
+        "--memory-limit", "--precision", "-D", "--label-ids"}) {
+    predictions->excludes(command->get_option(of_network));
+  }
   command
       ->add_option("--predictions-as", options->predictions_as,
                    "what is in them: class ids from 0, or the data set's label ids")

@@ -7,6 +7,8 @@
 #include <random>
 #include <set>
 
+#include "ops/registry.h"
+#include "runtime/model/model_file.h"
 #include "tools/grun/commands.h"
 #include "tools/support/backbone.h"
 #include "tools/support/common_options.h"
@@ -89,6 +91,21 @@ std::optional<fs::path> folder_to_resume(const TrainOptions& options) {
   return std::nullopt;
 }
 
+// A run goes on with its own data set and network.
+Status check_resumed(const fs::path& run, const TrainOptions& options, const Descriptor& descriptor,
+                     const Model& model) {
+  GRAPHRUN_ASSIGN(const RunRecord record, read_run_record(run));
+  const Result<Descriptor> recorded = find_descriptor(record.dataset);
+  const std::string dataset = recorded.ok() ? recorded->name : record.dataset;
+  GRAPHRUN_ASSIGN(const Model own, read_model((run / "model.fb").string(), op_registry()));
+  if (dataset == descriptor.name && own.name == model.name) return {};
+  return {
+      ErrorCode::invalid_argument,
+      fmt::format("{} is a run of {} on {}, not of {} on {}: resume another one{}", run.string(), own.name,
+                  dataset, model.name, descriptor.name,
+                  options.resume == "auto" ? " (--resume DIR, -o DIR), or start anew without --resume" : "")};
+}
+
 Status load_start(const TrainOptions& options, const Program& program, Weights& weights) {
   if (!options.weights.empty()) {
     GRAPHRUN_ASSIGN(const std::shared_ptr<const TensorFile> file, TensorFile::open(options.weights));
@@ -136,6 +153,7 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
   if (checkpoint) sources.configs.insert(sources.configs.begin(), (*resumed / "config.json").string());
   GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(options.dataset));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(options.model, options.common));
+  if (checkpoint) GRAPHRUN_TRY(check_resumed(*resumed, options, descriptor, unbound->model()));
   GRAPHRUN_ASSIGN(SettingTable settings, resolve_settings(unbound->model(), &descriptor, sources));
   for (const char* name : {"train_h", "train_w"}) {
     if (!settings.has_value(name))

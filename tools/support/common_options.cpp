@@ -11,8 +11,14 @@
 namespace graphrun {
 
 void CommonOptions::add_to(CLI::App& command) {
-  command.add_option("--device", device, "cpu")->capture_default_str();
-  command.add_option("--threads", threads, "0: all that this process may use")->check(CLI::Range(0, 4096));
+  command.add_option("--device", device, "where to compute")
+      ->check([](const std::string& name) {
+        return name == "cpu" ? "" : name + ": this build has the device cpu";
+      })
+      ->capture_default_str();
+  command.add_option("--threads", threads, "0: all that this process may use")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
   command.add_option("--precision", precision, "f32 or bf16: of activations and convolutions")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
@@ -22,9 +28,6 @@ void CommonOptions::add_to(CLI::App& command) {
 }
 
 Result<std::shared_ptr<Backend>> CommonOptions::backend() const {
-  if (device != "cpu") {
-    return {ErrorCode::unsupported, "--device " + device + ": this build has the device cpu"};
-  }
   GRAPHRUN_ASSIGN(std::shared_ptr<Backend> backend, make_cpu_backend(threads));
   GRAPHRUN_TRY(backend->check_precision(compute_type()).in("--precision " + precision));
   return backend;

@@ -26,7 +26,7 @@ struct CommonOptions {
 
   void add_to(CLI::App& command);
 
-  // Errors: a device or precision that this build or machine has not.
+  // Errors: a precision that this machine has not.
   Result<std::shared_ptr<Backend>> backend() const;
   // What --precision says.
   DType compute_type() const { return precision == "bf16" ? DType::bf16 : DType::f32; }

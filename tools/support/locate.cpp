@@ -1,5 +1,6 @@
 #include "tools/support/locate.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <system_error>
@@ -20,8 +21,13 @@ std::vector<std::filesystem::path> data_folders(const std::string& kind) {
     }
   }
   candidates.push_back(fs::current_path(ignored) / kind);
-  std::erase_if(candidates, [&](const fs::path& path) { return !fs::is_directory(path, ignored); });
-  return candidates;
+  std::vector<fs::path> folders;
+  for (const fs::path& candidate : candidates) {
+    const auto same = [&](const fs::path& folder) { return fs::equivalent(folder, candidate, ignored); };
+    if (fs::is_directory(candidate, ignored) && std::ranges::none_of(folders, same))
+      folders.push_back(candidate);
+  }
+  return folders;
 }
 
 }  // namespace graphrun

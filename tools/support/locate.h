@@ -7,7 +7,7 @@ namespace graphrun {
 
 // Folders where graphrun's own data lies ("datasets", "graphs"), best first: $GRAPHRUN_HOME/KIND, beside an
 // installed program (PREFIX/share/graphrun/KIND), the source tree a program was built in, ./KIND. Only those
-// that exist.
+// that exist, each once.
 std::vector<std::filesystem::path> data_folders(const std::string& kind);
 
 }  // namespace graphrun
