@@ -159,6 +159,7 @@ Prepared prepare_grad_weight_body(const KernelRequest& request) {
 std::vector<KernelEntry> cpu_kernels() {
   return {{"conv2d", "onednn", prepare_forward},
           {"conv2d", "body", prepare_forward_body},
+          {"conv2d_bn", "winograd", prepare_winograd},
           {"conv2d_bn", "onednn", prepare_batch_norm},
           {"conv2d_bn_pyramid", "pyramid", prepare_pyramid},
           {"conv2d_grad_data", "onednn", prepare_grad_data},

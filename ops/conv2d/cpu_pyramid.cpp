@@ -239,12 +239,15 @@ Prepared prepare_pyramid(const KernelRequest& request) {
   present.push_back(true);
   std::vector<bool> constant(request.input_constant.begin(), request.input_constant.begin() + kLevels);
   constant.push_back(false);
-  GRAPHRUN_ASSIGN(std::unique_ptr<Kernel> convolution,
-                  prepare_batch_norm({with_batch_norm_definition(), request.attrs, inputs, request.outputs,
-                                      present, request.output_present, constant, request.threads}));
+  const KernelRequest of_x{
+      with_batch_norm_definition(), request.attrs, inputs,         request.outputs, present,
+      request.output_present,       constant,      request.threads};
+  Prepared convolution = prepare_winograd(of_x);
+  if (!convolution.ok()) convolution = prepare_batch_norm(of_x);
+  if (!convolution.ok()) return convolution;
   return for_activation_type(request, [&]<class T>(T) -> Prepared {
     return std::unique_ptr<Kernel>(std::make_unique<Pyramid<T>>(request, g, request.attrs.real("eps"),
-                                                                std::move(levels), std::move(convolution)));
+                                                                std::move(levels), *std::move(convolution)));
   });
 }
 
