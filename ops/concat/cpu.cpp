@@ -68,6 +68,8 @@ Result<std::unique_ptr<Kernel>> prepare_concat(const KernelRequest& request) {
 }
 
 Result<std::unique_ptr<Kernel>> prepare_slice(const KernelRequest& request) {
+  if (request.inputs[0].dtype != request.outputs[0].dtype)
+    return {ErrorCode::declined, "x and y differ in their type"};
   return std::unique_ptr<Kernel>(
       std::make_unique<SliceChannels>(request.attrs.integer("begin"), request.threads));
 }

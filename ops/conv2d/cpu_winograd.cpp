@@ -34,6 +34,23 @@ constexpr double kG[kIn][3] = {{1.0 / 4, 0, 0},
                                {1.0 / 24, -1.0 / 12, 1.0 / 6},
                                {0, 0, 1}};
 
+// One row of points for some channels: factors times the window times the factors of every column.
+GRAPHRUN_SIMD void transform_weights(const float* weight, std::int64_t channels, double scale,
+                                     const double* factors, float* to, std::int64_t pitch) {
+  const double a = scale * factors[0], b = scale * factors[1], c = scale * factors[2];
+  for (std::int64_t i = 0; i < channels; ++i) {
+    const float* const w = weight + i * 9;
+    double sum[3];
+    for (std::size_t l = 0; l < 3; ++l)
+      sum[l] = a * static_cast<double>(w[l]) + b * static_cast<double>(w[3 + l]) +
+               c * static_cast<double>(w[6 + l]);
+    for (std::int64_t column = 0; column < kIn; ++column) {
+      const double* const g = kG[column];
+      to[column * pitch + i] = static_cast<float>(g[0] * sum[0] + g[1] * sum[1] + g[2] * sum[2]);
+    }
+  }
+}
+
 // First results of the tiles along one axis.
 std::vector<std::int64_t> tiles_of(std::int64_t out, std::int64_t dilation) {
   std::vector<std::int64_t> first;
@@ -201,22 +218,20 @@ Status Winograd::prepare_constants(std::span<const TensorView> inputs, void* pre
   GRAPHRUN_ASSIGN(const auto from, cpu::library_desc(dense));
   GRAPHRUN_ASSIGN(cpu::Primitive reorder, cpu::make_reorder(from, product_.weight, threads_));
   std::vector<double> library(static_cast<std::size_t>(reorder.scratch_bytes()) / sizeof(double) + 1);
-  std::vector<float> point(static_cast<std::size_t>(g_.o * g_.c));
+  // Six points at a time: their dense form is two thirds of the original weights.
+  const std::int64_t pitch = g_.o * g_.c;
+  std::vector<float> points(static_cast<std::size_t>(kIn * pitch));
   const auto* const weight = inputs[kWeight].as<const float>();
-  for (std::int64_t p = 0; p < kPoints; ++p) {
-    std::array<double, 9> factors{};
-    for (std::int64_t k = 0; k < 9; ++k)
-      factors[static_cast<std::size_t>(k)] = kG[p / kIn][k / 3] * kG[p % kIn][k % 3];
+  for (std::int64_t row = 0; row < kIn; ++row) {
     cpu::parallel_for(threads_, g_.o, 4, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin * g_.c; i < end * g_.c; ++i) {
-        double sum = 0;
-        for (std::size_t k = 0; k < 9; ++k)
-          sum += factors[k] * static_cast<double>(weight[i * 9 + static_cast<std::int64_t>(k)]);
-        point[static_cast<std::size_t>(i)] = static_cast<float>(sum * scale_of(i / g_.c));
-      }
+      for (std::int64_t o = begin; o < end; ++o)
+        transform_weights(weight + o * g_.c * 9, g_.c, scale_of(o), kG[row], points.data() + o * g_.c, pitch);
     });
-    void* const data[] = {point.data(), scratch_at(prepared, p * weight_bytes_)};
-    GRAPHRUN_TRY(reorder.run(data, library.data()));
+    for (std::int64_t column = 0; column < kIn; ++column) {
+      void* const data[] = {points.data() + column * pitch,
+                            scratch_at(prepared, (row * kIn + column) * weight_bytes_)};
+      GRAPHRUN_TRY(reorder.run(data, library.data()));
+    }
   }
   return {};
 }

@@ -188,8 +188,8 @@ class Lowering final : public GraphWriter {
     auto chosen = choose_kernel(backend_, request);
     if (chosen.ok()) {
       const std::shared_ptr<Kernel> kernel = *std::move(chosen);
-      made_.push_back(
-          {&def, node.attrs, std::move(inputs), std::move(outputs), request.input_constant, kernel});
+      made_.push_back({&def, node.attrs, std::move(inputs), std::move(outputs), request.input_present,
+                       request.output_present, request.input_constant, kernel});
       result_.nodes.push_back({node.path, &def, kernel, node.inputs, node.outputs});
       return true;
     }
@@ -208,8 +208,8 @@ class Lowering final : public GraphWriter {
       const bool other = id != kNoValue && desc(id).layout == Layout::nhwc && is_real(desc(id).dtype) &&
                          desc(id).dtype != type;
       if (!other) continue;
-      const ValueId cast = twin(id, type);
       const bool read = !def.inputs[std::min(i, def.inputs.size() - 1)].shape_only;
+      const ValueId cast = twin(id, type);
       if (read) GRAPHRUN_TRY(cast_value(node.path, id, cast));
       id = cast;
     }
@@ -248,12 +248,12 @@ class Lowering final : public GraphWriter {
     return {ErrorCode::unsupported, path + ", to cast it: " + reasons};
   }
 
-  // Making a kernel can cost a millisecond, and networks repeat their blocks. Presence shows in the rank of
-  // the descriptions.
+  // Making a kernel can cost a millisecond, and networks repeat their blocks.
   std::shared_ptr<Kernel> kernel_of_equal(const Node& node, const KernelRequest& request) const {
     const auto found = std::ranges::find_if(made_, [&](const Made& made) {
       return made.def == &request.def && std::ranges::equal(made.inputs, request.inputs) &&
              std::ranges::equal(made.outputs, request.outputs) &&
+             made.input_present == request.input_present && made.output_present == request.output_present &&
              made.input_constant == request.input_constant && made.attrs == node.attrs;
     });
     return found == made_.end() ? nullptr : found->kernel;
@@ -294,6 +294,8 @@ class Lowering final : public GraphWriter {
     AttrMap attrs;
     std::vector<TensorDesc> inputs;
     std::vector<TensorDesc> outputs;
+    std::vector<bool> input_present;
+    std::vector<bool> output_present;
     std::vector<bool> input_constant;
     std::shared_ptr<Kernel> kernel;
   };

@@ -22,6 +22,14 @@ Result<std::int64_t> count_classes(const Program& program) {
                   infer_types(model, *method, program.registry(), symbolic_dims(model)));
   const ValueType& type = types[static_cast<std::size_t>(logits->value)];
   if (type.layout != Layout::nhwc || !type.shape[1].is_constant()) return missing;
+  const auto image = std::ranges::find_if(method->values, [](const Value& value) {
+    return value.origin == Origin::input && value.name == "image";
+  });
+  if (image == method->values.end()) return missing;
+  const ValueType& wanted = types[static_cast<std::size_t>(image - method->values.begin())];
+  if (wanted.shape.size() != 4) return missing;
+  GRAPHRUN_TRY(require_equal(wanted.shape[2], type.shape[2], "height of logits"));
+  GRAPHRUN_TRY(require_equal(wanted.shape[3], type.shape[3], "width of logits"));
   return type.shape[1].constant();
 }
 

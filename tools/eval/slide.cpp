@@ -32,11 +32,14 @@ class Slide final : public Protocol {
       if (settings_.scales.size() > 1) total = std::max(total, Plane::bytes(image, classes()));
     }
     memory.probabilities = view + total;
-    GRAPHRUN_TRY(network_->plan(input_size(std::min(crops, settings_.batch)), memory));
+    batch_ = std::min(crops, settings_.batch);
+    GRAPHRUN_TRY(network_->plan(input_size(batch_), memory));
     return memory;
   }
   Status reserve(const EvaluationMemory& memory, std::int64_t most_bytes) override {
-    return network_->reserve(memory.activations, most_bytes);
+    GRAPHRUN_TRY(network_->reserve(memory.activations, most_bytes));
+    // All images go through the network at the crop's size: it is bound, and its weights prepared, now.
+    return status_of(network_->bind(input_size(batch_)));
   }
 
   Result<LabelMap> label(const Image& image) override {
@@ -111,6 +114,7 @@ class Slide final : public Protocol {
   }
 
   ProtocolSettings settings_;
+  std::int64_t batch_ = 1;  // crops at once, as planned
   std::unique_ptr<Network> network_;
   Plane view_;   // the image at one scale, normalised
   Plane sums_;   // of probabilities over its crops
