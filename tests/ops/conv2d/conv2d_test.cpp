@@ -223,6 +223,21 @@ BOOST_AUTO_TEST_CASE(convolution_and_batch_norm) {
   });
 }
 
+// Enough tiles for Winograd's filtering, of all kinds: at the borders, of dilated grids, in two portions.
+BOOST_AUTO_TEST_CASE(convolution_and_batch_norm_by_tiles) {
+  const Window windows[] = {
+      {.n = 1, .c = 64, .h = 33, .w = 30, .o = 72},
+      {.n = 2, .c = 70, .h = 29, .w = 35, .o = 64, .ph = 4, .pw = 4, .dh = 4, .dw = 4, .gap = 5},
+      {.n = 1, .c = 64, .h = 37, .w = 34, .o = 64, .ph = 0, .pw = 3, .dh = 2, .dw = 2},
+      {.n = 2, .c = 64, .h = 50, .w = 45, .o = 64},
+  };
+  for_each(windows, [](const Window& window) {
+    for (const bool residual : {false, true})
+      OpHarness().check(batch_norm_case(window, residual, residual, residual),
+                        batch_norm_reference(window, residual));
+  });
+}
+
 BOOST_AUTO_TEST_CASE(parts_of_convolution_and_batch_norm) {
   const Window& window = kWindows[2];
   for (const bool residual : {false, true})
