@@ -2,7 +2,7 @@
 #include "runtime/session/session.h"
 #include "tests/session/compiled.h"
 
-// Sessions that compute in bf16.
+// The same network computed in other ways: by the parts of composites, in bf16.
 using namespace graphrun;
 using namespace graphrun::test;
 
@@ -46,6 +46,17 @@ std::vector<float> logits(const Loaded& loaded, const Session::Options& options)
 bool has_bf16() { return take(make_cpu_backend())->check_precision(DType::bf16).ok(); }
 
 }  // namespace
+
+BOOST_AUTO_TEST_CASE(composites_give_what_their_parts_give) {
+  for (const Network& network : kNetworks) {
+    BOOST_TEST_CONTEXT(network.name) {
+      const Loaded loaded = load(network);
+      const std::vector<float> fused = logits(loaded, {.n = 2, .h = 65, .w = 81});
+      const std::vector<float> parts = logits(loaded, {.n = 2, .h = 65, .w = 81, .fuse = false});
+      BOOST_TEST(relative_distance(fused, parts) < 1e-5);
+    }
+  }
+}
 
 BOOST_AUTO_TEST_CASE(bf16_is_refused_where_the_cpu_has_none) {
   if (has_bf16()) {
