@@ -19,7 +19,6 @@ class Expander {
 
  private:
   // expand.cpp: control
-  void run_statements(const JsonValue& statements);
   void step();
   void statement(const JsonValue& json);
   void open_call(const JsonValue& json, const JsonValue& name);

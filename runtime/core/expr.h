@@ -65,7 +65,6 @@ struct Expr {
   // Stack use, operand counts and indices are right. Files are checked with this before anything is
   // evaluated.
   Status validate() const;
-  bool is_literal() const { return tokens.size() == 1 && tokens[0].op != ExprOp::symbol; }
 };
 
 inline constexpr std::size_t kMaxExprTokens = 256;

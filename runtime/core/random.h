@@ -66,7 +66,6 @@ class Random {
     }
     return words_.word[used_++];
   }
-  constexpr float next_float() { return uniform_float(next_bits()); }
   constexpr double next_double() {
     const uint32_t high = next_bits();
     return uniform_double(high, next_bits());

@@ -110,11 +110,6 @@ struct Preprocess {
   std::vector<double> std{1, 1, 1};
 };
 
-struct ParameterGroup {
-  std::string match;   // glob on parameter names; the first group that matches takes the parameter
-  Expr lr_mult = 1.0;  // of the learning rate
-};
-
 struct Model {
   std::string name;
   std::string doc;

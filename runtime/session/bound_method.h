@@ -78,7 +78,6 @@ class BoundMethod {
   TensorView output(std::string_view name) const;
 
   std::int64_t arena_bytes() const { return arena_bytes_; }
-  std::size_t step_count() const { return steps_.size(); }
 
  private:
   struct Step {

@@ -98,8 +98,6 @@ std::string_view kind_name(SettingKind kind) {
       return "true or false";
     case reals:
       return "a list of numbers";
-    case text:
-      return "text";
     case weights:
       return "a list of numbers, or \"suggested\"";
   }
@@ -122,7 +120,7 @@ rapidjson::Document normalised(const SettingSpec& spec, std::string_view json) {
     const bool flag = document.GetInt() == 1;
     document.SetBool(flag);
   }
-  if ((spec.kind == text || spec.kind == weights) && document.HasParseError()) {
+  if (spec.kind == weights && document.HasParseError()) {
     rapidjson::Document word;
     word.SetString(json.data(), static_cast<rapidjson::SizeType>(json.size()), word.GetAllocator());
     return word;
@@ -141,8 +139,6 @@ Status check(const SettingSpec& spec, const rapidjson::Document& document) {
       return document.IsNumber() ? check_number(spec, document.GetDouble()) : wrong_kind;
     case boolean:
       return document.IsBool() ? Status() : wrong_kind;
-    case text:
-      return document.IsString() ? Status() : wrong_kind;
     case weights:
       if (document.IsString() && document.GetString() == kSuggested) return {};
       [[fallthrough]];
@@ -226,7 +222,6 @@ const SettingTable::Entry& SettingTable::entry(std::string_view name) const {
 std::int64_t SettingTable::integer(std::string_view name) const { return parse(entry(name).json).GetInt64(); }
 double SettingTable::real(std::string_view name) const { return parse(entry(name).json).GetDouble(); }
 bool SettingTable::flag(std::string_view name) const { return parse(entry(name).json).GetBool(); }
-std::string SettingTable::text(std::string_view name) const { return parse(entry(name).json).GetString(); }
 std::vector<double> SettingTable::reals(std::string_view name) const {
   std::vector<double> list;
   const rapidjson::Document document = parse(entry(name).json);

@@ -11,7 +11,7 @@
 namespace graphrun {
 
 // weights: a list of numbers, or "suggested".
-enum class SettingKind { integer, real, boolean, reals, text, weights };
+enum class SettingKind { integer, real, boolean, reals, weights };
 
 // A setting of training or evaluation: its name in the reference's configuration files, kind, default and
 // range.
@@ -30,7 +30,7 @@ class SettingTable {
  public:
   SettingTable();
 
-  // `json` is a scalar or an array in JSON; a bare word is text. Errors: unknown name (with the nearest),
+  // `json` is a scalar or an array in JSON. Errors: unknown name (with the nearest),
   // kind, range. `source` is what config.json says of it, e.g. "--set" or "datasets/camvid.json".
   Status set(std::string_view name, std::string_view json, std::string_view source);
   // Several at once, from text of JSON scalars and arrays by name.
@@ -44,7 +44,6 @@ class SettingTable {
   std::int64_t integer(std::string_view name) const;
   double real(std::string_view name) const;
   bool flag(std::string_view name) const;
-  std::string text(std::string_view name) const;
   std::vector<double> reals(std::string_view name) const;
   bool has_value(std::string_view name) const;
   // Set by anybody, the defaults apart.
