@@ -89,11 +89,10 @@ std::vector<const OpDef*> definitions() {
   static const OpDef batch_norm{
       .name = "batch_norm",
       .doc =
-          "y = activation((x - mean)/sqrt(var + eps) * weight + bias + residual), per channel: with mean and "
-          "biased variance of the batch in training, with the running ones in evaluation "
-          "(Ioffe and Szegedy 2015). Frozen, training uses the running ones, too, and leaves them, weight "
-          "and "
-          "bias as they are.",
+          "y = activation((x - mean)/sqrt(var + eps) * weight + bias + residual), per channel: with mean "
+          "and biased variance of the batch in training, with the running ones in evaluation (Ioffe and "
+          "Szegedy 2015). Frozen, training uses the running ones, too, and leaves them, weight and bias as "
+          "they are.",
       .inputs = graph_inputs(),
       .outputs = {{"y", "of the shape of x"}},
       .attrs = {eps_attr(),

@@ -66,8 +66,8 @@ std::vector<const OpDef*> gradient_definitions() {
   static const OpDef sums{.name = "bn_grad_sums",
                           .doc =
                               "Count, sum of gz and sum of gz * xhat of each channel, where gz is gy before "
-                              "the activation and xhat "
-                              "the normalised x. gweight and gbias are this rank's sums.",
+                              "the activation and xhat the normalised x. gweight and gbias are this rank's "
+                              "sums.",
                           .inputs = with_forward({{.name = "gy", .doc = "gradient of bn_apply's y"}}),
                           .outputs = {{"sums", "f64 (3, C)", Reduction::batch_statistics},
                                       {"gweight", "gradient of weight (C)"},

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <type_traits>
 #include <vector>
 
 #include "ops/common/bilinear.h"
@@ -58,18 +59,18 @@ class Pyramid final : public Kernel {
     prepared_bytes_ = (convolution_->prepared_bytes() + 63) / 64 * 64;
     ScratchPlan scratch;
     convolution_at_ = scratch.add(convolution_->scratch_bytes());
-    std::int64_t transposed = 0;
+    std::int64_t rows = 0;
     std::int64_t widest = 0;
     for (Level& level : levels_) {
       const std::int64_t channels = level.desc.c();
       level.weights_at = prepared_bytes_;
       prepared_bytes_ += channels * row() * 4;
       level.maps_at = scratch.add(level.desc.pixels() * row() * 4);
-      transposed = std::max(transposed, level.desc.pixels() * channels * 4);
+      if (!std::is_same_v<T, float>) rows = std::max(rows, level.desc.pixels() * channels * 4);
       widest = std::max(widest, level.desc.w());
       key_.append(" ").append(std::to_string(channels));
     }
-    transposed_at_ = scratch.add(transposed);
+    rows_at_ = scratch.add(rows);
     blend_floats_ = (g_.kw * widest * g_.o + 15) / 16 * 16;
     blend_at_ = scratch.add(threads_ * blend_floats_ * 4);
     line_floats_ = (g_.ow * g_.o + 15) / 16 * 16;
@@ -86,6 +87,7 @@ class Pyramid final : public Kernel {
 
  private:
   std::int64_t row() const { return g_.taps() * g_.o; }  // floats of a pixel's tap maps
+  cpu::MatrixOperand rows_of(const TensorView& pixels, void* scratch) const;
   Status make_maps(const Level& level, const TensorView& pixels, const KernelRun& run) const;
   void blend_row(const Level& level, const float* maps, std::int64_t image, std::int64_t y, float* to) const;
   void add_blended(const Level& level, const float* blended, float* line) const;
@@ -98,7 +100,7 @@ class Pyramid final : public Kernel {
   int threads_;
   std::string key_;
   std::int64_t prepared_bytes_ = 0, scratch_bytes_ = 0;
-  std::int64_t convolution_at_ = 0, transposed_at_ = 0, blend_at_ = 0, line_at_ = 0;
+  std::int64_t convolution_at_ = 0, rows_at_ = 0, blend_at_ = 0, line_at_ = 0;
   std::int64_t blend_floats_ = 0;  // of a thread's blended rows
   std::int64_t line_floats_ = 0;   // of a thread's row of y
 };
@@ -137,20 +139,32 @@ Status Pyramid<T>::prepare_constants(std::span<const TensorView> inputs, void* p
   return {};
 }
 
+// The pixels as rows of floats: where they are, or converted.
+template <class T>
+cpu::MatrixOperand Pyramid<T>::rows_of(const TensorView& pixels, void* scratch) const {
+  if constexpr (std::is_same_v<T, float>) {
+    return {pixels.as<const float>(), pixels.desc.pixel_stride};
+  } else {
+    const std::int64_t channels = pixels.desc.c();
+    auto* const rows = scratch_at<float>(scratch, rows_at_);
+    for (std::int64_t i = 0; i < pixels.desc.pixels(); ++i) {
+      const T* const from = pixels.as<const T>() + i * pixels.desc.pixel_stride;
+      std::transform(from, from + channels, rows + i * channels, [](T x) { return static_cast<float>(x); });
+    }
+    return {rows, channels};
+  }
+}
+
 // Every pixel of the level times the weights of every tap.
 template <class T>
 Status Pyramid<T>::make_maps(const Level& level, const TensorView& pixels, const KernelRun& run) const {
-  const std::int64_t count = pixels.desc.pixels();
-  const std::int64_t channels = pixels.desc.c();
-  auto* const transposed = scratch_at<float>(run.scratch, transposed_at_);
-  for (std::int64_t i = 0; i < count; ++i) {
-    const T* const from = pixels.as<const T>() + i * pixels.desc.pixel_stride;
-    for (std::int64_t c = 0; c < channels; ++c) transposed[c * count + i] = static_cast<float>(from[c]);
-  }
   const auto* const weights =
       reinterpret_cast<const float*>(static_cast<const std::byte*>(run.prepared) + level.weights_at);
-  const cpu::MatrixProduct product{
-      .m = count, .n = row(), .k = channels, .a = {transposed, count, true}, .b = {weights, row()}};
+  const cpu::MatrixProduct product{.m = pixels.desc.pixels(),
+                                   .n = row(),
+                                   .k = pixels.desc.c(),
+                                   .a = rows_of(pixels, run.scratch),
+                                   .b = {weights, row()}};
   return cpu::matrix_product(product, scratch_at<float>(run.scratch, level.maps_at), row(), threads_);
 }
 

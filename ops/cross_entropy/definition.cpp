@@ -113,12 +113,9 @@ std::vector<const OpDef*> definitions() {
       .doc =
           "Softmax cross entropy, averaged over the pixels that are not ignored (over all ranks), and the "
           "confusion matrix of this batch. In training the average is weighted by class: sum of w * -log p "
-          "over "
-          "sum of w, where w is the weight of a pixel's label; the weights are the input class_weights, "
-          "which "
-          "the method train then has, f32 (C), one for all losses over as many classes. With ohem, in "
-          "training, "
-          "only hard pixels count: see hard_label.",
+          "over sum of w, where w is the weight of a pixel's label; the weights are the input "
+          "class_weights, which the method train then has, f32 (C), one for all losses over as many "
+          "classes. With ohem, in training, only hard pixels count: see hard_label.",
       .inputs = score_inputs(),
       .outputs = loss_outputs(),
       .attrs = loss_attrs(),

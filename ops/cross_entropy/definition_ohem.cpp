@@ -57,12 +57,10 @@ std::vector<const OpDef*> ohem_definitions() {
   static const OpDef hard = {
       .name = "hard_label",
       .doc =
-          "Online hard example mining (Shrivastava, Gupta, Girshick 2016, arXiv:1604.03540) for pixels, with "
-          "the "
-          "rule that segmentation codes share: of the n valid pixels of this rank's batch, sorted by "
-          "probability from 0 on, those are hard whose probability is less than the larger one of threshold "
-          "and "
-          "the probability at place min(min_kept, n - 1). The others get ignore_label.",
+          "Online hard example mining (Shrivastava, Gupta, Girshick 2016, arXiv:1604.03540) for pixels, "
+          "with the rule that segmentation codes share: of the n valid pixels of this rank's batch, sorted "
+          "by probability from 0 on, those are hard whose probability is less than the larger one of "
+          "threshold and the probability at place min(min_kept, n - 1). The others get ignore_label.",
       .inputs = {{.name = "label", .doc = "i32 (N, H, W)"},
                  {.name = "probability",
                   .doc = "f32 (N, H, W): of the label; a pixel without a number is hard"}},

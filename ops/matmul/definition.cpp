@@ -56,9 +56,8 @@ std::vector<const OpDef*> definitions() {
   static const OpDef forward = {
       .name = "matmul",
       .doc =
-          "The product of two matrices for each image, pixels being rows and channels columns: each pixel of "
-          "y is a "
-          "sum of all pixels of x, with the weights that the channels of a's pixel are.",
+          "The product of two matrices for each image, pixels being rows and channels columns: each pixel "
+          "of y is a sum of all pixels of x, with the weights that the channels of a's pixel are.",
       .inputs = {{.name = "a", .doc = "activation (N, Hx Wx, H, W)"},
                  {.name = "x", .doc = "activation (N, C, Hx, Wx)"}},
       .outputs = {{.name = "y", .doc = "(N, C, H, W)"}},

@@ -76,10 +76,9 @@ std::vector<const OpDef*> definitions() {
   static const OpDef forward = {
       .name = "psa_mask",
       .doc =
-          "Attention of every pixel to every pixel, from a mask for each pixel: channel i of pixel p of y is "
-          "what p "
-          "takes from pixel i, or 0 where the mask does not reach. Zhao et al., \"PSANet\", ECCV 2018, "
-          "section 3.",
+          "Attention of every pixel to every pixel, from a mask for each pixel: channel i of pixel p of y "
+          "is what p takes from pixel i, or 0 where the mask does not reach. Zhao et al., \"PSANet\", ECCV "
+          "2018, section 3.",
       .inputs = {{.name = "x", .doc = "activation (N, mask[0] mask[1], H, W): a mask for each pixel"}},
       .outputs = {{.name = "y", .doc = "(N, H W, H, W)"}},
       .attrs = mask_attrs(),

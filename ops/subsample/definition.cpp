@@ -34,8 +34,7 @@ std::vector<const OpDef*> definitions() {
       .name = "subsample",
       .doc =
           "Labels on a coarser grid with the same corners: row i of y is row i (H - 1)/(size - 1) of x, "
-          "columns "
-          "alike. The steps must be whole.",
+          "columns alike. The steps must be whole.",
       .inputs = {{.name = "x", .doc = "i32 (N, H, W)"}},
       .outputs = {{.name = "y", .doc = "i32 (N, size[0], size[1])"}},
       .attrs = {{.name = "size",
