@@ -139,7 +139,8 @@ Compiled compile(const std::filesystem::path& path, std::span<const Definition> 
   Compiled result;
   if (const std::optional<Source> source = read_source(path, diagnostics)) {
     Model model = read_declarations(*source, definitions, diagnostics);
-    Compiler(*source, Context{ops, model}, diagnostics).run();
+    result.definitions_fit = check_definitions(*source, model, definitions, diagnostics);
+    if (result.definitions_fit) Compiler(*source, Context{ops, model}, diagnostics).run();
     if (diagnostics.ok()) result.model = std::move(model);
   }
   result.errors = diagnostics.text();

@@ -22,8 +22,9 @@
 namespace graphrun::compiler {
 
 struct Compiled {
-  std::optional<Model> model;  // empty where there are errors
-  std::string errors;          // a line each: "file:line:column: error: node: message"
+  std::optional<Model> model;   // empty where there are errors
+  std::string errors;           // a line each: "file:line:column: error: node: message"
+  bool definitions_fit = true;  // else the errors are about them
 };
 Compiled compile(const std::filesystem::path& path, std::span<const Definition> definitions,
                  const OpRegistry& ops);

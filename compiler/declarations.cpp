@@ -25,7 +25,6 @@ class Reader {
     if (const JsonValue* all = object("parameters")) {
       for (const JsonMember& member : all->members) parameter(member);
     }
-    check_definitions();
     if (const JsonValue* all = object("inputs")) {
       for (const JsonMember& member : all->members) input(member);
     } else {
@@ -94,16 +93,6 @@ class Reader {
     diagnostics_.error(at, what + "must be one of " + list + is);
   }
 
-  void check_definitions() {
-    std::vector<std::string_view> names;
-    for (const GraphParameter& parameter : model_.parameters) names.push_back(parameter.name);
-    for (const Definition& definition : definitions_) {
-      if (std::ranges::find(names, definition.name) != names.end()) continue;
-      diagnostics_.error(graph_.at, "-D " + definition.name + ": the graph has no such parameter" +
-                                        suggestion(definition.name, names));
-    }
-  }
-
   void input(const JsonMember& member) {
     const JsonValue& json = member.value;
     if (!is_identifier(member.key)) diagnostics_.error(member.at, in_quotes(member.key) + " is not a name");
@@ -161,7 +150,23 @@ class Reader {
                                            " is neither an extent of an input nor a parameter" +
                                            suggestion(symbol, known));
       }
+      check_now(*condition, because->text, that->at);
       model_.requirements.push_back({*std::move(condition), because->text});
+    }
+  }
+
+  // What structural parameters alone decide does not wait for an image.
+  void check_now(const Expr& condition, const std::string& because, Position at) {
+    const bool known = std::ranges::all_of(condition.symbols, [&](const std::string& symbol) {
+      const auto found = std::ranges::find(model_.parameters, symbol, &GraphParameter::name);
+      return found != model_.parameters.end() && found->structural;
+    });
+    if (!known) return;
+    const Result<double> holds = evaluate_real(condition, model_.parameter_values());
+    if (!holds.ok()) {
+      diagnostics_.error(at, holds.status().message());
+    } else if (*holds == 0) {
+      diagnostics_.error(at, "the graph requires " + to_string(condition) + ": " + because);
     }
   }
 
@@ -206,11 +211,47 @@ class Reader {
   Model model_;
 };
 
+// How many parameters there are of the names family_0, family_1, ...
+int family_size(const std::vector<std::string_view>& names, const std::string& family) {
+  int size = 0;
+  while (std::ranges::find(names, family + "_" + std::to_string(size)) != names.end()) ++size;
+  return size;
+}
+
 }  // namespace
 
 Model read_declarations(const Source& source, std::span<const Definition> definitions,
                         Diagnostics& diagnostics) {
   return Reader(source, definitions, diagnostics).run();
+}
+
+bool check_definitions(const Source& source, const Model& model, std::span<const Definition> definitions,
+                       Diagnostics& diagnostics) {
+  std::vector<std::string_view> names;
+  for (const GraphParameter& parameter : model.parameters) names.push_back(parameter.name);
+  bool good = true;
+  const auto error = [&](const std::string& name, const std::string& message) {
+    diagnostics.error(source.graph().at, "-D " + name + ": " + message);
+    good = false;
+  };
+  for (const Definition& definition : definitions) {
+    const bool listed = definition.list_size > 0;
+    if (listed && !definition.name.ends_with("_0")) continue;  // the first speaks for its list
+    const std::string family =
+        listed ? definition.name.substr(0, definition.name.size() - 2) : definition.name;
+    const int size = family_size(names, family);
+    const bool found = std::ranges::find(names, definition.name) != names.end();
+    if (found && definition.list_size == (listed ? size : 0)) continue;
+    if (size == 0 && std::ranges::find(names, family) != names.end()) {
+      error(family, "expected one value, got " + std::to_string(definition.list_size));
+    } else if (size == 0) {
+      error(family, "the graph has no such parameter" + suggestion(family, names));
+    } else {
+      error(family, "expected a list of " + std::to_string(size) + " values, got " +
+                        std::to_string(std::max(1, definition.list_size)));
+    }
+  }
+  return good;
 }
 
 }  // namespace graphrun::compiler

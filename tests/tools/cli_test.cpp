@@ -99,7 +99,8 @@ BOOST_AUTO_TEST_CASE(reports) {
   }
   shell.succeed("grun info tiny.fb --shape 1,3,65,65");
   shell.succeed("grun doctor");
-  BOOST_TEST(shell.text("out.txt").find("oneDNN") != std::string::npos);
+  for (const char* part : {"avx2", "oneDNN", "OpenCV", "libpng", "FlatBuffers", "RapidJSON", "bf16"})
+    BOOST_TEST(shell.text("out.txt").find(part) != std::string::npos, part);
   shell.succeed("grun data list");
   BOOST_TEST(shell.text("out.txt").find("shapes") != std::string::npos);
   shell.succeed("grun data check shapes");
@@ -169,6 +170,11 @@ BOOST_AUTO_TEST_CASE(a_list_defines_numbered_parameters) {
   const std::string graph = "graphc " + (kSource / "graphs/pspnet_tiny.json").string() + " --print ";
   shell.succeed(graph + "-D bins=1,2,4,8");
   BOOST_TEST(shell.text("out.txt").find("output=8 ->") != std::string::npos);
-  shell.fail(graph + "-D bins=1,2,4,8,16", 1, {"bins_4"});
+  shell.fail(graph + "-D bins=1,2,4,8,16", 2, {"-D bins: expected a list of 4 values, got 5"});
+  shell.fail(graph + "-D bins=1,6", 2, {"-D bins: expected a list of 4 values, got 2"});
+  shell.fail(graph + "-D bins=6", 2, {"-D bins: expected a list of 4 values, got 1"});
+  shell.fail(graph + "-D classes=1,6", 2, {"-D classes: expected one value, got 2"});
+  shell.fail(graph + "-D bin=1,6", 2, {"-D bin: the graph has no such parameter"});
   shell.fail(graph + "-D bins=1,,4", 2, {"expected name=number"});
+  shell.fail(graph + "-D bins=1,0,3,6", 1, {"the graph requires", "bins of 0 stand at the end"});
 }

@@ -28,17 +28,18 @@ bool parse_number(std::string_view text, double& value) {
   return parsed.ec == std::errc() && parsed.ptr == end && std::isfinite(value);
 }
 
-// "name=value"; "name=a,b,c" stands for name_0=a, name_1=b, name_2=c.
+// "name=value"; "name=a,b,c" gives name_0, name_1, name_2.
 bool parse_definition(std::string_view text, std::vector<Definition>& definitions) {
   const std::size_t equals = text.find('=');
   if (equals == std::string_view::npos || equals == 0) return false;
   const std::string name(text.substr(0, equals));
-  const bool is_list = text.find(',') != std::string_view::npos;
+  const auto commas = static_cast<int>(std::ranges::count(text, ','));
   std::size_t begin = equals + 1;
   for (int i = 0; begin <= text.size(); ++i) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     Definition& definition = definitions.emplace_back();
-    definition.name = is_list ? name + "_" + std::to_string(i) : name;
+    definition.name = commas > 0 ? name + "_" + std::to_string(i) : name;
+    definition.list_size = commas > 0 ? commas + 1 : 0;
     if (!parse_number(text.substr(begin, end - begin), definition.value)) return false;
     begin = end + 1;
   }
@@ -77,7 +78,7 @@ int run(int argc, char** argv) {
   const graphrun::compiler::Compiled compiled = graphrun::compiler::compile(graph, definitions, ops);
   if (!compiled.model) {
     std::cerr << compiled.errors;
-    return kWrongInput;
+    return compiled.definitions_fit ? kWrongInput : kWrongCommandLine;
   }
   if (print) {
     const graphrun::Result<std::string> text = graphrun::compiler::print(*compiled.model, ops);
