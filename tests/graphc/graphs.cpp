@@ -145,9 +145,30 @@ BOOST_AUTO_TEST_CASE(pspnet_without_its_pyramid_and_with_a_plain_stem) {
   BOOST_TEST(shape_of(model, "layer1.0.conv1.weight") == "64 64 1 1");
   BOOST_TEST(shape_of(model, "cls.0.weight") == "512 2048 3 3");
   BOOST_TEST(model.variable("ppm.features.0.1.weight") == nullptr);
-  const Model two_levels = compiled("pspnet50", {{"bins_1", 6}, {"bins_2", 0}, {"bins_3", 0}});
-  BOOST_TEST(shape_of(two_levels, "ppm.features.1.1.weight") == "1024 2048 1 1");
-  BOOST_TEST(shape_of(two_levels, "cls.0.weight") == "512 4096 3 3");
+}
+
+BOOST_AUTO_TEST_CASE(a_pyramid_has_one_to_four_levels) {
+  const auto pyramid = [](double b, double c, double d) {
+    return compiled("pspnet50", {{"bins_1", b}, {"bins_2", c}, {"bins_3", d}});
+  };
+  const Model three = pyramid(2, 3, 0);
+  BOOST_TEST(shape_of(three, "ppm.features.2.1.weight") == "682 2048 1 1");
+  BOOST_TEST(shape_of(three, "cls.0.weight") == "512 4094 3 3");
+  BOOST_TEST(three.variable("ppm.features.3.1.weight") == nullptr);
+  const Model two = pyramid(6, 0, 0);
+  BOOST_TEST(shape_of(two, "ppm.features.1.1.weight") == "1024 2048 1 1");
+  BOOST_TEST(shape_of(two, "cls.0.weight") == "512 4096 3 3");
+  BOOST_TEST(shape_of(pyramid(0, 0, 0), "ppm.features.0.1.weight") == "2048 2048 1 1");
+}
+
+BOOST_AUTO_TEST_CASE(spnet_and_fcn_with_a_plain_stem) {
+  for (const char* name : {"spnet50", "fcn50"}) {
+    const Model model = compiled(name, {{"deep_base", 0}});
+    BOOST_TEST(shape_of(model, "pretrained.conv1.weight") == "64 3 7 7");
+    BOOST_TEST(shape_of(model, "pretrained.bn1.running_mean") == "64");
+    BOOST_TEST(shape_of(model, "pretrained.layer1.0.conv1.weight") == "64 64 1 1");
+    BOOST_TEST(model.variable("pretrained.conv1.0.weight") == nullptr);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(model_files_are_short_and_differ_in_one_line) {

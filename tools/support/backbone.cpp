@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 struct RenameRules {
   std::string name;
   std::vector<std::pair<std::string, std::string>> prefixes;  // longest first
+  std::vector<std::pair<std::string, std::string>> hints;     // for tensors of another shape than the model's
 
   std::string apply(std::string_view tensor) const {
     for (const auto& [from, to] : prefixes) {
@@ -34,14 +35,21 @@ Result<RenameRules> read_rules(const fs::path& path) {
   rapidjson::Document document;
   document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
   const Status wrong(ErrorCode::invalid_file,
-                     path.string() + ": expected {\"prefixes\": {\"from\": \"to\", ...}}");
+                     path.string() +
+                         ": expected {\"prefixes\": {\"from\": \"to\", ...}, \"hints\": "
+                         "{\"tensor\": \"text\", ...}}");
   if (document.HasParseError() || !document.IsObject() || !document.HasMember("prefixes")) return wrong;
-  if (!document["prefixes"].IsObject()) return wrong;
-  RenameRules rules{path.stem().string(), {}};
-  for (const auto& member : document["prefixes"].GetObject()) {
-    if (!member.value.IsString()) return wrong;
-    rules.prefixes.emplace_back(member.name.GetString(), member.value.GetString());
-  }
+  const auto read = [&](const char* key, std::vector<std::pair<std::string, std::string>>& texts) {
+    if (!document.HasMember(key)) return true;
+    if (!document[key].IsObject()) return false;
+    for (const auto& member : document[key].GetObject()) {
+      if (!member.value.IsString()) return false;
+      texts.emplace_back(member.name.GetString(), member.value.GetString());
+    }
+    return true;
+  };
+  RenameRules rules{path.stem().string(), {}, {}};
+  if (!read("prefixes", rules.prefixes) || !read("hints", rules.hints)) return wrong;
   std::ranges::stable_sort(rules.prefixes, std::ranges::greater(),
                            [](const auto& rule) { return rule.first.size(); });
   return rules;
@@ -65,6 +73,21 @@ Result<std::vector<RenameRules>> all_rules() {
   return all;
 }
 
+// What the rules say of the tensors that do not have the shapes of the model's variables.
+std::string hints_for(const RenameRules& rules, const TensorFile& file, const Program& program,
+                      const Weights& weights) {
+  const std::vector<Variable>& variables = program.model().variables;
+  std::string text;
+  for (const auto& [name, hint] : rules.hints) {
+    const auto tensor = std::ranges::find(file.tensors(), name, &NamedTensor::name);
+    const auto variable = std::ranges::find(variables, rules.apply(name), &Variable::name);
+    if (tensor == file.tensors().end() || variable == variables.end()) continue;
+    const auto index = static_cast<std::size_t>(variable - variables.begin());
+    if (!(tensor->desc.shape == weights.variable(index).desc.shape)) text += "; " + hint;
+  }
+  return text;
+}
+
 }  // namespace
 
 Result<BackboneReport> load_backbone(const std::string& path, const Program& program, Weights& weights) {
@@ -83,7 +106,11 @@ Result<BackboneReport> load_backbone(const std::string& path, const Program& pro
   BackboneReport report;
   report.rules = best->name;
   const auto rename = [&](std::string_view tensor) { return best->apply(tensor); };
-  GRAPHRUN_ASSIGN(report.taken, weights.load_some(*file, rename).in(path));
+  Result<std::vector<std::string>> taken = weights.load_some(*file, rename).in(path);
+  if (!taken.ok()) {
+    return {taken.status().code(), taken.status().message() + hints_for(*best, *file, program, weights)};
+  }
+  report.taken = *std::move(taken);
   std::ranges::sort(report.taken);
   for (const NamedTensor& tensor : file->tensors()) {
     if (!std::ranges::binary_search(report.taken, rename(tensor.name)))
