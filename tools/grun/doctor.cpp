@@ -1,7 +1,11 @@
+#include <flatbuffers/base.h>
 #include <fmt/format.h>
+#include <png.h>
+#include <rapidjson/rapidjson.h>
 #include <unistd.h>
 
 #include <cstdint>
+#include <opencv2/core/utility.hpp>
 #include <string>
 
 #include "runtime/cpu/onednn.h"
@@ -25,6 +29,15 @@ std::string cpu_features() {
   return features.empty() ? " none that oneDNN or graphrun use" : features;
 }
 
+// Those that a program links as they run, those of headers alone as they were compiled in.
+std::string libraries() {
+  const dnnl_version_t& onednn = *dnnl_version();
+  return fmt::format("oneDNN {}.{}.{}, OpenCV {}, libpng {}, FlatBuffers {}.{}.{}, RapidJSON {}",
+                     onednn.major, onednn.minor, onednn.patch, cv::getVersionString(),
+                     png_get_libpng_ver(nullptr), FLATBUFFERS_VERSION_MAJOR, FLATBUFFERS_VERSION_MINOR,
+                     FLATBUFFERS_VERSION_REVISION, RAPIDJSON_VERSION_STRING);
+}
+
 Status report() {
   const CommonOptions options;
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.backend());
@@ -32,9 +45,9 @@ Status report() {
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE)) / 1e9;
   fmt::print("cpu        {} threads for this process;{}\n", backend->threads(), cpu_features());
   fmt::print("memory     {:.1f} GB\n", gigabytes);
-  const dnnl_version_t& library = *dnnl_version();
-  fmt::print("oneDNN     {}.{}.{}\n", library.major, library.minor, library.patch);
-  fmt::print("precision  f32\n");
+  const Status bf16 = backend->check_precision(DType::bf16);
+  fmt::print("precision  f32{}\n", bf16.ok() ? ", bf16 for inference" : "; " + bf16.message());
+  fmt::print("libraries  {}\n", libraries());
   fmt::print("gpu        this build has no CUDA backend\n");
   fmt::print("ranks      this build has no MPI; one process trains on one device\n");
   return {};
