@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From nothing to coloured pictures: builds graphrun, compiles a small SPNet, trains it on the generated data set
-# `shapes`, evaluates it, and leaves overlays in out/demo/overlay. Works on a bare Debian 12, needs no data.
+# `shapes`, evaluates it, and leaves overlays in out/demo/result/overlay. Works on a bare Debian 12, needs no data.
 set -euo pipefail
 cd "$(dirname "$0")"
 
