@@ -13,6 +13,7 @@ namespace {
 // In TrainSession::numbers_: the factors of axpby, then, on a cache line of its own, what first_nonfinite
 // found.
 constexpr std::int64_t kIndexAt = 64;
+constexpr float kMostClassWeight = 1e6F;  // beyond, sums over pixels leave f32
 
 }  // namespace
 
@@ -78,9 +79,9 @@ Status TrainSession::set_class_weights(std::span<const float> weights) {
     return bad("expected one for each of " + std::to_string(classes) + " classes, got " +
                std::to_string(weights.size()));
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    if (!std::isfinite(weights[i]) || weights[i] < 0)
+    if (!(weights[i] >= 0 && weights[i] <= kMostClassWeight))
       return bad("that of class " + std::to_string(i) + " is " + std::to_string(weights[i]) +
-                 "; expected a finite number, at least 0");
+                 "; expected a number from 0 to 1000000");
   }
   if (std::ranges::all_of(weights, [](float weight) { return weight == 0; })) return bad("all are 0");
   return weights_->backend()->copy_to_device(view.data, weights.data(), view.desc.bytes());
@@ -88,12 +89,11 @@ Status TrainSession::set_class_weights(std::span<const float> weights) {
 
 Status TrainSession::allocate_gradients() {
   const Model& model = program_->model();
-  std::int64_t bytes = 0;
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     gradients_.push_back({TensorDesc::dense(model.variables[i].dtype, program_->variable_shape(i)), nullptr});
-    if (model.variables[i].kind == VariableKind::gradient) bytes += gradients_[i].desc.bytes();
+    if (model.variables[i].kind == VariableKind::gradient) gradient_bytes_ += gradients_[i].desc.bytes();
   }
-  GRAPHRUN_ASSIGN(gradient_memory_, weights_->backend()->allocate(bytes));
+  GRAPHRUN_ASSIGN(gradient_memory_, weights_->backend()->allocate(gradient_bytes_));
   auto* memory = static_cast<std::byte*>(gradient_memory_->data());
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     if (model.variables[i].kind != VariableKind::gradient) continue;
@@ -107,8 +107,8 @@ Status TrainSession::allocate_gradients() {
 Status TrainSession::bind_gradient_ops(bool accumulate) {
   Backend& backend = *weights_->backend();
   const OpRegistry& ops = program_->registry();
-  const std::int64_t bytes = gradient_memory_->bytes();
-  const TensorDesc range = TensorDesc::dense(DType::f32, {bytes / static_cast<std::int64_t>(sizeof(float))});
+  const TensorDesc range =
+      TensorDesc::dense(DType::f32, {gradient_bytes_ / static_cast<std::int64_t>(sizeof(float))});
   const TensorView gradients{range, gradient_memory_->data()};
   GRAPHRUN_ASSIGN(numbers_, backend.allocate(2 * kIndexAt));
   const TensorView factors{TensorDesc::dense(DType::f32, {2}), numbers_->data()};
@@ -116,7 +116,7 @@ Status TrainSession::bind_gradient_ops(bool accumulate) {
                          static_cast<std::byte*>(numbers_->data()) + kIndexAt};
   GRAPHRUN_ASSIGN(first_nonfinite_, BoundOp::bind(ops, backend, "first_nonfinite", {}, {gradients}, {index}));
   if (!accumulate) return {};
-  GRAPHRUN_ASSIGN(sum_memory_, backend.allocate(bytes));
+  GRAPHRUN_ASSIGN(sum_memory_, backend.allocate(gradient_bytes_));
   const TensorView sum{range, sum_memory_->data()};
   GRAPHRUN_ASSIGN(add_to_sum_, BoundOp::bind(ops, backend, "axpby", {}, {factors, gradients, sum}, {sum}));
   GRAPHRUN_ASSIGN(add_sum_, BoundOp::bind(ops, backend, "axpby", {}, {factors, sum, gradients}, {gradients}));

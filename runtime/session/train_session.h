@@ -35,8 +35,8 @@ class TrainSession {
   Status check_supervised() const;
 
   // What a pixel of each class counts in the losses (cross_entropy); all 1 until this is called. Errors: a
-  // model without the input "class_weights", another number of classes, a weight that is negative or not
-  // finite, no weight above 0.
+  // model without the input "class_weights", another number of classes, a weight that is not in 0 to 1e6,
+  // no weight above 0.
   Status set_class_weights(std::span<const float> weights);
 
   // What random ops (dropout) draw from: the same three numbers give the same step.
@@ -82,6 +82,7 @@ class TrainSession {
   Status check_roles(const Options& options) const;
   std::shared_ptr<const Program> program_;
   std::shared_ptr<Weights> weights_;
+  std::int64_t gradient_bytes_ = 0;  // of all gradients; a buffer may be larger
   std::unique_ptr<Buffer> gradient_memory_;
   std::vector<TensorView> gradients_;   // by variable; data is null for others
   std::unique_ptr<Buffer> sum_memory_;  // of the parts so far, gradients times weights

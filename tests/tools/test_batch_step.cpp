@@ -175,3 +175,22 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_has_a_name) {
     tiny.fails_with({"the first output that is not finite is", "pretrained.layer3.0.bn1"});
   }
 }
+
+BOOST_AUTO_TEST_CASE(a_sum_over_parts_that_overflows_has_a_name) {
+  const auto program = plain_net();
+  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto& variables = program->model().variables;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (variables[i].kind != VariableKind::parameter) continue;
+    const TensorView view = weights->variable(i);
+    std::fill_n(view.as<float>(), view.desc.shape.count(), variables[i].name == "stem.weight" ? 1e36f : 0.0f);
+  }
+  weights->touch();
+  const auto step = take(BatchStep::make(program, weights, kBatch, settings(2)));
+  Samples data = samples(5);
+  std::ranges::fill(data.label, 1);
+  const auto losses = step->compute(data.batch, 77);
+  BOOST_TEST_REQUIRE(!losses.ok());
+  for (const std::string text : {"head.weight is not finite", "not their sum", "nothing was updated"})
+    BOOST_TEST(losses.status().message().find(text) != std::string::npos, losses.status().message());
+}

@@ -56,11 +56,11 @@ BOOST_AUTO_TEST_CASE(the_evaluation_crop_is_the_training_crop_unless_given) {
 }
 
 BOOST_AUTO_TEST_CASE(masks_of_attention_follow_the_training_crop_unless_chosen) {
-  const auto with_masks = [](double mask, double compact) {
+  const auto with_masks = [](double mask, double compact, double shrink = 2) {
     Model model;
     model.settings = {{"train_h", "465"}, {"train_w", "465"}};
     for (const auto& [name, value] :
-         {std::pair("shrink_factor", 2.0), {"compact", compact}, {"mask_h", mask}, {"mask_w", mask}}) {
+         {std::pair("shrink_factor", shrink), {"compact", compact}, {"mask_h", mask}, {"mask_w", mask}}) {
       model.parameters.emplace_back().name = name;
       model.parameters.back().value = value;
     }
@@ -76,6 +76,8 @@ BOOST_AUTO_TEST_CASE(masks_of_attention_follow_the_training_crop_unless_chosen) 
   BOOST_TEST((resolved(with_masks(59, 0), {"train_h=129", "mask_h=11"}) == pair("11", "59")));
   BOOST_TEST((resolved(with_masks(31, 0), {"train_h=129"}) == pair("null", "null")));  // the model's own
   BOOST_TEST((resolved(with_masks(59, 1), {"train_h=129"}) == pair("9", "30")));
+  for (const double shrink : {0x1p61, 1e300, -0x1p61, 0.0, std::nan("")})  // a hostile model's
+    BOOST_TEST((resolved(with_masks(59, 1, shrink), {"train_h=129"}) == pair("17", "59")), shrink);
 }
 
 BOOST_AUTO_TEST_CASE(recorded_settings_can_be_given_back_and_defaults_stay_nobodys_choice) {
@@ -129,6 +131,6 @@ BOOST_AUTO_TEST_CASE(class_weights_are_a_list_or_a_word) {
   }
   require(settings.set("class_weights", "suggested", "--set"));
   BOOST_TEST(settings.json("class_weights") == "\"suggested\"");
-  for (const char* wrong : {"sugested", "[1, -1]", "[]", "{}", "[\"a\"]"})
+  for (const char* wrong : {"sugested", "[1, -1]", "[]", "{}", "[\"a\"]", "[1, 2e6]"})
     BOOST_TEST(!settings.set("class_weights", wrong, "--set").ok(), wrong);
 }

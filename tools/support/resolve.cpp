@@ -14,7 +14,9 @@ double parameter(const Model& model, std::string_view name) {
 // The side of a point-wise attention mask that spans a crop, as PSANet's reference chooses it: all places of
 // the attention map where masks are compact, else all offsets between two of them.
 std::int64_t spanning_mask(const Model& model, std::int64_t crop) {
-  const auto shrink = std::max<std::int64_t>(static_cast<std::int64_t>(parameter(model, "shrink_factor")), 1);
+  constexpr double kMostShrink = 1e6;
+  const double given = parameter(model, "shrink_factor");  // of a file: any number
+  const std::int64_t shrink = given >= 1 && given <= kMostShrink ? static_cast<std::int64_t>(given) : 1;
   const std::int64_t side = (crop - 1) / (8 * shrink) + 1;
   return parameter(model, "compact") != 0 ? side : 2 * side - 1;
 }

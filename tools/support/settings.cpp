@@ -37,7 +37,7 @@ constexpr std::array kSpecs{
                 "columns of PSANet's masks; from the training crop if not given"},
     SettingSpec{"ignore_label", integer, "255", 0, 255, "class id of pixels that count nowhere"},
     SettingSpec{"aux_weight", real, "0.4", 0, kMany, "weight of the auxiliary loss"},
-    SettingSpec{"class_weights", weights, "null", 0, 1e30,
+    SettingSpec{"class_weights", weights, "null", 0, 1e6,
                 "of the losses, one a class; \"suggested\": what grun data check suggests"},
     SettingSpec{"batch_size", integer, "16", 1, 1e6, "images in a step, over all ranks"},
     SettingSpec{"accumulate", integer, "1", 1, 1e6,

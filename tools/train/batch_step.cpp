@@ -63,6 +63,12 @@ Result<Losses> BatchStep::compute(const Batch& batch, std::uint64_t seed) {
     sums.main += weight * losses.main;
     sums.aux += weight * losses.aux;
   }
+  GRAPHRUN_ASSIGN(const std::string parameter, session_->nonfinite_gradient());
+  if (!parameter.empty()) {
+    return {ErrorCode::invalid_argument, "the gradient of " + parameter +
+                                             " is not finite: those of the parts were, but not their sum; "
+                                             "nothing was updated"};
+  }
   if (weights == 0) return Losses();
   return Losses{sums.total / weights, sums.main / weights, sums.aux / weights};
 }
