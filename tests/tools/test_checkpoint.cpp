@@ -1,10 +1,14 @@
 #include <boost/test/unit_test.hpp>
 #include <set>
 
+#include "ops/cpu_backend.h"
+#include "ops/registry.h"
+#include "runtime/core/file.h"
 #include "runtime/weights/safetensors.h"
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
 #include "tools/train/checkpoint.h"
+#include "tools/train/json_lines.h"
 
 using namespace graphrun;
 using graphrun::test::require;
@@ -52,4 +56,40 @@ BOOST_AUTO_TEST_CASE(old_epochs_are_removed_and_nothing_else) {
   BOOST_TEST((files(run.path() / "checkpoints") ==
               std::set<std::string>{"best.safetensors", "epoch_10.safetensors", "epoch_11.safetensors",
                                     "epoch_best.safetensors", "interrupted.safetensors"}));
+}
+
+BOOST_AUTO_TEST_CASE(figures_that_no_run_has_are_refused) {
+  const Scratch scratch;
+  const auto program = require(Program::make(Model(), op_registry()));
+  const auto weights = require(Weights::initialise(*program, 1, require(make_cpu_backend())));
+  const std::string most = std::to_string(INT64_MAX), half = std::to_string(std::int64_t{1} << 49);
+  const auto error_of = [&](const std::string& key, const std::string& value) {
+    require(write_safetensors((scratch / "file").string(), {},
+                              {{"iteration", "1"}, {"epoch", "1"}, {"seed", "1"}, {key, value}}));
+    return read_checkpoint(scratch / "file", *weights).status().message();
+  };
+  BOOST_TEST(error_of("epoch_confusion", half + " 0 " + half).find("optimiser") != std::string::npos);
+  for (const auto& [key, value] :
+       std::vector<std::pair<std::string, std::string>>{{"best_mIoU", "inf"},
+                                                        {"epoch_loss", "inf"},
+                                                        {"epoch_loss", "nan"},
+                                                        {"epoch_iterations", "-1"},
+                                                        {"epoch_confusion", "1 x"},
+                                                        {"epoch_confusion", most + " " + most},
+                                                        {"epoch_confusion", half + " " + half + " 1"}}) {
+    BOOST_TEST(error_of(key, value).find("damaged") != std::string::npos, key << " = " << value);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(lines_of_a_run_that_cannot_be_read_are_not_replaced) {
+  const Scratch run;
+  const std::filesystem::path path = run / "metrics.jsonl";
+  require(JsonLines::open(path, "iter", 5));  // a run without any
+  require(write_file(path, "{\"iter\": 1}\n{\"iter\": 2}\n"));
+  require(JsonLines::open(path, "iter", 1));
+  BOOST_TEST(require(read_file(path, 100)) == "{\"iter\": 1}\n");
+  constexpr std::uintmax_t kTooLong = std::uintmax_t{5} << 30;  // with holes
+  std::filesystem::resize_file(path, kTooLong);
+  BOOST_TEST(!JsonLines::open(path, "iter", 1).ok());
+  BOOST_TEST(std::filesystem::file_size(path) == kTooLong);
 }

@@ -91,7 +91,8 @@ BOOST_AUTO_TEST_CASE(a_resumed_run_goes_on_in_a_later_file_without_what_it_does_
 BOOST_AUTO_TEST_CASE(event_files_that_are_none_are_cut_not_believed) {
   for (const std::string& content :
        {std::string("short"), std::string(100, '\xff'), frame(std::string(20, '\xff')), frame("\x2a\x7f"),
-        bytes("ffffffffffffffff") + std::string(20, 'x')}) {
+        bytes("ffffffffffffffff") + std::string(20, 'x'),
+        frame(scalar_event(1, 1, std::array{Scalar{"a", 1.0}})).replace(kFrameHead, 1, "\x08")}) {
     const Scratch run;
     const fs::path path = run / "events.out.tfevents.9999999999999999999.host.1";
     require(write_file(path, content));
@@ -100,4 +101,25 @@ BOOST_AUTO_TEST_CASE(event_files_that_are_none_are_cut_not_believed) {
     require(EventFile::create(run.path(), 0));
     BOOST_TEST(files(run.path()).size() == 2u);
   }
+}
+
+BOOST_AUTO_TEST_CASE(event_files_are_cut_within_their_folder_and_within_memory) {
+  const Scratch run, elsewhere;
+  require(write_file(elsewhere / "mine", "no event"));
+  fs::create_symlink(elsewhere / "mine", run / "events.out.tfevents.1.host.1");
+  // A payload as long as a file with holes.
+  constexpr std::uint64_t kLength = std::uint64_t{1} << 40;
+  std::string head = frame("").substr(0, 8);
+  for (std::size_t i = 0; i < 8; ++i) head[i] = static_cast<char>(kLength >> (8 * i) & 0xff);
+  const std::uint32_t crc = crc32c(head);
+  const std::uint32_t masked = ((crc >> 15) | (crc << 17)) + 0xA282EAD8u;
+  for (int i = 0; i < 4; ++i) head.push_back(static_cast<char>(masked >> (8 * i) & 0xff));
+  BOOST_TEST_REQUIRE(framed_length(head).value() == kLength);
+  const fs::path sparse = run / "events.out.tfevents.2.host.1";
+  require(write_file(sparse, head));
+  std::error_code error;
+  fs::resize_file(sparse, kLength + kFrameHead + kFrameTail, error);
+  require(cut_event_files(run.path(), [](const EventKey&) { return false; }));
+  BOOST_TEST(fs::file_size(sparse) == 0u);
+  BOOST_TEST(require(read_file(elsewhere / "mine", 100)) == "no event");
 }

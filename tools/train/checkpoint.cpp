@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,13 +18,15 @@ namespace {
 namespace fs = std::filesystem;
 constexpr std::string_view kPrefix = "epoch_";
 constexpr std::string_view kSuffix = ".safetensors";
+constexpr std::int64_t kMany = std::int64_t{1} << 50;  // iterations, pixels of an epoch
 
-// A number, not negative, that is all of the text.
+// A finite number, not negative, that is all of the text.
 template <class T>
 std::optional<T> parse(std::string_view text) {
   T value = 0;
   const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || stop != text.data() + text.size() || !(value >= 0)) return std::nullopt;
+  if (!std::isfinite(static_cast<double>(value))) return std::nullopt;
   return value;
 }
 
@@ -45,18 +48,29 @@ std::string text_of(const std::vector<std::int64_t>& numbers) {
   return text;
 }
 
-std::optional<std::vector<std::int64_t>> numbers_in(const TensorFile& file, const char* key) {
+// Leaves the value as it is where the key is missing. False: what is there is no such number.
+template <class T>
+bool read_optional(const TensorFile& file, const char* key, T& value) {
+  if (!file.metadata().contains(key)) return true;
+  const std::optional<T> number = number_in<T>(file, key);
+  if (number) value = *number;
+  return number.has_value();
+}
+
+// The same of counts, whose sum is at most kMany.
+bool read_optional(const TensorFile& file, const char* key, std::vector<std::int64_t>& numbers) {
   const auto found = file.metadata().find(key);
-  if (found == file.metadata().end()) return std::nullopt;
-  std::vector<std::int64_t> numbers;
+  if (found == file.metadata().end()) return true;
+  std::int64_t sum = 0;
   for (std::string_view rest = found->second; !rest.empty();) {
     const std::size_t end = std::min(rest.find(' '), rest.size());
     const auto number = parse<std::int64_t>(rest.substr(0, end));
-    if (!number) return std::nullopt;
+    if (!number || *number > kMany - sum) return false;
+    sum += *number;
     numbers.push_back(*number);
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
-  return numbers;
+  return true;
 }
 
 // Epochs of the epoch checkpoints of a run, ascending.
@@ -101,20 +115,21 @@ Result<TrainState> read_checkpoint(const fs::path& path, Weights& weights) {
   const auto iteration = number_in<std::int64_t>(*file, "iteration");
   const auto epoch = number_in<std::int64_t>(*file, "epoch");
   const auto seed = number_in<std::uint64_t>(*file, "seed");
-  constexpr std::int64_t kMany = std::int64_t{1} << 50;
   if (!iteration || *iteration > kMany || !epoch || !seed) {
     return {ErrorCode::invalid_file, path.string() +
                                          ": no checkpoint of a training run (its position is not in it); "
                                          "to start from these weights give them with --weights"};
   }
+  TrainState state{*iteration, *epoch, *seed, {}, {}};
+  if (!read_optional(*file, "best_epoch", state.best.epoch) ||
+      !read_optional(*file, "best_mIoU", state.best.mean_iou) ||
+      !read_optional(*file, "epoch_iterations", state.sums.iterations) ||
+      !read_optional(*file, "epoch_loss", state.sums.loss) ||
+      !read_optional(*file, "epoch_confusion", state.sums.confusion)) {
+    return {ErrorCode::invalid_file, path.string() + ": the figures of its run are damaged"};
+  }
   GRAPHRUN_ASSIGN(const bool has_state, weights.load(*file).in(path.string()));
   if (!has_state) return {ErrorCode::invalid_file, path.string() + ": it lacks the optimiser's state"};
-  TrainState state{*iteration, *epoch, *seed, {}, {}};
-  state.best.epoch = number_in<std::int64_t>(*file, "best_epoch").value_or(0);
-  state.best.mean_iou = number_in<double>(*file, "best_mIoU").value_or(0);
-  state.sums.iterations = number_in<std::int64_t>(*file, "epoch_iterations").value_or(0);
-  state.sums.loss = number_in<double>(*file, "epoch_loss").value_or(0);
-  if (auto confusion = numbers_in(*file, "epoch_confusion")) state.sums.confusion = *std::move(confusion);
   return state;
 }
 

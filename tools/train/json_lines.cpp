@@ -34,7 +34,11 @@ Result<std::unique_ptr<JsonLines>> JsonLines::open(const std::filesystem::path& 
   std::string kept;
   if (last > 0) {
     auto text = read_file(path, kMaxBytes);
-    if (text.ok()) kept = kept_lines(*text, key, last);
+    if (text.ok()) {
+      kept = kept_lines(*text, key, last);
+    } else if (text.status().code() != ErrorCode::not_found) {
+      return std::move(text).status();  // else the lines of the run so far would be lost
+    }
   }
   GRAPHRUN_TRY(write_file(path, kept));
   std::FILE* file = std::fopen(path.c_str(), "ae");

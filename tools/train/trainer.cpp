@@ -184,7 +184,10 @@ Status check_start(const TrainJob& job) {
   const std::int64_t per_epoch = sampler.iterations_per_epoch();
   const std::int64_t whole = job.start.iteration / per_epoch;
   const bool unfinished = job.start.iteration % per_epoch == 0 && job.start.epoch == whole - 1;
-  if (job.start.epoch == whole || unfinished) return {};
+  if (job.start.epoch == whole || unfinished) {
+    if (job.start.sums.iterations <= job.start.iteration - job.start.epoch * per_epoch) return {};
+    return {ErrorCode::invalid_file, "the checkpoint's epoch has sums of more iterations than it has done"};
+  }
   return {ErrorCode::invalid_argument,
           "the checkpoint has done " + std::to_string(job.start.iteration) + " iterations and " +
               std::to_string(job.start.epoch) + " epochs, but an epoch has " + std::to_string(per_epoch) +

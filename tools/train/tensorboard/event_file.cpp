@@ -28,7 +28,9 @@ std::vector<fs::path> event_files(const fs::path& folder) {
   std::vector<fs::path> files;
   std::error_code ignored;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
-    if (entry.is_regular_file(ignored) && entry.path().filename().string().starts_with(kPrefix))
+    // A link may lead out of the folder, and files are cut.
+    if (fs::is_regular_file(entry.symlink_status(ignored)) &&
+        entry.path().filename().string().starts_with(kPrefix))
       files.push_back(entry.path());
   }
   return files;
@@ -58,18 +60,20 @@ std::string host_name() {
 // Bytes up to the first event to be dropped, or to what is no whole record.
 std::uintmax_t kept_bytes(std::ifstream& file, std::uintmax_t size,
                           const std::function<bool(const EventKey&)>& drop) {
+  constexpr std::uint64_t kMostPayload = std::uint64_t{1} << 28;
   std::uintmax_t kept = 0;
   std::string head(kFrameHead, 0);
-  std::string payload;
+  std::string rest;
   while (size - kept >= kFrameHead + kFrameTail && file.read(head.data(), kFrameHead)) {
     const auto length = framed_length(head);
-    if (!length || *length > size - kept - kFrameHead - kFrameTail) break;
-    payload.resize(*length);
-    if (!file.read(payload.data(), static_cast<std::streamsize>(*length))) break;
+    if (!length || *length > kMostPayload || *length > size - kept - kFrameHead - kFrameTail) break;
+    rest.resize(*length + kFrameTail);
+    if (!file.read(rest.data(), static_cast<std::streamsize>(rest.size()))) break;
+    const std::string_view payload = std::string_view(rest).substr(0, *length);
+    if (frame(payload) != head + rest) break;
     const auto key = read_event(payload);
     if (!key || drop(*key)) break;
-    kept += kFrameHead + *length + kFrameTail;
-    file.seekg(static_cast<std::streamoff>(kept));
+    kept += kFrameHead + rest.size();
   }
   return kept;
 }
