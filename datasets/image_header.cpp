@@ -1,5 +1,6 @@
 #include "datasets/image_header.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -39,31 +40,67 @@ std::optional<ImageHeader> png_header(std::string_view file) {
   const auto color = bytes.big(25, 1);
   if (!width || !height || !depth || !color) return std::nullopt;
   if (*color > 6 || *color == 1 || *color == 5) return std::nullopt;
-  return ImageHeader{ImageFormat::png, *height, *width, static_cast<int>(*depth),
-                     static_cast<PngColor>(*color)};
+  return ImageHeader{
+      ImageFormat::png, *height, *width, false, static_cast<int>(*depth), static_cast<PngColor>(*color)};
 }
 
-// Walks the marker segments to the frame header (ITU-T T.81, B.1.1.3 and B.2.2).
+// Whether the orientation in a JPEG's APP1 exchanges the sides (EXIF 2.3, 4.5 and 4.6: a TIFF file after 6
+// bytes, the tag 0x112 in its first directory).
+bool exchanges_sides(std::string_view app1) {
+  constexpr std::size_t kTiffAt = 6, kEntryBytes = 12;
+  constexpr std::uint32_t kOrientation = 0x112;
+  const std::string_view tiff = app1.substr(std::min(kTiffAt, app1.size()));
+  const Bytes bytes(tiff);
+  const bool little = tiff.starts_with("II");
+  if (!little && !tiff.starts_with("MM")) return false;
+  const auto number = [&](std::size_t at, int count) {
+    return little ? bytes.little(at, count) : bytes.big(at, count);
+  };
+  const auto directory = number(4, 4);
+  if (number(2, 2) != 42u || !directory) return false;
+  const auto entries = number(*directory, 2);
+  for (std::size_t i = 0; entries && i < *entries; ++i) {
+    const std::size_t entry = *directory + 2 + i * kEntryBytes;
+    const auto tag = number(entry, 2);
+    if (!tag) return false;
+    if (*tag != kOrientation) continue;
+    const auto value = number(entry + 8, 2);
+    return value && *value >= 5 && *value <= 8;
+  }
+  return false;
+}
+
+// Walks the marker segments up to the scan (ITU-T T.81, B.1.1.3 and B.2.2); the decoder believes the first
+// APP1 of them.
 std::optional<ImageHeader> jpeg_header(std::string_view file) {
   const Bytes bytes(file);
+  std::optional<ImageHeader> header;
+  std::optional<bool> turned;
   std::size_t at = 2;
+  const auto found = [&] {
+    if (header) header->turned = turned.value_or(false);
+    return header;
+  };
   while (true) {
     auto byte = bytes.big(at, 1);
-    if (byte != 0xFFu) return std::nullopt;
+    if (byte != 0xFFu) return found();
     while (byte == 0xFFu) byte = bytes.big(++at, 1);
-    if (!byte) return std::nullopt;
+    if (!byte) return found();
     const std::uint32_t marker = *byte;
     ++at;
     if (marker == 0x01 || (marker >= 0xD0 && marker <= 0xD8)) continue;  // markers without a segment
     const bool frame = marker >= 0xC0 && marker <= 0xCF && marker != 0xC4 && marker != 0xC8 && marker != 0xCC;
-    if (frame) {
+    if (frame && !header) {
       const auto height = bytes.big(at + 3, 2);
       const auto width = bytes.big(at + 5, 2);
       if (!height || !width) return std::nullopt;
-      return ImageHeader{ImageFormat::jpeg, *height, *width, 8, PngColor::rgb};
+      header = ImageHeader{ImageFormat::jpeg, *height, *width, false, 8, PngColor::rgb};
     }
     const auto length = bytes.big(at, 2);
-    if (!length || *length < 2 || marker == 0xD9 || marker == 0xDA) return std::nullopt;
+    if (!length || *length < 2 || marker == 0xD9 || marker == 0xDA) return found();
+    // The decoder keeps whole segments only.
+    if (marker == 0xE1 && !turned && at + *length <= file.size())
+      turned = exchanges_sides(file.substr(at + 2, *length - 2));
     at += *length;
   }
 }
@@ -77,7 +114,7 @@ std::optional<ImageHeader> bmp_header(std::string_view file) {
   if (!width || !height) return std::nullopt;
   // A negative height means that the rows run from the top.
   const std::int64_t rows = old ? std::int64_t{*height} : std::llabs(static_cast<std::int32_t>(*height));
-  return ImageHeader{ImageFormat::bmp, rows, *width, 8, PngColor::rgb};
+  return ImageHeader{ImageFormat::bmp, rows, *width, false, 8, PngColor::rgb};
 }
 
 std::optional<ImageHeader> pnm_header(std::string_view file) {
@@ -98,7 +135,7 @@ std::optional<ImageHeader> pnm_header(std::string_view file) {
       if (number > kMaxPixels) return std::nullopt;
     }
   }
-  return ImageHeader{ImageFormat::pnm, numbers[1], numbers[0], 8, PngColor::rgb};
+  return ImageHeader{ImageFormat::pnm, numbers[1], numbers[0], false, 8, PngColor::rgb};
 }
 
 }  // namespace

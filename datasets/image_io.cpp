@@ -48,7 +48,7 @@ Result<Extent> read_image_size(const std::filesystem::path& path) {
   const std::span<const std::byte> bytes = file->bytes();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(text).in(path.string()));
-  return Extent{header.height, header.width};
+  return header.turned ? Extent{header.width, header.height} : Extent{header.height, header.width};
 }
 
 Result<LabelImage> read_label(const std::filesystem::path& path) {

@@ -1,6 +1,7 @@
 #include "datasets/sample_list.h"
 
 #include <algorithm>
+#include <climits>
 #include <unordered_set>
 
 #include "runtime/core/file.h"
@@ -30,12 +31,22 @@ std::vector<std::string_view> columns_of(std::string_view line) {
   return columns;
 }
 
-std::string fill(std::string pattern, std::string_view name) {
-  for (std::size_t at = pattern.find("{}"); at != std::string::npos;
-       at = pattern.find("{}", at + name.size())) {
-    pattern.replace(at, 2, name);
+Status check_length(std::string_view path) {
+  if (path.size() < PATH_MAX) return {};
+  return {ErrorCode::invalid_file, "a path of more than " + std::to_string(PATH_MAX - 1) + " bytes: '" +
+                                       std::string(path.substr(0, 60)) + "...'"};
+}
+
+Result<std::string> fill(std::string_view pattern, std::string_view name) {
+  std::string path;
+  while (true) {
+    const std::size_t at = pattern.find("{}");
+    path += pattern.substr(0, at);
+    if (at != std::string_view::npos) path += name;
+    GRAPHRUN_TRY(check_length(path));  // before it grows further
+    if (at == std::string_view::npos) return path;
+    pattern.remove_prefix(at + 2);
   }
-  return pattern;
 }
 
 Result<SamplePath> parse_line(std::string_view line, const Split& split, const std::filesystem::path& root) {
@@ -49,11 +60,14 @@ Result<SamplePath> parse_line(std::string_view line, const Split& split, const s
                                                                 : "an image alone") +
                                                ", found " + std::to_string(columns.size()) + " columns");
   }
+  for (const std::string_view column : columns) GRAPHRUN_TRY(check_length(column));
   std::string image(columns[0]);
   std::string label(expected == 2 ? columns[1] : "");
   if (names) {
-    label = split.labelled ? fill(split.label_pattern, image) : "";
-    image = fill(split.image_pattern, image);
+    if (split.labelled) {
+      GRAPHRUN_ASSIGN(label, fill(split.label_pattern, image));
+    }
+    GRAPHRUN_ASSIGN(image, fill(split.image_pattern, columns[0]));
   }
   GRAPHRUN_TRY(check_inside(image));
   if (split.labelled) GRAPHRUN_TRY(check_inside(label));

@@ -2,6 +2,8 @@
 
 #include <boost/test/unit_test.hpp>
 #include <fstream>
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
 #include <sstream>
 
 #include "datasets/image_io.h"
@@ -192,5 +194,49 @@ BOOST_AUTO_TEST_CASE(real_labels_have_the_documented_histograms) {
       ++files;
     }
     BOOST_TEST(files >= 4);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_size_of_a_jpeg_is_that_of_its_pixels_as_turned) {
+  const Scratch scratch;
+  std::vector<std::uint8_t> coded;
+  BOOST_REQUIRE(cv::imencode(".jpg", cv::Mat::zeros(20, 30, CV_8UC3), coded));
+  const std::string plain(coded.begin(), coded.end());
+  // A camera's: one entry before the orientation.
+  const auto exif = [](bool little, int orientation, std::uint32_t directory) {
+    std::string tiff = little ? "II" : "MM";
+    const auto put = [&](std::uint32_t value, int bytes) {
+      for (int i = 0; i < bytes; ++i)
+        tiff.push_back(static_cast<char>(value >> (8 * (little ? i : bytes - 1 - i)) & 0xff));
+    };
+    put(42, 2), put(directory, 4), put(2, 2);
+    put(0x100, 2), put(3, 2), put(1, 4), put(7, 2), put(0, 2);
+    put(0x112, 2), put(3, 2), put(1, 4), put(static_cast<std::uint32_t>(orientation), 2), put(0, 2);
+    put(0, 4);
+    return std::string("Exif\0\0", 6) + tiff;
+  };
+  const auto with = [&](const std::string& app1) {
+    const auto length = app1.size() + 2;
+    return plain.substr(0, 2) + "\xFF\xE1" + static_cast<char>(length >> 8) +
+           static_cast<char>(length & 0xff) + app1 + plain.substr(2);
+  };
+  const auto check = [&](const std::string& file, bool turned) {
+    test::require(write_file(scratch / "a.jpg", file));
+    const Extent size = test::require(read_image_size(scratch / "a.jpg"));
+    BOOST_TEST((size == (turned ? Extent{30, 20} : Extent{20, 30})));
+    const Image image = test::require(read_image(scratch / "a.jpg"));
+    BOOST_TEST((size == Extent{image.height, image.width}));
+  };
+  check(plain, false);
+  for (int orientation = 0; orientation <= 9; ++orientation) {
+    for (const bool little : {true, false})
+      check(with(exif(little, orientation, 8)), orientation >= 5 && orientation <= 8);
+  }
+  check(with(exif(true, 6, 0xFFFFFFFF)), false);
+  check(with("Exif"), false);
+  const std::string turned = exif(true, 6, 8);
+  for (std::size_t length = 0; length < turned.size(); ++length) {
+    test::require(write_file(scratch / "a.jpg", with(turned.substr(0, length))));
+    BOOST_TEST(read_image_size(scratch / "a.jpg").ok());
   }
 }

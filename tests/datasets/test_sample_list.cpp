@@ -51,6 +51,21 @@ BOOST_AUTO_TEST_CASE(name_lists_fill_patterns) {
   BOOST_TEST((*samples)[1].label == "/data/SegmentationClass/2007_000039.png");
 }
 
+BOOST_AUTO_TEST_CASE(paths_are_no_longer_than_the_system_takes) {
+  Split split;
+  for (int i = 0; i < 1000; ++i) split.image_pattern += "{}/";
+  split.label_pattern = "{}/{}";
+  const auto refused = [&](std::size_t length) {
+    return error_of("a\n" + std::string(length, 'x'), split).find("list.txt:2: a path of more than") == 0;
+  };
+  BOOST_TEST(refused(4));
+  BOOST_TEST(refused(1 << 20));
+  split.image_pattern = "{}";
+  BOOST_TEST(!refused(2047));
+  BOOST_TEST(refused(2048));
+  BOOST_TEST(error_of("a.jpg " + std::string(5000, 'l')).find("list.txt:1: a path of more than") == 0);
+}
+
 BOOST_AUTO_TEST_CASE(errors_name_file_and_line) {
   BOOST_TEST(error_of("a.jpg a.png\nb.jpg\n").find("list.txt:2: expected an image and a label, found 1") ==
              0);
