@@ -210,6 +210,29 @@ BOOST_AUTO_TEST_CASE(what_was_planned_suffices_and_is_a_limit) {
   }
 }
 
+// Every form that a kernel makes at the largest or the smallest size is counted.
+BOOST_AUTO_TEST_CASE(the_smallest_size_of_whole_is_planned_too) {
+  const Net net;
+  const auto prepared = [&](std::vector<Extent> sizes) {
+    return take(net.protocol({.name = "whole"})->plan(sizes)).prepared;
+  };
+  const Extent small{20, 20}, large{220, 260};
+  BOOST_TEST(prepared({small, large}) >= std::max(prepared({small}), prepared({large})));
+  BOOST_TEST(prepared({small, large, {60, 70}}) == prepared({small, large}));
+}
+
+BOOST_AUTO_TEST_CASE(views_that_are_too_large_are_refused_before_memory_is_taken) {
+  const Net net;
+  const std::vector<Extent> sizes{{30, 60}};
+  for (const std::string name : {"whole", "slide"}) {
+    const auto protocol =
+        net.protocol({.name = name, .scales = {100.0}, .base_size = 100000, .test_h = 33, .test_w = 33});
+    for (const Status& refused :
+         {protocol->plan(sizes).status(), protocol->label(random_image(30, 60)).status()})
+      BOOST_TEST(refused.message().find("base_size 100000") != std::string::npos, refused.message());
+  }
+}
+
 BOOST_AUTO_TEST_CASE(a_crop_that_the_model_refuses) {
   const Net net;
   const auto refused = make_protocol({.test_h = 32, .test_w = 33}, net.program, net.weights);

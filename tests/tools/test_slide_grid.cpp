@@ -13,6 +13,15 @@ BOOST_AUTO_TEST_CASE(the_longer_side_gets_the_scaled_size) {
   BOOST_TEST((scaled_extent({100, 100}, 1.0, 240) == Extent{240, 240}));
 }
 
+BOOST_AUTO_TEST_CASE(a_scale_that_makes_an_image_too_large_is_named) {
+  const auto refused = view_extent({300, 400}, 100, 100000);
+  BOOST_REQUIRE(!refused.ok());
+  for (const std::string text : {"400 x 300", "base_size 100000", "scale 100 ", "10000000 x 7500000"})
+    BOOST_TEST(refused.status().message().find(text) != std::string::npos, refused.status().message());
+  BOOST_TEST(!view_extent({1, kMaxPixels}, 100, 0).ok());
+  BOOST_TEST((*view_extent({1 << 14, 1 << 14}, 1, 0) == Extent{1 << 14, 1 << 14}));
+}
+
 BOOST_AUTO_TEST_CASE(halves_are_rounded_to_even) {
   BOOST_TEST((scaled_extent({10, 10}, 0.5, 5) == Extent{2, 2}));   // 2.5
   BOOST_TEST((scaled_extent({10, 10}, 0.5, 7) == Extent{4, 4}));   // 3.5

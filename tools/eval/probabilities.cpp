@@ -142,11 +142,23 @@ class ViewRows {
   std::int64_t classes_;
   std::vector<float> row_;
   std::vector<float> mirrored_row_;
-  alignas(64) float e_[kBlock];
+  alignas(64) float e_[kBlock]{};
 };
 
-// A thread's share: enough rows for the buffers of ViewRows not to count.
-constexpr std::int64_t kViewRows = 8;
+// work(part, y) for the rows [0, count), by as many parts as there are threads: their buffers are allocated
+// before, since a thread could not report that there is no memory.
+template <class Work>
+void for_view_rows(const ViewLogits& view, std::int64_t count, const Work& work) {
+  constexpr std::int64_t kRows = 8;  // of a part at least, for its buffers not to count
+  const std::int64_t shares = std::clamp<std::int64_t>(count / kRows, 1, std::max(view.threads, 1));
+  std::vector<ViewRows> parts(static_cast<std::size_t>(shares), ViewRows(view));
+  cpu::parallel_for(view.threads, shares, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      for (std::int64_t y = count * i / shares; y < count * (i + 1) / shares; ++y)
+        work(parts[static_cast<std::size_t>(i)], y);
+    }
+  });
+}
 
 // One row of ResizeBack as its two source rows and their weights.
 struct SourceRows {
@@ -231,39 +243,31 @@ void add_crop(const ViewLogits& view, const CropPlace& place, float* sums) {
   const std::int64_t first_column = std::max<std::int64_t>(0, left);
   const std::int64_t last_column = std::min(columns.extent, left + columns.crop);
   const std::int64_t classes = view.logits.desc.c();
-  cpu::parallel_for(view.threads, last_row - first_row, kViewRows, [&](std::int64_t begin, std::int64_t end) {
-    ViewRows part(view);
-    for (std::int64_t y = first_row + begin; y < first_row + end; ++y) {
-      const bool new_row = y >= rows.end_before(place.row);
-      const std::int64_t seen =
-          new_row ? std::max(first_column, columns.end_before(place.column)) : last_column;
-      float* const row = sums + y * columns.extent * classes;
-      part.move_to(y - top);
-      part.add_softmax(first_column - left, seen - left, true, row + first_column * classes);
-      part.add_softmax(seen - left, last_column - left, false, row + seen * classes);
-    }
+  for_view_rows(view, last_row - first_row, [&](ViewRows& part, std::int64_t i) {
+    const std::int64_t y = first_row + i;
+    const bool new_row = y >= rows.end_before(place.row);
+    const std::int64_t seen =
+        new_row ? std::max(first_column, columns.end_before(place.column)) : last_column;
+    float* const row = sums + y * columns.extent * classes;
+    part.move_to(y - top);
+    part.add_softmax(first_column - left, seen - left, true, row + first_column * classes);
+    part.add_softmax(seen - left, last_column - left, false, row + seen * classes);
   });
 }
 
 void view_to_total(const ViewLogits& view, bool first, float* total) {
   const std::int64_t width = view.columns.size();
-  cpu::parallel_for(view.threads, view.rows.size(), kViewRows, [&](std::int64_t begin, std::int64_t end) {
-    ViewRows part(view);
-    for (std::int64_t y = begin; y < end; ++y) {
-      part.move_to(y);
-      part.add_softmax(0, width, !first, total + y * width * view.logits.desc.c());
-    }
+  for_view_rows(view, view.rows.size(), [&](ViewRows& part, std::int64_t y) {
+    part.move_to(y);
+    part.add_softmax(0, width, !first, total + y * width * view.logits.desc.c());
   });
 }
 
 void view_to_classes(const ViewLogits& view, const float* total, std::uint8_t* ids) {
   const std::int64_t width = view.columns.size();
-  cpu::parallel_for(view.threads, view.rows.size(), kViewRows, [&](std::int64_t begin, std::int64_t end) {
-    ViewRows part(view);
-    for (std::int64_t y = begin; y < end; ++y) {
-      part.move_to(y);
-      part.find(total == nullptr ? nullptr : total + y * width * view.logits.desc.c(), ids + y * width);
-    }
+  for_view_rows(view, view.rows.size(), [&](ViewRows& part, std::int64_t y) {
+    part.move_to(y);
+    part.find(total == nullptr ? nullptr : total + y * width * view.logits.desc.c(), ids + y * width);
   });
 }
 

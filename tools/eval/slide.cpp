@@ -25,8 +25,9 @@ class Slide final : public Protocol {
     std::int64_t view = 0, total = 0;
     for (const Extent& image : images) {
       for (const double scale : settings_.scales) {
-        const Extent size = scaled_extent(image, scale, settings_.base_size);
-        crops = std::max(crops, static_cast<std::int64_t>(places_of(size).size()));
+        GRAPHRUN_ASSIGN(const Extent size, view_extent(image, scale, settings_.base_size));
+        crops = std::max(crops, std::ssize(slide_axis(size.height, settings_.test_h).starts) *
+                                    std::ssize(slide_axis(size.width, settings_.test_w).starts));
         view = std::max(view, Plane::bytes(size, 3 + classes()));
       }
       if (settings_.scales.size() > 1) total = std::max(total, Plane::bytes(image, classes()));
@@ -49,7 +50,7 @@ class Slide final : public Protocol {
     LabelMap map{image.height, image.width, {}};
     map.ids.resize(static_cast<std::size_t>(image.height * image.width));
     for (std::size_t i = 0; i < scales; ++i) {
-      const Extent size = scaled_extent(extent, settings_.scales[i], settings_.base_size);
+      GRAPHRUN_ASSIGN(const Extent size, view_extent(extent, settings_.scales[i], settings_.base_size));
       const SlideAxis rows = slide_axis(size.height, settings_.test_h);
       const SlideAxis columns = slide_axis(size.width, settings_.test_w);
       GRAPHRUN_TRY(view_.reserve(size, 3));
@@ -75,17 +76,12 @@ class Slide final : public Protocol {
   SessionCache::Size input_size(std::int64_t crops) const {
     return {crops * samples_of_crop(), settings_.test_h, settings_.test_w};
   }
-  std::vector<std::pair<std::size_t, std::size_t>> places_of(const Extent& size) const {
-    std::vector<std::pair<std::size_t, std::size_t>> places;
-    for (std::size_t row = 0; row < slide_axis(size.height, settings_.test_h).starts.size(); ++row) {
-      for (std::size_t column = 0; column < slide_axis(size.width, settings_.test_w).starts.size(); ++column)
-        places.emplace_back(row, column);
-    }
-    return places;
-  }
 
   Status run_crops(const SlideAxis& rows, const SlideAxis& columns) {
-    const auto places = places_of({rows.extent, columns.extent});
+    std::vector<std::pair<std::size_t, std::size_t>> places;
+    for (std::size_t row = 0; row < rows.starts.size(); ++row) {
+      for (std::size_t column = 0; column < columns.starts.size(); ++column) places.emplace_back(row, column);
+    }
     const auto batch = static_cast<std::size_t>(settings_.batch);
     for (std::size_t first = 0; first < places.size(); first += batch) {
       const auto crops = static_cast<std::int64_t>(std::min(batch, places.size() - first));

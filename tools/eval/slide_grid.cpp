@@ -2,8 +2,18 @@
 
 #include <algorithm>
 #include <cmath>
+#include <string>
+
+#include "runtime/model/attributes.h"
 
 namespace graphrun {
+namespace {
+
+std::string text_of(const Extent& size) {
+  return std::to_string(size.width) + " x " + std::to_string(size.height);
+}
+
+}  // namespace
 
 Extent scaled_extent(const Extent& image, double scale, std::int64_t base_size) {
   const bool upright = image.height > image.width;
@@ -14,6 +24,15 @@ Extent scaled_extent(const Extent& image, double scale, std::int64_t base_size) 
   const auto pixels = [](double side) { return std::max<std::int64_t>(1, static_cast<std::int64_t>(side)); };
   if (upright) return {pixels(longer), pixels(shorter)};
   return {pixels(shorter), pixels(longer)};
+}
+
+Result<Extent> view_extent(const Extent& image, double scale, std::int64_t base_size) {
+  const Extent size = scaled_extent(image, scale, base_size);
+  if (size.height <= kMaxPixels / size.width) return size;
+  return {ErrorCode::invalid_argument, "an image of " + text_of(image) + " pixels, with base_size " +
+                                           std::to_string(base_size) + ", at scale " + number_text(scale) +
+                                           " would be " + text_of(size) + ": more than " +
+                                           std::to_string(kMaxPixels) + " pixels"};
 }
 
 std::vector<std::int32_t> SlideAxis::coverage() const {

@@ -4,12 +4,15 @@
 #include <vector>
 
 #include "datasets/sample.h"
+#include "runtime/core/status.h"
 
 namespace graphrun {
 
 // An image's size at a scale: the longer side is scale * base_size, the other keeps the aspect; both rounded,
 // halves to even. At least one pixel each. A base_size of 0 is the image's own longer side.
 Extent scaled_extent(const Extent& image, double scale, std::int64_t base_size);
+// The same. Errors: more than kMaxPixels.
+Result<Extent> view_extent(const Extent& image, double scale, std::int64_t base_size);
 
 // The crops along one axis of an image.
 struct SlideAxis {

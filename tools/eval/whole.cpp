@@ -26,7 +26,7 @@ class Whole final : public Protocol {
     std::set<Extent> inputs;
     for (const Extent& image : images) {
       for (const double scale : settings_.scales) {
-        const Extent size = scaled_extent(image, scale, settings_.base_size);
+        GRAPHRUN_ASSIGN(const Extent size, view_extent(image, scale, settings_.base_size));
         view = std::max(view, Plane::bytes(size, 3));
         GRAPHRUN_ASSIGN(const Extent input, network_->fit(samples(), size));
         inputs.insert(input);
@@ -34,14 +34,19 @@ class Whole final : public Protocol {
       if (settings_.scales.size() > 1) total = std::max(total, Plane::bytes(image, classes()));
     }
     memory.probabilities = view + total;
-    // No smaller input takes more: those that another one holds need not be planned. From the highest down,
-    // such an input is as wide as none before it.
+    // No smaller input has larger activations: those that another one holds need not be planned. From the
+    // highest down, such an input is as wide as none before it.
     std::int64_t widest = 0;
     for (auto input = inputs.rbegin(); input != inputs.rend(); ++input) {
       if (input->width <= widest) continue;
       widest = input->width;
       GRAPHRUN_TRY(network_->plan({samples(), input->height, input->width}, memory));
     }
+    // But kernels may be others at small sizes, with forms of the weights of their own.
+    const auto smallest =
+        std::ranges::min_element(inputs, {}, [](const Extent& input) { return input.height * input.width; });
+    if (smallest != inputs.end())
+      GRAPHRUN_TRY(network_->plan({samples(), smallest->height, smallest->width}, memory));
     return memory;
   }
   Status reserve(const EvaluationMemory& memory, std::int64_t most_bytes) override {
@@ -55,7 +60,7 @@ class Whole final : public Protocol {
     LabelMap map{image.height, image.width, {}};
     map.ids.resize(static_cast<std::size_t>(image.height * image.width));
     for (std::size_t i = 0; i < scales; ++i) {
-      const Extent size = scaled_extent(extent, settings_.scales[i], settings_.base_size);
+      GRAPHRUN_ASSIGN(const Extent size, view_extent(extent, settings_.scales[i], settings_.base_size));
       GRAPHRUN_ASSIGN(const Extent input, network_->fit(samples(), size));
       GRAPHRUN_ASSIGN(Session* const session, network_->bind({samples(), input.height, input.width}));
       GRAPHRUN_TRY(view_.reserve(size, 3));
