@@ -158,6 +158,7 @@ BOOST_AUTO_TEST_CASE(hard_pixels_and_frozen_norms_are_options_of_the_compiler) {
   TrainShell shell;
   shell.succeed("graphc " + (kSource / "graphs/spnet_tiny.json").string() +
                 " -o tiny.fb -D width=8 -D ohem=1 -D frozen_bn=1");
-  shell.succeed("grun" + kTrain + "-o run --max-iters 2 -D ohem_min_kept=500 -D ohem_threshold=0.5");
+  shell.succeed("grun" + kLoud + "-o run --max-iters 2 -D ohem_min_kept=500 -D ohem_threshold=0.5");
+  BOOST_TEST(shell.text("err.txt").find("ohem_min_kept is of a part") != std::string::npos);
   BOOST_TEST(shell.steps("run").size() == 2u);
 }

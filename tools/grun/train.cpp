@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -117,6 +118,11 @@ Status load_start(const TrainOptions& options, const Program& program, Weights& 
   return {};
 }
 
+bool mines_hard_pixels(const Model& model) {
+  const Method* const train = model.method("train");
+  return train != nullptr && std::ranges::find(train->nodes, "hard_label", &Node::op) != train->nodes.end();
+}
+
 void announce(const TrainOptions& options, const TrainJob& job, const Backend& backend) {
   if (options.common.quiet) return;
   const SettingTable& settings = job.settings;
@@ -132,6 +138,11 @@ void announce(const TrainOptions& options, const TrainJob& job, const Backend& b
   if (norm_batch < kSmallBatch) {
     fmt::print(stderr, "warning: batch norm sees {} images at a time; under {} its statistics are noisy\n",
                norm_batch, kSmallBatch);
+  }
+  if (parts > 1 && mines_hard_pixels(job.program->model())) {
+    fmt::print(stderr,
+               "note: hard pixels are chosen among the {} images of a part, and ohem_min_kept is of a part\n",
+               norm_batch);
   }
   if (job.start.iteration > 0) fmt::print("resuming after iteration {}\n", job.start.iteration);
 }
