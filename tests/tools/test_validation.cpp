@@ -108,3 +108,17 @@ BOOST_AUTO_TEST_CASE(validation_is_the_mean_over_all_labelled_pixels_of_the_crop
     }
   }
 }
+
+BOOST_AUTO_TEST_CASE(a_checkpoint_has_sums_of_what_its_epoch_has_done) {
+  TrainJob job = make_job("4");
+  job.data = job.validation;
+  require_ok(job.settings.set("batch_size", "2", "test"));  // 5 iterations an epoch
+  job.start.iteration = 7;
+  job.start.epoch = 1;
+  job.start.sums.iterations = 2;
+  require_ok(check_start(job));
+  for (const std::int64_t iterations : {std::int64_t{3}, INT64_MAX}) {
+    job.start.sums.iterations = iterations;
+    BOOST_TEST(check_start(job).message().find("more iterations than it has done") != std::string::npos);
+  }
+}
