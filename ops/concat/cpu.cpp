@@ -1,27 +1,10 @@
-#include <cstring>
-
-#include "runtime/cpu/parallel.h"
+#include "ops/common/copy_pixels.h"
 #include "runtime/model/kernel.h"
 
 namespace graphrun::ops::concat {
 namespace {
 
-// Copies `bytes` of each pixel; strides in bytes. A producer that wrote into its slice of the concatenation
-// has left nothing to copy.
-void copy_pixels(int threads, std::int64_t pixels, std::int64_t bytes, const std::byte* from,
-                 std::int64_t from_stride, std::byte* to, std::int64_t to_stride) {
-  if (from == to && from_stride == to_stride) return;
-  constexpr std::int64_t kBytesOfPiece = 131072;
-  cpu::parallel_for(threads, pixels, kBytesOfPiece / bytes, [=](std::int64_t begin, std::int64_t end) {
-    if (bytes == from_stride && bytes == to_stride) {
-      std::memcpy(to + begin * bytes, from + begin * bytes, static_cast<std::size_t>((end - begin) * bytes));
-      return;
-    }
-    for (std::int64_t pixel = begin; pixel < end; ++pixel)
-      std::memcpy(to + pixel * to_stride, from + pixel * from_stride, static_cast<std::size_t>(bytes));
-  });
-}
-
+// A producer that wrote into its slice of the concatenation has left nothing to copy.
 class Concat final : public Kernel {
  public:
   explicit Concat(int threads) : threads_(threads) {}
@@ -31,8 +14,7 @@ class Concat final : public Kernel {
     const auto size = static_cast<std::int64_t>(size_of(y.dtype));
     auto* to = run.outputs[0].as<std::byte>();
     for (const TensorView& x : run.inputs) {
-      copy_pixels(threads_, y.pixels(), x.desc.c() * size, x.as<const std::byte>(),
-                  x.desc.pixel_stride * size, to, y.pixel_stride * size);
+      copy_pixels(x.desc, x.data, x.desc.pixel_stride, to, y.pixel_stride, threads_);
       to += x.desc.c() * size;
     }
     return {};
@@ -50,8 +32,8 @@ class SliceChannels final : public Kernel {
     const TensorView& x = run.inputs[0];
     const TensorView& y = run.outputs[0];
     const auto size = static_cast<std::int64_t>(size_of(y.desc.dtype));
-    copy_pixels(threads_, y.desc.pixels(), y.desc.c() * size, x.as<const std::byte>() + begin_ * size,
-                x.desc.pixel_stride * size, y.as<std::byte>(), y.desc.pixel_stride * size);
+    copy_pixels(y.desc, x.as<const std::byte>() + begin_ * size, x.desc.pixel_stride, y.data,
+                y.desc.pixel_stride, threads_);
     return {};
   }
 

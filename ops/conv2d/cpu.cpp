@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <cstring>
 
 #include "ops/common/activation.h"
 #include "ops/common/body_kernel.h"
@@ -68,25 +67,6 @@ Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const TensorD
   const std::vector<std::int64_t> dilation = attrs.integers("dilation");
   return {x.n(),     x.c(),     x.h(),     x.w(),      y.c(),      y.h(),       y.w(),      kernel[0],
           kernel[1], stride[0], stride[1], padding[0], padding[1], dilation[0], dilation[1]};
-}
-
-void copy_pixels(const TensorDesc& desc, const void* from, std::int64_t from_stride, void* to,
-                 std::int64_t to_stride, int threads) {
-  const std::int64_t c = desc.c();
-  const auto size = static_cast<std::int64_t>(size_of(desc.dtype));
-  const std::int64_t grain = std::max<std::int64_t>((1 << 14) / c, 1);
-  const auto* const source = static_cast<const std::byte*>(from);
-  auto* const target = static_cast<std::byte*>(to);
-  cpu::parallel_for(threads, desc.pixels(), grain, [&](std::int64_t begin, std::int64_t end) {
-    const auto bytes = static_cast<std::size_t>(c * size);
-    if (from_stride == c && to_stride == c) {
-      std::memcpy(target + begin * c * size, source + begin * c * size,
-                  bytes * static_cast<std::size_t>(end - begin));
-      return;
-    }
-    for (std::int64_t pixel = begin; pixel < end; ++pixel)
-      std::memcpy(target + pixel * to_stride * size, source + pixel * from_stride * size, bytes);
-  });
 }
 
 std::int64_t bias_scratch_bytes(const TensorDesc& gy) {

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <bit>
-#include <cmath>
 #include <optional>
 #include <vector>
 
 #include "ops/common/activation.h"
+#include "ops/common/copy_pixels.h"
 #include "ops/conv2d/kernels.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
@@ -32,8 +32,6 @@ struct Plan {
   std::optional<double> fold_eps{};  // batch norm is a part of the prepared weights and bias
   bool bias = false;
 };
-
-constexpr std::size_t kBias = 2, kBnWeight = 3, kBnBias = 4, kBnMean = 5, kBnVar = 6, kResidual = 7;
 
 std::int64_t packed_bytes(const TensorDesc& desc) {
   return desc.contiguous() ? 0 : desc.shape.count() * static_cast<std::int64_t>(size_of(desc.dtype));
@@ -113,11 +111,10 @@ Status LibraryConvolution::prepare_constants(std::span<const TensorView> inputs,
   if (plan_.source.reverse_taps) reverse(weight, form.data());
   if (plan_.fold_eps) {
     float* const bias = scratch_at<float>(prepared, weight_bytes_);
+    const FoldedBatchNorm folded(inputs, *plan_.fold_eps);
     for (std::size_t o = 0; o < channels; ++o) {
-      const auto at = [&](std::size_t i) { return static_cast<double>(inputs[i].as<const float>()[o]); };
-      const double scale = at(kBnWeight) / std::sqrt(at(kBnVar) + *plan_.fold_eps);
-      const double shift = inputs[kBias].data != nullptr ? at(kBias) : 0.0;
-      bias[o] = static_cast<float>(at(kBnBias) + (shift - at(kBnMean)) * scale);
+      const double scale = folded.scale(static_cast<std::int64_t>(o));
+      bias[o] = static_cast<float>(folded.bias(static_cast<std::int64_t>(o)));
       for (std::size_t i = o * row; i < (o + 1) * row; ++i)
         form[i] = static_cast<float>(static_cast<double>(form[i]) * scale);
     }

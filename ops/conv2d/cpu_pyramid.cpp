@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <type_traits>
 #include <vector>
 
@@ -20,8 +19,6 @@
 // to that by oneDNN. Exact up to rounding, since both operations are linear.
 namespace graphrun::ops::conv2d {
 namespace {
-
-enum Input : std::size_t { kX, kWeight, kBias, kBnWeight, kBnBias, kBnMean, kBnVar, kLevels };
 
 struct Level {
   TensorDesc desc;
@@ -119,14 +116,12 @@ Status Pyramid<T>::prepare_constants(std::span<const TensorView> inputs, void* p
   views.emplace_back();
   GRAPHRUN_TRY(convolution_->prepare_constants(views, prepared));
 
-  const auto* const gamma = inputs[kBnWeight].as<const float>();
-  const auto* const variance = inputs[kBnVar].as<const float>();
+  const FoldedBatchNorm folded(inputs, eps_);
   for (const Level& level : levels_) {
     auto* const to = scratch_at<float>(prepared, level.weights_at);
     cpu::parallel_for(threads_, level.desc.c(), 8, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t o = 0; o < g_.o; ++o) {
-        const double scale =
-            static_cast<double>(gamma[o]) / std::sqrt(static_cast<double>(variance[o]) + eps_);
+        const double scale = folded.scale(o);
         const float* const from = weight + (o * all + level.first_channel) * taps;
         for (std::int64_t c = begin; c < end; ++c) {
           for (std::int64_t k = 0; k < taps; ++k)

@@ -18,8 +18,6 @@
 namespace graphrun::ops::conv2d {
 namespace {
 
-enum Input : std::size_t { kX, kWeight, kBias, kBnWeight, kBnBias, kBnMean, kBnVar, kResidual };
-
 constexpr std::int64_t kOut = 4;  // results of a tile along an axis
 constexpr std::int64_t kIn = 6;   // pixels that they read
 constexpr std::int64_t kPoints = kIn * kIn;
@@ -63,41 +61,51 @@ std::vector<std::int64_t> tiles_of(std::int64_t out, std::int64_t dilation) {
 using InTile = std::array<const float*, kPoints>;  // pixels; null: outside of x
 using OutTile = std::array<float*, kOut * kOut>;   // pixels; null: outside of y
 
-GRAPHRUN_SIMD void transform_in(const InTile& pixels, std::int64_t channels, float* to, std::int64_t pitch) {
+// Six values along one axis to six, for `count` channels; results lie `pitch` apart.
+inline void filter_in(const float* const (&d)[kIn], std::int64_t count, float* to, std::int64_t pitch) {
+  for (std::int64_t c = 0; c < count; ++c) {
+    const float even = d[4][c] - 4 * d[2][c], odd = d[3][c] - 4 * d[1][c];
+    const float near = d[4][c] - d[2][c], far = 2 * (d[3][c] - d[1][c]);
+    to[c] = 4 * d[0][c] - 5 * d[2][c] + d[4][c];
+    to[pitch + c] = even + odd;
+    to[2 * pitch + c] = even - odd;
+    to[3 * pitch + c] = near + far;
+    to[4 * pitch + c] = near - far;
+    to[5 * pitch + c] = 4 * d[1][c] - 5 * d[3][c] + d[5][c];
+  }
+}
+
+// Six products along one axis, `from_pitch` apart, to four results.
+inline void filter_out(const float* m, std::int64_t from_pitch, std::int64_t count, float* to,
+                       std::int64_t pitch) {
+  for (std::int64_t c = 0; c < count; ++c) {
+    const float one = m[from_pitch + c], two = m[2 * from_pitch + c];
+    const float three = m[3 * from_pitch + c], four = m[4 * from_pitch + c];
+    to[c] = m[c] + (one + two) + (three + four);
+    to[pitch + c] = (one - two) + 2 * (three - four);
+    to[2 * pitch + c] = (one + two) + 4 * (three + four);
+    to[3 * pitch + c] = (one - two) + 8 * (three - four) + m[5 * from_pitch + c];
+  }
+}
+
+[[gnu::flatten]] GRAPHRUN_SIMD void transform_in(const InTile& pixels, std::int64_t channels, float* to,
+                                                 std::int64_t pitch) {
   static constexpr float kZeros[kBlock] = {};
   for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
     const std::int64_t count = std::min(kBlock, channels - begin);
-    float half[kIn][kIn][kBlock];
+    float half[kIn * kIn * kBlock];  // by row, column and channel
     for (std::size_t j = 0; j < kIn; ++j) {
       const float* d[kIn];
       for (std::size_t i = 0; i < kIn; ++i) {
         const float* const pixel = pixels[i * kIn + j];
         d[i] = pixel == nullptr ? kZeros : pixel + begin;
       }
-      for (std::int64_t c = 0; c < count; ++c) {
-        const float even = d[4][c] - 4 * d[2][c], odd = d[3][c] - 4 * d[1][c];
-        const float near = d[4][c] - d[2][c], far = 2 * (d[3][c] - d[1][c]);
-        half[0][j][c] = 4 * d[0][c] - 5 * d[2][c] + d[4][c];
-        half[1][j][c] = even + odd;
-        half[2][j][c] = even - odd;
-        half[3][j][c] = near + far;
-        half[4][j][c] = near - far;
-        half[5][j][c] = 4 * d[1][c] - 5 * d[3][c] + d[5][c];
-      }
+      filter_in(d, count, half + j * kBlock, kIn * kBlock);
     }
     for (std::size_t i = 0; i < kIn; ++i) {
-      const auto& d = half[i];
-      float* const row = to + static_cast<std::int64_t>(i) * kIn * pitch + begin;
-      for (std::int64_t c = 0; c < count; ++c) {
-        const float even = d[4][c] - 4 * d[2][c], odd = d[3][c] - 4 * d[1][c];
-        const float near = d[4][c] - d[2][c], far = 2 * (d[3][c] - d[1][c]);
-        row[c] = 4 * d[0][c] - 5 * d[2][c] + d[4][c];
-        row[pitch + c] = even + odd;
-        row[2 * pitch + c] = even - odd;
-        row[3 * pitch + c] = near + far;
-        row[4 * pitch + c] = near - far;
-        row[5 * pitch + c] = 4 * d[1][c] - 5 * d[3][c] + d[5][c];
-      }
+      const float* d[kIn];
+      for (std::size_t j = 0; j < kIn; ++j) d[j] = half + (i * kIn + j) * kBlock;
+      filter_in(d, count, to + static_cast<std::int64_t>(i) * kIn * pitch + begin, pitch);
     }
   }
 }
@@ -109,43 +117,29 @@ struct OutPixels {
   const float* bias;
 };
 
-GRAPHRUN_SIMD void transform_out(const float* from, std::int64_t pitch, std::int64_t channels,
-                                 const OutPixels& pixels) {
+[[gnu::flatten]] GRAPHRUN_SIMD void transform_out(const float* from, std::int64_t pitch,
+                                                  std::int64_t channels, const OutPixels& pixels) {
   for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
     const std::int64_t count = std::min(kBlock, channels - begin);
-    float half[kOut][kIn][kBlock];
-    for (std::size_t j = 0; j < kIn; ++j) {
-      const float* const m = from + static_cast<std::int64_t>(j) * pitch + begin;
-      const std::int64_t row = kIn * pitch;
-      for (std::int64_t c = 0; c < count; ++c) {
-        const float one = m[row + c], two = m[2 * row + c], three = m[3 * row + c], four = m[4 * row + c];
-        half[0][j][c] = m[c] + (one + two) + (three + four);
-        half[1][j][c] = (one - two) + 2 * (three - four);
-        half[2][j][c] = (one + two) + 4 * (three + four);
-        half[3][j][c] = (one - two) + 8 * (three - four) + m[5 * row + c];
-      }
-    }
+    float half[kOut * kIn * kBlock];  // by row, column and channel
+    for (std::size_t j = 0; j < kIn; ++j)
+      filter_out(from + static_cast<std::int64_t>(j) * pitch + begin, kIn * pitch, count, half + j * kBlock,
+                 kIn * kBlock);
     for (std::size_t i = 0; i < kOut; ++i) {
-      const auto& m = half[i];
-      float line[kOut][kBlock];
-      for (std::int64_t c = 0; c < count; ++c) {
-        const float one = m[1][c], two = m[2][c], three = m[3][c], four = m[4][c];
-        const float shift = pixels.bias[begin + c];
-        line[0][c] = m[0][c] + (one + two) + (three + four) + shift;
-        line[1][c] = (one - two) + 2 * (three - four) + shift;
-        line[2][c] = (one + two) + 4 * (three + four) + shift;
-        line[3][c] = (one - two) + 8 * (three - four) + m[5][c] + shift;
-      }
+      float row[kOut * kBlock];
+      filter_out(half + i * kIn * kBlock, kBlock, count, row, kBlock);
       for (std::size_t j = 0; j < kOut; ++j) {
         float* const y = pixels.y[i * kOut + j];
         if (y == nullptr) continue;
+        float* const line = row + j * kBlock;
+        for (std::int64_t c = 0; c < count; ++c) line[c] += pixels.bias[begin + c];
         if (pixels.add) {
           const float* const residual = pixels.residual[i * kOut + j] + begin;
-          for (std::int64_t c = 0; c < count; ++c) line[j][c] += residual[c];
+          for (std::int64_t c = 0; c < count; ++c) line[c] += residual[c];
         }
         const float least = pixels.relu ? 0.0f : -INFINITY;
         // NaN stays NaN.
-        for (std::int64_t c = 0; c < count; ++c) y[begin + c] = least > line[j][c] ? least : line[j][c];
+        for (std::int64_t c = 0; c < count; ++c) y[begin + c] = least > line[c] ? least : line[c];
       }
     }
   }
@@ -205,15 +199,9 @@ class Winograd final : public Kernel {
 };
 
 Status Winograd::prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
-  const auto at = [&](Input input, std::int64_t o) {
-    return static_cast<double>(inputs[input].as<const float>()[o]);
-  };
-  const auto scale_of = [&](std::int64_t o) { return at(kBnWeight, o) / std::sqrt(at(kBnVar, o) + eps_); };
+  const FoldedBatchNorm folded(inputs, eps_);
   auto* const bias = scratch_at<float>(prepared, kPoints * weight_bytes_);
-  for (std::int64_t o = 0; o < g_.o; ++o) {
-    const double shift = inputs[kBias].data != nullptr ? at(kBias, o) : 0.0;
-    bias[o] = static_cast<float>(at(kBnBias, o) + (shift - at(kBnMean, o)) * scale_of(o));
-  }
+  for (std::int64_t o = 0; o < g_.o; ++o) bias[o] = static_cast<float>(folded.bias(o));
   const TensorDesc dense = TensorDesc::dense(DType::f32, {g_.o, g_.c, 1, 1});
   GRAPHRUN_ASSIGN(const auto from, cpu::library_desc(dense));
   GRAPHRUN_ASSIGN(cpu::Primitive reorder, cpu::make_reorder(from, product_.weight, threads_));
@@ -225,7 +213,8 @@ Status Winograd::prepare_constants(std::span<const TensorView> inputs, void* pre
   for (std::int64_t row = 0; row < kIn; ++row) {
     cpu::parallel_for(threads_, g_.o, 4, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t o = begin; o < end; ++o)
-        transform_weights(weight + o * g_.c * 9, g_.c, scale_of(o), kG[row], points.data() + o * g_.c, pitch);
+        transform_weights(weight + o * g_.c * 9, g_.c, folded.scale(o), kG[row], points.data() + o * g_.c,
+                          pitch);
     });
     for (std::int64_t column = 0; column < kIn; ++column) {
       void* const data[] = {points.data() + column * pitch,

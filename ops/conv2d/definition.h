@@ -7,6 +7,20 @@
 // What the definitions of conv2d, its gradients and its fused form share.
 namespace graphrun::ops::conv2d {
 
+// Positions of the inputs of conv2d_bn. conv2d has the first three; conv2d_bn_pyramid has its levels where
+// conv2d_bn has the residual.
+enum Input : std::size_t {
+  kX,
+  kWeight,
+  kBias,
+  kBnWeight,
+  kBnBias,
+  kBnMean,
+  kBnVar,
+  kResidual,
+  kLevels = kResidual
+};
+
 // kernel, stride, padding, dilation.
 std::vector<AttrSpec> window_attrs();
 // The same attributes of a node.

@@ -4,9 +4,6 @@
 namespace graphrun::ops::conv2d {
 namespace {
 
-// Positions of the inputs.
-enum Input : std::size_t { kX, kWeight, kBias, kBnWeight, kBnBias, kBnMean, kBnVar, kResidual };
-
 Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
              std::vector<ValueType>& outputs) {
   const Dim& channels = attrs.dim("out_channels");

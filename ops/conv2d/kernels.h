@@ -1,9 +1,12 @@
 #pragma once
 
+#include <cmath>
 #include <memory>
+#include <span>
 
 #include "ops/common/scratch.h"
 #include "ops/conv2d/body.h"
+#include "ops/conv2d/definition.h"
 #include "runtime/model/kernel.h"
 
 // The kernels of this room; cpu.cpp lists them in their order.
@@ -28,9 +31,25 @@ Prepared prepare_grad_weight_body(const KernelRequest& request);
 // Of the convolution from x to y with the window that the attributes give.
 Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y);
 
-// Copies the pixels of an activation to memory with another pixel stride; strides in elements.
-void copy_pixels(const TensorDesc& desc, const void* from, std::int64_t from_stride, void* to,
-                 std::int64_t to_stride, int threads);
+// What batch norm with running statistics makes of a channel: y = scale x + bias. The inputs are those of
+// conv2d_bn, on the host.
+class FoldedBatchNorm {
+ public:
+  FoldedBatchNorm(std::span<const TensorView> inputs, double eps) : inputs_(inputs), eps_(eps) {}
+  double scale(std::int64_t o) const { return at(kBnWeight, o) / std::sqrt(at(kBnVar, o) + eps_); }
+  // With the convolution's own bias, where it has one.
+  double bias(std::int64_t o) const {
+    const double shift = inputs_[kBias].data != nullptr ? at(kBias, o) : 0.0;
+    return at(kBnBias, o) + (shift - at(kBnMean, o)) * scale(o);
+  }
+
+ private:
+  double at(Input input, std::int64_t o) const {
+    return static_cast<double>(inputs_[input].as<const float>()[o]);
+  }
+  std::span<const TensorView> inputs_;
+  double eps_;
+};
 
 // gbias = sum of gy over its pixels, in a fixed order; `partial` is scratch of bias_scratch_bytes().
 std::int64_t bias_scratch_bytes(const TensorDesc& gy);
