@@ -301,7 +301,9 @@ Prepared prepare_winograd(const KernelRequest& request) {
   if (std::min(g.c, g.o) < kFewest || all < kFewest || g.n * g.oh * g.ow * 2 < all * kOut * kOut)
     return {ErrorCode::declined, "too few channels, or tiles too few or too empty"};
   const std::int64_t chunks = (all + kMostTiles - 1) / kMostTiles;
-  const std::int64_t tiles = (all + chunks - 1) / chunks;
+  // A few widths for all sizes of images: the library generates code for each.
+  constexpr std::int64_t kWidth = 32;
+  const std::int64_t tiles = ((all + chunks - 1) / chunks + kWidth - 1) / kWidth * kWidth;
   cpu::ConvolutionDesc desc;
   GRAPHRUN_ASSIGN(desc.x, cpu::library_desc(TensorDesc::nhwc(DType::f32, {1, g.c, 1, tiles})));
   GRAPHRUN_ASSIGN(desc.y, cpu::library_desc(TensorDesc::nhwc(DType::f32, {1, g.o, 1, tiles})));
