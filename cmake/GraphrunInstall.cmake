@@ -10,7 +10,7 @@ target_link_libraries(graphrun_runtime INTERFACE graphrun_session graphrun_ops_c
 target_compile_features(graphrun_runtime INTERFACE cxx_std_20)
 
 set(installed graphrun_runtime graphrun_session graphrun_ops_cpu graphrun_ops graphrun_weights graphrun_tensorfile
-  graphrun_model graphrun_core graphrun_cpu graphrun_options)
+  graphrun_collective graphrun_model graphrun_core graphrun_cpu graphrun_options)
 install(TARGETS ${installed} EXPORT graphrun ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT graphrun NAMESPACE graphrun:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graphrun FILE graphrunTargets.cmake)
 configure_package_config_file(cmake/graphrunConfig.cmake.in graphrunConfig.cmake
@@ -20,7 +20,7 @@ install(FILES ${CMAKE_BINARY_DIR}/graphrunConfig.cmake ${CMAKE_BINARY_DIR}/graph
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graphrun)
 
 install(FILES runtime/embed/graphrun.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun)
-foreach(room core model weights session)
+foreach(room core collective model weights session)
   install(DIRECTORY runtime/${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/runtime FILES_MATCHING PATTERN "*.h")
 endforeach()
 install(FILES ops/cpu_backend.h ops/registry.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/ops)

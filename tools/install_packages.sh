@@ -6,6 +6,7 @@ packages=(
   g++ cmake ninja-build ccache
   libdnnl-dev libflatbuffers-dev flatbuffers-compiler libopencv-dev libpng-dev
   rapidjson-dev libcli11-dev libfmt-dev libboost-test-dev
+  libopenmpi-dev openmpi-bin iproute2
 )
 [[ "${1:-}" == "--checks" ]] && packages+=(clang-format git)
 

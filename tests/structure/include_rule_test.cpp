@@ -24,10 +24,11 @@ struct Room {
 
 const std::map<std::string, Room> kRooms{
     {"runtime/core", {{}, {}}},
+    {"runtime/collective", {{"runtime/core"}, {"mpi.h", "nccl", "cuda"}}},
     {"runtime/cpu", {{"runtime/core"}, {"oneapi/dnnl", "omp.h"}}},
     {"runtime/model", {{"runtime/core"}, {"flatbuffers"}}},
     {"runtime/weights", {{"runtime/core", "runtime/model"}, {"rapidjson"}}},
-    {"runtime/session", {{"runtime/core", "runtime/model", "runtime/weights"}, {}}},
+    {"runtime/session", {{"runtime/core", "runtime/collective", "runtime/model", "runtime/weights"}, {}}},
     {"ops", {{"runtime/core", "runtime/model", "runtime/cpu"}, {"oneapi/dnnl", "omp.h"}}},
     {"compiler", {{"runtime/core", "runtime/model", "ops"}, {"rapidjson"}}},
     {"datasets", {{"runtime/core"}, {"opencv2", "png.h", "rapidjson"}}},
