@@ -2,15 +2,20 @@
 
 #include <CLI/CLI.hpp>
 
+#include <memory>
+
+#include "runtime/collective/communicator.h"
 #include "runtime/core/status.h"
 
 // The subcommands of grun: each adds itself to the command line and sets what runs when it is chosen.
 namespace graphrun {
 
-// What a subcommand leaves behind: its error, or an exit status of its own (an interrupted run).
+// What a subcommand leaves behind.
 struct Outcome {
   Status status;
-  int exit_status = 0;
+  int exit_status = 0;  // where there is no error: that of an interrupted run
+  // Of a subcommand that ran on several: an error of one must end them all before they part.
+  std::shared_ptr<Communicator> ranks;
 };
 
 void add_info(CLI::App& app, Outcome& outcome);

@@ -4,6 +4,7 @@
 #include <exception>
 
 #include "tools/grun/commands.h"
+#include "tools/support/ranks.h"
 
 // Exit status: 0 done, 1 the input is wrong or the work failed, 2 the command line is wrong, 130/143
 // interrupted.
@@ -29,8 +30,9 @@ int main(int argc, char** argv) {
     return 1;
   }
   if (!outcome.status.ok()) {
-    fmt::print(stderr, "grun: error: {}\n", outcome.status.message());
-    return outcome.status.code() == graphrun::ErrorCode::usage ? 2 : 1;
+    const int exit_status = outcome.status.code() == graphrun::ErrorCode::usage ? 2 : 1;
+    graphrun::report_error(outcome.ranks.get(), outcome.status, exit_status);
+    return exit_status;
   }
   return outcome.exit_status;
 }

@@ -51,6 +51,8 @@ constexpr std::array kSpecs{
     SettingSpec{"weight_decay", real, "0.0001", 0, kMany, "L2, on all parameters"},
     SettingSpec{"sync_bn", boolean, "true", 0, 1,
                 "batch statistics over all ranks; the same as false on one rank"},
+    SettingSpec{"rank_timeout", real, "45", 0.1, 1e6,
+                "seconds after which a rank that the others wait for counts as hung"},
     SettingSpec{"workers", integer, "2", 1, 1024, "loader threads"},
     SettingSpec{"manual_seed", integer, "null", 0, 9007199254740991.0,
                 "seed of weights, shuffle, transforms and dropout"},
