@@ -22,12 +22,14 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
                                                            const Options& options) {
   if (!weights->writable())
     return {ErrorCode::invalid_argument, "training needs weights of its own, not a mapped file"};
+  GRAPHRUN_TRY(weights->backend()->check_precision(options.precision));
   std::unique_ptr<TrainSession> session(new TrainSession(std::move(program), std::move(weights)));
   GRAPHRUN_TRY(session->allocate_gradients());
   GRAPHRUN_TRY(session->bind_gradient_ops(options.accumulate));
   MethodOptions method_options;
   method_options.input_shapes["image"] = Shape{options.n, 3, options.h, options.w};
   method_options.fuse = options.fuse;
+  method_options.precision = options.precision;
   GRAPHRUN_ASSIGN(session->train_, BoundMethod::bind(session->program_, "train", session->weights_,
                                                      session->gradients_, method_options));
   GRAPHRUN_ASSIGN(session->update_, BoundMethod::bind(session->program_, "update", session->weights_,

@@ -21,6 +21,9 @@ class TrainSession {
     std::int64_t w = 0;
     bool fuse = true;
     bool accumulate = false;  // memory for accumulate(): as much again as the gradients take
+    // f32, or bf16: activations and their gradients are stored in bf16, and products of bf16 are summed in
+    // f32; parameters and their gradients, statistics and losses stay f32. As in Session::Options.
+    DType precision = DType::f32;
   };
   // Errors: weights that are mapped from a file, inputs or outputs that are not as described below.
   static Result<std::unique_ptr<TrainSession>> create(std::shared_ptr<const Program> program,

@@ -1,5 +1,6 @@
 #include "runtime/session/layout.h"
 #include "runtime/session/session.h"
+#include "runtime/session/train_session.h"
 #include "tests/session/compiled.h"
 
 // The same network computed in other ways: by the parts of composites, in bf16.
@@ -11,12 +12,13 @@ namespace {
 struct Network {
   std::string name;
   std::vector<compiler::Definition> definitions;
+  std::string last_weight;
 };
 
 const Network kNetworks[] = {
-    {"spnet_tiny", {{"width", 8}}},
-    {"pspnet_tiny", {{"width", 8}}},
-    {"psanet_tiny", {{"width", 8}, {"mask_h", 9}, {"mask_w", 9}}},
+    {"spnet_tiny", {{"width", 8}}, "head.score_layer.4.weight"},
+    {"pspnet_tiny", {{"width", 8}}, "cls.4.weight"},
+    {"psanet_tiny", {{"width", 8}, {"mask_h", 9}, {"mask_w", 9}}, "cls.4.weight"},
 };
 
 struct Loaded {
@@ -41,6 +43,39 @@ std::vector<float> logits(const Loaded& loaded, const Session::Options& options)
   require_ok(session->run());
   BOOST_TEST((session->output().desc.dtype == DType::f32));
   return copy_of(floats(session->output()));
+}
+
+struct Trained {
+  std::vector<double> losses;   // of each step
+  std::vector<float> gradient;  // of the first step by the last convolution's weight
+};
+
+// Some steps with one batch.
+Trained train(const Network& network, DType precision) {
+  const Loaded loaded = load(network);
+  Trained trained;
+  const auto session = take(TrainSession::create(loaded.program, loaded.weights,
+                                                 {.n = 4, .h = 65, .w = 65, .precision = precision}));
+  const TensorView image = session->image();
+  const TensorView label = session->label();
+  const auto classes = static_cast<std::int32_t>(session->output("confusion").desc.shape[0]);
+  // Squares of the size of what the network sees at once: a class is a colour, under noise.
+  for (std::int64_t i = 0; i < label.desc.shape.count(); ++i) {
+    const std::int64_t square = i / (65 * 65) * 9 + i / 65 % 65 / 22 * 3 + i % 65 / 22;
+    const auto color = static_cast<std::int32_t>(square * 7 % classes);
+    label.as<std::int32_t>()[i] = color;
+    for (std::int64_t c = 0; c < 3; ++c) {
+      image.as<float>()[i * 3 + c] = static_cast<float>((color + 1) * (c + 2) % 5) - 2.0f +
+                                     static_cast<float>((i * 3 + c) * 7919 % 201) / 200.0f;
+    }
+  }
+  for (std::int64_t step = 0; step < 6; ++step) {
+    require_ok(session->compute({0, step, 0}));
+    trained.losses.push_back(*session->scalar("loss"));
+    if (step == 0) trained.gradient = copy_of(floats(session->gradient(network.last_weight)));
+    require_ok(session->update(0.02));
+  }
+  return trained;
 }
 
 bool has_bf16() { return take(make_cpu_backend())->check_precision(DType::bf16).ok(); }
@@ -68,6 +103,10 @@ BOOST_AUTO_TEST_CASE(bf16_is_refused_where_the_cpu_has_none) {
       Session::create(loaded.program, loaded.weights, {.n = 1, .h = 33, .w = 33, .precision = DType::bf16})
           .status();
   BOOST_TEST(status.message().find("no instructions for bf16") != std::string::npos, status.message());
+  const Status training = TrainSession::create(loaded.program, loaded.weights,
+                                               {.n = 1, .h = 33, .w = 33, .precision = DType::bf16})
+                              .status();
+  BOOST_TEST(training.message() == status.message());
 }
 
 BOOST_AUTO_TEST_CASE(bf16_logits_are_near_those_of_f32) {
@@ -86,6 +125,28 @@ BOOST_AUTO_TEST_CASE(bf16_logits_are_near_those_of_f32) {
         BOOST_TEST(distance < 2e-2);
         BOOST_TEST(distance > 1e-5);  // it did compute in bf16
       }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(training_in_bf16_goes_the_way_of_f32) {
+  if (!has_bf16()) {
+    BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
+    return;
+  }
+  for (const Network& network : kNetworks) {
+    BOOST_TEST_CONTEXT(network.name) {
+      const Trained wide = train(network, DType::f32);
+      const Trained narrow = train(network, DType::bf16);
+      BOOST_TEST(std::abs(narrow.losses[0] / wide.losses[0] - 1) < 5e-3);
+      // Noise as small as a bf16's last bit, in f32, moves the later losses of so few images as much.
+      for (std::size_t step = 0; step < wide.losses.size(); ++step) {
+        BOOST_TEST(std::abs(narrow.losses[step] / wide.losses[step] - 1) < 0.2, "step " << step);
+      }
+      BOOST_TEST(narrow.losses.back() < narrow.losses.front() - 0.2);
+      const double distance = relative_distance(narrow.gradient, wide.gradient);
+      BOOST_TEST(distance < 0.3);
+      BOOST_TEST(distance > 1e-5);  // it did compute in bf16
     }
   }
 }

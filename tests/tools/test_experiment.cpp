@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(the_newest_run_is_found_again) {
   Model model;
   model.name = "empty";
   const auto program = require(Program::make(model, op_registry()));
-  const RunRecord record{"/data/d.json", "/data/\"files\""};
+  const RunRecord record{"/data/d.json", "/data/\"files\"", "bf16"};
   const std::filesystem::path folder = new_run_folder("d", "empty");
   require(start_run_folder(folder, *program, descriptor, record, SettingTable()));
   require(point_latest_at(folder));
@@ -57,6 +57,7 @@ BOOST_AUTO_TEST_CASE(the_newest_run_is_found_again) {
   const RunRecord read = require(read_run_record(latest));
   BOOST_TEST(read.dataset == record.dataset);
   BOOST_TEST((read.data_root == record.data_root));
+  BOOST_TEST(read.precision == record.precision);
   const auto kept = require(Program::load((latest / "model.fb").string(), op_registry()));
   BOOST_TEST((kept->model().class_names == std::vector<std::string>{"a"}));
   BOOST_TEST((kept->model().palette == std::vector<std::uint8_t>{1, 2, 3}));
@@ -65,7 +66,8 @@ BOOST_AUTO_TEST_CASE(the_newest_run_is_found_again) {
 
 BOOST_AUTO_TEST_CASE(a_damaged_record_is_an_error) {
   const Scratch scratch;
-  for (const char* json : {"", "[]", "{}", "{\"dataset\": 1}", "{\"dataset\": \"d\", \"data_root\": 2}"}) {
+  for (const char* json : {"", "[]", "{}", "{\"dataset\": 1}", "{\"dataset\": \"d\", \"data_root\": 2}",
+                           "{\"dataset\": \"d\", \"precision\": 16}"}) {
     require(write_file(scratch / "run.json", json));
     BOOST_TEST(read_run_record(scratch.path()).status().message().find("run.json: expected") !=
                std::string::npos);

@@ -90,7 +90,10 @@ Result<std::vector<double>> bench_training(const BenchOptions& options,
                                            std::shared_ptr<Weights> weights, StepObserver* observer) {
   GRAPHRUN_ASSIGN(const std::unique_ptr<TrainSession> session,
                   TrainSession::create(std::move(program), std::move(weights),
-                                       {options.shape[0], options.shape[2], options.shape[3]}));
+                                       {.n = options.shape[0],
+                                        .h = options.shape[2],
+                                        .w = options.shape[3],
+                                        .precision = options.common.compute_type()}));
   GRAPHRUN_TRY(session->check_supervised());
   fill_noise(session->image());
   const TensorView label = session->label();
@@ -108,7 +111,6 @@ Status bench(const BenchOptions& options) {
   if (options.shape.size() != 4 || options.shape[1] != 3)
     return {ErrorCode::usage, "--shape: expected N,3,H,W"};
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
-  if (options.mode == "train") GRAPHRUN_TRY(options.common.check_training_precision());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
   StepTimes times;

@@ -46,7 +46,7 @@ Status report() {
   fmt::print("cpu        {} threads for this process;{}\n", backend->threads(), cpu_features());
   fmt::print("memory     {:.1f} GB\n", gigabytes);
   const Status bf16 = backend->check_precision(DType::bf16);
-  fmt::print("precision  f32{}\n", bf16.ok() ? ", bf16 for inference" : "; " + bf16.message());
+  fmt::print("precision  f32{}\n", bf16.ok() ? ", bf16" : "; " + bf16.message());
   fmt::print("libraries  {}\n", libraries());
   fmt::print("gpu        this build has no CUDA backend\n");
   fmt::print("ranks      this build has no MPI; one process trains on one device\n");

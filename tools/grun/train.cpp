@@ -92,13 +92,17 @@ std::optional<fs::path> folder_to_resume(const TrainOptions& options) {
   return std::nullopt;
 }
 
-// A run goes on with its own data set and network.
+// A run goes on with its own data set, network and precision.
 Status check_resumed(const fs::path& run, const TrainOptions& options, const Descriptor& descriptor,
                      const Model& model) {
   GRAPHRUN_ASSIGN(const RunRecord record, read_run_record(run));
   const Result<Descriptor> recorded = find_descriptor(record.dataset);
   const std::string dataset = recorded.ok() ? recorded->name : record.dataset;
   GRAPHRUN_ASSIGN(const Model own, read_model((run / "model.fb").string(), op_registry()));
+  if (record.precision != options.common.precision) {
+    return {ErrorCode::invalid_argument, fmt::format("{} is a run in {}: resume it with --precision {}",
+                                                     run.string(), record.precision, record.precision)};
+  }
   if (dataset == descriptor.name && own.name == model.name) return {};
   return {
       ErrorCode::invalid_argument,
@@ -175,13 +179,16 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const std::uint64_t seed, choose_seed(options, settings));
   GRAPHRUN_TRY(settings.set("manual_seed", std::to_string(seed),
                             options.seed ? "--seed" : settings.source("manual_seed")));
-  GRAPHRUN_TRY(options.common.check_training_precision());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   const std::optional<fs::path> data_root =
       options.data_root.empty() ? std::nullopt : std::optional<fs::path>(options.data_root);
   GRAPHRUN_TRY(resolve_class_weights(settings, descriptor, data_root, backend->threads()));
 
-  TrainJob job{program, nullptr, nullptr, nullptr, {}, settings, {}, options.max_iters, {}};
+  TrainJob job;
+  job.program = program;
+  job.settings = settings;
+  job.precision = options.common.compute_type();
+  job.max_iters = options.max_iters;
   for (const ClassInfo& info : descriptor.classes) job.palette.push_back(info.color);
   job.start.seed = seed;
   GRAPHRUN_ASSIGN(job.data, open_dataset(descriptor, "train", data_root));
@@ -205,8 +212,9 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
     }
   }
   GRAPHRUN_TRY(check_start(job));
-  GRAPHRUN_TRY(start_run_folder(job.folder, *program, descriptor,
-                                make_run_record(options.dataset, options.data_root), job.settings));
+  RunRecord record = make_run_record(options.dataset, options.data_root);
+  record.precision = options.common.precision;
+  GRAPHRUN_TRY(start_run_folder(job.folder, *program, descriptor, record, job.settings));
   if (const Status linked = point_latest_at(job.folder); !linked.ok() && !options.common.quiet) {
     fmt::print(stderr, "warning: {}\n", linked.message());
   }

@@ -33,11 +33,6 @@ Result<std::shared_ptr<Backend>> CommonOptions::backend() const {
   return backend;
 }
 
-Status CommonOptions::check_training_precision() const {
-  if (compute_type() == DType::f32) return {};
-  return {ErrorCode::unsupported, "--precision " + precision + ": training computes in f32"};
-}
-
 Result<Bindings> CommonOptions::bindings() const {
   Bindings bindings;
   for (const std::string& definition : definitions) {

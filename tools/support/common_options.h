@@ -30,8 +30,6 @@ struct CommonOptions {
   Result<std::shared_ptr<Backend>> backend() const;
   // What --precision says.
   DType compute_type() const { return precision == "bf16" ? DType::bf16 : DType::f32; }
-  // Error: --precision asks for what a training step does not offer.
-  Status check_training_precision() const;
   // -D as bindings of late parameters.
   Result<Bindings> bindings() const;
 };

@@ -39,6 +39,8 @@ std::string record_json(const RunRecord& record) {
   } else {
     writer.Null();
   }
+  writer.Key("precision");
+  writer.String(record.precision.c_str());
   writer.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
@@ -60,12 +62,17 @@ Result<RunRecord> read_run_record(const fs::path& folder) {
   GRAPHRUN_ASSIGN(const std::string json, read_file(path, kMaxBytes));
   rapidjson::Document document;
   document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
-  const Status wrong(ErrorCode::invalid_file,
-                     path.string() + ": expected {\"dataset\": text, \"data_root\": text or null}");
+  const Status wrong(
+      ErrorCode::invalid_file,
+      path.string() + ": expected {\"dataset\": text, \"data_root\": text or null, \"precision\": text}");
   if (document.HasParseError() || !document.IsObject()) return wrong;
   const auto dataset = document.FindMember("dataset");
   if (dataset == document.MemberEnd() || !dataset->value.IsString()) return wrong;
   RunRecord record{dataset->value.GetString(), std::nullopt};
+  if (const auto precision = document.FindMember("precision"); precision != document.MemberEnd()) {
+    if (!precision->value.IsString()) return wrong;
+    record.precision = precision->value.GetString();
+  }
   const auto data_root = document.FindMember("data_root");
   if (data_root == document.MemberEnd() || data_root->value.IsNull()) return record;
   if (!data_root->value.IsString()) return wrong;

@@ -13,10 +13,11 @@ namespace graphrun {
 
 // The folder of a training run: model.fb, config.json, run.json, metrics.jsonl, checkpoints/.
 
-// Where a run's data came from; run.json.
+// Where a run's data came from, and what it computes in; run.json.
 struct RunRecord {
   std::string dataset;                             // a name, or the absolute path of a descriptor
   std::optional<std::filesystem::path> data_root;  // absolute
+  std::string precision = "f32";
 };
 // From what the command line says: relative paths become absolute, an empty data_root is none.
 RunRecord make_run_record(const std::string& dataset, const std::string& data_root);

@@ -13,7 +13,7 @@ namespace graphrun {
 
 Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const Program> program,
                                                    std::shared_ptr<Weights> weights, std::int64_t batch,
-                                                   const SettingTable& settings) {
+                                                   const SettingTable& settings, DType precision) {
   const std::int64_t parts = settings.integer("accumulate");
   if (batch % parts != 0) {
     return {ErrorCode::invalid_argument, "batch_size " + std::to_string(batch) +
@@ -25,6 +25,7 @@ Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const Program
   options.h = settings.integer("train_h");
   options.w = settings.integer("train_w");
   options.accumulate = parts > 1;
+  options.precision = precision;
   std::shared_ptr<Backend> backend = weights->backend();
   GRAPHRUN_ASSIGN(std::unique_ptr<TrainSession> session,
                   TrainSession::create(std::move(program), std::move(weights), options));

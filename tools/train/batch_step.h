@@ -25,7 +25,7 @@ class BatchStep {
   // labels, sizes that it refuses.
   static Result<std::unique_ptr<BatchStep>> make(std::shared_ptr<const Program> program,
                                                  std::shared_ptr<Weights> weights, std::int64_t batch,
-                                                 const SettingTable& settings);
+                                                 const SettingTable& settings, DType precision = DType::f32);
 
   // Losses and gradients. Errors: a label that is no class; a loss or gradient that is not finite: the
   // message names the first tensor that is not. Nothing is updated then.

@@ -53,8 +53,8 @@ class Trainer {
     augment_ = augment_settings(settings, job_.program->model().preprocess);
     GRAPHRUN_TRY(validate(augment_));
     iterations_ = settings.integer("epochs") * sampler_->iterations_per_epoch();
-    GRAPHRUN_ASSIGN(step_,
-                    BatchStep::make(job_.program, job_.weights, sampler_->batch_size_of_rank(), settings));
+    GRAPHRUN_ASSIGN(step_, BatchStep::make(job_.program, job_.weights, sampler_->batch_size_of_rank(),
+                                           settings, job_.precision));
     if (job_.validation != nullptr) {
       GRAPHRUN_ASSIGN(validator_, Validator::make(job_, augment_));
     }

@@ -34,6 +34,7 @@ struct TrainJob {
   std::shared_ptr<const Dataset> validation;  // null without `evaluate`
   std::vector<Color> palette;                 // of the classes, for pictures
   SettingTable settings;
+  DType precision = DType::f32;           // of activations, in validation too
   TrainState start;                       // seed, and what is done
   std::optional<std::int64_t> max_iters;  // stop after so many in all; the schedule stays
   std::filesystem::path folder;           // exists, with checkpoints/ in it

@@ -19,8 +19,10 @@ Result<std::unique_ptr<Validator>> Validator::make(const TrainJob& job, const Au
     return {ErrorCode::invalid_argument, "evaluate=true needs a split \"val\" with samples and labels"};
   }
   const std::int64_t batch = std::min(job.settings.integer("batch_size_val"), job.validation->size());
-  GRAPHRUN_ASSIGN(std::unique_ptr<Session> session,
-                  Session::create(job.program, job.weights, {batch, augment.train_h, augment.train_w}));
+  GRAPHRUN_ASSIGN(
+      std::unique_ptr<Session> session,
+      Session::create(job.program, job.weights,
+                      {.n = batch, .h = augment.train_h, .w = augment.train_w, .precision = job.precision}));
   if (session->output().data == nullptr)
     return {ErrorCode::invalid_argument, "the method \"eval\" has no output \"logits\""};
   std::unique_ptr<Validator> validator(new Validator(job, augment, std::move(session)));
