@@ -14,6 +14,8 @@
 // conv_bench [batch] [threads]: GFLOP/s of every convolution of SPNet-50 at 480x480, in training (forward,
 // gradient of x, gradient of the weight) and fused in evaluation, and the sums weighted by their occurrence.
 // With one thread its CPU time is taken, which other work on the machine disturbs less.
+// conv_bench peak [threads]: GFLOP/s of the library's matrix product at a size that suits it, as JSON: what
+// convolutions are limited by.
 namespace {
 
 using namespace graphrun;
@@ -209,12 +211,36 @@ Status bench(std::int64_t batch, int threads) {
   return {};
 }
 
+// A 1x1 convolution of many pixels and channels is a matrix product with nothing else to do.
+Status peak(int threads) {
+  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, make_cpu_backend(threads));
+  constexpr std::int64_t kChannels = 1024, kSide = 96;
+  std::string text;
+  for (const DType type : {DType::f32, DType::bf16}) {
+    if (!backend->check_precision(type).ok()) continue;
+    const TensorDesc x = TensorDesc::nhwc(type, {1, kChannels, kSide, kSide});
+    const TensorDesc weight = TensorDesc::dense(DType::f32, {kChannels, kChannels, 1, 1});
+    const TensorDesc channel = TensorDesc::dense(DType::f32, {kChannels});
+    const AttrMap attrs{{"kernel", std::vector<Expr>{1, 1}}, {"out_channels", Expr(kChannels)}};
+    GRAPHRUN_ASSIGN(const Timing timing,
+                    measure(*backend, "conv2d_bn", attrs,
+                            {x, weight, TensorDesc(), channel, channel, channel, channel, TensorDesc()}, {x},
+                            {true}, true));
+    const double gflop = 2e-9 * static_cast<double>(kChannels * kChannels * kSide * kSide);
+    text += std::string(text.empty() ? "" : ", ") + "\"" + std::string(to_string(type)) +
+            "\": " + std::to_string(gflop / timing.seconds);
+  }
+  std::printf("{%s}\n", text.c_str());
+  return {};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int batch = argc > 1 ? std::atoi(argv[1]) : 2;
-  const int threads = argc > 2 ? std::atoi(argv[2]) : 2;
-  const graphrun::Status status = bench(std::max(batch, 1), std::max(threads, 1));
+  const std::string first = argc > 1 ? argv[1] : "2";
+  const int threads = std::max(argc > 2 ? std::atoi(argv[2]) : 2, 1);
+  const graphrun::Status status =
+      first == "peak" ? peak(threads) : bench(std::max(std::atoi(first.c_str()), 1), threads);
   if (status.ok()) return 0;
   std::fprintf(stderr, "conv_bench: %s\n", status.message().c_str());
   return 1;

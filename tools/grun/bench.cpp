@@ -24,21 +24,39 @@ struct BenchOptions {
 
 using Clock = std::chrono::steady_clock;
 
-// Seconds by kernel and by node, summed over the runs.
+// Seconds by kernel and by node, summed over the timed runs.
 class StepTimes final : public StepObserver {
  public:
   void before(const StepView&) override { start_ = Clock::now(); }
   void after(const StepView& step) override {
     const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    by_kernel_[std::string(step.def.name) + " / " + std::string(step.kernel)] += seconds;
-    by_node_[std::string(step.path)] += seconds;
+    Node& node = nodes_[std::string(step.path)];
+    node.kernel = std::string(step.def.name) + " / " + std::string(step.kernel);
+    node.seconds += seconds;
   }
+  void clear() { nodes_.clear(); }
   void print(int runs) const {
-    print("kernels", by_kernel_, runs, by_kernel_.size());
-    print("slowest nodes", by_node_, runs, 40);
+    std::map<std::string, double> by_kernel, by_node;
+    for (const auto& [path, node] : nodes_) {
+      by_kernel[node.kernel] += node.seconds;
+      by_node[path] = node.seconds;
+    }
+    print("kernels", by_kernel, runs, by_kernel.size());
+    print("slowest nodes", by_node, runs, 40);
+  }
+  std::string json(int runs) const {
+    std::string text;
+    for (const auto& [path, node] : nodes_)
+      text += fmt::format("{}{{\"path\": {:?}, \"kernel\": {:?}, \"s\": {:.7f}}}", text.empty() ? "" : ", ",
+                          path, node.kernel, node.seconds / runs);
+    return "[" + text + "]";
   }
 
  private:
+  struct Node {
+    std::string kernel;
+    double seconds = 0;
+  };
   static void print(const char* title, const std::map<std::string, double>& times, int runs,
                     std::size_t most) {
     std::vector<std::pair<double, std::string>> sorted;
@@ -48,16 +66,16 @@ class StepTimes final : public StepObserver {
     fmt::print("{}\n", title);
     for (const auto& [seconds, name] : sorted) fmt::print("  {:9.3f} ms  {}\n", seconds * 1e3, name);
   }
-  std::map<std::string, double> by_kernel_;
-  std::map<std::string, double> by_node_;
+  std::map<std::string, Node> nodes_;
   Clock::time_point start_;
 };
 
 // Calls `once` one more time than asked for and times all but the first.
 template <class Once>
-Result<std::vector<double>> measure(int iterations, const Once& once) {
+Result<std::vector<double>> measure(int iterations, StepTimes* times, const Once& once) {
   std::vector<double> seconds;
   for (int i = 0; i <= iterations; ++i) {
+    if (times != nullptr && i == 1) times->clear();
     const auto start = Clock::now();
     GRAPHRUN_TRY(once());
     if (i > 0) seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
@@ -74,7 +92,7 @@ void fill_noise(const TensorView& image) {
 
 Result<std::vector<double>> bench_inference(const BenchOptions& options,
                                             std::shared_ptr<const Program> program,
-                                            std::shared_ptr<Weights> weights, StepObserver* observer) {
+                                            std::shared_ptr<Weights> weights, StepTimes* observer) {
   GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
                   Session::create(std::move(program), std::move(weights),
                                   {.n = options.shape[0],
@@ -82,12 +100,12 @@ Result<std::vector<double>> bench_inference(const BenchOptions& options,
                                    .w = options.shape[3],
                                    .precision = options.common.compute_type()}));
   fill_noise(session->input());
-  return measure(options.iterations, [&] { return session->run(observer); });
+  return measure(options.iterations, observer, [&] { return session->run(observer); });
 }
 
 Result<std::vector<double>> bench_training(const BenchOptions& options,
                                            std::shared_ptr<const Program> program,
-                                           std::shared_ptr<Weights> weights, StepObserver* observer) {
+                                           std::shared_ptr<Weights> weights, StepTimes* observer) {
   GRAPHRUN_ASSIGN(const std::unique_ptr<TrainSession> session,
                   TrainSession::create(std::move(program), std::move(weights),
                                        {.n = options.shape[0],
@@ -101,7 +119,7 @@ Result<std::vector<double>> bench_training(const BenchOptions& options,
   for (std::int64_t i = 0; i < label.desc.shape.count(); ++i)
     label.as<std::int32_t>()[i] = static_cast<std::int32_t>(i / 97 % classes);
   std::int64_t iteration = 0;
-  return measure(options.iterations, [&]() -> Status {
+  return measure(options.iterations, observer, [&]() -> Status {
     GRAPHRUN_TRY(session->compute({0, iteration++, 0}, observer));
     return session->update(1e-3, observer);
   });
@@ -114,7 +132,7 @@ Status bench(const BenchOptions& options) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
   StepTimes times;
-  StepObserver* observer = options.common.verbose ? &times : nullptr;
+  StepTimes* const observer = options.common.verbose ? &times : nullptr;
   const auto run = options.mode == "train" ? bench_training : bench_inference;
   GRAPHRUN_ASSIGN(const std::vector<double> seconds, run(options, program, weights, observer));
   rusage usage{};
@@ -128,16 +146,17 @@ Status bench(const BenchOptions& options) {
         "{{\"median_s\": {:.6f}, \"min_s\": {:.6f}, \"images_per_s\": {:.4f}, \"peak_rss_mb\": {:.1f}, "
         "\"model\": \"{}\", "
         "\"mode\": \"{}\", \"shape\": [{}, {}, {}, {}], \"iters\": {}, \"threads\": {}, \"device\": \"{}\", "
-        "\"precision\": \"{}\"}}\n",
+        "\"precision\": \"{}\"{}}}\n",
         median, seconds.front(), images, peak, program->model().name, options.mode, options.shape[0],
         options.shape[1], options.shape[2], options.shape[3], options.iterations, backend->threads(),
-        backend->device(), options.common.precision);
+        backend->device(), options.common.precision,
+        observer == nullptr ? "" : ", \"nodes\": " + observer->json(options.iterations));
   } else {
     fmt::print("{} {} {} on {} threads: median {:.4f} s, min {:.4f} s, {:.3f} images/s, peak {:.0f} MB\n",
                program->model().name, options.mode, shape, backend->threads(), median, seconds.front(),
                images, peak);
   }
-  if (observer != nullptr) times.print(options.iterations + 1);
+  if (observer != nullptr && !options.json) times.print(options.iterations);
   return {};
 }
 
