@@ -15,7 +15,8 @@ namespace graphrun {
 class EvalObserver {
  public:
   virtual ~EvalObserver() = default;
-  // `done` images of `total`; `seconds` for the last. `so_far` is null in a split without labels.
+  // `done` images of `total`; `seconds` for the last. `so_far` is null in a split without labels, and with
+  // several ranks.
   virtual void image(std::int64_t done, std::int64_t total, double seconds,
                      const ConfusionMatrix* so_far) = 0;
 };

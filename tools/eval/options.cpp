@@ -55,9 +55,9 @@ Result<ProtocolSettings> ProtocolOptions::resolve(const SettingTable& settings) 
   return resolved;
 }
 
-std::int64_t ProtocolOptions::most_bytes() const {
+std::int64_t ProtocolOptions::most_bytes(int processes) const {
   constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
-  if (memory_limit == 0) return available_memory().value_or(kUnlimited);
+  if (memory_limit == 0) return available_memory().value_or(kUnlimited) / processes;
   return static_cast<std::int64_t>(std::min<std::uint64_t>(memory_limit, kUnlimited));
 }
 

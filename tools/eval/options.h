@@ -24,8 +24,8 @@ struct ProtocolOptions {
   void add_to(CLI::App& command);
   // With the sizes that `settings` give. Errors: test_h or test_w without a value, a scale out of range.
   Result<ProtocolSettings> resolve(const SettingTable& settings) const;
-  // Bytes that an evaluation may plan for.
-  std::int64_t most_bytes() const;
+  // Bytes that an evaluation may plan for, where so many share a host.
+  std::int64_t most_bytes(int processes = 1) const;
 };
 
 }  // namespace graphrun

@@ -11,7 +11,12 @@ Result<std::unique_ptr<Subset>> Subset::make(const Dataset& data, const SampleRa
                                              ", but there are " + std::to_string(data.size()) + " samples"};
   }
   const std::int64_t count = range.count > 0 ? std::min(range.count, left) : left;
-  return std::unique_ptr<Subset>(new Subset(data, range.first, count));
+  return std::unique_ptr<Subset>(new Subset(data, range.first, count, 1));
+}
+
+std::unique_ptr<Subset> Subset::share(const Dataset& data, int rank, int ranks) {
+  const std::int64_t count = (data.size() - rank + ranks - 1) / ranks;
+  return std::unique_ptr<Subset>(new Subset(data, rank, count, ranks));
 }
 
 SampleRange Subset::range() const {

@@ -2,6 +2,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 
@@ -9,6 +10,7 @@
 #include "runtime/session/train_session.h"
 #include "tools/grun/commands.h"
 #include "tools/support/common_options.h"
+#include "tools/support/ranks.h"
 
 namespace graphrun {
 namespace {
@@ -21,6 +23,8 @@ struct BenchOptions {
   int iterations = 10;
   bool json = false;
 };
+
+constexpr double kRankTimeout = 45;  // seconds
 
 using Clock = std::chrono::steady_clock;
 
@@ -125,10 +129,12 @@ Result<std::vector<double>> bench_training(const BenchOptions& options,
   });
 }
 
-Status bench(const BenchOptions& options) {
+Status bench(BenchOptions& options, Outcome& outcome) {
   if (options.shape.size() != 4 || options.shape[1] != 3)
     return {ErrorCode::usage, "--shape: expected N,3,H,W"};
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
+  GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, kRankTimeout));
+  Communicator& ranks = *outcome.ranks;
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
   StepTimes times;
@@ -137,24 +143,30 @@ Status bench(const BenchOptions& options) {
   GRAPHRUN_ASSIGN(const std::vector<double> seconds, run(options, program, weights, observer));
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const double median = seconds[seconds.size() / 2];
-  const double images = static_cast<double>(options.shape[0]) / median;
-  const double peak = static_cast<double>(usage.ru_maxrss) / 1024.0;
+  // Of the slowest rank.
+  std::array<double, 3> worst{seconds[seconds.size() / 2], seconds.front(),
+                              static_cast<double>(usage.ru_maxrss) / 1024.0};
+  GRAPHRUN_TRY(all_reduce<double>(ranks, worst, Combine::max));
+  if (ranks.rank() > 0) return {};
+  const auto [median, fastest, peak] = worst;
+  const double images = static_cast<double>(options.shape[0] * ranks.size()) / median;
   const std::string shape = to_string(Shape(options.shape));
   if (options.json) {
     fmt::print(
         "{{\"median_s\": {:.6f}, \"min_s\": {:.6f}, \"images_per_s\": {:.4f}, \"peak_rss_mb\": {:.1f}, "
         "\"model\": \"{}\", "
-        "\"mode\": \"{}\", \"shape\": [{}, {}, {}, {}], \"iters\": {}, \"threads\": {}, \"device\": \"{}\", "
+        "\"mode\": \"{}\", \"shape\": [{}, {}, {}, {}], \"iters\": {}, \"ranks\": {}, \"threads\": {}, "
+        "\"device\": \"{}\", "
         "\"precision\": \"{}\"{}}}\n",
-        median, seconds.front(), images, peak, program->model().name, options.mode, options.shape[0],
-        options.shape[1], options.shape[2], options.shape[3], options.iterations, backend->threads(),
-        backend->device(), options.common.precision,
+        median, fastest, images, peak, program->model().name, options.mode, options.shape[0],
+        options.shape[1], options.shape[2], options.shape[3], options.iterations, ranks.size(),
+        backend->threads(), backend->device(), options.common.precision,
         observer == nullptr ? "" : ", \"nodes\": " + observer->json(options.iterations));
   } else {
-    fmt::print("{} {} {} on {} threads: median {:.4f} s, min {:.4f} s, {:.3f} images/s, peak {:.0f} MB\n",
-               program->model().name, options.mode, shape, backend->threads(), median, seconds.front(),
-               images, peak);
+    fmt::print("{} {} {} on {}{} threads: median {:.4f} s, min {:.4f} s, {:.3f} images/s, peak {:.0f} MB\n",
+               program->model().name, options.mode, shape,
+               ranks.size() > 1 ? fmt::format("{} ranks of ", ranks.size()) : "", backend->threads(), median,
+               fastest, images, peak);
   }
   if (observer != nullptr && !options.json) times.print(options.iterations);
   return {};
@@ -171,14 +183,14 @@ void add_bench(CLI::App& app, Outcome& outcome) {
   command->add_option("--mode", options->mode, "infer or train")
       ->check(CLI::IsMember({"infer", "train"}))
       ->capture_default_str();
-  command->add_option("--shape", options->shape, "N,3,H,W of the image")
+  command->add_option("--shape", options->shape, "N,3,H,W of the image, of each rank")
       ->delimiter(',')
       ->capture_default_str();
   command->add_option("--iters", options->iterations, "timed runs, after one that is not")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   command->add_flag("--json", options->json, "one JSON object");
-  command->callback([options, &outcome] { outcome.status = bench(*options); });
+  set_ranked_callback(*command, outcome, [options, &outcome] { return bench(*options, outcome); });
 }
 
 }  // namespace graphrun

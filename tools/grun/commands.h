@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <functional>
 #include <memory>
 
 #include "runtime/collective/communicator.h"
@@ -16,7 +17,12 @@ struct Outcome {
   int exit_status = 0;  // where there is no error: that of an interrupted run
   // Of a subcommand that ran on several: an error of one must end them all before they part.
   std::shared_ptr<Communicator> ranks;
+  int launch = 0;  // ranks to start with this command line, which have not been yet
 };
+
+// For a subcommand that works on several ranks: adds --ranks, and sets what each of them runs. It joins them
+// as `outcome.ranks`.
+void set_ranked_callback(CLI::App& command, Outcome& outcome, std::function<Status()> work);
 
 void add_info(CLI::App& app, Outcome& outcome);
 void add_run(CLI::App& app, Outcome& outcome);

@@ -8,6 +8,8 @@
 #include <opencv2/core/utility.hpp>
 #include <string>
 
+#include "runtime/collective/mpi.h"
+#include "runtime/collective/nccl.h"
 #include "runtime/cpu/onednn.h"
 #include "tools/grun/commands.h"
 #include "tools/support/common_options.h"
@@ -49,7 +51,10 @@ Status report() {
   fmt::print("precision  f32{}\n", bf16.ok() ? ", bf16" : "; " + bf16.message());
   fmt::print("libraries  {}\n", libraries());
   fmt::print("gpu        this build has no CUDA backend\n");
-  fmt::print("ranks      this build has no MPI; one process trains on one device\n");
+  const std::string mpi = mpi_version();
+  const std::string nccl = nccl_version();
+  fmt::print("ranks      {}; {}\n", mpi.empty() ? "this build has no MPI: one process only" : mpi,
+             nccl.empty() ? "this build has no NCCL" : "NCCL " + nccl);
   return {};
 }
 

@@ -5,7 +5,7 @@
 #include <system_error>
 
 #include "runtime/core/file.h"
-#include "tools/eval/evaluate.h"
+#include "tools/eval/evaluate_shares.h"
 #include "tools/eval/options.h"
 #include "tools/eval/predictions.h"
 #include "tools/eval/report.h"
@@ -14,6 +14,7 @@
 #include "tools/support/common_options.h"
 #include "tools/support/experiment.h"
 #include "tools/support/progress.h"
+#include "tools/support/ranks.h"
 #include "tools/support/resolve.h"
 #include "tools/train/checkpoint.h"
 
@@ -44,16 +45,19 @@ class Terminal final : public EvalObserver {
   explicit Terminal(bool quiet) : progress_(stderr, quiet) {}
   void image(std::int64_t done, std::int64_t total, double seconds, const ConfusionMatrix* so_far) override {
     constexpr std::int64_t kEvery = 10;
+    const bool due = done / kEvery > done_ / kEvery || done == total;
+    done_ = done;
     std::string text = fmt::format("{:.3f} s", seconds);
     if (so_far != nullptr) {
       const Metrics metrics = so_far->metrics();
       text += fmt::format(" mIoU {:.4f} accuracy {:.4f}", metrics.mean_iou, metrics.accuracy);
     }
-    progress_.update(done, total, seconds, text, done % kEvery == 0 || done == total);
+    progress_.update(done, total, seconds, text, due);
   }
 
  private:
   Progress progress_;
+  std::int64_t done_ = 0;
 };
 
 // What the options leave open comes from a run's folder: --run, or the latest where there is no MODEL.
@@ -180,13 +184,19 @@ Status score(const EvalOptions& options, const Source& source, const Descriptor&
                 scoring.range);
 }
 
-Status label_split(const EvalOptions& options, const Source& source, const Descriptor& descriptor) {
+Status label_split(EvalOptions& options, const Source& source, const Descriptor& descriptor,
+                   Outcome& outcome) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(source.model, options.common));
   GRAPHRUN_ASSIGN(const SettingTable settings, find_settings(options, source, unbound->model(), descriptor));
   GRAPHRUN_ASSIGN(ProtocolSettings protocol_settings, options.protocol.resolve(settings));
   protocol_settings.precision = options.common.compute_type();
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
                   open_program(source.model, options.common, &descriptor, &settings));
+  GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
+  Communicator& ranks = *outcome.ranks;
+  const bool is_first = ranks.rank() == 0;
+  const bool quiet = options.common.quiet || !is_first;
+  const bool several = ranks.size() > 1;
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, map_weights(*program, source.weights, backend));
   GRAPHRUN_ASSIGN(const std::unique_ptr<Protocol> protocol,
@@ -210,22 +220,25 @@ Status label_split(const EvalOptions& options, const Source& source, const Descr
     GRAPHRUN_ASSIGN(pictures,
                     PictureWriter::create(folder, class_colors(descriptor.classes), std::move(ids)));
   }
-  if (!options.common.quiet) {
-    fmt::print("{} with {} on {}/{}: {} images, {} threads\n", program->model().name, source.weights,
-               descriptor.name, options.split, data->size(), backend->threads());
+  if (!quiet) {
+    fmt::print("{} with {} on {}/{}: {} images, {}{} threads\n", program->model().name, source.weights,
+               descriptor.name, options.split, data->size(),
+               several ? fmt::format("{} ranks, the first with ", ranks.size()) : "", backend->threads());
   }
   GRAPHRUN_ASSIGN(const EvaluationMemory memory,
-                  reserve_memory(*data, *protocol, options.protocol.most_bytes()));
-  if (!options.common.quiet) {
+                  reserve_memory(*Subset::share(*data, ranks.rank(), ranks.size()), *protocol,
+                                 options.protocol.most_bytes(local_rank(ranks).count)));
+  if (!quiet) {
     fmt::print(
         "images up to {} x {}; {:.0f} MB of memory planned: {:.0f} activations, {:.0f} prepared weights, "
         "{:.0f} probabilities, {:.0f} pictures\n",
         memory.largest.width, memory.largest.height, to_mb(memory.total()), to_mb(memory.activations),
         to_mb(memory.prepared), to_mb(memory.probabilities), to_mb(memory.pictures));
   }
-  Terminal terminal(options.common.quiet);
+  Terminal terminal(quiet);
   GRAPHRUN_ASSIGN(const Evaluation evaluation,
-                  evaluate(*data, *protocol, pictures ? &*pictures : nullptr, terminal));
+                  evaluate_shares(*data, *protocol, pictures ? &*pictures : nullptr, ranks, terminal));
+  if (!is_first) return {};
   if (options.common.verbose) {
     const ProtocolSeconds seconds = protocol->seconds();
     fmt::print("label maps: {:.3f} s, of these network {:.3f} s, binding sizes {:.3f} s\n",
@@ -240,11 +253,13 @@ Status label_split(const EvalOptions& options, const Source& source, const Descr
                 data->range());
 }
 
-Status run_evaluation(const EvalOptions& options) {
+Status run_evaluation(EvalOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const Source source, find_source(options));
   GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(source.data.dataset));
-  if (!options.predictions.empty()) return score(options, source, descriptor);
-  return label_split(options, source, descriptor);
+  // Scoring is work for one: other ranks have nothing to do.
+  if (!options.predictions.empty())
+    return launched_rank() > 0 ? Status() : score(options, source, descriptor);
+  return label_split(options, source, descriptor, outcome);
 }
 
 }  // namespace
@@ -284,7 +299,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
       ->check(CLI::IsMember({"class", "label"}))
       ->needs(predictions)
       ->capture_default_str();
-  command->callback([options, &outcome] { outcome.status = run_evaluation(*options); });
+  set_ranked_callback(*command, outcome, [options, &outcome] { return run_evaluation(*options, outcome); });
 }
 
 }  // namespace graphrun

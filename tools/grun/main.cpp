@@ -2,8 +2,10 @@
 
 #include <cstdio>
 #include <exception>
+#include <span>
 
 #include "tools/grun/commands.h"
+#include "tools/grun/launch.h"
 #include "tools/support/ranks.h"
 
 // Exit status: 0 done, 1 the input is wrong or the work failed, 2 the command line is wrong, 130/143
@@ -28,6 +30,12 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     fmt::print(stderr, "grun: error: {}\n", error.what());
     return 1;
+  }
+  if (outcome.launch > 0) {
+    const auto launched =
+        graphrun::launch_ranks(outcome.launch, std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
+    if (launched.ok()) return *launched;
+    outcome.status = launched.status();
   }
   if (!outcome.status.ok()) {
     const int exit_status = outcome.status.code() == graphrun::ErrorCode::usage ? 2 : 1;

@@ -5,12 +5,14 @@
 
 #include "datasets/image_io.h"
 #include "datasets/sample_list.h"
-#include "tools/eval/evaluate.h"
+#include "tools/eval/evaluate_shares.h"
 #include "tools/eval/options.h"
 #include "tools/eval/pictures.h"
+#include "tools/eval/subset.h"
 #include "tools/grun/commands.h"
 #include "tools/support/common_options.h"
 #include "tools/support/progress.h"
+#include "tools/support/ranks.h"
 #include "tools/support/resolve.h"
 
 namespace graphrun {
@@ -47,14 +49,17 @@ class ImageFiles final : public Dataset {
 
 class Terminal final : public EvalObserver {
  public:
-  Terminal(const ImageFiles& images, bool quiet) : images_(images), progress_(stderr, quiet) {}
+  Terminal(const ImageFiles& images, const Communicator& ranks, bool quiet)
+      : images_(images), several_(ranks.size() > 1), progress_(stderr, quiet || ranks.rank() > 0) {}
   void image(std::int64_t done, std::int64_t total, double seconds, const ConfusionMatrix*) override {
-    progress_.update(done, total, seconds, fmt::format("{} {:.3f} s", images_.name(done - 1), seconds), true);
+    const std::string name = several_ ? "" : images_.name(done - 1) + " ";
+    progress_.update(done, total, seconds, fmt::format("{}{:.3f} s", name, seconds), true);
   }
   void line(const std::string& text) { progress_.line(text); }
 
  private:
   const ImageFiles& images_;
+  bool several_;
   Progress progress_;
 };
 
@@ -71,7 +76,7 @@ Result<std::vector<Color>> find_palette(const Model& model, const std::optional<
   return palette;
 }
 
-Status predict(const PredictOptions& options) {
+Status predict(PredictOptions& options, Outcome& outcome) {
   std::optional<Descriptor> descriptor;
   if (!options.dataset.empty()) {
     GRAPHRUN_ASSIGN(descriptor, find_descriptor(options.dataset));
@@ -86,14 +91,17 @@ Status predict(const PredictOptions& options) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
                   open_program(options.model, options.common, known, &settings));
   GRAPHRUN_ASSIGN(std::vector<Color> palette, find_palette(program->model(), descriptor));
+  GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
+  Communicator& ranks = *outcome.ranks;
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, map_weights(*program, options.weights, backend));
   GRAPHRUN_ASSIGN(const std::unique_ptr<Protocol> protocol,
                   make_protocol(protocol_settings, program, weights));
   GRAPHRUN_ASSIGN(const PictureWriter pictures, PictureWriter::create(options.folder, std::move(palette)));
-  GRAPHRUN_TRY(status_of(reserve_memory(images, *protocol, options.protocol.most_bytes())));
-  Terminal terminal(images, options.common.quiet);
-  GRAPHRUN_TRY(status_of(evaluate(images, *protocol, &pictures, terminal)));
+  GRAPHRUN_TRY(status_of(reserve_memory(*Subset::share(images, ranks.rank(), ranks.size()), *protocol,
+                                        options.protocol.most_bytes(local_rank(ranks).count))));
+  Terminal terminal(images, ranks, options.common.quiet);
+  GRAPHRUN_TRY(status_of(evaluate_shares(images, *protocol, &pictures, ranks, terminal)));
   terminal.line(fmt::format("{} label maps in {}", images.size(), options.folder));
   return {};
 }
@@ -114,7 +122,7 @@ void add_predict(CLI::App& app, Outcome& outcome) {
   command->add_option("--config", options->settings.configs, "settings, a JSON object")
       ->allow_extra_args(false);
   command->add_option("--set", options->settings.sets, "key=value: one setting")->allow_extra_args(false);
-  command->callback([options, &outcome] { outcome.status = predict(*options); });
+  set_ranked_callback(*command, outcome, [options, &outcome] { return predict(*options, outcome); });
 }
 
 }  // namespace graphrun

@@ -120,10 +120,9 @@ int launched_rank() {
 }
 
 void report_error(Communicator* ranks, const Status& error, int exit_status) {
-  // Who is ended meanwhile has nothing to add.
-  constexpr std::chrono::milliseconds kFirstSpeaks{500};
-  if (launched_rank() > 0) std::this_thread::sleep_for(kFirstSpeaks);
   const bool several = ranks != nullptr && ranks->size() > 1;
+  // Who is ended meanwhile has nothing to add. mpirun takes longer to see a rank that has not joined.
+  if (launched_rank() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(several ? 500 : 2000));
   const std::string where = several ? ranks->describe(ranks->rank()) + ": "
                             : started_by_launcher()
                                 ? fmt::format("rank {} on {}: ", launched_rank(), host_name())
