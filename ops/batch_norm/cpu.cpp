@@ -2,7 +2,7 @@
 
 #include "ops/batch_norm/body.h"
 #include "ops/batch_norm/cpu_kernels.h"
-#include "ops/common/activation.h"
+#include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
@@ -10,10 +10,11 @@
 namespace graphrun::ops::batch_norm {
 namespace {
 
+template <class T>
 struct Apply {
-  const float* x;
-  const float* residual;  // null: none
-  float* y;               // may be x or residual
+  const T* x;
+  const T* residual;  // null: none
+  T* y;               // may be x or residual
   std::int64_t x_stride;
   std::int64_t residual_stride;
   std::int64_t y_stride;
@@ -23,35 +24,39 @@ struct Apply {
   const float* bias;
 };
 
-template <bool kResidual, bool kRelu>
-[[gnu::always_inline]] inline void apply_loop(const Apply& args, std::int64_t begin, std::int64_t end) {
+template <bool kResidual, bool kRelu, class T>
+[[gnu::always_inline]] inline void apply_loop(const Apply<T>& args, std::int64_t begin, std::int64_t end) {
   const std::int64_t channels = args.channels;
   const float* const mean = args.mean;
   const float* const scale = args.scale;
   const float* const bias = args.bias;
   for (std::int64_t pixel = begin; pixel < end; ++pixel) {
-    const float* const x = args.x + pixel * args.x_stride;
-    const float* const residual = kResidual ? args.residual + pixel * args.residual_stride : nullptr;
-    float* const y = args.y + pixel * args.y_stride;
+    const T* const x = args.x + pixel * args.x_stride;
+    const T* const residual = kResidual ? args.residual + pixel * args.residual_stride : nullptr;
+    T* const y = args.y + pixel * args.y_stride;
 #pragma GCC ivdep
     for (std::int64_t c = 0; c < channels; ++c) {
       float z = normalise(x[c], mean[c], scale[c], bias[c]);
       if (kResidual) z += residual[c];
-      y[c] = kRelu ? relu(z) : z;
+      y[c] = static_cast<T>(kRelu ? relu(z) : z);
     }
   }
 }
 
-GRAPHRUN_SIMD void apply_plain(const Apply& args, std::int64_t begin, std::int64_t end) {
+template <class T>
+GRAPHRUN_SIMD void apply_plain(const Apply<T>& args, std::int64_t begin, std::int64_t end) {
   apply_loop<false, false>(args, begin, end);
 }
-GRAPHRUN_SIMD void apply_relu(const Apply& args, std::int64_t begin, std::int64_t end) {
+template <class T>
+GRAPHRUN_SIMD void apply_relu(const Apply<T>& args, std::int64_t begin, std::int64_t end) {
   apply_loop<false, true>(args, begin, end);
 }
-GRAPHRUN_SIMD void apply_residual(const Apply& args, std::int64_t begin, std::int64_t end) {
+template <class T>
+GRAPHRUN_SIMD void apply_residual(const Apply<T>& args, std::int64_t begin, std::int64_t end) {
   apply_loop<true, false>(args, begin, end);
 }
-GRAPHRUN_SIMD void apply_residual_relu(const Apply& args, std::int64_t begin, std::int64_t end) {
+template <class T>
+GRAPHRUN_SIMD void apply_residual_relu(const Apply<T>& args, std::int64_t begin, std::int64_t end) {
   apply_loop<true, true>(args, begin, end);
 }
 
@@ -66,18 +71,18 @@ struct Form {
   bool spread_is_variance;
 };
 
+template <class T>
 Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form& form, double eps) {
-  GRAPHRUN_TRY(require_f32(request));
   constexpr std::size_t kResidual = 5;
   const bool has_residual = request.inputs.size() > kResidual && request.input_present[kResidual];
   const bool relu = request.attrs.text("activation") == "relu";
-  Apply args{};
+  Apply<T> args{};
   args.x_stride = request.inputs[0].pixel_stride;
   args.residual_stride = has_residual ? request.inputs[kResidual].pixel_stride : 0;
   args.y_stride = request.outputs[0].pixel_stride;
   args.channels = request.inputs[0].c();
-  auto* const loop =
-      has_residual ? (relu ? apply_residual_relu : apply_residual) : (relu ? apply_relu : apply_plain);
+  auto* const loop = has_residual ? (relu ? apply_residual_relu<T> : apply_residual<T>)
+                                  : (relu ? apply_relu<T> : apply_plain<T>);
   const auto run = [args, form, eps, has_residual, loop, pixels = request.inputs[0].pixels(),
                     threads = request.threads](const KernelRun& io) {
     float* const scale = static_cast<float*>(io.scratch);
@@ -89,10 +94,10 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form
                                 : spread[c];
       scale[c] = inv_std * weight[c];
     }
-    Apply bound = args;
-    bound.x = io.inputs[0].as<const float>();
-    bound.residual = has_residual ? io.inputs[kResidual].as<const float>() : nullptr;
-    bound.y = io.outputs[0].as<float>();
+    Apply<T> bound = args;
+    bound.x = io.inputs[0].as<const T>();
+    bound.residual = has_residual ? io.inputs[kResidual].as<const T>() : nullptr;
+    bound.y = io.outputs[0].as<T>();
     bound.mean = io.inputs[form.mean].as<const float>();
     bound.scale = scale;
     bound.bias = io.inputs[form.bias].as<const float>();
@@ -103,10 +108,14 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form
 }
 
 Result<std::unique_ptr<Kernel>> prepare_apply(const KernelRequest& request) {
-  return prepare(request, {"bn_apply", 1, 2, 3, 4, false}, 0);
+  return for_activation_type(request, [&]<class T>(T) {
+    return prepare<T>(request, {"bn_apply", 1, 2, 3, 4, false}, 0);
+  });
 }
 Result<std::unique_ptr<Kernel>> prepare_eval(const KernelRequest& request) {
-  return prepare(request, {"batch_norm_eval", 3, 4, 1, 2, true}, request.attrs.real("eps"));
+  return for_activation_type(request, [&]<class T>(T) {
+    return prepare<T>(request, {"batch_norm_eval", 3, 4, 1, 2, true}, request.attrs.real("eps"));
+  });
 }
 
 }  // namespace

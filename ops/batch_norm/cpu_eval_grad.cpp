@@ -2,7 +2,7 @@
 
 #include "ops/batch_norm/body.h"
 #include "ops/batch_norm/cpu_kernels.h"
-#include "ops/common/activation.h"
+#include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
@@ -10,11 +10,12 @@
 namespace graphrun::ops::batch_norm {
 namespace {
 
+template <class T>
 struct Rows {
-  const float* gy;
-  const float* y;    // null: no activation
-  float* gx;         // null: unwanted; may be gy
-  float* gresidual;  // null: unwanted; may be gy
+  const T* gy;
+  const T* y;    // null: no activation
+  T* gx;         // null: unwanted; may be gy
+  T* gresidual;  // null: unwanted; may be gy
   std::int64_t gy_stride;
   std::int64_t y_stride;
   std::int64_t gx_stride;
@@ -23,44 +24,45 @@ struct Rows {
   const float* scale;
 };
 
-template <bool kRelu, bool kInput, bool kResidual>
-[[gnu::always_inline]] inline void loop(const Rows& args, std::int64_t begin, std::int64_t end) {
-  const Rows a = args;
+template <bool kRelu, bool kInput, bool kResidual, class T>
+[[gnu::always_inline]] inline void loop(const Rows<T>& args, std::int64_t begin, std::int64_t end) {
+  const Rows<T> a = args;
   for (std::int64_t pixel = begin; pixel < end; ++pixel) {
-    const float* const gy = a.gy + pixel * a.gy_stride;
-    const float* const y = kRelu ? a.y + pixel * a.y_stride : nullptr;
-    float* const gx = kInput ? a.gx + pixel * a.gx_stride : nullptr;
-    float* const gresidual = kResidual ? a.gresidual + pixel * a.gresidual_stride : nullptr;
+    const T* const gy = a.gy + pixel * a.gy_stride;
+    const T* const y = kRelu ? a.y + pixel * a.y_stride : nullptr;
+    T* const gx = kInput ? a.gx + pixel * a.gx_stride : nullptr;
+    T* const gresidual = kResidual ? a.gresidual + pixel * a.gresidual_stride : nullptr;
 #pragma GCC ivdep
     for (std::int64_t c = 0; c < a.channels; ++c) {
-      const float gz = kRelu ? relu_mask(gy[c], y[c]) : gy[c];
-      if (kInput) gx[c] = gz * a.scale[c];
-      if (kResidual) gresidual[c] = gz;
+      const auto g = static_cast<float>(gy[c]);
+      const float gz = kRelu ? relu_mask(g, static_cast<float>(y[c])) : g;
+      if (kInput) gx[c] = static_cast<T>(gz * a.scale[c]);
+      if (kResidual) gresidual[c] = static_cast<T>(gz);
     }
   }
 }
 
-template <bool kRelu>
-[[gnu::always_inline]] inline void wanted(const Rows& args, std::int64_t begin, std::int64_t end) {
+template <bool kRelu, class T>
+[[gnu::always_inline]] inline void wanted(const Rows<T>& args, std::int64_t begin, std::int64_t end) {
   if (args.gx == nullptr) return loop<kRelu, false, true>(args, begin, end);
   if (args.gresidual == nullptr) return loop<kRelu, true, false>(args, begin, end);
   loop<kRelu, true, true>(args, begin, end);
 }
 
-GRAPHRUN_SIMD void linear(const Rows& args, std::int64_t begin, std::int64_t end) {
+template <class T>
+GRAPHRUN_SIMD void linear(const Rows<T>& args, std::int64_t begin, std::int64_t end) {
   wanted<false>(args, begin, end);
 }
-GRAPHRUN_SIMD void through_relu(const Rows& args, std::int64_t begin, std::int64_t end) {
+template <class T>
+GRAPHRUN_SIMD void through_relu(const Rows<T>& args, std::int64_t begin, std::int64_t end) {
   wanted<true>(args, begin, end);
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Kernel>> prepare_eval_grad(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
+template <class T>
+Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
   const bool relu = request.attrs.text("activation") == "relu";
   const TensorDesc& gy = request.inputs[0];
-  Rows form{};
+  Rows<T> form{};
   form.gy_stride = gy.pixel_stride;
   form.y_stride = relu ? request.inputs[3].pixel_stride : 0;
   form.gx_stride = request.output_present[0] ? request.outputs[0].pixel_stride : 0;
@@ -73,18 +75,24 @@ Result<std::unique_ptr<Kernel>> prepare_eval_grad(const KernelRequest& request) 
     const float* const variance = io.inputs[2].as<const float>();
     for (std::int64_t c = 0; c < form.channels; ++c)
       scale[c] = static_cast<float>(1 / std::sqrt(static_cast<double>(variance[c]) + eps)) * weight[c];
-    Rows bound = form;
-    bound.gy = io.inputs[0].as<const float>();
-    bound.y = relu ? io.inputs[3].as<const float>() : nullptr;
-    bound.gx = io.outputs[0].as<float>();
-    bound.gresidual = io.outputs[1].as<float>();
+    Rows<T> bound = form;
+    bound.gy = io.inputs[0].as<const T>();
+    bound.y = relu ? io.inputs[3].as<const T>() : nullptr;
+    bound.gx = io.outputs[0].as<T>();
+    bound.gresidual = io.outputs[1].as<T>();
     bound.scale = scale;
-    auto* const body = relu ? through_relu : linear;
+    auto* const body = relu ? through_relu<T> : linear<T>;
     cpu::parallel_for(threads, pixels, pixel_grain(form.channels),
                       [&](std::int64_t begin, std::int64_t end) { body(bound, begin, end); });
   };
   return make_function_kernel("batch_norm_eval_grad",
                               form.channels * static_cast<std::int64_t>(sizeof(float)), run);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Kernel>> prepare_eval_grad(const KernelRequest& request) {
+  return for_activation_type(request, [&]<class T>(T) { return prepare<T>(request); });
 }
 
 }  // namespace graphrun::ops::batch_norm

@@ -1,7 +1,7 @@
 #include "ops/batch_norm/body.h"
 #include "ops/batch_norm/channel_sums.h"
 #include "ops/batch_norm/cpu_kernels.h"
-#include "ops/common/activation.h"
+#include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
 #include "runtime/cpu/simd.h"
 
@@ -11,10 +11,11 @@ namespace {
 // How the gradient before the activation is found.
 enum class Mask { none, from_x, from_y };
 
+template <class T>
 struct Forward {
-  const float* gy;
-  const float* x;
-  const float* y;  // Mask::from_y only
+  const T* gy;
+  const T* x;
+  const T* y;  // Mask::from_y only
   std::int64_t gy_stride;
   std::int64_t x_stride;
   std::int64_t y_stride;
@@ -25,32 +26,32 @@ struct Forward {
 };
 
 // Channel c; y is read at `at`.
-template <Mask kMask>
-[[gnu::always_inline]] inline float before_activation(float gy, float x, const float* y, std::int64_t at,
-                                                      const Forward& args, std::int64_t c) {
+template <Mask kMask, class T>
+[[gnu::always_inline]] inline float before_activation(float gy, float x, const T* y, std::int64_t at,
+                                                      const Forward<T>& args, std::int64_t c) {
   if constexpr (kMask == Mask::none) return gy;
   if constexpr (kMask == Mask::from_x)
     return relu_mask(gy, normalise(x, args.mean[c], args.scale[c], args.bias[c]));
-  if constexpr (kMask == Mask::from_y) return relu_mask(gy, y[at]);
+  if constexpr (kMask == Mask::from_y) return relu_mask(gy, static_cast<float>(y[at]));
 }
 
 // Adds kGroup pixels' gz and gz * (x - mean).
-template <Mask kMask, std::int64_t kGroup>
-[[gnu::always_inline]] inline void add_group(const Forward& args, std::int64_t pixel, float* sum,
+template <Mask kMask, std::int64_t kGroup, class T>
+[[gnu::always_inline]] inline void add_group(const Forward<T>& args, std::int64_t pixel, float* sum,
                                              float* product) {
-  const Forward a = args;
-  const float* const gy = a.gy + pixel * a.gy_stride;
-  const float* const x = a.x + pixel * a.x_stride;
-  const float* const y = kMask == Mask::from_y ? a.y + pixel * a.y_stride : nullptr;
+  const Forward<T> a = args;
+  const T* const gy = a.gy + pixel * a.gy_stride;
+  const T* const x = a.x + pixel * a.x_stride;
+  const T* const y = kMask == Mask::from_y ? a.y + pixel * a.y_stride : nullptr;
 #pragma GCC ivdep
   for (std::int64_t c = 0; c < a.channels; ++c) {
     float part = 0;
     float part_product = 0;
 #pragma GCC unroll 8
     for (std::int64_t row = 0; row < kGroup; ++row) {
-      const float value = x[row * a.x_stride + c];
-      const float gz =
-          before_activation<kMask>(gy[row * a.gy_stride + c], value, y, row * a.y_stride + c, a, c);
+      const auto value = static_cast<float>(x[row * a.x_stride + c]);
+      const float gz = before_activation<kMask>(static_cast<float>(gy[row * a.gy_stride + c]), value, y,
+                                                row * a.y_stride + c, a, c);
       part += gz;
       part_product += gz * (value - a.mean[c]);
     }
@@ -59,8 +60,8 @@ template <Mask kMask, std::int64_t kGroup>
   }
 }
 
-template <Mask kMask>
-[[gnu::always_inline]] inline void sum_loop(const Forward& args, std::int64_t begin, std::int64_t end,
+template <Mask kMask, class T>
+[[gnu::always_inline]] inline void sum_loop(const Forward<T>& args, std::int64_t begin, std::int64_t end,
                                             float* sum, float* product) {
   constexpr std::int64_t kGroup = 8;
   std::int64_t pixel = begin;
@@ -68,78 +69,90 @@ template <Mask kMask>
   for (; pixel < end; ++pixel) add_group<kMask, 1>(args, pixel, sum, product);
 }
 
-GRAPHRUN_SIMD void sum_plain(const Forward& args, std::int64_t begin, std::int64_t end, float* sum,
+template <class T>
+GRAPHRUN_SIMD void sum_plain(const Forward<T>& args, std::int64_t begin, std::int64_t end, float* sum,
                              float* product) {
   sum_loop<Mask::none>(args, begin, end, sum, product);
 }
-GRAPHRUN_SIMD void sum_from_x(const Forward& args, std::int64_t begin, std::int64_t end, float* sum,
+template <class T>
+GRAPHRUN_SIMD void sum_from_x(const Forward<T>& args, std::int64_t begin, std::int64_t end, float* sum,
                               float* product) {
   sum_loop<Mask::from_x>(args, begin, end, sum, product);
 }
-GRAPHRUN_SIMD void sum_from_y(const Forward& args, std::int64_t begin, std::int64_t end, float* sum,
+template <class T>
+GRAPHRUN_SIMD void sum_from_y(const Forward<T>& args, std::int64_t begin, std::int64_t end, float* sum,
                               float* product) {
   sum_loop<Mask::from_y>(args, begin, end, sum, product);
 }
 
+template <class T>
 struct Backward {
-  Forward forward;
+  Forward<T> forward;
   const float* mean_gz;
   const float* slope;
-  float* gx;         // null: unwanted; may be gy
-  float* gresidual;  // null: unwanted; may be gy
+  T* gx;         // null: unwanted; may be gy
+  T* gresidual;  // null: unwanted; may be gy
   std::int64_t gx_stride;
   std::int64_t gresidual_stride;
 };
 
-template <Mask kMask, bool kInput, bool kResidual>
-[[gnu::always_inline]] inline void gradient_loop(const Backward& args, std::int64_t begin, std::int64_t end) {
-  const Backward b = args;
-  const Forward& a = b.forward;
+template <Mask kMask, bool kInput, bool kResidual, class T>
+[[gnu::always_inline]] inline void gradient_loop(const Backward<T>& args, std::int64_t begin,
+                                                 std::int64_t end) {
+  const Backward<T> b = args;
+  const Forward<T>& a = b.forward;
   for (std::int64_t pixel = begin; pixel < end; ++pixel) {
-    const float* const gy = a.gy + pixel * a.gy_stride;
-    const float* const x = a.x + pixel * a.x_stride;
-    const float* const y = kMask == Mask::from_y ? a.y + pixel * a.y_stride : nullptr;
-    float* const gx = kInput ? b.gx + pixel * b.gx_stride : nullptr;
-    float* const gresidual = kResidual ? b.gresidual + pixel * b.gresidual_stride : nullptr;
+    const T* const gy = a.gy + pixel * a.gy_stride;
+    const T* const x = a.x + pixel * a.x_stride;
+    const T* const y = kMask == Mask::from_y ? a.y + pixel * a.y_stride : nullptr;
+    T* const gx = kInput ? b.gx + pixel * b.gx_stride : nullptr;
+    T* const gresidual = kResidual ? b.gresidual + pixel * b.gresidual_stride : nullptr;
 #pragma GCC ivdep
     for (std::int64_t c = 0; c < a.channels; ++c) {
-      const float value = x[c];
-      const float gz = before_activation<kMask>(gy[c], value, y, c, a, c);
-      if (kInput) gx[c] = input_gradient(gz, value, a.mean[c], a.scale[c], b.mean_gz[c], b.slope[c]);
-      if (kResidual) gresidual[c] = gz;
+      const auto value = static_cast<float>(x[c]);
+      const float gz = before_activation<kMask>(static_cast<float>(gy[c]), value, y, c, a, c);
+      if (kInput) {
+        gx[c] = static_cast<T>(input_gradient(gz, value, a.mean[c], a.scale[c], b.mean_gz[c], b.slope[c]));
+      }
+      if (kResidual) gresidual[c] = static_cast<T>(gz);
     }
   }
 }
 
-template <Mask kMask>
-[[gnu::always_inline]] inline void gradient_of(const Backward& args, std::int64_t begin, std::int64_t end) {
+template <Mask kMask, class T>
+[[gnu::always_inline]] inline void gradient_of(const Backward<T>& args, std::int64_t begin,
+                                               std::int64_t end) {
   if (args.gx == nullptr) return gradient_loop<kMask, false, true>(args, begin, end);
   if (args.gresidual == nullptr) return gradient_loop<kMask, true, false>(args, begin, end);
   gradient_loop<kMask, true, true>(args, begin, end);
 }
 
-GRAPHRUN_SIMD void gradient_plain(const Backward& args, std::int64_t begin, std::int64_t end) {
+template <class T>
+GRAPHRUN_SIMD void gradient_plain(const Backward<T>& args, std::int64_t begin, std::int64_t end) {
   gradient_of<Mask::none>(args, begin, end);
 }
-GRAPHRUN_SIMD void gradient_from_x(const Backward& args, std::int64_t begin, std::int64_t end) {
+template <class T>
+GRAPHRUN_SIMD void gradient_from_x(const Backward<T>& args, std::int64_t begin, std::int64_t end) {
   gradient_of<Mask::from_x>(args, begin, end);
 }
-GRAPHRUN_SIMD void gradient_from_y(const Backward& args, std::int64_t begin, std::int64_t end) {
+template <class T>
+GRAPHRUN_SIMD void gradient_from_y(const Backward<T>& args, std::int64_t begin, std::int64_t end) {
   gradient_of<Mask::from_y>(args, begin, end);
 }
 
 // The inputs that both ops have, from number `first` on: x, mean, inv_std, weight, bias, y.
+template <class T>
 struct Binding {
-  Forward form{};
+  Forward<T> form{};
   Mask mask = Mask::none;
   std::size_t first = 1;
 
   // `scale` takes C elements.
-  Forward bind(const KernelRun& io, float* scale) const {
-    Forward bound = form;
-    bound.gy = io.inputs[0].as<const float>();
-    bound.x = io.inputs[first].as<const float>();
-    bound.y = mask == Mask::from_y ? io.inputs[first + 5].as<const float>() : nullptr;
+  Forward<T> bind(const KernelRun& io, float* scale) const {
+    Forward<T> bound = form;
+    bound.gy = io.inputs[0].as<const T>();
+    bound.x = io.inputs[first].as<const T>();
+    bound.y = mask == Mask::from_y ? io.inputs[first + 5].as<const T>() : nullptr;
     bound.mean = io.inputs[first + 1].as<const float>();
     bound.bias = io.inputs[first + 4].as<const float>();
     const float* const inv_std = io.inputs[first + 2].as<const float>();
@@ -150,8 +163,9 @@ struct Binding {
   }
 };
 
-Binding binding_of(const KernelRequest& request, std::size_t first) {
-  Binding binding;
+template <class T>
+Binding<T> binding_of(const KernelRequest& request, std::size_t first) {
+  Binding<T> binding;
   binding.first = first;
   const std::size_t y = first + 5;
   const bool has_y = request.inputs.size() > y && request.input_present[y];
@@ -168,18 +182,16 @@ Function choose(Mask mask, Function plain, Function from_x, Function from_y) {
   return mask == Mask::none ? plain : mask == Mask::from_x ? from_x : from_y;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Kernel>> prepare_grad_sums(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
-  const Binding binding = binding_of(request, 1);
+template <class T>
+Result<std::unique_ptr<Kernel>> prepare_sums(const KernelRequest& request) {
+  const Binding<T> binding = binding_of<T>(request, 1);
   const std::int64_t pixels = request.inputs[1].pixels();
   const std::int64_t channels = binding.form.channels;
   const ChannelSums sums(pixels, channels);
-  auto* const loop = choose(binding.mask, sum_plain, sum_from_x, sum_from_y);
+  auto* const loop = choose(binding.mask, sum_plain<T>, sum_from_x<T>, sum_from_y<T>);
   const auto run = [binding, pixels, channels, sums, loop, threads = request.threads](const KernelRun& io) {
     float* const scale = reinterpret_cast<float*>(static_cast<char*>(io.scratch) + sums.scratch_bytes());
-    const Forward args = binding.bind(io, scale);
+    const Forward<T> args = binding.bind(io, scale);
     sums.accumulate(threads, io.scratch,
                     [&](std::int64_t, std::int64_t begin, std::int64_t end, float* sum, float* product) {
                       loop(args, begin, end, sum, product);
@@ -204,14 +216,14 @@ Result<std::unique_ptr<Kernel>> prepare_grad_sums(const KernelRequest& request) 
   return make_function_kernel("bn_grad_sums", sums.scratch_bytes() + scale_bytes, run);
 }
 
-Result<std::unique_ptr<Kernel>> prepare_grad_apply(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
-  const Binding binding = binding_of(request, 2);
+template <class T>
+Result<std::unique_ptr<Kernel>> prepare_apply(const KernelRequest& request) {
+  const Binding<T> binding = binding_of<T>(request, 2);
   const std::int64_t channels = binding.form.channels;
-  Backward form{};
+  Backward<T> form{};
   form.gx_stride = request.output_present[0] ? request.outputs[0].pixel_stride : 0;
   form.gresidual_stride = request.output_present[1] ? request.outputs[1].pixel_stride : 0;
-  auto* const loop = choose(binding.mask, gradient_plain, gradient_from_x, gradient_from_y);
+  auto* const loop = choose(binding.mask, gradient_plain<T>, gradient_from_x<T>, gradient_from_y<T>);
   const auto run = [binding, form, channels, loop, pixels = request.inputs[2].pixels(),
                     threads = request.threads](const KernelRun& io) {
     float* const scale = static_cast<float*>(io.scratch);
@@ -224,16 +236,25 @@ Result<std::unique_ptr<Kernel>> prepare_grad_apply(const KernelRequest& request)
       mean_gz[c] = static_cast<float>(sums[channels + c] / sums[c]);
       slope[c] = static_cast<float>(mean_product * static_cast<double>(inv_std[c]));
     }
-    Backward bound = form;
+    Backward<T> bound = form;
     bound.forward = binding.bind(io, scale);
     bound.mean_gz = mean_gz;
     bound.slope = slope;
-    bound.gx = io.outputs[0].as<float>();
-    bound.gresidual = io.outputs[1].as<float>();
+    bound.gx = io.outputs[0].as<T>();
+    bound.gresidual = io.outputs[1].as<T>();
     cpu::parallel_for(threads, pixels, pixel_grain(channels),
                       [&](std::int64_t begin, std::int64_t end) { loop(bound, begin, end); });
   };
   return make_function_kernel("bn_grad_apply", 3 * channels * static_cast<std::int64_t>(sizeof(float)), run);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Kernel>> prepare_grad_sums(const KernelRequest& request) {
+  return for_activation_type(request, [&]<class T>(T) { return prepare_sums<T>(request); });
+}
+Result<std::unique_ptr<Kernel>> prepare_grad_apply(const KernelRequest& request) {
+  return for_activation_type(request, [&]<class T>(T) { return prepare_apply<T>(request); });
 }
 
 }  // namespace graphrun::ops::batch_norm

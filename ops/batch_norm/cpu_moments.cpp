@@ -2,7 +2,7 @@
 
 #include "ops/batch_norm/channel_sums.h"
 #include "ops/batch_norm/cpu_kernels.h"
-#include "ops/common/activation.h"
+#include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
 #include "runtime/cpu/simd.h"
 
@@ -11,19 +11,20 @@ namespace {
 
 // Adds the pixels' distances from `pivot` and the distances' squares: sums about a nearby point keep the
 // digits that raw sums of a channel with a large mean lose.
-GRAPHRUN_SIMD void add_moments(const float* x, std::int64_t stride, std::int64_t pixels,
-                               std::int64_t channels, const float* pivot, float* sum, float* squares) {
+template <class T>
+GRAPHRUN_SIMD void add_moments(const T* x, std::int64_t stride, std::int64_t pixels, std::int64_t channels,
+                               const float* pivot, float* sum, float* squares) {
   constexpr std::int64_t kGroup = 8;
   std::int64_t pixel = 0;
   for (; pixel + kGroup <= pixels; pixel += kGroup) {
-    const float* const rows = x + pixel * stride;
+    const T* const rows = x + pixel * stride;
 #pragma GCC ivdep
     for (std::int64_t c = 0; c < channels; ++c) {
       float part = 0;
       float part_squares = 0;
 #pragma GCC unroll 8
       for (std::int64_t row = 0; row < kGroup; ++row) {
-        const float distance = rows[row * stride + c] - pivot[c];
+        const float distance = static_cast<float>(rows[row * stride + c]) - pivot[c];
         part += distance;
         part_squares += distance * distance;
       }
@@ -32,10 +33,10 @@ GRAPHRUN_SIMD void add_moments(const float* x, std::int64_t stride, std::int64_t
     }
   }
   for (; pixel < pixels; ++pixel) {
-    const float* const row = x + pixel * stride;
+    const T* const row = x + pixel * stride;
 #pragma GCC ivdep
     for (std::int64_t c = 0; c < channels; ++c) {
-      const float distance = row[c] - pivot[c];
+      const float distance = static_cast<float>(row[c]) - pivot[c];
       sum[c] += distance;
       squares[c] += distance * distance;
     }
@@ -43,25 +44,23 @@ GRAPHRUN_SIMD void add_moments(const float* x, std::int64_t stride, std::int64_t
 }
 
 // The mean of at most 8 pixels: one alone may lie far out.
-void make_pivot(const float* x, std::int64_t stride, std::int64_t pixels, std::int64_t channels,
-                float* pivot) {
+template <class T>
+void make_pivot(const T* x, std::int64_t stride, std::int64_t pixels, std::int64_t channels, float* pivot) {
   const std::int64_t count = std::min<std::int64_t>(pixels, 8);
   std::fill_n(pivot, channels, 0.0f);
   for (std::int64_t pixel = 0; pixel < count; ++pixel) {
     for (std::int64_t c = 0; c < channels; ++c) {
-      pivot[c] += x[pixel * stride + c] / static_cast<float>(count);
+      pivot[c] += static_cast<float>(x[pixel * stride + c]) / static_cast<float>(count);
     }
   }
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Kernel>> prepare_moments(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
+template <class T>
+Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
   const TensorDesc desc = request.inputs[0];
   const ChannelSums sums(desc.pixels(), desc.c());
   const auto run = [desc, sums, threads = request.threads](const KernelRun& io) {
-    const float* const x = io.inputs[0].as<const float>();
+    const T* const x = io.inputs[0].as<const T>();
     const std::int64_t channels = desc.c();
     const std::int64_t stride = desc.pixel_stride;
     float* const pivots = reinterpret_cast<float*>(static_cast<char*>(io.scratch) + sums.scratch_bytes());
@@ -88,6 +87,12 @@ Result<std::unique_ptr<Kernel>> prepare_moments(const KernelRequest& request) {
   };
   const std::int64_t pivot_bytes = sums.pieces() * desc.c() * static_cast<std::int64_t>(sizeof(float));
   return make_function_kernel("bn_moments", sums.scratch_bytes() + pivot_bytes, run);
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Kernel>> prepare_moments(const KernelRequest& request) {
+  return for_activation_type(request, [&]<class T>(T) { return prepare<T>(request); });
 }
 
 Result<std::unique_ptr<Kernel>> prepare_finish(const KernelRequest& request) {
