@@ -124,11 +124,11 @@ struct GradWeight {
 
 // An index is a block of kBlock channels of one piece of pixels: partial sums (pieces, o), to be added in the
 // order of the pieces.
-template <int kBlock>
+template <int kBlock, class T>
 struct SumPixels {
   int64_t pixels, piece, channels, blocks;
   int64_t stride;
-  const float* gy;
+  const T* gy;
   double* partial;
 
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
@@ -139,8 +139,8 @@ struct SumPixels {
     double sum[kBlock];
     for (int64_t c = 0; c < count; ++c) sum[c] = 0;
     for (int64_t pixel = begin; pixel < end; ++pixel) {
-      const float* from = gy + pixel * stride + first;
-      for (int64_t c = 0; c < count; ++c) sum[c] += static_cast<double>(from[c]);
+      const T* from = gy + pixel * stride + first;
+      for (int64_t c = 0; c < count; ++c) sum[c] += static_cast<double>(static_cast<float>(from[c]));
     }
     double* to = partial + i / blocks * channels + first;
     for (int64_t c = 0; c < count; ++c) to[c] = sum[c];

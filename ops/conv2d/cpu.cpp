@@ -12,7 +12,8 @@ constexpr int kBlock = kCpuBlock;
 using ForwardBody = Forward<kBlock>;
 using GradDataBody = GradData<kBlock>;
 using GradWeightBody = GradWeight<kBlock>;
-using SumBody = SumPixels<kBlock>;
+template <class T>
+using SumBody = SumPixels<kBlock, T>;
 
 GRAPHRUN_SIMD void forward_loop(const ForwardBody& body, std::int64_t begin, std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) body(i);
@@ -23,11 +24,21 @@ GRAPHRUN_SIMD void grad_data_loop(const GradDataBody& body, std::int64_t begin, 
 GRAPHRUN_SIMD void grad_weight_loop(const GradWeightBody& body, std::int64_t begin, std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) body(i);
 }
-GRAPHRUN_SIMD void sum_loop(const SumBody& body, std::int64_t begin, std::int64_t end) {
+template <class T>
+[[gnu::flatten]] GRAPHRUN_SIMD void sum_loop(const SumBody<T>& body, std::int64_t begin, std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) body(i);
 }
 
 constexpr std::int64_t kPixelsOfPiece = 1024;
+
+template <class T>
+void sum_pieces(const TensorView& gy, double* partial, std::int64_t pieces, int threads) {
+  const TensorDesc& desc = gy.desc;
+  const SumBody<T> body{desc.pixels(),     kPixelsOfPiece,   desc.c(), block_count(desc.c(), kBlock),
+                        desc.pixel_stride, gy.as<const T>(), partial};
+  cpu::parallel_for(threads, pieces * body.blocks, 1,
+                    [&](std::int64_t begin, std::int64_t end) { sum_loop<T>(body, begin, end); });
+}
 
 // The weight's gradient by its body, the bias' by the sum that all kernels use.
 class GradWeightByBody final : public Kernel {
@@ -76,10 +87,8 @@ std::int64_t bias_scratch_bytes(const TensorDesc& gy) {
 void sum_pixels(const TensorView& gy, float* gbias, double* partial, int threads) {
   const TensorDesc& desc = gy.desc;
   const std::int64_t pieces = cpu::piece_count(desc.pixels(), kPixelsOfPiece);
-  const SumBody body{desc.pixels(),     kPixelsOfPiece,       desc.c(), block_count(desc.c(), kBlock),
-                     desc.pixel_stride, gy.as<const float>(), partial};
-  cpu::parallel_for(threads, pieces * body.blocks, 1,
-                    [&](std::int64_t begin, std::int64_t end) { sum_loop(body, begin, end); });
+  desc.dtype == DType::bf16 ? sum_pieces<BFloat16>(gy, partial, pieces, threads)
+                            : sum_pieces<float>(gy, partial, pieces, threads);
   for (std::int64_t o = 0; o < desc.c(); ++o) {
     double sum = 0;
     for (std::int64_t piece = 0; piece < pieces; ++piece) sum += partial[piece * desc.c() + o];

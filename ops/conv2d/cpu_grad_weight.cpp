@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <optional>
 
-#include "ops/common/activation.h"
+#include "ops/common/compute_type.h"
 #include "ops/conv2d/kernels.h"
 #include "runtime/cpu/onednn.h"
 
@@ -73,10 +73,7 @@ class LibraryGradWeight final : public Kernel {
   std::int64_t scratch_bytes_ = 0;
 };
 
-}  // namespace
-
-Prepared prepare_grad_weight(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
+Prepared prepare(const KernelRequest& request) {
   const TensorDesc& gy = request.inputs[0];
   const TensorDesc& x = request.inputs[1];
   const Geometry g = geometry_of(request.attrs, x, gy);
@@ -85,10 +82,10 @@ Prepared prepare_grad_weight(const KernelRequest& request) {
   GRAPHRUN_ASSIGN(const auto weight_there, cpu::library_desc(request.inputs[2]));
   cpu::ConvolutionDesc desc;
   GRAPHRUN_ASSIGN(desc.weight, cpu::library_choice(request.inputs[2]));
-  // The library's blocked layouts pay for their reorders unless the few channels of x would mostly be
+  // The library's blocked layouts pay for their reorders in f32, unless the few channels of x would mostly be
   // filling.
   constexpr std::int64_t kBlock = 16;
-  if (g.c >= kBlock) {
+  if (g.c >= kBlock && x.dtype == DType::f32) {
     GRAPHRUN_ASSIGN(desc.x, cpu::library_choice(x));
     GRAPHRUN_ASSIGN(desc.y, cpu::library_choice(gy));
   } else {
@@ -112,6 +109,12 @@ Prepared prepare_grad_weight(const KernelRequest& request) {
                   cpu::make_reorder(convolution.weight, weight_there, request.threads));
   return std::unique_ptr<Kernel>(std::make_unique<LibraryGradWeight>(
       request, std::move(convolution), std::move(x_reorder), std::move(gy_reorder), std::move(weight)));
+}
+
+}  // namespace
+
+Prepared prepare_grad_weight(const KernelRequest& request) {
+  return for_activation_type(request, [&](auto) { return prepare(request); });
 }
 
 }  // namespace graphrun::ops::conv2d

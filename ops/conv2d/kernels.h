@@ -51,7 +51,8 @@ class FoldedBatchNorm {
   double eps_;
 };
 
-// gbias = sum of gy over its pixels, in a fixed order; `partial` is scratch of bias_scratch_bytes().
+// gbias = sum of gy, f32 or bf16, over its pixels, in a fixed order; `partial` is scratch of
+// bias_scratch_bytes().
 std::int64_t bias_scratch_bytes(const TensorDesc& gy);
 void sum_pixels(const TensorView& gy, float* gbias, double* partial, int threads);
 

@@ -20,6 +20,12 @@ dnnl::convolution_forward::desc forward_op(const ConvolutionDesc& d) {
   return {kKind, kAlgorithm, d.x, d.weight, d.bias, d.y, d.stride, gaps(d.dilation), d.padding, d.padding};
 }
 
+// The forward convolution that a weight gradient, f32 perhaps, belongs to: its weight is of x's type.
+ConvolutionDesc forward_of_gradient(ConvolutionDesc d) {
+  d.weight = dnnl::memory::desc(d.weight.dims(), d.x.data_type(), dnnl::memory::format_tag::any);
+  return d;
+}
+
 }  // namespace
 
 dnnl::convolution_forward::primitive_desc forward(const dnnl::engine& engine, const ConvolutionDesc& d,
@@ -40,7 +46,8 @@ dnnl::convolution_backward_weights::primitive_desc backward_weights(const dnnl::
                                                                     const dnnl::primitive_attr& attr) {
   const dnnl::convolution_backward_weights::desc op(kAlgorithm, d.x, d.weight, d.y, d.stride,
                                                     gaps(d.dilation), d.padding, d.padding);
-  return {op, attr, engine, dnnl::convolution_forward::primitive_desc(forward_op(d), engine)};
+  return {op, attr, engine,
+          dnnl::convolution_forward::primitive_desc(forward_op(forward_of_gradient(d)), engine)};
 }
 
 void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f); }

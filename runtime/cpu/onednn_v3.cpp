@@ -13,6 +13,12 @@ dnnl::memory::dims gaps(const dnnl::memory::dims& dilation) {
   return result;
 }
 
+// The forward convolution that a weight gradient, f32 perhaps, belongs to: its weight is of x's type.
+ConvolutionDesc forward_of_gradient(ConvolutionDesc d) {
+  d.weight = dnnl::memory::desc(d.weight.get_dims(), d.x.get_data_type(), dnnl::memory::format_tag::any);
+  return d;
+}
+
 }  // namespace
 
 dnnl::convolution_forward::primitive_desc forward(const dnnl::engine& engine, const ConvolutionDesc& d,
@@ -36,7 +42,7 @@ dnnl::convolution_backward_data::primitive_desc backward_data(const dnnl::engine
 dnnl::convolution_backward_weights::primitive_desc backward_weights(const dnnl::engine& engine,
                                                                     const ConvolutionDesc& d,
                                                                     const dnnl::primitive_attr& attr) {
-  const auto hint = forward(engine, d, dnnl::primitive_attr());
+  const auto hint = forward(engine, forward_of_gradient(d), dnnl::primitive_attr());
   return {engine,           kAlgorithm, d.x,       d.weight, d.y, d.stride,
           gaps(d.dilation), d.padding,  d.padding, hint,     attr};
 }

@@ -11,9 +11,9 @@
 #include "ops/registry.h"
 #include "runtime/model/kernel.h"
 
-// conv_bench [batch] [threads]: GFLOP/s of every convolution of SPNet-50 at 480x480, in training (forward,
-// gradient of x, gradient of the weight) and fused in evaluation, and the sums weighted by their occurrence.
-// With one thread its CPU time is taken, which other work on the machine disturbs less.
+// conv_bench [batch] [threads] [bf16]: GFLOP/s of every convolution of SPNet-50 at 480x480, in training
+// (forward, gradient of x, gradient of the weight) and fused in evaluation, and the sums weighted by their
+// occurrence. With one thread its CPU time is taken, which other work on the machine disturbs less.
 // conv_bench peak [threads]: GFLOP/s of the library's matrix product at a size that suits it, as JSON: what
 // convolutions are limited by.
 namespace {
@@ -164,7 +164,7 @@ AttrMap attrs_of(const Layer& v) {
           {"dilation", std::vector<Expr>{v.dilation, v.dilation}}};
 }
 
-Status bench(std::int64_t batch, int threads) {
+Status bench(std::int64_t batch, int threads, DType type) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, make_cpu_backend(threads));
   constexpr const char* kNames[] = {"forward", "grad x", "grad weight", "fused, evaluation"};
   double sums[4] = {};
@@ -173,8 +173,8 @@ Status bench(std::int64_t batch, int threads) {
   for (const char* name : kNames) std::printf("  %-30s", name);
   std::printf("\n");
   for (const Layer& v : kLayers) {
-    const TensorDesc x = TensorDesc::nhwc(DType::f32, {batch, v.c, v.h, v.w});
-    const TensorDesc y = TensorDesc::nhwc(DType::f32, {batch, v.o, v.oh(), v.ow()});
+    const TensorDesc x = TensorDesc::nhwc(type, {batch, v.c, v.h, v.w});
+    const TensorDesc y = TensorDesc::nhwc(type, {batch, v.o, v.oh(), v.ow()});
     const TensorDesc weight = TensorDesc::dense(DType::f32, {v.o, v.c, v.kh, v.kw});
     const TensorDesc channel = TensorDesc::dense(DType::f32, {v.o});
     const TensorDesc none;
@@ -239,8 +239,10 @@ Status peak(int threads) {
 int main(int argc, char** argv) {
   const std::string first = argc > 1 ? argv[1] : "2";
   const int threads = std::max(argc > 2 ? std::atoi(argv[2]) : 2, 1);
+  const graphrun::DType type =
+      argc > 3 && std::string(argv[3]) == "bf16" ? graphrun::DType::bf16 : graphrun::DType::f32;
   const graphrun::Status status =
-      first == "peak" ? peak(threads) : bench(std::max(std::atoi(first.c_str()), 1), threads);
+      first == "peak" ? peak(threads) : bench(std::max(std::atoi(first.c_str()), 1), threads, type);
   if (status.ok()) return 0;
   std::fprintf(stderr, "conv_bench: %s\n", status.message().c_str());
   return 1;
