@@ -1,0 +1,63 @@
+#include <cuda_runtime_api.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include <cstdio>
+#include <numeric>
+#include <vector>
+
+#include "runtime/collective/nccl.h"
+#include "runtime/collective/self.h"
+#include "tests/datasets/require.h"
+
+using namespace graphrun;
+using graphrun::test::require;
+
+namespace {
+
+struct Device {
+  Device() {
+    int count = 0;
+    if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0) return;
+    std::puts("skipped: there is no GPU");
+    std::exit(77);
+  }
+};
+BOOST_TEST_GLOBAL_FIXTURE(Device);
+
+constexpr std::int64_t kCount = 1000;
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(one_rank_keeps_its_numbers) {
+  const std::unique_ptr<Communicator> host = make_self();
+  cudaStream_t stream = nullptr;
+  BOOST_TEST_REQUIRE(cudaStreamCreate(&stream) == cudaSuccess);
+  {
+    const std::unique_ptr<Communicator> ranks = require(make_nccl(*host, stream));
+    BOOST_TEST((ranks->name() == "nccl" && ranks->size() == 1 && ranks->rank() == 0));
+    std::vector<float> values(kCount);
+    std::iota(values.begin(), values.end(), 1.0f);
+    const std::size_t size = values.size() * sizeof(float);
+    void* data = nullptr;
+    BOOST_TEST_REQUIRE(cudaMalloc(&data, size) == cudaSuccess);
+    BOOST_TEST_REQUIRE(cudaMemcpyAsync(data, values.data(), size, cudaMemcpyHostToDevice, stream) ==
+                       cudaSuccess);
+    const std::vector<std::int64_t> bytes{std::ssize(values) * std::int64_t{sizeof(float)}};
+    require(all_reduce(*ranks, data, kCount, DType::f32));
+    require(all_reduce(*ranks, data, kCount, DType::f32, Combine::max));
+    require(ranks->wait(require(ranks->reduce(data, kCount, DType::f32, 0))));
+    require(broadcast(*ranks, data, bytes[0]));
+    require(ranks->wait(require(ranks->all_gather(data, bytes))));
+    require(ranks->progress());
+    const std::unique_ptr<Communicator> part = require(ranks->split(0));
+    require(all_reduce(*part, data, kCount, DType::f32));
+    std::vector<float> after(values.size());
+    BOOST_TEST_REQUIRE(cudaMemcpyAsync(after.data(), data, size, cudaMemcpyDeviceToHost, stream) ==
+                       cudaSuccess);
+    BOOST_TEST_REQUIRE(cudaStreamSynchronize(stream) == cudaSuccess);
+    BOOST_TEST((after == values));
+    cudaFree(data);
+  }
+  cudaStreamDestroy(stream);
+}
