@@ -80,6 +80,24 @@ Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const TensorD
           kernel[1], stride[0], stride[1], padding[0], padding[1], dilation[0], dilation[1]};
 }
 
+Geometry turned_geometry(const Geometry& g) {
+  return {g.n,
+          g.o,
+          g.oh,
+          g.ow,
+          g.c,
+          g.h,
+          g.w,
+          g.kh,
+          g.kw,
+          1,
+          1,
+          g.dh * (g.kh - 1) - g.ph,
+          g.dw * (g.kw - 1) - g.pw,
+          g.dh,
+          g.dw};
+}
+
 std::int64_t bias_scratch_bytes(const TensorDesc& gy) {
   return cpu::piece_count(gy.pixels(), kPixelsOfPiece) * gy.c() * static_cast<std::int64_t>(sizeof(double));
 }
@@ -146,13 +164,16 @@ Prepared prepare_grad_weight_body(const KernelRequest& request) {
 }
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"conv2d", "onednn", prepare_forward},
+  return {{"conv2d", "winograd", prepare_winograd_forward},
+          {"conv2d", "onednn", prepare_forward},
           {"conv2d", "body", prepare_forward_body},
           {"conv2d_bn", "winograd", prepare_winograd},
           {"conv2d_bn", "onednn", prepare_batch_norm},
           {"conv2d_bn_pyramid", "pyramid", prepare_pyramid},
+          {"conv2d_grad_data", "winograd", prepare_winograd_grad_data},
           {"conv2d_grad_data", "onednn", prepare_grad_data},
           {"conv2d_grad_data", "body", prepare_grad_data_body},
+          {"conv2d_grad_weight", "winograd", prepare_winograd_grad_weight},
           {"conv2d_grad_weight", "products", prepare_grad_weight_products},
           {"conv2d_grad_weight", "onednn", prepare_grad_weight},
           {"conv2d_grad_weight", "body", prepare_grad_weight_body}};

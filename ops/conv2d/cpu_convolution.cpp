@@ -258,21 +258,7 @@ Prepared prepare_grad_data(const KernelRequest& request) {
   const Geometry g = library_geometry(request.attrs, request.outputs[0], request.inputs[0]);
   const DType gy_type = request.inputs[0].dtype;
   const DType gx_type = request.outputs[0].dtype;
-  const Geometry turned{g.n,
-                        g.o,
-                        g.oh,
-                        g.ow,
-                        g.c,
-                        g.h,
-                        g.w,
-                        g.kh,
-                        g.kw,
-                        1,
-                        1,
-                        g.dh * (g.kh - 1) - g.ph,
-                        g.dw * (g.kw - 1) - g.pw,
-                        g.dh,
-                        g.dw};
+  const Geometry turned = turned_geometry(g);
   if (g.sh == 1 && g.sw == 1 && turned.ph >= 0 && turned.pw >= 0) {
     // The library convolves forward faster than it computes this gradient, which is the convolution of gy
     // with the kernel turned by half a turn.

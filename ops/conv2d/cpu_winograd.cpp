@@ -1,149 +1,21 @@
 #include <algorithm>
-#include <array>
 #include <bit>
-#include <cmath>
 #include <vector>
 
 #include "ops/common/activation.h"
 #include "ops/conv2d/kernels.h"
+#include "ops/conv2d/winograd.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
-#include "runtime/cpu/simd.h"
 
-// conv2d_bn with 3x3 windows and stride 1 by Winograd's minimal filtering F(4x4, 3x3): Lavin and Gray 2016
-// (arXiv:1509.09308). A tile of 6x6 pixels and the window, both transformed, need 36 products for 16 results
-// instead of 144; over all tiles each of the 36 is a matrix product, which oneDNN computes. A dilated
-// convolution is the same on each of the grids of every d-th pixel. Rounding errors are some ten times those
-// of the sum over the window.
+// conv2d_bn with 3x3 windows and stride 1 by Winograd's minimal filtering: batch norm is folded into weights
+// that are transformed once, and the library's convolution of 1x1 windows computes the products.
 namespace graphrun::ops::conv2d {
 namespace {
 
-constexpr std::int64_t kOut = 4;  // results of a tile along an axis
-constexpr std::int64_t kIn = 6;   // pixels that they read
-constexpr std::int64_t kPoints = kIn * kIn;
-constexpr std::int64_t kBlock = 64;       // channels that are transformed at once
+using namespace winograd;
+
 constexpr std::int64_t kMostTiles = 256;  // at once, which bounds scratch memory
-
-// Weights to points along one axis.
-constexpr double kG[kIn][3] = {{1.0 / 4, 0, 0},
-                               {-1.0 / 6, -1.0 / 6, -1.0 / 6},
-                               {-1.0 / 6, 1.0 / 6, -1.0 / 6},
-                               {1.0 / 24, 1.0 / 12, 1.0 / 6},
-                               {1.0 / 24, -1.0 / 12, 1.0 / 6},
-                               {0, 0, 1}};
-
-// One row of points for some channels: factors times the window times the factors of every column.
-GRAPHRUN_SIMD void transform_weights(const float* weight, std::int64_t channels, double scale,
-                                     const double* factors, float* to, std::int64_t pitch) {
-  const double a = scale * factors[0], b = scale * factors[1], c = scale * factors[2];
-  for (std::int64_t i = 0; i < channels; ++i) {
-    const float* const w = weight + i * 9;
-    double sum[3];
-    for (std::size_t l = 0; l < 3; ++l)
-      sum[l] = a * static_cast<double>(w[l]) + b * static_cast<double>(w[3 + l]) +
-               c * static_cast<double>(w[6 + l]);
-    for (std::int64_t column = 0; column < kIn; ++column) {
-      const double* const g = kG[column];
-      to[column * pitch + i] = static_cast<float>(g[0] * sum[0] + g[1] * sum[1] + g[2] * sum[2]);
-    }
-  }
-}
-
-// First results of the tiles along one axis.
-std::vector<std::int64_t> tiles_of(std::int64_t out, std::int64_t dilation) {
-  std::vector<std::int64_t> first;
-  for (std::int64_t phase = 0; phase < std::min(dilation, out); ++phase) {
-    for (std::int64_t at = phase; at < out; at += kOut * dilation) first.push_back(at);
-  }
-  return first;
-}
-
-using InTile = std::array<const float*, kPoints>;  // pixels; null: outside of x
-using OutTile = std::array<float*, kOut * kOut>;   // pixels; null: outside of y
-
-// Six values along one axis to six, for `count` channels; results lie `pitch` apart.
-inline void filter_in(const float* const (&d)[kIn], std::int64_t count, float* to, std::int64_t pitch) {
-  for (std::int64_t c = 0; c < count; ++c) {
-    const float even = d[4][c] - 4 * d[2][c], odd = d[3][c] - 4 * d[1][c];
-    const float near = d[4][c] - d[2][c], far = 2 * (d[3][c] - d[1][c]);
-    to[c] = 4 * d[0][c] - 5 * d[2][c] + d[4][c];
-    to[pitch + c] = even + odd;
-    to[2 * pitch + c] = even - odd;
-    to[3 * pitch + c] = near + far;
-    to[4 * pitch + c] = near - far;
-    to[5 * pitch + c] = 4 * d[1][c] - 5 * d[3][c] + d[5][c];
-  }
-}
-
-// Six products along one axis, `from_pitch` apart, to four results.
-inline void filter_out(const float* m, std::int64_t from_pitch, std::int64_t count, float* to,
-                       std::int64_t pitch) {
-  for (std::int64_t c = 0; c < count; ++c) {
-    const float one = m[from_pitch + c], two = m[2 * from_pitch + c];
-    const float three = m[3 * from_pitch + c], four = m[4 * from_pitch + c];
-    to[c] = m[c] + (one + two) + (three + four);
-    to[pitch + c] = (one - two) + 2 * (three - four);
-    to[2 * pitch + c] = (one + two) + 4 * (three + four);
-    to[3 * pitch + c] = (one - two) + 8 * (three - four) + m[5 * from_pitch + c];
-  }
-}
-
-[[gnu::flatten]] GRAPHRUN_SIMD void transform_in(const InTile& pixels, std::int64_t channels, float* to,
-                                                 std::int64_t pitch) {
-  static constexpr float kZeros[kBlock] = {};
-  for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
-    const std::int64_t count = std::min(kBlock, channels - begin);
-    float half[kIn * kIn * kBlock];  // by row, column and channel
-    for (std::size_t j = 0; j < kIn; ++j) {
-      const float* d[kIn];
-      for (std::size_t i = 0; i < kIn; ++i) {
-        const float* const pixel = pixels[i * kIn + j];
-        d[i] = pixel == nullptr ? kZeros : pixel + begin;
-      }
-      filter_in(d, count, half + j * kBlock, kIn * kBlock);
-    }
-    for (std::size_t i = 0; i < kIn; ++i) {
-      const float* d[kIn];
-      for (std::size_t j = 0; j < kIn; ++j) d[j] = half + (i * kIn + j) * kBlock;
-      filter_in(d, count, to + static_cast<std::int64_t>(i) * kIn * pitch + begin, pitch);
-    }
-  }
-}
-
-struct OutPixels {
-  OutTile y;
-  std::array<const float*, kOut * kOut> residual;  // read where `add`
-  bool add, relu;
-  const float* bias;
-};
-
-[[gnu::flatten]] GRAPHRUN_SIMD void transform_out(const float* from, std::int64_t pitch,
-                                                  std::int64_t channels, const OutPixels& pixels) {
-  for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
-    const std::int64_t count = std::min(kBlock, channels - begin);
-    float half[kOut * kIn * kBlock];  // by row, column and channel
-    for (std::size_t j = 0; j < kIn; ++j)
-      filter_out(from + static_cast<std::int64_t>(j) * pitch + begin, kIn * pitch, count, half + j * kBlock,
-                 kIn * kBlock);
-    for (std::size_t i = 0; i < kOut; ++i) {
-      float row[kOut * kBlock];
-      filter_out(half + i * kIn * kBlock, kBlock, count, row, kBlock);
-      for (std::size_t j = 0; j < kOut; ++j) {
-        float* const y = pixels.y[i * kOut + j];
-        if (y == nullptr) continue;
-        float* const line = row + j * kBlock;
-        for (std::int64_t c = 0; c < count; ++c) line[c] += pixels.bias[begin + c];
-        if (pixels.add) {
-          const float* const residual = pixels.residual[i * kOut + j] + begin;
-          for (std::int64_t c = 0; c < count; ++c) line[c] += residual[c];
-        }
-        const float least = pixels.relu ? 0.0f : -INFINITY;
-        // NaN stays NaN.
-        for (std::int64_t c = 0; c < count; ++c) y[begin + c] = least > line[c] ? least : line[c];
-      }
-    }
-  }
-}
 
 class Winograd final : public Kernel {
  public:
@@ -152,16 +24,15 @@ class Winograd final : public Kernel {
       : g_(g),
         eps_(request.attrs.real("eps")),
         relu_(request.attrs.text("activation") == "relu"),
-        rows_(tiles_of(g.oh, g.dh)),
-        columns_(tiles_of(g.ow, g.dw)),
+        all_(g),
         product_(std::move(product)),
         tiles_(tiles),
         key_(std::move(key)),
         threads_(request.threads) {
     weight_bytes_ = (static_cast<std::int64_t>(product_.weight.get_size()) + 63) / 64 * 64;
     ScratchPlan scratch;
-    in_at_ = scratch.add(kPoints * tiles_ * g_.c * 4);
-    out_at_ = scratch.add(kPoints * tiles_ * g_.o * 4);
+    in_at_ = scratch.add(kPoints * pitch_of(tiles_ * g_.c) * 4);
+    out_at_ = scratch.add(kPoints * pitch_of(tiles_ * g_.o) * 4);
     library_at_ = scratch.add(product_.primitive.scratch_bytes());
     scratch_bytes_ = scratch.bytes();
   }
@@ -173,25 +44,14 @@ class Winograd final : public Kernel {
   Status run(const KernelRun& run) override;
 
  private:
-  struct Place {
-    std::int64_t image, row, column;  // of the first result
-  };
-  Place place_of(std::int64_t tile) const {
-    const auto columns = static_cast<std::int64_t>(columns_.size());
-    const auto rows = static_cast<std::int64_t>(rows_.size());
-    return {tile / columns / rows, rows_[static_cast<std::size_t>(tile / columns % rows)],
-            columns_[static_cast<std::size_t>(tile % columns)]};
-  }
-  std::int64_t tile_count() const { return g_.n * static_cast<std::int64_t>(rows_.size() * columns_.size()); }
-  InTile in_tile(const TensorView& x, const Place& place) const;
-  OutPixels out_pixels(const KernelRun& run, const Place& place) const;
+  OutPixels out_pixels(const KernelRun& run, std::int64_t tile) const;
 
   Geometry g_;
   double eps_;
   bool relu_;
-  std::vector<std::int64_t> rows_, columns_;  // tiles_of() the axes of y
-  cpu::Convolution product_;                  // of `tiles_` pixels with one point's weights
-  std::int64_t tiles_;                        // at once
+  Tiles all_;
+  cpu::Convolution product_;  // of `tiles_` pixels with one point's weights
+  std::int64_t tiles_;        // at once
   std::string key_;
   int threads_;
   std::int64_t weight_bytes_ = 0;  // of one point
@@ -206,14 +66,15 @@ Status Winograd::prepare_constants(std::span<const TensorView> inputs, void* pre
   GRAPHRUN_ASSIGN(const auto from, cpu::library_desc(dense));
   GRAPHRUN_ASSIGN(cpu::Primitive reorder, cpu::make_reorder(from, product_.weight, threads_));
   std::vector<double> library(static_cast<std::size_t>(reorder.scratch_bytes()) / sizeof(double) + 1);
-  // Six points at a time: their dense form is two thirds of the original weights.
+  // A row of points at a time: its dense form is two thirds of the original weights.
   const std::int64_t pitch = g_.o * g_.c;
   std::vector<float> points(static_cast<std::size_t>(kIn * pitch));
   const auto* const weight = inputs[kWeight].as<const float>();
   for (std::int64_t row = 0; row < kIn; ++row) {
     cpu::parallel_for(threads_, g_.o, 4, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t o = begin; o < end; ++o)
-        transform_weights(weight + o * g_.c * 9, g_.c, folded.scale(o), kG[row], points.data() + o * g_.c,
+        transform_weights(weight + o * g_.c * kTaps, g_.c,
+                          {.scale = folded.scale(o), .first = row, .last = row + 1}, points.data() + o * g_.c,
                           pitch);
     });
     for (std::int64_t column = 0; column < kIn; ++column) {
@@ -225,60 +86,34 @@ Status Winograd::prepare_constants(std::span<const TensorView> inputs, void* pre
   return {};
 }
 
-InTile Winograd::in_tile(const TensorView& x, const Place& place) const {
-  InTile pixels;
-  for (std::int64_t i = 0; i < kIn; ++i) {
-    const std::int64_t row = place.row - g_.ph + i * g_.dh;
-    for (std::int64_t j = 0; j < kIn; ++j) {
-      const std::int64_t column = place.column - g_.pw + j * g_.dw;
-      const bool inside = row >= 0 && row < g_.h && column >= 0 && column < g_.w;
-      pixels[static_cast<std::size_t>(i * kIn + j)] =
-          inside ? x.as<const float>() + ((place.image * g_.h + row) * g_.w + column) * x.desc.pixel_stride
-                 : nullptr;
-    }
-  }
-  return pixels;
-}
-
-OutPixels Winograd::out_pixels(const KernelRun& run, const Place& place) const {
-  const TensorView& y = run.outputs[0];
-  const TensorView& residual = run.inputs[kResidual];
-  OutPixels pixels{};
-  pixels.add = residual.data != nullptr;
+OutPixels Winograd::out_pixels(const KernelRun& run, std::int64_t tile) const {
+  OutPixels pixels{.y = all_.pixels_to(run.outputs[0], tile)};
+  pixels.add = run.inputs[kResidual].data != nullptr;
+  if (pixels.add) pixels.residual = all_.pixels_out(run.inputs[kResidual], tile);
   pixels.relu = relu_;
   pixels.bias =
       reinterpret_cast<const float*>(static_cast<const std::byte*>(run.prepared) + kPoints * weight_bytes_);
-  for (std::int64_t i = 0; i < kOut; ++i) {
-    const std::int64_t row = place.row + i * g_.dh;
-    for (std::int64_t j = 0; j < kOut; ++j) {
-      const std::int64_t column = place.column + j * g_.dw;
-      if (row >= g_.oh || column >= g_.ow) continue;
-      const std::int64_t pixel = (place.image * g_.oh + row) * g_.ow + column;
-      const auto at = static_cast<std::size_t>(i * kOut + j);
-      pixels.y[at] = y.as<float>() + pixel * y.desc.pixel_stride;
-      if (pixels.add) pixels.residual[at] = residual.as<const float>() + pixel * residual.desc.pixel_stride;
-    }
-  }
   return pixels;
 }
 
 Status Winograd::run(const KernelRun& run) {
   auto* const in = scratch_at<float>(run.scratch, in_at_);
   auto* const out = scratch_at<float>(run.scratch, out_at_);
-  for (std::int64_t first = 0; first < tile_count(); first += tiles_) {
-    const std::int64_t count = std::min(tiles_, tile_count() - first);
+  const std::int64_t in_pitch = pitch_of(tiles_ * g_.c), out_pitch = pitch_of(tiles_ * g_.o);
+  for (std::int64_t first = 0; first < all_.count(); first += tiles_) {
+    const std::int64_t count = std::min(tiles_, all_.count() - first);
     cpu::parallel_for(threads_, count, 4, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t tile = begin; tile < end; ++tile)
-        transform_in(in_tile(run.inputs[kX], place_of(first + tile)), g_.c, in + tile * g_.c, tiles_ * g_.c);
+        transform_in(all_.pixels_in(run.inputs[kX], first + tile), g_.c, in + tile * g_.c, in_pitch);
     });
     for (std::int64_t p = 0; p < kPoints; ++p) {
       auto* const weight = const_cast<std::byte*>(static_cast<const std::byte*>(run.prepared));
-      void* const data[] = {in + p * tiles_ * g_.c, weight + p * weight_bytes_, out + p * tiles_ * g_.o};
+      void* const data[] = {in + p * in_pitch, weight + p * weight_bytes_, out + p * out_pitch};
       GRAPHRUN_TRY(product_.primitive.run(data, scratch_at(run.scratch, library_at_)));
     }
     cpu::parallel_for(threads_, count, 4, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t tile = begin; tile < end; ++tile)
-        transform_out(out + tile * g_.o, tiles_ * g_.o, g_.o, out_pixels(run, place_of(first + tile)));
+        transform_out(out + tile * g_.o, out_pitch, g_.o, out_pixels(run, first + tile));
     });
   }
   return {};
@@ -293,13 +128,8 @@ Prepared prepare_winograd(const KernelRequest& request) {
       return {ErrorCode::declined, "transforms constant weights only"};
   }
   const Geometry g = geometry_of(request.attrs, request.inputs[kX], request.outputs[0]);
-  if (g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1)
-    return {ErrorCode::declined, "takes 3x3 windows with stride 1"};
-  // Fewer channels or tiles do not pay for the transforms and for four times the weights.
-  constexpr std::int64_t kFewest = 64;
-  const auto all = static_cast<std::int64_t>(tiles_of(g.oh, g.dh).size() * tiles_of(g.ow, g.dw).size()) * g.n;
-  if (std::min(g.c, g.o) < kFewest || all < kFewest || g.n * g.oh * g.ow * 2 < all * kOut * kOut)
-    return {ErrorCode::declined, "too few channels, or tiles too few or too empty"};
+  GRAPHRUN_TRY(require_tiles(g));
+  const std::int64_t all = Tiles(g).count();
   const std::int64_t chunks = (all + kMostTiles - 1) / kMostTiles;
   // A few widths for all sizes of images: the library generates code for each.
   constexpr std::int64_t kWidth = 32;

@@ -23,6 +23,10 @@ Prepared prepare_grad_data(const KernelRequest& request);
 Prepared prepare_grad_weight(const KernelRequest& request);
 // By one matrix product a tap.
 Prepared prepare_grad_weight_products(const KernelRequest& request);
+// By Winograd's filtering, 3x3 windows whose weights are not constant.
+Prepared prepare_winograd_forward(const KernelRequest& request);
+Prepared prepare_winograd_grad_data(const KernelRequest& request);
+Prepared prepare_winograd_grad_weight(const KernelRequest& request);
 // By the bodies of body.h.
 Prepared prepare_forward_body(const KernelRequest& request);
 Prepared prepare_grad_data_body(const KernelRequest& request);
@@ -30,6 +34,10 @@ Prepared prepare_grad_weight_body(const KernelRequest& request);
 
 // Of the convolution from x to y with the window that the attributes give.
 Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y);
+
+// Of the convolution of gy with the window turned by half a turn, which is the gradient of x of one with
+// stride 1. Its padding is negative where x's is more than the window reaches.
+Geometry turned_geometry(const Geometry& g);
 
 // What batch norm with running statistics makes of a channel: y = scale x + bias. The inputs are those of
 // conv2d_bn, on the host.

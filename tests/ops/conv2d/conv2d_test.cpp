@@ -63,6 +63,17 @@ const Window kWideWindows[] = {
     {.n = 2, .c = 128, .h = 9, .w = 1, .o = 128, .kh = 3, .kw = 1, .ph = 1, .pw = 0},
 };
 
+// Enough tiles for Winograd's filtering, of all kinds: at the borders, of dilated grids, for conv2d_bn in two
+// portions.
+const Window kTiledWindows[] = {
+    {.n = 1, .c = 64, .h = 33, .w = 30, .o = 72},
+    {.n = 2, .c = 70, .h = 29, .w = 35, .o = 64, .ph = 4, .pw = 4, .dh = 4, .dw = 4, .gap = 5},
+    {.n = 1, .c = 64, .h = 37, .w = 34, .o = 64, .ph = 0, .pw = 3, .dh = 2, .dw = 2},
+    {.n = 2, .c = 64, .h = 50, .w = 45, .o = 64},
+};
+// In two portions of tiles and two blocks of channels, for the kernels of training.
+const Window kPortionedWindows[] = {{.n = 1, .c = 132, .h = 58, .w = 57, .o = 132}};
+
 // visit(y pixel, x pixel, tap) for all that a window reads inside of x.
 template <class Visit>
 void visit_windows(const Window& v, const Visit& visit) {
@@ -193,18 +204,26 @@ Reference batch_norm_reference(const Window& v, bool relu) {
 BOOST_AUTO_TEST_CASE(convolution) {
   for_each(kWindows, check_forward);
   for_each(kWideWindows, check_forward);
+  for_each(kTiledWindows, check_forward);
+  for_each(kPortionedWindows, [](const Window& window) {
+    OpHarness().check(forward_case(window, true), forward_reference(window));
+  });
 }
 
 BOOST_AUTO_TEST_CASE(gradient_of_x) {
   for_each(kWindows, check_grad_data);
   for_each(kWideWindows, check_grad_data);
+  for_each(kTiledWindows, check_grad_data);
+  for_each(kPortionedWindows, check_grad_data);
 }
 
 BOOST_AUTO_TEST_CASE(gradient_of_weight_and_bias) {
   for (const bool bias : {false, true}) {
     for_each(kWindows, [bias](const Window& window) { check_grad_weight(window, bias); });
     for_each(kWideWindows, [bias](const Window& window) { check_grad_weight(window, bias); });
+    for_each(kTiledWindows, [bias](const Window& window) { check_grad_weight(window, bias); });
   }
+  for_each(kPortionedWindows, [](const Window& window) { check_grad_weight(window, true); });
 }
 
 BOOST_AUTO_TEST_CASE(gradients_are_those_of_the_function) {
@@ -223,15 +242,8 @@ BOOST_AUTO_TEST_CASE(convolution_and_batch_norm) {
   });
 }
 
-// Enough tiles for Winograd's filtering, of all kinds: at the borders, of dilated grids, in two portions.
 BOOST_AUTO_TEST_CASE(convolution_and_batch_norm_by_tiles) {
-  const Window windows[] = {
-      {.n = 1, .c = 64, .h = 33, .w = 30, .o = 72},
-      {.n = 2, .c = 70, .h = 29, .w = 35, .o = 64, .ph = 4, .pw = 4, .dh = 4, .dw = 4, .gap = 5},
-      {.n = 1, .c = 64, .h = 37, .w = 34, .o = 64, .ph = 0, .pw = 3, .dh = 2, .dw = 2},
-      {.n = 2, .c = 64, .h = 50, .w = 45, .o = 64},
-  };
-  for_each(windows, [](const Window& window) {
+  for_each(kTiledWindows, [](const Window& window) {
     for (const bool residual : {false, true})
       OpHarness().check(batch_norm_case(window, residual, residual, residual),
                         batch_norm_reference(window, residual));

@@ -1,0 +1,292 @@
+#include <algorithm>
+#include <cmath>
+
+#include "ops/conv2d/winograd.h"
+#include "runtime/cpu/simd.h"
+
+namespace graphrun::ops::conv2d::winograd {
+namespace {
+
+constexpr std::int64_t kBlock = 64;  // channels that are transformed at once
+constexpr float kZeros[kBlock] = {};
+
+// The points are 0, +-kP, +-kQ and infinity. Among binary fractions these leave small errors: the largest are
+// a fifth of those with 1 and 2.
+constexpr float kP = 0.75f, kQ = 1.5f;
+constexpr float kP2 = kP * kP, kQ2 = kQ * kQ, kP3 = kP2 * kP, kQ3 = kQ2 * kQ;
+
+// Weights to points along one axis.
+struct WeightPoints {
+  double g[kIn][3];
+};
+constexpr WeightPoints weight_points() {
+  constexpr double p = kP, q = kQ;
+  WeightPoints all{{{1 / (p * p * q * q), 0, 0}, {}, {}, {}, {}, {0, 0, 1}}};
+  const double points[] = {p, -p, q, -q};
+  for (int i = 0; i < 4; ++i) {
+    const double a = points[i];
+    const double norm = 2 * a * a * (i < 2 ? p * p - q * q : q * q - p * p);
+    all.g[i + 1][0] = 1 / norm;
+    all.g[i + 1][1] = a / norm;
+    all.g[i + 1][2] = a * a / norm;
+  }
+  return all;
+}
+constexpr WeightPoints kWeightPoints = weight_points();
+constexpr auto& kG = kWeightPoints.g;
+
+// Six values along one axis to six, for `count` channels; results lie `pitch` apart.
+inline void filter_in(const float* const (&d)[kIn], std::int64_t count, float* to, std::int64_t pitch) {
+  for (std::int64_t c = 0; c < count; ++c) {
+    const float even = d[4][c] - kQ2 * d[2][c], odd = kP * (d[3][c] - kQ2 * d[1][c]);
+    const float near = d[4][c] - kP2 * d[2][c], far = kQ * (d[3][c] - kP2 * d[1][c]);
+    to[c] = kP2 * kQ2 * d[0][c] - (kP2 + kQ2) * d[2][c] + d[4][c];
+    to[pitch + c] = even + odd;
+    to[2 * pitch + c] = even - odd;
+    to[3 * pitch + c] = near + far;
+    to[4 * pitch + c] = near - far;
+    to[5 * pitch + c] = kP2 * kQ2 * d[1][c] - (kP2 + kQ2) * d[3][c] + d[5][c];
+  }
+}
+
+// Six products along one axis, `from_pitch` apart, to four results.
+inline void filter_out(const float* m, std::int64_t from_pitch, std::int64_t count, float* to,
+                       std::int64_t pitch) {
+  for (std::int64_t c = 0; c < count; ++c) {
+    const float one = m[from_pitch + c], two = m[2 * from_pitch + c];
+    const float three = m[3 * from_pitch + c], four = m[4 * from_pitch + c];
+    to[c] = m[c] + (one + two) + (three + four);
+    to[pitch + c] = kP * (one - two) + kQ * (three - four);
+    to[2 * pitch + c] = kP2 * (one + two) + kQ2 * (three + four);
+    to[3 * pitch + c] = kP3 * (one - two) + kQ3 * (three - four) + m[5 * from_pitch + c];
+  }
+}
+
+// The transpose of filter_out: four values along one axis to six.
+inline void filter_spread(const float* const (&y)[kOut], std::int64_t count, float* to, std::int64_t pitch) {
+  for (std::int64_t c = 0; c < count; ++c) {
+    const float even = y[0][c] + kP2 * y[2][c], odd = kP * y[1][c] + kP3 * y[3][c];
+    const float near = y[0][c] + kQ2 * y[2][c], far = kQ * y[1][c] + kQ3 * y[3][c];
+    to[c] = y[0][c];
+    to[pitch + c] = even + odd;
+    to[2 * pitch + c] = even - odd;
+    to[3 * pitch + c] = near + far;
+    to[4 * pitch + c] = near - far;
+    to[5 * pitch + c] = y[3][c];
+  }
+}
+
+[[gnu::flatten]] GRAPHRUN_SIMD void in_loop(const InTile& pixels, std::int64_t channels, float* to,
+                                            std::int64_t pitch) {
+  for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, channels - begin);
+    float half[kIn * kIn * kBlock];  // by row, column and channel
+    for (std::size_t j = 0; j < kIn; ++j) {
+      const float* d[kIn];
+      for (std::size_t i = 0; i < kIn; ++i) {
+        const float* const pixel = pixels[i * kIn + j];
+        d[i] = pixel == nullptr ? kZeros : pixel + begin;
+      }
+      filter_in(d, count, half + j * kBlock, kIn * kBlock);
+    }
+    for (std::size_t i = 0; i < kIn; ++i) {
+      const float* d[kIn];
+      for (std::size_t j = 0; j < kIn; ++j) d[j] = half + (i * kIn + j) * kBlock;
+      filter_in(d, count, to + static_cast<std::int64_t>(i) * kIn * pitch + begin, pitch);
+    }
+  }
+}
+
+[[gnu::flatten]] GRAPHRUN_SIMD void out_loop(const float* from, std::int64_t pitch, std::int64_t channels,
+                                             const OutPixels& pixels) {
+  for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, channels - begin);
+    float half[kOut * kIn * kBlock];  // by row, column and channel
+    for (std::size_t j = 0; j < kIn; ++j)
+      filter_out(from + static_cast<std::int64_t>(j) * pitch + begin, kIn * pitch, count, half + j * kBlock,
+                 kIn * kBlock);
+    for (std::size_t i = 0; i < kOut; ++i) {
+      float row[kOut * kBlock];
+      filter_out(half + i * kIn * kBlock, kBlock, count, row, kBlock);
+      for (std::size_t j = 0; j < kOut; ++j) {
+        float* const y = pixels.y[i * kOut + j];
+        if (y == nullptr) continue;
+        float* const line = row + j * kBlock;
+        if (pixels.bias != nullptr) {
+          for (std::int64_t c = 0; c < count; ++c) line[c] += pixels.bias[begin + c];
+        }
+        if (pixels.add) {
+          const float* const residual = pixels.residual[i * kOut + j] + begin;
+          for (std::int64_t c = 0; c < count; ++c) line[c] += residual[c];
+        }
+        const float least = pixels.relu ? 0.0f : -INFINITY;
+        // NaN stays NaN.
+        for (std::int64_t c = 0; c < count; ++c) y[begin + c] = least > line[c] ? least : line[c];
+      }
+    }
+  }
+}
+
+[[gnu::flatten]] GRAPHRUN_SIMD void spread_loop(const ConstOutTile& pixels, std::int64_t channels, float* to,
+                                                std::int64_t pitch) {
+  for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, channels - begin);
+    float half[kIn * kOut * kBlock];  // by row, column and channel
+    for (std::size_t j = 0; j < kOut; ++j) {
+      const float* y[kOut];
+      for (std::size_t i = 0; i < kOut; ++i) {
+        const float* const pixel = pixels[i * kOut + j];
+        y[i] = pixel == nullptr ? kZeros : pixel + begin;
+      }
+      filter_spread(y, count, half + j * kBlock, kOut * kBlock);
+    }
+    for (std::size_t i = 0; i < kIn; ++i) {
+      const float* y[kOut];
+      for (std::size_t j = 0; j < kOut; ++j) y[j] = half + (i * kOut + j) * kBlock;
+      filter_spread(y, count, to + static_cast<std::int64_t>(i) * kIn * pitch + begin, pitch);
+    }
+  }
+}
+
+GRAPHRUN_SIMD void weights_loop(const float* weight, std::int64_t channels, const WeightForm& form, float* to,
+                                std::int64_t pitch) {
+  for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, channels - begin);
+    double taps[kTaps][kBlock];
+    for (std::int64_t c = 0; c < count; ++c) {
+      const float* const window = weight + (begin + c) * kTaps;
+      for (std::int64_t k = 0; k < kTaps; ++k)
+        taps[k][c] = form.scale * static_cast<double>(window[form.turned ? kTaps - 1 - k : k]);
+    }
+    for (std::int64_t row = form.first; row < form.last; ++row) {
+      const double* const f = kG[row];
+      double half[3][kBlock];
+      for (std::size_t l = 0; l < 3; ++l) {
+        for (std::int64_t c = 0; c < count; ++c)
+          half[l][c] = f[0] * taps[l][c] + f[1] * taps[3 + l][c] + f[2] * taps[6 + l][c];
+      }
+      for (std::int64_t column = 0; column < kIn; ++column) {
+        const double* const g = kG[column];
+        float* const point = to + ((row - form.first) * kIn + column) * pitch + begin;
+        for (std::int64_t c = 0; c < count; ++c)
+          point[c] = static_cast<float>(g[0] * half[0][c] + g[1] * half[1][c] + g[2] * half[2][c]);
+      }
+    }
+  }
+}
+
+GRAPHRUN_SIMD void gather_loop(const float* from, std::int64_t pitch, std::int64_t channels, float* gweight) {
+  for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
+    const std::int64_t count = std::min(kBlock, channels - begin);
+    float taps[kTaps][kBlock] = {};
+    for (std::int64_t row = 0; row < kIn; ++row) {
+      float half[3][kBlock] = {};
+      for (std::int64_t column = 0; column < kIn; ++column) {
+        const float* const point = from + (row * kIn + column) * pitch + begin;
+        for (std::size_t l = 0; l < 3; ++l) {
+          const auto g = static_cast<float>(kG[column][l]);
+          for (std::int64_t c = 0; c < count; ++c) half[l][c] += g * point[c];
+        }
+      }
+      for (std::size_t k = 0; k < 3; ++k) {
+        const auto g = static_cast<float>(kG[row][k]);
+        for (std::size_t l = 0; l < 3; ++l) {
+          for (std::int64_t c = 0; c < count; ++c) taps[3 * k + l][c] += g * half[l][c];
+        }
+      }
+    }
+    for (std::int64_t c = 0; c < count; ++c) {
+      for (std::int64_t k = 0; k < kTaps; ++k) gweight[(begin + c) * kTaps + k] = taps[k][c];
+    }
+  }
+}
+
+// First results of the tiles along one axis.
+std::vector<std::int64_t> first_results(std::int64_t out, std::int64_t dilation) {
+  std::vector<std::int64_t> first;
+  for (std::int64_t phase = 0; phase < std::min(dilation, out); ++phase) {
+    for (std::int64_t at = phase; at < out; at += kOut * dilation) first.push_back(at);
+  }
+  return first;
+}
+
+}  // namespace
+
+Tiles::Tiles(const Geometry& g)
+    : g_(g), rows_(first_results(g.oh, g.dh)), columns_(first_results(g.ow, g.dw)) {}
+
+std::int64_t Tiles::count() const { return g_.n * static_cast<std::int64_t>(rows_.size() * columns_.size()); }
+
+Tiles::Place Tiles::place_of(std::int64_t tile) const {
+  const auto columns = static_cast<std::int64_t>(columns_.size());
+  const auto rows = static_cast<std::int64_t>(rows_.size());
+  return {tile / columns / rows, rows_[static_cast<std::size_t>(tile / columns % rows)],
+          columns_[static_cast<std::size_t>(tile % columns)]};
+}
+
+InTile Tiles::pixels_in(const TensorView& x, std::int64_t tile) const {
+  const Place place = place_of(tile);
+  InTile pixels;
+  for (std::int64_t i = 0; i < kIn; ++i) {
+    const std::int64_t row = place.row - g_.ph + i * g_.dh;
+    for (std::int64_t j = 0; j < kIn; ++j) {
+      const std::int64_t column = place.column - g_.pw + j * g_.dw;
+      const bool inside = row >= 0 && row < g_.h && column >= 0 && column < g_.w;
+      pixels[static_cast<std::size_t>(i * kIn + j)] =
+          inside ? x.as<const float>() + ((place.image * g_.h + row) * g_.w + column) * x.desc.pixel_stride
+                 : nullptr;
+    }
+  }
+  return pixels;
+}
+
+template <class Tile>
+Tile Tiles::out(const TensorView& y, std::int64_t tile) const {
+  const Place place = place_of(tile);
+  Tile pixels{};
+  for (std::int64_t i = 0; i < kOut; ++i) {
+    const std::int64_t row = place.row + i * g_.dh;
+    for (std::int64_t j = 0; j < kOut; ++j) {
+      const std::int64_t column = place.column + j * g_.dw;
+      if (row >= g_.oh || column >= g_.ow) continue;
+      pixels[static_cast<std::size_t>(i * kOut + j)] =
+          y.as<float>() + ((place.image * g_.oh + row) * g_.ow + column) * y.desc.pixel_stride;
+    }
+  }
+  return pixels;
+}
+
+ConstOutTile Tiles::pixels_out(const TensorView& y, std::int64_t tile) const {
+  return out<ConstOutTile>(y, tile);
+}
+OutTile Tiles::pixels_to(const TensorView& y, std::int64_t tile) const { return out<OutTile>(y, tile); }
+
+Status require_tiles(const Geometry& g) {
+  if (g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1)
+    return {ErrorCode::declined, "takes 3x3 windows with stride 1"};
+  constexpr std::int64_t kFewest = 64;  // channels, tiles
+  const std::int64_t all = Tiles(g).count();
+  const bool half_empty = g.n * g.oh * g.ow * 2 < all * kOut * kOut;
+  if (std::min(g.c, g.o) < kFewest || all < kFewest || half_empty)
+    return {ErrorCode::declined, "too few channels, or tiles too few or too empty"};
+  return {};
+}
+
+void transform_in(const InTile& pixels, std::int64_t channels, float* to, std::int64_t pitch) {
+  in_loop(pixels, channels, to, pitch);
+}
+void transform_out(const float* from, std::int64_t pitch, std::int64_t channels, const OutPixels& pixels) {
+  out_loop(from, pitch, channels, pixels);
+}
+void spread_out(const ConstOutTile& pixels, std::int64_t channels, float* to, std::int64_t pitch) {
+  spread_loop(pixels, channels, to, pitch);
+}
+void transform_weights(const float* weight, std::int64_t channels, const WeightForm& form, float* to,
+                       std::int64_t pitch) {
+  weights_loop(weight, channels, form, to, pitch);
+}
+void gather_weights(const float* from, std::int64_t pitch, std::int64_t channels, float* gweight) {
+  gather_loop(from, pitch, channels, gweight);
+}
+
+}  // namespace graphrun::ops::conv2d::winograd
