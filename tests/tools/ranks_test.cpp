@@ -1,0 +1,149 @@
+#include "runtime/collective/host_name.h"
+#include "runtime/collective/mpi.h"
+#include "tests/tools/command_folder.h"
+
+// grun on several ranks of this host, started by mpirun or by --ranks; ranks that fail, are killed, or hang.
+using namespace graphrun;
+using namespace graphrun::test;
+
+namespace {
+
+struct Launcher {
+  Launcher() {
+    setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
+    setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
+    const bool has_mpi = !mpi_version().empty();
+    if (has_mpi && std::system("command -v mpirun >/dev/null") == 0) return;
+    std::puts(has_mpi ? "skipped: there is no mpirun" : "skipped: this build has no MPI");
+    std::exit(77);
+  }
+};
+BOOST_TEST_GLOBAL_FIXTURE(Launcher);
+
+struct Run : CommandFolder {
+  Run() {
+    succeed("graphc " + (kSource / "graphs/spnet_tiny.json").string() + " -o tiny.fb -D width=8");
+    succeed(
+        "grun train tiny.fb --dataset shapes --seed 3 --threads 1 --set train_h=33 --set train_w=33 "
+        "--set batch_size=40 --set workers=1 --max-iters 2 -o run -q");
+  }
+  std::string all_of(const std::string& folder) const {
+    std::vector<std::string> files;
+    for (const auto& entry : fs::recursive_directory_iterator(path(folder))) {
+      if (!entry.is_regular_file()) continue;
+      const std::string name = fs::relative(entry.path(), path(folder)).string();
+      files.push_back(name + "\n" + text(folder + "/" + name));
+    }
+    std::ranges::sort(files);
+    std::string whole;
+    for (const std::string& file : files) whole += file;
+    return whole;
+  }
+};
+
+const std::string kEval = "grun eval --run run --set test_h=33 --set test_w=33 --threads 1 ";
+
+// In a shell: starts a long evaluation on three ranks, waits until one has written a picture, calls `act`
+// with $first, the first process, and $ranks, those of the ranks in the order of their numbers; then waits
+// and gives its status; 99 where ranks are left 10 s later.
+std::string disturbed(const std::string& settings, const std::string& act) {
+  return "rm -rf out; $grun_path eval --run run --set test_h=33 --set test_w=33 --ms --ranks 3 -q -o out " +
+         settings +
+         " & first=$!\n"
+         "while [ -z \"$(ls out/gray 2>/dev/null)\" ]; do sleep 0.01; done\n"
+         "children() { cat /proc/$1/task/*/children; }\n"
+         "ranks=$(for p in $(children $(children $first)); do\n"
+         "  echo $(tr '\\0' '\\n' </proc/$p/environ | sed -n 's/^OMPI_COMM_WORLD_RANK=//p') $p; done |\n"
+         "  sort -n | cut -d' ' -f2)\n" +
+         act +
+         "\nwait $first; status=$?\n"
+         "left() { for p in $ranks; do grep '^State:' /proc/$p/status 2>/dev/null | grep -v zombie; done; }\n"
+         "for i in $(seq 100); do if [ -z \"$(left)\" ]; then exit $status; fi; sleep 0.1; done\n"
+         "echo \"left: $(left)\" >&2; exit 99";
+}
+
+const std::string kSecond = "$(echo $ranks | cut -d' ' -f2)";
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(an_evaluation_does_not_depend_on_the_number_of_ranks) {
+  Run shell;
+  const std::string some = kEval + "--set index_step=20 ";
+  shell.succeed(some + "-o one");
+  shell.succeed(some + "-o two --ranks 2");
+  shell.succeed("mpirun -n 3 --oversubscribe --bind-to none " GRAPHRUN_BINARY_DIR "/bin/" + some +
+                "-o three");
+  const std::string one = shell.all_of("one");
+  BOOST_TEST((shell.all_of("two") == one));
+  BOOST_TEST((shell.all_of("three") == one));
+  const std::string said = shell.text("out.txt");
+  BOOST_TEST(said.find("20 images: mIoU") == said.rfind("20 images: mIoU"), said);
+
+  BOOST_TEST_CONTEXT("more ranks than images") {
+    shell.succeed(kEval + "--set index_start=3 --set index_step=2 -o few");
+    shell.succeed(kEval + "--set index_start=3 --set index_step=2 -o fewer --ranks 3");
+    BOOST_TEST((shell.all_of("few") == shell.all_of("fewer")));
+  }
+  BOOST_TEST_CONTEXT("images without labels") {
+    const std::string predict =
+        "grun predict run/model.fb --weights run/checkpoints/*.safetensors --protocol whole --threads 1 ";
+    shell.succeed(predict + "-o p1 few/overlay/* one/overlay/*1.png");
+    shell.succeed(predict + "-o p2 few/overlay/* one/overlay/*1.png --ranks 2");
+    BOOST_TEST((shell.all_of("p1") == shell.all_of("p2")));
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_error_of_ranks_ends_them_and_is_said_once) {
+  Run shell;
+  shell.fail(kEval + "--ranks 2 --weights nowhere.pth", 1,
+             {"grun: error: rank 0 on " + host_name() + ": nowhere.pth"});
+  BOOST_TEST(shell.text("err.txt").find("rank 1") == std::string::npos, shell.text("err.txt"));
+  shell.fail(kEval + "--ranks=2 --set base=1", 2, {"base"});
+  shell.fail("mpirun -n 2 --oversubscribe " GRAPHRUN_BINARY_DIR "/bin/" + kEval + "--ranks 2", 2,
+             {"--ranks: "});
+  shell.fail("PATH=/nowhere; " + kEval + "--ranks 2", 1, {"mpirun"});
+
+  // The second rank has the second image.
+  shell.succeed(kEval + "--set index_step=4 -o out");
+  shell.succeed("cd out/overlay; set -- *; head -c 200 $2 >half; mv half $2");
+  require_ok(
+      write_file(shell.path("own.json"), R"({"name": "own", "classes": [{"name": "a", "color": [1, 0, 0]},
+    {"name": "b", "color": [2, 0, 0]}, {"name": "c", "color": [3, 0, 0]}, {"name": "d", "color": [4, 0, 0]},
+    {"name": "e", "color": [5, 0, 0]}, {"name": "f", "color": [6, 0, 0]}, {"name": "g", "color": [7, 0, 0]}],
+    "labels": {"offset": -1, "ignore": [0]},
+    "splits": {"val": {"images": "out/overlay", "image_suffix": ".png", "labelled": false}}})"));
+  shell.fail(kEval + "--dataset own.json --data-root . -o own --ranks 3", 1,
+             {"grun: error: rank 1 on " + host_name() + ": ", "out/overlay/"});
+}
+
+BOOST_AUTO_TEST_CASE(ranks_go_together) {
+  Run shell;
+  BOOST_TEST_CONTEXT("killed") {
+    shell.fail(disturbed("", "kill -9 " + kSecond), 1,
+               {"grun: error: rank 1 on " + host_name() + " was ended by signal 9"});
+  }
+  BOOST_TEST_CONTEXT("hung") {
+    shell.fail(disturbed("--set rank_timeout=1", "kill -STOP " + kSecond), 1,
+               {"no answer from rank 1 on " + host_name()});
+  }
+  BOOST_TEST_CONTEXT("terminated") {
+    shell.fail(disturbed("", "kill $first"), 143, {});
+    BOOST_TEST(shell.text("err.txt") == "");
+  }
+  BOOST_TEST_CONTEXT("first process killed") { shell.fail(disturbed("", "kill -9 $first"), 137, {}); }
+}
+
+BOOST_AUTO_TEST_CASE(ranks_divide_the_cores) {
+  Run shell;
+  const std::string bench = "grun bench tiny.fb --shape 1,3,33,33 --iters 2 --json ";
+  const auto threads = [&shell](const std::string& command) {
+    shell.succeed(command);
+    return shell.json("out.txt").find("threads")->integer;
+  };
+  const std::int64_t all = threads(bench);
+  BOOST_TEST(threads(bench + "--ranks 2") == std::max<std::int64_t>(all / 2, 1));
+  BOOST_TEST(shell.json("out.txt").find("ranks")->integer == 2);
+  BOOST_TEST(threads(bench + "--ranks 2 --threads 3") == 3);
+  BOOST_TEST(threads(bench + "--ranks " + std::to_string(all + 1)) == 1);
+  BOOST_TEST(shell.text("err.txt").find("one thread each") != std::string::npos, shell.text("err.txt"));
+}
