@@ -175,6 +175,7 @@ std::vector<KernelEntry> cpu_kernels() {
           {"conv2d_grad_data", "body", prepare_grad_data_body},
           {"conv2d_grad_weight", "winograd", prepare_winograd_grad_weight},
           {"conv2d_grad_weight", "products", prepare_grad_weight_products},
+          {"conv2d_grad_weight", "pixels", prepare_grad_weight_pixels},
           {"conv2d_grad_weight", "onednn", prepare_grad_weight},
           {"conv2d_grad_weight", "body", prepare_grad_weight_body}};
 }

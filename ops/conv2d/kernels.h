@@ -23,6 +23,8 @@ Prepared prepare_grad_data(const KernelRequest& request);
 Prepared prepare_grad_weight(const KernelRequest& request);
 // By one matrix product a tap.
 Prepared prepare_grad_weight_products(const KernelRequest& request);
+// Of 1x1 windows on bf16, by one matrix product.
+Prepared prepare_grad_weight_pixels(const KernelRequest& request);
 // By Winograd's filtering, 3x3 windows whose weights are not constant.
 Prepared prepare_winograd_forward(const KernelRequest& request);
 Prepared prepare_winograd_grad_data(const KernelRequest& request);

@@ -202,6 +202,19 @@ Result<Convolution> make_convolution_backward_weights(const ConvolutionDesc& des
   });
 }
 
+Result<Primitive> make_matrix_product(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
+                                      const dnnl::memory::desc& c, int threads) {
+  const ThreadScope scope(threads);
+  return guarded([&]() -> Result<Primitive> {
+    const auto pd = version::matrix_product(cpu_engine(), a, b, c, own_scratch());
+    const std::string name = pd.impl_info_str();
+    if (name.find("ref") != std::string::npos)
+      return {ErrorCode::declined, "oneDNN: only a reference implementation"};
+    const Primitive::Argument arguments[] = {{DNNL_ARG_SRC, a}, {DNNL_ARG_WEIGHTS, b}, {DNNL_ARG_DST, c}};
+    return Primitive(pd, arguments, threads);
+  });
+}
+
 Status matrix_product(const MatrixProduct& p, float* c, std::int64_t c_row, int threads) {
   const ThreadScope scope(threads);
   return outcome(dnnl_sgemm(p.a.transposed ? 'T' : 'N', p.b.transposed ? 'T' : 'N', p.m, p.n, p.k, 1.0f,

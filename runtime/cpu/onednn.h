@@ -90,6 +90,11 @@ Result<Convolution> make_convolution_forward(const ConvolutionDesc& desc, int th
 Result<Convolution> make_convolution_backward_data(const ConvolutionDesc& desc, int threads);
 Result<Convolution> make_convolution_backward_weights(const ConvolutionDesc& desc, int threads);
 
+// c (m, n) = a (m, k) b (k, n), all with strides of their own; bf16 is summed in f32. Arguments: a, b, c.
+// Declined where the library has nothing but its reference implementation.
+Result<Primitive> make_matrix_product(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
+                                      const dnnl::memory::desc& c, int threads);
+
 struct MatrixOperand {
   const float* data;
   std::int64_t row;         // elements from row to row in memory

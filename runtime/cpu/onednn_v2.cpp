@@ -50,6 +50,12 @@ dnnl::convolution_backward_weights::primitive_desc backward_weights(const dnnl::
           dnnl::convolution_forward::primitive_desc(forward_op(forward_of_gradient(d)), engine)};
 }
 
+dnnl::matmul::primitive_desc matrix_product(const dnnl::engine& engine, const dnnl::memory::desc& a,
+                                            const dnnl::memory::desc& b, const dnnl::memory::desc& c,
+                                            const dnnl::primitive_attr& attr) {
+  return {dnnl::matmul::desc(a, b, c), attr, engine};
+}
+
 void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f); }
 
 std::string layout_text(const dnnl::memory::desc& desc) {

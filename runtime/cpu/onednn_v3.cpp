@@ -47,6 +47,12 @@ dnnl::convolution_backward_weights::primitive_desc backward_weights(const dnnl::
           gaps(d.dilation), d.padding,  d.padding, hint,     attr};
 }
 
+dnnl::matmul::primitive_desc matrix_product(const dnnl::engine& engine, const dnnl::memory::desc& a,
+                                            const dnnl::memory::desc& b, const dnnl::memory::desc& c,
+                                            const dnnl::primitive_attr& attr) {
+  return {engine, a, b, c, attr};
+}
+
 void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f); }
 
 std::string layout_text(const dnnl::memory::desc& desc) {

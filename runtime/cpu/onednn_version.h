@@ -16,6 +16,9 @@ dnnl::convolution_backward_data::primitive_desc backward_data(const dnnl::engine
 dnnl::convolution_backward_weights::primitive_desc backward_weights(const dnnl::engine& engine,
                                                                     const ConvolutionDesc& desc,
                                                                     const dnnl::primitive_attr& attr);
+dnnl::matmul::primitive_desc matrix_product(const dnnl::engine& engine, const dnnl::memory::desc& a,
+                                            const dnnl::memory::desc& b, const dnnl::memory::desc& c,
+                                            const dnnl::primitive_attr& attr);
 void append_relu(dnnl::post_ops& ops);
 // Empty for a layout that is not made of strides and blocks.
 std::string layout_text(const dnnl::memory::desc& desc);

@@ -52,6 +52,8 @@ const Window kWindows[] = {
     {.n = 1, .c = 16, .h = 9, .w = 20, .o = 16, .ph = 16, .pw = 16, .dh = 16, .dw = 16},
     {.n = 1, .c = 5, .h = 6, .w = 7, .o = 7, .sh = 2, .sw = 3, .ph = 0, .pw = 3, .dh = 2, .dw = 1},
     {.n = 1, .c = 8, .h = 1, .w = 1, .o = 8},
+    {.n = 1, .c = 24, .h = 30, .w = 30, .o = 24, .ph = 4, .pw = 4, .dh = 4, .dw = 4},
+    {.n = 1, .c = 16, .h = 30, .w = 1, .o = 16, .sh = 2, .sw = 2},
 };
 // Enough channels for matrix products of 3x3 windows.
 const Window kWideWindows[] = {
@@ -61,6 +63,8 @@ const Window kWideWindows[] = {
     {.n = 2, .c = 128, .h = 6, .w = 9, .o = 128, .ph = 4, .pw = 4, .dh = 4, .dw = 4},
     {.n = 1, .c = 128, .h = 5, .w = 9, .o = 128, .ph = 16, .pw = 16, .dh = 16, .dw = 16},
     {.n = 2, .c = 128, .h = 9, .w = 1, .o = 128, .kh = 3, .kw = 1, .ph = 1, .pw = 0},
+    {.n = 2, .c = 128, .h = 9, .w = 8, .o = 150, .kh = 1, .kw = 1, .ph = 0, .pw = 0, .gap = 3},
+    {.n = 1, .c = 150, .h = 40, .w = 1, .o = 128, .kh = 1, .kw = 1, .ph = 0, .pw = 0},
 };
 
 // Enough tiles for Winograd's filtering, of all kinds: at the borders, of dilated grids, for conv2d_bn in two
