@@ -149,7 +149,6 @@ std::vector<const OpDef*> definitions() {
                  class_weights_input()},
       .outputs = {{.name = "glogits", .doc = "gradient of logits"}},
       .attrs = {ignore_label_attr()},
-      .precision = Precision::always_f32,
       .infer = infer_grad,
       .not_differentiable = kGradientOnce,
       .in_place = {{0, 1}},

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "ops/common/activation.h"
 #include "ops/common/bilinear.h"
+#include "ops/common/compute_type.h"
 #include "ops/common/scratch.h"
 #include "ops/common/softmax_row.h"
 #include "ops/cross_entropy/cpu_scores.h"
@@ -24,6 +24,7 @@ using cross_entropy::Scores;
 using cross_entropy::weight_of;
 
 // One row of labels and the two rows of logits that it is mixed from.
+template <class T>
 struct Row {
   const std::int32_t* label;
   const std::int32_t* counted;
@@ -31,19 +32,21 @@ struct Row {
   std::int64_t width;
   std::int32_t ignore;
   Tap tap;
-  LogitRow above, below;
+  LogitRow<T> above, below;
   std::int64_t low_width, channels;
   const Tap* columns;
 };
 
-GRAPHRUN_SIMD bool any_valid(const Row& row) {
+template <class T>
+GRAPHRUN_SIMD bool any_valid(const Row<T>& row) {
   int valid = 0;
   for (std::int64_t x = 0; x < row.width; ++x) valid |= row.label[x] != row.ignore ? 1 : 0;
   return valid != 0;
 }
 
 // Returns the row's sums and writes the predictions of valid pixels.
-GRAPHRUN_SIMD RowSums score_row(const Row& row, float* blended, float* pixel, std::int32_t* predictions) {
+template <class T>
+GRAPHRUN_SIMD RowSums score_row(const Row<T>& row, float* blended, float* pixel, std::int32_t* predictions) {
   const std::int64_t channels = padded(row.channels);
   blend_rows(row.tap, row.above, row.below, row.low_width, row.channels, blended);
   RowSums sums;
@@ -62,7 +65,8 @@ GRAPHRUN_SIMD RowSums score_row(const Row& row, float* blended, float* pixel, st
   return sums;
 }
 
-GRAPHRUN_SIMD void probability_row(const Row& row, float* blended, float* pixel, float* probability) {
+template <class T>
+GRAPHRUN_SIMD void probability_row(const Row<T>& row, float* blended, float* pixel, float* probability) {
   const std::int64_t channels = padded(row.channels);
   blend_rows(row.tap, row.above, row.below, row.low_width, row.channels, blended);
   for (std::int64_t x = 0; x < row.width; ++x) {
@@ -78,7 +82,8 @@ GRAPHRUN_SIMD void probability_row(const Row& row, float* blended, float* pixel,
 
 // Adds gradient * weight * (softmax - onehot) of the row's pixels to the row of low-resolution pixels that
 // they were mixed from.
-GRAPHRUN_SIMD void grad_row(const Row& row, float gradient, float* blended, float* pixel, float* line) {
+template <class T>
+GRAPHRUN_SIMD void grad_row(const Row<T>& row, float gradient, float* blended, float* pixel, float* line) {
   const std::int64_t channels = padded(row.channels);
   blend_rows(row.tap, row.above, row.below, row.low_width, row.channels, blended);
   std::memset(line, 0, static_cast<std::size_t>(row.low_width * channels) * 4);
@@ -107,8 +112,15 @@ GRAPHRUN_SIMD void grad_row(const Row& row, float gradient, float* blended, floa
   }
 }
 
-GRAPHRUN_SIMD void add_scaled(float weight, const float* from, std::int64_t count, float* to) {
-  for (std::int64_t i = 0; i < count; ++i) to[i] += weight * from[i];
+template <class T>
+GRAPHRUN_SIMD void add_scaled(float weight, const float* from, std::int64_t count, T* to) {
+  for (std::int64_t i = 0; i < count; ++i)
+    to[i] = static_cast<T>(static_cast<float>(to[i]) + weight * from[i]);
+}
+
+template <class T>
+GRAPHRUN_SIMD void store(const float* from, std::int64_t count, T* to) {
+  for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<T>(from[i]);
 }
 
 // What both directions prepare: tables, and buffers of each thread for a blended row and a pixel.
@@ -129,12 +141,13 @@ class Geometry {
                 const TensorView& counted) const {
     return {label, class_weights, counted, logits.desc.c(), ignore_label_};
   }
-  Row row(const Labels& labels, const TensorView& logits, std::int64_t i) const {
+  template <class T>
+  Row<T> row(const Labels& labels, const TensorView& logits, std::int64_t i) const {
     const TensorDesc& desc = logits.desc;
     const Tap& tap = rows.taps[static_cast<std::size_t>(i % labels.h)];
     const auto source = [&](std::int32_t y) {
       const std::int64_t pixel = (i / labels.h * desc.h() + y) * desc.w();
-      return LogitRow{logits.as<const float>() + pixel * desc.pixel_stride, desc.pixel_stride};
+      return LogitRow<T>{logits.as<const T>() + pixel * desc.pixel_stride, desc.pixel_stride};
     };
     return {labels.row(i),     labels.counted_row(i), labels.weights, labels.w, labels.ignore,      tap,
             source(tap.first), source(tap.second),    desc.w(),       desc.c(), columns.taps.data()};
@@ -157,6 +170,7 @@ class Geometry {
   std::int64_t blended_ = 0, pixel_ = 0;
 };
 
+template <class T>
 class Totals final : public Kernel {
  public:
   explicit Totals(const KernelRequest& request) : geometry_(request, request.inputs[0], request.inputs[1]) {
@@ -176,7 +190,7 @@ class Totals final : public Kernel {
                         scratch_at<std::int32_t>(run.scratch, predictions_)};
     cpu::parallel_for(geometry_.threads, labels.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i) {
-        const Row row = geometry_.row(labels, logits, i);
+        const Row<T> row = geometry_.row<T>(labels, logits, i);
         scores.rows[i] = any_valid(row)
                              ? score_row(row, geometry_.blended(run.scratch), geometry_.pixel(run.scratch),
                                          scores.predictions + i * labels.w)
@@ -192,6 +206,7 @@ class Totals final : public Kernel {
   std::int64_t rows_ = 0, predictions_ = 0;
 };
 
+template <class T>
 class Probability final : public Kernel {
  public:
   explicit Probability(const KernelRequest& request)
@@ -204,7 +219,7 @@ class Probability final : public Kernel {
     GRAPHRUN_TRY(check_labels(labels));
     cpu::parallel_for(geometry_.threads, labels.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i)
-        probability_row(geometry_.row(labels, run.inputs[0], i), geometry_.blended(run.scratch),
+        probability_row(geometry_.row<T>(labels, run.inputs[0], i), geometry_.blended(run.scratch),
                         geometry_.pixel(run.scratch), run.outputs[0].as<float>() + i * labels.w);
     });
     return {};
@@ -217,6 +232,7 @@ class Probability final : public Kernel {
 // A task is the interval of label rows between two rows of logits. It sums their share for the row above into
 // the result and for the row below into a buffer, which a second loop adds: no row has two writers, and sums
 // do not depend on the threads.
+template <class T>
 class Grad final : public Kernel {
  public:
   explicit Grad(const KernelRequest& request) : geometry_(request, request.inputs[1], request.inputs[2]) {
@@ -248,8 +264,8 @@ class Grad final : public Kernel {
   }
 
  private:
-  static float* pixel_of(const TensorView& to, std::int64_t row, std::int64_t x) {
-    return to.as<float>() + (row * to.desc.w() + x) * to.desc.pixel_stride;
+  static T* pixel_of(const TensorView& to, std::int64_t row, std::int64_t x) {
+    return to.as<T>() + (row * to.desc.w() + x) * to.desc.pixel_stride;
   }
   float* below(void* memory, std::int64_t source) const {
     return scratch_at<float>(memory, below_) + source * geometry_.row_floats;
@@ -269,26 +285,25 @@ class Grad final : public Kernel {
     std::memset(under, 0, static_cast<std::size_t>(count) * 4);
     const auto at = static_cast<std::size_t>(source % to.h());
     for (std::int32_t y = geometry_.rows.readers[at]; y < geometry_.rows.readers[at + 1]; ++y) {
-      const Row row = geometry_.row(labels, run.inputs[1], source / to.h() * labels.h + y);
+      const Row<T> row = geometry_.row<T>(labels, run.inputs[1], source / to.h() * labels.h + y);
       if (!any_valid(row)) continue;
       grad_row(row, gradient, geometry_.blended(run.scratch), geometry_.pixel(run.scratch), line);
       add_scaled(row.tap.first_weight, line, count, above);
       if (row.tap.second != row.tap.first) add_scaled(row.tap.second_weight, line, count, under);
     }
-    for (std::int64_t x = 0; x < to.w(); ++x) {
-      std::memcpy(pixel_of(run.outputs[0], source, x), above + x * padded(to.c()),
-                  static_cast<std::size_t>(to.c()) * 4);
-    }
+    for (std::int64_t x = 0; x < to.w(); ++x)
+      store(above + x * padded(to.c()), to.c(), pixel_of(run.outputs[0], source, x));
   }
 
   Geometry geometry_;
   std::int64_t below_ = 0, above_ = 0, line_ = 0;
 };
 
-template <class K>
+template <template <class> class K>
 Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
-  return std::unique_ptr<Kernel>(std::make_unique<K>(request));
+  return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
+    return std::unique_ptr<Kernel>(std::make_unique<K<T>>(request));
+  });
 }
 
 }  // namespace

@@ -14,18 +14,22 @@ constexpr std::int64_t padded(std::int64_t channels) { return (channels + 15) / 
 // Stands in the padding: mixed with itself it stays about itself, and its exponential beside any logit is 0.
 inline constexpr float kPadding = -3e38f;
 
+template <class T>
 struct LogitRow {
-  const float* data;
+  const T* data;
   std::int64_t stride;  // elements from one pixel to the next
 };
 
 // Mixes two source rows of `width` pixels into `row`, padded.
-[[gnu::always_inline]] inline void blend_rows(const Tap& tap, LogitRow above, LogitRow below,
+template <class T>
+[[gnu::always_inline]] inline void blend_rows(const Tap& tap, LogitRow<T> above, LogitRow<T> below,
                                               std::int64_t width, std::int64_t channels, float* row) {
   for (std::int64_t x = 0; x < width; ++x, row += padded(channels)) {
-    const float* a = above.data + x * above.stride;
-    const float* b = below.data + x * below.stride;
-    for (std::int64_t c = 0; c < channels; ++c) row[c] = tap.first_weight * a[c] + tap.second_weight * b[c];
+    const T* a = above.data + x * above.stride;
+    const T* b = below.data + x * below.stride;
+    for (std::int64_t c = 0; c < channels; ++c) {
+      row[c] = tap.first_weight * static_cast<float>(a[c]) + tap.second_weight * static_cast<float>(b[c]);
+    }
     for (std::int64_t c = channels; c < padded(channels); ++c) row[c] = kPadding;
   }
 }

@@ -93,7 +93,6 @@ std::vector<const OpDef*> definitions() {
                  class_weights_input()},
       .outputs = {{.name = "glogits", .doc = "gradient of logits"}},
       .attrs = {cross_entropy::ignore_label_attr()},
-      .precision = Precision::always_f32,
       .infer = infer_grad,
       .not_differentiable = kGradientOnce,
       .parts = parts_of_grad,

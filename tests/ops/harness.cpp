@@ -311,9 +311,8 @@ OpHarness::OpHarness() : registry_(op_registry()) {
 
 void OpHarness::check(const Case& test, const Reference& reference) const {
   BOOST_TEST(check_kernels(test, reference), test.op << ": every kernel declines the case");
-  const OpDef* def = registry_.find(test.op);
-  const bool follows = def != nullptr && def->precision == Precision::compute;
-  if (follows && backend_->check_precision(DType::bf16).ok()) check_kernels(in_bf16(test), reference);
+  const Case narrow = in_bf16(test);
+  if (is_narrow(narrow) && backend_->check_precision(DType::bf16).ok()) check_kernels(narrow, reference);
 }
 
 bool OpHarness::check_kernels(const Case& test, const Reference& reference) const {

@@ -67,8 +67,8 @@ class OpHarness {
 
   // Inferred against actual type; every kernel of the op, at 1 and 2 threads, with constant variables, and
   // in place where the op allows it, against the reference; the same bits for 1 and 2 threads; nothing
-  // written beside the outputs; no poison read. Where the op follows the session's precision, the same in
-  // bf16 of those kernels that take it, to 1 % of the largest value.
+  // written beside the outputs; no poison read. The same with activations in bf16 of those kernels that take
+  // it, to 1 % of the largest value.
   void check(const Case& test, const Reference& reference) const;
   // The gradient's nodes (of the op's form in training) against central differences of the reference in
   // double.
