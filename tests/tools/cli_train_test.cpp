@@ -1,3 +1,4 @@
+#include "ops/cpu_backend.h"
 #include "runtime/weights/tensor_file.h"
 #include "tests/tools/command_folder.h"
 
@@ -94,6 +95,22 @@ BOOST_AUTO_TEST_CASE(stopped_runs_go_on_as_if_never_stopped) {
     shell.succeed("grun" + kTrain + "--resume between");
     check_same(shell, "between", "whole");
   }
+}
+
+BOOST_AUTO_TEST_CASE(a_run_goes_on_in_its_own_precision) {
+  TrainShell shell;
+  const std::string narrow = "grun" + kTrain + "--precision bf16 --max-iters ";
+  if (!take(make_cpu_backend())->check_precision(DType::bf16).ok()) {
+    shell.fail(narrow + "2 -o narrow", 1, {"--precision bf16", "no instructions for bf16"});
+    BOOST_TEST(!shell.has("narrow"));
+    return;
+  }
+  shell.succeed(narrow + "2 -o narrow");
+  shell.fail("grun" + kTrain + "--resume narrow", 1,
+             {"narrow is a run in bf16: resume it with --precision bf16"});
+  shell.succeed(narrow + "4 --resume narrow");
+  shell.succeed(narrow + "4 -o whole");
+  BOOST_TEST(shell.steps("narrow") == shell.steps("whole"), boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(the_best_epoch_outlives_the_others) {
