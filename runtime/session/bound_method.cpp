@@ -27,7 +27,8 @@ Result<Planned> plan(const Program& program, const Method& method, const Backend
   return planned;
 }
 
-Result<const Method*> find_method(const Model& model, std::string_view name) {
+Result<const Method*> find_method(const Model& model, std::string_view name, const MethodOptions& options) {
+  if (options.method != nullptr) return options.method;
   const Method* found = model.method(name);
   if (found != nullptr) return found;
   return {ErrorCode::not_found,
@@ -69,6 +70,7 @@ class Binder {
     }
     arena_ = static_cast<std::byte*>(bound.arena_->data());
     bound.arena_bytes_ = plan_.bytes;
+    bound.reductions_ = options.reductions;
     make_steps(bound);
     return {};
   }
@@ -117,14 +119,35 @@ class Binder {
     return {lowered_.descs[i], plan_.values[i] < 0 ? nullptr : arena_ + plan_.values[i]};
   }
 
+  void add_exchanges(const Reductions& reductions, BoundMethod::Step& step) const {
+    for (std::size_t i = 0; i < step.def->outputs.size() && i < step.outputs.size(); ++i) {
+      const Reduction reduction = step.def->outputs[i].reduction;
+      if (reduction == Reduction::none || step.outputs[i].data == nullptr) continue;
+      const auto& ranks = reduction == Reduction::loss ? reductions.loss : reductions.batch_statistics;
+      if (ranks != nullptr && ranks->size() > 1) step.exchanges.push_back({ranks.get(), step.outputs[i]});
+    }
+  }
+
+  void add_variables(std::span<const ValueId> values, BoundMethod::Step& step) const {
+    for (const ValueId id : values) {
+      if (id == kNoValue) continue;
+      const std::int32_t variable = variables_[static_cast<std::size_t>(id)];
+      if (variable >= 0) step.variables.push_back(variable);
+    }
+  }
+
   void make_steps(BoundMethod& bound) {
     for (std::size_t step = 0; step < lowered_.nodes.size(); ++step) {
       LoweredNode& node = lowered_.nodes[step];
-      BoundMethod::Step made{std::move(node.path), node.def, node.kernel, {}, {}, nullptr, nullptr, {}};
+      BoundMethod::Step made{
+          std::move(node.path), node.def, node.kernel, {}, {}, nullptr, nullptr, {}, {}, {}};
       for (const ValueId id : node.inputs) made.inputs.push_back(view(id));
       for (const ValueId id : node.outputs) made.outputs.push_back(view(id));
       if (made.kernel->scratch_bytes() > 0) made.scratch = arena_ + plan_.scratch[step];
       if (made.kernel->prepared_bytes() > 0) made.prepared_key = prepared_key(lowered_, node);
+      add_exchanges(bound.reductions_, made);
+      add_variables(node.inputs, made);
+      add_variables(node.outputs, made);
       bound.steps_.push_back(std::move(made));
     }
     for (std::size_t i = 0; i < lowered_.values.size(); ++i) {
@@ -148,7 +171,7 @@ class Binder {
 
 Result<MethodNeeds> BoundMethod::plan(const Program& program, std::string_view method, const Backend& backend,
                                       const MethodOptions& options) {
-  GRAPHRUN_ASSIGN(const Method* const found, find_method(program.model(), method));
+  GRAPHRUN_ASSIGN(const Method* const found, find_method(program.model(), method, options));
   GRAPHRUN_ASSIGN(const Planned planned, graphrun::plan(program, *found, backend, options));
   MethodNeeds needs;
   needs.arena_bytes = planned.plan.bytes;
@@ -166,7 +189,7 @@ Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const Pro
                                                        std::shared_ptr<Weights> weights,
                                                        std::span<const TensorView> gradients,
                                                        const MethodOptions& options) {
-  GRAPHRUN_ASSIGN(const Method* const found, find_method(program->model(), method));
+  GRAPHRUN_ASSIGN(const Method* const found, find_method(program->model(), method, options));
   GRAPHRUN_ASSIGN(Planned planned, graphrun::plan(*program, *found, *weights->backend(), options));
   std::unique_ptr<BoundMethod> bound(new BoundMethod());
   GRAPHRUN_TRY(
@@ -189,16 +212,36 @@ Status BoundMethod::refresh_prepared() {
   return {};
 }
 
-Status BoundMethod::run(StepObserver* observer) {
-  GRAPHRUN_TRY(refresh_prepared());
-  for (Step& step : steps_) {
-    const StepView view{step.path, *step.def, step.kernel->name(), step.inputs, step.outputs};
-    if (observer != nullptr) observer->before(view);
-    Status status = step.kernel->run({step.inputs, step.outputs, step.scratch, step.prepared});
-    if (observer != nullptr) observer->after(view);
-    if (!status.ok()) return std::move(status).in(step.path);
+Status BoundMethod::run_step(Step& step) {
+  GRAPHRUN_TRY(step.kernel->run({step.inputs, step.outputs, step.scratch, step.prepared}));
+  for (const Exchange& exchange : step.exchanges) {
+    const TensorDesc& desc = exchange.view.desc;
+    GRAPHRUN_TRY(all_reduce(*exchange.ranks, exchange.view.data, desc.shape.count(), desc.dtype));
   }
   return {};
+}
+
+Status BoundMethod::run(StepObserver* observer, StepHook* hook) {
+  GRAPHRUN_TRY(refresh_prepared());
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    Step& step = steps_[i];
+    const StepView view{step.path, *step.def, step.kernel->name(), step.inputs, step.outputs};
+    if (observer != nullptr) observer->before(view);
+    Status status = run_step(step);
+    if (observer != nullptr) observer->after(view);
+    if (!status.ok()) return std::move(status).in(step.path);
+    if (hook != nullptr) GRAPHRUN_TRY(hook->after_step(i));
+  }
+  return {};
+}
+
+std::vector<std::int32_t> BoundMethod::last_steps(std::size_t variables) const {
+  std::vector<std::int32_t> last(variables, -1);
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    for (const std::int32_t variable : steps_[i].variables)
+      last[static_cast<std::size_t>(variable)] = static_cast<std::int32_t>(i);
+  }
+  return last;
 }
 
 namespace {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/collective/communicator.h"
 #include "runtime/core/status.h"
 #include "runtime/core/tensor.h"
 #include "runtime/session/lower.h"
@@ -33,6 +34,20 @@ class StepObserver {
   virtual void after(const StepView& step) = 0;
 };
 
+// Called after each step of a run, on the thread that runs: work that goes on beside the steps.
+class StepHook {
+ public:
+  virtual ~StepHook() = default;
+  virtual Status after_step(std::size_t step) = 0;
+};
+
+// Who adds up the outputs that say so (OutputSpec::reduction), on their device, before any other node reads
+// them. Null: they stay this rank's own.
+struct Reductions {
+  std::shared_ptr<Communicator> batch_statistics;
+  std::shared_ptr<Communicator> loss;
+};
+
 struct MethodOptions {
   // Extents of the inputs in the logical order of the model, e.g. {"image", (1, 3, 480, 480)}. Inputs that
   // the method does not use may be missing when the dims of the others give theirs.
@@ -45,6 +60,9 @@ struct MethodOptions {
   // Gives at least so many bytes for activations; empty: the method gets its own. Methods may share memory
   // where one runs at a time: inputs and outputs then do not survive the run of another.
   std::function<Result<std::shared_ptr<Buffer>>(std::int64_t bytes)> arena;
+  Reductions reductions;
+  // Bound instead of the program's method of that name; null: none. Lives as long as bind() runs.
+  const Method* method = nullptr;
 };
 
 // What a method takes when it is bound.
@@ -70,7 +88,11 @@ class BoundMethod {
   static Result<MethodNeeds> plan(const Program& program, std::string_view method, const Backend& backend,
                                   const MethodOptions& options);
 
-  Status run(StepObserver* observer = nullptr);
+  Status run(StepObserver* observer = nullptr, StepHook* hook = nullptr);
+
+  // By index of Model::variables: the last step that touches it, after which its memory is free for others;
+  // -1 where none does.
+  std::vector<std::int32_t> last_steps(std::size_t variables) const;
 
   // Device memory of an input or output; data is null for a name the method has not. Inputs keep their
   // content from run to run, outputs until the next run.
@@ -80,6 +102,11 @@ class BoundMethod {
   std::int64_t arena_bytes() const { return arena_bytes_; }
 
  private:
+  // An output that ranks add up.
+  struct Exchange {
+    Communicator* ranks;
+    TensorView view;
+  };
   struct Step {
     std::string path;
     const OpDef* def = nullptr;
@@ -89,10 +116,13 @@ class BoundMethod {
     void* scratch = nullptr;
     const void* prepared = nullptr;
     std::string prepared_key;
+    std::vector<Exchange> exchanges;
+    std::vector<std::int32_t> variables;  // that it reads or writes
   };
   friend class Binder;
   BoundMethod() = default;
   Status refresh_prepared();
+  Status run_step(Step& step);
 
   std::shared_ptr<const Program> program_;  // owns the OpDefs' registry's model; keeps paths and defs valid
   std::shared_ptr<Weights> weights_;
@@ -102,6 +132,7 @@ class BoundMethod {
   std::vector<std::pair<std::string, TensorView>> inputs_;
   std::vector<std::pair<std::string, TensorView>> outputs_;
   std::uint64_t prepared_version_ = 0;
+  Reductions reductions_;  // keeps what steps exchange with alive
 };
 
 }  // namespace graphrun

@@ -7,8 +7,10 @@
 namespace graphrun {
 namespace {
 
-ValueType type_of(const TensorDesc& desc) {
-  ValueType type{desc.dtype, desc.layout, {}};
+// As definitions see it: f32 stands for the type that is computed in.
+ValueType type_of(const OpDef& def, const TensorDesc& desc) {
+  const bool computed = def.precision == Precision::compute && desc.dtype == DType::bf16;
+  ValueType type{computed ? DType::f32 : desc.dtype, desc.layout, {}};
   for (const std::int64_t extent : desc.shape.extents()) type.shape.emplace_back(extent);
   return type;
 }
@@ -34,7 +36,7 @@ Result<BoundOp> BoundOp::bind(const OpRegistry& ops, Backend& backend, std::stri
   std::vector<bool> input_present;
   std::vector<bool> output_present;
   for (const TensorView& view : inputs) {
-    types.push_back(type_of(view.desc));
+    types.push_back(type_of(*def, view.desc));
     input_descs.push_back(view.desc);
     input_present.push_back(view.data != nullptr);
   }
@@ -49,7 +51,7 @@ Result<BoundOp> BoundOp::bind(const OpRegistry& ops, Backend& backend, std::stri
   GRAPHRUN_TRY(def->infer(evaluated, type_pointers, given).in(op));
   for (std::size_t i = 0; i < given.size(); ++i) {
     const bool fits =
-        i < outputs.size() && (!output_present[i] || same_type(type_of(output_descs[i]), given[i]));
+        i < outputs.size() && (!output_present[i] || same_type(type_of(*def, output_descs[i]), given[i]));
     if (fits) continue;
     return {ErrorCode::shape, std::string(op) + ": output \"" + std::string(def->outputs[i].name) + "\" is " +
                                   to_string(given[i])};

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <numeric>
 
 #include "runtime/session/nonfinite.h"
 #include "runtime/session/roles.h"
+#include "runtime/session/shard.h"
 
 namespace graphrun {
 namespace {
@@ -25,21 +27,63 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
   GRAPHRUN_TRY(weights->backend()->check_precision(options.precision));
   std::unique_ptr<TrainSession> session(new TrainSession(std::move(program), std::move(weights)));
   GRAPHRUN_TRY(session->allocate_gradients());
-  GRAPHRUN_TRY(session->bind_gradient_ops(options.accumulate));
+  session->parallel_ = options.parallel;
+  if (session->parallel_.ranks != nullptr && session->parallel_.ranks->size() == 1) session->parallel_ = {};
+  GRAPHRUN_TRY(session->bind_gradient_ops(options));
   MethodOptions method_options;
   method_options.input_shapes["image"] = Shape{options.n, 3, options.h, options.w};
   method_options.fuse = options.fuse;
   method_options.precision = options.precision;
+  method_options.reductions.batch_statistics = session->parallel_.norm_ranks;
+  if (!session->parallel_.mean_of_ranks) method_options.reductions.loss = session->parallel_.ranks;
   GRAPHRUN_ASSIGN(session->train_, BoundMethod::bind(session->program_, "train", session->weights_,
                                                      session->gradients_, method_options));
-  GRAPHRUN_ASSIGN(session->update_, BoundMethod::bind(session->program_, "update", session->weights_,
-                                                      session->gradients_, method_options));
+  GRAPHRUN_TRY(session->bind_update(method_options));
+  if (session->parallel_.ranks != nullptr)
+    GRAPHRUN_TRY(session->bind_exchange(session->program_->registry()));
   GRAPHRUN_TRY(session->check_roles(options));
   if (const TensorView view = session->class_weights(); view.data != nullptr) {
     const std::vector<float> ones(static_cast<std::size_t>(view.desc.shape.count()), 1.0f);
     GRAPHRUN_TRY(session->set_class_weights(ones));
   }
   return session;
+}
+
+Status TrainSession::bind_update(MethodOptions method_options) {
+  const Model& model = program_->model();
+  Method own;
+  if (parallel_.shard_optimizer) {
+    owners_ = share_out(*program_, parallel_.ranks->size());
+    const Method* const update = model.method("update");
+    if (update == nullptr) return {ErrorCode::not_found, "the model has no method \"update\""};
+    GRAPHRUN_ASSIGN(own, restrict_update(model, *update, owners_, parallel_.ranks->rank()));
+    method_options.method = &own;
+    parameter_bytes_.resize(static_cast<std::size_t>(parallel_.ranks->size()));
+    for (std::size_t i = 0; i < owners_.size(); ++i) {
+      if (model.variables[i].kind != VariableKind::parameter || owners_[i] < 0) continue;
+      auto* const data = static_cast<std::byte*>(weights_->variable(i).data);
+      if (parameters_ == nullptr) parameters_ = data;
+      const auto before = std::reduce(parameter_bytes_.begin(), parameter_bytes_.end());
+      if (data != static_cast<std::byte*>(parameters_) + before)
+        return {ErrorCode::internal, "parameters that are trained do not lie one after the other"};
+      parameter_bytes_[static_cast<std::size_t>(owners_[i])] += weights_->variable(i).desc.bytes();
+    }
+  }
+  GRAPHRUN_ASSIGN(update_, BoundMethod::bind(program_, "update", weights_, gradients_, method_options));
+  return {};
+}
+
+Status TrainSession::bind_exchange(const OpRegistry& ops) {
+  const Model& model = program_->model();
+  const std::vector<std::int32_t> last_steps = train_->last_steps(model.variables.size());
+  std::vector<ReadyGradient> gradients;
+  for (std::size_t i = 0; i < model.variables.size(); ++i) {
+    if (model.variables[i].kind != VariableKind::gradient) continue;
+    gradients.push_back({gradients_[i], last_steps[i], owners_.empty() ? -1 : owners_[i]});
+  }
+  GRAPHRUN_ASSIGN(exchange_, GradientExchange::create(ops, *weights_->backend(), parallel_.ranks, gradients,
+                                                      parallel_.exchange));
+  return {};
 }
 
 // What this class and its users copy to and from by its name.
@@ -106,7 +150,7 @@ Status TrainSession::allocate_gradients() {
 }
 
 // Gradients lie one after the other without gaps, so that each op is one pass over one tensor.
-Status TrainSession::bind_gradient_ops(bool accumulate) {
+Status TrainSession::bind_gradient_ops(const Options& options) {
   Backend& backend = *weights_->backend();
   const OpRegistry& ops = program_->registry();
   const TensorDesc range =
@@ -117,7 +161,11 @@ Status TrainSession::bind_gradient_ops(bool accumulate) {
   const TensorView index{TensorDesc::dense(DType::i64, {}),
                          static_cast<std::byte*>(numbers_->data()) + kIndexAt};
   GRAPHRUN_ASSIGN(first_nonfinite_, BoundOp::bind(ops, backend, "first_nonfinite", {}, {gradients}, {index}));
-  if (!accumulate) return {};
+  if (parallel_.ranks != nullptr && parallel_.mean_of_ranks) {
+    GRAPHRUN_ASSIGN(scale_,
+                    BoundOp::bind(ops, backend, "axpby", {}, {factors, gradients, gradients}, {gradients}));
+  }
+  if (!options.accumulate) return {};
   GRAPHRUN_ASSIGN(sum_memory_, backend.allocate(gradient_bytes_));
   const TensorView sum{range, sum_memory_->data()};
   GRAPHRUN_ASSIGN(add_to_sum_, BoundOp::bind(ops, backend, "axpby", {}, {factors, gradients, sum}, {sum}));
@@ -131,22 +179,36 @@ Status TrainSession::compute(const RandomState& random, StepObserver* observer) 
     GRAPHRUN_TRY(weights_->backend()->copy_to_device(view.data, numbers.data(), sizeof(numbers)));
   }
   weights_->touch();
-  return train_->run(observer);
+  const bool exchanges = exchange_ != nullptr && !add_to_sum_;
+  if (exchanges) exchange_->begin();
+  GRAPHRUN_TRY(train_->run(observer, exchanges ? exchange_.get() : nullptr));
+  return exchanges ? exchange_gradients() : Status();
+}
+
+Status TrainSession::exchange_gradients() {
+  GRAPHRUN_TRY(exchange_->finish());
+  if (!scale_) return {};
+  return run_axpby(*scale_, 1.0 / parallel_.ranks->size(), 0);
 }
 
 Status TrainSession::accumulate(double weight, bool first, bool last) {
   if (!add_to_sum_) return {ErrorCode::internal, "accumulate() of a session without memory for it"};
   weight_ = first ? weight : weight_ + weight;
-  if (first && last) return {};
-  const auto run = [&](BoundOp& op, double a, double b) -> Status {
-    const std::array<float, 2> factors{static_cast<float>(a), static_cast<float>(b)};
-    GRAPHRUN_TRY(weights_->backend()->copy_to_device(numbers_->data(), factors.data(), sizeof(factors)));
-    return op.run();
-  };
-  if (!last) return run(*add_to_sum_, weight, first ? 0 : 1);
-  // Nothing was counted in any part: no gradients.
-  if (weight_ == 0) return run(*add_sum_, 0, 0);
-  return run(*add_sum_, 1 / weight_, weight / weight_);
+  if (!last) return run_axpby(*add_to_sum_, weight, first ? 0 : 1);
+  if (!first) {
+    // Nothing was counted in any part: no gradients.
+    const double scale = weight_ == 0 ? 0 : 1 / weight_;
+    GRAPHRUN_TRY(run_axpby(*add_sum_, scale, scale * weight));
+  }
+  if (exchange_ == nullptr) return {};
+  exchange_->begin();
+  return exchange_gradients();
+}
+
+Status TrainSession::run_axpby(BoundOp& op, double a, double b) {
+  const std::array<float, 2> factors{static_cast<float>(a), static_cast<float>(b)};
+  GRAPHRUN_TRY(weights_->backend()->copy_to_device(numbers_->data(), factors.data(), sizeof(factors)));
+  return op.run();
 }
 
 Result<std::string> TrainSession::nonfinite_gradient() {
@@ -190,10 +252,23 @@ Result<std::string> TrainSession::find_nonfinite(const RandomState& random) {
 Status TrainSession::update(double learning_rate, StepObserver* observer) {
   const float rate = static_cast<float>(learning_rate);
   const TensorView lr = update_->input("lr");
-  if (lr.data == nullptr) return {ErrorCode::not_found, "the method \"update\" has no input \"lr\""};
-  GRAPHRUN_TRY(weights_->backend()->copy_to_device(lr.data, &rate, sizeof(rate)));
+  // A rank may have no parameter to update.
+  if (lr.data != nullptr) {
+    GRAPHRUN_TRY(weights_->backend()->copy_to_device(lr.data, &rate, sizeof(rate)));
+  } else if (owners_.empty()) {
+    return {ErrorCode::not_found, "the method \"update\" has no input \"lr\""};
+  }
   weights_->touch();
-  return update_->run(observer);
+  GRAPHRUN_TRY(update_->run(observer));
+  return owners_.empty() ? Status() : gather_parameters();
+}
+
+Status TrainSession::gather_parameters() {
+  GRAPHRUN_ASSIGN(const Communicator::Ticket ticket,
+                  parallel_.ranks->all_gather(parameters_, parameter_bytes_));
+  GRAPHRUN_TRY(parallel_.ranks->wait(ticket));
+  weights_->touch();
+  return {};
 }
 
 std::optional<double> TrainSession::scalar(std::string_view name) const {

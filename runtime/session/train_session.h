@@ -8,8 +8,20 @@
 
 #include "runtime/session/bound_method.h"
 #include "runtime/session/bound_op.h"
+#include "runtime/session/gradient_exchange.h"
 
 namespace graphrun {
+
+// What a training session does together with other ranks, each of which has a part of the batch.
+struct DataParallel {
+  std::shared_ptr<Communicator> ranks;       // of the session's device; null: this process is alone
+  std::shared_ptr<Communicator> norm_ranks;  // who share batch norm's statistics; null: each its own
+  // Losses are averaged over the pixels of all ranks; true: over each rank's, and then over the ranks.
+  bool mean_of_ranks = false;
+  // share_out(): `weights` hold the state of this rank's parameters alone, and update() sends the parameters.
+  bool shard_optimizer = false;
+  GradientExchange::Options exchange;
+};
 
 // The `train` and `update` methods of a program for one batch size and crop. Has its weights for itself: no
 // other session may run while a step runs.
@@ -24,6 +36,7 @@ class TrainSession {
     // f32, or bf16: activations and their gradients are stored in bf16, and products of bf16 are summed in
     // f32; parameters and their gradients, statistics and losses stay f32. As in Session::Options.
     DType precision = DType::f32;
+    DataParallel parallel;
   };
   // Errors: weights that are mapped from a file, inputs or outputs that are not as described below.
   static Result<std::unique_ptr<TrainSession>> create(std::shared_ptr<const Program> program,
@@ -48,7 +61,9 @@ class TrainSession {
     std::int64_t iteration = 0;
     std::int64_t first_sample = 0;  // index in the global batch of this rank's first sample
   };
-  // Losses and gradients of the batch; running statistics are updated. Errors: a label that is no class.
+  // Losses and gradients of the batch, of all ranks' parts where there are several; running statistics are
+  // updated. Losses are of all ranks too, unless they are means of ranks: then they are this rank's. Errors:
+  // a label that is no class; a rank that does not take part.
   Status compute(const RandomState& random, StepObserver* observer = nullptr);
   // For a batch that is computed in parts, after compute() of each: afterwards the gradients are those of all
   // parts so far since `first`, averaged by `weight`: what the part's losses are averaged over. They can be
@@ -81,7 +96,12 @@ class TrainSession {
       : program_(std::move(program)), weights_(std::move(weights)) {}
   TensorView class_weights() const { return train_->input("class_weights"); }
   Status allocate_gradients();
-  Status bind_gradient_ops(bool accumulate);
+  Status bind_gradient_ops(const Options& options);
+  Status bind_update(MethodOptions method_options);
+  Status bind_exchange(const OpRegistry& ops);
+  Status exchange_gradients();
+  Status run_axpby(BoundOp& op, double a, double b);
+  Status gather_parameters();
   Status check_roles(const Options& options) const;
   std::shared_ptr<const Program> program_;
   std::shared_ptr<Weights> weights_;
@@ -96,6 +116,13 @@ class TrainSession {
   double weight_ = 0;  // of the parts so far
   std::unique_ptr<BoundMethod> train_;
   std::unique_ptr<BoundMethod> update_;
+  DataParallel parallel_;
+  std::unique_ptr<GradientExchange> exchange_;  // null: alone
+  std::optional<BoundOp> scale_;                // the gradients
+  std::vector<int> owners_;                     // share_out(); empty: every rank updates all
+  // With owners: parameters that are trained, and the bytes of each rank's.
+  void* parameters_ = nullptr;
+  std::vector<std::int64_t> parameter_bytes_;
 };
 
 }  // namespace graphrun

@@ -106,18 +106,22 @@ Status Weights::check_types() const {
   return {};
 }
 
-Status Weights::allocate() {
+Status Weights::allocate(const std::vector<bool>& holds) {
+  const auto is_here = [&](std::size_t i, VariableKind kind) {
+    const bool held = kind != VariableKind::optimizer_state || holds.empty() || holds[i];
+    return items_[i].kind == kind && held;
+  };
   for (const VariableKind kind :
        {VariableKind::parameter, VariableKind::buffer, VariableKind::optimizer_state}) {
     // Without padding between them: one update kernel walks over all parameters as one range.
     std::int64_t bytes = 0;
     for (std::size_t i = 0; i < items_.size(); ++i) {
-      if (items_[i].kind == kind) bytes += views_[i].desc.bytes();
+      if (is_here(i, kind)) bytes += views_[i].desc.bytes();
     }
     GRAPHRUN_ASSIGN(std::unique_ptr<Buffer> buffer, backend_->allocate(bytes));
     auto* memory = static_cast<std::byte*>(buffer->data());
     for (std::size_t i = 0; i < items_.size(); ++i) {
-      if (items_[i].kind != kind) continue;
+      if (!is_here(i, kind)) continue;
       views_[i].data = memory;
       memory += views_[i].desc.bytes();
     }
@@ -128,13 +132,14 @@ Status Weights::allocate() {
 }
 
 Result<std::shared_ptr<Weights>> Weights::initialise(const Program& program, std::uint64_t seed,
-                                                     std::shared_ptr<Backend> backend) {
+                                                     std::shared_ptr<Backend> backend,
+                                                     const std::vector<bool>& holds) {
   std::shared_ptr<Weights> weights(new Weights(program, std::move(backend)));
   GRAPHRUN_TRY(weights->check_types());
-  GRAPHRUN_TRY(weights->allocate());
+  GRAPHRUN_TRY(weights->allocate(holds));
   std::vector<float> values;
   for (std::size_t i = 0; i < weights->items_.size(); ++i) {
-    if (weights->items_[i].kind == VariableKind::gradient) continue;
+    if (weights->views_[i].data == nullptr) continue;
     values.resize(static_cast<std::size_t>(weights->items_[i].shape.count()));
     GRAPHRUN_TRY(initialise_variable(program, i, seed, values));
     GRAPHRUN_TRY(weights->backend_->copy_to_device(weights->views_[i].data, values.data(),
@@ -163,7 +168,7 @@ Result<bool> Weights::load(const TensorFile& file) {
   if (any_state && !all_state)
     return {ErrorCode::invalid_file, "the file has only a part of the optimiser's state"};
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (found[i] != nullptr) GRAPHRUN_TRY(store(i, *found[i]));
+    if (found[i] != nullptr && views_[i].data != nullptr) GRAPHRUN_TRY(store(i, *found[i]));
   }
   touch();
   return any_state;
@@ -197,19 +202,20 @@ Result<std::vector<std::string>> Weights::load_some(
 
 Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
                                                    std::vector<std::byte>& storage) const {
-  const auto wanted = [&](const Item& item) {
-    return in_checkpoint(item.kind) || (with_optimizer_state && item.kind == VariableKind::optimizer_state);
+  const auto wanted = [&](std::size_t i) {
+    const VariableKind kind = items_[i].kind;
+    return views_[i].data != nullptr &&
+           (in_checkpoint(kind) || (with_optimizer_state && kind == VariableKind::optimizer_state));
   };
   if (!backend_->is_host()) {
     std::int64_t bytes = 0;
-    for (std::size_t i = 0; i < items_.size(); ++i)
-      bytes += wanted(items_[i]) ? aligned(views_[i].desc.bytes()) : 0;
+    for (std::size_t i = 0; i < items_.size(); ++i) bytes += wanted(i) ? aligned(views_[i].desc.bytes()) : 0;
     storage.resize(static_cast<std::size_t>(bytes));
   }
   std::vector<NamedTensor> tensors;
   std::byte* free_memory = storage.data();
   for (std::size_t i = 0; i < items_.size(); ++i) {
-    if (!wanted(items_[i])) continue;
+    if (!wanted(i)) continue;
     const std::int64_t bytes = views_[i].desc.bytes();
     const void* data = views_[i].data;
     if (!backend_->is_host()) {

@@ -28,9 +28,11 @@ class Weights {
                                               std::shared_ptr<Backend> backend);
   // For training and random starts: own memory, parameters first, then buffers, then optimiser state, each
   // kind one contiguous range in the order of the model. Drawn from the model's initialisers, keyed by seed
-  // and variable name.
+  // and variable name. Optimiser state for which `holds` (by index of Model::variables; empty: all) says no
+  // gets no memory: it is another rank's.
   static Result<std::shared_ptr<Weights>> initialise(const Program& program, std::uint64_t seed,
-                                                     std::shared_ptr<Backend> backend);
+                                                     std::shared_ptr<Backend> backend,
+                                                     const std::vector<bool>& holds = {});
 
   // Precondition: from initialise(). Overwrites parameters and buffers strictly as map() does; optimiser
   // state is taken too where the file has all of it, and left alone where it has none. Returns whether it was
@@ -41,12 +43,12 @@ class Weights {
   Result<std::vector<std::string>> load_some(const TensorFile& file,
                                              const std::function<std::string(std::string_view)>& rename);
 
-  // A variable's memory; data is null for gradients, which belong to training sessions, and for optimiser
-  // state in weights from map(). Index of Model::variables.
+  // A variable's memory; data is null for gradients, which belong to training sessions, for optimiser state
+  // in weights from map(), and for state that another rank holds. Index of Model::variables.
   const TensorView& variable(std::size_t index) const { return views_[index]; }
   bool writable() const { return writable_; }
-  // Host views of parameters and buffers, and optimiser state if asked for: what a checkpoint holds. They
-  // view memory of the weights on host devices, else memory that `storage` owns.
+  // Host views of parameters and buffers, and the optimiser state here if asked for: what a checkpoint holds.
+  // They view memory of the weights on host devices, else memory that `storage` owns.
   Result<std::vector<NamedTensor>> snapshot(bool with_optimizer_state, std::vector<std::byte>& storage) const;
 
   // Grows whenever values changed; whoever writes calls touch().
@@ -74,7 +76,7 @@ class Weights {
   Weights(const Program& program, std::shared_ptr<Backend> backend);
   Result<std::vector<const NamedTensor*>> match(const TensorFile& file) const;
   Status check_types() const;
-  Status allocate();
+  Status allocate(const std::vector<bool>& holds);
   Status store(std::size_t index, const NamedTensor& tensor);
 
   std::shared_ptr<Backend> backend_;

@@ -1,0 +1,80 @@
+#include "runtime/session/gradient_exchange.h"
+
+#include <algorithm>
+
+namespace graphrun {
+
+Result<std::unique_ptr<GradientExchange>> GradientExchange::create(const OpRegistry& ops, Backend& backend,
+                                                                   std::shared_ptr<Communicator> ranks,
+                                                                   std::span<const ReadyGradient> gradients,
+                                                                   const Options& options) {
+  std::unique_ptr<GradientExchange> exchange(new GradientExchange(std::move(ranks), options.overlap));
+  exchange->make_buckets(gradients, options.bucket_bytes);
+  if (options.type == DType::bf16) GRAPHRUN_TRY(exchange->make_packing(ops, backend));
+  return exchange;
+}
+
+void GradientExchange::make_buckets(std::span<const ReadyGradient> gradients, std::int64_t bucket_bytes) {
+  for (const ReadyGradient& gradient : gradients) {
+    const bool fits = !buckets_.empty() && buckets_.back().owner == gradient.owner &&
+                      buckets_.back().view.desc.bytes() < bucket_bytes;
+    if (!fits) {
+      buckets_.emplace_back();
+      buckets_.back().view = {TensorDesc::dense(DType::f32, {0}), gradient.view.data};
+      buckets_.back().owner = gradient.owner;
+    }
+    Bucket& bucket = buckets_.back();
+    bucket.view.desc.shape = {bucket.view.desc.shape.count() + gradient.view.desc.shape.count()};
+    bucket.step = std::max(bucket.step, gradient.step);
+  }
+  // The same on every rank, whose steps are the same.
+  std::ranges::stable_sort(buckets_, {}, &Bucket::step);
+}
+
+// `cast` is an op of activations: a bucket is one of a single channel.
+Status GradientExchange::make_packing(const OpRegistry& ops, Backend& backend) {
+  std::int64_t bytes = 0;
+  for (const Bucket& bucket : buckets_) bytes += bucket.view.desc.shape.count() * 2;
+  GRAPHRUN_ASSIGN(packed_, backend.allocate(bytes));
+  auto* memory = static_cast<std::byte*>(packed_->data());
+  for (Bucket& bucket : buckets_) {
+    const Shape shape{1, 1, 1, bucket.view.desc.shape.count()};
+    const TensorView whole{TensorDesc::nhwc(DType::f32, shape), bucket.view.data};
+    bucket.packed = {TensorDesc::nhwc(DType::bf16, shape), memory};
+    memory += bucket.packed.desc.bytes();
+    GRAPHRUN_ASSIGN(bucket.pack, BoundOp::bind(ops, backend, "cast", {}, {whole}, {bucket.packed}));
+    GRAPHRUN_ASSIGN(bucket.unpack, BoundOp::bind(ops, backend, "cast", {}, {bucket.packed}, {whole}));
+  }
+  return {};
+}
+
+Status GradientExchange::start(Bucket& bucket) {
+  if (bucket.pack) GRAPHRUN_TRY(bucket.pack->run());
+  const TensorView& view = bucket.pack ? bucket.packed : bucket.view;
+  const std::int64_t count = view.desc.shape.count();
+  if (bucket.owner < 0) {
+    GRAPHRUN_ASSIGN(bucket.ticket, ranks_->all_reduce(view.data, count, view.desc.dtype, Combine::sum));
+  } else {
+    GRAPHRUN_ASSIGN(bucket.ticket, ranks_->reduce(view.data, count, view.desc.dtype, bucket.owner));
+  }
+  return {};
+}
+
+Status GradientExchange::after_step(std::size_t step) {
+  if (!overlap_) return {};
+  while (next_ < buckets_.size() && static_cast<std::size_t>(buckets_[next_].step) <= step)
+    GRAPHRUN_TRY(start(buckets_[next_++]));
+  return ranks_->progress();
+}
+
+Status GradientExchange::finish() {
+  while (next_ < buckets_.size()) GRAPHRUN_TRY(start(buckets_[next_++]));
+  for (Bucket& bucket : buckets_) {
+    GRAPHRUN_TRY(ranks_->wait(bucket.ticket));
+    const bool needed = bucket.owner < 0 || bucket.owner == ranks_->rank();
+    if (bucket.unpack && needed) GRAPHRUN_TRY(bucket.unpack->run());
+  }
+  return {};
+}
+
+}  // namespace graphrun

@@ -1,0 +1,95 @@
+#include "runtime/session/shard.h"
+
+#include <algorithm>
+#include <variant>
+
+namespace graphrun {
+namespace {
+
+// The values of a method that its nodes still use, under new numbers.
+class ValueCopier {
+ public:
+  explicit ValueCopier(const Method& from) : from_(from), ids_(from.values.size(), kNoValue) {}
+  ValueId copy(ValueId id, Method& to) {
+    if (id == kNoValue) return id;
+    ValueId& made = ids_[static_cast<std::size_t>(id)];
+    if (made == kNoValue) {
+      made = static_cast<ValueId>(to.values.size());
+      to.values.push_back(from_.values[static_cast<std::size_t>(id)]);
+    }
+    return made;
+  }
+
+ private:
+  const Method& from_;
+  std::vector<ValueId> ids_;
+};
+
+using Kept = std::vector<bool>;  // by parameter of a node, in their order
+
+// A list of one element a parameter loses those of the parameters that are not kept.
+void restrict_lists(const Kept& kept, AttrMap& attrs) {
+  for (auto& [name, value] : attrs) {
+    auto* const list = std::get_if<std::vector<Expr>>(&value);
+    if (list == nullptr || list->size() != kept.size() || list->size() == 1) continue;
+    std::vector<Expr> rest;
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      if (kept[i]) rest.push_back((*list)[i]);
+    }
+    *list = std::move(rest);
+  }
+}
+
+}  // namespace
+
+std::vector<int> share_out(const Program& program, int ranks) {
+  const std::vector<Variable>& variables = program.model().variables;
+  std::int64_t total = 0;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (variables[i].kind == VariableKind::gradient) total += program.variable_shape(i).count();
+  }
+  std::vector<int> owners(variables.size(), -1);
+  std::int64_t before = 0;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (variables[i].kind != VariableKind::gradient) continue;
+    const std::int64_t count = program.variable_shape(i).count();
+    const auto owner = static_cast<int>((before + count / 2) * ranks / std::max<std::int64_t>(total, 1));
+    before += count;
+    owners[i] = std::min(owner, ranks - 1);
+    owners[static_cast<std::size_t>(variables[i].of)] = owners[i];
+  }
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (variables[i].kind == VariableKind::optimizer_state)
+      owners[i] = owners[static_cast<std::size_t>(variables[i].of)];
+  }
+  return owners;
+}
+
+Result<Method> restrict_update(const Model& model, const Method& update, const std::vector<int>& owners,
+                               int rank) {
+  Method result;
+  result.name = update.name;
+  ValueCopier values(update);
+  for (const Node& node : update.nodes) {
+    Node own{node.path, node.op, node.attrs, {}, {}};
+    Kept kept;
+    for (const ValueId input : node.inputs) {
+      const Value& value = update.values[static_cast<std::size_t>(input)];
+      const bool is_variable = value.origin == Origin::variable;
+      const bool is_own = !is_variable || owners[static_cast<std::size_t>(value.index)] == rank;
+      if (is_variable &&
+          model.variables[static_cast<std::size_t>(value.index)].kind == VariableKind::parameter)
+        kept.push_back(is_own);
+      if (is_own) own.inputs.push_back(values.copy(input, result));
+    }
+    if (!node.outputs.empty())
+      return {ErrorCode::unsupported,
+              node.path + ": an update with outputs cannot be shared out among ranks"};
+    if (!kept.empty() && std::ranges::none_of(kept, [](bool keep) { return keep; })) continue;
+    restrict_lists(kept, own.attrs);
+    result.nodes.push_back(std::move(own));
+  }
+  return result;
+}
+
+}  // namespace graphrun
