@@ -29,7 +29,7 @@ Result<Sampler> Sampler::make(const SamplerSettings& settings) {
 
 std::vector<std::int64_t> Sampler::order(std::int64_t epoch) const {
   std::vector<std::int64_t> order(static_cast<std::size_t>(settings_.samples));
-  std::iota(order.begin(), order.end(), std::int64_t{0});
+  std::iota(order.begin(), order.end(), settings_.first);
   if (!settings_.shuffle) return order;
   Random random(settings_.seed, RandomPurpose::shuffle, static_cast<std::uint32_t>(epoch));
   for (std::size_t i = order.size() - 1; i > 0; --i) {

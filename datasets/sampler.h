@@ -10,6 +10,7 @@ namespace graphrun {
 
 struct SamplerSettings {
   std::int64_t samples = 0;
+  std::int64_t first = 0;       // index of the first of them in the data set
   std::int64_t batch_size = 0;  // over all ranks
   int rank = 0;
   int ranks = 1;
@@ -30,7 +31,7 @@ class Sampler {
   std::int64_t iterations_per_epoch() const { return settings_.samples / settings_.batch_size; }
   std::int64_t batch_size_of_rank() const { return settings_.batch_size / settings_.ranks; }
 
-  // All sample indices in an epoch's order.
+  // Indices of the samples in the data set, in an epoch's order.
   std::vector<std::int64_t> order(std::int64_t epoch) const;
   // This rank's part of a batch, within an order; iteration from 0 to iterations_per_epoch() - 1.
   std::span<const std::int64_t> batch(std::span<const std::int64_t> order, std::int64_t iteration) const;

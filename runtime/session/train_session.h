@@ -36,7 +36,7 @@ class TrainSession {
     // f32, or bf16: activations and their gradients are stored in bf16, and products of bf16 are summed in
     // f32; parameters and their gradients, statistics and losses stay f32. As in Session::Options.
     DType precision = DType::f32;
-    DataParallel parallel;
+    DataParallel parallel{};
   };
   // Errors: weights that are mapped from a file, inputs or outputs that are not as described below.
   static Result<std::unique_ptr<TrainSession>> create(std::shared_ptr<const Program> program,

@@ -16,8 +16,10 @@
 #include "tools/support/experiment.h"
 #include "tools/support/interrupt.h"
 #include "tools/support/progress.h"
+#include "tools/support/ranks.h"
 #include "tools/support/resolve.h"
 #include "tools/train/class_weights.h"
+#include "tools/train/parallel.h"
 #include "tools/train/trainer.h"
 
 namespace graphrun {
@@ -132,26 +134,56 @@ void announce(const TrainOptions& options, const TrainJob& job, const Backend& b
   const SettingTable& settings = job.settings;
   const std::int64_t batch = settings.integer("batch_size");
   const std::int64_t parts = settings.integer("accumulate");
-  const std::int64_t norm_batch = batch / parts;
+  const std::int64_t ranks = job.ranks->size();
+  const std::int64_t own = batch / ranks;
+  const std::int64_t group =
+      settings.integer("sync_bn_group") == 0 ? ranks : settings.integer("sync_bn_group");
+  const std::int64_t norm_batch = own / parts * (settings.flag("sync_bn") ? group : 1);
   fmt::print("{} on {}: {} images, crop {}x{}, seed {}, {} threads, into {}\n", job.program->model().name,
              options.dataset, job.data->size(), settings.integer("train_h"), settings.integer("train_w"),
              job.start.seed, backend.threads(), job.folder.string());
-  fmt::print("batch: {} in all, {} on this rank, in {} of {}; {} in each batch norm\n", batch, batch,
-             parts == 1 ? "one part" : fmt::format("{} parts", parts), norm_batch, norm_batch);
+  fmt::print("batch: {} in all, {} on each of {} ranks, in {} of {}; {} in each batch norm\n", batch, own,
+             ranks, parts == 1 ? "one part" : fmt::format("{} parts", parts), own / parts, norm_batch);
   constexpr std::int64_t kSmallBatch = 8;
   if (norm_batch < kSmallBatch) {
     fmt::print(stderr, "warning: batch norm sees {} images at a time; under {} its statistics are noisy\n",
                norm_batch, kSmallBatch);
   }
-  if (parts > 1 && mines_hard_pixels(job.program->model())) {
+  if (parts * ranks > 1 && mines_hard_pixels(job.program->model())) {
     fmt::print(stderr,
                "note: hard pixels are chosen among the {} images of a part, and ohem_min_kept is of a part\n",
-               norm_batch);
+               own / parts);
   }
   if (job.start.iteration > 0) fmt::print("resuming after iteration {}\n", job.start.iteration);
 }
 
-Status run_training(const TrainOptions& options, Outcome& outcome) {
+// What one rank draws or names, and all take.
+Status agree_on_names(Communicator& ranks, std::uint64_t& seed, fs::path& folder) {
+  GRAPHRUN_TRY(broadcast(ranks, &seed, sizeof(seed)));
+  GRAPHRUN_ASSIGN(const std::vector<std::string> folders, all_gather_text(ranks, folder.string()));
+  folder = folders[0];
+  return {};
+}
+
+// A first rank's start, given to all: it alone reads the files.
+Status start_weights(const TrainOptions& options, const TrainJob& job) {
+  if (job.ranks->rank() == 0) GRAPHRUN_TRY(load_start(options, *job.program, *job.weights));
+  return broadcast_weights(*job.ranks, *job.program, *job.weights,
+                           {VariableKind::parameter, VariableKind::buffer});
+}
+
+// Before this the run's folder is only read, afterwards the first rank alone writes it.
+Status open_folder(const TrainOptions& options, const TrainJob& job, const Descriptor& descriptor) {
+  RunRecord record = make_run_record(options.dataset, options.data_root);
+  record.precision = options.common.precision;
+  GRAPHRUN_TRY(start_run_folder(job.folder, *job.program, descriptor, record, job.settings));
+  if (const Status linked = point_latest_at(job.folder); !linked.ok() && !options.common.quiet) {
+    fmt::print(stderr, "warning: {}\n", linked.message());
+  }
+  return {};
+}
+
+Status run_training(TrainOptions options, Outcome& outcome) {
   if (!options.weights.empty() && !options.init_backbone.empty()) {
     return {ErrorCode::usage, "--weights and --init-backbone exclude each other"};
   }
@@ -176,7 +208,14 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
   }
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
                   open_program(options.model, options.common, &descriptor, &settings));
-  GRAPHRUN_ASSIGN(const std::uint64_t seed, choose_seed(options, settings));
+  GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
+  Communicator& ranks = *outcome.ranks;
+  if (ranks.rank() > 0) options.common.quiet = true;
+  GRAPHRUN_ASSIGN(std::uint64_t seed, choose_seed(options, settings));
+  fs::path folder = resumed && checkpoint     ? *resumed
+                    : !options.folder.empty() ? fs::path(options.folder)
+                                              : new_run_folder(descriptor.name, unbound->model().name);
+  GRAPHRUN_TRY(agree_on_names(ranks, seed, folder));
   GRAPHRUN_TRY(settings.set("manual_seed", std::to_string(seed),
                             options.seed ? "--seed" : settings.source("manual_seed")));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
@@ -195,16 +234,14 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
   if (settings.flag("evaluate")) {
     GRAPHRUN_ASSIGN(job.validation, open_dataset(descriptor, "val", data_root));
   }
-  GRAPHRUN_ASSIGN(job.weights, Weights::initialise(*program, seed, backend));
-
+  job.ranks = outcome.ranks;
+  job.folder = folder;
+  GRAPHRUN_ASSIGN(job.weights, Weights::initialise(*program, seed, backend, held_state(job)));
   if (checkpoint) {
     GRAPHRUN_ASSIGN(job.start, read_checkpoint(*checkpoint, *job.weights));
     GRAPHRUN_TRY(job.settings.set("manual_seed", std::to_string(job.start.seed), checkpoint->string()));
-    job.folder = *resumed;
   } else {
-    GRAPHRUN_TRY(load_start(options, *program, *job.weights));
-    job.folder = options.folder.empty() ? new_run_folder(descriptor.name, program->model().name)
-                                        : fs::path(options.folder);
+    GRAPHRUN_TRY(start_weights(options, job));
     if (latest_checkpoint(job.folder)) {
       return {ErrorCode::invalid_argument,
               job.folder.string() +
@@ -212,19 +249,15 @@ Status run_training(const TrainOptions& options, Outcome& outcome) {
     }
   }
   GRAPHRUN_TRY(check_start(job));
-  RunRecord record = make_run_record(options.dataset, options.data_root);
-  record.precision = options.common.precision;
-  GRAPHRUN_TRY(start_run_folder(job.folder, *program, descriptor, record, job.settings));
-  if (const Status linked = point_latest_at(job.folder); !linked.ok() && !options.common.quiet) {
-    fmt::print(stderr, "warning: {}\n", linked.message());
-  }
+  GRAPHRUN_TRY(require_same_job(ranks, job));
+  if (ranks.rank() == 0) GRAPHRUN_TRY(open_folder(options, job, descriptor));
   announce(options, job, *backend);
 
   watch_signals();
   Terminal terminal(options.common, job.settings.integer("print_freq"));
-  GRAPHRUN_TRY(status_of(train(job, terminal)));
+  GRAPHRUN_ASSIGN(const TrainOutcome result, train(job, terminal));
   constexpr int kSignalStatus = 128;
-  if (caught_signal() != 0) outcome.exit_status = kSignalStatus + caught_signal();
+  if (result.signal != 0) outcome.exit_status = kSignalStatus + result.signal;
   return {};
 }
 

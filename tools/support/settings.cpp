@@ -4,6 +4,7 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdlib>
@@ -53,6 +54,16 @@ constexpr std::array kSpecs{
                 "batch statistics over all ranks; the same as false on one rank"},
     SettingSpec{"rank_timeout", real, "45", 0.1, 1e6,
                 "seconds after which a rank that the others wait for counts as hung"},
+    SettingSpec{"sync_bn_group", integer, "0", 0, 1e6,
+                "ranks that share batch statistics, neighbours in their order; 0: all"},
+    SettingSpec{"loss_average", word, "\"all\"", 0, 0,
+                "all: over the labelled pixels of all ranks; rank: over each rank's, then over the ranks",
+                "all, rank"},
+    SettingSpec{"shard_optimizer", boolean, "false", 0, 1,
+                "each rank updates a part of the parameters, and holds their momentum alone"},
+    SettingSpec{"gradient_exchange", word, "\"f32\"", 0, 0, "type in which gradients travel between ranks",
+                "f32, bf16"},
+    SettingSpec{"bucket_mb", real, "4", 1e-3, 1e3, "MiB of gradients that ranks exchange at once"},
     SettingSpec{"workers", integer, "2", 1, 1024, "loader threads"},
     SettingSpec{"manual_seed", integer, "null", 0, 9007199254740991.0,
                 "seed of weights, shuffle, transforms and dropout"},
@@ -102,6 +113,8 @@ std::string_view kind_name(SettingKind kind) {
       return "a list of numbers";
     case weights:
       return "a list of numbers, or \"suggested\"";
+    case word:
+      return "one of: ";
   }
   return "?";
 }
@@ -122,16 +135,26 @@ rapidjson::Document normalised(const SettingSpec& spec, std::string_view json) {
     const bool flag = document.GetInt() == 1;
     document.SetBool(flag);
   }
-  if (spec.kind == weights && document.HasParseError()) {
-    rapidjson::Document word;
-    word.SetString(json.data(), static_cast<rapidjson::SizeType>(json.size()), word.GetAllocator());
-    return word;
+  if ((spec.kind == weights || spec.kind == word) && document.HasParseError()) {
+    rapidjson::Document text;
+    text.SetString(json.data(), static_cast<rapidjson::SizeType>(json.size()), text.GetAllocator());
+    return text;
   }
   return document;
 }
 
+// `choices` is "one, other".
+bool is_choice(std::string_view choices, std::string_view word_given) {
+  while (!choices.empty()) {
+    const std::size_t end = std::min(choices.find(", "), choices.size());
+    if (choices.substr(0, end) == word_given) return true;
+    choices.remove_prefix(std::min(end + 2, choices.size()));
+  }
+  return false;
+}
+
 Status check(const SettingSpec& spec, const rapidjson::Document& document) {
-  const Status wrong_kind = error("must be " + std::string(kind_name(spec.kind)));
+  const Status wrong_kind = error("must be " + std::string(kind_name(spec.kind)) + std::string(spec.choices));
   if (document.HasParseError()) return wrong_kind;
   if (document.IsNull() && spec.fallback == "null") return {};
   switch (spec.kind) {
@@ -141,6 +164,8 @@ Status check(const SettingSpec& spec, const rapidjson::Document& document) {
       return document.IsNumber() ? check_number(spec, document.GetDouble()) : wrong_kind;
     case boolean:
       return document.IsBool() ? Status() : wrong_kind;
+    case word:
+      return document.IsString() && is_choice(spec.choices, document.GetString()) ? Status() : wrong_kind;
     case weights:
       if (document.IsString() && document.GetString() == kSuggested) return {};
       [[fallthrough]];
@@ -224,6 +249,7 @@ const SettingTable::Entry& SettingTable::entry(std::string_view name) const {
 std::int64_t SettingTable::integer(std::string_view name) const { return parse(entry(name).json).GetInt64(); }
 double SettingTable::real(std::string_view name) const { return parse(entry(name).json).GetDouble(); }
 bool SettingTable::flag(std::string_view name) const { return parse(entry(name).json).GetBool(); }
+std::string SettingTable::word(std::string_view name) const { return parse(entry(name).json).GetString(); }
 std::vector<double> SettingTable::reals(std::string_view name) const {
   std::vector<double> list;
   const rapidjson::Document document = parse(entry(name).json);
@@ -234,6 +260,12 @@ bool SettingTable::has_value(std::string_view name) const { return entry(name).j
 bool SettingTable::is_explicit(std::string_view name) const { return entry(name).source != kDefaultSource; }
 std::string SettingTable::source(std::string_view name) const { return entry(name).source; }
 std::string SettingTable::json(std::string_view name) const { return entry(name).json; }
+
+std::string SettingTable::values() const {
+  std::string text;
+  for (const auto& [name, entry] : entries_) text += name + "=" + entry.json + "\n";
+  return text;
+}
 
 std::string SettingTable::to_json() const {
   std::string json = "{\n";

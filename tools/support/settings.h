@@ -10,8 +10,8 @@
 
 namespace graphrun {
 
-// weights: a list of numbers, or "suggested".
-enum class SettingKind { integer, real, boolean, reals, weights };
+// weights: a list of numbers, or "suggested"; word: one of SettingSpec::choices.
+enum class SettingKind { integer, real, boolean, reals, weights, word };
 
 // A setting of training or evaluation: its name in the reference's configuration files, kind, default and
 // range.
@@ -22,6 +22,7 @@ struct SettingSpec {
   double min;                 // inclusive, of numbers
   double max;
   std::string_view doc;
+  std::string_view choices = {};  // "one, other"
 };
 std::span<const SettingSpec> setting_specs();
 
@@ -44,6 +45,7 @@ class SettingTable {
   std::int64_t integer(std::string_view name) const;
   double real(std::string_view name) const;
   bool flag(std::string_view name) const;
+  std::string word(std::string_view name) const;
   std::vector<double> reals(std::string_view name) const;
   bool has_value(std::string_view name) const;
   // Set by anybody, the defaults apart.
@@ -51,6 +53,8 @@ class SettingTable {
   std::string source(std::string_view name) const;
   std::string json(std::string_view name) const;
 
+  // "name=value" a line, by name.
+  std::string values() const;
   // {"name": {"value": ..., "from": "..."}, ...}, by name
   std::string to_json() const;
 

@@ -13,7 +13,8 @@ namespace graphrun {
 
 Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const Program> program,
                                                    std::shared_ptr<Weights> weights, std::int64_t batch,
-                                                   const SettingTable& settings, DType precision) {
+                                                   const SettingTable& settings, DType precision,
+                                                   const DataParallel& parallel) {
   const std::int64_t parts = settings.integer("accumulate");
   if (batch % parts != 0) {
     return {ErrorCode::invalid_argument, "batch_size " + std::to_string(batch) +
@@ -26,19 +27,22 @@ Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const Program
   options.w = settings.integer("train_w");
   options.accumulate = parts > 1;
   options.precision = precision;
+  options.parallel = parallel;
   std::shared_ptr<Backend> backend = weights->backend();
   GRAPHRUN_ASSIGN(std::unique_ptr<TrainSession> session,
                   TrainSession::create(std::move(program), std::move(weights), options));
   GRAPHRUN_TRY(session->check_supervised());
   GRAPHRUN_TRY(apply_class_weights(settings, *session));
-  return std::unique_ptr<BatchStep>(new BatchStep(std::move(backend), std::move(session), parts));
+  return std::unique_ptr<BatchStep>(new BatchStep(std::move(backend), std::move(session), parts, parallel));
 }
 
 BatchStep::BatchStep(std::shared_ptr<Backend> backend, std::unique_ptr<TrainSession> session,
-                     std::int64_t parts)
+                     std::int64_t parts, const DataParallel& parallel)
     : backend_(std::move(backend)),
       session_(std::move(session)),
       parts_(parts),
+      ranks_(parallel.ranks),
+      mean_of_ranks_(parallel.mean_of_ranks),
       confusion_(static_cast<int>(session_->output("confusion").desc.shape[0])),
       part_confusion_(static_cast<std::size_t>(session_->output("confusion").desc.shape.count())) {}
 
@@ -46,10 +50,11 @@ Result<Losses> BatchStep::compute(const Batch& batch, std::uint64_t seed) {
   std::ranges::fill(confusion_.cells(), 0);
   Losses sums;
   double weights = 0;
+  const std::int64_t first_sample = ranks_ == nullptr ? 0 : ranks_->rank() * batch.n;
   for (std::int64_t part = 0; part < parts_; ++part) {
     GRAPHRUN_TRY(fill(batch, part));
     const TrainSession::RandomState random{static_cast<std::int64_t>(seed), batch.iteration,
-                                           part * session_->image().desc.n()};
+                                           first_sample + part * session_->image().desc.n()};
     GRAPHRUN_TRY(session_->compute(random));
     Losses losses;
     losses.total = session_->scalar("loss").value_or(0);
@@ -57,21 +62,43 @@ Result<Losses> BatchStep::compute(const Batch& batch, std::uint64_t seed) {
     losses.aux = session_->scalar("aux_loss").value_or(0);
     GRAPHRUN_TRY(check_finite(losses, random));
     GRAPHRUN_ASSIGN(const double weight, count());
-    if (parts_ == 1) return losses;
+    if (parts_ == 1) {
+      GRAPHRUN_TRY(average_losses(losses));
+      return losses;
+    }
     GRAPHRUN_TRY(session_->accumulate(weight, part == 0, part + 1 == parts_));
     weights += weight;
     sums.total += weight * losses.total;
     sums.main += weight * losses.main;
     sums.aux += weight * losses.aux;
   }
-  GRAPHRUN_ASSIGN(const std::string parameter, session_->nonfinite_gradient());
-  if (!parameter.empty()) {
+  GRAPHRUN_ASSIGN(std::string parameter, session_->nonfinite_gradient());
+  GRAPHRUN_ASSIGN(const bool bad, any_rank(!parameter.empty()));
+  if (bad) {
+    if (parameter.empty()) parameter = "a parameter on another rank";
     return {ErrorCode::invalid_argument, "the gradient of " + parameter +
                                              " is not finite: those of the parts were, but not their sum; "
                                              "nothing was updated"};
   }
-  if (weights == 0) return Losses();
-  return Losses{sums.total / weights, sums.main / weights, sums.aux / weights};
+  Losses losses;
+  if (weights != 0) losses = {sums.total / weights, sums.main / weights, sums.aux / weights};
+  GRAPHRUN_TRY(average_losses(losses));
+  return losses;
+}
+
+Status BatchStep::average_losses(Losses& losses) const {
+  if (ranks_ == nullptr || !mean_of_ranks_) return {};
+  std::array<double, 3> all{losses.total, losses.main, losses.aux};
+  GRAPHRUN_TRY(all_reduce<double>(*ranks_, all));
+  losses = {all[0] / ranks_->size(), all[1] / ranks_->size(), all[2] / ranks_->size()};
+  return {};
+}
+
+// What all ranks must do together has to be decided together.
+Result<bool> BatchStep::any_rank(bool here) const {
+  std::int32_t any = here ? 1 : 0;
+  if (ranks_ != nullptr) GRAPHRUN_TRY(all_reduce(*ranks_, &any, 1, DType::i32, Combine::max));
+  return any != 0;
 }
 
 Status BatchStep::fill(const Batch& batch, std::int64_t part) {
@@ -90,9 +117,11 @@ Status BatchStep::check_finite(const Losses& losses, const TrainSession::RandomS
            std::to_string(losses.aux) + ")";
   } else {
     GRAPHRUN_ASSIGN(const std::string parameter, session_->nonfinite_gradient());
-    if (parameter.empty()) return {};
-    what = "the gradient of " + parameter + " is not finite";
+    if (!parameter.empty()) what = "the gradient of " + parameter + " is not finite";
   }
+  GRAPHRUN_ASSIGN(const bool bad, any_rank(!what.empty()));
+  if (!bad) return {};
+  if (what.empty()) what = "another rank met a loss or gradient that is not finite";
   GRAPHRUN_ASSIGN(const std::string where, session_->find_nonfinite(random));
   return {ErrorCode::invalid_argument, what + ": " + where + "; nothing was updated"};
 }

@@ -21,27 +21,33 @@ struct Losses {
 // gradients are those of the loss that is averaged over the whole batch. Batch norm sees one part at a time.
 class BatchStep {
  public:
-  // `batch`: images of this rank. Errors: parts that do not divide it, a model that is not for images with
-  // labels, sizes that it refuses.
+  // `batch`: images of this rank, as many on each. Errors: parts that do not divide it, a model that is not
+  // for images with labels, sizes that it refuses.
   static Result<std::unique_ptr<BatchStep>> make(std::shared_ptr<const Program> program,
                                                  std::shared_ptr<Weights> weights, std::int64_t batch,
-                                                 const SettingTable& settings, DType precision = DType::f32);
+                                                 const SettingTable& settings, DType precision = DType::f32,
+                                                 const DataParallel& parallel = {});
 
-  // Losses and gradients. Errors: a label that is no class; a loss or gradient that is not finite: the
-  // message names the first tensor that is not. Nothing is updated then.
+  // Losses and gradients, of all ranks. Errors: a label that is no class; a loss or gradient that is not
+  // finite: the message names the first tensor that is not. Nothing is updated then.
   Result<Losses> compute(const Batch& batch, std::uint64_t seed);
   Status update(double learning_rate) { return session_->update(learning_rate); }
-  // Of the last batch, as it was trained on.
+  // Of this rank's part of the last batch, as it was trained on.
   const ConfusionMatrix& confusion() const { return confusion_; }
 
  private:
-  BatchStep(std::shared_ptr<Backend> backend, std::unique_ptr<TrainSession> session, std::int64_t parts);
+  BatchStep(std::shared_ptr<Backend> backend, std::unique_ptr<TrainSession> session, std::int64_t parts,
+            const DataParallel& parallel);
   Status fill(const Batch& batch, std::int64_t part);
   Status check_finite(const Losses& losses, const TrainSession::RandomState& random);
   Result<double> count();
+  Status average_losses(Losses& losses) const;
+  Result<bool> any_rank(bool here) const;
   std::shared_ptr<Backend> backend_;
   std::unique_ptr<TrainSession> session_;
   std::int64_t parts_;
+  std::shared_ptr<Communicator> ranks_;  // null: alone
+  bool mean_of_ranks_;
   ConfusionMatrix confusion_;
   std::vector<std::int64_t> part_confusion_;
 };

@@ -91,9 +91,7 @@ std::vector<std::int64_t> saved_epochs(const fs::path& run_folder) {
 
 }  // namespace
 
-Status write_checkpoint(const fs::path& path, const Weights& weights, const TrainState& state) {
-  std::vector<std::byte> storage;
-  GRAPHRUN_ASSIGN(const std::vector<NamedTensor> tensors, weights.snapshot(true, storage));
+Status write_checkpoint(const fs::path& path, std::span<const NamedTensor> tensors, const TrainState& state) {
   std::map<std::string, std::string> metadata{{"format", "graphrun checkpoint 1"},
                                               {"iteration", std::to_string(state.iteration)},
                                               {"epoch", std::to_string(state.epoch)},

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "runtime/core/status.h"
@@ -35,7 +36,8 @@ struct TrainState {
 
 // Parameters, buffers and optimiser state as safetensors with the state in its metadata: all that resuming
 // needs, since data order and random draws follow from seed and iteration. Whole or not at all.
-Status write_checkpoint(const std::filesystem::path& path, const Weights& weights, const TrainState& state);
+Status write_checkpoint(const std::filesystem::path& path, std::span<const NamedTensor> tensors,
+                        const TrainState& state);
 
 // Loads weights and optimiser state; the error says what a checkpoint lacks to be resumed from.
 Result<TrainState> read_checkpoint(const std::filesystem::path& path, Weights& weights);

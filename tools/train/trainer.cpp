@@ -7,8 +7,10 @@
 
 #include "datasets/loader.h"
 #include "datasets/metrics.h"
-#include "tools/support/interrupt.h"
+#include "runtime/session/shard.h"
 #include "tools/train/batch_step.h"
+#include "tools/train/checkpoint_writer.h"
+#include "tools/train/parallel.h"
 #include "tools/train/run_log.h"
 #include "tools/train/setup.h"
 #include "tools/train/validation.h"
@@ -28,6 +30,8 @@ Result<Sampler> make_sampler(const TrainJob& job) {
   sampling.batch_size = job.settings.integer("batch_size");
   sampling.shuffle = job.settings.flag("shuffle");
   sampling.seed = job.start.seed;
+  sampling.rank = job.ranks->rank();
+  sampling.ranks = job.ranks->size();
   return Sampler::make(sampling);
 }
 
@@ -35,14 +39,16 @@ class Trainer {
  public:
   Trainer(const TrainJob& job, TrainObserver& observer) : job_(job), observer_(observer), state_(job.start) {}
 
-  Result<TrainState> run() {
+  Result<TrainOutcome> run() {
     GRAPHRUN_TRY(prepare());
+    GRAPHRUN_TRY(agree_on_stop());
     // An epoch that was stopped after its last iteration.
     if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     const std::int64_t end = job_.max_iters ? std::min(*job_.max_iters, iterations_) : iterations_;
-    if (state_.iteration < end && caught_signal() == 0) GRAPHRUN_TRY(train_until(end));
+    if (state_.iteration < end && signal_ == 0) GRAPHRUN_TRY(train_until(end));
     if (state_.iteration != saved_iteration_) GRAPHRUN_TRY(save(interrupted_checkpoint(job_.folder)));
-    return state_;
+    GRAPHRUN_TRY(note_written(true));
+    return TrainOutcome{state_, signal_};
   }
 
  private:
@@ -53,13 +59,26 @@ class Trainer {
     augment_ = augment_settings(settings, job_.program->model().preprocess);
     GRAPHRUN_TRY(validate(augment_));
     iterations_ = settings.integer("epochs") * sampler_->iterations_per_epoch();
+    GRAPHRUN_ASSIGN(const DataParallel parallel, data_parallel(settings, job_.ranks));
     GRAPHRUN_ASSIGN(step_, BatchStep::make(job_.program, job_.weights, sampler_->batch_size_of_rank(),
-                                           settings, job_.precision));
+                                           settings, job_.precision, parallel));
+    local_norm_ = parallel.ranks != nullptr && parallel.norm_ranks != parallel.ranks;
+    owners_ = state_owners(job_);
     if (job_.validation != nullptr) {
       GRAPHRUN_ASSIGN(validator_, Validator::make(job_, augment_));
     }
     GRAPHRUN_TRY(restore_sums());
-    GRAPHRUN_ASSIGN(log_, RunLog::open(job_.folder, state_));
+    if (is_first()) {
+      GRAPHRUN_ASSIGN(log_, RunLog::open(job_.folder, state_));
+    }
+    return {};
+  }
+
+  bool is_first() const { return job_.ranks->rank() == 0; }
+
+  Status agree_on_stop() {
+    GRAPHRUN_ASSIGN(const StopVote stop, vote(*job_.ranks));
+    signal_ = stop.signal();
     return {};
   }
 
@@ -85,7 +104,7 @@ class Trainer {
     loading.end = end;
     GRAPHRUN_ASSIGN(const std::unique_ptr<Loader> loader,
                     Loader::start(*job_.data, *sampler_, augment_, loading));
-    while (state_.iteration < end && caught_signal() == 0) {
+    while (state_.iteration < end && signal_ == 0) {
       GRAPHRUN_TRY(iterate(*loader).in("iteration " + std::to_string(state_.iteration + 1)));
       if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     }
@@ -109,15 +128,19 @@ class Trainer {
     record.aux_loss = losses.aux;
     record.data_s = seconds(data_start, step_start);
     record.step_s = seconds(step_start, step_end);
-    record.images_per_s = static_cast<double>(batch->n) / seconds(data_start, step_end);
-    record.scores = Scores::of(step_->confusion());
-    confusion_->merge(step_->confusion());
+    record.images_per_s = static_cast<double>(batch->n * job_.ranks->size()) / seconds(data_start, step_end);
+    ConfusionMatrix confusion = step_->confusion();
+    GRAPHRUN_ASSIGN(const StopVote stop, vote(*job_.ranks, confusion.cells()));
+    signal_ = stop.signal();
+    record.scores = Scores::of(confusion);
+    confusion_->merge(confusion);
     state_.sums.loss += losses.main;
     ++state_.sums.iterations;
     ++state_.iteration;
+    if (!is_first()) return {};
     GRAPHRUN_TRY(log_->iteration(record));
     observer_.iteration(record, iterations_);
-    return {};
+    return note_written(false);
   }
 
   // Leaves the epoch unfinished where a signal ends its validation: a resumed run does that again.
@@ -130,33 +153,51 @@ class Trainer {
     const bool last = state_.iteration == iterations_;
     std::vector<Picture> pictures;
     if (validator_ != nullptr && (last || record.epoch % job_.settings.integer("evaluate_freq") == 0)) {
+      GRAPHRUN_TRY(unite_buffers());
       GRAPHRUN_ASSIGN(std::optional<Validation> validation, validator_->run(observer_));
-      if (!validation) return {};
+      if (!validation) return agree_on_stop();
       record.validation = validation->record;
       pictures = std::move(validation->pictures);
       const double mean_iou = record.validation->scores.mean_iou;
       record.is_best = state_.best.epoch == 0 || mean_iou > state_.best.mean_iou;
       if (record.is_best) state_.best = {record.epoch, mean_iou};
     }
-    GRAPHRUN_TRY(log_->epoch(record, pictures));
-    observer_.epoch(record, job_.settings.integer("epochs"));
+    if (is_first()) {
+      GRAPHRUN_TRY(log_->epoch(record, pictures));
+      observer_.epoch(record, job_.settings.integer("epochs"));
+    }
     state_.epoch = record.epoch;
     state_.sums = {};
     std::ranges::fill(confusion_->cells(), 0);
     if (record.is_best) GRAPHRUN_TRY(save(best_checkpoint(job_.folder)));
     if (last || record.epoch % job_.settings.integer("save_freq") == 0) {
       GRAPHRUN_TRY(save(epoch_checkpoint(job_.folder, record.epoch)));
-      prune_checkpoints(job_.folder, job_.settings.integer("keep"));
     }
     return {};
+  }
+
+  // Running statistics of batch norm that each rank has for itself: the first one's count.
+  Status unite_buffers() {
+    if (!local_norm_) return {};
+    return broadcast_weights(*job_.ranks, *job_.program, *job_.weights, {VariableKind::buffer});
   }
 
   Status save(const std::filesystem::path& path) {
     if (state_.sums.iterations > 0)
       state_.sums.confusion.assign(confusion_->cells().begin(), confusion_->cells().end());
-    GRAPHRUN_TRY(write_checkpoint(path, *job_.weights, state_));
+    GRAPHRUN_ASSIGN(CheckpointContent content,
+                    gather_checkpoint(*job_.program, *job_.weights, *job_.ranks, owners_));
     saved_iteration_ = state_.iteration;
-    observer_.saved(path);
+    if (!is_first()) return {};
+    GRAPHRUN_TRY(note_written(true));
+    return writer_.start(path, std::move(content), state_);
+  }
+
+  Status note_written(bool wait) {
+    GRAPHRUN_ASSIGN(const std::optional<std::filesystem::path> path, writer_.written(wait));
+    if (!path) return {};
+    observer_.saved(*path);
+    prune_checkpoints(job_.folder, job_.settings.integer("keep"));
     return {};
   }
 
@@ -169,7 +210,11 @@ class Trainer {
   AugmentSettings augment_;
   std::unique_ptr<BatchStep> step_;
   std::unique_ptr<Validator> validator_;  // null without `evaluate`
-  std::unique_ptr<RunLog> log_;
+  std::unique_ptr<RunLog> log_;           // null but for the first rank
+  CheckpointWriter writer_;
+  std::vector<int> owners_;                   // of the optimiser's state
+  bool local_norm_ = false;                   // not all ranks share batch norm's statistics
+  int signal_ = 0;                            // the signal that all ranks stop for
   std::optional<ConfusionMatrix> confusion_;  // of the epoch so far
 };
 
@@ -195,7 +240,18 @@ Status check_start(const TrainJob& job) {
               "new run with --weights"};
 }
 
-Result<TrainState> train(const TrainJob& job, TrainObserver& observer) {
+std::vector<int> state_owners(const TrainJob& job) {
+  const bool shared_out = job.ranks->size() > 1 && job.settings.flag("shard_optimizer");
+  return shared_out ? share_out(*job.program, job.ranks->size()) : std::vector<int>();
+}
+
+std::vector<bool> held_state(const TrainJob& job) {
+  std::vector<bool> held;
+  for (const int owner : state_owners(job)) held.push_back(owner == job.ranks->rank());
+  return held;
+}
+
+Result<TrainOutcome> train(const TrainJob& job, TrainObserver& observer) {
   return Trainer(job, observer).run();
 }
 

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "datasets/dataset.h"
+#include "runtime/collective/communicator.h"
 #include "runtime/core/status.h"
 #include "runtime/model/program.h"
 #include "runtime/weights/weights.h"
@@ -16,7 +17,7 @@
 
 namespace graphrun {
 
-// Who watches a run: the terminal.
+// Who watches a run: the terminal of the first rank.
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
@@ -37,7 +38,13 @@ struct TrainJob {
   DType precision = DType::f32;           // of activations, in validation too
   TrainState start;                       // seed, and what is done
   std::optional<std::int64_t> max_iters;  // stop after so many in all; the schedule stays
-  std::filesystem::path folder;           // exists, with checkpoints/ in it
+  std::filesystem::path folder;           // exists for the first rank, with checkpoints/ in it
+  std::shared_ptr<Communicator> ranks;    // all that do this job together; host memory
+};
+
+struct TrainOutcome {
+  TrainState state;
+  int signal = 0;  // that ended the run, on whatever rank it came; 0: none
 };
 
 // poly learning rate of iteration `iter` (from 1) of `max_iter`: base_lr before the first step.
@@ -47,9 +54,15 @@ double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::
 // run's folder is replaced.
 Status check_start(const TrainJob& job);
 
-// Trains from job.start to the end of the schedule, max_iters, or a signal (support/interrupt.h): then the
-// state is saved and returned. Errors: data, a loss or gradient that is not finite (names the iteration and
-// the first tensor that is not), disk.
-Result<TrainState> train(const TrainJob& job, TrainObserver& observer);
+// By index of Model::variables: the rank that holds an optimiser state, and whether this one does; empty
+// where every rank holds all. Of program, settings and ranks alone.
+std::vector<int> state_owners(const TrainJob& job);
+std::vector<bool> held_state(const TrainJob& job);
+
+// Trains from job.start to the end of the schedule, max_iters, or a signal to any rank (support/interrupt.h):
+// then the state is saved and returned. Every rank calls it; the first one alone writes and is watched.
+// Errors: data, a loss or gradient that is not finite (names the iteration and the first tensor that is
+// not), disk, another rank that takes no part.
+Result<TrainOutcome> train(const TrainJob& job, TrainObserver& observer);
 
 }  // namespace graphrun

@@ -4,7 +4,7 @@
 #include <array>
 #include <chrono>
 
-#include "tools/support/interrupt.h"
+#include "tools/train/parallel.h"
 #include "tools/train/pictures.h"
 
 namespace graphrun {
@@ -68,36 +68,57 @@ Status Validator::bind() {
 
 Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
   using Clock = std::chrono::steady_clock;
+  // Of as many rounds as the largest part of a rank takes, so that all can stop together.
+  const std::int64_t total = job_.validation->size();
+  const std::int64_t ranks = job_.ranks->size();
+  const std::int64_t largest = (total + ranks - 1) / ranks;
   SamplerSettings sampling;
-  sampling.samples = job_.validation->size();
+  sampling.first = std::min(job_.ranks->rank() * largest, total);
+  sampling.samples = std::min(largest, total - sampling.first);
   sampling.batch_size = 1;
   sampling.shuffle = false;
-  GRAPHRUN_ASSIGN(const Sampler sampler, Sampler::make(sampling));
   LoaderSettings loading;
   loading.workers = static_cast<int>(job_.settings.integer("workers"));
   loading.depth = loading.workers + 2;
   loading.end = sampling.samples;
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Loader> loader,
-                  Loader::start(*job_.validation, sampler, augment_, loading));
+  std::unique_ptr<Loader> loader;
+  if (sampling.samples > 0) {
+    GRAPHRUN_ASSIGN(const Sampler sampler, Sampler::make(sampling));
+    GRAPHRUN_ASSIGN(loader, Loader::start(*job_.validation, sampler, augment_, loading));
+  }
   Validation validation;
   std::ranges::fill(confusion_.cells(), 0);
   loss_ = 0;
   weight_ = 0;
   const std::int64_t batch = session_->input().desc.n();
+  const bool is_first = job_.ranks->rank() == 0;
   auto start = Clock::now();
-  for (std::int64_t first = 0; first < sampling.samples; first += batch) {
+  for (std::int64_t first = 0; first < largest; first += batch) {
     const std::int64_t count = std::min(batch, sampling.samples - first);
-    GRAPHRUN_TRY(fill(*loader, first, count));
-    if (caught_signal() != 0) return std::optional<Validation>();
+    if (count > 0) GRAPHRUN_TRY(fill(*loader, first, count));
+    GRAPHRUN_ASSIGN(const StopVote stop, vote(*job_.ranks));
+    if (stop.signal() != 0) return std::optional<Validation>();
+    if (count <= 0) continue;
     GRAPHRUN_TRY(session_->run());
     GRAPHRUN_TRY(score());
+    if (!is_first) continue;
     if (first < kPictures) GRAPHRUN_TRY(add_pictures(first, std::min(count, kPictures - first), validation));
     const auto end = Clock::now();
-    observer.validating(first + count, sampling.samples, std::chrono::duration<double>(end - start).count());
+    observer.validating(std::min((first + count) * ranks, total), total,
+                        std::chrono::duration<double>(end - start).count());
     start = end;
   }
+  GRAPHRUN_TRY(sum_up());
   validation.record = {weight_ > 0 ? loss_ / weight_ : 0, Scores::of(confusion_)};
   return std::optional<Validation>(std::move(validation));
+}
+
+Status Validator::sum_up() {
+  std::array<double, 2> sums{loss_, weight_};
+  GRAPHRUN_TRY(all_reduce<double>(*job_.ranks, sums));
+  loss_ = sums[0];
+  weight_ = sums[1];
+  return all_reduce(*job_.ranks, confusion_.cells());
 }
 
 // A last batch that is not full keeps images of the one before it, without labels.

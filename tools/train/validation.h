@@ -19,14 +19,15 @@ struct Validation {
   std::vector<Picture> pictures;  // of the first samples
 };
 
-// Loss and metrics on centre crops of the training size of job.validation: the quick look that the reference
-// takes between epochs. `grun eval` is the real evaluation. Sessions and memory are kept from one to the
-// next.
+// Loss and metrics on centre crops of the training size of job.validation, of which each rank computes a
+// part: the quick look that the reference takes between epochs. `grun eval` is the real evaluation. Sessions
+// and memory are kept from one to the next.
 class Validator {
  public:
   // The job must outlive the validator.
   static Result<std::unique_ptr<Validator>> make(const TrainJob& job, const AugmentSettings& augment);
-  // Empty where a signal came before the end.
+  // The same on every rank, pictures apart, which the first has. Empty where a signal to any rank came before
+  // the end.
   Result<std::optional<Validation>> run(TrainObserver& observer);
 
  private:
@@ -34,6 +35,7 @@ class Validator {
   Status bind();
   Status fill(Loader& loader, std::int64_t first, std::int64_t count);
   Status score();
+  Status sum_up();
   Status add_pictures(std::int64_t first, std::int64_t count, Validation& validation);
 
   const TrainJob& job_;
@@ -46,7 +48,7 @@ class Validator {
   TensorView device_label_, classes_, totals_, counts_;
   std::optional<BoundOp> score_;
   std::optional<BoundOp> arg_max_;
-  // Of the samples so far.
+  // Of this rank's samples so far.
   double loss_ = 0;
   double weight_ = 0;
   ConfusionMatrix confusion_;

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "runtime/collective/communicator.h"
+#include "runtime/session/train_session.h"
+#include "tools/support/settings.h"
+#include "tools/train/trainer.h"
+
+namespace graphrun {
+
+// How the settings want several ranks to work together. Every rank calls it. Errors: groups of batch norm
+// that do not divide the ranks.
+Result<DataParallel> data_parallel(const SettingTable& settings, const std::shared_ptr<Communicator>& ranks);
+
+// Refuses ranks whose model, settings, data lists or starting point differ from the first one's. Every rank
+// calls it and has the same error, which names the rank and what differs.
+Status require_same_job(Communicator& ranks, const TrainJob& job);
+
+// Gives every rank the first one's values of these kinds of variables (host devices).
+Status broadcast_weights(Communicator& ranks, const Program& program, Weights& weights,
+                         const std::vector<VariableKind>& kinds);
+
+// Whether a rank wants to stop.
+struct StopVote {
+  bool interrupted = false;
+  bool terminated = false;
+  // The signal that the run ends by: SIGTERM before SIGINT; 0: none.
+  int signal() const;
+};
+// Adds up `counts` of all ranks, and asks every one whether a signal came. Every rank has the same answer.
+Result<StopVote> vote(Communicator& ranks, std::span<std::int64_t> counts = {});
+
+}  // namespace graphrun
