@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "datasets/descriptor.h"
+#include "runtime/collective/self.h"
 #include "runtime/session/image.h"
 #include "tests/session/compiled.h"
 #include "tools/train/setup.h"
@@ -32,8 +33,11 @@ TrainJob make_job(const std::string& batch_size_val) {
       "d.json"));
   const auto program = take(tiny_program(0.1)->bind({{"classes", 7}}));
   const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
-  TrainJob job{program, weights, nullptr, take(open_dataset(descriptor, "val", std::nullopt)), {}, {},
-               {},      {},      {}};
+  TrainJob job;
+  job.program = program;
+  job.weights = weights;
+  job.validation = take(open_dataset(descriptor, "val", std::nullopt));
+  job.ranks = make_self();
   for (const ClassInfo& info : descriptor.classes) job.palette.push_back(info.color);
   for (const std::string setting : {"train_h", "train_w"})
     require_ok(job.settings.set(setting, std::to_string(kSize), "test"));
