@@ -37,7 +37,8 @@ def camvid_batches(folder, count, batch, crop):
 
 def train(net, batches, args, max_iter, dtype):
     net = copy.deepcopy(net).to(dtype).train()
-    trainer = spnet.Trainer(net, args.base_lr, max_iter, family=networks.family(args.net))
+    options = {"ranks": args.ranks} if args.ranks > 1 else {}
+    trainer = spnet.Trainer(net, args.base_lr, max_iter, family=networks.family(args.net), **options)
     gradients = {}
 
     def keep_first():
@@ -59,6 +60,7 @@ def main():
     parser.add_argument("--classes", type=int, default=11)
     parser.add_argument("--crop", type=int, default=121)
     parser.add_argument("--batch", type=int, default=2)
+    parser.add_argument("--ranks", type=int, default=1, help="that share the batch (SPNet): loss of loss_average=rank")
     parser.add_argument("--iters", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=1, help="of the schedule; the iterations run may be fewer")
     parser.add_argument("--base-lr", type=float, default=1e-3)

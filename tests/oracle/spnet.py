@@ -83,13 +83,19 @@ def logits(net, image):
     return resize(net.head(net.base_forward(image)[3]), image.shape[2:])
 
 
-def losses(net, image, label, ignore=255):
-    """Main and auxiliary loss; each head is run once."""
+def losses(net, image, label, ignore=255, ranks=1):
+    """Main and auxiliary loss; each head is run once.
+
+    With several ranks: what DistributedDataParallel and SyncBatchNorm compute together, where each has an equal part of the
+    batch. Statistics of batch norm are the whole batch's, the loss is the mean of the parts' means."""
     c3, c4 = net.base_forward(image)[2:]
-    return tuple(
-        F.cross_entropy(resize(head(x), image.shape[2:]), label, ignore_index=ignore)
-        for head, x in ((net.head, c4), (net.auxlayer, c3))
-    )
+    targets = label.chunk(ranks)
+
+    def loss(logits):
+        parts = zip(resize(logits, image.shape[2:]).chunk(ranks), targets)
+        return torch.stack([F.cross_entropy(part, target, ignore_index=ignore) for part, target in parts]).mean()
+
+    return tuple(loss(head(x)) for head, x in ((net.head, c4), (net.auxlayer, c3)))
 
 
 def groups(net):
@@ -100,11 +106,11 @@ def groups(net):
 class Trainer:
     """SGD with the references' two kinds of parameter groups and their poly schedule, set after each step.
 
-    `family` is the module that knows the network: this one or semseg."""
+    `family` is the module that knows the network: this one or semseg; `options` are of its losses."""
 
-    def __init__(self, net, base_lr, max_iter, power=0.9, momentum=0.9, weight_decay=1e-4, aux_weight=0.4, family=None):
+    def __init__(self, net, base_lr, max_iter, power=0.9, momentum=0.9, weight_decay=1e-4, aux_weight=0.4, family=None, **options):
         self.net, self.base_lr, self.max_iter, self.power, self.aux_weight = net, base_lr, max_iter, power, aux_weight
-        self.family = family or sys.modules[__name__]
+        self.family, self.options = family or sys.modules[__name__], options
         parts = self.family.groups(net)
         self.factors = [factor for _, factor in parts]
         params = [{"params": params, "lr": factor * base_lr} for params, factor in parts]
@@ -114,7 +120,7 @@ class Trainer:
 
     def step(self, image, label, on_gradients=None):
         """One iteration. Returns (main, aux, total) losses."""
-        main, aux = self.family.losses(self.net, image, label)
+        main, aux = self.family.losses(self.net, image, label, **self.options)
         total = main + self.aux_weight * aux
         self.sgd.zero_grad()
         total.backward()

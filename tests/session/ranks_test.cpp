@@ -1,0 +1,223 @@
+#include <cstdio>
+#include <cstring>
+
+#include "runtime/collective/mpi.h"
+#include "runtime/collective/self.h"
+#include "runtime/core/random.h"
+#include "runtime/session/shard.h"
+#include "runtime/session/train_session.h"
+#include "tests/session/compiled.h"
+
+// Several ranks with a part of a batch each, against one session that has the whole batch. From weights
+// without kinks: every batch norm is far from ReLU's zero. Run alone or by mpirun; every rank runs the same
+// cases in the same order.
+using namespace graphrun;
+using namespace graphrun::test;
+
+namespace {
+
+constexpr std::int64_t kBatch = 6;  // of 1, 2, 3 and 6 ranks: down to one image each
+constexpr std::int64_t kSize = 33;
+constexpr int kSteps = 3;
+constexpr std::int32_t kIgnored = 255;
+
+struct Job {
+  Job() {
+    if (!started_by_launcher()) {
+      ranks = make_self();
+    } else if (mpi_version().empty()) {
+      std::puts("skipped: this build has no MPI");
+      std::exit(77);
+    } else {
+      ranks = take(join_mpi({.timeout_s = 30}));
+    }
+  }
+  ~Job() { ranks.reset(); }
+  static inline std::shared_ptr<Communicator> ranks;
+};
+BOOST_TEST_GLOBAL_FIXTURE(Job);
+
+// With a pyramid: batch norm over maps of 1x1.
+std::shared_ptr<const Program> program_of(double dropout) {
+  compiler::Compiled compiled = compiler::compile(
+      kSource / "graphs" / "pspnet_tiny.json",
+      std::vector<compiler::Definition>{{"width", 2}, {"classes", 3}, {"dropout", dropout}}, op_registry());
+  BOOST_TEST_REQUIRE(compiled.errors == "");
+  return take(Program::make(*std::move(compiled.model), op_registry()));
+}
+
+std::shared_ptr<Weights> start_weights(const Program& program, const std::vector<bool>& held = {}) {
+  auto weights = take(Weights::initialise(program, 0, take(make_cpu_backend(1)), held));
+  take(weights->load(*open_tensors(kSource / "tests/golden/pspnet_tiny/start.safetensors")));
+  return weights;
+}
+
+// The images and labels `first` to `first` + the session's batch of a step. Samples from `unlabelled` on have
+// no label.
+void fill(TrainSession& session, int step, std::int64_t first, std::int64_t unlabelled) {
+  const TensorView image = session.image();
+  const std::int64_t pixels = kSize * kSize;
+  for (std::int64_t n = 0; n < image.desc.n(); ++n) {
+    Random random(static_cast<std::uint64_t>(step), RandomPurpose::test,
+                  static_cast<std::uint32_t>(first + n));
+    for (std::int64_t i = 0; i < 3 * pixels; ++i)
+      image.as<float>()[n * 3 * pixels + i] = static_cast<float>(random.next_between(-2, 2));
+    for (std::int64_t i = 0; i < pixels; ++i) {
+      const auto drawn = static_cast<std::int32_t>(random.next_below(4));
+      const bool ignored = drawn == 3 || first + n >= unlabelled;
+      session.label().as<std::int32_t>()[n * pixels + i] = ignored ? kIgnored : drawn;
+    }
+  }
+}
+
+struct Course {
+  std::vector<double> losses;
+  std::map<std::string, std::vector<float>> variables;  // parameters and buffers, afterwards
+};
+
+struct Setup {
+  double dropout = 0.3;
+  std::int64_t unlabelled = kBatch;
+  bool accumulate = false;
+};
+
+// Steps of a batch of which this session has the samples from `first` on.
+Course train(const Setup& setup, const DataParallel& parallel, std::int64_t first, std::int64_t batch) {
+  const auto program = program_of(setup.dropout);
+  std::vector<bool> held;
+  if (parallel.shard_optimizer) {
+    for (const int owner : share_out(*program, parallel.ranks->size()))
+      held.push_back(owner == parallel.ranks->rank());
+  }
+  const auto weights = start_weights(*program, held);
+  TrainSession::Options options;
+  options.n = batch;
+  options.h = options.w = kSize;
+  options.accumulate = setup.accumulate;
+  options.parallel = parallel;
+  const auto session = take(TrainSession::create(program, weights, options));
+  Course course;
+  for (int step = 0; step < kSteps; ++step) {
+    fill(*session, step, first, setup.unlabelled);
+    require_ok(session->compute({7, step, first}));
+    if (setup.accumulate) {
+      // The same batch twice has the gradients of one.
+      require_ok(session->accumulate(2, true, false));
+      require_ok(session->compute({7, step, first}));
+      require_ok(session->accumulate(2, false, true));
+    }
+    course.losses.push_back(*session->scalar("loss"));
+    require_ok(session->update(1e-3));
+  }
+  const std::vector<Variable>& variables = program->model().variables;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (variables[i].kind == VariableKind::parameter || variables[i].kind == VariableKind::buffer)
+      course.variables[variables[i].name] = copy_of(floats(weights->variable(i)));
+  }
+  return course;
+}
+
+DataParallel all_together() {
+  DataParallel parallel;
+  parallel.ranks = Job::ranks;
+  parallel.norm_ranks = Job::ranks;
+  parallel.exchange.bucket_bytes = 1 << 12;  // many buckets
+  return parallel;
+}
+
+Course on_ranks(const Setup& setup, const DataParallel& parallel) {
+  const std::int64_t own = kBatch / Job::ranks->size();
+  return train(setup, parallel, Job::ranks->rank() * own, own);
+}
+
+void check_same(const Course& actual, const Course& expected, double bar) {
+  for (int step = 0; step < kSteps; ++step) {
+    const auto at = static_cast<std::size_t>(step);
+    BOOST_TEST(std::abs(actual.losses[at] / expected.losses[at] - 1) < bar);
+  }
+  for (const auto& [name, values] : expected.variables) {
+    const double apart = relative_distance(actual.variables.at(name), values);
+    BOOST_TEST(apart < bar, name << ": " << apart << " apart");
+  }
+}
+
+constexpr double kBar = 1e-5;
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(a_batch_in_parts_is_the_batch) {
+  const Setup setup;
+  const Course whole = train(setup, {}, 0, kBatch);
+  check_same(on_ranks(setup, all_together()), whole, kBar);
+  // One exchange after the backward pass, and bits that do not depend on time.
+  DataParallel parallel = all_together();
+  const Course overlapped = on_ranks(setup, parallel);
+  parallel.exchange.overlap = false;
+  const Course after = on_ranks(setup, parallel);
+  BOOST_TEST((overlapped.losses == after.losses && overlapped.variables == after.variables));
+}
+
+BOOST_AUTO_TEST_CASE(a_rank_without_labels_counts_for_nothing) {
+  Setup setup;
+  setup.unlabelled = kBatch - kBatch / std::max(Job::ranks->size(), 2);
+  check_same(on_ranks(setup, all_together()), train(setup, {}, 0, kBatch), kBar);
+}
+
+BOOST_AUTO_TEST_CASE(a_batch_without_labels_has_no_loss) {
+  Setup setup;
+  setup.unlabelled = 0;
+  for (const double loss : on_ranks(setup, all_together()).losses) BOOST_TEST(loss == 0);
+}
+
+BOOST_AUTO_TEST_CASE(parts_one_after_the_other) {
+  Setup setup;
+  setup.dropout = 0;
+  setup.accumulate = true;
+  Course expected = train(setup, {}, 0, kBatch);
+  check_same(on_ranks(setup, all_together()), expected, kBar);
+}
+
+BOOST_AUTO_TEST_CASE(optimiser_shared_out) {
+  DataParallel parallel = all_together();
+  parallel.shard_optimizer = true;
+  if (Job::ranks->size() == 1) parallel = {};
+  check_same(on_ranks({}, parallel), train({}, {}, 0, kBatch), kBar);
+}
+
+BOOST_AUTO_TEST_CASE(gradients_as_bf16) {
+  DataParallel parallel = all_together();
+  parallel.exchange.type = DType::bf16;
+  constexpr double kRounded = 1e-3;
+  check_same(on_ranks({}, parallel), train({}, {}, 0, kBatch), kRounded);
+}
+
+// What DistributedDataParallel does without synchronised batch norm: every rank's own loss, the mean of the
+// gradients.
+BOOST_AUTO_TEST_CASE(means_of_ranks) {
+  DataParallel parallel = all_together();
+  parallel.norm_ranks = nullptr;
+  parallel.mean_of_ranks = true;
+  const Setup setup{.dropout = 0, .unlabelled = kBatch - 1, .accumulate = false};
+  const Course course = on_ranks(setup, parallel);
+  const std::int64_t own = kBatch / Job::ranks->size();
+  const Course alone = train(setup, {}, Job::ranks->rank() * own, own);
+  // Before the first exchange a rank's loss is what it has by itself.
+  BOOST_TEST(course.losses[0] == alone.losses[0]);
+  if (Job::ranks->size() == 1) return check_same(course, alone, kBar);
+  // Afterwards all have the same parameters, which are none of their own.
+  std::vector<float> weights = course.variables.at("layer0.0.weight");
+  const std::vector<float> mine = weights;
+  require_ok(all_reduce<float>(*Job::ranks, weights, Combine::max));
+  BOOST_TEST((weights == mine));
+  BOOST_TEST((alone.variables.at("layer0.0.weight") != mine));
+}
+
+BOOST_AUTO_TEST_CASE(groups_of_batch_norm) {
+  DataParallel parallel = all_together();
+  parallel.norm_ranks = take(Job::ranks->split(0));
+  check_same(on_ranks({}, parallel), train({}, {}, 0, kBatch), kBar);
+  parallel.norm_ranks = take(Job::ranks->split(Job::ranks->rank()));
+  const Course apart = on_ranks({}, parallel);
+  parallel.norm_ranks = nullptr;
+  BOOST_TEST((on_ranks({}, parallel).losses == apart.losses));
+}
