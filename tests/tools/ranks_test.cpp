@@ -43,14 +43,15 @@ struct Run : CommandFolder {
 
 const std::string kEval = "grun eval --run run --set test_h=33 --set test_w=33 --threads 1 ";
 
-// In a shell: starts a long evaluation on three ranks, waits until one has written a picture, calls `act`
-// with $first, the first process, and $ranks, those of the ranks in the order of their numbers; then waits
-// and gives its status; 99 where ranks are left 10 s later.
-std::string disturbed(const std::string& settings, const std::string& act) {
-  return "rm -rf out; $grun_path eval --run run --set test_h=33 --set test_w=33 --ms --ranks 3 -q -o out " +
-         settings +
+// In a shell: starts ranks that have long to do, waits until `ready`, does `act` with $first, the first
+// process, and $ranks, those of the ranks in the order of their numbers; then waits and gives the status; 99
+// where ranks are left 10 s later.
+std::string disturbed(const std::string& start, const std::string& ready, const std::string& act) {
+  return start +
          " & first=$!\n"
-         "while [ -z \"$(ls out/gray 2>/dev/null)\" ]; do sleep 0.01; done\n"
+         "until " +
+         ready +
+         "; do sleep 0.01; done\n"
          "children() { cat /proc/$1/task/*/children; }\n"
          "ranks=$(for p in $(children $(children $first)); do\n"
          "  echo $(tr '\\0' '\\n' </proc/$p/environ | sed -n 's/^OMPI_COMM_WORLD_RANK=//p') $p; done |\n"
@@ -60,6 +61,26 @@ std::string disturbed(const std::string& settings, const std::string& act) {
          "left() { for p in $ranks; do grep '^State:' /proc/$p/status 2>/dev/null | grep -v zombie; done; }\n"
          "for i in $(seq 100); do if [ -z \"$(left)\" ]; then exit $status; fi; sleep 0.1; done\n"
          "echo \"left: $(left)\" >&2; exit 99";
+}
+
+std::string evaluation(const std::string& settings, const std::string& act) {
+  return disturbed(
+      "rm -rf out; $grun_path eval --run run --set test_h=33 --set test_w=33 --ms -q -o out --ranks 3 " +
+          settings,
+      "[ -n \"$(ls out/gray 2>/dev/null)\" ]", act);
+}
+
+// 5 iterations an epoch.
+const std::string kTrain =
+    " train tiny.fb --dataset shapes --seed 3 --threads 1 --set train_h=33 --set train_w=33 --set "
+    "batch_size=80 "
+    "--set epochs=3 --set workers=1 --set base_lr=0.01 -q ";
+
+std::string training(const std::string& folder, int lines, const std::string& act) {
+  return disturbed(
+      "$grun_path" + kTrain + "-o " + folder + " --set rank_timeout=1 --ranks 2",
+      "[ \"$(cat " + folder + "/metrics.jsonl 2>/dev/null | wc -l)\" -ge " + std::to_string(lines) + " ]",
+      act);
 }
 
 const std::string kSecond = "$(echo $ranks | cut -d' ' -f2)";
@@ -119,18 +140,49 @@ BOOST_AUTO_TEST_CASE(an_error_of_ranks_ends_them_and_is_said_once) {
 BOOST_AUTO_TEST_CASE(ranks_go_together) {
   Run shell;
   BOOST_TEST_CONTEXT("killed") {
-    shell.fail(disturbed("", "kill -9 " + kSecond), 1,
+    shell.fail(evaluation("", "kill -9 " + kSecond), 1,
                {"grun: error: rank 1 on " + host_name() + " was ended by signal 9"});
   }
   BOOST_TEST_CONTEXT("hung") {
-    shell.fail(disturbed("--set rank_timeout=1", "kill -STOP " + kSecond), 1,
+    shell.fail(evaluation("--set rank_timeout=1", "kill -STOP " + kSecond), 1,
                {"no answer from rank 1 on " + host_name()});
   }
   BOOST_TEST_CONTEXT("terminated") {
-    shell.fail(disturbed("", "kill $first"), 143, {});
+    shell.fail(evaluation("", "kill $first"), 143, {});
     BOOST_TEST(shell.text("err.txt") == "");
   }
-  BOOST_TEST_CONTEXT("first process killed") { shell.fail(disturbed("", "kill -9 $first"), 137, {}); }
+  BOOST_TEST_CONTEXT("first process killed") { shell.fail(evaluation("", "kill -9 $first"), 137, {}); }
+}
+
+BOOST_AUTO_TEST_CASE(training_goes_on_after_a_fault) {
+  Run shell;
+  shell.succeed("grun" + kTrain + "-o whole --ranks 2");
+  const std::vector<std::string> whole = shell.steps("whole");
+  BOOST_TEST_REQUIRE(whole.size() == 15u);
+  const auto check_resumed = [&](const std::string& run) {
+    shell.succeed("grun" + kTrain + "-o " + run + " --resume auto --ranks 2");
+    BOOST_TEST(shell.steps(run) == whole, boost::test_tools::per_element());
+  };
+  BOOST_TEST_CONTEXT("killed") {
+    shell.fail(training("killed", 7, "kill -9 " + kSecond), 1,
+               {"rank 1 on " + host_name() + " was ended by signal 9"});
+    check_resumed("killed");
+  }
+  BOOST_TEST_CONTEXT("hung") {
+    shell.fail(training("hung", 7, "kill -STOP " + kSecond), 1, {"no answer from rank 1 on " + host_name()});
+    check_resumed("hung");
+  }
+  BOOST_TEST_CONTEXT("terminated") {
+    shell.fail(training("terminated", 3, "kill $first"), 143, {});
+    BOOST_TEST(shell.text("err.txt") == "");
+    BOOST_TEST(shell.has("terminated/checkpoints/interrupted.safetensors"));
+    check_resumed("terminated");
+  }
+  BOOST_TEST_CONTEXT("one rank terminated") {
+    shell.fail(training("one", 3, "kill " + kSecond), 143, {});
+    BOOST_TEST(shell.has("one/checkpoints/interrupted.safetensors"));
+  }
+  BOOST_TEST_CONTEXT("interrupted") { shell.fail(training("interrupted", 3, "kill -INT $first"), 130, {}); }
 }
 
 BOOST_AUTO_TEST_CASE(ranks_divide_the_cores) {

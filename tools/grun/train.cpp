@@ -284,7 +284,7 @@ void add_train(CLI::App& app, Outcome& outcome) {
   command->add_option("--seed", options->seed, "the setting manual_seed");
   command->add_flag("--deterministic", options->deterministic,
                     "the same bits in every run (with the same threads); seed 0 if none is given");
-  command->callback([options, &outcome] { outcome.status = run_training(*options, outcome); });
+  set_ranked_callback(*command, outcome, [options, &outcome] { return run_training(*options, outcome); });
 }
 
 }  // namespace graphrun
