@@ -144,7 +144,9 @@ Result<std::unique_ptr<Loader>> Loader::start(const Dataset& dataset, const Samp
   LoaderSettings checked = settings;
   checked.workers = std::clamp(settings.workers, 1, 1024);
   checked.depth = std::clamp(settings.depth, 2, 1024);
-  if (checked.first < 0 || checked.end < checked.first || sampler.settings().samples != dataset.size()) {
+  const SamplerSettings& sampling = sampler.settings();
+  if (checked.first < 0 || checked.end < checked.first || sampling.first < 0 ||
+      sampling.first + sampling.samples > dataset.size()) {
     return Status(ErrorCode::invalid_argument, "the loader's iterations or sampler do not fit the data set");
   }
   cv::setNumThreads(0);

@@ -73,7 +73,7 @@ std::string evaluation(const std::string& settings, const std::string& act) {
 // 5 iterations an epoch.
 const std::string kTrain =
     " train tiny.fb --dataset shapes --seed 3 --threads 1 --set train_h=33 --set train_w=33 --set "
-    "batch_size=80 "
+    "batch_size=80 --set evaluate=true "
     "--set epochs=3 --set workers=1 --set base_lr=0.01 -q ";
 
 std::string training(const std::string& folder, int lines, const std::string& act) {
@@ -162,6 +162,7 @@ BOOST_AUTO_TEST_CASE(training_goes_on_after_a_fault) {
   const auto check_resumed = [&](const std::string& run) {
     shell.succeed("grun" + kTrain + "-o " + run + " --resume auto --ranks 2");
     BOOST_TEST(shell.steps(run) == whole, boost::test_tools::per_element());
+    BOOST_TEST(shell.text(run + "/epochs.jsonl") == shell.text("whole/epochs.jsonl"));
   };
   BOOST_TEST_CONTEXT("killed") {
     shell.fail(training("killed", 7, "kill -9 " + kSecond), 1,
