@@ -2,7 +2,7 @@
 #include <bit>
 #include <vector>
 
-#include "ops/common/activation.h"
+#include "ops/common/compute_type.h"
 #include "ops/conv2d/kernels.h"
 #include "ops/conv2d/winograd.h"
 #include "runtime/cpu/onednn.h"
@@ -17,6 +17,8 @@ using namespace winograd;
 
 constexpr std::int64_t kMostTiles = 256;  // at once, which bounds scratch memory
 
+// Activations are stored as T.
+template <class T>
 class Winograd final : public Kernel {
  public:
   Winograd(const KernelRequest& request, const Geometry& g, cpu::Convolution product, std::int64_t tiles,
@@ -44,7 +46,7 @@ class Winograd final : public Kernel {
   Status run(const KernelRun& run) override;
 
  private:
-  OutPixels out_pixels(const KernelRun& run, std::int64_t tile) const;
+  OutPixels<T> out_pixels(const KernelRun& run, std::int64_t tile) const;
 
   Geometry g_;
   double eps_;
@@ -58,7 +60,8 @@ class Winograd final : public Kernel {
   std::int64_t in_at_ = 0, out_at_ = 0, library_at_ = 0, scratch_bytes_ = 0;
 };
 
-Status Winograd::prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
+template <class T>
+Status Winograd<T>::prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
   const FoldedBatchNorm folded(inputs, eps_);
   auto* const bias = scratch_at<float>(prepared, kPoints * weight_bytes_);
   for (std::int64_t o = 0; o < g_.o; ++o) bias[o] = static_cast<float>(folded.bias(o));
@@ -86,17 +89,19 @@ Status Winograd::prepare_constants(std::span<const TensorView> inputs, void* pre
   return {};
 }
 
-OutPixels Winograd::out_pixels(const KernelRun& run, std::int64_t tile) const {
-  OutPixels pixels{.y = all_.pixels_to(run.outputs[0], tile)};
+template <class T>
+OutPixels<T> Winograd<T>::out_pixels(const KernelRun& run, std::int64_t tile) const {
+  OutPixels<T> pixels{.y = all_.template pixels_out<T>(run.outputs[0], tile)};
   pixels.add = run.inputs[kResidual].data != nullptr;
-  if (pixels.add) pixels.residual = all_.pixels_out(run.inputs[kResidual], tile);
+  if (pixels.add) pixels.residual = all_.template pixels_out<const T>(run.inputs[kResidual], tile);
   pixels.relu = relu_;
   pixels.bias =
       reinterpret_cast<const float*>(static_cast<const std::byte*>(run.prepared) + kPoints * weight_bytes_);
   return pixels;
 }
 
-Status Winograd::run(const KernelRun& run) {
+template <class T>
+Status Winograd<T>::run(const KernelRun& run) {
   auto* const in = scratch_at<float>(run.scratch, in_at_);
   auto* const out = scratch_at<float>(run.scratch, out_at_);
   const std::int64_t in_pitch = pitch_of(tiles_ * g_.c), out_pitch = pitch_of(tiles_ * g_.o);
@@ -104,7 +109,8 @@ Status Winograd::run(const KernelRun& run) {
     const std::int64_t count = std::min(tiles_, all_.count() - first);
     cpu::parallel_for(threads_, count, 4, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t tile = begin; tile < end; ++tile)
-        transform_in(all_.pixels_in(run.inputs[kX], first + tile), g_.c, in + tile * g_.c, in_pitch);
+        transform_in(all_.template pixels_in<T>(run.inputs[kX], first + tile), g_.c, in + tile * g_.c,
+                     in_pitch);
     });
     for (std::int64_t p = 0; p < kPoints; ++p) {
       auto* const weight = const_cast<std::byte*>(static_cast<const std::byte*>(run.prepared));
@@ -119,16 +125,18 @@ Status Winograd::run(const KernelRun& run) {
   return {};
 }
 
-}  // namespace
-
-Prepared prepare_winograd(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
+template <class T>
+Prepared prepare(const KernelRequest& request) {
   for (std::size_t i = kWeight; i < kResidual; ++i) {
     if (request.input_present[i] && !request.input_constant[i])
       return {ErrorCode::declined, "transforms constant weights only"};
   }
   const Geometry g = geometry_of(request.attrs, request.inputs[kX], request.outputs[0]);
   GRAPHRUN_TRY(require_tiles(g));
+  // Products are computed in f32, of which a direct convolution in bf16 does twice as many in a second.
+  constexpr std::int64_t kFewestOfBf16 = 512 * 1024;
+  if (std::is_same_v<T, BFloat16> && g.c * g.o < kFewestOfBf16)
+    return {ErrorCode::declined, "too few channels to be faster in f32 than bf16 without tiles"};
   const std::int64_t all = Tiles(g).count();
   const std::int64_t chunks = (all + kMostTiles - 1) / kMostTiles;
   // A few widths for all sizes of images: the library generates code for each.
@@ -145,7 +153,13 @@ Prepared prepare_winograd(const KernelRequest& request) {
   GRAPHRUN_ASSIGN(std::string key, cpu::layout_key(product.weight));
   key += " eps " + std::to_string(std::bit_cast<std::uint64_t>(request.attrs.real("eps")));
   return std::unique_ptr<Kernel>(
-      std::make_unique<Winograd>(request, g, std::move(product), tiles, std::move(key)));
+      std::make_unique<Winograd<T>>(request, g, std::move(product), tiles, std::move(key)));
+}
+
+}  // namespace
+
+Prepared prepare_winograd(const KernelRequest& request) {
+  return for_activation_type(request, [&](auto type) { return prepare<decltype(type)>(request); });
 }
 
 }  // namespace graphrun::ops::conv2d

@@ -89,7 +89,7 @@ Status WinogradConvolution::run(const KernelRun& run) {
     const std::int64_t tiles = std::min(portion_, all_.count() - tile);
     cpu::parallel_for(threads_, tiles, 4, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t i = begin; i < end; ++i)
-        transform_in(all_.pixels_in(x, tile + i), g_.c, in + i * g_.c, pitch_of(tiles * g_.c));
+        transform_in<float>(all_.pixels_in<float>(x, tile + i), g_.c, in + i * g_.c, pitch_of(tiles * g_.c));
     });
     for (std::int64_t first = 0; first < g_.o; first += block()) {
       const std::int64_t count = std::min(block(), g_.o - first);
@@ -106,7 +106,7 @@ Status WinogradConvolution::run(const KernelRun& run) {
       }));
       cpu::parallel_for(threads_, tiles, 4, [&](std::int64_t begin, std::int64_t end) {
         for (std::int64_t i = begin; i < end; ++i) {
-          OutPixels pixels{.y = all_.pixels_to(run.outputs[0], tile + i)};
+          OutPixels<float> pixels{.y = all_.pixels_out<float>(run.outputs[0], tile + i)};
           for (float*& pixel : pixels.y)
             if (pixel != nullptr) pixel += first;
           if (bias != nullptr) pixels.bias = bias + first;
@@ -165,12 +165,13 @@ Status WinogradGradWeight::add_products(const KernelRun& run, std::int64_t tile,
   const bool spread = first == 0 || portion_ < all_.count();
   cpu::parallel_for(threads_, tiles, 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) {
-      InTile pixels = all_.pixels_in(run.inputs[1], tile + i);
+      InTile<float> pixels = all_.pixels_in<float>(run.inputs[1], tile + i);
       for (const float*& pixel : pixels)
         if (pixel != nullptr) pixel += first;
       transform_in(pixels, count, x + i * count, pitch_of(tiles * count));
       if (spread)
-        spread_out(all_.pixels_out(run.inputs[0], tile + i), g_.o, gy + i * g_.o, pitch_of(tiles * g_.o));
+        spread_out(all_.pixels_out<const float>(run.inputs[0], tile + i), g_.o, gy + i * g_.o,
+                   pitch_of(tiles * g_.o));
     }
   });
   return multiply_points(threads_, [&](std::int64_t p) {

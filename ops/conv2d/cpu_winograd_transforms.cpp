@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "ops/conv2d/winograd.h"
+#include "runtime/core/bfloat16.h"
 #include "runtime/cpu/simd.h"
 
 namespace graphrun::ops::conv2d::winograd {
@@ -76,16 +77,25 @@ inline void filter_spread(const float* const (&y)[kOut], std::int64_t count, flo
   }
 }
 
-[[gnu::flatten]] GRAPHRUN_SIMD void in_loop(const InTile& pixels, std::int64_t channels, float* to,
+// Some channels of a pixel as floats: in place, or in `room`.
+inline const float* floats(const float* pixel, std::int64_t, float*) { return pixel; }
+inline const float* floats(const BFloat16* pixel, std::int64_t count, float* room) {
+  for (std::int64_t c = 0; c < count; ++c) room[c] = static_cast<float>(pixel[c]);
+  return room;
+}
+
+template <class T>
+[[gnu::flatten]] GRAPHRUN_SIMD void in_loop(const InTile<T>& pixels, std::int64_t channels, float* to,
                                             std::int64_t pitch) {
   for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
     const std::int64_t count = std::min(kBlock, channels - begin);
     float half[kIn * kIn * kBlock];  // by row, column and channel
     for (std::size_t j = 0; j < kIn; ++j) {
+      float room[kIn][kBlock];
       const float* d[kIn];
       for (std::size_t i = 0; i < kIn; ++i) {
-        const float* const pixel = pixels[i * kIn + j];
-        d[i] = pixel == nullptr ? kZeros : pixel + begin;
+        const T* const pixel = pixels[i * kIn + j];
+        d[i] = pixel == nullptr ? kZeros : floats(pixel + begin, count, room[i]);
       }
       filter_in(d, count, half + j * kBlock, kIn * kBlock);
     }
@@ -97,8 +107,9 @@ inline void filter_spread(const float* const (&y)[kOut], std::int64_t count, flo
   }
 }
 
+template <class T>
 [[gnu::flatten]] GRAPHRUN_SIMD void out_loop(const float* from, std::int64_t pitch, std::int64_t channels,
-                                             const OutPixels& pixels) {
+                                             const OutPixels<T>& pixels) {
   for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
     const std::int64_t count = std::min(kBlock, channels - begin);
     float half[kOut * kIn * kBlock];  // by row, column and channel
@@ -109,26 +120,26 @@ inline void filter_spread(const float* const (&y)[kOut], std::int64_t count, flo
       float row[kOut * kBlock];
       filter_out(half + i * kIn * kBlock, kBlock, count, row, kBlock);
       for (std::size_t j = 0; j < kOut; ++j) {
-        float* const y = pixels.y[i * kOut + j];
+        T* const y = pixels.y[i * kOut + j];
         if (y == nullptr) continue;
         float* const line = row + j * kBlock;
         if (pixels.bias != nullptr) {
           for (std::int64_t c = 0; c < count; ++c) line[c] += pixels.bias[begin + c];
         }
         if (pixels.add) {
-          const float* const residual = pixels.residual[i * kOut + j] + begin;
-          for (std::int64_t c = 0; c < count; ++c) line[c] += residual[c];
+          const T* const residual = pixels.residual[i * kOut + j] + begin;
+          for (std::int64_t c = 0; c < count; ++c) line[c] += static_cast<float>(residual[c]);
         }
         const float least = pixels.relu ? 0.0f : -INFINITY;
         // NaN stays NaN.
-        for (std::int64_t c = 0; c < count; ++c) y[begin + c] = least > line[c] ? least : line[c];
+        for (std::int64_t c = 0; c < count; ++c) y[begin + c] = T(least > line[c] ? least : line[c]);
       }
     }
   }
 }
 
-[[gnu::flatten]] GRAPHRUN_SIMD void spread_loop(const ConstOutTile& pixels, std::int64_t channels, float* to,
-                                                std::int64_t pitch) {
+[[gnu::flatten]] GRAPHRUN_SIMD void spread_loop(const OutTile<const float>& pixels, std::int64_t channels,
+                                                float* to, std::int64_t pitch) {
   for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
     const std::int64_t count = std::min(kBlock, channels - begin);
     float half[kIn * kOut * kBlock];  // by row, column and channel
@@ -224,43 +235,6 @@ Tiles::Place Tiles::place_of(std::int64_t tile) const {
           columns_[static_cast<std::size_t>(tile % columns)]};
 }
 
-InTile Tiles::pixels_in(const TensorView& x, std::int64_t tile) const {
-  const Place place = place_of(tile);
-  InTile pixels;
-  for (std::int64_t i = 0; i < kIn; ++i) {
-    const std::int64_t row = place.row - g_.ph + i * g_.dh;
-    for (std::int64_t j = 0; j < kIn; ++j) {
-      const std::int64_t column = place.column - g_.pw + j * g_.dw;
-      const bool inside = row >= 0 && row < g_.h && column >= 0 && column < g_.w;
-      pixels[static_cast<std::size_t>(i * kIn + j)] =
-          inside ? x.as<const float>() + ((place.image * g_.h + row) * g_.w + column) * x.desc.pixel_stride
-                 : nullptr;
-    }
-  }
-  return pixels;
-}
-
-template <class Tile>
-Tile Tiles::out(const TensorView& y, std::int64_t tile) const {
-  const Place place = place_of(tile);
-  Tile pixels{};
-  for (std::int64_t i = 0; i < kOut; ++i) {
-    const std::int64_t row = place.row + i * g_.dh;
-    for (std::int64_t j = 0; j < kOut; ++j) {
-      const std::int64_t column = place.column + j * g_.dw;
-      if (row >= g_.oh || column >= g_.ow) continue;
-      pixels[static_cast<std::size_t>(i * kOut + j)] =
-          y.as<float>() + ((place.image * g_.oh + row) * g_.ow + column) * y.desc.pixel_stride;
-    }
-  }
-  return pixels;
-}
-
-ConstOutTile Tiles::pixels_out(const TensorView& y, std::int64_t tile) const {
-  return out<ConstOutTile>(y, tile);
-}
-OutTile Tiles::pixels_to(const TensorView& y, std::int64_t tile) const { return out<OutTile>(y, tile); }
-
 Status require_tiles(const Geometry& g) {
   if (g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1)
     return {ErrorCode::declined, "takes 3x3 windows with stride 1"};
@@ -272,13 +246,21 @@ Status require_tiles(const Geometry& g) {
   return {};
 }
 
-void transform_in(const InTile& pixels, std::int64_t channels, float* to, std::int64_t pitch) {
+template <class T>
+void transform_in(const InTile<T>& pixels, std::int64_t channels, float* to, std::int64_t pitch) {
   in_loop(pixels, channels, to, pitch);
 }
-void transform_out(const float* from, std::int64_t pitch, std::int64_t channels, const OutPixels& pixels) {
+template void transform_in(const InTile<float>&, std::int64_t, float*, std::int64_t);
+template void transform_in(const InTile<BFloat16>&, std::int64_t, float*, std::int64_t);
+
+template <class T>
+void transform_out(const float* from, std::int64_t pitch, std::int64_t channels, const OutPixels<T>& pixels) {
   out_loop(from, pitch, channels, pixels);
 }
-void spread_out(const ConstOutTile& pixels, std::int64_t channels, float* to, std::int64_t pitch) {
+template void transform_out(const float*, std::int64_t, std::int64_t, const OutPixels<float>&);
+template void transform_out(const float*, std::int64_t, std::int64_t, const OutPixels<BFloat16>&);
+
+void spread_out(const OutTile<const float>& pixels, std::int64_t channels, float* to, std::int64_t pitch) {
   spread_loop(pixels, channels, to, pitch);
 }
 void transform_weights(const float* weight, std::int64_t channels, const WeightForm& form, float* to,

@@ -22,22 +22,50 @@ inline constexpr std::int64_t kIn = 6;   // pixels that they read
 inline constexpr std::int64_t kPoints = kIn * kIn;
 inline constexpr std::int64_t kTaps = 9;
 
-using InTile = std::array<const float*, kPoints>;            // pixels; null: outside of x
-using OutTile = std::array<float*, kOut * kOut>;             // pixels; null: outside of y
-using ConstOutTile = std::array<const float*, kOut * kOut>;  // likewise
+// Pixels of activations stored as T, float or BFloat16; everything between is float.
+template <class T>
+using InTile = std::array<const T*, kPoints>;  // null: outside of x
+template <class T>
+using OutTile = std::array<T*, kOut * kOut>;  // null: outside of y
 
 // The tiles of a convolution with 3x3 windows and stride 1, all images one after another.
 class Tiles {
  public:
   explicit Tiles(const Geometry& g);
   std::int64_t count() const;
-  InTile pixels_in(const TensorView& x, std::int64_t tile) const;
-  ConstOutTile pixels_out(const TensorView& y, std::int64_t tile) const;
-  OutTile pixels_to(const TensorView& y, std::int64_t tile) const;
+  template <class T>
+  InTile<T> pixels_in(const TensorView& x, std::int64_t tile) const {
+    const Place place = place_of(tile);
+    InTile<T> pixels{};
+    for (std::int64_t i = 0; i < kIn; ++i) {
+      const std::int64_t row = place.row - g_.ph + i * g_.dh;
+      for (std::int64_t j = 0; j < kIn; ++j) {
+        const std::int64_t column = place.column - g_.pw + j * g_.dw;
+        if (row < 0 || row >= g_.h || column < 0 || column >= g_.w) continue;
+        pixels[static_cast<std::size_t>(i * kIn + j)] =
+            x.as<const T>() + ((place.image * g_.h + row) * g_.w + column) * x.desc.pixel_stride;
+      }
+    }
+    return pixels;
+  }
+  // T is const where they are read.
+  template <class T>
+  OutTile<T> pixels_out(const TensorView& y, std::int64_t tile) const {
+    const Place place = place_of(tile);
+    OutTile<T> pixels{};
+    for (std::int64_t i = 0; i < kOut; ++i) {
+      const std::int64_t row = place.row + i * g_.dh;
+      for (std::int64_t j = 0; j < kOut; ++j) {
+        const std::int64_t column = place.column + j * g_.dw;
+        if (row >= g_.oh || column >= g_.ow) continue;
+        pixels[static_cast<std::size_t>(i * kOut + j)] =
+            y.as<T>() + ((place.image * g_.oh + row) * g_.ow + column) * y.desc.pixel_stride;
+      }
+    }
+    return pixels;
+  }
 
  private:
-  template <class Tile>
-  Tile out(const TensorView& y, std::int64_t tile) const;
   struct Place {
     std::int64_t image, row, column;  // of the first result
   };
@@ -56,18 +84,21 @@ inline std::int64_t pitch_of(std::int64_t count) {
 // Declines where the window is another one, or transforms would cost more than they save.
 Status require_tiles(const Geometry& g);
 
-void transform_in(const InTile& pixels, std::int64_t channels, float* to, std::int64_t pitch);
+template <class T>
+void transform_in(const InTile<T>& pixels, std::int64_t channels, float* to, std::int64_t pitch);
 
+template <class T>
 struct OutPixels {
-  OutTile y;
-  ConstOutTile residual{};  // read where `add`
+  OutTile<T> y;
+  OutTile<const T> residual{};  // read where `add`
   bool add = false, relu = false;
   const float* bias = nullptr;  // null: none
 };
-void transform_out(const float* from, std::int64_t pitch, std::int64_t channels, const OutPixels& pixels);
+template <class T>
+void transform_out(const float* from, std::int64_t pitch, std::int64_t channels, const OutPixels<T>& pixels);
 
 // The transpose of transform_out: from a gradient's pixels to points.
-void spread_out(const ConstOutTile& pixels, std::int64_t channels, float* to, std::int64_t pitch);
+void spread_out(const OutTile<const float>& pixels, std::int64_t channels, float* to, std::int64_t pitch);
 
 struct WeightForm {
   double scale = 1;
