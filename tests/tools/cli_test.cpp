@@ -67,6 +67,11 @@ BOOST_AUTO_TEST_CASE(tensors_go_in_and_out_as_npy) {
       "grun run tiny.fb --weights $GOLDEN/start.safetensors --input image=$GOLDEN/image.npy "
       "--output logits=again.npy");
   BOOST_TEST(shell.text("y.npy") == shell.text("again.npy"));
+  shell.succeed(
+      "grun run tiny.fb --weights $GOLDEN/start.safetensors --input $GOLDEN/image.npy --output parts.npy "
+      "--parts");
+  NpyArray parts = take(read_npy(shell.path("parts.npy").string()));
+  BOOST_TEST(relative_distance(floats(parts), floats(logits)) < 1e-5);
   shell.fail("grun run tiny.fb --weights $GOLDEN/start.safetensors --input $GOLDEN/logits.npy --output z.npy",
              1, {"logits.npy", "(N, 3, H, W)"});
   BOOST_TEST(!shell.has("z.npy"));

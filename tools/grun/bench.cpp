@@ -22,6 +22,7 @@ struct BenchOptions {
   std::vector<std::int64_t> shape{1, 3, 480, 480};
   int iterations = 10;
   bool json = false;
+  bool parts = false;
 };
 
 constexpr double kRankTimeout = 45;  // seconds
@@ -102,6 +103,7 @@ Result<std::vector<double>> bench_inference(const BenchOptions& options,
                                   {.n = options.shape[0],
                                    .h = options.shape[2],
                                    .w = options.shape[3],
+                                   .fuse = !options.parts,
                                    .precision = options.common.compute_type()}));
   fill_noise(session->input());
   return measure(options.iterations, observer, [&] { return session->run(observer); });
@@ -115,6 +117,7 @@ Result<std::vector<double>> bench_training(const BenchOptions& options,
                                        {.n = options.shape[0],
                                         .h = options.shape[2],
                                         .w = options.shape[3],
+                                        .fuse = !options.parts,
                                         .precision = options.common.compute_type()}));
   GRAPHRUN_TRY(session->check_supervised());
   fill_noise(session->image());
@@ -190,6 +193,7 @@ void add_bench(CLI::App& app, Outcome& outcome) {
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
   command->add_flag("--json", options->json, "one JSON object");
+  command->add_flag("--parts", options->parts, "run fused nodes as their parts, for comparisons");
   set_ranked_callback(*command, outcome, [options, &outcome] { return bench(*options, outcome); });
 }
 

@@ -14,6 +14,7 @@ struct RunOptions {
   std::string weights;
   std::string input;
   std::string output;
+  bool parts = false;
 };
 
 // "name=path" or "path"
@@ -42,6 +43,7 @@ Status run(const RunOptions& options) {
                                   {.n = image.desc.n(),
                                    .h = image.desc.h(),
                                    .w = image.desc.w(),
+                                   .fuse = !options.parts,
                                    .precision = options.common.compute_type()}));
   GRAPHRUN_TRY(session->set_input_nchw({reinterpret_cast<const float*>(image.bytes.data()),
                                         static_cast<std::size_t>(image.desc.shape.count())}));
@@ -65,6 +67,7 @@ void add_run(CLI::App& app, Outcome& outcome) {
   command->add_option("--weights", options->weights, ".safetensors or .pth")->required();
   command->add_option("--input", options->input, "[image=]x.npy")->required();
   command->add_option("--output", options->output, "[logits=]y.npy")->required();
+  command->add_flag("--parts", options->parts, "run fused nodes as their parts, for comparisons");
   command->callback([options, &outcome] { outcome.status = run(*options); });
 }
 
