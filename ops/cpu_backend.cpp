@@ -1,11 +1,12 @@
 #include "ops/cpu_backend.h"
 
-#include <omp.h>
 #include <sys/mman.h>
 
 #include <algorithm>
 #include <cstring>
 #include <map>
+
+#include "runtime/cpu/processors.h"
 
 #define GRAPHRUN_OPS(room)                \
   namespace graphrun::ops::room {         \
@@ -91,7 +92,7 @@ Result<std::shared_ptr<Backend>> make_cpu_backend(int threads) {
 #define GRAPHRUN_OPS(room) take(ops::room::cpu_kernels());
 #include "ops/op_list.inc"
 #undef GRAPHRUN_OPS
-  const int count = threads > 0 ? threads : omp_get_num_procs();
+  const int count = threads > 0 ? threads : cpu::usable_processors();
   return std::shared_ptr<Backend>(std::make_shared<CpuBackend>(count, std::move(all)));
 }
 
