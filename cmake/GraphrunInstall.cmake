@@ -27,4 +27,5 @@ install(FILES ops/cpu_backend.h ops/registry.h DESTINATION ${CMAKE_INSTALL_INCLU
 install(DIRECTORY graphs datasets DESTINATION ${CMAKE_INSTALL_DATADIR}/graphrun FILES_MATCHING PATTERN "*.json")
 if(GRAPHRUN_TOOLS)
   install(TARGETS graphc grun RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS graphrun_codecs LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/graphrun)
 endif()

@@ -10,6 +10,11 @@ set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1")
 
+# Where programs look for libraries that they open themselves: here, or as installed.
+set(GRAPHRUN_MODULES ${CMAKE_BINARY_DIR}/lib/graphrun)
+set(CMAKE_BUILD_RPATH ${GRAPHRUN_MODULES})
+set(CMAKE_INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR}/graphrun)
+
 add_library(graphrun_options INTERFACE)
 target_include_directories(graphrun_options INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
 target_compile_options(graphrun_options INTERFACE

@@ -40,34 +40,40 @@ std::optional<ImageHeader> png_header(std::string_view file) {
   const auto color = bytes.big(25, 1);
   if (!width || !height || !depth || !color) return std::nullopt;
   if (*color > 6 || *color == 1 || *color == 5) return std::nullopt;
-  return ImageHeader{
-      ImageFormat::png, *height, *width, false, static_cast<int>(*depth), static_cast<PngColor>(*color)};
+  return ImageHeader{ImageFormat::png,
+                     *height,
+                     *width,
+                     false,
+                     false,
+                     static_cast<int>(*depth),
+                     static_cast<PngColor>(*color)};
 }
 
-// Whether the orientation in a JPEG's APP1 exchanges the sides (EXIF 2.3, 4.5 and 4.6: a TIFF file after 6
-// bytes, the tag 0x112 in its first directory).
-bool exchanges_sides(std::string_view app1) {
+// The orientation in a JPEG's APP1 (EXIF 2.3, 4.5 and 4.6: a TIFF file after 6 bytes, the tag 0x112 in its
+// first directory): 1 is upright, 5 to 8 exchange the sides.
+std::uint32_t orientation_of(std::string_view app1) {
+  constexpr std::uint32_t kUpright = 1;
   constexpr std::size_t kTiffAt = 6, kEntryBytes = 12;
   constexpr std::uint32_t kOrientation = 0x112;
   const std::string_view tiff = app1.substr(std::min(kTiffAt, app1.size()));
   const Bytes bytes(tiff);
   const bool little = tiff.starts_with("II");
-  if (!little && !tiff.starts_with("MM")) return false;
+  if (!little && !tiff.starts_with("MM")) return kUpright;
   const auto number = [&](std::size_t at, int count) {
     return little ? bytes.little(at, count) : bytes.big(at, count);
   };
   const auto directory = number(4, 4);
-  if (number(2, 2) != 42u || !directory) return false;
+  if (number(2, 2) != 42u || !directory) return kUpright;
   const auto entries = number(*directory, 2);
   for (std::size_t i = 0; entries && i < *entries; ++i) {
     const std::size_t entry = *directory + 2 + i * kEntryBytes;
     const auto tag = number(entry, 2);
-    if (!tag) return false;
+    if (!tag) return kUpright;
     if (*tag != kOrientation) continue;
     const auto value = number(entry + 8, 2);
-    return value && *value >= 5 && *value <= 8;
+    return value.value_or(kUpright);
   }
-  return false;
+  return kUpright;
 }
 
 // Walks the marker segments up to the scan (ITU-T T.81, B.1.1.3 and B.2.2); the decoder believes the first
@@ -75,10 +81,11 @@ bool exchanges_sides(std::string_view app1) {
 std::optional<ImageHeader> jpeg_header(std::string_view file) {
   const Bytes bytes(file);
   std::optional<ImageHeader> header;
-  std::optional<bool> turned;
+  std::optional<std::uint32_t> orientation;
   std::size_t at = 2;
   const auto found = [&] {
-    if (header) header->turned = turned.value_or(false);
+    const std::uint32_t value = orientation.value_or(1);
+    if (header) header->oriented = value != 1, header->turned = value >= 5 && value <= 8;
     return header;
   };
   while (true) {
@@ -94,13 +101,13 @@ std::optional<ImageHeader> jpeg_header(std::string_view file) {
       const auto height = bytes.big(at + 3, 2);
       const auto width = bytes.big(at + 5, 2);
       if (!height || !width) return std::nullopt;
-      header = ImageHeader{ImageFormat::jpeg, *height, *width, false, 8, PngColor::rgb};
+      header = ImageHeader{ImageFormat::jpeg, *height, *width, false, false, 8, PngColor::rgb};
     }
     const auto length = bytes.big(at, 2);
     if (!length || *length < 2 || marker == 0xD9 || marker == 0xDA) return found();
     // The decoder keeps whole segments only.
-    if (marker == 0xE1 && !turned && at + *length <= file.size())
-      turned = exchanges_sides(file.substr(at + 2, *length - 2));
+    if (marker == 0xE1 && !orientation && at + *length <= file.size())
+      orientation = orientation_of(file.substr(at + 2, *length - 2));
     at += *length;
   }
 }
@@ -114,7 +121,7 @@ std::optional<ImageHeader> bmp_header(std::string_view file) {
   if (!width || !height) return std::nullopt;
   // A negative height means that the rows run from the top.
   const std::int64_t rows = old ? std::int64_t{*height} : std::llabs(static_cast<std::int32_t>(*height));
-  return ImageHeader{ImageFormat::bmp, rows, *width, false, 8, PngColor::rgb};
+  return ImageHeader{ImageFormat::bmp, rows, *width, false, false, 8, PngColor::rgb};
 }
 
 std::optional<ImageHeader> pnm_header(std::string_view file) {
@@ -135,7 +142,7 @@ std::optional<ImageHeader> pnm_header(std::string_view file) {
       if (number > kMaxPixels) return std::nullopt;
     }
   }
-  return ImageHeader{ImageFormat::pnm, numbers[1], numbers[0], false, 8, PngColor::rgb};
+  return ImageHeader{ImageFormat::pnm, numbers[1], numbers[0], false, false, 8, PngColor::rgb};
 }
 
 }  // namespace

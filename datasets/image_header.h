@@ -16,8 +16,9 @@ struct ImageHeader {
   ImageFormat format = ImageFormat::png;
   std::int64_t height = 0;  // as stored: before any EXIF rotation
   std::int64_t width = 0;
-  bool turned = false;  // a JPEG's EXIF orientation exchanges height and width when it is decoded
-  int bit_depth = 8;    // PNG only
+  bool oriented = false;  // a JPEG's EXIF orientation changes the pixels' places when it is decoded,
+  bool turned = false;    // and exchanges height and width
+  int bit_depth = 8;      // PNG only
   PngColor color = PngColor::rgb;
 };
 

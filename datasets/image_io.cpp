@@ -1,13 +1,14 @@
 #include "datasets/image_io.h"
 
-#include <opencv2/core.hpp>
-#include <opencv2/imgcodecs.hpp>
-#include <opencv2/imgproc.hpp>
+#include <dlfcn.h>
 
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include "datasets/image_header.h"
+#include "datasets/jpeg_codec.h"
+#include "datasets/opencv_codecs.h"
 #include "datasets/png_codec.h"
 #include "runtime/core/file.h"
 #include "runtime/core/mapped_file.h"
@@ -18,21 +19,32 @@ namespace {
 
 constexpr std::int64_t kMaxImageBytes = std::int64_t{1} << 30;
 
+struct Codecs {
+  DecodeImage decode = nullptr;
+  std::string reason;  // where there are none
+};
+
+const Codecs& codecs() {
+  static const Codecs opened = [] {
+    Codecs found;
+    void* const library = dlopen(kCodecsLibrary, RTLD_NOW | RTLD_LOCAL);
+    if (library != nullptr) found.decode = reinterpret_cast<DecodeImage>(dlsym(library, kCodecsFunction));
+    if (found.decode == nullptr) found.reason = dlerror();
+    return found;
+  }();
+  return opened;
+}
+
 Result<Image> decode_image(std::string& file) {
-  GRAPHRUN_TRY(read_image_header(file));
+  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file));
+  std::optional<Image> plain = decode_plain_jpeg(file, header);
+  if (!plain) plain = decode_plain_png(file, header);
+  if (plain) return *std::move(plain);
+  if (codecs().decode == nullptr)
+    return Status(ErrorCode::unsupported, "the image codecs are not installed: " + codecs().reason);
   Image image;
-  try {
-    const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8U, file.data());
-    const cv::Mat bgr = cv::imdecode(bytes, cv::IMREAD_COLOR);
-    if (bgr.empty()) return Status(ErrorCode::invalid_file, "cannot be decoded");
-    image.height = bgr.rows;
-    image.width = bgr.cols;
-    image.rgb.resize(bgr.total() * 3);
-    cv::Mat rgb(bgr.rows, bgr.cols, CV_8UC3, image.rgb.data());
-    cv::cvtColor(bgr, rgb, cv::COLOR_BGR2RGB);
-  } catch (const std::exception& error) {
-    return Status(ErrorCode::invalid_file, std::string("cannot be decoded: ") + error.what());
-  }
+  std::string reason;
+  if (!codecs().decode(file, image, reason)) return Status(ErrorCode::invalid_file, reason);
   return image;
 }
 

@@ -101,6 +101,12 @@ bool write_rows(Writer& writer, std::string* out, std::int64_t height, std::int6
   return true;
 }
 
+// Deflate shrinks at most about 1032 to 1, so that a short file cannot ask for much memory.
+bool too_short(const ImageHeader& header, std::int64_t samples_of_pixel, std::size_t file_bytes) {
+  const std::int64_t bits = header.bit_depth * samples_of_pixel;
+  return header.height * header.width / 8 * bits > static_cast<std::int64_t>(file_bytes) * 1040;
+}
+
 Status check_label_header(const ImageHeader& header, std::size_t file_bytes) {
   if (header.format != ImageFormat::png) {
     return {ErrorCode::invalid_file,
@@ -112,8 +118,7 @@ Status check_label_header(const ImageHeader& header, std::size_t file_bytes) {
                 ? "has an alpha channel: a label is a grey or palette PNG of ids"
                 : "is an RGB colour picture, not label ids: a label is a grey or palette PNG of ids"};
   }
-  // Deflate shrinks at most about 1032 to 1, so that a short file cannot ask for much memory.
-  if (header.height * header.width / 8 * header.bit_depth > static_cast<std::int64_t>(file_bytes) * 1040) {
+  if (too_short(header, 1, file_bytes)) {
     return {ErrorCode::invalid_file, "is too short for the size that it claims"};
   }
   return {};
@@ -147,6 +152,22 @@ Result<LabelImage> decode_label_png(std::string_view file) {
     }
   }
   return label;
+}
+
+std::optional<Image> decode_plain_png(std::string_view file, const ImageHeader& header) {
+  if (header.format != ImageFormat::png || header.color != PngColor::rgb || header.bit_depth != 8)
+    return std::nullopt;
+  if (too_short(header, 3, file.size())) return std::nullopt;
+  const std::size_t row_bytes = 3 * static_cast<std::size_t>(header.width);
+  const auto height = static_cast<std::size_t>(header.height);
+  Image image{header.height, header.width, std::vector<std::uint8_t>(row_bytes * height)};
+  std::vector<png_bytep> rows(height);
+  for (std::size_t y = 0; y < height; ++y) rows[y] = image.rgb.data() + y * row_bytes;
+  Reader reader;
+  PaletteView palette;
+  if (reader.info == nullptr || !read_rows(reader, &file, header, rows.data(), row_bytes, &palette))
+    return std::nullopt;
+  return image;
 }
 
 Result<std::string> encode_png(std::span<const std::uint8_t> pixels, std::int64_t height, std::int64_t width,

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,6 +14,9 @@ namespace graphrun {
 
 // The stored grey values or palette indices of a PNG in memory (see read_label).
 Result<LabelImage> decode_label_png(std::string_view file);
+
+// A PNG of 8-bit RGB; empty for other kinds and for whatever is wrong with the file.
+std::optional<Image> decode_plain_png(std::string_view file, const ImageHeader& header);
 
 // An 8-bit PNG: `pixels` has height * width bytes (gray, palette) or three times as many (rgb).
 // A palette has 256 entries in the file; those not given are black.

@@ -4,7 +4,7 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build ccache
-  libdnnl-dev libflatbuffers-dev flatbuffers-compiler libopencv-dev libpng-dev
+  libdnnl-dev libflatbuffers-dev flatbuffers-compiler libopencv-dev libpng-dev libjpeg-dev
   rapidjson-dev libcli11-dev libfmt-dev libboost-test-dev
   libopenmpi-dev openmpi-bin iproute2
 )

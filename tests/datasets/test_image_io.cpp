@@ -4,7 +4,10 @@
 #include <fstream>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
+#include <opencv2/imgproc.hpp>
+#include <span>
 #include <sstream>
+#include <tuple>
 
 #include "datasets/image_io.h"
 #include "datasets/png_codec.h"
@@ -239,4 +242,43 @@ BOOST_AUTO_TEST_CASE(the_size_of_a_jpeg_is_that_of_its_pixels_as_turned) {
     test::require(write_file(scratch / "a.jpg", with(turned.substr(0, length))));
     BOOST_TEST(read_image_size(scratch / "a.jpg").ok());
   }
+}
+
+// PNG and JPEG of the usual kinds do not pass through OpenCV's codecs, and must not show it.
+BOOST_AUTO_TEST_CASE(images_are_decoded_as_opencv_decodes_them) {
+  const Scratch scratch;
+  const auto check = [&](const std::string& name, const std::vector<std::uint8_t>& coded) {
+    test::require(write_file(scratch / name, std::as_bytes(std::span(coded))));
+    const Image image = test::require(read_image(scratch / name));
+    const cv::Mat bgr = cv::imdecode(coded, cv::IMREAD_COLOR);
+    BOOST_REQUIRE(image.height == bgr.rows && image.width == bgr.cols);
+    std::size_t different = 0;
+    for (std::size_t i = 0; i < image.rgb.size(); ++i)
+      different += image.rgb[i] != bgr.data[i / 3 * 3 + 2 - i % 3];
+    BOOST_TEST(different == 0u, name);
+  };
+  cv::Mat small(17, 23, CV_8UC3), picture;
+  cv::theRNG().state = 1;
+  cv::randu(small, 0, 256);
+  cv::resize(small, picture, {131, 77}, 0, 0, cv::INTER_CUBIC);
+  cv::Mat grey, deep;
+  cv::extractChannel(picture, grey, 1);
+  picture.convertTo(deep, CV_16U, 257);
+  std::vector<std::uint8_t> coded;
+  for (const auto& [name, mat, options] : std::vector<std::tuple<std::string, cv::Mat, std::vector<int>>>{
+           {"color.jpg", picture, {}},
+           {"progressive.jpg", picture, {cv::IMWRITE_JPEG_PROGRESSIVE, 1, cv::IMWRITE_JPEG_QUALITY, 50}},
+           {"grey.jpg", grey, {}},
+           {"color.png", picture, {}},
+           {"grey.png", grey, {}},
+           {"deep.png", deep, {}},
+           {"color.bmp", picture, {}},
+           {"color.ppm", picture, {}}}) {
+    BOOST_REQUIRE(cv::imencode(name.substr(name.find('.')), mat, coded, options));
+    check(name, coded);
+  }
+  // Cut off: OpenCV paints the rest, and so it stays.
+  BOOST_REQUIRE(cv::imencode(".jpg", picture, coded));
+  coded.resize(coded.size() * 2 / 3);
+  check("cut.jpg", coded);
 }

@@ -31,12 +31,12 @@ const std::map<std::string, Room> kRooms{
     {"runtime/session", {{"runtime/core", "runtime/collective", "runtime/model", "runtime/weights"}, {}}},
     {"ops", {{"runtime/core", "runtime/model", "runtime/cpu"}, {"oneapi/dnnl", "omp.h"}}},
     {"compiler", {{"runtime/core", "runtime/model", "ops"}, {"rapidjson"}}},
-    {"datasets", {{"runtime/core"}, {"opencv2", "png.h", "rapidjson"}}},
+    {"datasets", {{"runtime/core"}, {"opencv2", "png.h", "jpeglib.h", "rapidjson"}}},
 };
 
-const std::set<std::string> kWatchedLibraries{"oneapi/dnnl", "omp.h", "flatbuffers", "rapidjson", "opencv2",
-                                              "png.h",       "CLI",   "fmt",         "boost",     "cuda",
-                                              "cudnn",       "nccl",  "mpi.h"};
+const std::set<std::string> kWatchedLibraries{
+    "oneapi/dnnl", "omp.h", "flatbuffers", "rapidjson", "opencv2",   "png.h", "CLI",
+    "fmt",         "boost", "cuda",        "cudnn",     "jpeglib.h", "nccl",  "mpi.h"};
 
 std::optional<std::string> room_of(const std::string& path) {
   for (const auto& [room, rules] : kRooms) {
