@@ -75,6 +75,10 @@ class CpuBackend final : public Backend {
             "this CPU has no instructions for bf16 (AVX-512 BF16, AMX); compute in f32"};
   }
   int threads() const override { return threads_; }
+  void for_each(std::int64_t count, const std::function<void(std::int64_t)>& body) const override {
+#pragma omp parallel for schedule(dynamic) num_threads(threads_)
+    for (std::int64_t i = 0; i < count; ++i) body(i);
+  }
 
  private:
   int threads_;

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <bit>
+#include <memory>
 #include <optional>
 #include <vector>
 
@@ -107,8 +108,12 @@ Status LibraryConvolution::prepare_constants(std::span<const TensorView> inputs,
   const auto channels = static_cast<std::size_t>(variable_.shape[0]);
   const std::size_t row = count / channels;
   const float* const weight = inputs[1].as<const float>();
-  std::vector<float> form(weight, weight + count);
-  if (plan_.source.reverse_taps) reverse(weight, form.data());
+  const auto form = std::make_unique_for_overwrite<float[]>(count);
+  if (plan_.source.reverse_taps) {
+    reverse(weight, form.get());
+  } else {
+    std::copy_n(weight, count, form.get());
+  }
   if (plan_.fold_eps) {
     float* const bias = scratch_at<float>(prepared, weight_bytes_);
     const FoldedBatchNorm folded(inputs, *plan_.fold_eps);
@@ -121,7 +126,7 @@ Status LibraryConvolution::prepare_constants(std::span<const TensorView> inputs,
   }
   GRAPHRUN_ASSIGN(cpu::Primitive reorder, reorder_of(plan_, variable_.dtype, threads_));
   std::vector<double> scratch(static_cast<std::size_t>(reorder.scratch_bytes()) / sizeof(double) + 1);
-  void* const data[] = {form.data(), prepared};
+  void* const data[] = {form.get(), prepared};
   return reorder.run(data, scratch.data());
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
 #include <type_traits>
 #include <vector>
 
@@ -108,26 +109,33 @@ Status Pyramid<T>::prepare_constants(std::span<const TensorView> inputs, void* p
   const auto* const weight = inputs[kWeight].as<const float>();
   const std::int64_t all = desc.shape[1];
   const std::int64_t taps = g_.taps();
-  std::vector<float> of_x(static_cast<std::size_t>(g_.o * g_.c * taps));
-  for (std::int64_t o = 0; o < g_.o; ++o)
-    std::copy_n(weight + o * all * taps, g_.c * taps, of_x.data() + o * g_.c * taps);
+  const auto of_x = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(g_.o * g_.c * taps));
+  cpu::parallel_for(threads_, g_.o, 1, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t o = begin; o < end; ++o)
+      std::copy_n(weight + o * all * taps, g_.c * taps, of_x.get() + o * g_.c * taps);
+  });
   std::vector<TensorView> views(inputs.begin(), inputs.begin() + kLevels);
-  views[kWeight] = {TensorDesc::dense(DType::f32, {g_.o, g_.c, g_.kh, g_.kw}), of_x.data()};
+  views[kWeight] = {TensorDesc::dense(DType::f32, {g_.o, g_.c, g_.kh, g_.kw}), of_x.get()};
   views.emplace_back();
   GRAPHRUN_TRY(convolution_->prepare_constants(views, prepared));
 
   const FoldedBatchNorm folded(inputs, eps_);
   for (const Level& level : levels_) {
     auto* const to = scratch_at<float>(prepared, level.weights_at);
-    cpu::parallel_for(threads_, level.desc.c(), 8, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t o = 0; o < g_.o; ++o) {
-        const double scale = folded.scale(o);
-        const float* const from = weight + (o * all + level.first_channel) * taps;
-        for (std::int64_t c = begin; c < end; ++c) {
-          for (std::int64_t k = 0; k < taps; ++k)
-            to[c * row() + k * g_.o + o] =
-                static_cast<float>(static_cast<double>(from[c * taps + k]) * scale);
+    // In squares, since rows of `to` lie a power of two apart and would share lines of the cache.
+    constexpr std::int64_t kSide = 16;
+    cpu::parallel_for(threads_, level.desc.c() * taps, kSide, [&](std::int64_t begin, std::int64_t end) {
+      float square[kSide][kSide];
+      for (std::int64_t first = 0; first < g_.o; first += kSide) {
+        const std::int64_t count = std::min(kSide, g_.o - first);
+        for (std::int64_t o = 0; o < count; ++o) {
+          const double scale = folded.scale(first + o);
+          const float* const from = weight + ((first + o) * all + level.first_channel) * taps;
+          for (std::int64_t i = begin; i < end; ++i)
+            square[i - begin][o] = static_cast<float>(static_cast<double>(from[i]) * scale);
         }
+        for (std::int64_t i = begin; i < end; ++i)
+          std::copy_n(square[i - begin], count, to + i * g_.o + first);
       }
     });
   }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <bit>
+#include <memory>
 #include <vector>
 
 #include "ops/common/compute_type.h"
@@ -71,17 +72,17 @@ Status Winograd<T>::prepare_constants(std::span<const TensorView> inputs, void* 
   std::vector<double> library(static_cast<std::size_t>(reorder.scratch_bytes()) / sizeof(double) + 1);
   // A row of points at a time: its dense form is two thirds of the original weights.
   const std::int64_t pitch = g_.o * g_.c;
-  std::vector<float> points(static_cast<std::size_t>(kIn * pitch));
+  const auto points = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(kIn * pitch));
   const auto* const weight = inputs[kWeight].as<const float>();
   for (std::int64_t row = 0; row < kIn; ++row) {
     cpu::parallel_for(threads_, g_.o, 4, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t o = begin; o < end; ++o)
         transform_weights(weight + o * g_.c * kTaps, g_.c,
-                          {.scale = folded.scale(o), .first = row, .last = row + 1}, points.data() + o * g_.c,
+                          {.scale = folded.scale(o), .first = row, .last = row + 1}, points.get() + o * g_.c,
                           pitch);
     });
     for (std::int64_t column = 0; column < kIn; ++column) {
-      void* const data[] = {points.data() + column * pitch,
+      void* const data[] = {points.get() + column * pitch,
                             scratch_at(prepared, (row * kIn + column) * weight_bytes_)};
       GRAPHRUN_TRY(reorder.run(data, library.data()));
     }

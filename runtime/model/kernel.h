@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -91,6 +92,11 @@ class Backend {
   virtual Status check_precision(DType type) const = 0;
   // Threads that kernels of a session use; 1 where the device has its own parallelism.
   virtual int threads() const = 0;
+  // body(i) for each i of [0, count), on all threads where the device is the host. What a body calls then
+  // runs on its thread alone.
+  virtual void for_each(std::int64_t count, const std::function<void(std::int64_t)>& body) const {
+    for (std::int64_t i = 0; i < count; ++i) body(i);
+  }
 };
 
 }  // namespace graphrun

@@ -203,10 +203,17 @@ Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const Pro
 Status BoundMethod::refresh_prepared() {
   const std::uint64_t version = weights_->version();
   if (version == prepared_version_) return {};
-  for (Step& step : steps_) {
-    if (step.prepared_key.empty()) continue;
-    GRAPHRUN_ASSIGN(step.prepared,
-                    weights_->prepared(step.prepared_key, *step.kernel, step.inputs).in(step.path));
+  std::vector<Weights::PreparedForm> forms;  // stays empty in training
+  for (const Step& step : steps_) {
+    if (!step.prepared_key.empty())
+      forms.push_back({step.path, step.prepared_key, *step.kernel, step.inputs});
+  }
+  if (!forms.empty()) {
+    GRAPHRUN_ASSIGN(const std::vector<const void*> memory, weights_->prepared(forms));
+    auto form = memory.begin();
+    for (Step& step : steps_) {
+      if (!step.prepared_key.empty()) step.prepared = *form++;
+    }
   }
   prepared_version_ = version;
   return {};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "runtime/weights/convert.h"
 #include "runtime/weights/difference.h"
@@ -230,20 +231,50 @@ Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
   return tensors;
 }
 
-Result<const void*> Weights::prepared(const std::string& key, const Kernel& kernel,
-                                      std::span<const TensorView> inputs) {
+Result<std::vector<const void*>> Weights::prepared(std::span<const PreparedForm> forms) {
   const std::lock_guard lock(mutex_);
-  Prepared& entry = prepared_[key];
-  if (entry.buffer == nullptr) {
-    GRAPHRUN_ASSIGN(entry.buffer, backend_->allocate(kernel.prepared_bytes()));
-  } else if (entry.buffer->bytes() < kernel.prepared_bytes()) {
-    return {ErrorCode::internal, "two kernels prepare different forms under the key " + key};
+  struct Task {
+    const PreparedForm* form;
+    Prepared* entry;
+  };
+  std::vector<const void*> memory;
+  std::vector<Task> tasks;
+  for (const PreparedForm& form : forms) {
+    Prepared& entry = prepared_[form.key];
+    const std::int64_t bytes = form.kernel.prepared_bytes();
+    if (entry.buffer == nullptr) {
+      GRAPHRUN_ASSIGN(entry.buffer, backend_->allocate(bytes));
+    } else if (entry.buffer->bytes() < bytes) {
+      return {ErrorCode::internal, "two kernels prepare different forms under the key " + form.key};
+    }
+    memory.push_back(entry.buffer->data());
+    const bool known = std::ranges::any_of(tasks, [&](const Task& task) { return task.entry == &entry; });
+    if (entry.version != version() && !known) tasks.push_back({&form, &entry});
   }
-  if (entry.version != version()) {
-    GRAPHRUN_TRY(kernel.prepare_constants(inputs, entry.buffer->data()));
-    entry.version = version();
+  // The largest are made by all threads together, one after the other, the others at once: most of them are
+  // too small to be divided.
+  std::ranges::sort(tasks, std::ranges::greater(),
+                    [](const Task& task) { return task.entry->buffer->bytes(); });
+  constexpr std::int64_t kLarge = std::int64_t{24} << 20;
+  std::vector<Status> done(tasks.size());
+  const auto make = [&](std::int64_t i) {
+    const Task& task = tasks[static_cast<std::size_t>(i)];
+    Status& status = done[static_cast<std::size_t>(i)];
+    try {
+      status = task.form->kernel.prepare_constants(task.form->inputs, task.entry->buffer->data());
+    } catch (const std::bad_alloc&) {
+      status = {ErrorCode::out_of_memory, "no memory to prepare weights"};
+    }
+    if (status.ok()) task.entry->version = version();
+  };
+  const auto large =
+      std::ranges::count_if(tasks, [](const Task& task) { return task.entry->buffer->bytes() >= kLarge; });
+  for (std::int64_t i = 0; i < large; ++i) make(i);
+  backend_->for_each(std::ssize(tasks) - large, [&](std::int64_t i) { make(large + i); });
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    if (!done[i].ok()) return std::move(done[i]).in(std::string(tasks[i].form->path));
   }
-  return static_cast<const void*>(entry.buffer->data());
+  return memory;
 }
 
 }  // namespace graphrun

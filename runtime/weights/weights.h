@@ -55,11 +55,17 @@ class Weights {
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
   void touch() { version_.fetch_add(1, std::memory_order_acq_rel); }
 
-  // The prepared form of a kernel's constants for the current version, computed on first demand. `key` must
-  // name the kernel's form and its variables. The pointer stays valid while the weights live; its content
-  // follows the version.
-  Result<const void*> prepared(const std::string& key, const Kernel& kernel,
-                               std::span<const TensorView> inputs);
+  // What a kernel prepares of its constants. `key` must name the kernel's form and its variables; `path` is
+  // the node's, for errors.
+  struct PreparedForm {
+    std::string_view path;
+    const std::string& key;
+    const Kernel& kernel;
+    std::span<const TensorView> inputs;
+  };
+  // Memory of each form, computed for the current version where it is not there yet, several at once. It
+  // stays valid while the weights live; its content follows the version.
+  Result<std::vector<const void*>> prepared(std::span<const PreparedForm> forms);
 
   const std::shared_ptr<Backend>& backend() const { return backend_; }
 

@@ -1,6 +1,7 @@
 #include "tests/session/allocations.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -23,8 +24,18 @@ void* counted(std::size_t size, std::size_t alignment, const void* caller) {
   return memory;
 }
 
+std::atomic<std::int64_t> own_locks{0};
+
+// Whether the address is in this program, where graphrun's libraries are linked.
+bool is_own(const void* address) {
+  Dl_info own{}, other{};
+  return dladdr(reinterpret_cast<const void*>(&counted), &own) != 0 && dladdr(address, &other) != 0 &&
+         own.dli_fbase == other.dli_fbase;
+}
+
 }  // namespace
 
+std::int64_t locks() { return own_locks; }
 Allocations allocations() { return {by_onednn, others}; }
 
 }  // namespace graphrun::test
@@ -40,3 +51,10 @@ void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::align_val_t) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t, std::align_val_t) noexcept { std::free(memory); }
+
+extern "C" int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
+  using Lock = int (*)(pthread_mutex_t*);
+  static const auto lock = reinterpret_cast<Lock>(dlsym(RTLD_NEXT, "pthread_mutex_lock"));
+  if (graphrun::test::is_own(__builtin_return_address(0))) ++graphrun::test::own_locks;
+  return lock(mutex);
+}

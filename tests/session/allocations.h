@@ -11,4 +11,7 @@ struct Allocations {
 };
 Allocations allocations();
 
+// Mutexes that this program's own code has locked so far, in any thread; not those inside of libraries.
+std::int64_t locks();
+
 }  // namespace graphrun::test

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <map>
+#include <mutex>
 #include <thread>
 
 #include "runtime/core/random.h"
@@ -301,19 +302,44 @@ BOOST_AUTO_TEST_CASE(a_label_that_is_no_class) {
 }
 
 // oneDNN allocates inside its own executions; all else must be still.
-BOOST_AUTO_TEST_CASE(a_run_allocates_nothing) {
+BOOST_AUTO_TEST_CASE(a_run_allocates_nothing_and_locks_nothing) {
   const auto check = [](const std::string& name, const auto& run) {
     BOOST_REQUIRE(run());
     const Allocations before = allocations();
-    BOOST_REQUIRE(run());
+    const std::int64_t locks_before = locks();
+    const bool done = run();
+    const std::int64_t locks_after = locks();
     const Allocations after = allocations();
-    BOOST_TEST(after.others - before.others == 0);
+    BOOST_REQUIRE(done);
+    BOOST_TEST(after.others - before.others == 0, name);
+    BOOST_TEST(locks_after - locks_before == 0, name);
     BOOST_TEST_MESSAGE(name << ": oneDNN itself allocates " << after.by_onednn - before.by_onednn);
   };
   const Loaded loaded;
   const auto session = take(Session::create(loaded.program, loaded.weights, {1, 33, 41}));
   fill(session->input(), 1);
   check("run", [&] { return session->run().ok(); });
+  {
+    std::mutex mutex;
+    const std::int64_t before_lock = locks();
+    const std::lock_guard lock(mutex);
+    BOOST_TEST(locks() == before_lock + 1);  // locks are seen
+  }
+
+  // Wide enough for filtering by tiles, the pyramid's kernel, and both types.
+  const compiler::Definition wide[] = {{"width", 32}};
+  compiler::Compiled pspnet = compiler::compile(kSource / "graphs" / "pspnet_tiny.json", wide, op_registry());
+  BOOST_TEST_REQUIRE(pspnet.errors == "");
+  const auto pspnet_program = take(Program::make(*std::move(pspnet.model), op_registry()));
+  const auto backend = take(make_cpu_backend());
+  const auto pspnet_weights = take(Weights::initialise(*pspnet_program, 1, backend));
+  for (const DType type : {DType::f32, DType::bf16}) {
+    if (!backend->check_precision(type).ok()) continue;
+    const auto pyramid =
+        take(Session::create(pspnet_program, pspnet_weights, {.h = 137, .w = 137, .precision = type}));
+    fill(pyramid->input(), 2);
+    check("pspnet " + std::string(to_string(type)), [&] { return pyramid->run().ok(); });
+  }
 
   const auto program = tiny_program(0.1);
   const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
