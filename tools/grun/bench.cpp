@@ -11,12 +11,14 @@
 #include "tools/grun/commands.h"
 #include "tools/support/common_options.h"
 #include "tools/support/ranks.h"
+#include "tools/train/parallel.h"
 
 namespace graphrun {
 namespace {
 
 struct BenchOptions {
   CommonOptions common;
+  std::vector<std::string> sets;
   std::string model;
   std::string mode = "infer";
   std::vector<std::int64_t> shape{1, 3, 480, 480};
@@ -24,8 +26,6 @@ struct BenchOptions {
   bool json = false;
   bool parts = false;
 };
-
-constexpr double kRankTimeout = 45;  // seconds
 
 using Clock = std::chrono::steady_clock;
 
@@ -111,14 +111,16 @@ Result<std::vector<double>> bench_inference(const BenchOptions& options,
 
 Result<std::vector<double>> bench_training(const BenchOptions& options,
                                            std::shared_ptr<const Program> program,
-                                           std::shared_ptr<Weights> weights, StepTimes* observer) {
+                                           std::shared_ptr<Weights> weights, const DataParallel& parallel,
+                                           StepTimes* observer) {
   GRAPHRUN_ASSIGN(const std::unique_ptr<TrainSession> session,
                   TrainSession::create(std::move(program), std::move(weights),
                                        {.n = options.shape[0],
                                         .h = options.shape[2],
                                         .w = options.shape[3],
                                         .fuse = !options.parts,
-                                        .precision = options.common.compute_type()}));
+                                        .precision = options.common.compute_type(),
+                                        .parallel = parallel}));
   GRAPHRUN_TRY(session->check_supervised());
   fill_noise(session->image());
   const TensorView label = session->label();
@@ -136,14 +138,22 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   if (options.shape.size() != 4 || options.shape[1] != 3)
     return {ErrorCode::usage, "--shape: expected N,3,H,W"};
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
-  GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, kRankTimeout));
+  SettingTable settings;
+  for (const std::string& set : options.sets) GRAPHRUN_TRY(settings.set_assignment(set, "--set"));
+  if (settings.flag("shard_optimizer"))
+    return {ErrorCode::usage, "--set shard_optimizer=true: here every rank updates all parameters"};
+  GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
   Communicator& ranks = *outcome.ranks;
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
   StepTimes times;
   StepTimes* const observer = options.common.verbose ? &times : nullptr;
-  const auto run = options.mode == "train" ? bench_training : bench_inference;
-  GRAPHRUN_ASSIGN(const std::vector<double> seconds, run(options, program, weights, observer));
+  const auto run = [&]() -> Result<std::vector<double>> {
+    if (options.mode != "train") return bench_inference(options, program, weights, observer);
+    GRAPHRUN_ASSIGN(const DataParallel parallel, data_parallel(settings, outcome.ranks));
+    return bench_training(options, program, weights, parallel, observer);
+  };
+  GRAPHRUN_ASSIGN(const std::vector<double> seconds, run());
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   // Of the slowest rank.
@@ -192,6 +202,10 @@ void add_bench(CLI::App& app, Outcome& outcome) {
   command->add_option("--iters", options->iterations, "timed runs, after one that is not")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
+  command
+      ->add_option("--set", options->sets,
+                   "key=value: a setting of how ranks train together, such as sync_bn=false")
+      ->allow_extra_args(false);
   command->add_flag("--json", options->json, "one JSON object");
   command->add_flag("--parts", options->parts, "run fused nodes as their parts, for comparisons");
   set_ranked_callback(*command, outcome, [options, &outcome] { return bench(*options, outcome); });
