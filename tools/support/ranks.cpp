@@ -18,6 +18,7 @@
 #include "runtime/collective/host_name.h"
 #include "runtime/collective/mpi.h"
 #include "runtime/collective/self.h"
+#include "runtime/cpu/processors.h"
 
 namespace graphrun {
 namespace {
@@ -89,7 +90,8 @@ Status divide_cpus(Communicator& ranks, CommonOptions& options) {
     if (speaks) note_narrow_binding(host, local.count, of_host.size());
     return {};
   }
-  options.threads = static_cast<int>(std::max<std::size_t>(cpus.size() / sharing, 1));
+  // A control group's share of time is of all ranks in it.
+  options.threads = std::max(cpu::usable_processors() / static_cast<int>(sharing), 1);
   if (cpus.size() < sharing) {
     if (speaks)
       fmt::print(stderr, "note: {} ranks share {} CPUs on {}: one thread each\n", sharing, cpus.size(), host);
