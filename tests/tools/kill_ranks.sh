@@ -1,0 +1,53 @@
+#!/bin/bash
+# Kills a random rank of a training run at random moments; each time all ranks must be gone soon, every
+# checkpoint must be readable, and the run must go on from one. Arguments: folder of graphc and grun, rounds.
+set -euo pipefail
+programs=$1
+rounds=${2:-3}
+command -v mpirun >/dev/null || { echo "skipped: there is no mpirun"; exit 77; }
+[[ $("$programs/grun" doctor) == *"Open MPI"* ]] || { echo "skipped: this build has no Open MPI"; exit 77; }
+
+folder=$(mktemp -d)
+trap 'pkill -9 -f "$folder/model.fb" || true; rm -rf "$folder"' EXIT
+cd "$folder"
+"$programs/graphc" "${GRAPHRUN_HOME:?}/graphs/spnet_tiny.json" -o model.fb -D width=8 >/dev/null
+ranks=3
+train() {
+  "$programs/grun" train "$folder/model.fb" --ranks $ranks --dataset shapes --resume auto -o run --seed 1 --threads 1 -q \
+    --set batch_size=6 --set train_h=33 --set train_w=33 --set epochs=1000 --set keep=2 --set evaluate=true \
+    --set evaluate_freq=3 "$@"
+}
+# Kept as lines of "pid": processes that train, the launcher apart.
+trainers() { pgrep -f "^$programs/grun train $folder/model.fb" | while read -r pid; do
+  tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -q '^OMPI_COMM_WORLD_RANK=' && echo "$pid"; done || true; }
+done_so_far() { wc -l <run/metrics.jsonl 2>/dev/null || echo 0; }
+
+slowest=0
+for ((round = 1; round <= rounds; ++round)); do
+  train 2>"errors.$round" &
+  job=$!
+  # At any time: while ranks meet, load, train, validate, save.
+  sleep "$((RANDOM % 5)).$((RANDOM % 10))"
+  mapfile -t victims < <(trainers)
+  if ((${#victims[@]} == 0)); then sleep 2; mapfile -t victims < <(trainers); fi
+  kill -9 "${victims[$((RANDOM % ${#victims[@]}))]}"
+  began=$(date +%s%N)
+  wait $job && { echo "round $round: the run ended as if nothing had happened"; exit 1; }
+  while [[ -n $(trainers) ]]; do
+    (($(date +%s%N) - began < 60000000000)) || { echo "round $round: ranks live on after 60 s"; exit 1; }
+    sleep 0.05
+  done
+  took=$((($(date +%s%N) - began) / 1000000))
+  ((took > slowest)) && slowest=$took
+  for checkpoint in run/checkpoints/*.safetensors; do
+    [[ -e $checkpoint ]] || continue
+    "$programs/grun" convert "$checkpoint" copy.safetensors >/dev/null || { echo "unreadable: $checkpoint"; exit 1; }
+  done
+  echo "round $round: $((took)) ms until all were gone, $(done_so_far) iterations logged; $(grep -m1 -o 'rank [0-9].*' "errors.$round" || tail -1 "errors.$round")"
+done
+before=$(done_so_far)
+train --max-iters "$((before + 20))" || { echo "it does not go on"; cat run/metrics.jsonl | tail -2; exit 1; }
+(($(done_so_far) == before + 20)) || { echo "expected $((before + 20)) iterations, got $(done_so_far)"; exit 1; }
+# No iteration twice, none left out.
+sed 's/.*"iter": \([0-9]*\).*/\1/' run/metrics.jsonl | awk '$1 != NR { exit 1 }' || { echo "the log has gaps"; exit 1; }
+echo "$rounds kills: all ranks gone within $slowest ms, every checkpoint readable, the run went on"
