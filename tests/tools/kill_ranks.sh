@@ -1,9 +1,11 @@
 #!/bin/bash
 # Kills a random rank of a training run at random moments; each time all ranks must be gone soon, every
-# checkpoint must be readable, and the run must go on from one. Arguments: folder of graphc and grun, rounds.
+# checkpoint must be readable, and the run must go on from one. Arguments: folder of graphc and grun, rounds,
+# the most seconds to a kill.
 set -euo pipefail
 programs=$1
 rounds=${2:-3}
+most=${3:-4}
 command -v mpirun >/dev/null || { echo "skipped: there is no mpirun"; exit 77; }
 [[ $("$programs/grun" doctor) == *"Open MPI"* ]] || { echo "skipped: this build has no Open MPI"; exit 77; }
 
@@ -11,23 +13,32 @@ folder=$(mktemp -d)
 trap 'pkill -9 -f "$folder/model.fb" || true; rm -rf "$folder"' EXIT
 cd "$folder"
 "$programs/graphc" "${GRAPHRUN_HOME:?}/graphs/spnet_tiny.json" -o model.fb -D width=8 >/dev/null
+# Epochs of four iterations, so that there is often something to save.
+cat >few.json <<END
+{"name": "few", "labels": {"identity": 7}, "classes": [
+   {"name": "a", "color": [0, 0, 0]}, {"name": "b", "color": [9, 9, 9]}, {"name": "c", "color": [0, 0, 9]},
+   {"name": "d", "color": [0, 9, 0]}, {"name": "e", "color": [9, 0, 0]}, {"name": "f", "color": [9, 9, 0]},
+   {"name": "g", "color": [0, 9, 9]}],
+ "generator": {"name": "shapes", "height": 41, "width": 41},
+ "splits": {"train": {"count": 24, "seed": 1}, "val": {"count": 7, "seed": 2}}}
+END
 ranks=3
 train() {
-  "$programs/grun" train "$folder/model.fb" --ranks $ranks --dataset shapes --resume auto -o run --seed 1 --threads 1 -q \
+  "$programs/grun" train "$folder/model.fb" --ranks $ranks --dataset few.json --resume auto -o run --seed 1 --threads 1 -q \
     --set batch_size=6 --set train_h=33 --set train_w=33 --set epochs=1000 --set keep=2 --set evaluate=true \
     --set evaluate_freq=3 "$@"
 }
-# Kept as lines of "pid": processes that train, the launcher apart.
+# Processes that train, the launcher apart.
 trainers() { pgrep -f "^$programs/grun train $folder/model.fb" | while read -r pid; do
   tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -q '^OMPI_COMM_WORLD_RANK=' && echo "$pid"; done || true; }
-done_so_far() { wc -l <run/metrics.jsonl 2>/dev/null || echo 0; }
+done_so_far() { cat run/metrics.jsonl 2>/dev/null | wc -l; }
 
 slowest=0
 for ((round = 1; round <= rounds; ++round)); do
   train 2>"errors.$round" &
   job=$!
   # At any time: while ranks meet, load, train, validate, save.
-  sleep "$((RANDOM % 5)).$((RANDOM % 10))"
+  sleep "$((RANDOM % most)).$((RANDOM % 10))"
   mapfile -t victims < <(trainers)
   if ((${#victims[@]} == 0)); then sleep 2; mapfile -t victims < <(trainers); fi
   kill -9 "${victims[$((RANDOM % ${#victims[@]}))]}"
