@@ -21,6 +21,7 @@ struct BenchOptions {
   std::vector<std::string> sets;
   std::string model;
   std::string mode = "infer";
+  std::string exchange = "overlap";
   std::vector<std::int64_t> shape{1, 3, 480, 480};
   int iterations = 10;
   bool json = false;
@@ -150,7 +151,9 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   StepTimes* const observer = options.common.verbose ? &times : nullptr;
   const auto run = [&]() -> Result<std::vector<double>> {
     if (options.mode != "train") return bench_inference(options, program, weights, observer);
-    GRAPHRUN_ASSIGN(const DataParallel parallel, data_parallel(settings, outcome.ranks));
+    GRAPHRUN_ASSIGN(DataParallel parallel, data_parallel(settings, outcome.ranks));
+    parallel.exchange.overlap = options.exchange == "overlap";
+    if (options.exchange == "none") parallel = {};
     return bench_training(options, program, weights, parallel, observer);
   };
   GRAPHRUN_ASSIGN(const std::vector<double> seconds, run());
@@ -206,6 +209,13 @@ void add_bench(CLI::App& app, Outcome& outcome) {
       ->add_option("--set", options->sets,
                    "key=value: a setting of how ranks train together, such as sync_bn=false")
       ->allow_extra_args(false);
+  command
+      ->add_option(
+          "--exchange", options->exchange,
+          "of gradients between ranks: during the backward pass, after it, or not at all, for the time "
+          "of the work alone")
+      ->check(CLI::IsMember({"overlap", "after", "none"}))
+      ->capture_default_str();
   command->add_flag("--json", options->json, "one JSON object");
   command->add_flag("--parts", options->parts, "run fused nodes as their parts, for comparisons");
   set_ranked_callback(*command, outcome, [options, &outcome] { return bench(*options, outcome); });
