@@ -38,8 +38,9 @@ Result<LoaderSpeed> measure_loader(const Descriptor& descriptor, const std::stri
   }
   GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> data, open_dataset(descriptor, split, data_root));
   const std::int64_t batch = std::min(settings.integer("batch_size"), data->size());
-  GRAPHRUN_ASSIGN(const Sampler sampler,
-                  Sampler::make({data->size(), batch, 0, 1, settings.flag("shuffle"), 0}));
+  GRAPHRUN_ASSIGN(
+      const Sampler sampler,
+      Sampler::make({.samples = data->size(), .batch_size = batch, .shuffle = settings.flag("shuffle")}));
   const AugmentSettings augment = augment_settings(settings, model.preprocess);
   LoaderSettings loading;
   loading.workers = workers;

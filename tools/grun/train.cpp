@@ -142,8 +142,9 @@ void announce(const TrainOptions& options, const TrainJob& job, const Backend& b
   fmt::print("{} on {}: {} images, crop {}x{}, seed {}, {} threads, into {}\n", job.program->model().name,
              options.dataset, job.data->size(), settings.integer("train_h"), settings.integer("train_w"),
              job.start.seed, backend.threads(), job.folder.string());
-  fmt::print("batch: {} in all, {} on each of {} ranks, in {} of {}; {} in each batch norm\n", batch, own,
-             ranks, parts == 1 ? "one part" : fmt::format("{} parts", parts), own / parts, norm_batch);
+  fmt::print("batch: {} in all, {} on {}, in {} of {}; {} in each batch norm\n", batch, own,
+             ranks == 1 ? "this rank" : fmt::format("each of {} ranks", ranks),
+             parts == 1 ? "one part" : fmt::format("{} parts", parts), own / parts, norm_batch);
   constexpr std::int64_t kSmallBatch = 8;
   if (norm_batch < kSmallBatch) {
     fmt::print(stderr, "warning: batch norm sees {} images at a time; under {} its statistics are noisy\n",
