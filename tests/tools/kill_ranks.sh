@@ -31,7 +31,7 @@ train() {
 # Processes that train, the launcher apart.
 trainers() { pgrep -f "^$programs/grun train $folder/model.fb" | while read -r pid; do
   tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -q '^OMPI_COMM_WORLD_RANK=' && echo "$pid"; done || true; }
-done_so_far() { cat run/metrics.jsonl 2>/dev/null | wc -l; }
+done_so_far() { { cat run/metrics.jsonl 2>/dev/null || true; } | wc -l; }
 
 slowest=0
 for ((round = 1; round <= rounds; ++round)); do
@@ -40,7 +40,11 @@ for ((round = 1; round <= rounds; ++round)); do
   # At any time: while ranks meet, load, train, validate, save.
   sleep "$((RANDOM % most)).$((RANDOM % 10))"
   mapfile -t victims < <(trainers)
-  if ((${#victims[@]} == 0)); then sleep 2; mapfile -t victims < <(trainers); fi
+  while ((${#victims[@]} == 0)); do
+    kill -0 $job || { echo "round $round: the run ended early"; cat "errors.$round"; exit 1; }
+    sleep 0.1
+    mapfile -t victims < <(trainers)
+  done
   kill -9 "${victims[$((RANDOM % ${#victims[@]}))]}"
   began=$(date +%s%N)
   wait $job && { echo "round $round: the run ended as if nothing had happened"; exit 1; }
@@ -65,7 +69,7 @@ echo "$rounds kills: all ranks gone within $slowest ms, every checkpoint readabl
 
 # SIGTERM to one rank, as a scheduler sends it: all save and end with it.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-options=(train "$folder/model.fb" --dataset few.json --seed 1 --threads 1 -q --set batch_size=6 --set train_h=33 --set train_w=33 --set epochs=1000)
+options=(train "$folder/model.fb" --dataset shapes --seed 1 --threads 1 -q --set batch_size=6 --set train_h=33 --set train_w=33 --set epochs=1000)
 mpirun -q -n $ranks --oversubscribe --bind-to none "$programs/grun" "${options[@]}" -o ended &
 job=$!
 until [[ $(cat ended/metrics.jsonl 2>/dev/null | wc -l) -gt 2 ]]; do sleep 0.05; done
