@@ -37,51 +37,38 @@ Result<ncclDataType_t> datatype(DType type) {
   }
 }
 
-class Stream {
+// What CUDA gives by a pointer and takes back by `destroy`.
+template <class T, cudaError_t (*destroy)(T)>
+class Handle {
  public:
-  static Result<Stream> make() {
-    Stream made;
-    GRAPHRUN_TRY(
-        check(cudaStreamCreateWithFlags(&made.stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags"));
-    return made;
-  }
-  Stream(Stream&& other) noexcept : stream_(std::exchange(other.stream_, nullptr)) {}
-  Stream& operator=(Stream&& other) noexcept {
-    std::swap(stream_, other.stream_);
+  explicit Handle(T handle) : handle_(handle) {}
+  Handle(Handle&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
+  Handle& operator=(Handle&& other) noexcept {
+    std::swap(handle_, other.handle_);
     return *this;
   }
-  ~Stream() {
-    if (stream_ != nullptr) cudaStreamDestroy(stream_);
+  ~Handle() {
+    if (handle_ != nullptr) destroy(handle_);
   }
-  cudaStream_t get() const { return stream_; }
+  T get() const { return handle_; }
 
  private:
-  Stream() = default;
-  cudaStream_t stream_ = nullptr;
+  T handle_;
 };
+using Stream = Handle<cudaStream_t, cudaStreamDestroy>;
+using Event = Handle<cudaEvent_t, cudaEventDestroy>;
 
-class Event {
- public:
-  static Result<Event> make() {
-    Event made;
-    GRAPHRUN_TRY(
-        check(cudaEventCreateWithFlags(&made.event_, cudaEventDisableTiming), "cudaEventCreateWithFlags"));
-    return made;
-  }
-  Event(Event&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
-  Event& operator=(Event&& other) noexcept {
-    std::swap(event_, other.event_);
-    return *this;
-  }
-  ~Event() {
-    if (event_ != nullptr) cudaEventDestroy(event_);
-  }
-  cudaEvent_t get() const { return event_; }
+Result<Stream> make_stream() {
+  cudaStream_t stream = nullptr;
+  GRAPHRUN_TRY(check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags"));
+  return Stream(stream);
+}
 
- private:
-  Event() = default;
-  cudaEvent_t event_ = nullptr;
-};
+Result<Event> make_event() {
+  cudaEvent_t event = nullptr;
+  GRAPHRUN_TRY(check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreateWithFlags"));
+  return Event(event);
+}
 
 class Nccl final : public Communicator {
  public:
@@ -156,7 +143,7 @@ class Nccl final : public Communicator {
 
   Result<std::unique_ptr<Communicator>> split(int group) override {
     GRAPHRUN_ASSIGN(std::unique_ptr<Communicator> part, host_.split(group));
-    GRAPHRUN_ASSIGN(Stream own, Stream::make());
+    GRAPHRUN_ASSIGN(Stream own, make_stream());
     auto made = std::make_unique<Nccl>(*part, kernels_, std::move(own));
     GRAPHRUN_TRY(made->meet());
     made->owned_host_ = std::move(part);
@@ -178,8 +165,8 @@ class Nccl final : public Communicator {
 
   template <class Begin>
   Result<Ticket> start(const Begin& begin) {
-    GRAPHRUN_ASSIGN(const Event before, Event::make());
-    GRAPHRUN_ASSIGN(Event after, Event::make());
+    GRAPHRUN_ASSIGN(const Event before, make_event());
+    GRAPHRUN_ASSIGN(Event after, make_event());
     GRAPHRUN_TRY(check(cudaEventRecord(before.get(), kernels_), "cudaEventRecord"));
     GRAPHRUN_TRY(check(cudaStreamWaitEvent(own_.get(), before.get(), 0), "cudaStreamWaitEvent"));
     GRAPHRUN_TRY(begin());
@@ -208,7 +195,7 @@ std::string nccl_version() {
 }
 
 Result<std::unique_ptr<Communicator>> make_nccl(Communicator& host, void* stream) {
-  GRAPHRUN_ASSIGN(Stream own, Stream::make());
+  GRAPHRUN_ASSIGN(Stream own, make_stream());
   auto made = std::make_unique<Nccl>(host, static_cast<cudaStream_t>(stream), std::move(own));
   GRAPHRUN_TRY(made->meet());
   return std::unique_ptr<Communicator>(std::move(made));

@@ -3,17 +3,11 @@
 #include <cmath>
 #include <numbers>
 
+#include "runtime/core/hash.h"
 #include "runtime/core/random.h"
 
 namespace graphrun {
 namespace {
-
-// FNV-1a: names, unlike indices, do not change when a graph grows.
-std::uint64_t hash_of(std::string_view name) {
-  std::uint64_t hash = 14695981039346656037ull;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  return hash;
-}
 
 void fill_normal(Random random, double mean, double deviation, std::span<float> out) {
   for (std::size_t i = 0; i < out.size(); i += 2) {
@@ -36,6 +30,7 @@ Status initialise_variable(const Program& program, std::size_t index, std::uint6
   const Variable& variable = program.model().variables[index];
   const Init& init = variable.init;
   const SymbolLookup lookup = program.model().parameter_values();
+  // Names, unlike indices, do not change when a graph grows.
   const std::uint64_t hash = hash_of(variable.name);
   const Random random(seed, RandomPurpose::initial_weights, static_cast<std::uint32_t>(hash),
                       static_cast<std::uint32_t>(hash >> 32));

@@ -2,18 +2,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <numeric>
 #include <thread>
 
-#include "runtime/collective/mpi.h"
-#include "runtime/collective/self.h"
-#include "tests/datasets/require.h"
+#include "tests/collective/job.h"
 
 // Every rank runs the same cases in the same order.
 using namespace graphrun;
+using graphrun::test::join_job;
 using graphrun::test::require;
 
 namespace {
@@ -21,16 +18,7 @@ namespace {
 constexpr double kTimeout = 3;
 
 struct Job {
-  Job() {
-    if (!started_by_launcher()) {
-      ranks = make_self();
-    } else if (mpi_version().empty()) {
-      std::puts("skipped: this build has no MPI");
-      std::exit(77);
-    } else {
-      ranks = require(join_mpi({.timeout_s = kTimeout}));
-    }
-  }
+  Job() { ranks = join_job(kTimeout); }
   ~Job() { ranks.reset(); }
   static inline std::unique_ptr<Communicator> ranks;
 };

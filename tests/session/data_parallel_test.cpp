@@ -1,11 +1,9 @@
-#include <cstdio>
 #include <cstring>
 
-#include "runtime/collective/mpi.h"
-#include "runtime/collective/self.h"
 #include "runtime/core/random.h"
 #include "runtime/session/shard.h"
 #include "runtime/session/train_session.h"
+#include "tests/collective/job.h"
 #include "tests/session/compiled.h"
 
 // Several ranks with a part of a batch each, against one session that has the whole batch. From weights
@@ -22,16 +20,7 @@ constexpr int kSteps = 3;
 constexpr std::int32_t kIgnored = 255;
 
 struct Job {
-  Job() {
-    if (!started_by_launcher()) {
-      ranks = make_self();
-    } else if (mpi_version().empty()) {
-      std::puts("skipped: this build has no MPI");
-      std::exit(77);
-    } else {
-      ranks = take(join_mpi({.timeout_s = 30}));
-    }
-  }
+  Job() { ranks = join_job(30); }
   ~Job() { ranks.reset(); }
   static inline std::shared_ptr<Communicator> ranks;
 };

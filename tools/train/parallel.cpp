@@ -7,20 +7,15 @@
 #include <string>
 #include <utility>
 
+#include "runtime/core/hash.h"
 #include "runtime/model/model_file.h"
 #include "tools/support/interrupt.h"
 
 namespace graphrun {
 namespace {
 
-// FNV-1a: tells accidental differences, which is all that is asked.
-std::uint64_t hash_of(std::string_view text, std::uint64_t hash = 14695981039346656037ull) {
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ull;
-  return hash;
-}
-
-std::uint64_t hash_of(const Dataset* data) {
-  std::uint64_t hash = hash_of("");
+std::uint64_t hash_of_names(const Dataset* data) {
+  std::uint64_t hash = kHashStart;
   for (std::int64_t i = 0; data != nullptr && i < data->size(); ++i)
     hash = hash_of(data->name(i) + "\n", hash);
   return hash;
@@ -65,8 +60,8 @@ Status require_same_job(Communicator& ranks, const TrainJob& job) {
   const std::array<std::pair<const char*, std::uint64_t>, 5> parts{
       {{"another model", hash_of(model_bytes)},
        {"other settings", hash_of(job.settings.values())},
-       {"another list of training data", hash_of(job.data.get())},
-       {"another list of validation data", hash_of(job.validation.get())},
+       {"another list of training data", hash_of_names(job.data.get())},
+       {"another list of validation data", hash_of_names(job.validation.get())},
        {"another starting point", hash_of(start_text(job))}}};
   std::string own;
   for (const auto& [what, hash] : parts) own += std::to_string(hash) + "\n";
