@@ -2,11 +2,13 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "runtime/core/device_context.h"
 #include "runtime/core/status.h"
 #include "runtime/core/tensor.h"
 #include "runtime/model/op_def.h"
@@ -27,6 +29,8 @@ struct KernelRequest {
   // be computed once (Kernel::prepared_bytes). False in training.
   std::vector<bool> input_constant;
   int threads = 1;
+  // Backend::context() of the backend that is asked; outlives the kernel.
+  DeviceContext* device = nullptr;
 };
 
 struct KernelRun {
@@ -37,7 +41,8 @@ struct KernelRun {
 };
 
 // A node made ready for one shape; nodes that are alike share it. run() allocates nothing, keeps nothing, and
-// may be called by one thread at a time; it uses up to KernelRequest::threads threads inside.
+// may be called by one thread at a time; it uses up to KernelRequest::threads threads inside. Where the
+// device is not the host, run() and prepare_constants() start the work and do not wait for it.
 class Kernel {
  public:
   virtual ~Kernel() = default;
@@ -90,6 +95,16 @@ class Backend {
   virtual Status synchronize() = 0;
   // Errors: the device has no fast arithmetic in this type (f32, bf16) for a session to compute in.
   virtual Status check_precision(DType type) const = 0;
+  // What its kernels are made with (KernelRequest::device); null on the host.
+  virtual DeviceContext* context() const { return nullptr; }
+  // Held by whoever prepares or runs kernels: work of several threads does not mix. Nothing on the host.
+  virtual std::unique_lock<std::recursive_mutex> turn() const { return {}; }
+  // Calls `enqueue`, which starts work, and keeps that work instead of doing it. It lives no longer than the
+  // backend and the memory it works on. Declined where the device has no such thing.
+  virtual Result<std::unique_ptr<Recording>> record(const std::function<Status()>& enqueue) {
+    (void)enqueue;
+    return {ErrorCode::declined, "runs cannot be recorded"};
+  }
   // Threads that kernels of a session use; 1 where the device has its own parallelism.
   virtual int threads() const = 0;
   // body(i) for each i of [0, count), on all threads where the device is the host. What a body calls then

@@ -63,7 +63,9 @@ Result<BoundOp> BoundOp::bind(const OpRegistry& ops, Backend& backend, std::stri
                               input_present,
                               output_present,
                               std::vector<bool>(inputs.size(), false),
-                              backend.threads()};
+                              backend.threads(),
+                              backend.context()};
+  const auto turn = backend.turn();
   BoundOp bound;
   GRAPHRUN_ASSIGN(bound.kernel_, choose_kernel(backend, request).in(op));
   GRAPHRUN_ASSIGN(bound.scratch_, backend.allocate(bound.kernel_->scratch_bytes()));

@@ -167,7 +167,7 @@ class Lowering final : public GraphWriter {
   Result<bool> offer(const Node& node, const OpDef& def, const Attributes& attrs, std::string& reasons) {
     std::vector<TensorDesc> inputs;
     std::vector<TensorDesc> outputs;
-    KernelRequest request{def, attrs, {}, {}, {}, {}, {}, backend_.threads()};
+    KernelRequest request{def, attrs, {}, {}, {}, {}, {}, backend_.threads(), backend_.context()};
     for (const ValueId id : node.inputs) {
       inputs.push_back(desc(id));
       request.input_present.push_back(id != kNoValue);

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "runtime/cuda/device.h"
+#include "runtime/cuda/launch.cuh"
+#include "runtime/model/kernel.h"
+
+// What GPU kernels of all rooms share. A kernel that is one function is a FunctionKernel (function_kernel.h).
+namespace graphrun::ops {
+
+// Kernels of the GPU's backend are asked with the GPU's context.
+inline cuda::Device& device_of(const KernelRequest& request) {
+  return static_cast<cuda::Device&>(*request.device);
+}
+
+// Channels of one index of a body on a GPU: few, so that neighbouring threads read neighbouring channels.
+inline constexpr int kCudaBlock = 4;
+
+// Runs a single-source body (body_kernel.h) with one thread an index.
+template <class Body>
+class CudaBodyKernel final : public Kernel {
+ public:
+  using Bind = void (*)(Body& body, const KernelRun& run);  // sets the pointers
+  CudaBodyKernel(cuda::Device& device, std::string_view name, Body body, Bind bind, int64_t count)
+      : device_(device), name_(name), body_(std::move(body)), bind_(bind), count_(count) {}
+  std::string_view name() const override { return name_; }
+  Status run(const KernelRun& run) override {
+    bind_(body_, run);
+    return cuda::for_each(device_.stream(), count_, body_, name_);
+  }
+
+ private:
+  cuda::Device& device_;
+  std::string_view name_;
+  Body body_;
+  Bind bind_;
+  int64_t count_;
+};
+
+// `name` must live for ever.
+template <class Body>
+std::unique_ptr<Kernel> make_cuda_body_kernel(const KernelRequest& request, std::string_view name, Body body,
+                                              typename CudaBodyKernel<Body>::Bind bind, int64_t count) {
+  return std::make_unique<CudaBodyKernel<Body>>(device_of(request), name, std::move(body), bind, count);
+}
+
+}  // namespace graphrun::ops

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <string>
+#include <string_view>
+
+#include "runtime/core/status.h"
+
+namespace graphrun::cuda {
+
+// Success, or "<what>: <CUDA's own words>".
+inline Status check(cudaError_t code, std::string_view what) {
+  if (code == cudaSuccess) return {};
+  const ErrorCode kind = code == cudaErrorMemoryAllocation ? ErrorCode::out_of_memory : ErrorCode::io;
+  return {kind, std::string(what) + ": " + cudaGetErrorString(code)};
+}
+
+// Of the kernel that was launched last by this thread.
+inline Status check_launch(std::string_view what) { return check(cudaGetLastError(), what); }
+
+}  // namespace graphrun::cuda

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cublas_v2.h>
+#include <cuda_runtime_api.h>
+#include <cudnn.h>
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "runtime/core/device_context.h"
+#include "runtime/core/status.h"
+#include "runtime/cuda/fault.h"
+#include "runtime/cuda/handle.h"
+
+namespace graphrun::cuda {
+
+using Stream = Handle<cudaStream_t, cudaStreamDestroy>;
+using Event = Handle<cudaEvent_t, cudaEventDestroy>;
+Result<Stream> make_stream();
+Result<Event> make_event();
+
+// One GPU as kernels see it: the stream that all of them are started on, one after the other, and the
+// libraries' handles, which work on that stream. Kernels are prepared and started by the thread that holds a
+// Turn.
+class Device final : public DeviceContext {
+ public:
+  // Errors: no such GPU, a driver or library that refuses.
+  // `tuning_file`: of Tuning; empty: none.
+  static Result<std::shared_ptr<Device>> open(int index, const std::string& tuning_file);
+  ~Device() override;
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  int index() const { return index_; }
+  const std::string& name() const { return name_; }
+  cudaStream_t stream() const { return stream_.get(); }
+  cudnnHandle_t cudnn() const { return cudnn_.get(); }
+  cublasHandle_t cublas() const { return cublas_.get(); }
+  int multiprocessors() const { return multiprocessors_; }
+  Fault* fault() const { return fault_; }  // device memory
+  const std::string& tuning_file() const { return tuning_file_; }
+
+  // Makes this GPU the calling thread's and keeps others from starting work on it.
+  std::unique_lock<std::recursive_mutex> turn();
+
+  // Waits for the stream; returns the first error of the device, and what a kernel found wrong (Fault), which
+  // is forgotten then.
+  Status synchronize();
+  // Errors of memory give the bytes asked for and those that are free.
+  Result<void*> allocate(std::int64_t bytes);
+  void free(void* memory);
+  // From pageable memory, which may be reused at once. No wait for small pieces.
+  Status copy_to_device(void* device, const void* host, std::int64_t bytes);
+  // Waits for all that was started before.
+  Status copy_to_host(void* host, const void* device, std::int64_t bytes);
+
+ private:
+  Device(int index, std::string tuning_file) : index_(index), tuning_file_(std::move(tuning_file)) {}
+  Status open();
+  Status take_fault();
+
+  int index_;
+  std::string tuning_file_;
+  std::string name_;
+  int multiprocessors_ = 1;
+  std::recursive_mutex mutex_;
+  Stream stream_;
+  Handle<cudnnHandle_t, cudnnDestroy> cudnn_;
+  Handle<cublasHandle_t, cublasDestroy> cublas_;
+  Fault* fault_ = nullptr;
+  Fault* seen_ = nullptr;  // pinned host memory
+  void* cublas_workspace_ = nullptr;
+};
+
+}  // namespace graphrun::cuda
