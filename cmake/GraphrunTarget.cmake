@@ -50,3 +50,10 @@ function(graphrun_test name)
   endif()
   set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${ARG_TIMEOUT})
 endfunction()
+
+# graphrun_gpu_test(NAME): the test NAME once more, on a GPU (tests/ops/test_backend.h).
+function(graphrun_gpu_test name)
+  add_test(NAME ${name}_cuda COMMAND ${name})
+  set_tests_properties(${name}_cuda PROPERTIES
+    ENVIRONMENT GRAPHRUN_TEST_DEVICE=cuda SKIP_RETURN_CODE 77 TIMEOUT 300)
+endfunction()

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "tests/ops/placed.h"
+
 namespace graphrun::test {
 namespace {
 
@@ -76,7 +78,9 @@ Result<std::vector<ValueId>> EagerGraph::execute(const OpDef& def, const std::ve
                               present,
                               std::vector<bool>(output_descs.size(), true),
                               std::vector<bool>(inputs.size(), false),
-                              threads_};
+                              backend_.threads(),
+                              backend_.context()};
+  const auto turn = backend_.turn();
   std::string reasons;
   for (const KernelEntry& entry : backend_.candidates(def.name)) {
     Result<std::unique_ptr<Kernel>> kernel = entry.prepare(request);
@@ -104,16 +108,30 @@ Result<std::vector<ValueId>> EagerGraph::execute(const OpDef& def, const std::ve
 
 Status EagerGraph::run(Kernel& kernel, const OpDef& def, const std::vector<ValueId>& inputs,
                        const std::vector<ValueId>& outputs) {
-  std::vector<TensorView> input_views;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    TensorView view = inputs[i] == kNoValue ? TensorView() : tensor(inputs[i]).view();
-    if (def.inputs[std::min(i, def.inputs.size() - 1)].shape_only) view.data = nullptr;
-    input_views.push_back(view);
+  std::map<ValueId, Placed> placed;  // an input may be given twice
+  std::vector<TensorView> views[2];
+  for (const auto* ids : {&inputs, &outputs}) {
+    for (std::size_t i = 0; i < ids->size(); ++i) {
+      const ValueId id = (*ids)[i];
+      TensorView view;
+      if (id != kNoValue) {
+        if (!placed.contains(id)) {
+          GRAPHRUN_ASSIGN(Placed tensor_there, Placed::make(backend_, tensor(id)));
+          placed.emplace(id, std::move(tensor_there));
+        }
+        view = placed.at(id).view();
+      }
+      const bool is_input = ids == &inputs;
+      if (is_input && def.inputs[std::min(i, def.inputs.size() - 1)].shape_only) view.data = nullptr;
+      views[is_input ? 0 : 1].push_back(view);
+    }
   }
-  std::vector<TensorView> output_views;
-  for (const ValueId id : outputs) output_views.push_back(tensor(id).view());
   MemoryTensor scratch(TensorDesc::dense(DType::u8, {kernel.scratch_bytes()}));
-  return kernel.run({input_views, output_views, scratch.view().data, nullptr});
+  GRAPHRUN_ASSIGN(const Placed placed_scratch, Placed::make(backend_, scratch));
+  GRAPHRUN_TRY(kernel.run({views[0], views[1], placed_scratch.view().data, nullptr}));
+  GRAPHRUN_TRY(backend_.synchronize());
+  for (auto& [id, tensor_there] : placed) GRAPHRUN_TRY(tensor_there.fetch());
+  return {};
 }
 
 std::vector<ValueId> differentiate(EagerGraph& graph, const OpRegistry& registry,

@@ -19,8 +19,7 @@ TensorDesc desc_of(const ValueType& type);
 // parts where there is none.
 class EagerGraph final : public GraphWriter {
  public:
-  EagerGraph(const OpRegistry& registry, const Backend& backend, int threads)
-      : registry_(registry), backend_(backend), threads_(threads) {}
+  EagerGraph(const OpRegistry& registry, Backend& backend) : registry_(registry), backend_(backend) {}
 
   ValueId put(const TensorDesc& desc, const HostTensor& values);
   void set_input(std::string name, ValueId value) { inputs_[std::move(name)] = value; }
@@ -48,8 +47,7 @@ class EagerGraph final : public GraphWriter {
              const std::vector<ValueId>& outputs);
 
   const OpRegistry& registry_;
-  const Backend& backend_;
-  int threads_;
+  Backend& backend_;
   int depth_ = 0;
   Status status_;
   std::deque<Stored> values_;  // references to types stay valid

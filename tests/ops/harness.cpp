@@ -9,6 +9,8 @@
 #include "ops/cpu_backend.h"
 #include "ops/registry.h"
 #include "tests/ops/eager_graph.h"
+#include "tests/ops/kernel_run.h"
+#include "tests/ops/test_backend.h"
 
 namespace graphrun::test {
 namespace {
@@ -16,10 +18,6 @@ namespace {
 std::optional<Number> no_symbols(std::string_view) { return std::nullopt; }
 
 std::size_t size(int i) { return static_cast<std::size_t>(i); }
-
-const InputSpec& input_spec(const OpDef& def, std::size_t i) {
-  return def.inputs[std::min(i, def.inputs.size() - 1)];
-}
 
 // Expected and actual of one tensor; reports the worst element.
 void compare(const HostTensor& expected, const HostTensor& actual, DType dtype, double tolerance,
@@ -47,18 +45,6 @@ void compare(const HostTensor& expected, const HostTensor& actual, DType dtype, 
   }
 }
 
-// A case with its attributes evaluated, its types inferred and its inputs drawn.
-struct Data {
-  const OpDef* def = nullptr;
-  Attributes attrs;
-  std::vector<ValueType> input_types;
-  std::vector<ValueType> output_types;
-  std::vector<TensorDesc> output_descs;
-  std::vector<MemoryTensor> inputs;
-  std::vector<HostTensor> values;
-  std::vector<bool> wanted;
-};
-
 MemoryTensor draw(const InputCase& input, Random& random) {
   MemoryTensor memory(input.desc);
   HostTensor values = HostTensor::zeros(input.desc.shape);
@@ -67,7 +53,7 @@ MemoryTensor draw(const InputCase& input, Random& random) {
   return memory;
 }
 
-Status infer_case(const OpRegistry& registry, const Case& test, Data& data) {
+Status infer_case(const OpRegistry& registry, const Case& test, CaseData& data) {
   data.def = registry.find(test.op);
   if (data.def == nullptr) return {ErrorCode::not_found, "no op " + test.op};
   GRAPHRUN_ASSIGN(data.attrs, Attributes::evaluate(data.def->attrs, test.attrs, no_symbols));
@@ -91,12 +77,12 @@ Status infer_case(const OpRegistry& registry, const Case& test, Data& data) {
   return {};
 }
 
-Data make_data(const OpRegistry& registry, const Case& test) {
-  Data data;
+CaseData make_data(const OpRegistry& registry, const Case& test) {
+  CaseData data;
   const Status status = infer_case(registry, test, data);
   BOOST_REQUIRE_MESSAGE(status.ok(), test.op << ": " << (status.ok() ? "" : status.message()));
   BOOST_REQUIRE_EQUAL(data.output_types.size(), data.def->outputs.size());
-  Random random(test.seed, RandomPurpose::test);
+  Random random(seed_of(test), RandomPurpose::test);
   for (const InputCase& input : test.inputs) {
     data.inputs.push_back(draw(input, random));
     data.values.push_back(data.inputs.back().read());
@@ -105,88 +91,14 @@ Data make_data(const OpRegistry& registry, const Case& test) {
   return data;
 }
 
-std::vector<HostTensor> expect(const Case& test, const Data& data, const Reference& reference) {
+std::vector<HostTensor> expect(const Case& test, const CaseData& data, const Reference& reference) {
   std::vector<HostTensor> out(data.def->outputs.size());
   for (const int i : test.updated_inputs) out.push_back(data.values[size(i)]);
   reference(data.values, out, data.attrs);
   return out;
 }
 
-struct Variant {
-  int threads = 1;
-  bool constant = false;           // dense f32 inputs do not change
-  std::optional<IndexPair> alias;  // this output lies in this input's memory
-};
-
-std::string to_string(const Variant& variant) {
-  std::string text = std::to_string(variant.threads) + " threads";
-  if (variant.constant) text += ", constant variables";
-  if (variant.alias) {
-    text += ", output " + std::to_string(variant.alias->output) + " in input " +
-            std::to_string(variant.alias->input);
-  }
-  return text;
-}
-
-// Outputs (unwanted ones untouched), then updated inputs. Declined: an empty list and the reason in
-// `declined`.
-Result<std::vector<MemoryTensor>> run_kernel(const KernelEntry& entry, const Case& test, const Data& data,
-                                             const Variant& variant, std::string& declined) {
-  std::vector<MemoryTensor> inputs = data.inputs;
-  std::vector<TensorDesc> output_descs = data.output_descs;
-  if (variant.alias) output_descs[size(variant.alias->output)] = inputs[size(variant.alias->input)].desc();
-  std::vector<MemoryTensor> outputs(output_descs.begin(), output_descs.end());
-
-  std::vector<TensorDesc> input_descs;
-  std::vector<bool> present;
-  std::vector<bool> constant;
-  std::vector<TensorView> input_views;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const bool here = test.inputs[i].present;
-    present.push_back(here);
-    constant.push_back(here && variant.constant && inputs[i].desc().layout == Layout::dense &&
-                       inputs[i].desc().dtype == DType::f32);
-    input_views.push_back(here ? inputs[i].view() : TensorView());
-    if (input_spec(*data.def, i).shape_only) input_views.back().data = nullptr;
-    input_descs.push_back(input_views.back().desc);
-  }
-  std::vector<TensorView> output_views;
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    output_views.push_back(data.wanted[i] ? outputs[i].view() : TensorView());
-    output_descs[i] = output_views.back().desc;
-  }
-  if (variant.alias) {
-    output_views[size(variant.alias->output)].data = input_views[size(variant.alias->input)].data;
-  }
-
-  Result<std::unique_ptr<Kernel>> prepared = entry.prepare(
-      {*data.def, data.attrs, input_descs, output_descs, present, data.wanted, constant, variant.threads});
-  if (!prepared.ok() && prepared.status().code() == ErrorCode::declined) {
-    declined = prepared.status().message();
-    return std::vector<MemoryTensor>();
-  }
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Kernel> kernel, std::move(prepared));
-  MemoryTensor scratch(TensorDesc::dense(DType::u8, {kernel->scratch_bytes()}));
-  MemoryTensor constants(TensorDesc::dense(DType::u8, {kernel->prepared_bytes()}));
-  if (kernel->prepared_bytes() > 0) {
-    BOOST_TEST(!kernel->prepared_key().empty());
-    GRAPHRUN_TRY(kernel->prepare_constants(input_views, constants.view().data));
-  }
-  GRAPHRUN_TRY(kernel->run({input_views, output_views, scratch.view().data,
-                            kernel->prepared_bytes() > 0 ? constants.view().data : nullptr}));
-  BOOST_TEST(scratch.gaps_untouched(), "the kernel wrote beside its scratch memory");
-  BOOST_TEST(constants.gaps_untouched(), "the kernel wrote beside its prepared constants");
-  if (variant.alias) outputs[size(variant.alias->output)] = inputs[size(variant.alias->input)];
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const bool written = std::ranges::count(test.updated_inputs, static_cast<int>(i)) != 0 ||
-                         (variant.alias && size(variant.alias->input) == i);
-    if (!written) BOOST_TEST(inputs[i].same_bits(data.inputs[i]), "the kernel wrote into input " << i);
-  }
-  for (const int i : test.updated_inputs) outputs.push_back(inputs[size(i)]);
-  return outputs;
-}
-
-void compare_outputs(const Data& data, const std::vector<HostTensor>& expected,
+void compare_outputs(const CaseData& data, const std::vector<HostTensor>& expected,
                      const std::vector<MemoryTensor>& actual, double tolerance) {
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const bool is_output = i < data.wanted.size();
@@ -198,31 +110,13 @@ void compare_outputs(const Data& data, const std::vector<HostTensor>& expected,
   }
 }
 
-std::vector<Variant> variants_of(const Case& test, const Data& data) {
-  std::vector<Variant> variants{{1, false, {}}, {2, false, {}}};
-  const bool has_dense = std::ranges::any_of(test.inputs, [](const InputCase& input) {
-    return input.present && input.desc.layout == Layout::dense && input.desc.dtype == DType::f32;
-  });
-  if (has_dense) variants.push_back({2, true, {}});
-  std::vector<IndexPair> pairs = data.def->in_place;
-  pairs.insert(pairs.end(), data.def->updates.begin(), data.def->updates.end());
-  for (const IndexPair pair : pairs) {
-    if (size(pair.input) >= test.inputs.size() || !test.inputs[size(pair.input)].present) continue;
-    const TensorDesc& from = data.inputs[size(pair.input)].desc();
-    const TensorDesc& to = data.output_descs[size(pair.output)];
-    if (!data.wanted[size(pair.output)] || !(from.shape == to.shape) || from.dtype != to.dtype) continue;
-    variants.push_back({2, false, pair});
-  }
-  return variants;
-}
-
 // The case's inputs in an eager graph.
-std::vector<ValueId> put_inputs(EagerGraph& graph, const Case& test, const Data& data) {
+std::vector<ValueId> put_inputs(EagerGraph& graph, const Case& test, const CaseData& data) {
   std::vector<ValueId> ids;
   for (std::size_t i = 0; i < data.inputs.size(); ++i) {
     ids.push_back(test.inputs[i].present ? graph.put(data.inputs[i].desc(), data.values[i]) : kNoValue);
   }
-  Random random(test.seed + 1, RandomPurpose::test);
+  Random random(seed_of(test) + 1, RandomPurpose::test);
   for (const auto& [name, input] : test.model_inputs) {
     graph.set_input(name, graph.put(input.desc, draw(input, random).read()));
   }
@@ -239,11 +133,11 @@ std::vector<ValueId> write_node(EagerGraph& graph, const Case& test, OpDef::Rewr
   return rewrite({"scope.node", test.op, test.attrs, inputs, {}}, graph);
 }
 
-void check_rewrite(const OpRegistry& registry, const Backend& backend, const Case& test,
+void check_rewrite(const OpRegistry& registry, Backend& backend, const Case& test,
                    OpDef::Rewrite OpDef::*form, const Reference& reference) {
-  const Data data = make_data(registry, test);
+  const CaseData data = make_data(registry, test);
   BOOST_REQUIRE(data.def->*form != nullptr);
-  EagerGraph graph(registry, backend, 2);
+  EagerGraph graph(registry, backend);
   const std::vector<ValueId> outputs =
       write_node(graph, test, data.def->*form, put_inputs(graph, test, data));
   require_ok(graph.status());
@@ -303,11 +197,9 @@ InputCase dense(const Shape& shape, Values values, DType dtype) {
 }
 InputCase absent() { return {TensorDesc(), normal(), false}; }
 
-OpHarness::OpHarness() : registry_(op_registry()) {
-  Result<std::shared_ptr<Backend>> backend = make_cpu_backend(2);
-  require_ok(status_of(Result(backend)));
-  backend_ = *std::move(backend);
-}
+std::uint64_t seed_of(const Case& test) { return test.seed + seed_offset(); }
+
+OpHarness::OpHarness() : registry_(op_registry()), backend_(test_backend(2)) {}
 
 void OpHarness::check(const Case& test, const Reference& reference) const {
   BOOST_TEST(check_kernels(test, reference), test.op << ": every kernel declines the case");
@@ -317,30 +209,42 @@ void OpHarness::check(const Case& test, const Reference& reference) const {
 
 bool OpHarness::check_kernels(const Case& test, const Reference& reference) const {
   bool taken = false;
-  BOOST_TEST_CONTEXT(test.op << (is_narrow(test) ? " in bf16" : "")) {
-    const Data data = make_data(registry_, test);
+  BOOST_TEST_CONTEXT(test.op << (is_narrow(test) ? " in bf16" : "") << " on " << backend_->device()) {
+    const CaseData data = make_data(registry_, test);
     const std::vector<HostTensor> expected = expect(test, data, reference);
     const std::vector<KernelEntry> candidates = backend_->candidates(test.op);
     BOOST_TEST(!candidates.empty());
     for (const KernelEntry& entry : candidates) {
-      std::vector<MemoryTensor> first;
-      for (const Variant& variant : variants_of(test, data)) {
-        BOOST_TEST_CONTEXT(entry.name << ", " << to_string(variant)) {
-          std::string declined;
-          const Result<std::vector<MemoryTensor>> result = run_kernel(entry, test, data, variant, declined);
-          BOOST_REQUIRE_MESSAGE(result.ok(), (result.ok() ? "" : result.status().message()));
-          if (!declined.empty()) {
-            BOOST_TEST_MESSAGE(test.op << ": " << entry.name << " declines: " << declined);
-            continue;
-          }
-          taken = true;
-          compare_outputs(data, expected, *result, test.tolerance);
-          if (variant.constant || variant.alias || !test.same_bits) continue;
-          if (first.empty()) first = *result;
-          for (std::size_t i = 0; i < first.size(); ++i) {
-            BOOST_TEST(first[i].same_bits((*result)[i]), "output " << i << " depends on the threads");
-          }
-        }
+      taken = check_kernel(entry, test, data, expected) || taken;
+    }
+    if (!taken && is_narrow(test) && on_gpu()) {
+      BOOST_TEST(!takes(**make_cpu_backend(2), test, data), "the CPU takes it, and no kernel here");
+    }
+  }
+  return taken;
+}
+
+bool OpHarness::check_kernel(const KernelEntry& entry, const Case& test, const CaseData& data,
+                             const std::vector<HostTensor>& expected) const {
+  bool taken = false;
+  std::vector<MemoryTensor> first;
+  for (const Variant& variant : variants_of(*backend_, test, data)) {
+    BOOST_TEST_CONTEXT(entry.name << ", " << to_string(variant)) {
+      std::string declined;
+      const Result<std::vector<MemoryTensor>> result =
+          run_kernel(*backend_, entry, test, data, variant, declined);
+      BOOST_TEST(result.ok(), (result.ok() ? "" : result.status().message()));
+      if (!result.ok()) continue;
+      if (!declined.empty()) {
+        BOOST_TEST_MESSAGE(test.op << ": " << entry.name << " declines: " << declined);
+        continue;
+      }
+      taken = true;
+      compare_outputs(data, expected, *result, test.tolerance);
+      if (variant.constant || variant.alias || (!test.same_bits && !on_gpu())) continue;
+      if (first.empty()) first = *result;
+      for (std::size_t i = 0; i < first.size(); ++i) {
+        BOOST_TEST(first[i].same_bits((*result)[i]), "output " << i << " has other bits than before");
       }
     }
   }
@@ -350,7 +254,7 @@ bool OpHarness::check_kernels(const Case& test, const Reference& reference) cons
 void OpHarness::check_gradient(const Case& test, const Reference& reference,
                                const GradientOptions& options) const {
   BOOST_TEST_CONTEXT("gradient of " << test.op) {
-    const Data data = make_data(registry_, test);
+    const CaseData data = make_data(registry_, test);
     std::vector<int> by = options.inputs;
     for (std::size_t i = 0; options.inputs.empty() && i < test.inputs.size(); ++i) {
       const InputSpec& spec = input_spec(*data.def, i);
@@ -359,7 +263,7 @@ void OpHarness::check_gradient(const Case& test, const Reference& reference,
         by.push_back(static_cast<int>(i));
       }
     }
-    Random random(test.seed + 2, RandomPurpose::test);
+    Random random(seed_of(test) + 2, RandomPurpose::test);
     std::vector<HostTensor> seeds(data.output_types.size());
     for (std::size_t i = 0; i < seeds.size(); ++i) {
       seeds[i] = draw(dense(data.output_descs[i].shape), random).read();
@@ -378,7 +282,7 @@ void OpHarness::check_gradient(const Case& test, const Reference& reference,
     };
     // The gradients by all of `wrt`; empty where nothing flows.
     const auto backward = [&](const std::vector<int>& wrt) {
-      EagerGraph graph(registry_, *backend_, 2);
+      EagerGraph graph(registry_, *backend_);
       const std::vector<ValueId> inputs = put_inputs(graph, test, data);
       const std::vector<ValueId> outputs = write_node(graph, test, data.def->for_train, inputs);
       std::vector<ValueId> seed_ids;
@@ -441,17 +345,18 @@ void OpHarness::check_parts(const Case& test, const Reference& reference) const 
 }
 
 Result<std::vector<ValueType>> OpHarness::infer(const Case& test) const {
-  Data data;
+  CaseData data;
   GRAPHRUN_TRY(infer_case(registry_, test, data));
   return data.output_types;
 }
 
 Result<std::vector<HostTensor>> OpHarness::run(const Case& test) const {
-  const Data data = make_data(registry_, test);
+  const CaseData data = make_data(registry_, test);
   for (const KernelEntry& entry : backend_->candidates(test.op)) {
     std::string declined;
-    GRAPHRUN_ASSIGN(const std::vector<MemoryTensor> outputs,
-                    run_kernel(entry, test, data, {2, false, {}}, declined));
+    GRAPHRUN_ASSIGN(
+        const std::vector<MemoryTensor> outputs,
+        run_kernel(*backend_, entry, test, data, {backend_->threads(), false, {}, false}, declined));
     if (!declined.empty()) continue;
     std::vector<HostTensor> values;
     for (std::size_t i = 0; i < outputs.size(); ++i) {

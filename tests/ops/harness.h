@@ -41,10 +41,11 @@ struct Case {
   std::int64_t output_gap = 0;                      // between pixels of NHWC outputs
   std::vector<int> unwanted{};                      // outputs that nobody reads
   std::vector<int> updated_inputs{};                // inputs that the op writes beside OpDef::updates
-  bool same_bits = true;                            // for any number of threads
+  bool same_bits = true;                            // for any number of the CPU's threads
   std::map<std::string, InputCase> model_inputs{};  // for GraphWriter::input, e.g. "rng"
-  std::uint64_t seed = 1;
+  std::uint64_t seed = 1;                           // seed_offset() is added
 };
+std::uint64_t seed_of(const Case& test);
 
 // Naive and independent: `out` has one tensor for each output of the op, then one for each of
 // Case::updated_inputs (holding its old content); each is to be given its shape and values. One that is left
@@ -61,6 +62,9 @@ struct GradientOptions {
 
 enum class Form { eval, train };
 
+struct CaseData;
+
+// Its kernels are those of test_backend().
 class OpHarness {
  public:
   OpHarness();
@@ -68,7 +72,8 @@ class OpHarness {
   // Inferred against actual type; every kernel of the op, at 1 and 2 threads, with constant variables, and
   // in place where the op allows it, against the reference; the same bits for 1 and 2 threads; nothing
   // written beside the outputs; no poison read. The same with activations in bf16 of those kernels that take
-  // it, to 1 % of the largest value.
+  // it, to 1 % of the largest value. On a GPU, a run and its replayed recording take the place of 1 and 2
+  // threads, and whatever the CPU takes in bf16 some kernel must take.
   void check(const Case& test, const Reference& reference) const;
   // The gradient's nodes (of the op's form in training) against central differences of the reference in
   // double.
@@ -86,6 +91,8 @@ class OpHarness {
  private:
   // Returns whether any kernel took the case.
   bool check_kernels(const Case& test, const Reference& reference) const;
+  bool check_kernel(const KernelEntry& entry, const Case& test, const CaseData& data,
+                    const std::vector<HostTensor>& expected) const;
   const OpRegistry& registry_;
   std::shared_ptr<Backend> backend_;
 };

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "runtime/core/tensor.h"
@@ -32,6 +33,8 @@ class MemoryTensor {
 
   const TensorDesc& desc() const { return desc_; }
   TensorView view();
+  // All of it, guard zones included.
+  std::span<std::byte> memory() { return std::as_writable_bytes(std::span(lines_)); }
   // Rounds to the element type. Precondition: as many values as the shape has elements.
   void write(const HostTensor& values);
   HostTensor read() const;
@@ -41,7 +44,7 @@ class MemoryTensor {
 
  private:
   static constexpr std::size_t kLine = 64;
-  static constexpr std::size_t kGuardLines = 4;
+  static constexpr std::size_t kGuardLines = 5;  // odd: in memory of a GPU no tensor is aligned to more
   struct alignas(kLine) Line {
     std::array<unsigned char, kLine> bytes;
   };

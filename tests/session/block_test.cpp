@@ -81,8 +81,8 @@ HostTensor host_tensor(const TensorFile& file, const std::string& name) {
 // Runs a block with a golden's numbers and compares.
 class BlockRun {
  public:
-  BlockRun(const Expanded& block, const TensorFile& golden, const Backend& backend)
-      : block_(block), golden_(golden), graph_(op_registry(), backend, backend.threads()) {}
+  BlockRun(const Expanded& block, const TensorFile& golden, Backend& backend)
+      : block_(block), golden_(golden), graph_(op_registry(), backend) {}
 
   // Returns the largest relative distance.
   double run() {
@@ -178,7 +178,7 @@ class BlockRun {
 BOOST_AUTO_TEST_CASE(blocks_with_kinks) {
   const Scratch folder;
   std::filesystem::copy(kSource / "graphs" / "blocks", folder / "blocks");
-  const auto backend = take(make_cpu_backend());
+  const auto backend = test_backend();
   for (const BlockCase& block : kCases) {
     BOOST_TEST_CONTEXT(block.golden) {
       const auto golden = open_tensors(kSource / "tests/golden/blocks" / (block.golden + ".safetensors"));

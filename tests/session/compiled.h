@@ -13,12 +13,15 @@
 #include "ops/cpu_backend.h"
 #include "ops/registry.h"
 #include "runtime/model/program.h"
+#include "runtime/session/layout.h"
 #include "runtime/weights/npy.h"
 #include "runtime/weights/tensor_file.h"
+#include "tests/ops/test_backend.h"
+#include "tests/source_dir.h"
 
 namespace graphrun::test {
 
-inline const std::filesystem::path kSource = GRAPHRUN_SOURCE_DIR;
+inline const std::filesystem::path kSource = source_dir();
 inline const std::filesystem::path kTiny = kSource / "tests" / "golden" / "spnet_tiny";
 
 // What a Result holds; the test ends with its message where it holds an error.
@@ -51,9 +54,28 @@ inline std::span<const float> floats(const NamedTensor& tensor) {
 inline std::span<const float> floats(NpyArray& array) {
   return {array.view().as<float>(), array.bytes.size() / sizeof(float)};
 }
-// Precondition: contiguous f32.
+// Precondition: contiguous f32 on the host.
 inline std::span<const float> floats(const TensorView& view) {
   return {view.as<float>(), static_cast<std::size_t>(view.desc.shape.count())};
+}
+
+// A tensor's elements, from and to wherever its backend has it. Precondition: contiguous elements of type T.
+template <class T = float>
+std::vector<T> fetch(Backend& backend, const TensorView& from) {
+  std::vector<T> values(static_cast<std::size_t>(from.desc.shape.count()));
+  BOOST_TEST_REQUIRE(std::span(values).size_bytes() == static_cast<std::size_t>(from.desc.bytes()));
+  require_ok(backend.copy_to_host(values.data(), from.data, from.desc.bytes()));
+  return values;
+}
+template <class T>
+void store(Backend& backend, std::span<const T> values, const TensorView& to) {
+  BOOST_TEST_REQUIRE(values.size_bytes() == static_cast<std::size_t>(to.desc.bytes()));
+  require_ok(backend.copy_to_device(to.data, values.data(), to.desc.bytes()));
+}
+inline void store_nchw(Backend& backend, std::span<const float> values, const TensorView& to) {
+  std::vector<float> turned(values.size());
+  nchw_to_nhwc(values, {to.desc, turned.data()});
+  store<float>(backend, turned, to);
 }
 
 inline double norm(std::span<const float> values) {

@@ -3,7 +3,6 @@
 #include <ostream>
 
 #include "compiler/json.h"
-#include "runtime/session/layout.h"
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
 #include "tests/session/compiled.h"
@@ -46,7 +45,7 @@ std::shared_ptr<const Program> program_of(const Golden& golden, double dropout) 
 }
 
 std::shared_ptr<Weights> start_weights(const Golden& golden, const Program& program) {
-  auto weights = take(Weights::initialise(program, 0, take(make_cpu_backend())));
+  auto weights = take(Weights::initialise(program, 0, test_backend()));
   take(weights->load(*open_tensors(golden.file("start.safetensors"))));
   return weights;
 }
@@ -83,16 +82,17 @@ Training train(const Golden& golden, bool fuse) {
       take(TrainSession::create(result.program, result.weights, {2, golden.size, golden.size, fuse}));
   NpyArray image = take(read_npy(golden.image_file("image.npy").string()));
   const NpyArray label = take(read_npy(golden.image_file("label.npy").string()));
+  Backend& backend = *result.weights->backend();
   for (int step = 0; step < kSteps; ++step) {
-    nchw_to_nhwc(floats(image), session->image());
-    std::memcpy(session->label().data, label.bytes.data(), label.bytes.size());
+    store_nchw(backend, floats(image), session->image());
+    store<std::byte>(backend, label.bytes, session->label());
     require_ok(session->compute({0, step, 0}));
     result.losses.push_back(
         {*session->scalar("loss"), *session->scalar("main_loss"), *session->scalar("aux_loss")});
     if (step == 0) {
       for (const Variable& variable : result.program->model().variables) {
         if (variable.kind == VariableKind::parameter)
-          result.gradients[variable.name] = copy_of(floats(session->gradient(variable.name)));
+          result.gradients[variable.name] = fetch(backend, session->gradient(variable.name));
       }
     }
     require_ok(session->update(kBaseRate * std::pow(1.0 - double(step) / kSteps, kPower)));
@@ -127,22 +127,25 @@ std::vector<float> without_means(std::span<const float> logits, std::int64_t siz
 BOOST_DATA_TEST_CASE(logits_of_evaluation, data::make(kGoldens), net) {
   const auto program = program_of(net, 0.1);
   const auto weights =
-      take(Weights::map(*program, open_tensors(net.file("start.safetensors")), take(make_cpu_backend())));
+      take(Weights::map(*program, open_tensors(net.file("start.safetensors")), test_backend()));
   NpyArray image = take(read_npy(net.image_file("image.npy").string()));
   NpyArray golden = take(read_npy(net.file("logits.npy").string()));
   for (const bool fuse : {true, false}) {
     const auto session = take(Session::create(program, weights, {1, net.size, net.size, fuse}));
     require_ok(
         session->set_input_nchw(floats(image).first(static_cast<std::size_t>(3 * net.size * net.size))));
-    require_ok(session->run());
-    std::vector<float> logits(floats(golden).size());
-    require_ok(session->get_output_nchw("logits", logits));
-    const double apart = relative_distance(logits, floats(golden));
-    const double detail =
-        relative_distance(without_means(logits, net.size), without_means(floats(golden), net.size));
-    BOOST_TEST_MESSAGE(net.name << ": fuse " << fuse << ": logits " << apart << ", without means " << detail);
-    BOOST_TEST(apart < 1e-4);
-    BOOST_TEST(detail < 1e-3);
+    for (int run = 0; run < 3; ++run) {  // a device may record the second and replay it
+      require_ok(session->run());
+      std::vector<float> logits(floats(golden).size());
+      require_ok(session->get_output_nchw("logits", logits));
+      const double apart = relative_distance(logits, floats(golden));
+      const double detail =
+          relative_distance(without_means(logits, net.size), without_means(floats(golden), net.size));
+      BOOST_TEST_MESSAGE(net.name << ": fuse " << fuse << ": logits " << apart << ", without means "
+                                  << detail);
+      BOOST_TEST(apart < 1e-4);
+      BOOST_TEST(detail < 1e-3);
+    }
   }
 }
 
@@ -156,7 +159,7 @@ BOOST_DATA_TEST_CASE(losses_of_five_iterations, data::make(kGoldens), net) {
                       relative(loss.aux, golden[i].aux)});
   }
   BOOST_TEST_MESSAGE(net.name << ": losses " << worst);
-  BOOST_TEST(worst < 1e-5);
+  BOOST_TEST(worst < bar(1e-5));
 }
 
 BOOST_DATA_TEST_CASE(gradients_of_the_first_iteration, data::make(kGoldens), net) {
@@ -166,10 +169,10 @@ BOOST_DATA_TEST_CASE(gradients_of_the_first_iteration, data::make(kGoldens), net
   for (const NamedTensor& tensor : golden->tensors()) largest = std::max(largest, norm(floats(tensor)));
   double worst = 0;
   for (const NamedTensor& tensor : golden->tensors()) {
-    const double bar = 1e-3 * norm(floats(tensor)) + 1e-6 * largest;
+    const double most = 1e-3 * norm(floats(tensor)) + 1e-6 * largest;
     const double apart = distance(fused(net).gradients.at(tensor.name), floats(tensor));
-    worst = std::max(worst, apart / bar);
-    BOOST_TEST(apart < bar, tensor.name << ": " << apart << " is not less than " << bar);
+    worst = std::max(worst, apart / most);
+    BOOST_TEST(apart < most, tensor.name << ": " << apart << " is not less than " << most);
   }
   BOOST_TEST_MESSAGE(net.name << ": gradients: at most " << worst << " of the bar");
 }
@@ -184,7 +187,7 @@ BOOST_DATA_TEST_CASE(norms_and_biases_after_five_iterations, data::make(kGoldens
     BOOST_REQUIRE_MESSAGE(found != after.end(), tensor.name);
     const double apart = relative_distance(floats(*found), floats(tensor));
     worst = std::max(worst, apart);
-    BOOST_TEST(apart < 1e-5, tensor.name << ": " << apart);
+    BOOST_TEST(apart < bar(1e-5), tensor.name << ": " << apart);
   }
   BOOST_TEST_MESSAGE(net.name << ": after: at most " << worst);
 }
@@ -198,10 +201,10 @@ BOOST_DATA_TEST_CASE(parts_of_composites_train_alike, data::make(kGoldens), net)
   for (const auto& [name, gradient] : fused(net).gradients) largest = std::max(largest, norm(gradient));
   double worst = 0;
   for (const auto& [name, gradient] : fused(net).gradients) {
-    const double bar = 1e-5 * norm(gradient) + 1e-6 * largest;
-    worst = std::max(worst, distance(parts.gradients.at(name), gradient) / bar);
+    const double most = bar(1e-5) * norm(gradient) + 1e-6 * largest;
+    worst = std::max(worst, distance(parts.gradients.at(name), gradient) / most);
   }
   BOOST_TEST_MESSAGE(net.name << ": parts: losses " << loss << ", gradients " << worst << " of the bar");
-  BOOST_TEST(loss < 1e-5);
+  BOOST_TEST(loss < bar(1e-5));
   BOOST_TEST(worst < 1.0);
 }

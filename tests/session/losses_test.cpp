@@ -1,6 +1,7 @@
+#include <algorithm>
 #include <fstream>
+#include <numeric>
 
-#include "runtime/session/layout.h"
 #include "runtime/session/train_session.h"
 #include "tests/datasets/scratch.h"
 #include "tests/session/compiled.h"
@@ -47,41 +48,39 @@ void check_case(const LossCase& test, const TensorFile& golden, bool fuse) {
   compiler::Compiled compiled = compiler::compile(folder / "net.json", test.definitions, op_registry());
   BOOST_TEST_REQUIRE(compiled.errors == "");
   const auto program = take(Program::make(*std::move(compiled.model), op_registry()));
-  const auto weights = take(Weights::initialise(*program, 1, take(make_cpu_backend())));
+  const auto weights = take(Weights::initialise(*program, 1, test_backend()));
+  Backend& backend = *weights->backend();
   for (const char* name : {"weight", "bias"}) {
     const TensorView to = weights->variable(static_cast<std::size_t>(
         program->model().variable("score." + std::string(name)) - program->model().variables.data()));
-    std::memcpy(to.data, tensor(golden, name).bytes.data(), tensor(golden, name).bytes.size());
+    store<std::byte>(backend, tensor(golden, name).bytes, to);
   }
   const auto session = take(TrainSession::create(program, weights, {2, kHeight, kWidth, fuse}));
-  nchw_to_nhwc(floats(tensor(golden, "image")), session->image());
-  std::memcpy(session->label().data, tensor(golden, "label").bytes.data(),
-              tensor(golden, "label").bytes.size());
+  store_nchw(backend, floats(tensor(golden, "image")), session->image());
+  store<std::byte>(backend, tensor(golden, "label").bytes, session->label());
   if (test.weighted) require_ok(session->set_class_weights(floats(tensor(golden, "class_weights"))));
   require_ok(session->compute({}));
 
   double expected[2];
   std::memcpy(expected, tensor(golden, "loss:" + test.name).bytes.data(), sizeof(expected));
-  BOOST_TEST(std::abs(*session->scalar("main_loss") / expected[0] - 1) < 1e-6);
-  const auto* totals = session->output("main_totals").as<double>();
-  BOOST_TEST(std::abs(totals[0] / totals[1] / expected[0] - 1) < 1e-6);
+  BOOST_TEST(std::abs(*session->scalar("main_loss") / expected[0] - 1) < bar(1e-6));
+  const std::vector<double> totals = fetch<double>(backend, session->output("main_totals"));
+  BOOST_TEST(std::abs(totals[0] / totals[1] / expected[0] - 1) < bar(1e-6));
   BOOST_TEST(std::abs(totals[1] / expected[1] - 1) < 1e-12);
   const auto apart = [&](const std::string& name) {
-    return relative_distance(floats(session->gradient("score." + name)),
+    return relative_distance(fetch(backend, session->gradient("score." + name)),
                              floats(tensor(golden, "g" + name + ":" + test.name)));
   };
   BOOST_TEST_MESSAGE(test.name << (fuse ? "" : ", parts") << ": loss from PyTorch's f64 "
                                << std::abs(*session->scalar("main_loss") / expected[0] - 1) << ", gradients "
                                << apart("weight") << ", " << apart("bias"));
-  BOOST_TEST(apart("weight") < 1e-6);
-  BOOST_TEST(apart("bias") < 1e-6);
+  BOOST_TEST(apart("weight") < bar(1e-6));
+  BOOST_TEST(apart("bias") < bar(1e-6));
   // What is left out of the loss is still counted.
-  const TensorView confusion = session->output("confusion");
-  std::int64_t counted = 0;
-  for (std::int64_t i = 0; i < confusion.desc.shape.count(); ++i) counted += confusion.as<std::int64_t>()[i];
-  const auto* label = session->label().as<std::int32_t>();
-  const std::int64_t pixels = session->label().desc.shape.count();
-  BOOST_TEST(counted == pixels - std::count(label, label + pixels, 255));
+  const auto confusion = fetch<std::int64_t>(backend, session->output("confusion"));
+  const auto label = fetch<std::int32_t>(backend, session->label());
+  BOOST_TEST(std::accumulate(confusion.begin(), confusion.end(), std::int64_t{0}) ==
+             std::ssize(label) - std::ranges::count(label, 255));
 }
 
 }  // namespace

@@ -20,13 +20,14 @@ namespace {
 struct Loaded {
   std::shared_ptr<const Program> program = tiny_program(0.1);
   std::shared_ptr<Weights> weights =
-      take(Weights::map(*program, open_tensors(kTiny / "start.safetensors"), take(make_cpu_backend())));
+      take(Weights::map(*program, open_tensors(kTiny / "start.safetensors"), test_backend()));
 };
 
-void fill(const TensorView& image, std::uint32_t seed) {
+void fill(Backend& backend, const TensorView& image, std::uint32_t seed) {
   Random random(seed, RandomPurpose::test);
-  for (std::int64_t i = 0; i < image.desc.shape.count(); ++i)
-    image.as<float>()[i] = static_cast<float>(random.next_between(-2, 2));
+  std::vector<float> values(static_cast<std::size_t>(image.desc.shape.count()));
+  for (float& value : values) value = static_cast<float>(random.next_between(-2, 2));
+  store<float>(backend, values, image);
 }
 
 // Logits of `runs` runs at a size, one after the other.
@@ -35,10 +36,11 @@ std::vector<std::vector<float>> logits_at(const Loaded& loaded, std::int64_t n, 
   std::vector<std::vector<float>> results;
   const auto session = Session::create(loaded.program, loaded.weights, {n, h, w});
   if (!session.ok()) return results;
-  fill((*session)->input(), static_cast<std::uint32_t>(h));
+  const std::shared_ptr<Backend>& backend = loaded.weights->backend();
+  fill(*backend, (*session)->input(), static_cast<std::uint32_t>(h));
   for (int i = 0; i < runs; ++i) {
     if (!(*session)->run().ok()) return results;
-    results.push_back(copy_of(floats((*session)->output())));
+    results.push_back(fetch(*backend, (*session)->output()));
   }
   return results;
 }
@@ -52,21 +54,23 @@ struct Steps {
   std::vector<float> values;  // of all parameters afterwards
 };
 
-void random_batch(TrainSession& session) {
-  fill(session.image(), 7);
+// Returns the labels.
+std::vector<std::int32_t> random_batch(Backend& backend, const TrainSession& session) {
+  fill(backend, session.image(), 7);
   Random random(8, RandomPurpose::test);
-  const TensorView label = session.label();
-  for (std::int64_t i = 0; i < label.desc.shape.count(); ++i)
-    label.as<std::int32_t>()[i] = static_cast<std::int32_t>(random.next_below(11));
+  std::vector<std::int32_t> label(static_cast<std::size_t>(session.label().desc.shape.count()));
+  for (std::int32_t& value : label) value = static_cast<std::int32_t>(random.next_below(11));
+  store<std::int32_t>(backend, label, session.label());
+  return label;
 }
 
 Steps three_steps(std::int64_t seed) {
   const auto program = tiny_program(0.3);
-  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
   const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
   Steps result;
   for (int step = 0; step < 3; ++step) {
-    random_batch(*session);
+    random_batch(*weights->backend(), *session);
     require_ok(session->compute({seed, step, 0}));
     result.losses.push_back(static_cast<float>(*session->scalar("loss")));
     require_ok(session->update(0.01));
@@ -142,6 +146,7 @@ BOOST_AUTO_TEST_CASE(outputs_that_are_not_what_their_names_promise) {
 }
 
 BOOST_AUTO_TEST_CASE(an_optimiser_step_on_weights_that_are_mapped) {
+  if (is_for_the_host_alone("weights are copied to a GPU, never mapped")) return;
   const Loaded loaded;
   Model model = loaded.program->model();
   const auto number = model.method("update") - model.methods.data();
@@ -210,11 +215,11 @@ BOOST_AUTO_TEST_CASE(training_with_dropout_repeats_by_its_seed) {
 
 BOOST_AUTO_TEST_CASE(class_weights_change_the_losses_and_what_they_are_averaged_over) {
   const auto program = tiny_program(0);
-  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
   const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
-  random_batch(*session);
+  const std::vector<std::int32_t> label = random_batch(*weights->backend(), *session);
   const auto totals = [&](const char* name) {
-    const double* pair = session->output(name).as<double>();
+    const std::vector<double> pair = fetch<double>(*weights->backend(), session->output(name));
     return std::pair(pair[0], pair[1]);
   };
   require_ok(session->compute({}));
@@ -230,8 +235,7 @@ BOOST_AUTO_TEST_CASE(class_weights_change_the_losses_and_what_they_are_averaged_
   one[3] = 0.5f;
   require_ok(session->set_class_weights(one));
   require_ok(session->compute({}));
-  const TensorView label = session->label();
-  const auto of_class = std::count(label.as<std::int32_t>(), label.as<std::int32_t>() + 2 * 33 * 41, 3);
+  const auto of_class = std::ranges::count(label, 3);
   const auto [sum, weight] = totals("main_totals");
   BOOST_TEST(weight == 0.5 * static_cast<double>(of_class));
   BOOST_TEST(std::abs(*session->scalar("main_loss") - sum / weight) < 1e-6);
@@ -240,7 +244,7 @@ BOOST_AUTO_TEST_CASE(class_weights_change_the_losses_and_what_they_are_averaged_
 
 BOOST_AUTO_TEST_CASE(class_weights_that_are_none) {
   const auto program = tiny_program(0);
-  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
   const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
   const auto refused = [&](std::vector<float> list, const std::string& why) {
     const Status status = session->set_class_weights(list);
@@ -259,7 +263,7 @@ BOOST_AUTO_TEST_CASE(class_weights_that_are_none) {
 // What is frozen keeps its bits through training, and the rest learns.
 BOOST_AUTO_TEST_CASE(a_frozen_backbone_norm_stays_as_it_is) {
   const auto program = tiny_program(0, {{"frozen_bn", 1}});
-  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
   const auto values = [&] {
     std::map<std::string, std::vector<float>> all;
     std::vector<std::byte> storage;
@@ -273,7 +277,7 @@ BOOST_AUTO_TEST_CASE(a_frozen_backbone_norm_stays_as_it_is) {
       tiny_program(0), take(Weights::initialise(*tiny_program(0), 5, weights->backend())), {2, 33, 41}));
   BOOST_TEST(session->arena_bytes() < live->arena_bytes());
   for (int step = 0; step < 3; ++step) {
-    random_batch(*session);
+    random_batch(*weights->backend(), *session);
     require_ok(session->compute({0, step, 0}));
     require_ok(session->update(0.01));
   }
@@ -287,22 +291,26 @@ BOOST_AUTO_TEST_CASE(a_frozen_backbone_norm_stays_as_it_is) {
 
 BOOST_AUTO_TEST_CASE(a_label_that_is_no_class) {
   const auto program = tiny_program(0);
-  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
   const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
   for (const bool last : {false, true}) {
-    random_batch(*session);
-    const std::int64_t at = last ? session->label().desc.shape.count() - 1 : 41 * 3 + 5;
-    session->label().as<std::int32_t>()[at] = 77;
-    const Status status = session->compute({});
+    std::vector<std::int32_t> label = random_batch(*weights->backend(), *session);
+    const std::size_t at = last ? label.size() - 1 : 41 * 3 + 5;
+    label[at] = 77;
+    store<std::int32_t>(*weights->backend(), label, session->label());
+    Status status = session->compute({});
+    if (status.ok()) status = weights->backend()->synchronize();
     BOOST_REQUIRE(!status.ok());
     BOOST_TEST(says(status, "77"), status.message());
-    BOOST_TEST(says(status, last ? "(y 32, x 40)" : "(y 3, x 5)"), status.message());
+    const std::string place = on_gpu() ? "pixel " + std::to_string(at) : last ? "(y 32, x 40)" : "(y 3, x 5)";
+    BOOST_TEST(says(status, place), status.message());
     BOOST_TEST_MESSAGE(status.message());
   }
 }
 
 // oneDNN allocates inside its own executions; all else must be still.
 BOOST_AUTO_TEST_CASE(a_run_allocates_nothing_and_locks_nothing) {
+  if (is_for_the_host_alone("it counts what the host allocates")) return;
   const auto check = [](const std::string& name, const auto& run) {
     BOOST_REQUIRE(run());
     const Allocations before = allocations();
@@ -317,7 +325,7 @@ BOOST_AUTO_TEST_CASE(a_run_allocates_nothing_and_locks_nothing) {
   };
   const Loaded loaded;
   const auto session = take(Session::create(loaded.program, loaded.weights, {1, 33, 41}));
-  fill(session->input(), 1);
+  fill(*loaded.weights->backend(), session->input(), 1);
   check("run", [&] { return session->run().ok(); });
   {
     std::mutex mutex;
@@ -331,20 +339,20 @@ BOOST_AUTO_TEST_CASE(a_run_allocates_nothing_and_locks_nothing) {
   compiler::Compiled pspnet = compiler::compile(kSource / "graphs" / "pspnet_tiny.json", wide, op_registry());
   BOOST_TEST_REQUIRE(pspnet.errors == "");
   const auto pspnet_program = take(Program::make(*std::move(pspnet.model), op_registry()));
-  const auto backend = take(make_cpu_backend());
+  const auto backend = test_backend();
   const auto pspnet_weights = take(Weights::initialise(*pspnet_program, 1, backend));
   for (const DType type : {DType::f32, DType::bf16}) {
     if (!backend->check_precision(type).ok()) continue;
     const auto pyramid =
         take(Session::create(pspnet_program, pspnet_weights, {.h = 137, .w = 137, .precision = type}));
-    fill(pyramid->input(), 2);
+    fill(*backend, pyramid->input(), 2);
     check("pspnet " + std::string(to_string(type)), [&] { return pyramid->run().ok(); });
   }
 
   const auto program = tiny_program(0.1);
-  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
   const auto training = take(TrainSession::create(program, weights, {2, 33, 41}));
-  random_batch(*training);
+  random_batch(*weights->backend(), *training);
   check("compute", [&] { return training->compute({}).ok(); });
   check("update", [&] { return training->update(0.01).ok(); });
 }

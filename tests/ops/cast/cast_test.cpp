@@ -3,20 +3,21 @@
 #include <limits>
 #include <vector>
 
-#include "ops/cpu_backend.h"
 #include "ops/registry.h"
 #include "runtime/core/bfloat16.h"
+#include "tests/ops/placed.h"
+#include "tests/ops/test_backend.h"
 
 namespace graphrun::test {
 namespace {
 
-std::unique_ptr<Kernel> cast_kernel(const TensorDesc& from, const TensorDesc& to) {
-  const auto backend = make_cpu_backend(2);
+std::unique_ptr<Kernel> cast_kernel(Backend& backend, const TensorDesc& from, const TensorDesc& to) {
   const OpDef& def = *op_registry().find("cast");
   const TensorDesc inputs[] = {from};
   const TensorDesc outputs[] = {to};
-  for (const KernelEntry& entry : (*backend)->candidates("cast")) {
-    auto kernel = entry.prepare({def, Attributes(), inputs, outputs, {true}, {true}, {false}, 2});
+  for (const KernelEntry& entry : backend.candidates("cast")) {
+    auto kernel = entry.prepare(
+        {def, Attributes(), inputs, outputs, {true}, {true}, {false}, backend.threads(), backend.context()});
     if (kernel.ok()) return *std::move(kernel);
   }
   return nullptr;
@@ -40,19 +41,26 @@ BOOST_AUTO_TEST_CASE(cast_there_and_back) {
   TensorDesc narrow = TensorDesc::nhwc(DType::bf16, {2, 5, 3, 4});
   narrow.pixel_stride = 7;
   const TensorDesc wide = TensorDesc::nhwc(DType::f32, {2, 5, 3, 4});
-  std::vector<float> values(static_cast<std::size_t>(wide.shape.count()));
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(i) - 50.5f;
-  std::vector<BFloat16> stored(static_cast<std::size_t>(narrow.bytes()) / sizeof(BFloat16));
-  std::vector<float> back(values.size());
-  const auto there = cast_kernel(wide, narrow);
-  const auto home = cast_kernel(narrow, wide);
+  HostTensor values = HostTensor::zeros(wide.shape);
+  for (std::size_t i = 0; i < values.values.size(); ++i) values.values[i] = static_cast<double>(i) - 50.5;
+  std::vector<MemoryTensor> tensors{MemoryTensor(wide), MemoryTensor(narrow), MemoryTensor(wide)};
+  tensors[0].write(values);
+
+  const std::shared_ptr<Backend> backend = test_backend(2);
+  const auto turn = backend->turn();
+  const auto there = cast_kernel(*backend, wide, narrow);
+  const auto home = cast_kernel(*backend, narrow, wide);
   BOOST_REQUIRE((there && home));
-  const TensorView in[] = {{wide, values.data()}}, mid[] = {{narrow, stored.data()}},
-                   out[] = {{wide, back.data()}};
+  auto placed = place(*backend, tensors);
+  BOOST_REQUIRE(placed.ok());
+  const TensorView in[] = {(*placed)[0].view()}, mid[] = {(*placed)[1].view()}, out[] = {(*placed)[2].view()};
   BOOST_REQUIRE(there->run({in, mid}).ok());
   BOOST_REQUIRE(home->run({mid, out}).ok());
-  BOOST_TEST(back == values, boost::test_tools::per_element());
-  BOOST_TEST((cast_kernel(wide, wide) == nullptr));
+  BOOST_REQUIRE(backend->synchronize().ok());
+  for (Placed& tensor : *placed) BOOST_REQUIRE(tensor.fetch().ok());
+  BOOST_TEST(tensors[2].read().values == values.values, boost::test_tools::per_element());
+  BOOST_TEST(tensors[1].gaps_untouched());
+  BOOST_TEST((cast_kernel(*backend, wide, wide) == nullptr));
 }
 
 }  // namespace graphrun::test

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "tests/ops/harness.h"
+#include "tests/ops/test_backend.h"
 
 namespace graphrun::test {
 namespace {
@@ -197,8 +198,14 @@ BOOST_AUTO_TEST_CASE(a_label_that_is_no_class_is_an_error_with_its_place) {
   totals.inputs[1].values = in_order({0, 1, 2, 3, 4, 255, 0, 150, 0, 0, 0, 0});
   const auto result = harness.run(totals);
   BOOST_REQUIRE(!result.ok());
-  BOOST_TEST(result.status().message() ==
-             "label 150 of image 0 at pixel (y 1, x 3): expected a class, 0 to 4, or the ignored label 255");
+  const std::string& message = result.status().message();
+  if (on_gpu()) {
+    BOOST_TEST(message.starts_with("label 150 of pixel 7 is no class: expected 0 to 4"), message);
+  } else {
+    BOOST_TEST(
+        message ==
+        "label 150 of image 0 at pixel (y 1, x 3): expected a class, 0 to 4, or the ignored label 255");
+  }
   Case grad = grad_case({1, 5, 2, 2}, 3, 4, 0);
   grad.inputs[2].values = totals.inputs[1].values;
   BOOST_TEST(!harness.run(grad).ok());
