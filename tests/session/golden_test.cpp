@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "compiler/json.h"
+#include "runtime/core/random.h"
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
 #include "tests/session/compiled.h"
@@ -207,4 +208,41 @@ BOOST_DATA_TEST_CASE(parts_of_composites_train_alike, data::make(kGoldens), net)
   BOOST_TEST_MESSAGE(net.name << ": parts: losses " << loss << ", gradients " << worst << " of the bar");
   BOOST_TEST(loss < bar(1e-5));
   BOOST_TEST(worst < 1.0);
+}
+
+// From the goldens' start, at which no ReLU is near its kink, so that rounding does not grow.
+BOOST_DATA_TEST_CASE(twenty_iterations_on_a_gpu_follow_those_on_the_cpu, data::make(kGoldens), net) {
+  if (!on_gpu()) {
+    BOOST_TEST_MESSAGE("skipped: this is the CPU");
+    return;
+  }
+  constexpr int kLong = 20;
+  const auto losses = [&](const std::shared_ptr<Backend>& backend) {
+    const auto program = program_of(net, 0);
+    const auto weights = take(Weights::initialise(*program, 0, backend));
+    take(weights->load(*open_tensors(net.file("start.safetensors"))));
+    const auto session = take(TrainSession::create(program, weights, {4, net.size, net.size}));
+    const auto classes = static_cast<std::uint32_t>(session->output("confusion").desc.shape[0]);
+    std::vector<float> image(static_cast<std::size_t>(session->image().desc.shape.count()));
+    std::vector<std::int32_t> label(static_cast<std::size_t>(session->label().desc.shape.count()));
+    Random random(5 + seed_offset(), RandomPurpose::test);
+    std::vector<double> result;
+    for (int step = 0; step < kLong; ++step) {
+      for (float& value : image) value = static_cast<float>(random.next_between(-2, 2));
+      for (std::int32_t& value : label) value = static_cast<std::int32_t>(random.next_below(classes));
+      store<float>(*backend, image, session->image());
+      store<std::int32_t>(*backend, label, session->label());
+      require_ok(session->compute({0, step, 0}));
+      result.push_back(*session->scalar("loss"));
+      require_ok(session->update(1e-3));
+    }
+    return result;
+  };
+  const std::vector<double> cpu = losses(take(make_cpu_backend()));
+  const std::vector<double> gpu = losses(test_backend());
+  double worst = 0;
+  for (std::size_t i = 0; i < cpu.size(); ++i) worst = std::max(worst, relative(gpu[i], cpu[i]));
+  BOOST_TEST_MESSAGE(net.name << ": losses of " << kLong << " iterations: " << worst);
+  BOOST_TEST(worst < 1e-4);
+  BOOST_TEST(cpu.back() != cpu.front());
 }

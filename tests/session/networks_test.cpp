@@ -1,0 +1,73 @@
+#include <algorithm>
+#include <boost/test/data/test_case.hpp>
+#include <ostream>
+
+#include "runtime/core/random.h"
+#include "runtime/session/session.h"
+#include "tests/session/compiled.h"
+
+// The full networks with random weights against themselves in f32 on the CPU: in bf16 there, in both on a
+// GPU.
+using namespace graphrun;
+using namespace graphrun::test;
+namespace data = boost::unit_test::data;
+
+namespace {
+
+struct Network {
+  std::string name;
+  std::vector<compiler::Definition> definitions{};
+};
+std::ostream& operator<<(std::ostream& out, const Network& network) { return out << network.name; }
+
+const std::vector<Network> kNetworks{
+    {"spnet50"}, {"pspnet50"}, {"psanet50", {{"mask_h", 29}, {"mask_w", 29}}}, {"fcn50"}};
+const Session::Options kSize{.n = 1, .h = 113, .w = 121};
+
+std::shared_ptr<const Program> program_of(const Network& network) {
+  compiler::Compiled compiled =
+      compiler::compile(kSource / "graphs" / (network.name + ".json"), network.definitions, op_registry());
+  BOOST_TEST_REQUIRE(compiled.errors == "");
+  return take(Program::make(*std::move(compiled.model), op_registry()));
+}
+
+// The same weights on any backend.
+std::vector<std::vector<float>> logits(const std::shared_ptr<const Program>& program,
+                                       const std::shared_ptr<Backend>& backend,
+                                       const std::vector<DType>& precisions) {
+  const auto weights = take(Weights::initialise(*program, 7 + seed_offset(), backend));
+  std::vector<float> image(static_cast<std::size_t>(3 * kSize.h * kSize.w));
+  Random random(9 + seed_offset(), RandomPurpose::test);
+  for (float& value : image) value = static_cast<float>(random.next_between(-2, 2));
+  std::vector<std::vector<float>> results;
+  for (const DType precision : precisions) {
+    Session::Options options = kSize;
+    options.precision = precision;
+    const auto session = take(Session::create(program, weights, options));
+    require_ok(session->set_input_nchw(image));
+    require_ok(session->run());
+    results.push_back(fetch(*backend, session->output()));
+  }
+  return results;
+}
+
+}  // namespace
+
+BOOST_DATA_TEST_CASE(logits_of_full_networks, data::make(kNetworks), network) {
+  const std::shared_ptr<Backend> backend = test_backend();
+  std::vector<DType> precisions;
+  if (on_gpu()) precisions.push_back(DType::f32);
+  if (backend->check_precision(DType::bf16).ok()) precisions.push_back(DType::bf16);
+  if (precisions.empty()) {
+    BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
+    return;
+  }
+  const auto program = program_of(network);
+  const std::vector<float> exact = logits(program, take(make_cpu_backend()), {DType::f32}).front();
+  const auto found = logits(program, backend, precisions);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const double apart = relative_distance(found[i], exact);
+    BOOST_TEST_MESSAGE(network.name << " in " << to_string(precisions[i]) << ": " << apart);
+    BOOST_TEST(apart < (precisions[i] == DType::f32 ? 1e-4 : 2e-2));
+  }
+}
