@@ -9,6 +9,7 @@
 #include "runtime/cuda/check.h"
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/recording.h"
+#include "runtime/cuda/timeline.h"
 
 #define GRAPHRUN_OPS(room)                 \
   namespace graphrun::ops::room {          \
@@ -68,6 +69,13 @@ class CudaBackend final : public Backend {
   int threads() const override { return 1; }
   DeviceContext* context() const override { return device_.get(); }
   std::unique_lock<std::recursive_mutex> turn() const override { return device_->turn(); }
+  std::unique_ptr<Timeline> timeline() override { return std::make_unique<cuda::EventTimeline>(*device_); }
+  std::int64_t memory_in_use() const override {
+    const auto turn = device_->turn();
+    std::size_t free_bytes = 0, all = 0;
+    cudaMemGetInfo(&free_bytes, &all);
+    return static_cast<std::int64_t>(all - free_bytes);
+  }
   Result<std::unique_ptr<Recording>> record(const std::function<Status()>& enqueue) override {
     return cuda::Recording::make(*device_, enqueue);
   }

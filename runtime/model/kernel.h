@@ -11,6 +11,7 @@
 #include "runtime/core/device_context.h"
 #include "runtime/core/status.h"
 #include "runtime/core/tensor.h"
+#include "runtime/core/timeline.h"
 #include "runtime/model/op_def.h"
 
 // What a device offers: kernels for nodes whose shapes are numbers.
@@ -99,6 +100,10 @@ class Backend {
   virtual DeviceContext* context() const { return nullptr; }
   // Held by whoever prepares or runs kernels: work of several threads does not mix. Nothing on the host.
   virtual std::unique_lock<std::recursive_mutex> turn() const { return {}; }
+  // Lives no longer than the backend.
+  virtual std::unique_ptr<Timeline> timeline() { return std::make_unique<HostTimeline>(); }
+  // Bytes of the device's own memory that are taken, by whatever process; 0 on the host.
+  virtual std::int64_t memory_in_use() const { return 0; }
   // Calls `enqueue`, which starts work, and keeps that work instead of doing it. It lives no longer than the
   // backend and the memory it works on. Declined where the device has no such thing.
   virtual Result<std::unique_ptr<Recording>> record(const std::function<Status()>& enqueue) {

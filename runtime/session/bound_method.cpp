@@ -18,6 +18,7 @@ struct Planned {
 Result<Planned> plan(const Program& program, const Method& method, const Backend& backend,
                      const MethodOptions& options) {
   GRAPHRUN_ASSIGN(DimValues dims, solve_dims(program, options.input_shapes));
+  const auto turn = backend.turn();
   Planned planned;
   GRAPHRUN_ASSIGN(planned.lowered, lower(program, method, backend,
                                          {lookup_in(std::move(dims)), options.constant_weights, options.fuse,
@@ -196,11 +197,11 @@ Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const Pro
       Binder(program->model(), *found, std::move(planned), gradients, *weights).bind(*bound, options));
   bound->program_ = std::move(program);
   bound->weights_ = std::move(weights);
-  GRAPHRUN_TRY(bound->refresh_prepared());
+  GRAPHRUN_TRY(bound->refresh());
   return bound;
 }
 
-Status BoundMethod::refresh_prepared() {
+Status BoundMethod::refresh() {
   const std::uint64_t version = weights_->version();
   if (version == prepared_version_) return {};
   std::vector<Weights::PreparedForm> forms;  // stays empty in training
@@ -209,6 +210,7 @@ Status BoundMethod::refresh_prepared() {
       forms.push_back({step.path, step.prepared_key, *step.kernel, step.inputs});
   }
   if (!forms.empty()) {
+    const auto turn = weights_->backend()->turn();
     GRAPHRUN_ASSIGN(const std::vector<const void*> memory, weights_->prepared(forms));
     auto form = memory.begin();
     for (Step& step : steps_) {
@@ -229,7 +231,12 @@ Status BoundMethod::run_step(Step& step) {
 }
 
 Status BoundMethod::run(StepObserver* observer, StepHook* hook) {
-  GRAPHRUN_TRY(refresh_prepared());
+  GRAPHRUN_TRY(refresh());
+  const auto turn = weights_->backend()->turn();
+  return run_steps(observer, hook);
+}
+
+Status BoundMethod::run_steps(StepObserver* observer, StepHook* hook) {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
     const StepView view{step.path, *step.def, step.kernel->name(), step.inputs, step.outputs};

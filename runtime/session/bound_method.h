@@ -89,6 +89,10 @@ class BoundMethod {
                                   const MethodOptions& options);
 
   Status run(StepObserver* observer = nullptr, StepHook* hook = nullptr);
+  // The two halves of run(), for whoever records the second: what kernels prepare is made for the weights'
+  // version, then the steps are started. Whoever calls run_steps() holds the backend's turn.
+  Status refresh();
+  Status run_steps(StepObserver* observer = nullptr, StepHook* hook = nullptr);
 
   // By index of Model::variables: the last step that touches it, after which its memory is free for others;
   // -1 where none does.
@@ -121,7 +125,6 @@ class BoundMethod {
   };
   friend class Binder;
   BoundMethod() = default;
-  Status refresh_prepared();
   Status run_step(Step& step);
 
   std::shared_ptr<const Program> program_;  // owns the OpDefs' registry's model; keeps paths and defs valid

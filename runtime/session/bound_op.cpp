@@ -69,12 +69,16 @@ Result<BoundOp> BoundOp::bind(const OpRegistry& ops, Backend& backend, std::stri
   BoundOp bound;
   GRAPHRUN_ASSIGN(bound.kernel_, choose_kernel(backend, request).in(op));
   GRAPHRUN_ASSIGN(bound.scratch_, backend.allocate(bound.kernel_->scratch_bytes()));
+  bound.backend_ = &backend;
   bound.name_ = def->name;
   bound.inputs_ = std::move(inputs);
   bound.outputs_ = std::move(outputs);
   return bound;
 }
 
-Status BoundOp::run() { return kernel_->run({inputs_, outputs_, scratch_->data(), nullptr}).in(name_); }
+Status BoundOp::run() {
+  const auto turn = backend_->turn();
+  return kernel_->run({inputs_, outputs_, scratch_->data(), nullptr}).in(name_);
+}
 
 }  // namespace graphrun

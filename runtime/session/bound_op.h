@@ -24,6 +24,7 @@ class BoundOp {
 
  private:
   BoundOp() = default;
+  Backend* backend_ = nullptr;
   std::string_view name_;
   std::unique_ptr<Kernel> kernel_;
   std::unique_ptr<Buffer> scratch_;

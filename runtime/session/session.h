@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/session/bound_method.h"
+#include "runtime/session/replay.h"
 
 namespace graphrun {
 
@@ -38,25 +39,28 @@ class Session {
   // requirements accept. Errors: none with up to 128 more of each.
   static Result<Options> fit(const Program& program, const Options& options);
 
-  // Host devices: the input's memory (N, 3, H, W in NHWC), to be filled before run(); it keeps its content.
+  // The input's memory on its device (N, 3, H, W in NHWC), to be filled before run(); it keeps its content.
   TensorView input() const { return method_->input("image"); }
-  // Host devices: an output's memory, valid until the next run; data is null for an unknown name. "logits" is
+  // An output's memory on its device, valid until the next run; data is null for an unknown name. "logits" is
   // (N, classes, H, W) in NHWC, where not taken before a resize.
   TensorView output(std::string_view name = "logits") const { return method_->output(name); }
   // Any device: NCHW float32 on the host. Errors: a span of another size than the tensor's.
   Status set_input_nchw(std::span<const float> image);
   Status get_output_nchw(std::string_view name, std::span<float> out) const;
 
-  Status run(StepObserver* observer = nullptr) { return method_->run(observer); }
+  // On a device other than the host the run is started, and copies from it wait. With an observer, step by
+  // step.
+  Status run(StepObserver* observer = nullptr);
 
   // Bytes of activations and scratch, planned before the first run.
   std::int64_t arena_bytes() const { return method_->arena_bytes(); }
 
  private:
   explicit Session(std::unique_ptr<BoundMethod> method, std::shared_ptr<Backend> backend)
-      : method_(std::move(method)), backend_(std::move(backend)) {}
+      : method_(std::move(method)), backend_(std::move(backend)), replay_(*backend_) {}
   std::unique_ptr<BoundMethod> method_;
   std::shared_ptr<Backend> backend_;
+  Replay replay_;
 };
 
 }  // namespace graphrun

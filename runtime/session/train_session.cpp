@@ -179,16 +179,26 @@ Status TrainSession::compute(const RandomState& random, StepObserver* observer) 
     GRAPHRUN_TRY(weights_->backend()->copy_to_device(view.data, numbers.data(), sizeof(numbers)));
   }
   weights_->touch();
+  if (scale_) GRAPHRUN_TRY(set_factors(1.0 / parallel_.ranks->size(), 0));
+  GRAPHRUN_TRY(train_->refresh());
+  const bool whole = observer == nullptr && (parallel_.ranks == nullptr || parallel_.ranks->capturable());
+  if (whole) return train_replay_.run([this] { return run_train(nullptr); });
+  const auto turn = weights_->backend()->turn();
+  return run_train(observer);
+}
+
+// Everything between the copies of a step's inputs and its results.
+Status TrainSession::run_train(StepObserver* observer) {
   const bool exchanges = exchange_ != nullptr && !add_to_sum_;
   if (exchanges) exchange_->begin();
-  GRAPHRUN_TRY(train_->run(observer, exchanges ? exchange_.get() : nullptr));
+  GRAPHRUN_TRY(train_->run_steps(observer, exchanges ? exchange_.get() : nullptr));
   return exchanges ? exchange_gradients() : Status();
 }
 
+// With means of ranks, set_factors() comes first.
 Status TrainSession::exchange_gradients() {
   GRAPHRUN_TRY(exchange_->finish());
-  if (!scale_) return {};
-  return run_axpby(*scale_, 1.0 / parallel_.ranks->size(), 0);
+  return scale_ ? scale_->run() : Status();
 }
 
 Status TrainSession::accumulate(double weight, bool first, bool last) {
@@ -201,13 +211,18 @@ Status TrainSession::accumulate(double weight, bool first, bool last) {
     GRAPHRUN_TRY(run_axpby(*add_sum_, scale, scale * weight));
   }
   if (exchange_ == nullptr) return {};
+  if (scale_) GRAPHRUN_TRY(set_factors(1.0 / parallel_.ranks->size(), 0));
   exchange_->begin();
   return exchange_gradients();
 }
 
-Status TrainSession::run_axpby(BoundOp& op, double a, double b) {
+Status TrainSession::set_factors(double a, double b) {
   const std::array<float, 2> factors{static_cast<float>(a), static_cast<float>(b)};
-  GRAPHRUN_TRY(weights_->backend()->copy_to_device(numbers_->data(), factors.data(), sizeof(factors)));
+  return weights_->backend()->copy_to_device(numbers_->data(), factors.data(), sizeof(factors));
+}
+
+Status TrainSession::run_axpby(BoundOp& op, double a, double b) {
+  GRAPHRUN_TRY(set_factors(a, b));
   return op.run();
 }
 
@@ -259,7 +274,12 @@ Status TrainSession::update(double learning_rate, StepObserver* observer) {
     return {ErrorCode::not_found, "the method \"update\" has no input \"lr\""};
   }
   weights_->touch();
-  GRAPHRUN_TRY(update_->run(observer));
+  if (observer != nullptr) {
+    GRAPHRUN_TRY(update_->run(observer));
+  } else {
+    GRAPHRUN_TRY(update_->refresh());
+    GRAPHRUN_TRY(update_replay_.run([this] { return update_->run_steps(); }));
+  }
   return owners_.empty() ? Status() : gather_parameters();
 }
 

@@ -9,6 +9,7 @@
 #include "runtime/session/bound_method.h"
 #include "runtime/session/bound_op.h"
 #include "runtime/session/gradient_exchange.h"
+#include "runtime/session/replay.h"
 
 namespace graphrun {
 
@@ -43,7 +44,7 @@ class TrainSession {
                                                       std::shared_ptr<Weights> weights,
                                                       const Options& options);
 
-  // Host devices: (N, 3, H, W) in NHWC and i32 (N, H, W), to be filled before compute().
+  // Memory of the device: (N, 3, H, W) in NHWC and i32 (N, H, W), to be filled before compute().
   TensorView image() const { return train_->input("image"); }
   TensorView label() const { return train_->input("label"); }
 
@@ -93,12 +94,17 @@ class TrainSession {
 
  private:
   TrainSession(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights)
-      : program_(std::move(program)), weights_(std::move(weights)) {}
+      : program_(std::move(program)),
+        weights_(std::move(weights)),
+        train_replay_(*weights_->backend()),
+        update_replay_(*weights_->backend()) {}
   TensorView class_weights() const { return train_->input("class_weights"); }
   Status allocate_gradients();
   Status bind_gradient_ops(const Options& options);
   Status bind_update(MethodOptions method_options);
   Status bind_exchange(const OpRegistry& ops);
+  Status set_factors(double a, double b);
+  Status run_train(StepObserver* observer);
   Status exchange_gradients();
   Status run_axpby(BoundOp& op, double a, double b);
   Status gather_parameters();
@@ -116,6 +122,8 @@ class TrainSession {
   double weight_ = 0;  // of the parts so far
   std::unique_ptr<BoundMethod> train_;
   std::unique_ptr<BoundMethod> update_;
+  Replay train_replay_;
+  Replay update_replay_;
   DataParallel parallel_;
   std::unique_ptr<GradientExchange> exchange_;  // null: alone
   std::optional<BoundOp> scale_;                // the gradients

@@ -26,17 +26,20 @@ const std::map<std::string, Room> kRooms{
     {"runtime/core", {{}, {}}},
     {"runtime/collective", {{"runtime/core"}, {"mpi.h", "nccl", "cuda"}}},
     {"runtime/cpu", {{"runtime/core"}, {"oneapi/dnnl", "omp.h"}}},
+    {"runtime/cuda", {{"runtime/core"}, {"cuda", "cudnn", "cublas"}}},
     {"runtime/model", {{"runtime/core"}, {"flatbuffers"}}},
     {"runtime/weights", {{"runtime/core", "runtime/model"}, {"rapidjson"}}},
     {"runtime/session", {{"runtime/core", "runtime/collective", "runtime/model", "runtime/weights"}, {}}},
-    {"ops", {{"runtime/core", "runtime/model", "runtime/cpu"}, {"oneapi/dnnl", "omp.h"}}},
+    {"ops",
+     {{"runtime/core", "runtime/model", "runtime/cpu", "runtime/cuda"},
+      {"oneapi/dnnl", "omp.h", "cuda", "cudnn", "cublas"}}},
     {"compiler", {{"runtime/core", "runtime/model", "ops"}, {"rapidjson"}}},
     {"datasets", {{"runtime/core"}, {"opencv2", "png.h", "jpeglib.h", "rapidjson"}}},
 };
 
-const std::set<std::string> kWatchedLibraries{
-    "oneapi/dnnl", "omp.h", "flatbuffers", "rapidjson", "opencv2",   "png.h", "CLI",
-    "fmt",         "boost", "cuda",        "cudnn",     "jpeglib.h", "nccl",  "mpi.h"};
+const std::set<std::string> kWatchedLibraries{"oneapi/dnnl", "omp.h",  "flatbuffers", "rapidjson", "opencv2",
+                                              "png.h",       "CLI",    "fmt",         "boost",     "cuda",
+                                              "cudnn",       "cublas", "jpeglib.h",   "nccl",      "mpi.h"};
 
 std::optional<std::string> room_of(const std::string& path) {
   for (const auto& [room, rules] : kRooms) {
@@ -46,7 +49,8 @@ std::optional<std::string> room_of(const std::string& path) {
 }
 
 bool is_source(const fs::path& path) {
-  return path.extension() == ".h" || path.extension() == ".cpp" || path.extension() == ".inc";
+  static const std::set<std::string> kExtensions{".h", ".cpp", ".inc", ".cu", ".cuh"};
+  return kExtensions.contains(path.extension().string());
 }
 
 std::string included(const std::string& line, char open, char close) {
@@ -63,6 +67,14 @@ std::vector<fs::path> sources(const std::string& folder) {
     if (entry.is_regular_file() && is_source(entry.path())) files.push_back(entry.path());
   }
   return files;
+}
+
+// A kernel of one device knows nothing of another's.
+bool crosses_devices(const fs::path& file, const std::string& line) {
+  const std::string name = file.filename().string();
+  const std::string path = included(line, '"', '"');
+  if (name.starts_with("cpu")) return path.starts_with("runtime/cuda/");
+  return name.starts_with("cuda") && path.starts_with("runtime/cpu/");
 }
 
 std::string check_line(const std::string& room, const std::string& line) {
@@ -91,6 +103,15 @@ BOOST_AUTO_TEST_CASE(includes_follow_the_arrows) {
         const std::string problem = check_line(room, line);
         BOOST_CHECK_MESSAGE(problem.empty(), fs::relative(file, kSource).string() << ": " << problem);
       }
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(kernels_of_one_device_do_not_see_another) {
+  for (const fs::path& file : sources("ops")) {
+    std::ifstream stream(file);
+    for (std::string line; std::getline(stream, line);) {
+      BOOST_CHECK_MESSAGE(!crosses_devices(file, line), fs::relative(file, kSource).string() << ": " << line);
     }
   }
 }

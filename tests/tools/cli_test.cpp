@@ -124,7 +124,10 @@ BOOST_AUTO_TEST_CASE(wrong_command_lines_and_wrong_input_differ) {
   shell.fail("grun train tiny.fb --dataset shape", 1, {"shape"});
   shell.fail("grun train tiny.fb --dataset shapes --set base_lrr=1", 2, {"base_lrr", "base_lr"});
   BOOST_TEST(!shell.has("exp"));
-  shell.fail("grun info tiny.fb --device cuda", 2, {"--device", "cuda", "this build has the device cpu"});
+  shell.fail("grun info tiny.fb --device cud", 2, {"--device", "cud: expected cpu, cuda or cuda:N"});
+  shell.fail("grun info tiny.fb --device cuda:x", 2, {"expected cpu, cuda or cuda:N"});
+  // More GPUs than any machine has; where there is none, or no CUDA, it says that.
+  shell.fail("grun info tiny.fb --device cuda:99", 1, {"--device cuda:99: ", "GPU"});
   shell.fail("grun info tiny.fb --precision f16", 2, {"--precision", "f16", "bf16"});
   shell.fail("grun data check nope", 1, {"no data set is called 'nope'"});
   const std::string said = shell.text("err.txt");

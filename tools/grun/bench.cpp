@@ -4,11 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <map>
 
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
 #include "tools/grun/commands.h"
+#include "tools/grun/step_times.h"
 #include "tools/support/common_options.h"
 #include "tools/support/ranks.h"
 #include "tools/train/parallel.h"
@@ -26,79 +26,47 @@ struct BenchOptions {
   int iterations = 10;
   bool json = false;
   bool parts = false;
+  std::string trace;
 };
 
-using Clock = std::chrono::steady_clock;
-
-// Seconds by kernel and by node, summed over the timed runs.
-class StepTimes final : public StepObserver {
- public:
-  void before(const StepView&) override { start_ = Clock::now(); }
-  void after(const StepView& step) override {
-    const double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    Node& node = nodes_[std::string(step.path)];
-    node.kernel = std::string(step.def.name) + " / " + std::string(step.kernel);
-    node.seconds += seconds;
-  }
-  void clear() { nodes_.clear(); }
-  void print(int runs) const {
-    std::map<std::string, double> by_kernel, by_node;
-    for (const auto& [path, node] : nodes_) {
-      by_kernel[node.kernel] += node.seconds;
-      by_node[path] = node.seconds;
-    }
-    print("kernels", by_kernel, runs, by_kernel.size());
-    print("slowest nodes", by_node, runs, 40);
-  }
-  std::string json(int runs) const {
-    std::string text;
-    for (const auto& [path, node] : nodes_)
-      text += fmt::format("{}{{\"path\": {:?}, \"kernel\": {:?}, \"s\": {:.7f}}}", text.empty() ? "" : ", ",
-                          path, node.kernel, node.seconds / runs);
-    return "[" + text + "]";
-  }
-
- private:
-  struct Node {
-    std::string kernel;
-    double seconds = 0;
-  };
-  static void print(const char* title, const std::map<std::string, double>& times, int runs,
-                    std::size_t most) {
-    std::vector<std::pair<double, std::string>> sorted;
-    for (const auto& [name, seconds] : times) sorted.emplace_back(seconds / runs, name);
-    std::ranges::sort(sorted, std::ranges::greater());
-    sorted.resize(std::min(sorted.size(), most));
-    fmt::print("{}\n", title);
-    for (const auto& [seconds, name] : sorted) fmt::print("  {:9.3f} ms  {}\n", seconds * 1e3, name);
-  }
-  std::map<std::string, Node> nodes_;
-  Clock::time_point start_;
-};
-
-// Calls `once` one more time than asked for and times all but the first.
+// Calls `once` and waits for the device; times all but the first calls, in which libraries do what they do
+// once, and in which a device's work is recorded.
 template <class Once>
-Result<std::vector<double>> measure(int iterations, StepTimes* times, const Once& once) {
+Result<std::vector<double>> measure(const BenchOptions& options, Backend& backend, StepTimes* times,
+                                    const Once& once) {
+  using Clock = std::chrono::steady_clock;
+  const int warm = backend.is_host() ? 1 : 3;
   std::vector<double> seconds;
-  for (int i = 0; i <= iterations; ++i) {
-    if (times != nullptr && i == 1) times->clear();
+  for (int i = -warm; i < options.iterations; ++i) {
+    if (times != nullptr) times->begin(i == 0);
     const auto start = Clock::now();
     GRAPHRUN_TRY(once());
-    if (i > 0) seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    GRAPHRUN_TRY(backend.synchronize());
+    if (i >= 0) seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    if (times != nullptr) GRAPHRUN_TRY(times->end());
   }
   std::ranges::sort(seconds);
   return seconds;
 }
 
-void fill_noise(const TensorView& image) {
-  float* values = image.as<float>();
-  for (std::int64_t i = 0; i < image.desc.shape.count(); ++i)
+Status fill_noise(Backend& backend, const TensorView& image) {
+  std::vector<float> values(static_cast<std::size_t>(image.desc.shape.count()));
+  for (std::size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<float>(i * 7919 % 2048) / 512.0f - 2.0f;
+  return backend.copy_to_device(image.data, values.data(), image.desc.bytes());
+}
+
+Status fill_labels(Backend& backend, const TensorView& label, std::int64_t classes) {
+  std::vector<std::int32_t> values(static_cast<std::size_t>(label.desc.shape.count()));
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = static_cast<std::int32_t>(static_cast<std::int64_t>(i) / 97 % classes);
+  return backend.copy_to_device(label.data, values.data(), label.desc.bytes());
 }
 
 Result<std::vector<double>> bench_inference(const BenchOptions& options,
                                             std::shared_ptr<const Program> program,
                                             std::shared_ptr<Weights> weights, StepTimes* observer) {
+  const std::shared_ptr<Backend> backend = weights->backend();
   GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
                   Session::create(std::move(program), std::move(weights),
                                   {.n = options.shape[0],
@@ -106,14 +74,15 @@ Result<std::vector<double>> bench_inference(const BenchOptions& options,
                                    .w = options.shape[3],
                                    .fuse = !options.parts,
                                    .precision = options.common.compute_type()}));
-  fill_noise(session->input());
-  return measure(options.iterations, observer, [&] { return session->run(observer); });
+  GRAPHRUN_TRY(fill_noise(*backend, session->input()));
+  return measure(options, *backend, observer, [&] { return session->run(observer); });
 }
 
 Result<std::vector<double>> bench_training(const BenchOptions& options,
                                            std::shared_ptr<const Program> program,
                                            std::shared_ptr<Weights> weights, const DataParallel& parallel,
                                            StepTimes* observer) {
+  const std::shared_ptr<Backend> backend = weights->backend();
   GRAPHRUN_ASSIGN(const std::unique_ptr<TrainSession> session,
                   TrainSession::create(std::move(program), std::move(weights),
                                        {.n = options.shape[0],
@@ -123,13 +92,10 @@ Result<std::vector<double>> bench_training(const BenchOptions& options,
                                         .precision = options.common.compute_type(),
                                         .parallel = parallel}));
   GRAPHRUN_TRY(session->check_supervised());
-  fill_noise(session->image());
-  const TensorView label = session->label();
-  const std::int64_t classes = session->output("confusion").desc.shape[0];
-  for (std::int64_t i = 0; i < label.desc.shape.count(); ++i)
-    label.as<std::int32_t>()[i] = static_cast<std::int32_t>(i / 97 % classes);
+  GRAPHRUN_TRY(fill_noise(*backend, session->image()));
+  GRAPHRUN_TRY(fill_labels(*backend, session->label(), session->output("confusion").desc.shape[0]));
   std::int64_t iteration = 0;
-  return measure(options.iterations, observer, [&]() -> Status {
+  return measure(options, *backend, observer, [&]() -> Status {
     GRAPHRUN_TRY(session->compute({0, iteration++, 0}, observer));
     return session->update(1e-3, observer);
   });
@@ -147,11 +113,11 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   Communicator& ranks = *outcome.ranks;
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
-  StepTimes times;
-  StepTimes* const observer = options.common.verbose ? &times : nullptr;
+  StepTimes times(backend->timeline());
+  StepTimes* const observer = options.common.verbose || !options.trace.empty() ? &times : nullptr;
   const auto run = [&]() -> Result<std::vector<double>> {
     if (options.mode != "train") return bench_inference(options, program, weights, observer);
-    GRAPHRUN_ASSIGN(DataParallel parallel, data_parallel(settings, outcome.ranks));
+    GRAPHRUN_ASSIGN(DataParallel parallel, data_parallel(settings, outcome.ranks, *backend));
     parallel.exchange.overlap = options.exchange == "overlap";
     if (options.exchange == "none") parallel = {};
     return bench_training(options, program, weights, parallel, observer);
@@ -166,26 +132,30 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   if (ranks.rank() > 0) return {};
   const auto [median, fastest, peak] = worst;
   const double images = static_cast<double>(options.shape[0] * ranks.size()) / median;
+  const double device_mb = static_cast<double>(backend->memory_in_use()) / 1e6;
   const std::string shape = to_string(Shape(options.shape));
   if (options.json) {
     fmt::print(
         "{{\"median_s\": {:.6f}, \"min_s\": {:.6f}, \"images_per_s\": {:.4f}, \"peak_rss_mb\": {:.1f}, "
-        "\"model\": \"{}\", "
+        "\"device_mb\": {:.1f}, \"model\": \"{}\", "
         "\"mode\": \"{}\", \"shape\": [{}, {}, {}, {}], \"iters\": {}, \"ranks\": {}, \"threads\": {}, "
         "\"device\": \"{}\", "
         "\"precision\": \"{}\"{}}}\n",
-        median, fastest, images, peak, program->model().name, options.mode, options.shape[0],
+        median, fastest, images, peak, device_mb, program->model().name, options.mode, options.shape[0],
         options.shape[1], options.shape[2], options.shape[3], options.iterations, ranks.size(),
         backend->threads(), backend->device(), options.common.precision,
-        observer == nullptr ? "" : ", \"nodes\": " + observer->json(options.iterations));
+        !options.common.verbose ? "" : ", \"nodes\": " + observer->json(options.iterations));
   } else {
-    fmt::print("{} {} {} on {}{} threads: median {:.4f} s, min {:.4f} s, {:.3f} images/s, peak {:.0f} MB\n",
+    const std::string place =
+        backend->is_host() ? fmt::format("{} threads", backend->threads()) : std::string(backend->device());
+    fmt::print("{} {} {} on {}{}: median {:.5f} s, min {:.5f} s, {:.3f} images/s, peak {:.0f} MB{}\n",
                program->model().name, options.mode, shape,
-               ranks.size() > 1 ? fmt::format("{} ranks of ", ranks.size()) : "", backend->threads(), median,
-               fastest, images, peak);
+               ranks.size() > 1 ? fmt::format("{} ranks of ", ranks.size()) : "", place, median, fastest,
+               images, peak,
+               backend->is_host() ? "" : fmt::format(", {:.0f} MB of the device in use", device_mb));
   }
-  if (observer != nullptr && !options.json) times.print(options.iterations);
-  return {};
+  if (options.common.verbose && !options.json) times.print(options.iterations);
+  return options.trace.empty() ? Status() : times.write_trace(options.trace);
 }
 
 }  // namespace
@@ -216,6 +186,8 @@ void add_bench(CLI::App& app, Outcome& outcome) {
           "of the work alone")
       ->check(CLI::IsMember({"overlap", "after", "none"}))
       ->capture_default_str();
+  command->add_option("--profile", options->trace,
+                      "FILE.json: the last run's steps, for Chrome's or Perfetto's trace viewer");
   command->add_flag("--json", options->json, "one JSON object");
   command->add_flag("--parts", options->parts, "run fused nodes as their parts, for comparisons");
   set_ranked_callback(*command, outcome, [options, &outcome] { return bench(*options, outcome); });

@@ -9,8 +9,8 @@
 #include <string>
 
 #include "runtime/collective/mpi.h"
-#include "runtime/collective/nccl.h"
 #include "runtime/cpu/onednn.h"
+#include "tools/gpu/module.h"
 #include "tools/grun/commands.h"
 #include "tools/support/common_options.h"
 
@@ -40,6 +40,21 @@ std::string libraries() {
                      FLATBUFFERS_VERSION_REVISION, RAPIDJSON_VERSION_STRING);
 }
 
+void report_gpus() {
+  const Result<const GpuModule*> module = gpu_module();
+  if (!module.ok()) {
+    fmt::print("gpu        {}\n", module.status().message());
+    return;
+  }
+  const Result<std::vector<std::string>> gpus = (*module)->list_gpus();
+  if (!gpus.ok()) fmt::print("gpu        none: {}\n", gpus.status().message());
+  for (std::size_t i = 0; gpus.ok() && i < gpus->size(); ++i) fmt::print("cuda:{}     {}\n", i, (*gpus)[i]);
+  std::string libraries;
+  for (const auto& [name, version] : (*module)->versions())
+    libraries += fmt::format("{}{} {}", libraries.empty() ? "" : ", ", name, version);
+  fmt::print("for GPUs   {}\n", libraries);
+}
+
 Status report() {
   const CommonOptions options;
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.backend());
@@ -50,11 +65,9 @@ Status report() {
   const Status bf16 = backend->check_precision(DType::bf16);
   fmt::print("precision  f32{}\n", bf16.ok() ? ", bf16" : "; " + bf16.message());
   fmt::print("libraries  {}\n", libraries());
-  fmt::print("gpu        this build has no CUDA backend\n");
   const std::string mpi = mpi_version();
-  const std::string nccl = nccl_version();
-  fmt::print("ranks      {}; {}\n", mpi.empty() ? "this build has no MPI: one process only" : mpi,
-             nccl.empty() ? "this build has no NCCL" : "NCCL " + nccl);
+  fmt::print("ranks      {}\n", mpi.empty() ? "this build has no MPI: one process only" : mpi);
+  report_gpus();
   return {};
 }
 

@@ -225,9 +225,10 @@ Status label_split(EvalOptions& options, const Source& source, const Descriptor&
                descriptor.name, options.split, data->size(),
                several ? fmt::format("{} ranks, the first with ", ranks.size()) : "", backend->threads());
   }
+  GRAPHRUN_ASSIGN(const std::int64_t most_bytes,
+                  options.protocol.most_bytes(*backend, local_rank(ranks).count));
   GRAPHRUN_ASSIGN(const EvaluationMemory memory,
-                  reserve_memory(*Subset::share(*data, ranks.rank(), ranks.size()), *protocol,
-                                 options.protocol.most_bytes(local_rank(ranks).count)));
+                  reserve_memory(*Subset::share(*data, ranks.rank(), ranks.size()), *protocol, most_bytes));
   if (!quiet) {
     fmt::print(
         "images up to {} x {}; {:.0f} MB of memory planned: {:.0f} activations, {:.0f} prepared weights, "

@@ -98,8 +98,10 @@ Status predict(PredictOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const std::unique_ptr<Protocol> protocol,
                   make_protocol(protocol_settings, program, weights));
   GRAPHRUN_ASSIGN(const PictureWriter pictures, PictureWriter::create(options.folder, std::move(palette)));
-  GRAPHRUN_TRY(status_of(reserve_memory(*Subset::share(images, ranks.rank(), ranks.size()), *protocol,
-                                        options.protocol.most_bytes(local_rank(ranks).count))));
+  GRAPHRUN_ASSIGN(const std::int64_t most_bytes,
+                  options.protocol.most_bytes(*backend, local_rank(ranks).count));
+  GRAPHRUN_TRY(
+      status_of(reserve_memory(*Subset::share(images, ranks.rank(), ranks.size()), *protocol, most_bytes)));
   Terminal terminal(images, ranks, options.common.quiet);
   GRAPHRUN_TRY(status_of(evaluate_shares(images, *protocol, &pictures, ranks, terminal)));
   terminal.line(fmt::format("{} label maps in {}", images.size(), options.folder));

@@ -3,17 +3,51 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <system_error>
 
 #include "ops/cpu_backend.h"
 #include "ops/registry.h"
+#include "tools/gpu/module.h"
 #include "tools/support/locate.h"
 
 namespace graphrun {
 
+namespace {
+
+// Of cuda (0) or cuda:N.
+std::optional<int> gpu_number(std::string_view name) {
+  constexpr std::string_view kName = "cuda";
+  if (!name.starts_with(kName)) return std::nullopt;
+  name.remove_prefix(kName.size());
+  if (name.empty()) return 0;
+  int number = 0;
+  const auto [stop, error] = std::from_chars(name.data() + 1, name.data() + name.size(), number);
+  const bool whole = name.size() > 1 && name[0] == ':' && stop == name.data() + name.size();
+  return whole && error == std::errc() && number >= 0 ? std::optional(number) : std::nullopt;
+}
+
+// Where a user's caches lie (XDG Base Directory Specification); empty where there is no home.
+std::string tuning_file() {
+  const char* const cache = std::getenv("XDG_CACHE_HOME");
+  const char* const home = std::getenv("HOME");
+  const bool named = cache != nullptr && *cache != '\0';
+  if (!named && (home == nullptr || *home == '\0')) return {};
+  const std::filesystem::path folder =
+      (named ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache") / "graphrun";
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  return error ? std::string() : (folder / "convolutions.txt").string();
+}
+
+}  // namespace
+
 void CommonOptions::add_to(CLI::App& command) {
-  command.add_option("--device", device, "where to compute")
+  command.add_option("--device", device, "where to compute: cpu, cuda or cuda:N")
       ->check([](const std::string& name) {
-        return name == "cpu" ? "" : name + ": this build has the device cpu";
+        return name == "cpu" || gpu_number(name) ? "" : name + ": expected cpu, cuda or cuda:N";
       })
       ->capture_default_str();
   command.add_option("--threads", threads, "0: all that this process may use")
@@ -28,7 +62,13 @@ void CommonOptions::add_to(CLI::App& command) {
 }
 
 Result<std::shared_ptr<Backend>> CommonOptions::backend() const {
-  GRAPHRUN_ASSIGN(std::shared_ptr<Backend> backend, make_cpu_backend(threads));
+  const auto make = [this]() -> Result<std::shared_ptr<Backend>> {
+    const std::optional<int> gpu = gpu_number(device);
+    if (!gpu) return make_cpu_backend(threads);
+    GRAPHRUN_ASSIGN(const GpuModule* const module, gpu_module());
+    return module->make_backend({*gpu, tuning_file()});
+  };
+  GRAPHRUN_ASSIGN(std::shared_ptr<Backend> backend, make().in("--device " + device));
   GRAPHRUN_TRY(backend->check_precision(compute_type()).in("--precision " + precision));
   return backend;
 }

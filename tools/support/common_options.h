@@ -17,8 +17,8 @@ namespace graphrun {
 
 // The options that every subcommand has.
 struct CommonOptions {
-  std::string device = "cpu";
-  int threads = 0;  // 0: all that this process may use
+  std::string device = "cpu";  // cpu, cuda (the first GPU; with several ranks, each its own), cuda:N
+  int threads = 0;             // 0: all that this process may use
   std::string precision = "f32";
   std::vector<std::string> definitions;  // -D name=value
   bool quiet = false;
@@ -26,8 +26,9 @@ struct CommonOptions {
 
   void add_to(CLI::App& command);
 
-  // Errors: a precision that this machine has not.
+  // Errors: a device or a precision that this machine or this build has not.
   Result<std::shared_ptr<Backend>> backend() const;
+  bool on_gpu() const { return device != "cpu"; }
   // What --precision says.
   DType compute_type() const { return precision == "bf16" ? DType::bf16 : DType::f32; }
   // -D as bindings of late parameters.

@@ -111,6 +111,8 @@ Result<std::shared_ptr<Communicator>> join_ranks(CommonOptions& options, double 
   if (!started_by_launcher()) return std::shared_ptr<Communicator>(make_self());
   GRAPHRUN_ASSIGN(std::shared_ptr<Communicator> ranks, join_mpi({.timeout_s = timeout_s}));
   if (ranks->size() > 1) GRAPHRUN_TRY(divide_cpus(*ranks, options));
+  if (ranks->size() > 1 && options.device == "cuda")
+    options.device = fmt::format("cuda:{}", local_rank(*ranks).index);
   return ranks;
 }
 

@@ -14,7 +14,8 @@ namespace graphrun {
 Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const Program> program,
                                                    std::shared_ptr<Weights> weights, std::int64_t batch,
                                                    const SettingTable& settings, DType precision,
-                                                   const DataParallel& parallel) {
+                                                   const DataParallel& parallel,
+                                                   std::shared_ptr<Communicator> host_ranks) {
   const std::int64_t parts = settings.integer("accumulate");
   if (batch % parts != 0) {
     return {ErrorCode::invalid_argument, "batch_size " + std::to_string(batch) +
@@ -33,16 +34,18 @@ Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const Program
                   TrainSession::create(std::move(program), std::move(weights), options));
   GRAPHRUN_TRY(session->check_supervised());
   GRAPHRUN_TRY(apply_class_weights(settings, *session));
-  return std::unique_ptr<BatchStep>(new BatchStep(std::move(backend), std::move(session), parts, parallel));
+  if (parallel.ranks == nullptr) host_ranks = nullptr;
+  return std::unique_ptr<BatchStep>(new BatchStep(std::move(backend), std::move(session), parts,
+                                                  std::move(host_ranks), parallel.mean_of_ranks));
 }
 
 BatchStep::BatchStep(std::shared_ptr<Backend> backend, std::unique_ptr<TrainSession> session,
-                     std::int64_t parts, const DataParallel& parallel)
+                     std::int64_t parts, std::shared_ptr<Communicator> host_ranks, bool mean_of_ranks)
     : backend_(std::move(backend)),
       session_(std::move(session)),
       parts_(parts),
-      ranks_(parallel.ranks),
-      mean_of_ranks_(parallel.mean_of_ranks),
+      ranks_(std::move(host_ranks)),
+      mean_of_ranks_(mean_of_ranks),
       confusion_(static_cast<int>(session_->output("confusion").desc.shape[0])),
       part_confusion_(static_cast<std::size_t>(session_->output("confusion").desc.shape.count())) {}
 

@@ -21,12 +21,14 @@ struct Losses {
 // gradients are those of the loss that is averaged over the whole batch. Batch norm sees one part at a time.
 class BatchStep {
  public:
-  // `batch`: images of this rank, as many on each. Errors: parts that do not divide it, a model that is not
+  // `batch`: images of this rank, as many on each. `host_ranks`: those of parallel.ranks with memory of the
+  // host; null where this process is alone. Errors: parts that do not divide it, a model that is not
   // for images with labels, sizes that it refuses.
   static Result<std::unique_ptr<BatchStep>> make(std::shared_ptr<const Program> program,
                                                  std::shared_ptr<Weights> weights, std::int64_t batch,
                                                  const SettingTable& settings, DType precision = DType::f32,
-                                                 const DataParallel& parallel = {});
+                                                 const DataParallel& parallel = {},
+                                                 std::shared_ptr<Communicator> host_ranks = nullptr);
 
   // Losses and gradients, of all ranks. Errors: a label that is no class; a loss or gradient that is not
   // finite: the message names the first tensor that is not. Nothing is updated then.
@@ -37,7 +39,7 @@ class BatchStep {
 
  private:
   BatchStep(std::shared_ptr<Backend> backend, std::unique_ptr<TrainSession> session, std::int64_t parts,
-            const DataParallel& parallel);
+            std::shared_ptr<Communicator> host_ranks, bool mean_of_ranks);
   Status fill(const Batch& batch, std::int64_t part);
   Status check_finite(const Losses& losses, const TrainSession::RandomState& random);
   Result<double> count();

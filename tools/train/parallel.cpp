@@ -9,6 +9,7 @@
 
 #include "runtime/core/hash.h"
 #include "runtime/model/model_file.h"
+#include "tools/gpu/module.h"
 #include "tools/support/interrupt.h"
 
 namespace graphrun {
@@ -28,11 +29,23 @@ std::string start_text(const TrainJob& job) {
          job.folder.string();
 }
 
+// The same ranks with memory of the device.
+Result<std::shared_ptr<Communicator>> ranks_of_device(const std::shared_ptr<Communicator>& ranks,
+                                                      const Backend& backend) {
+  if (backend.is_host()) return ranks;
+  GRAPHRUN_ASSIGN(const GpuModule* const module, gpu_module());
+  GRAPHRUN_ASSIGN(std::unique_ptr<Communicator> made, module->join_nccl(*ranks, backend));
+  const auto keep_host_ranks = [ranks](Communicator* nccl) { delete nccl; };
+  return std::shared_ptr<Communicator>(made.release(), keep_host_ranks);
+}
+
 }  // namespace
 
-Result<DataParallel> data_parallel(const SettingTable& settings, const std::shared_ptr<Communicator>& ranks) {
+Result<DataParallel> data_parallel(const SettingTable& settings,
+                                   const std::shared_ptr<Communicator>& host_ranks, const Backend& backend) {
   DataParallel parallel;
-  if (ranks->size() == 1) return parallel;
+  if (host_ranks->size() == 1) return parallel;
+  GRAPHRUN_ASSIGN(const std::shared_ptr<Communicator> ranks, ranks_of_device(host_ranks, backend));
   parallel.ranks = ranks;
   parallel.mean_of_ranks = settings.word("loss_average") == "rank";
   parallel.shard_optimizer = settings.flag("shard_optimizer");
@@ -90,10 +103,20 @@ Status broadcast_weights(Communicator& ranks, const Program& program, Weights& w
                          const std::vector<VariableKind>& kinds) {
   if (ranks.size() == 1) return {};
   const std::vector<Variable>& variables = program.model().variables;
+  Backend& backend = *weights.backend();
+  std::vector<std::byte> staged;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     const TensorView& view = weights.variable(i);
     if (view.data == nullptr || std::ranges::find(kinds, variables[i].kind) == kinds.end()) continue;
-    GRAPHRUN_TRY(broadcast(ranks, view.data, view.desc.bytes()));
+    const std::int64_t bytes = view.desc.bytes();
+    if (backend.is_host()) {
+      GRAPHRUN_TRY(broadcast(ranks, view.data, bytes));
+      continue;
+    }
+    staged.resize(static_cast<std::size_t>(bytes));
+    GRAPHRUN_TRY(backend.copy_to_host(staged.data(), view.data, bytes));
+    GRAPHRUN_TRY(broadcast(ranks, staged.data(), bytes));
+    GRAPHRUN_TRY(backend.copy_to_device(view.data, staged.data(), bytes));
   }
   weights.touch();
   return {};

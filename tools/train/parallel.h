@@ -12,14 +12,15 @@
 namespace graphrun {
 
 // How the settings want several ranks to work together. Every rank calls it. Errors: groups of batch norm
-// that do not divide the ranks.
-Result<DataParallel> data_parallel(const SettingTable& settings, const std::shared_ptr<Communicator>& ranks);
+// that do not divide the ranks; on a GPU, NCCL's. `ranks`: of the host.
+Result<DataParallel> data_parallel(const SettingTable& settings, const std::shared_ptr<Communicator>& ranks,
+                                   const Backend& backend);
 
 // Refuses ranks whose model, settings, data lists or starting point differ from the first one's. Every rank
 // calls it and has the same error, which names the rank and what differs.
 Status require_same_job(Communicator& ranks, const TrainJob& job);
 
-// Gives every rank the first one's values of these kinds of variables (host devices).
+// Gives every rank the first one's values of these kinds of variables. `ranks`: of the host.
 Status broadcast_weights(Communicator& ranks, const Program& program, Weights& weights,
                          const std::vector<VariableKind>& kinds);
 

@@ -59,9 +59,10 @@ class Trainer {
     augment_ = augment_settings(settings, job_.program->model().preprocess);
     GRAPHRUN_TRY(validate(augment_));
     iterations_ = settings.integer("epochs") * sampler_->iterations_per_epoch();
-    GRAPHRUN_ASSIGN(const DataParallel parallel, data_parallel(settings, job_.ranks));
+    GRAPHRUN_ASSIGN(const DataParallel parallel,
+                    data_parallel(settings, job_.ranks, *job_.weights->backend()));
     GRAPHRUN_ASSIGN(step_, BatchStep::make(job_.program, job_.weights, sampler_->batch_size_of_rank(),
-                                           settings, job_.precision, parallel));
+                                           settings, job_.precision, parallel, job_.ranks));
     local_norm_ = parallel.ranks != nullptr && parallel.norm_ranks != parallel.ranks;
     owners_ = state_owners(job_);
     if (job_.validation != nullptr) {

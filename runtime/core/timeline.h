@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <vector>
+
+#include "runtime/core/status.h"
+
+namespace graphrun {
+
+// Points in the work of a device, in the order in which it comes to them: what lies between two of them took
+// the time between them.
+class Timeline {
+ public:
+  virtual ~Timeline() = default;
+  // The point at which all that was started so far has ended.
+  virtual Status mark() = 0;
+  // Of each mark, seconds since the first one. Waits for the device.
+  virtual Result<std::vector<double>> seconds() = 0;
+  virtual void clear() = 0;
+};
+
+// Of the host, where what was started has ended when the call returns.
+class HostTimeline final : public Timeline {
+ public:
+  Status mark() override {
+    marks_.push_back(Clock::now());
+    return {};
+  }
+  Result<std::vector<double>> seconds() override {
+    std::vector<double> seconds;
+    for (const auto& mark : marks_)
+      seconds.push_back(std::chrono::duration<double>(mark - marks_.front()).count());
+    return seconds;
+  }
+  void clear() override { marks_.clear(); }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  std::vector<Clock::time_point> marks_;
+};
+
+}  // namespace graphrun

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "runtime/model/kernel.h"
+
+namespace graphrun {
+
+// The same steps again and again: where the device can keep work (Backend::record), they are recorded when
+// they run for the second time and replayed from then on. The first time they run step by step, so that
+// libraries do there what they do once.
+class Replay {
+ public:
+  explicit Replay(Backend& backend) : backend_(&backend) {}
+
+  // `steps`: Status(), which starts the same work on the same memory each time. Errors of the device's work
+  // show when somebody waits for it.
+  template <class Steps>
+  Status run(const Steps& steps) {
+    if (backend_->is_host()) return steps();
+    const auto turn = backend_->turn();
+    if (recording_ != nullptr) return recording_->replay();
+    if (!warm_ || declined_) {
+      warm_ = true;
+      return steps();
+    }
+    auto recorded = backend_->record([&] { return steps(); });
+    if (!recorded.ok()) {
+      if (recorded.status().code() != ErrorCode::declined) return std::move(recorded).status();
+      declined_ = true;
+      return steps();
+    }
+    recording_ = *std::move(recorded);
+    return recording_->replay();
+  }
+
+ private:
+  Backend* backend_;
+  std::unique_ptr<Recording> recording_;
+  bool warm_ = false;
+  bool declined_ = false;
+};
+
+}  // namespace graphrun

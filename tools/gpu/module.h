@@ -1,0 +1,34 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "ops/cuda_backend.h"
+#include "runtime/collective/communicator.h"
+#include "runtime/core/status.h"
+#include "runtime/model/kernel.h"
+
+namespace graphrun {
+
+// What programs use of the GPU. A library of its own, opened when a GPU is asked for: CUDA's libraries are
+// hundreds of megabytes, which a program that computes on the CPU neither loads nor needs to have.
+struct GpuModule {
+  Result<std::shared_ptr<Backend>> (*make_backend)(const CudaOptions& options);
+  Result<std::vector<std::string>> (*list_gpus)();
+  // By name.
+  std::vector<std::pair<std::string, std::string>> (*versions)();
+  // The ranks of `host`, which must outlive it, with memory of the GPU. Collective.
+  Result<std::unique_ptr<Communicator>> (*join_nccl)(Communicator& host, const Backend& gpu);
+};
+
+inline constexpr char kGpuLibrary[] = "libgraphrun_gpu.so";
+inline constexpr char kGpuFunction[] = "graphrun_gpu_module";
+using GetGpuModule = const GpuModule* (*)();
+
+// Errors (unsupported): this build is without, or a library that it needs is not on this machine; the message
+// names it.
+Result<const GpuModule*> gpu_module();
+
+}  // namespace graphrun

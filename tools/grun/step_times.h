@@ -1,0 +1,46 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/core/timeline.h"
+#include "runtime/session/bound_method.h"
+
+namespace graphrun {
+
+// Seconds by kernel and by node of some runs, as the device took them. Steps are timed where they are started
+// one by one, so a run that is observed is not replayed from a recording.
+class StepTimes final : public StepObserver {
+ public:
+  explicit StepTimes(std::unique_ptr<Timeline> timeline) : timeline_(std::move(timeline)) {}
+
+  void begin(bool forget);  // before a run; `forget` what was summed so far
+  Status end();             // after it, when the device is done
+  void before(const StepView& step) override;
+  void after(const StepView& step) override;
+
+  void print(int runs) const;
+  // [{"path": ..., "kernel": ..., "s": mean of the runs}, ...]
+  std::string json(int runs) const;
+  // The last run in the format of Chrome's trace viewer (JSON, "traceEvents").
+  Status write_trace(const std::string& path) const;
+
+ private:
+  struct Step {
+    std::string path;
+    std::string kernel;
+  };
+  struct Node {
+    std::string kernel;
+    double seconds = 0;
+  };
+  std::unique_ptr<Timeline> timeline_;
+  Status marked_;
+  std::vector<Step> steps_;    // of the last run; two marks each
+  std::vector<double> marks_;  // seconds since its start
+  std::map<std::string, Node> nodes_;
+};
+
+}  // namespace graphrun
