@@ -12,7 +12,7 @@ __device__ int64_t pixel_of_group() {
 }
 
 template <class Group, class T>
-__global__ void __launch_bounds__(cuda::kThreads)
+__global__ void __launch_bounds__(cuda::kThreads, 2)
     softmax_pixels(const T* x, int64_t x_stride, T* y, int64_t y_stride, int64_t pixels, int channels) {
   const int64_t pixel = pixel_of_group<Group>();
   const int end = pixel < pixels ? channels : 0;
@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(cuda::kThreads)
 }
 
 template <class Group, class T>
-__global__ void __launch_bounds__(cuda::kThreads)
+__global__ void __launch_bounds__(cuda::kThreads, 2)
     softmax_grad_pixels(const T* gy, int64_t gy_stride, const T* y, int64_t y_stride, T* gx,
                         int64_t gx_stride, int64_t pixels, int channels) {
   const int64_t pixel = pixel_of_group<Group>();
