@@ -13,22 +13,17 @@ namespace graphrun {
 
 namespace {
 
-struct AlignedDelete {
-  void operator()(void* p) const { ::operator delete (p, std::align_val_t{64}); }
-};
-template <class T>
-using AlignedArray = std::unique_ptr<T[], AlignedDelete>;
-
-template <class T>
-AlignedArray<T> make_aligned(std::int64_t count) {
-  const std::size_t bytes = static_cast<std::size_t>(count) * sizeof(T);
-  return AlignedArray<T>(static_cast<T*>(::operator new (bytes, std::align_val_t{64}, std::nothrow)));
+// Null: there is none.
+std::shared_ptr<void> heap_memory(std::int64_t bytes) {
+  constexpr std::align_val_t kAlignment{64};
+  void* const memory = ::operator new(static_cast<std::size_t>(bytes), kAlignment, std::nothrow);
+  return {memory, [](void* p) { ::operator delete(p, kAlignment); }};
 }
 
 struct Slot {
   Batch batch;
-  AlignedArray<float> image;
-  AlignedArray<std::int32_t> label;
+  std::shared_ptr<void> image;
+  std::shared_ptr<void> label;
   std::int64_t unfinished = 0;  // samples not yet written
   std::int64_t failed = -1;     // the first sample with an error, which `status` holds
   Status status;
@@ -153,15 +148,23 @@ Result<std::unique_ptr<Loader>> Loader::start(const Dataset& dataset, const Samp
   auto state = std::make_unique<State>(dataset, sampler, augment, checked);
   const std::int64_t n = sampler.batch_size_of_rank();
   const std::int64_t pixels = n * augment.train_h * augment.train_w;
+  const auto memory = settings.memory ? settings.memory : heap_memory;
   for (Slot& slot : state->ring) {
-    slot.image = make_aligned<float>(pixels * 3);
-    slot.label = make_aligned<std::int32_t>(pixels);
+    slot.image = memory(pixels * 3 * static_cast<std::int64_t>(sizeof(float)));
+    slot.label = memory(pixels * static_cast<std::int64_t>(sizeof(std::int32_t)));
     if (!slot.image || !slot.label) {
       return Status(ErrorCode::out_of_memory, "no memory for batches of " + std::to_string(n) + " x " +
                                                   std::to_string(augment.train_h) + " x " +
                                                   std::to_string(augment.train_w) + " pixels");
     }
-    slot.batch = {0, 0, n, augment.train_h, augment.train_w, slot.image.get(), slot.label.get(), {}};
+    slot.batch = {0,
+                  0,
+                  n,
+                  augment.train_h,
+                  augment.train_w,
+                  static_cast<float*>(slot.image.get()),
+                  static_cast<std::int32_t*>(slot.label.get()),
+                  {}};
   }
   std::unique_ptr<Loader> loader(new Loader(std::move(state)));
   try {

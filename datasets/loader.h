@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -30,6 +31,8 @@ struct LoaderSettings {
   std::uint64_t seed = 0;  // of the random transforms
   std::int64_t first = 0;  // iterations since the start of training, over epochs: [first, end)
   std::int64_t end = 0;
+  // Gives the memory of batches, 64-byte aligned, null where there is none left; empty: the heap's.
+  std::function<std::shared_ptr<void>(std::int64_t bytes)> memory{};
 };
 
 // Makes batches ahead of their use. The samples of a batch are made by any worker, but what is delivered, and

@@ -55,6 +55,12 @@ class CpuBackend final : public Backend {
     if (size >= kHugePagesFrom) madvise(data, static_cast<std::size_t>(size), MADV_HUGEPAGE);
     return std::unique_ptr<Buffer>(std::make_unique<HostBuffer>(data, size));
   }
+  std::shared_ptr<void> allocate_host(std::int64_t bytes) override {
+    auto buffer = allocate(bytes);
+    if (!buffer.ok()) return nullptr;
+    const std::shared_ptr<Buffer> owned = *std::move(buffer);
+    return {owned, owned->data()};
+  }
   bool is_host() const override { return true; }
   Status copy_to_device(void* device, const void* host, std::int64_t bytes) override {
     std::memcpy(device, host, static_cast<std::size_t>(bytes));

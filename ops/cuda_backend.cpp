@@ -53,6 +53,15 @@ class CudaBackend final : public Backend {
     GRAPHRUN_ASSIGN(void* const data, device_->allocate(size));
     return std::unique_ptr<Buffer>(std::make_unique<DeviceBuffer>(device_, data, size));
   }
+  std::shared_ptr<void> allocate_host(std::int64_t bytes) override {
+    const auto turn = device_->turn();
+    void* memory = nullptr;
+    if (cudaMallocHost(&memory, static_cast<std::size_t>(bytes)) != cudaSuccess) return nullptr;
+    return {memory, [device = device_](void* pinned) {
+              const auto lock = device->turn();
+              cudaFreeHost(pinned);
+            }};
+  }
   bool is_host() const override { return false; }
   Status copy_to_device(void* device, const void* host, std::int64_t bytes) override {
     return device_->copy_to_device(device, host, bytes);

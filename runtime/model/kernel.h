@@ -88,8 +88,12 @@ class Backend {
   virtual std::vector<KernelEntry> candidates(std::string_view op) const = 0;
   // 64-byte aligned; errors give the bytes asked for.
   virtual Result<std::unique_ptr<Buffer>> allocate(std::int64_t bytes) = 0;
+  // Host memory that copies are fast from and to, 64-byte aligned; null where there is none left.
+  virtual std::shared_ptr<void> allocate_host(std::int64_t bytes) = 0;
   // Memory of the device is memory of the host: tensors can be read and written in place.
   virtual bool is_host() const = 0;
+  // `host` may be used again at once, unless it is of allocate_host(): that is read while the device works,
+  // and must be left alone until somebody has waited for it.
   virtual Status copy_to_device(void* device, const void* host, std::int64_t bytes) = 0;
   virtual Status copy_to_host(void* host, const void* device, std::int64_t bytes) = 0;
   // Waits until all that was started has ended; returns the first error of the device.

@@ -8,9 +8,9 @@
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
 #include "tools/grun/commands.h"
-#include "tools/grun/step_times.h"
 #include "tools/support/common_options.h"
 #include "tools/support/ranks.h"
+#include "tools/support/step_times.h"
 #include "tools/train/parallel.h"
 
 namespace graphrun {
@@ -155,7 +155,10 @@ Status bench(BenchOptions& options, Outcome& outcome) {
                backend->is_host() ? "" : fmt::format(", {:.0f} MB of the device in use", device_mb));
   }
   if (options.common.verbose && !options.json) times.print(options.iterations);
-  return options.trace.empty() ? Status() : times.write_trace(options.trace);
+  if (options.trace.empty()) return {};
+  Trace trace;
+  times.add_to(trace);
+  return trace.write(options.trace);
 }
 
 }  // namespace

@@ -40,6 +40,7 @@ struct TrainOptions {
   std::optional<std::int64_t> max_iters;
   std::optional<std::uint64_t> seed;
   bool deterministic = false;
+  std::string profile;
 };
 
 // The terminal's view of a run.
@@ -237,6 +238,7 @@ Status run_training(TrainOptions options, Outcome& outcome) {
   }
   job.ranks = outcome.ranks;
   job.folder = folder;
+  job.profile = options.profile;
   GRAPHRUN_ASSIGN(job.weights, Weights::initialise(*program, seed, backend, held_state(job)));
   if (checkpoint) {
     GRAPHRUN_ASSIGN(job.start, read_checkpoint(*checkpoint, *job.weights));
@@ -282,6 +284,8 @@ void add_train(CLI::App& app, Outcome& outcome) {
       ->allow_extra_args(false);
   command->add_option("--set", options->settings.sets, "key=value: one setting")->allow_extra_args(false);
   command->add_option("--max-iters", options->max_iters, "stop early; the schedule stays");
+  command->add_option("--profile", options->profile,
+                      "FILE.json: the third iteration's steps, for Chrome's or Perfetto's trace viewer");
   command->add_option("--seed", options->seed, "the setting manual_seed");
   command->add_flag("--deterministic", options->deterministic,
                     "the same bits in every run (with the same threads); seed 0 if none is given");

@@ -49,7 +49,7 @@ BatchStep::BatchStep(std::shared_ptr<Backend> backend, std::unique_ptr<TrainSess
       confusion_(static_cast<int>(session_->output("confusion").desc.shape[0])),
       part_confusion_(static_cast<std::size_t>(session_->output("confusion").desc.shape.count())) {}
 
-Result<Losses> BatchStep::compute(const Batch& batch, std::uint64_t seed) {
+Result<Losses> BatchStep::compute(const Batch& batch, std::uint64_t seed, StepObserver* observer) {
   std::ranges::fill(confusion_.cells(), 0);
   Losses sums;
   double weights = 0;
@@ -58,7 +58,7 @@ Result<Losses> BatchStep::compute(const Batch& batch, std::uint64_t seed) {
     GRAPHRUN_TRY(fill(batch, part));
     const TrainSession::RandomState random{static_cast<std::int64_t>(seed), batch.iteration,
                                            first_sample + part * session_->image().desc.n()};
-    GRAPHRUN_TRY(session_->compute(random));
+    GRAPHRUN_TRY(session_->compute(random, observer));
     Losses losses;
     losses.total = session_->scalar("loss").value_or(0);
     losses.main = session_->scalar("main_loss").value_or(losses.total);

@@ -32,8 +32,10 @@ class BatchStep {
 
   // Losses and gradients, of all ranks. Errors: a label that is no class; a loss or gradient that is not
   // finite: the message names the first tensor that is not. Nothing is updated then.
-  Result<Losses> compute(const Batch& batch, std::uint64_t seed);
-  Status update(double learning_rate) { return session_->update(learning_rate); }
+  Result<Losses> compute(const Batch& batch, std::uint64_t seed, StepObserver* observer = nullptr);
+  Status update(double learning_rate, StepObserver* observer = nullptr) {
+    return session_->update(learning_rate, observer);
+  }
   // Of this rank's part of the last batch, as it was trained on.
   const ConfusionMatrix& confusion() const { return confusion_; }
 

@@ -8,6 +8,7 @@
 #include "datasets/loader.h"
 #include "datasets/metrics.h"
 #include "runtime/session/shard.h"
+#include "tools/support/step_times.h"
 #include "tools/train/batch_step.h"
 #include "tools/train/checkpoint_writer.h"
 #include "tools/train/parallel.h"
@@ -103,6 +104,9 @@ class Trainer {
     loading.seed = state_.seed;
     loading.first = state_.iteration;
     loading.end = end;
+    loading.memory = [&backend = *job_.weights->backend()](std::int64_t bytes) {
+      return backend.allocate_host(bytes);
+    };
     GRAPHRUN_ASSIGN(const std::unique_ptr<Loader> loader,
                     Loader::start(*job_.data, *sampler_, augment_, loading));
     while (state_.iteration < end && signal_ == 0) {
@@ -121,9 +125,15 @@ class Trainer {
     const auto step_start = Clock::now();
     record.lr = poly_learning_rate(job_.settings.real("base_lr"), job_.settings.real("power"), record.iter,
                                    iterations_);
-    GRAPHRUN_ASSIGN(const Losses losses, step_->compute(*batch, state_.seed));
-    GRAPHRUN_TRY(step_->update(record.lr));
+    std::optional<StepTimes> times;
+    if (profiles(record.iter)) times.emplace(job_.weights->backend()->timeline());
+    StepTimes* const observer = times ? &*times : nullptr;
+    GRAPHRUN_ASSIGN(const Losses losses, step_->compute(*batch, state_.seed, observer));
+    const auto computed = Clock::now();
+    GRAPHRUN_TRY(step_->update(record.lr, observer));
+    if (times) GRAPHRUN_TRY(times->end());
     const auto step_end = Clock::now();
+    if (times) GRAPHRUN_TRY(write_profile(*times, data_start, step_start, computed, step_end));
     record.loss = losses.total;
     record.main_loss = losses.main;
     record.aux_loss = losses.aux;
@@ -142,6 +152,22 @@ class Trainer {
     GRAPHRUN_TRY(log_->iteration(record));
     observer_.iteration(record, iterations_);
     return note_written(false);
+  }
+
+  // The third iteration of this run: by then files are in the system's cache and libraries have chosen.
+  bool profiles(std::int64_t iteration) const {
+    return !job_.profile.empty() && is_first() && iteration == job_.start.iteration + 3;
+  }
+  Status write_profile(const StepTimes& times, Clock::time_point start, Clock::time_point loaded,
+                       Clock::time_point computed, Clock::time_point end) const {
+    using Lane = Trace::Lane;
+    Trace trace;
+    trace.add(Lane::host, "wait for the loader", "loader", 0, seconds(start, loaded));
+    trace.add(Lane::host, "copies, losses and gradients", "step", seconds(start, loaded),
+              seconds(start, computed));
+    trace.add(Lane::host, "update", "step", seconds(start, computed), seconds(start, end));
+    times.add_to(trace, seconds(start, loaded));
+    return trace.write(job_.profile);
   }
 
   // Leaves the epoch unfinished where a signal ends its validation: a resumed run does that again.

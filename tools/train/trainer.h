@@ -40,6 +40,7 @@ struct TrainJob {
   std::optional<std::int64_t> max_iters;  // stop after so many in all; the schedule stays
   std::filesystem::path folder;           // exists for the first rank, with checkpoints/ in it
   std::shared_ptr<Communicator> ranks;    // all that do this job together; host memory
+  std::string profile;                    // file for the trace of an iteration; empty: none
 };
 
 struct TrainOutcome {

@@ -1,10 +1,8 @@
-#include "tools/grun/step_times.h"
+#include "tools/support/step_times.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
-
-#include "runtime/core/atomic_file.h"
 
 namespace graphrun {
 namespace {
@@ -65,19 +63,10 @@ std::string StepTimes::json(int runs) const {
   return "[" + text + "]";
 }
 
-Status StepTimes::write_trace(const std::string& path) const {
-  std::string text = "{\"traceEvents\": [";
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    text += fmt::format(
-        "{}\n{{\"name\": {:?}, \"cat\": {:?}, \"ph\": \"X\", \"pid\": 1, \"tid\": 1, \"ts\": {:.3f}, "
-        "\"dur\": {:.3f}}}",
-        i == 0 ? "" : ",", steps_[i].path, steps_[i].kernel, marks_[2 * i] * 1e6,
-        (marks_[2 * i + 1] - marks_[2 * i]) * 1e6);
-  }
-  text += "\n]}\n";
-  GRAPHRUN_ASSIGN(AtomicFile file, AtomicFile::create(path));
-  GRAPHRUN_TRY(file.write(text));
-  return file.commit();
+void StepTimes::add_to(Trace& trace, double start) const {
+  for (std::size_t i = 0; i < steps_.size(); ++i)
+    trace.add(Trace::Lane::device, steps_[i].path, steps_[i].kernel, start + marks_[2 * i],
+              start + marks_[2 * i + 1]);
 }
 
 }  // namespace graphrun

@@ -7,6 +7,7 @@
 
 #include "runtime/core/timeline.h"
 #include "runtime/session/bound_method.h"
+#include "tools/support/trace.h"
 
 namespace graphrun {
 
@@ -24,8 +25,8 @@ class StepTimes final : public StepObserver {
   void print(int runs) const;
   // [{"path": ..., "kernel": ..., "s": mean of the runs}, ...]
   std::string json(int runs) const;
-  // The last run in the format of Chrome's trace viewer (JSON, "traceEvents").
-  Status write_trace(const std::string& path) const;
+  // The last run, whose first step began `start` seconds after the trace's.
+  void add_to(Trace& trace, double start = 0) const;
 
  private:
   struct Step {
