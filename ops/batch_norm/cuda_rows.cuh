@@ -85,7 +85,9 @@ __device__ inline void load_constants(const RowGrid& grid, const Place& place,
   __shared__ float table[kCount][kMaxColumns * kVector];
   const int width = grid.columns * kVector;
   const int first = static_cast<int>(blockIdx.x) * width;
-  for (int i = static_cast<int>(threadIdx.x); i < width; i += static_cast<int>(blockDim.x)) {
+  static_assert(kMaxColumns * kVector <= cuda::kThreads);  // of a block, or more
+  const int i = static_cast<int>(threadIdx.x);
+  if (i < width) {
     float values[kCount] = {};
     if (first + i < grid.channels) make(first + i, values);
 #pragma unroll
@@ -108,20 +110,24 @@ __device__ inline void walk(const RowGrid& grid, int row, const Load& load, cons
   for (int64_t i = blockIdx.y; i < grid.tiles; i += gridDim.y) {
     const int64_t first = (kBackwards ? grid.tiles - 1 - i : i) * height;
     const int64_t pixel = first + row;
-    decltype(load(pixel)) values[kUnroll];
     if (first + height <= grid.pixels) {
+      decltype(load(pixel)) values[kUnroll];
 #pragma unroll
       for (int u = 0; u < kUnroll; ++u) values[u] = load(pixel + u * grid.rows);
 #pragma unroll
       for (int u = 0; u < kUnroll; ++u) use(values[u], pixel + u * grid.rows);
     } else {
+      decltype(load(pixel)) values[kUnroll];
 #pragma unroll
       for (int u = 0; u < kUnroll; ++u) {
-        if (pixel + u * grid.rows < grid.pixels) values[u] = load(pixel + u * grid.rows);
+        const int64_t at = pixel + u * grid.rows;
+        values[u] = load(at < grid.pixels ? at : first);
       }
 #pragma unroll
       for (int u = 0; u < kUnroll; ++u) {
-        if (pixel + u * grid.rows < grid.pixels) use(values[u], pixel + u * grid.rows);
+        const int64_t at = pixel + u * grid.rows;
+        if (at >= grid.pixels) break;
+        use(values[u], at);
       }
     }
     tile_done();
