@@ -16,6 +16,7 @@ if(wanted)
   endif()
   if(CMAKE_CUDA_COMPILER)
     enable_language(CUDA)
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20) # CMake 3.25 has no name for C++20 in CUDA
     set(GRAPHRUN_CUDA ON)
   elseif(NOT wanted STREQUAL "AUTO")
     message(FATAL_ERROR "GRAPHRUN_CUDA is ON: expected nvcc 12 or later, cuDNN's header and its library")
@@ -27,7 +28,7 @@ if(GRAPHRUN_CUDA)
   add_library(graphrun_cuda_options INTERFACE)
   target_include_directories(graphrun_cuda_options SYSTEM INTERFACE
     $<BUILD_INTERFACE:${CUDAToolkit_INCLUDE_DIRS}> $<BUILD_INTERFACE:${GRAPHRUN_CUDNN_INCLUDE}>)
-  # CMake 3.25 has no name for C++20 in CUDA. The host compiler's warnings are those that nvcc's own code passes.
+  # The host compiler's warnings are those that nvcc's own code passes.
   target_compile_options(graphrun_cuda_options INTERFACE
-    $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;-Werror=all-warnings;-Xcompiler=-Wall,-Wextra,-Werror;--expt-relaxed-constexpr>>)
+    $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings;-Xcompiler=-Wall,-Wextra,-Werror;--expt-relaxed-constexpr>>)
 endif()
