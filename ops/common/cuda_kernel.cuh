@@ -4,17 +4,12 @@
 #include <string_view>
 #include <utility>
 
-#include "runtime/cuda/device.h"
+#include "ops/common/cuda_device.h"
 #include "runtime/cuda/launch.cuh"
 #include "runtime/model/kernel.h"
 
 // What GPU kernels of all rooms share. A kernel that is one function is a FunctionKernel (function_kernel.h).
 namespace graphrun::ops {
-
-// Kernels of the GPU's backend are asked with the GPU's context.
-inline cuda::Device& device_of(const KernelRequest& request) {
-  return static_cast<cuda::Device&>(*request.device);
-}
 
 // Channels of one index of a body on a GPU: few, so that neighbouring threads read neighbouring channels.
 inline constexpr int kCudaBlock = 4;

@@ -71,33 +71,6 @@ class GradWeightByBody final : public Kernel {
 
 }  // namespace
 
-Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y) {
-  const std::vector<std::int64_t> kernel = attrs.integers("kernel");
-  const std::vector<std::int64_t> stride = attrs.integers("stride");
-  const std::vector<std::int64_t> padding = attrs.integers("padding");
-  const std::vector<std::int64_t> dilation = attrs.integers("dilation");
-  return {x.n(),     x.c(),     x.h(),     x.w(),      y.c(),      y.h(),       y.w(),      kernel[0],
-          kernel[1], stride[0], stride[1], padding[0], padding[1], dilation[0], dilation[1]};
-}
-
-Geometry turned_geometry(const Geometry& g) {
-  return {g.n,
-          g.o,
-          g.oh,
-          g.ow,
-          g.c,
-          g.h,
-          g.w,
-          g.kh,
-          g.kw,
-          1,
-          1,
-          g.dh * (g.kh - 1) - g.ph,
-          g.dw * (g.kw - 1) - g.pw,
-          g.dh,
-          g.dw};
-}
-
 std::int64_t bias_scratch_bytes(const TensorDesc& gy) {
   return cpu::piece_count(gy.pixels(), kPixelsOfPiece) * gy.c() * static_cast<std::int64_t>(sizeof(double));
 }

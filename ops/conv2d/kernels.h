@@ -7,6 +7,7 @@
 #include "ops/common/scratch.h"
 #include "ops/conv2d/body.h"
 #include "ops/conv2d/definition.h"
+#include "ops/conv2d/geometry.h"
 #include "runtime/model/kernel.h"
 
 // The kernels of this room; cpu.cpp lists them in their order.
@@ -33,13 +34,6 @@ Prepared prepare_winograd_grad_weight(const KernelRequest& request);
 Prepared prepare_forward_body(const KernelRequest& request);
 Prepared prepare_grad_data_body(const KernelRequest& request);
 Prepared prepare_grad_weight_body(const KernelRequest& request);
-
-// Of the convolution from x to y with the window that the attributes give.
-Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y);
-
-// Of the convolution of gy with the window turned by half a turn, which is the gradient of x of one with
-// stride 1. Its padding is negative where x's is more than the window reaches.
-Geometry turned_geometry(const Geometry& g);
 
 // What batch norm with running statistics makes of a channel: y = scale x + bias. The inputs are those of
 // conv2d_bn, on the host.

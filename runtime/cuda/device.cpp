@@ -18,6 +18,9 @@ using cuda::check;
 // What cuBLAS asks for on Hopper; a workspace of its own would be allocated at the first product, which a
 // recording forbids.
 constexpr std::size_t kCublasWorkspace = std::size_t{32} << 20;
+// Partial sums of a product in bf16 are added in f32, and f32 is not rounded to TF32.
+constexpr auto kCublasMath =
+    static_cast<cublasMath_t>(CUBLAS_DEFAULT_MATH | CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
 
 }  // namespace
 
@@ -45,12 +48,12 @@ Result<std::shared_ptr<Device>> Device::open(int index, const std::string& tunin
     return {ErrorCode::not_found,
             "no GPU " + std::to_string(index) + ": there are 0 to " + std::to_string(count - 1)};
   }
-  std::shared_ptr<Device> device(new Device(index, tuning_file));
-  GRAPHRUN_TRY(device->open().in("GPU " + std::to_string(index)));
+  std::shared_ptr<Device> device(new Device(index));
+  GRAPHRUN_TRY(device->open(tuning_file).in("GPU " + std::to_string(index)));
   return device;
 }
 
-Status Device::open() {
+Status Device::open(const std::string& tuning_file) {
   GRAPHRUN_TRY(check(cudaSetDevice(index_), "cudaSetDevice"));
   cudaDeviceProp properties{};
   GRAPHRUN_TRY(check(cudaGetDeviceProperties(&properties, index_), "cudaGetDeviceProperties"));
@@ -71,6 +74,9 @@ Status Device::open() {
   GRAPHRUN_TRY(check(cublasSetStream(cublas, stream()), "cublasSetStream"));
   GRAPHRUN_ASSIGN(cublas_workspace_, allocate(kCublasWorkspace));
   GRAPHRUN_TRY(check(cublasSetWorkspace(cublas, cublas_workspace_, kCublasWorkspace), "cublasSetWorkspace"));
+  GRAPHRUN_TRY(check(cublasSetMathMode(cublas, kCublasMath), "cublasSetMathMode"));
+  tuning_.open(tuning_file, name_ + ", cuDNN " + std::to_string(cudnnGetVersion()) + ", CUDA " +
+                                std::to_string(CUDART_VERSION));
   GRAPHRUN_ASSIGN(void* const fault, allocate(sizeof(Fault)));
   fault_ = static_cast<Fault*>(fault);
   GRAPHRUN_TRY(check(cudaMemsetAsync(fault_, 0, sizeof(Fault), stream()), "cudaMemsetAsync"));

@@ -13,6 +13,7 @@
 #include "runtime/core/status.h"
 #include "runtime/cuda/fault.h"
 #include "runtime/cuda/handle.h"
+#include "runtime/cuda/tuning.h"
 
 namespace graphrun::cuda {
 
@@ -27,7 +28,7 @@ Result<Event> make_event();
 class Device final : public DeviceContext {
  public:
   // Errors: no such GPU, a driver or library that refuses.
-  // `tuning_file`: of Tuning; empty: none.
+  // `tuning_file`: where Tuning keeps its choices; empty: nowhere.
   static Result<std::shared_ptr<Device>> open(int index, const std::string& tuning_file);
   ~Device() override;
   Device(const Device&) = delete;
@@ -40,7 +41,7 @@ class Device final : public DeviceContext {
   cublasHandle_t cublas() const { return cublas_.get(); }
   int multiprocessors() const { return multiprocessors_; }
   Fault* fault() const { return fault_; }  // device memory
-  const std::string& tuning_file() const { return tuning_file_; }
+  Tuning& tuning() { return tuning_; }
 
   // Makes this GPU the calling thread's and keeps others from starting work on it.
   std::unique_lock<std::recursive_mutex> turn();
@@ -57,12 +58,11 @@ class Device final : public DeviceContext {
   Status copy_to_host(void* host, const void* device, std::int64_t bytes);
 
  private:
-  Device(int index, std::string tuning_file) : index_(index), tuning_file_(std::move(tuning_file)) {}
-  Status open();
+  explicit Device(int index) : index_(index) {}
+  Status open(const std::string& tuning_file);
   Status take_fault();
 
   int index_;
-  std::string tuning_file_;
   std::string name_;
   int multiprocessors_ = 1;
   std::recursive_mutex mutex_;
@@ -72,6 +72,7 @@ class Device final : public DeviceContext {
   Fault* fault_ = nullptr;
   Fault* seen_ = nullptr;  // pinned host memory
   void* cublas_workspace_ = nullptr;
+  Tuning tuning_;
 };
 
 }  // namespace graphrun::cuda

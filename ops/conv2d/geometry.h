@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ops/conv2d/body.h"
+#include "runtime/core/tensor.h"
+#include "runtime/model/attributes.h"
+
+// The numbers of a convolution, for the kernels of all devices.
+namespace graphrun::ops::conv2d {
+
+// Of the convolution from x to y with the window that the attributes give.
+inline Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y) {
+  const std::vector<std::int64_t> kernel = attrs.integers("kernel");
+  const std::vector<std::int64_t> stride = attrs.integers("stride");
+  const std::vector<std::int64_t> padding = attrs.integers("padding");
+  const std::vector<std::int64_t> dilation = attrs.integers("dilation");
+  return {x.n(),     x.c(),     x.h(),     x.w(),      y.c(),      y.h(),       y.w(),      kernel[0],
+          kernel[1], stride[0], stride[1], padding[0], padding[1], dilation[0], dilation[1]};
+}
+
+// Of the convolution of gy with the window turned by half a turn, which is the gradient of x of one with
+// stride 1. Its padding is negative where x's is more than the window reaches.
+inline Geometry turned_geometry(const Geometry& g) {
+  return {g.n,
+          g.o,
+          g.oh,
+          g.ow,
+          g.c,
+          g.h,
+          g.w,
+          g.kh,
+          g.kw,
+          1,
+          1,
+          g.dh * (g.kh - 1) - g.ph,
+          g.dw * (g.kw - 1) - g.pw,
+          g.dh,
+          g.dw};
+}
+
+}  // namespace graphrun::ops::conv2d

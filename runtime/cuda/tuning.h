@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "runtime/core/status.h"
+
+namespace graphrun::cuda {
+
+class Device;
+
+// Which of several ways to do the same work was the fastest, by the work's key. Kept in a file as well, where
+// there is one: a line a choice, "number<tab>machine<tab>key". What such a file says is a hint: whoever asks
+// must bear any number. What cannot be read or written is done without.
+class Tuning {
+ public:
+  static constexpr int kMaxChoice = 255;
+
+  Tuning() = default;
+  ~Tuning() { save(); }
+  Tuning(const Tuning&) = delete;
+  Tuning& operator=(const Tuning&) = delete;
+
+  // `machine`: all that choices depend on besides their keys. An empty `file`: none.
+  void open(std::string file, std::string machine);
+  std::optional<int> find(const std::string& key) const;
+  // `lasting`: worth a line in the file.
+  void remember(const std::string& key, int choice, bool lasting);
+  void save();
+
+ private:
+  struct Choice {
+    int number = 0;
+    bool lasting = false;
+  };
+  using Choices = std::map<std::string, Choice, std::less<>>;  // by "machine<tab>key"
+  void merge(std::string_view text);
+
+  std::string file_, machine_;
+  Choices choices_;
+  bool changed_ = false;
+};
+
+// Milliseconds of the work that `enqueue` starts on the device's stream. Waits for it.
+Result<float> time_of(Device& device, const std::function<Status()>& enqueue);
+
+// Device memory for trials, filled with numbers that are finite and not zero in f32 and in bf16.
+class TrialMemory {
+ public:
+  explicit TrialMemory(Device& device) : device_(device) {}
+  ~TrialMemory();
+  TrialMemory(const TrialMemory&) = delete;
+  TrialMemory& operator=(const TrialMemory&) = delete;
+  // At least that many bytes, freed with this; null for none. What was had before is gone if there was less.
+  Result<void*> at_least(std::int64_t bytes);
+
+ private:
+  Device& device_;
+  void* data_ = nullptr;
+  std::int64_t bytes_ = 0;
+};
+
+}  // namespace graphrun::cuda
