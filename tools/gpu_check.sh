@@ -73,51 +73,63 @@ now() { date +%s.%N; }
 
 # --- Stages ---------------------------------------------------------------------------------------------------------
 
-# In a process of its own, so that xargs can start it: one test program, its log and its exit status.
-cat >"$work/one_test" <<'END'
+# In a process of its own, so that xargs can start it: one test case, its log and its exit status.
+cat >"$work/one_case" <<'END'
 #!/usr/bin/env bash
-# Folder of logs, seconds, program, then words that start it.
-folder=$1 limit=$2 program=$3
+# Folder of logs, seconds, PROGRAM:CASE, then words that start it.
+folder=$1 limit=$2 program=${3%%:*} name=${3##*:}
 shift 3
-name=$(basename "$program")
-timeout -k 5 "$limit" "$@" "$program" --log_level=test_suite --report_level=short >"$folder/$name.log" 2>&1
-echo $? >"$folder/$name.status"
+log=$folder/$(basename "$program").${name//\//}
+timeout -k 5 "$limit" "$@" "$program" --run_test="$name" --log_level=message --report_level=short --color_output=no >"$log.log" 2>&1
+echo $? >"$log.status"
 END
-chmod +x "$work/one_test"
+chmod +x "$work/one_case"
 
-# Runs all programs of a kind on the GPU; a row for all, a few lines of each that failed.
-# Arguments: stage, programs at once, seconds, words that start a program (or none).
-run_tests() {
-  local stage=$1 at_once=$2 seconds=$3 pattern=$4
+# Every test case of the programs of a kind on the GPU, each in a process of its own.
+# Arguments: folder of logs, how many at once, seconds of each, pattern of names, words that start a program (or none).
+run_cases() {
+  local folder=$1 at_once=$2 seconds=$3 pattern=$4 program
   shift 4
-  local folder=$work/$stage passed=0 all=0 cases=0 names=''
   mkdir -p "$folder"
-  find -L "$programs" -name "$pattern" | sort |
-    GRAPHRUN_TEST_DEVICE=cuda GRAPHRUN_TEST_SEED=$seed LD_LIBRARY_PATH=$search GRAPHRUN_HOME=$root GRAPHRUN_TEST_SOURCE=$root \
-      xargs -P "$at_once" -I{} "$work/one_test" "$folder" "$seconds" {} "$@"
+  for program in $(find -L "$programs" -name "$pattern" | sort); do
+    ours "$program" --list_content 2>&1 | sed -n 's/^\( *[A-Za-z0-9_]*\)\*.*/\1/p' | awk -v program="$program" '
+      {match($0, /^ */); depth = RLENGTH / 4; path[depth] = substr($0, RLENGTH + 1); at[NR] = depth}
+      {full = path[0]; for (i = 1; i <= depth; ++i) full = full "/" path[i]; name[NR] = full}
+      END {for (i = 1; i <= NR; ++i) if (i == NR || at[i + 1] <= at[i]) print program ":" name[i]}'
+  done | GRAPHRUN_TEST_DEVICE=cuda GRAPHRUN_TEST_SEED=$seed LD_LIBRARY_PATH=$search GRAPHRUN_HOME=$root GRAPHRUN_TEST_SOURCE=$root \
+    xargs -P "$at_once" -I{} "$work/one_case" "$folder" "$seconds" {} "$@"
+}
+
+# Runs test cases and makes a row for all, and a few lines of each that failed. Arguments: stage, then those of run_cases.
+run_tests() {
+  local stage=$1 folder=$work/$1 passed=0 all=0 skipped=0 failed=0 log name status
+  shift
+  run_cases "$folder" "$@"
   for log in "$folder"/*.log; do
-    local status name
     name=$(basename "$log" .log)
     status=$(cat "${log%.log}.status")
     all=$((all + 1))
-    cases=$((cases + $(grep -c 'Leaving test case' "$log")))
     echo "=== $name: exit status $status" >>"$out/$stage.log"
-    grep -v 'ntering test\|eaving test' "$log" >>"$out/$stage.log"
-    if [ "$status" = 0 ]; then
+    cat "$log" >>"$out/$stage.log"
+    if [ "$status" = 77 ]; then
+      skipped=$((skipped + 1))
+    elif [ "$status" = 0 ]; then
       passed=$((passed + 1))
     else
-      names+=" $name($status)"
-      echo "--- $name: exit status $status"
-      grep -E 'error|Error|skipped' "$log" | grep -v 'eaving test\|ntering test' | head -3 | cut -c1-240
+      failed=$((failed + 1))
+      if [ "$failed" -le 25 ]; then
+        echo "--- $name: exit status $status"
+        grep -aE ': (fatal )?error|rror:|^skipped' "$log" | head -2 | sed 's/^[^ ]*tests\///' | cut -c1-200
+      fi
     fi
   done
-  row "$stage, seed $seed" "$passed of $all programs, $cases cases${names:+; failed:$names}" "all" "$([ "$passed" = "$all" ] && echo ok || echo missed)"
+  row "$stage, seed $seed" "$passed of $all test cases pass, $skipped skipped" "all" "$([ "$passed" = "$all" ] && [ "$all" -gt 0 ] && echo ok || echo missed)"
 }
 
-stage_ops() { run_tests ops 12 "$limit" 'test_op_*'; }
+stage_ops() { run_tests ops 14 "$limit" 'test_op_*'; }
 
 stage_networks() {
-  run_tests networks 2 "$limit" 'test_session'
+  run_tests networks 4 "$limit" 'test_session'
   run_tests nccl 1 60 'test_nccl'
 }
 
@@ -176,31 +188,27 @@ stage_sanitizer() {
     row "compute-sanitizer" "absent" "" ""
     return
   fi
+  local tool folder log name status clean unfinished bad more
   for tool in memcheck racecheck; do
-    local folder=$work/$tool clean=0 unfinished=0 bad='' cases=0 more=()
+    folder=$work/$tool clean=0 unfinished=0 bad='' more=()
     [ "$tool" = memcheck ] && more=(--report-api-errors no) # libraries try what a device may not have
-    mkdir -p "$folder"
-    find -L "$programs" -name 'test_op_*' | sort |
-      GRAPHRUN_TEST_DEVICE=cuda GRAPHRUN_TEST_SEED=$seed LD_LIBRARY_PATH=$search GRAPHRUN_HOME=$root GRAPHRUN_TEST_SOURCE=$root \
-        xargs -P 12 -I{} "$work/one_test" "$folder" "$limit" {} compute-sanitizer --tool "$tool" "${more[@]}" --error-exitcode 99 --print-limit 20
+    run_cases "$folder" 14 "$((limit / 2))" 'test_op_*' compute-sanitizer --tool "$tool" "${more[@]}" --error-exitcode 99 --print-limit 20
     for log in "$folder"/*.log; do
-      local name status
       name=$(basename "$log" .log)
       status=$(cat "${log%.log}.status")
-      cases=$((cases + $(grep -c 'Leaving test case' "$log")))
-      if grep -qE '========= (Error|Race|Warning: Race|Invalid)|ERROR SUMMARY: [1-9]|RACECHECK SUMMARY: [1-9]|Invalid __' "$log"; then
+      if grep -qaE 'ERROR SUMMARY: [1-9]|RACECHECK SUMMARY: [1-9]|Invalid __' "$log"; then
         bad+=" $name"
         echo "--- $tool, $name"
-        grep -E '^=========' "$log" | head -6 | cut -c1-200
-      elif [ "$status" = 124 ] || [ "$status" = 137 ]; then
-        unfinished=$((unfinished + 1))
-      else
+        grep -aE '^=========' "$log" | head -5 | cut -c1-200
+      elif grep -qaE 'ERROR SUMMARY: 0|RACECHECK SUMMARY: 0' "$log"; then
         clean=$((clean + 1))
+      else
+        unfinished=$((unfinished + 1))
       fi
       echo "=== $tool, $name: exit status $status" >>"$out/sanitizer.log"
-      grep -E '^=========' "$log" | head -60 >>"$out/sanitizer.log"
+      grep -aE '^=========' "$log" | head -60 >>"$out/sanitizer.log"
     done
-    row "$tool" "$clean programs clean, $unfinished clean so far after $limit s; $cases cases${bad:+; errors:$bad}" "no error" "$([ -z "$bad" ] && echo ok || echo missed)"
+    row "$tool" "$clean test cases clean, $unfinished unfinished after $((limit / 2)) s${bad:+; errors:$bad}" "no error" "$([ -z "$bad" ] && [ "$clean" -gt 0 ] && echo ok || echo missed)"
   done
 }
 
