@@ -17,7 +17,7 @@ class DeviceTable {
     GRAPHRUN_ASSIGN(void* const data, device.allocate(bytes));
     DeviceTable table(device, static_cast<T*>(data));
     GRAPHRUN_TRY(device.copy_to_device(data, values.data(), bytes));
-    return table;
+    return Result<DeviceTable>(std::move(table));
   }
   DeviceTable(DeviceTable&& other) noexcept
       : device_(other.device_), data_(std::exchange(other.data_, nullptr)) {}

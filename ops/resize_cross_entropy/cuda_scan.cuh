@@ -1,0 +1,53 @@
+#pragma once
+
+#include <memory>
+
+#include "ops/common/cuda_bilinear.h"
+#include "ops/cross_entropy/cuda_scores.cuh"
+
+// Passes of a GPU over the pixels of labels, whose logits exist for a moment in registers only.
+namespace graphrun::ops::resize_cross_entropy {
+
+enum class Goal { totals, probability, log_sum };
+
+// What a pass writes; null where its goal is another.
+struct ScanResults {
+  cross_entropy::PartialTotals* partials;  // blocks() of them
+  unsigned long long* confusion;           // may be null: unwanted
+  // Of each pixel: the probability of its label; or log2 of the sum of the e^logit, undefined where ignored.
+  float* of_pixel;
+};
+
+// How pixels are sampled from small logits and shared among blocks: a block takes a run of columns of those
+// label rows that lie between two rows of logits.
+class Scan {
+ public:
+  static Result<Scan> make(cuda::Device& device, const TensorDesc& logits, const TensorDesc& label);
+
+  int64_t blocks() const { return blocks_; }
+  const DeviceSampling& rows() const { return rows_; }
+  const DeviceSampling& columns() const { return columns_; }
+
+  template <Goal kGoal>
+  Status start(cudaStream_t stream, const cross_entropy::DeviceLabels& labels, const TensorView& logits,
+               const ScanResults& results) const;
+
+ private:
+  Scan(DeviceSampling rows, DeviceSampling columns) : rows_(std::move(rows)), columns_(std::move(columns)) {}
+
+  template <Goal kGoal, class T>
+  Status start_as(cudaStream_t stream, const cross_entropy::DeviceLabels& labels, const TensorView& logits,
+                  const ScanResults& results) const;
+
+  DeviceSampling rows_, columns_;
+  int64_t blocks_ = 0;
+  int h_ = 0, w_ = 0;  // of labels
+  int tile_ = 0;       // columns of labels of a block
+  int tiles_ = 0;
+  int span_ = 0;   // columns of logits that a block needs at most
+  int chunk_ = 0;  // classes that it holds at once
+};
+
+Result<std::unique_ptr<Kernel>> prepare_cuda_grad(const KernelRequest& request);
+
+}  // namespace graphrun::ops::resize_cross_entropy
