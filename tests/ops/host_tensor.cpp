@@ -87,15 +87,21 @@ HostTensor MemoryTensor::read() const {
 
 bool MemoryTensor::gaps_untouched() const {
   const std::size_t size = size_of(desc_.dtype);
-  std::vector<bool> used(lines_.size() * kLine);
-  for (std::int64_t i = 0; i < desc_.shape.count(); ++i) {
-    const std::size_t first = kGuardLines * kLine + static_cast<std::size_t>(offset(i)) * size;
-    for (std::size_t byte = 0; byte < size; ++byte) used[first + byte] = true;
+  const std::span<const unsigned char> all(lines_.front().bytes.data(), lines_.size() * kLine);
+  std::size_t checked = 0;  // bytes, from the front
+  const auto untouched_up_to = [&](std::size_t end) {
+    const auto gap = all.subspan(checked, end - checked);
+    return std::ranges::all_of(gap, [](unsigned char byte) { return byte == kPoison; });
+  };
+  const bool dense = desc_.layout == Layout::dense;
+  const std::size_t run = size * static_cast<std::size_t>(dense ? desc_.shape.count() : desc_.c());
+  const std::int64_t runs = desc_.shape.count() == 0 ? 0 : dense ? 1 : desc_.pixels();
+  for (std::int64_t i = 0; i < runs; ++i) {
+    const std::size_t first = kGuardLines * kLine + static_cast<std::size_t>(i * desc_.pixel_stride) * size;
+    if (!untouched_up_to(first)) return false;
+    checked = first + run;
   }
-  for (std::size_t i = 0; i < used.size(); ++i) {
-    if (!used[i] && lines_[i / kLine].bytes[i % kLine] != kPoison) return false;
-  }
-  return true;
+  return untouched_up_to(all.size());
 }
 
 bool MemoryTensor::same_bits(const MemoryTensor& other) const {
