@@ -2,20 +2,11 @@
 
 #include <stdint.h>
 
+#include "ops/common/bins.h"
 #include "runtime/core/device_function.h"
 
 // Bodies of adaptive_avg_pool and its gradient, in gather form. Compiled for the CPU and for the GPU: no std.
 namespace graphrun::ops::adaptive_avg_pool {
-
-// Bins along one axis of `in` elements.
-struct Bins {
-  int64_t in, count;
-  GRAPHRUN_DEVICE int64_t begin(int64_t bin) const { return bin * in / count; }
-  GRAPHRUN_DEVICE int64_t end(int64_t bin) const { return ((bin + 1) * in + count - 1) / count; }
-  // The bins that hold element i.
-  GRAPHRUN_DEVICE int64_t first(int64_t i) const { return i * count / in; }
-  GRAPHRUN_DEVICE int64_t last(int64_t i) const { return ((i + 1) * count - 1) / in; }
-};
 
 template <int kBlock, class T>
 struct AdaptiveAvgPool {
@@ -41,7 +32,7 @@ struct AdaptiveAvgPool {
         for (int64_t c = 0; c < count; ++c) sum[c] += static_cast<double>(from[c]);
       }
     }
-    const int64_t size = (rows.end(row) - rows.begin(row)) * (columns.end(column) - columns.begin(column));
+    const int64_t size = rows.size(row) * columns.size(column);
     const double scale = 1.0 / static_cast<double>(size);
     T* to = y + pixel * y_stride + channel;
     for (int64_t c = 0; c < count; ++c) to[c] = static_cast<T>(static_cast<float>(sum[c] * scale));
@@ -68,8 +59,7 @@ struct AdaptiveAvgPoolGrad {
     for (int64_t c = 0; c < count; ++c) sum[c] = 0;
     for (int64_t row = rows.first(iy); row <= rows.last(iy); ++row) {
       for (int64_t column = columns.first(ix); column <= columns.last(ix); ++column) {
-        const int64_t size =
-            (rows.end(row) - rows.begin(row)) * (columns.end(column) - columns.begin(column));
+        const int64_t size = rows.size(row) * columns.size(column);
         const float scale = 1.0f / static_cast<float>(size);
         const T* from = gy + ((image * rows.count + row) * columns.count + column) * gy_stride + channel;
         for (int64_t c = 0; c < count; ++c) sum[c] += from[c] * scale;

@@ -2,7 +2,7 @@
 #include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
 #include "ops/common/pixel_rows.h"
-#include "ops/elementwise/body.h"
+#include "ops/elementwise/forms.h"
 #include "runtime/cpu/simd.h"
 
 namespace graphrun::ops::elementwise {
@@ -31,15 +31,6 @@ GRAPHRUN_SIMD void mul_row(const T* a, const T* b, T* y, std::int64_t length) {
 }
 template <class T>
 using Row = void (*)(const T* a, const T* b, T* y, std::int64_t length);
-
-template <class T>
-Operand<T> operand(const TensorDesc& desc, const TensorDesc& y) {
-  Operand<T> result{};
-  result.n_stride = desc.h() * desc.w() * desc.pixel_stride;
-  result.h_stride = desc.h() == 1 && y.h() != 1 ? 0 : desc.w() * desc.pixel_stride;
-  result.w_stride = desc.w() == 1 && y.w() != 1 ? 0 : desc.pixel_stride;
-  return result;
-}
 
 template <class T>
 Prepared prepare_pair(const KernelRequest& request, Row<T> row) {
@@ -95,19 +86,8 @@ GRAPHRUN_SIMD void reduce_loop(const Reduce<T>& body, std::int64_t begin, std::i
 
 template <class T>
 Prepared prepare_reduce(const KernelRequest& request) {
-  const TensorDesc& x = request.inputs[0];
   const TensorDesc& y = request.outputs[0];
-  Reduce<T> body{};
-  body.x_n_stride = x.h() * x.w() * x.pixel_stride;
-  body.x_h_stride = x.w() * x.pixel_stride;
-  body.x_w_stride = x.pixel_stride;
-  body.y_stride = y.pixel_stride;
-  body.height = y.h();
-  body.width = y.w();
-  body.rows = x.h() / y.h();
-  body.columns = x.w() / y.w();
-  body.channels = y.c();
-  body.blocks = block_count(y.c(), kCpuBlock);
+  const Reduce<T> body = reduce_to<kCpuBlock, T>(request.inputs[0], y);
   return make_function_kernel(
       request.def.name, 0,
       [body, count = y.pixels() * body.blocks, threads = request.threads](const KernelRun& run) {

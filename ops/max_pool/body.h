@@ -12,6 +12,14 @@ struct Window {
   int64_t kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w;
 };
 
+// The best value of a window so far and its place, against one more: the first of equal values stays, and so
+// does the first NaN.
+GRAPHRUN_DEVICE inline void challenge(float value, int32_t place, float& best, int32_t& winner) {
+  const bool wins = !(value <= best) && best == best;
+  winner = wins ? place : winner;
+  best = wins ? value : best;
+}
+
 template <int kBlock, class T>
 struct MaxPool {
   Window window;
@@ -53,11 +61,7 @@ struct MaxPool {
           for (int64_t c = 0; c < count; ++c) winner[c] = place;
           first = false;
         } else {
-          for (int64_t c = 0; c < count; ++c) {
-            const bool wins = !(from[c] <= best[c]) && best[c] == best[c];  // the first NaN stays
-            winner[c] = wins ? place : winner[c];
-            best[c] = wins ? from[c] : best[c];
-          }
+          for (int64_t c = 0; c < count; ++c) challenge(from[c], place, best[c], winner[c]);
         }
       }
     }

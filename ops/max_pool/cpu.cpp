@@ -1,6 +1,6 @@
 #include "ops/common/body_kernel.h"
 #include "ops/common/compute_type.h"
-#include "ops/max_pool/body.h"
+#include "ops/max_pool/window.h"
 #include "runtime/cpu/simd.h"
 
 namespace graphrun::ops::max_pool {
@@ -20,13 +20,6 @@ template <class T>
 [[gnu::flatten]] GRAPHRUN_SIMD void backward_loop(const Backward<T>& body, std::int64_t begin,
                                                   std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) body(i);
-}
-
-Window window_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y) {
-  const auto kernel = attrs.integers("kernel");
-  const auto stride = attrs.integers("stride");
-  const auto padding = attrs.integers("padding");
-  return {x.h(), x.w(), y.h(), y.w(), kernel[0], kernel[1], stride[0], stride[1], padding[0], padding[1]};
 }
 
 template <class T>

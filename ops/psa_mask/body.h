@@ -22,12 +22,13 @@ struct Places {
   int64_t first, row, column;
 };
 
+template <class T>
 struct PsaMask {
   Masks masks;
   bool collect;
   int64_t x_stride, y_stride;
-  const float* x;
-  float* y;
+  const T* x;
+  T* y;
 
   // The numbers for pixel (r, c), by the rows and columns of the other pixels.
   GRAPHRUN_DEVICE Places places(int64_t r, int64_t c) const {
@@ -45,37 +46,42 @@ struct PsaMask {
     const int64_t pixels = masks.h * masks.w;
     const int64_t r = i % pixels / masks.w, c = i % masks.w;
     const Places at = places(r, c);
-    const float* from = x + i / pixels * pixels * x_stride + at.first;
-    float* to = y + i * y_stride;
+    const T* from = x + i / pixels * pixels * x_stride + at.first;
+    T* to = y + i * y_stride;
     const int64_t reach = masks.reach_w();
     const int64_t begin = c > reach ? c - reach : 0;
     const int64_t end = c + reach + 1 < masks.w ? c + reach + 1 : masks.w;
     for (int64_t row = 0; row < masks.h; ++row, to += masks.w) {
       const bool reached = row + masks.reach_h() >= r && row <= r + masks.reach_h();
-      const float* line = from + row * at.row;
+      const T* line = from + row * at.row;
       for (int64_t k = 0; k < masks.w; ++k) {
         const bool inside = reached && k >= begin && k < end;
-        to[k] = inside ? line[k * at.column] : 0.0f;
+        to[k] = inside ? line[k * at.column] : static_cast<T>(0.0f);
       }
     }
   }
 };
 
+template <class T>
 struct PsaMaskGrad {
   Masks masks;
   bool collect;
   int64_t gy_stride, gx_stride;
-  const float* gy;
-  float* gx;
+  const T* gy;
+  T* gx;
+
+  // The gradients for a pixel, by the rows and columns of the other pixels.
+  GRAPHRUN_DEVICE Places places(int64_t pixel) const {
+    return collect ? Places{pixel * gy_stride, masks.w, 1} : Places{pixel, masks.w * gy_stride, gy_stride};
+  }
 
   // One pixel of gx: its mask.
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
     const int64_t pixels = masks.h * masks.w;
     const int64_t pixel = i % pixels;
-    const Places at =
-        collect ? Places{pixel * gy_stride, masks.w, 1} : Places{pixel, masks.w * gy_stride, gy_stride};
-    const float* from = gy + i / pixels * pixels * gy_stride + at.first;
-    float* to = gx + i * gx_stride;
+    const Places at = places(pixel);
+    const T* from = gy + i / pixels * pixels * gy_stride + at.first;
+    T* to = gx + i * gx_stride;
     const int64_t up = masks.compact ? 0 : pixel / masks.w - masks.mask_h / 2;
     const int64_t left = masks.compact ? 0 : pixel % masks.w - masks.mask_w / 2;
     for (int64_t a = 0; a < masks.mask_h; ++a, to += masks.mask_w) {
@@ -83,7 +89,7 @@ struct PsaMaskGrad {
       for (int64_t b = 0; b < masks.mask_w; ++b) {
         const int64_t column = b + left;
         const bool inside = row >= 0 && row < masks.h && column >= 0 && column < masks.w;
-        to[b] = inside ? from[row * at.row + column * at.column] : 0.0f;
+        to[b] = inside ? from[row * at.row + column * at.column] : static_cast<T>(0.0f);
       }
     }
   }

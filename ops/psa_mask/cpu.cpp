@@ -6,10 +6,11 @@
 namespace graphrun::ops::psa_mask {
 namespace {
 
-[[gnu::flatten]] GRAPHRUN_SIMD void forward_loop(const PsaMask& body, std::int64_t begin, std::int64_t end) {
+[[gnu::flatten]] GRAPHRUN_SIMD void forward_loop(const PsaMask<float>& body, std::int64_t begin,
+                                                 std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) body(i);
 }
-[[gnu::flatten]] GRAPHRUN_SIMD void backward_loop(const PsaMaskGrad& body, std::int64_t begin,
+[[gnu::flatten]] GRAPHRUN_SIMD void backward_loop(const PsaMaskGrad<float>& body, std::int64_t begin,
                                                   std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) body(i);
 }
@@ -23,13 +24,13 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
   GRAPHRUN_TRY(require_f32(request));
   const TensorDesc& x = request.inputs[0];
   const TensorDesc& y = request.outputs[0];
-  const PsaMask body{masks_of(request.attrs, x),
-                     request.attrs.text("type") == "collect",
-                     x.pixel_stride,
-                     y.pixel_stride,
-                     nullptr,
-                     nullptr};
-  const auto bind = [](PsaMask& to, const KernelRun& run) {
+  const PsaMask<float> body{masks_of(request.attrs, x),
+                            request.attrs.text("type") == "collect",
+                            x.pixel_stride,
+                            y.pixel_stride,
+                            nullptr,
+                            nullptr};
+  const auto bind = [](PsaMask<float>& to, const KernelRun& run) {
     to.x = run.inputs[0].as<const float>();
     to.y = run.outputs[0].as<float>();
   };
@@ -40,13 +41,13 @@ Result<std::unique_ptr<Kernel>> prepare_backward(const KernelRequest& request) {
   GRAPHRUN_TRY(require_f32(request));
   const TensorDesc& gy = request.inputs[0];
   const TensorDesc& gx = request.outputs[0];
-  const PsaMaskGrad body{masks_of(request.attrs, gx),
-                         request.attrs.text("type") == "collect",
-                         gy.pixel_stride,
-                         gx.pixel_stride,
-                         nullptr,
-                         nullptr};
-  const auto bind = [](PsaMaskGrad& to, const KernelRun& run) {
+  const PsaMaskGrad<float> body{masks_of(request.attrs, gx),
+                                request.attrs.text("type") == "collect",
+                                gy.pixel_stride,
+                                gx.pixel_stride,
+                                nullptr,
+                                nullptr};
+  const auto bind = [](PsaMaskGrad<float>& to, const KernelRun& run) {
     to.gy = run.inputs[0].as<const float>();
     to.gx = run.outputs[0].as<float>();
   };

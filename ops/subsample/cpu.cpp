@@ -9,12 +9,10 @@ namespace {
   for (std::int64_t i = begin; i < end; ++i) body(i);
 }
 
-std::int64_t step(std::int64_t in, std::int64_t out) { return out == 1 ? 0 : (in - 1) / (out - 1); }
-
 Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
   const Shape& x = request.inputs[0].shape;
   const Shape& y = request.outputs[0].shape;
-  const Subsample body{x[1], x[2], y[1], y[2], step(x[1], y[1]), step(x[2], y[2]), nullptr, nullptr};
+  const Subsample body = make_subsample(x[1], x[2], y[1], y[2]);
   const auto bind = [](Subsample& to, const KernelRun& run) {
     to.x = run.inputs[0].as<const std::int32_t>();
     to.y = run.outputs[0].as<std::int32_t>();
