@@ -16,8 +16,8 @@ namespace graphrun::ops::batch_norm {
 // pixels that lie together.
 inline constexpr int kMaxColumns = 32;
 
-// A block is `columns` groups of channels by `rows` pixels; blockIdx.x counts groups, blockIdx.y tiles, which
-// are as many times `rows` pixels as a thread has in flight.
+// A block is `columns` groups of channels by `rows` pixels. blockIdx.x counts blocks of groups; blockIdx.y is
+// the first of the block's tiles, each of as many times `rows` pixels as a thread has in flight.
 struct RowGrid {
   int64_t pixels = 0;
   int64_t tiles = 0;
@@ -102,7 +102,8 @@ __device__ inline void load_constants(const RowGrid& grid, const Place& place,
 }
 
 // The block's pixels, kUnroll at a time: load(pixel) of all of them comes before use(values, pixel) of the
-// first; then tile_done().
+// first; then tile_done(). At the map's end the first pixel of the tile is loaded in place of those beyond,
+// and not used.
 template <int kUnroll, bool kBackwards, class Load, class Use, class TileDone>
 __device__ inline void walk(const RowGrid& grid, int row, const Load& load, const Use& use,
                             const TileDone& tile_done) {

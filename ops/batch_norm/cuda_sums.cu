@@ -8,6 +8,7 @@
 namespace graphrun::ops::batch_norm {
 namespace {
 
+constexpr std::size_t kX = 1;  // bn_grad_sums' input x
 constexpr int kRun = 64;
 // One block of a multiprocessor, so that few partial sums are left to be added.
 constexpr int kSumThreads = 512;
@@ -104,8 +105,8 @@ __device__ void add_rows(double* shared, const RowGrid& grid) {
   __syncthreads();
 }
 
-// `raw(i, c, first, second)` turns the block's sums of its channel i into terms of the op's sums of channel
-// c.
+// `raw(i, c, first, second)` turns the block's sums of its channel i, which is the map's channel c, into what
+// is added up over blocks.
 template <int kVector, class Raw>
 __device__ void end_block(double* shared, const RowGrid& grid, const Sink& sink, const Raw& raw) {
   add_rows<kVector>(shared, grid);
@@ -247,7 +248,7 @@ __global__ void __launch_bounds__(kSumThreads, 1)
         const float gz =
             before_activation<kMask>(values, v, constants[0][v], constants[1][v], constants[2][v]);
         sums.first[v] += gz;
-        sums.second[v] += gz * (values.x[v] - constants[0][v]);
+        sums.second[v] += gz * __fsub_rn(values.x[v], constants[0][v]);
       }
     };
     walk<grad_unroll(kMask), true>(grid, place.row, load, use, [&] { sums.count(grad_unroll(kMask)); });
@@ -319,7 +320,6 @@ Result<std::unique_ptr<Kernel>> prepare_cuda_moments(const KernelRequest& reques
 }
 
 Result<std::unique_ptr<Kernel>> prepare_cuda_grad_sums(const KernelRequest& request) {
-  constexpr std::size_t kX = 1;
   const auto prepare = [&]<class T, int kVector, Mask kMask>() -> Result<std::unique_ptr<Kernel>> {
     auto* const kernel = grad_sums<T, kVector, kMask>;
     GRAPHRUN_TRY(allow_shared_memory(kernel, kSharedBytes<kVector>));
@@ -328,7 +328,7 @@ Result<std::unique_ptr<Kernel>> prepare_cuda_grad_sums(const KernelRequest& requ
       Sink sink = cut.sink(io);
       sink.gweight = io.outputs[1].as<float>();
       sink.gbias = io.outputs[2].as<float>();
-      kernel<<<cut.blocks, kSumThreads, kSharedBytes<kVector>, stream>>>(bind_backward<kMask, T>(io, 1),
+      kernel<<<cut.blocks, kSumThreads, kSharedBytes<kVector>, stream>>>(bind_backward<kMask, T>(io, kX),
                                                                          cut.grid, sink);
       return cut.add(sink, stream, "bn_grad_sums");
     };
