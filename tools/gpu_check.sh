@@ -15,6 +15,7 @@
 # Environment: PYTHON (one that has PyTorch), SEED (of random input; the time if not given), LIMIT (seconds of a stage's
 # longest part, 100). Exit status: 0 where every bar was met, 1 where one was not, 77 where there is no GPU.
 set -uo pipefail
+shopt -s nullglob
 root=$(cd "$(dirname "$0")/.." && pwd)
 stages=("${@:-all}")
 [ "${stages[0]}" = all ] && stages=(ops networks train bench eval profile sanitizer)
@@ -178,7 +179,7 @@ END
     ours timeout -k 5 "$limit" "$programs/grun" eval --run "$work/run_$name" --device cuda --no-pictures -q -o "$work/scores_$name" >>"$out/train.log" 2>&1
     local score
     score=$(field "$work/scores_$name/metrics.json" mIoU)
-    row "shapes, $name: mIoU of 100 images" "${score:-none}" ">= 0.90" "$(awk -v s="${score:-0}" 'BEGIN {print s >= 0.90 ? "ok" : "missed"}')"
+    row "shapes, $name: mIoU of 100 images" "${score:-none}" ">= 0.90" "$(awk -v s="${score:-0}" 'BEGIN {if (s >= 0.90) print "ok"; else print "missed"}')"
   done
   grep -hE 'error' "$work"/train_*.log | head -5 | cut -c1-300
 }
@@ -298,7 +299,7 @@ done
 [ -f "$out/nccl.log" ] && cat "$out/nccl.log" >>"$out/networks.log" && rm "$out/nccl.log"
 
 awk -F '\t' '{
-  for (i = 1; i <= 3; ++i) { cell[NR, i] = $i; if (length($i) > wide[i]) wide[i] = length($i) }
+  for (i = 1; i <= 3; ++i) { $i = substr($i, 1, 110); cell[NR, i] = $i; if (length($i) > wide[i]) wide[i] = length($i) }
   last[NR] = $4
 } END {
   for (r = 1; r <= NR; ++r) printf "%-*s  %-*s  %-*s  %s\n", wide[1], cell[r, 1], wide[2], cell[r, 2], wide[3], cell[r, 3], last[r]

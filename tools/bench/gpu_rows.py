@@ -80,6 +80,9 @@ def evaluation(results, folder):
     except ImportError:
         row("label maps of evaluation", "no OpenCV here to compare them")
         return
+    if not os.path.isdir(os.path.join(folder, "gray")):
+        row("label maps of evaluation", "none by PyTorch")
+        return
     for kind, bar in (("f32", 0.999), ("bf16", None)):
         equal = pixels = 0
         for name in sorted(os.listdir(os.path.join(folder, "gray"))):
