@@ -267,7 +267,10 @@ Result<Configuration> Graph::usual(std::int64_t index) const {
 std::vector<Configuration> Graph::configurations(
     std::span<const cudnnBackendNumericalNote_t> forbidden) const {
   std::vector<Configuration> all;
+  // Asking takes milliseconds: no more of it than is needed.
+  constexpr std::size_t kEnough = 6, kFew = 2;
   for (const cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
+    if (all.size() >= kEnough) break;
     auto found = recommended(mode);
     if (!found.ok()) continue;
     for (Descriptor& knobs : *found) {
@@ -277,7 +280,6 @@ std::vector<Configuration> Graph::configurations(
         all.push_back({*std::move(engine), std::move(knobs)});
     }
   }
-  constexpr std::size_t kFew = 2;
   const auto engines = graph_.integer(CUDNN_ATTR_OPERATIONGRAPH_ENGINE_GLOBAL_COUNT);
   for (std::int64_t i = 0; all.size() < kFew && engines.ok() && i < *engines; ++i) {
     auto one = usual(i);

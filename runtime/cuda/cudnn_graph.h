@@ -92,9 +92,10 @@ class Graph {
   // The last call; then configurations can be asked for.
   Status finish(cudnnHandle_t handle);
 
-  // Of engines without any of the notes, best first: by cuDNN's reckoning, then its fallbacks, then, where
-  // these are few, every engine with its usual knobs. Those that compile a kernel first, which can take a
-  // second, come last. The order is the same on every call with the same library and GPU.
+  // Of engines without any of the notes, best first: by cuDNN's reckoning, where these are few then its
+  // fallbacks, and where there is hardly one then every engine with its usual knobs. Those that compile a
+  // kernel first, which can take a second, come last. The order is the same on every call with the same
+  // library and GPU.
   std::vector<Configuration> configurations(std::span<const cudnnBackendNumericalNote_t> forbidden) const;
 
  private:

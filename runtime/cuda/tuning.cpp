@@ -49,21 +49,22 @@ void Tuning::merge(std::string_view text) {
     int number = 0;
     const auto [rest, error] = std::from_chars(line.data(), line.data() + line.size(), number);
     const auto at = static_cast<std::size_t>(rest - line.data());
-    if (error != std::errc() || number < 0 || number > kMaxChoice || at >= line.size() || line[at] != '\t')
+    if (error != std::errc() || number < 0 || number > kMaxNumber || at >= line.size() || line[at] != '\t')
       continue;
-    choices_.try_emplace(std::string(line.substr(at + 1)), Choice{number, true});
+    choices_.try_emplace(std::string(line.substr(at + 1)), Choice{.number = number, .lasting = true});
   }
 }
 
-std::optional<int> Tuning::find(const std::string& key) const {
+std::optional<Tuning::Choice> Tuning::find(const std::string& key) const {
   const auto found = choices_.find(machine_ + '\t' + key);
   if (found == choices_.end()) return std::nullopt;
-  return found->second.number;
+  return found->second;
 }
 
-void Tuning::remember(const std::string& key, int choice, bool lasting) {
-  choices_.insert_or_assign(machine_ + '\t' + key, Choice{choice, lasting});
-  changed_ = changed_ || lasting;
+void Tuning::remember(const std::string& key, int number, bool lasting) {
+  Choice& choice = choices_[machine_ + '\t' + key];
+  changed_ = changed_ || (lasting && (!choice.lasting || choice.number != number));
+  choice = {number, true, lasting};
 }
 
 void Tuning::save() {

@@ -18,7 +18,12 @@ class Device;
 // must bear any number. What cannot be read or written is done without.
 class Tuning {
  public:
-  static constexpr int kMaxChoice = 255;
+  static constexpr int kMaxNumber = 255;
+  struct Choice {
+    int number = 0;
+    bool tried = false;    // by this process; else it is what the file says
+    bool lasting = false;  // worth a line in the file
+  };
 
   Tuning() = default;
   ~Tuning() { save(); }
@@ -27,16 +32,11 @@ class Tuning {
 
   // `machine`: all that choices depend on besides their keys. An empty `file`: none.
   void open(std::string file, std::string machine);
-  std::optional<int> find(const std::string& key) const;
-  // `lasting`: worth a line in the file.
-  void remember(const std::string& key, int choice, bool lasting);
+  std::optional<Choice> find(const std::string& key) const;
+  void remember(const std::string& key, int number, bool lasting);
   void save();
 
  private:
-  struct Choice {
-    int number = 0;
-    bool lasting = false;
-  };
   using Choices = std::map<std::string, Choice, std::less<>>;  // by "machine<tab>key"
   void merge(std::string_view text);
 
