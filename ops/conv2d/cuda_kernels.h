@@ -51,7 +51,7 @@ inline Fold fold_of(std::span<const TensorView> inputs, double eps) {
 }
 // Of a prepared form: the digits tell every eps from every other.
 inline std::string fold_key(double eps) {
-  char digits[32];
+  char digits[64];
   std::snprintf(digits, sizeof digits, "batch norm %a", eps);
   return digits;
 }
