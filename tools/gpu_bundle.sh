@@ -23,11 +23,13 @@ for program in "$build"/bin/grun "$build"/bin/graphc "$build"/tests/ops/test_op_
     strip -o "$bundle/bin/$(basename "$program")" "$program"
   fi
 done
+# Opened by grun when it is asked for a GPU.
+strip --strip-unneeded -o "$bundle/lib/libgraphrun_gpu.so" "$build/lib/graphrun/libgraphrun_gpu.so"
 rm -f "$bundle/bin/test_op_completeness" "$bundle/bin/test_op_reference" # they read the source tree and no device
 
 # On the other machine already, or of no use without its driver.
 left_out='^(linux-vdso|ld-linux-x86-64|lib(c|m|dl|rt|pthread|resolv|stdc\+\+|gcc_s|cuda|cudart|cudnn.*|cublas.*|nccl|nvidia.*))\.so'
-for program in "$bundle"/bin/*; do ldd "$program"; done | awk '$2 == "=>" && $3 ~ /^\// {print $1, $3}' | sort -u |
+for program in "$bundle"/bin/* "$bundle"/lib/*; do ldd "$program"; done | awk '$2 == "=>" && $3 ~ /^\// {print $1, $3}' | sort -u |
   while read -r name file; do
     if [[ ! $name =~ $left_out ]]; then
       cp -L "$file" "$bundle/lib/$name"

@@ -71,6 +71,7 @@ class Product final : public Engine {
       : device_(device), problem_(problem), finish_(problem, 0) {}
   std::string_view name() const override { return "cublas"; }
   std::int64_t workspace_bytes() const override { return finish_.workspace_bytes(); }
+  bool writes_anywhere() const override { return true; }
   DType result_type() const override {
     return problem_.kind == Convolution::grad_weight ? DType::f32 : problem_.type;
   }

@@ -1,5 +1,6 @@
 #include "ops/conv2d/cuda_engine.h"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 #include <string>
@@ -92,23 +93,45 @@ Choice first_that_runs(const std::vector<int>& numbers, Candidates& candidates, 
   return {};
 }
 
-Choice fastest(const std::vector<int>& numbers, Candidates& candidates, Trial& trial) {
+// What a good engine takes, roughly: rates that large convolutions reach, and the start of a kernel.
+float expected_milliseconds(const Problem& problem) {
+  const double operations_per_ms = problem.type == DType::f32 ? 2e10 : 3e11;
+  return static_cast<float>(operations_of(problem.g) / operations_per_ms) + 0.02f;
+}
+
+// The promising ones; where they all are far from what can be expected, the others too.
+Choice fastest(Candidates& candidates, const Problem& problem, Trial& trial) {
   using Clock = std::chrono::steady_clock;
-  constexpr std::chrono::milliseconds kPatience(1500);
+  constexpr std::chrono::milliseconds kPatience(1500), kMostPatience(6000);
   constexpr float kHopeless = 2;  // times the best
+  constexpr float kSlow = 6;      // times what is expected
   constexpr int kRuns = 3;
+  std::vector<int> numbers = candidates.promising();
+  const std::size_t promising = numbers.size();
+  for (const int number : candidates.all()) {
+    const auto end = numbers.begin() + static_cast<std::ptrdiff_t>(promising);
+    if (std::find(numbers.begin(), end, number) == end) numbers.push_back(number);
+  }
+  const float slow = kSlow * expected_milliseconds(problem);
   const Clock::time_point begin = Clock::now();
   Choice best;
   float best_time = std::numeric_limits<float>::max();
-  for (const int number : numbers) {
-    if (best.engine && Clock::now() - begin > kPatience) break;
-    auto engine = candidates.take(number);
-    if (!engine.ok() || !trial.milliseconds(**engine, 1).ok()) continue;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const bool good = best_time <= slow;
+    if (good && (i >= promising || Clock::now() - begin > kPatience)) break;
+    if (best.engine && Clock::now() - begin > kMostPatience) break;
+    auto engine = candidates.take(numbers[i]);
+    if (!engine.ok()) continue;
     auto time = trial.milliseconds(**engine, 1);
-    if (time.ok() && *time < kHopeless * best_time) time = trial.milliseconds(**engine, kRuns);
+    if (!time.ok()) continue;
+    // The first run loads the kernel; what takes so long even so need not be seen again.
+    constexpr float kLoading = 50;
+    if (*time < kLoading || !best.engine) time = trial.milliseconds(**engine, 1);
+    if (time.ok() && *time < kHopeless * best_time && *time < kLoading)
+      time = trial.milliseconds(**engine, kRuns);
     if (!time.ok() || *time >= best_time) continue;
     best_time = *time;
-    best = {number, *std::move(engine)};
+    best = {numbers[i], *std::move(engine)};
   }
   return best;
 }
@@ -136,7 +159,7 @@ Result<std::unique_ptr<Engine>> choose_engine(cuda::Device& device, const Proble
   Trial trial(device, problem);
   const bool worth = operations_of(problem.g) >= kWorthTrials && trial.allocate().ok();
   Choice choice;
-  if (worth) choice = fastest(candidates.promising(), candidates, trial);
+  if (worth) choice = fastest(candidates, problem, trial);
   if (!choice.engine) {
     Candidates rest(device, problem);
     choice = first_that_runs(rest.all(), rest, trial);

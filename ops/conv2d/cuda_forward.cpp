@@ -48,9 +48,8 @@ class ForwardKernel final : public Kernel {
   std::unique_ptr<Engine> engine_;
   WeightForm form_;
   bool pack_x_ = false;
-  bool apart_ = false;        // the library writes to scratch, and a kernel finishes
-  bool pack_weights_ = true;  // else the variable is taken as it is
-  bool pack_bias_ = false;    // likewise
+  bool apart_ = false;  // the library writes to scratch, and a kernel finishes
+  bool pack_bias_ = false;
   std::int64_t bias_at_ = 0, narrow_bias_at_ = 0, form_bytes_ = 0;  // bytes into the form
   std::int64_t form_at_ = 0, x_at_ = 0, y_at_ = 0, workspace_at_ = 0, scratch_bytes_ = 0;
 };
@@ -68,9 +67,8 @@ Prepared ForwardKernel::make(const KernelRequest& request, const Options& option
   kernel->apart_ = !fits(y, type) || (options.residual && !fits(request.inputs[kResidual], type));
   if (options.residual && request.inputs[kResidual].dtype != type)
     return {ErrorCode::declined, "activations differ in their type"};
-  const bool filling = kernel->form_.form_channels != g.c || kernel->form_.form_outputs != g.o;
-  kernel->pack_weights_ = type != DType::f32 || g.taps() != 1 || filling || options.fold;
-  kernel->pack_bias_ = options.bias && (options.fold || (type != DType::f32 && !kernel->apart_));
+  // Variables lie one after the other without gaps: the library would not take their addresses.
+  kernel->pack_bias_ = options.bias && (options.fold || !kernel->apart_);
 
   g.c = kernel->form_.form_channels;
   g.o = kernel->form_.form_outputs;
@@ -83,7 +81,7 @@ Prepared ForwardKernel::make(const KernelRequest& request, const Options& option
   GRAPHRUN_ASSIGN(kernel->engine_, choose_engine(kernel->device_, problem));
 
   ScratchPlan form;
-  if (kernel->pack_weights_) form.add(g.o * g.taps() * g.c * static_cast<std::int64_t>(size_of(type)));
+  form.add(g.o * g.taps() * g.c * static_cast<std::int64_t>(size_of(type)));
   if (kernel->pack_bias_) {
     kernel->bias_at_ = form.add(y.c() * static_cast<std::int64_t>(sizeof(float)));
     kernel->narrow_bias_at_ = form.add(y.c() * static_cast<std::int64_t>(sizeof(BFloat16)));
@@ -101,7 +99,6 @@ Prepared ForwardKernel::make(const KernelRequest& request, const Options& option
 std::string ForwardKernel::prepared_key() const {
   std::string key = "cuda conv2d " + std::string(to_string(type_)) + " " +
                     std::to_string(form_.form_outputs) + " " + std::to_string(form_.form_channels);
-  if (!pack_weights_) key += " bias only";
   if (pack_bias_) key += " bias";
   if (options_.fold) key += " " + fold_key(options_.eps);
   return key;
@@ -110,7 +107,7 @@ std::string ForwardKernel::prepared_key() const {
 Status ForwardKernel::make_form(std::span<const TensorView> inputs, void* form) const {
   const Fold fold = options_.fold ? fold_of(inputs, options_.eps) : Fold();
   const auto* const weight = inputs[kWeight].as<const float>();
-  if (pack_weights_) GRAPHRUN_TRY(pack_weights(device_.stream(), form_, fold, weight, type_, form));
+  GRAPHRUN_TRY(pack_weights(device_.stream(), form_, fold, weight, type_, form));
   if (!pack_bias_) return {};
   return pack_bias(device_.stream(), fold, inputs[kBias].as<const float>(), form_.outputs,
                    scratch_at<float>(form, bias_at_), scratch_at(form, narrow_bias_at_));
@@ -118,12 +115,12 @@ Status ForwardKernel::make_form(std::span<const TensorView> inputs, void* form) 
 
 Status ForwardKernel::run(const KernelRun& run) {
   void* form = const_cast<void*>(run.prepared);
-  if (!options_.constant && form_bytes_ > 0) {
+  if (!options_.constant) {
     form = scratch_at(run.scratch, form_at_);
     GRAPHRUN_TRY(make_form(run.inputs, form));
   }
   Operands operands;
-  operands.weight = pack_weights_ ? form : run.inputs[kWeight].data;
+  operands.weight = form;
   operands.workspace = scratch_at(run.scratch, workspace_at_);
   if (options_.bias) {
     operands.bias = pack_bias_ ? scratch_at<float>(form, bias_at_) : run.inputs[kBias].as<float>();

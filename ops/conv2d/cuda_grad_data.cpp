@@ -15,12 +15,9 @@ class GradDataKernel final : public Kernel {
         engine_(std::move(engine)),
         pack_gy_(!fits(request.inputs[0], type_)),
         apart_(!fits(request.outputs[0], type_)) {
-    const bool filling = form.form_channels != form.channels || form.form_outputs != form.outputs;
-    pack_weights_ = type_ != DType::f32 || form.taps != 1 || filling;
     ScratchPlan scratch;
-    if (pack_weights_)
-      weight_at_ = scratch.add(form.form_outputs * form.taps * form.form_channels *
-                               static_cast<std::int64_t>(size_of(type_)));
+    weight_at_ = scratch.add(form.form_outputs * form.taps * form.form_channels *
+                             static_cast<std::int64_t>(size_of(type_)));
     if (pack_gy_) gy_at_ = scratch.add(filled_bytes(request.inputs[0], type_));
     if (apart_) gx_at_ = scratch.add(filled_bytes(request.outputs[0], type_));
     workspace_at_ = scratch.add(engine_->workspace_bytes());
@@ -34,14 +31,11 @@ class GradDataKernel final : public Kernel {
     const TensorView& gy = run.inputs[0];
     const TensorView& gx = run.outputs[0];
     Operands operands;
-    operands.weight = run.inputs[1].data;
+    operands.weight = scratch_at(run.scratch, weight_at_);
     operands.workspace = scratch_at(run.scratch, workspace_at_);
-    if (pack_weights_) {
-      operands.weight = scratch_at(run.scratch, weight_at_);
-      const auto* const weight = run.inputs[1].as<const float>();
-      GRAPHRUN_TRY(engine_->turned() ? turn_weights(stream, form_, weight, type_, operands.weight)
-                                     : pack_weights(stream, form_, {}, weight, type_, operands.weight));
-    }
+    const auto* const weight = run.inputs[1].as<const float>();
+    GRAPHRUN_TRY(engine_->turned() ? turn_weights(stream, form_, weight, type_, operands.weight)
+                                   : pack_weights(stream, form_, {}, weight, type_, operands.weight));
     operands.y = gy.data;
     if (pack_gy_) {
       operands.y = scratch_at(run.scratch, gy_at_);
@@ -58,7 +52,6 @@ class GradDataKernel final : public Kernel {
   WeightForm form_;
   std::unique_ptr<Engine> engine_;
   bool pack_gy_, apart_;
-  bool pack_weights_ = true;
   std::int64_t weight_at_ = 0, gy_at_ = 0, gx_at_ = 0, workspace_at_ = 0, scratch_bytes_ = 0;
 };
 

@@ -22,7 +22,7 @@ class GradWeightKernel final : public Kernel {
       const bool filling = form.form_channels != form.channels || form.form_outputs != form.outputs;
       pack_gy_ = !fits(request.inputs[0], type_);
       pack_x_ = !fits(request.inputs[1], type_);
-      unpack_ = result != DType::f32 || form.taps != 1 || filling;
+      unpack_ = !engine_->writes_anywhere() || result != DType::f32 || form.taps != 1 || filling;
       if (pack_gy_) gy_at_ = scratch.add(filled_bytes(request.inputs[0], type_));
       if (pack_x_) x_at_ = scratch.add(filled_bytes(request.inputs[1], type_));
       if (unpack_)

@@ -80,9 +80,11 @@ __global__ void __launch_bounds__(kThreads)
   for (int32_t i = threadIdx.x; i < channels * taps; i += kThreads) to[i] = row[i];
 }
 
-// Windows of one tap lie in the form as in the variable where there is no filling.
-bool is_flat(const WeightForm& form) {
-  return form.taps == 1 && form.channels == form.all_channels && form.form_channels == form.channels &&
+// Windows of one tap lie in the form as in the variable where there is no filling. Variables lie one after
+// the other without gaps: only some begin at a multiple of 16 bytes.
+bool is_flat(const WeightForm& form, const float* variable) {
+  return reinterpret_cast<std::uintptr_t>(variable) % 16 == 0 && form.taps == 1 &&
+         form.channels == form.all_channels && form.form_channels == form.channels &&
          form.form_outputs == form.outputs && form.output_stride == form.channels &&
          form.outputs * form.channels % 4 == 0;
 }
@@ -101,7 +103,7 @@ struct ConvertFour {
 
 template <class T>
 Status pack_as(cudaStream_t stream, const WeightForm& form, const Fold& fold, const float* weight, T* to) {
-  if (is_flat(form) && fold.weight == nullptr)
+  if (is_flat(form, weight) && fold.weight == nullptr)
     return cuda::for_each(stream, form.outputs * form.channels / 4, ConvertFour<float, T>{weight, to},
                           "weights");
   const std::int64_t tile = channels_of_tile(form.taps);
@@ -114,7 +116,7 @@ Status pack_as(cudaStream_t stream, const WeightForm& form, const Fold& fold, co
 
 template <class T>
 Status unpack_as(cudaStream_t stream, const WeightForm& form, const T* from, float* weight) {
-  if (is_flat(form))
+  if (is_flat(form, weight))
     return cuda::for_each(stream, form.outputs * form.channels / 4, ConvertFour<T, float>{from, weight},
                           "gradient of weights");
   const std::int64_t tile = channels_of_tile(form.taps);

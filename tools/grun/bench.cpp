@@ -29,11 +29,15 @@ struct BenchOptions {
   std::string trace;
 };
 
+struct Timing {
+  std::vector<double> seconds;    // sorted
+  std::int64_t device_bytes = 0;  // in use by then (Backend::memory_in_use)
+};
+
 // Calls `once` and waits for the device; times all but the first calls, in which libraries do what they do
 // once, and in which a device's work is recorded.
 template <class Once>
-Result<std::vector<double>> measure(const BenchOptions& options, Backend& backend, StepTimes* times,
-                                    const Once& once) {
+Result<Timing> measure(const BenchOptions& options, Backend& backend, StepTimes* times, const Once& once) {
   using Clock = std::chrono::steady_clock;
   const int warm = backend.is_host() ? 1 : 3;
   std::vector<double> seconds;
@@ -46,7 +50,7 @@ Result<std::vector<double>> measure(const BenchOptions& options, Backend& backen
     if (times != nullptr) GRAPHRUN_TRY(times->end());
   }
   std::ranges::sort(seconds);
-  return seconds;
+  return Timing{std::move(seconds), backend.memory_in_use()};
 }
 
 Status fill_noise(Backend& backend, const TensorView& image) {
@@ -63,9 +67,8 @@ Status fill_labels(Backend& backend, const TensorView& label, std::int64_t class
   return backend.copy_to_device(label.data, values.data(), label.desc.bytes());
 }
 
-Result<std::vector<double>> bench_inference(const BenchOptions& options,
-                                            std::shared_ptr<const Program> program,
-                                            std::shared_ptr<Weights> weights, StepTimes* observer) {
+Result<Timing> bench_inference(const BenchOptions& options, std::shared_ptr<const Program> program,
+                               std::shared_ptr<Weights> weights, StepTimes* observer) {
   const std::shared_ptr<Backend> backend = weights->backend();
   GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
                   Session::create(std::move(program), std::move(weights),
@@ -78,10 +81,9 @@ Result<std::vector<double>> bench_inference(const BenchOptions& options,
   return measure(options, *backend, observer, [&] { return session->run(observer); });
 }
 
-Result<std::vector<double>> bench_training(const BenchOptions& options,
-                                           std::shared_ptr<const Program> program,
-                                           std::shared_ptr<Weights> weights, const DataParallel& parallel,
-                                           StepTimes* observer) {
+Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const Program> program,
+                              std::shared_ptr<Weights> weights, const DataParallel& parallel,
+                              StepTimes* observer) {
   const std::shared_ptr<Backend> backend = weights->backend();
   GRAPHRUN_ASSIGN(const std::unique_ptr<TrainSession> session,
                   TrainSession::create(std::move(program), std::move(weights),
@@ -115,14 +117,15 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
   StepTimes times(backend->timeline());
   StepTimes* const observer = options.common.verbose || !options.trace.empty() ? &times : nullptr;
-  const auto run = [&]() -> Result<std::vector<double>> {
+  const auto run = [&]() -> Result<Timing> {
     if (options.mode != "train") return bench_inference(options, program, weights, observer);
     GRAPHRUN_ASSIGN(DataParallel parallel, data_parallel(settings, outcome.ranks, *backend));
     parallel.exchange.overlap = options.exchange == "overlap";
     if (options.exchange == "none") parallel = {};
     return bench_training(options, program, weights, parallel, observer);
   };
-  GRAPHRUN_ASSIGN(const std::vector<double> seconds, run());
+  GRAPHRUN_ASSIGN(const Timing timing, run());
+  const std::vector<double>& seconds = timing.seconds;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   // Of the slowest rank.
@@ -132,7 +135,7 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   if (ranks.rank() > 0) return {};
   const auto [median, fastest, peak] = worst;
   const double images = static_cast<double>(options.shape[0] * ranks.size()) / median;
-  const double device_mb = static_cast<double>(backend->memory_in_use()) / 1e6;
+  const double device_mb = static_cast<double>(timing.device_bytes) / 1e6;
   const std::string shape = to_string(Shape(options.shape));
   if (options.json) {
     fmt::print(

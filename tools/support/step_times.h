@@ -11,6 +11,14 @@
 
 namespace graphrun {
 
+// What a step has to do at the least: bytes that it reads and writes once, operations of convolutions and
+// matrix products (2 for a multiplication with its addition).
+struct StepWork {
+  double bytes = 0;
+  double operations = 0;
+};
+StepWork work_of(const StepView& step);
+
 // Seconds by kernel and by node of some runs, as the device took them. Steps are timed where they are started
 // one by one, so a run that is observed is not replayed from a recording.
 class StepTimes final : public StepObserver {
@@ -23,7 +31,7 @@ class StepTimes final : public StepObserver {
   void after(const StepView& step) override;
 
   void print(int runs) const;
-  // [{"path": ..., "kernel": ..., "s": mean of the runs}, ...]
+  // [{"path": ..., "kernel": ..., "s": mean of the runs, "bytes": ..., "operations": ...}, ...]
   std::string json(int runs) const;
   // The last run, whose first step began `start` seconds after the trace's.
   void add_to(Trace& trace, double start = 0) const;
@@ -32,9 +40,11 @@ class StepTimes final : public StepObserver {
   struct Step {
     std::string path;
     std::string kernel;
+    StepWork work;
   };
   struct Node {
     std::string kernel;
+    StepWork work;  // of one run
     double seconds = 0;
   };
   std::unique_ptr<Timeline> timeline_;
