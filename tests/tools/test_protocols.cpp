@@ -1,12 +1,6 @@
-#include <opencv2/imgproc.hpp>
-#include <random>
-
-#include "runtime/session/image.h"
 #include "runtime/session/layout.h"
-#include "runtime/session/session.h"
-#include "tests/session/compiled.h"
+#include "tests/tools/tiny_net.h"
 #include "tools/eval/evaluate.h"
-#include "tools/eval/protocol.h"
 #include "tools/eval/slide_grid.h"
 
 // The protocols with a real network, the small one of the goldens.
@@ -14,61 +8,6 @@ using namespace graphrun;
 using namespace graphrun::test;
 
 namespace {
-
-Image random_image(std::int64_t height, std::int64_t width) {
-  std::mt19937 random(static_cast<std::uint32_t>(height * 1000 + width));
-  cv::Mat small(5, 7, CV_8UC3);
-  for (int i = 0; i < 105; ++i) small.data[i] = static_cast<std::uint8_t>(random() & 255U);
-  cv::Mat large;
-  cv::resize(small, large, cv::Size(static_cast<int>(width), static_cast<int>(height)), 0, 0,
-             cv::INTER_CUBIC);
-  return {height, width, std::vector<std::uint8_t>(large.data, large.data + 3 * height * width)};
-}
-
-Expr steps_of_eight(const char* dim) {
-  Expr expr = Expr::symbol(dim);
-  for (const auto& [op, value] : {std::pair(ExprOp::subtract, 1), std::pair(ExprOp::modulo, 8)}) {
-    expr.tokens.push_back({ExprOp::integer, value, 0});
-    expr.tokens.push_back({op, 0, 0});
-  }
-  expr.tokens.push_back({ExprOp::logical_not, 0, 0});
-  return expr;
-}
-
-// As PSPNet's, heights and widths must be one more than a multiple of 8.
-struct Net {
-  std::shared_ptr<const Program> program = [] {
-    Model model = tiny_program(0.1)->model();
-    for (const char* dim : {"H", "W"}) model.requirements.push_back({steps_of_eight(dim), "of the test"});
-    return take(Program::make(std::move(model), op_registry()));
-  }();
-  std::shared_ptr<Weights> weights = take(Weights::initialise(*program, 1, take(make_cpu_backend())));
-
-  // Logits are shifted so that over an image each class has the same mean: all of them win somewhere.
-  Net() {
-    take(weights->load(*open_tensors(kTiny / "start.safetensors")));
-    const auto session = take(Session::create(program, weights, {1, 65, 65}));
-    normalise_image(program->model().preprocess, random_image(65, 65).rgb, session->input());
-    require_ok(session->run());
-    const std::span<const float> logits = floats(session->output());
-    const auto classes = static_cast<std::size_t>(session->output().desc.c());
-    float* const bias = last_bias();
-    for (std::size_t i = 0; i < logits.size(); ++i) bias[i % classes] -= logits[i] / (65 * 65);
-    weights->touch();
-  }
-
-  // Of the layer that makes the logits.
-  float* last_bias() const {
-    const std::vector<Variable>& variables = program->model().variables;
-    const auto bias = std::ranges::find(variables, "head.score_layer.4.bias", &Variable::name);
-    BOOST_REQUIRE(bias != variables.end());
-    return weights->variable(static_cast<std::size_t>(bias - variables.begin())).as<float>();
-  }
-
-  std::unique_ptr<Protocol> protocol(const ProtocolSettings& settings) const {
-    return take(make_protocol(settings, program, weights));
-  }
-};
 
 cv::Mat resized(const cv::Mat& from, const Extent& size) {
   cv::Mat to;
@@ -143,16 +82,6 @@ void check_whole(const Net& net, const Extent& size, const ProtocolSettings& set
   const auto probabilities = whole_probabilities(net, image, settings);
   BOOST_TEST(wrong_pixels(map, probabilities) == 0,
              size.width << " x " << size.height << ", base_size " << settings.base_size);
-}
-
-bool has_classes(const LabelMap& map) {
-  return std::ranges::any_of(map.ids, [&](std::uint8_t id) { return id != map.ids[0]; });
-}
-
-std::size_t different(const LabelMap& a, const LabelMap& b) {
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < a.ids.size(); ++i) count += a.ids[i] != b.ids[i] ? 1 : 0;
-  return count;
 }
 
 }  // namespace

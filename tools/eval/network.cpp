@@ -1,7 +1,6 @@
 #include "tools/eval/network.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "runtime/model/infer.h"
 #include "runtime/session/dims.h"
@@ -36,9 +35,11 @@ Result<std::int64_t> count_classes(const Program& program) {
 }  // namespace
 
 Network::Network(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights,
-                 const ProtocolSettings& settings, std::int64_t classes)
+                 const ProtocolSettings& settings, std::int64_t classes, std::unique_ptr<Planes> planes)
     : program_(program),
-      threads_(weights->backend()->threads()),
+      backend_(weights->backend()),
+      timeline_(backend_->timeline()),
+      planes_(std::move(planes)),
       classes_(classes),
       sessions_(std::move(program), std::move(weights),
                 {.sessions = static_cast<std::size_t>(settings.sessions),
@@ -53,7 +54,10 @@ Result<std::unique_ptr<Network>> Network::make(const ProtocolSettings& settings,
     return {ErrorCode::unsupported, "label maps hold " + std::to_string(kMaxClasses) +
                                         " classes, the network has " + std::to_string(classes)};
   }
-  return std::unique_ptr<Network>(new Network(std::move(program), std::move(weights), settings, classes));
+  GRAPHRUN_ASSIGN(std::unique_ptr<Planes> planes,
+                  make_planes(weights->backend(), {classes, settings.flip, program->model().preprocess}));
+  return std::unique_ptr<Network>(
+      new Network(std::move(program), std::move(weights), settings, classes, std::move(planes)));
 }
 
 Status Network::check(const Extent& size) const {
@@ -82,10 +86,15 @@ Status Network::reserve(std::int64_t activations, std::int64_t most) {
 }
 
 Status Network::run(Session& session) {
-  using Clock = std::chrono::steady_clock;
-  const auto start = Clock::now();
+  GRAPHRUN_TRY(timeline_->mark());
   GRAPHRUN_TRY(session.run());
-  run_seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
+  return timeline_->mark();
+}
+
+Status Network::end_image() {
+  GRAPHRUN_ASSIGN(const std::vector<double> marks, timeline_->seconds());
+  for (std::size_t i = 0; i + 1 < marks.size(); i += 2) run_seconds_ += marks[i + 1] - marks[i];
+  timeline_->clear();
   return {};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "tools/eval/planes.h"
 #include "tools/support/memory.h"
 
 namespace graphrun {
@@ -19,15 +20,19 @@ void ProtocolOptions::add_to(CLI::App& command) {
                           ->check(CLI::Range(1e-3, 100.0));
   command.add_flag("--ms", multi_scale, "scales 0.5, 0.75, 1.0, 1.25, 1.5, 1.75")->excludes(list);
   command.add_flag("--no-flip", no_flip, "no mirrored views");
-  command.add_option("--batch", batch, "crops that go through the network at once, with their mirror images")
-      ->check(CLI::Range(1, 1024))
-      ->capture_default_str();
+  command
+      .add_option(
+          "--batch", batch,
+          "crops that go through the network at once, with their mirror images; if not given, 1 on the "
+          "CPU and all of an image on a GPU, if they fit")
+      ->check(CLI::Range(1, 1024));
   command.add_option("--sessions", sessions, "image sizes for which the network stays bound")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
   command
-      .add_option("--memory-limit", memory_limit,
-                  "refuse to start where more is planned, e.g. 8GB; what is available if not given")
+      .add_option(
+          "--memory-limit", memory_limit,
+          "refuse to start where more is planned, e.g. 8GB; what the device has available if not given")
       ->transform(CLI::AsSizeValue(true))
       ->check(CLI::PositiveNumber);
 }
@@ -55,10 +60,11 @@ Result<ProtocolSettings> ProtocolOptions::resolve(const SettingTable& settings) 
   return resolved;
 }
 
-std::int64_t ProtocolOptions::most_bytes(int processes) const {
+Result<std::int64_t> ProtocolOptions::most_bytes(const Backend& backend, int processes) const {
   constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
-  if (memory_limit == 0) return available_memory().value_or(kUnlimited) / processes;
-  return static_cast<std::int64_t>(std::min<std::uint64_t>(memory_limit, kUnlimited));
+  if (memory_limit != 0) return static_cast<std::int64_t>(std::min<std::uint64_t>(memory_limit, kUnlimited));
+  if (!backend.is_host()) return free_device_bytes(backend);
+  return available_memory().value_or(kUnlimited) / processes;
 }
 
 }  // namespace graphrun

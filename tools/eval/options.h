@@ -17,15 +17,16 @@ struct ProtocolOptions {
   std::vector<double> scales;
   bool multi_scale = false;
   bool no_flip = false;
-  std::int64_t batch = 1;
+  std::int64_t batch = 0;
   std::int64_t sessions = 16;
   std::uint64_t memory_limit = 0;  // bytes; 0: what is available
 
   void add_to(CLI::App& command);
   // With the sizes that `settings` give. Errors: test_h or test_w without a value, a scale out of range.
   Result<ProtocolSettings> resolve(const SettingTable& settings) const;
-  // Bytes that an evaluation may plan for, where so many share a host.
-  std::int64_t most_bytes(int processes = 1) const;
+  // Bytes that an evaluation may plan for: of the backend's device, or of a host that so many processes
+  // share.
+  Result<std::int64_t> most_bytes(const Backend& backend, int processes = 1) const;
 };
 
 }  // namespace graphrun

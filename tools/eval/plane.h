@@ -5,22 +5,24 @@
 
 #include "datasets/sample.h"
 #include "runtime/core/status.h"
+#include "runtime/model/kernel.h"
 
 namespace graphrun {
 
-// Floats by pixel, in memory that only grows; what was in it is lost then.
+// Floats by pixel, in memory of a device that only grows; what was in it is lost then.
 class Plane {
  public:
+  explicit Plane(std::shared_ptr<Backend> backend) : backend_(std::move(backend)) {}
   Status reserve(const Extent& size, std::int64_t channels);
-  float* data() { return data_.get(); }
+  float* data() { return buffer_ == nullptr ? nullptr : static_cast<float*>(buffer_->data()); }
   // What reserve() takes for these.
   static std::int64_t bytes(const Extent& size, std::int64_t channels) {
     return size.height * size.width * channels * static_cast<std::int64_t>(sizeof(float));
   }
 
  private:
-  std::unique_ptr<float[]> data_;
-  std::int64_t floats_ = 0;
+  std::shared_ptr<Backend> backend_;
+  std::unique_ptr<Buffer> buffer_;
 };
 
 }  // namespace graphrun

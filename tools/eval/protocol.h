@@ -22,7 +22,9 @@ struct ProtocolSettings {
   std::int64_t test_h = 0;     // crop of slide, pixels
   std::int64_t test_w = 0;
   // These change time and memory, not the label maps (but for the last bits of sums).
-  std::int64_t batch = 1;      // crops of slide that go through the network at once, with their mirror images
+  // Crops of slide that go through the network at once, with their mirror images. 0: one on the host, as many
+  // as are useful and fit on other devices.
+  std::int64_t batch = 0;
   std::int64_t sessions = 16;  // sizes for which the network stays bound
   bool before_resize = true;   // the network's last resize is done here, pixel by pixel
   // What the network computes in (Session::Options): f32 or bf16.

@@ -2,19 +2,37 @@
 
 #include <algorithm>
 
+#include "tools/eval/crop_batch.h"
 #include "tools/eval/network.h"
 #include "tools/eval/plane.h"
-#include "tools/eval/probabilities.h"
-#include "tools/eval/resample.h"
 #include "tools/eval/slide_grid.h"
 
 namespace graphrun {
 namespace {
 
+// The image at one scale.
+struct Scale {
+  Extent size;
+  SlideAxis rows;
+  SlideAxis columns;
+
+  std::int64_t crops() const { return std::ssize(rows.starts) * std::ssize(columns.starts); }
+};
+
+struct Crop {
+  std::size_t scale = 0;
+  CropPlace place;
+  bool last = false;  // of its scale
+};
+
 class Slide final : public Protocol {
  public:
   Slide(const ProtocolSettings& settings, std::unique_ptr<Network> network)
-      : settings_(settings), network_(std::move(network)) {}
+      : settings_(settings),
+        network_(std::move(network)),
+        view_(network_->backend()),
+        sums_(network_->backend()),
+        total_(network_->backend()) {}
 
   std::int64_t classes() const override { return network_->classes(); }
   ProtocolSeconds seconds() const override { return network_->seconds(); }
@@ -24,17 +42,17 @@ class Slide final : public Protocol {
     std::int64_t crops = 1;
     std::int64_t view = 0, total = 0;
     for (const Extent& image : images) {
-      for (const double scale : settings_.scales) {
-        GRAPHRUN_ASSIGN(const Extent size, view_extent(image, scale, settings_.base_size));
-        crops = std::max(crops, std::ssize(slide_axis(size.height, settings_.test_h).starts) *
-                                    std::ssize(slide_axis(size.width, settings_.test_w).starts));
-        view = std::max(view, Plane::bytes(size, 3 + classes()));
+      std::int64_t crops_of_image = 0;
+      GRAPHRUN_ASSIGN(const std::vector<Scale> scales, scales_of(image));
+      for (const Scale& scale : scales) {
+        crops_of_image += scale.crops();
+        view = std::max(view, Plane::bytes(scale.size, 3 + classes()));
       }
-      if (settings_.scales.size() > 1) total = std::max(total, Plane::bytes(image, classes()));
+      crops = std::max(crops, crops_of_image);
+      if (scales.size() > 1) total = std::max(total, Plane::bytes(image, classes()));
     }
     memory.probabilities = view + total;
-    batch_ = std::min(crops, settings_.batch);
-    GRAPHRUN_TRY(network_->plan(input_size(batch_), memory));
+    GRAPHRUN_TRY(choose_batch(crops, memory));
     return memory;
   }
   Status reserve(const EvaluationMemory& memory, std::int64_t most_bytes) override {
@@ -45,29 +63,24 @@ class Slide final : public Protocol {
 
   Result<LabelMap> label(const Image& image) override {
     const Extent extent{image.height, image.width};
-    const std::size_t scales = settings_.scales.size();
-    if (scales > 1) GRAPHRUN_TRY(total_.reserve(extent, classes()));
-    LabelMap map{image.height, image.width, {}};
-    map.ids.resize(static_cast<std::size_t>(image.height * image.width));
-    for (std::size_t i = 0; i < scales; ++i) {
-      GRAPHRUN_ASSIGN(const Extent size, view_extent(extent, settings_.scales[i], settings_.base_size));
-      const SlideAxis rows = slide_axis(size.height, settings_.test_h);
-      const SlideAxis columns = slide_axis(size.width, settings_.test_w);
-      GRAPHRUN_TRY(view_.reserve(size, 3));
-      GRAPHRUN_TRY(sums_.reserve(size, classes()));
-      resize_normalised(image, network_->preprocess(), size, network_->threads(), view_.data());
-      GRAPHRUN_TRY(run_crops(rows, columns));
-      LinearTaps down = linear_taps(size.height, image.height);
-      LinearTaps across = linear_taps(size.width, image.width);
-      down.divide_by(rows.coverage());
-      across.divide_by(columns.coverage());
-      const ResizeBack resize{sums_.data(), down, across, size.width, classes(), network_->threads()};
-      if (i + 1 < scales) {
-        resize_to_total(resize, i == 0, total_.data());
-      } else {
-        resize_to_classes(resize, scales > 1 ? total_.data() : nullptr, map.ids.data());
-      }
+    GRAPHRUN_ASSIGN(const std::vector<Scale> scales, scales_of(extent));
+    const std::vector<Crop> crops = crops_of(scales);
+    if (batch_ == 0) {
+      EvaluationMemory unplanned;
+      GRAPHRUN_TRY(choose_batch(std::ssize(crops), unplanned));
     }
+    if (scales.size() > 1) GRAPHRUN_TRY(total_.reserve(extent, classes()));
+    for (const Scale& scale : scales) {
+      GRAPHRUN_TRY(view_.reserve(scale.size, 3));
+      GRAPHRUN_TRY(sums_.reserve(scale.size, classes()));
+    }
+    GRAPHRUN_TRY(network_->planes().begin(image));
+    for (std::size_t first = 0; first < crops.size(); first += static_cast<std::size_t>(batch_)) {
+      const auto count = std::min(crops.size() - first, static_cast<std::size_t>(batch_));
+      GRAPHRUN_TRY(run_crops(scales, std::span(crops).subspan(first, count)));
+    }
+    GRAPHRUN_ASSIGN(LabelMap map, network_->planes().finish());
+    GRAPHRUN_TRY(network_->end_image());
     return map;
   }
 
@@ -77,44 +90,83 @@ class Slide final : public Protocol {
     return {crops * samples_of_crop(), settings_.test_h, settings_.test_w};
   }
 
-  Status run_crops(const SlideAxis& rows, const SlideAxis& columns) {
-    std::vector<std::pair<std::size_t, std::size_t>> places;
-    for (std::size_t row = 0; row < rows.starts.size(); ++row) {
-      for (std::size_t column = 0; column < columns.starts.size(); ++column) places.emplace_back(row, column);
+  Result<std::vector<Scale>> scales_of(const Extent& image) const {
+    std::vector<Scale> scales;
+    for (const double scale : settings_.scales) {
+      GRAPHRUN_ASSIGN(const Extent size, view_extent(image, scale, settings_.base_size));
+      scales.push_back(
+          {size, slide_axis(size.height, settings_.test_h), slide_axis(size.width, settings_.test_w)});
     }
-    const auto batch = static_cast<std::size_t>(settings_.batch);
-    for (std::size_t first = 0; first < places.size(); first += batch) {
-      const auto crops = static_cast<std::int64_t>(std::min(batch, places.size() - first));
-      GRAPHRUN_ASSIGN(Session* const session, network_->bind(input_size(crops)));
-      for (std::int64_t i = 0; i < crops; ++i) {
-        const auto [row, column] = places[first + static_cast<std::size_t>(i)];
-        const std::int64_t left = columns.starts[column];
-        const Window window{
-            view_.data(), {rows.extent, columns.extent}, rows.starts[row], left, left + columns.crop};
-        for (std::int64_t k = 0; k < samples_of_crop(); ++k)
-          copy_window(window, k == 1, network_->threads(), session->input(), i * samples_of_crop() + k);
+    return scales;
+  }
+
+  // Scale by scale, row by row.
+  static std::vector<Crop> crops_of(const std::vector<Scale>& scales) {
+    std::vector<Crop> crops;
+    for (std::size_t i = 0; i < scales.size(); ++i) {
+      const SlideAxis& rows = scales[i].rows;
+      const SlideAxis& columns = scales[i].columns;
+      for (std::size_t row = 0; row < rows.starts.size(); ++row) {
+        for (std::size_t column = 0; column < columns.starts.size(); ++column)
+          crops.push_back({i, {rows, columns, row, column}, false});
       }
-      GRAPHRUN_TRY(network_->run(*session));
-      const TensorView logits = session->output();
-      const WeightedTaps down = aligned_taps(logits.desc.h(), rows.crop);
-      const WeightedTaps across = aligned_taps(logits.desc.w(), columns.crop);
-      const WeightedTaps mirrored = reversed(across);
-      for (std::int64_t i = 0; i < crops; ++i) {
-        const auto [row, column] = places[first + static_cast<std::size_t>(i)];
-        add_crop({logits, i * samples_of_crop(), down, across, settings_.flip ? &mirrored : nullptr,
-                  network_->threads()},
-                 {rows, columns, row, column}, sums_.data());
-      }
+      crops.back().last = true;
+    }
+    return crops;
+  }
+
+  // For images of up to so many crops; adds what the network takes to `memory`.
+  Status choose_batch(std::int64_t crops, EvaluationMemory& memory) {
+    const bool is_host = network_->backend()->is_host();
+    const EvaluationMemory planes = memory;
+    batch_ = settings_.batch > 0 ? std::min(crops, settings_.batch) : is_host ? 1 : even_batch(crops);
+    GRAPHRUN_TRY(network_->plan(input_size(batch_), memory));
+    if (is_host || settings_.batch > 0) return {};
+    GRAPHRUN_ASSIGN(const std::int64_t free_bytes, free_device_bytes(*network_->backend()));
+    while (batch_ > 1 && memory.total() > free_bytes) {
+      memory = planes;
+      batch_ = (batch_ + 1) / 2;
+      GRAPHRUN_TRY(network_->plan(input_size(batch_), memory));
     }
     return {};
   }
 
+  Status run_crops(const std::vector<Scale>& scales, std::span<const Crop> crops) {
+    Planes& planes = network_->planes();
+    const std::int64_t count = std::ssize(crops);
+    const std::int64_t bound = network_->backend()->is_host() ? count : padded_batch(count, batch_);
+    GRAPHRUN_ASSIGN(Session* const session, network_->bind(input_size(bound)));
+    for (std::int64_t i = 0; i < bound; ++i) {
+      const Crop& crop = crops[static_cast<std::size_t>(std::min(i, count - 1))];
+      const Extent& size = scales[crop.scale].size;
+      const auto& [rows, columns, row, column] = crop.place;
+      const bool is_first = row == 0 && column == 0;
+      if (is_first && i < count) GRAPHRUN_TRY(planes.resize_normalised(size, view_.data()));
+      const std::int64_t left = columns.starts[column];
+      GRAPHRUN_TRY(planes.copy_window({view_.data(), size, rows.starts[row], left, left + columns.crop},
+                                      session->input(), i * samples_of_crop()));
+    }
+    GRAPHRUN_TRY(network_->run(*session));
+    for (std::int64_t i = 0; i < count; ++i) {
+      const Crop& crop = crops[static_cast<std::size_t>(i)];
+      GRAPHRUN_TRY(planes.add_crop(session->output(), i * samples_of_crop(), crop.place, sums_.data()));
+      if (crop.last) GRAPHRUN_TRY(end_scale(scales, crop.scale));
+    }
+    return {};
+  }
+
+  Status end_scale(const std::vector<Scale>& scales, std::size_t index) {
+    const CropSums sums{sums_.data(), scales[index].rows, scales[index].columns};
+    if (index + 1 < scales.size()) return network_->planes().resize_to_total(sums, index == 0, total_.data());
+    return network_->planes().resize_to_classes(sums, scales.size() > 1 ? total_.data() : nullptr);
+  }
+
   ProtocolSettings settings_;
-  std::int64_t batch_ = 1;  // crops at once, as planned
   std::unique_ptr<Network> network_;
-  Plane view_;   // the image at one scale, normalised
-  Plane sums_;   // of probabilities over its crops
-  Plane total_;  // of probabilities over scales, at the image's size
+  std::int64_t batch_ = 0;  // crops at once; 0: not chosen yet
+  Plane view_;              // the image at one scale, normalised
+  Plane sums_;              // of probabilities over its crops
+  Plane total_;             // of probabilities over scales, at the image's size
 };
 
 }  // namespace

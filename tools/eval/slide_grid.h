@@ -5,6 +5,7 @@
 
 #include "datasets/sample.h"
 #include "runtime/core/status.h"
+#include "tools/eval/taps.h"
 
 namespace graphrun {
 
@@ -32,5 +33,7 @@ struct SlideAxis {
 
 // Crops lie two thirds of their size apart, rounded up; the last one is moved back inside.
 SlideAxis slide_axis(std::int64_t extent, std::int64_t crop);
+// Of sums over the crops along an axis, each pixel a sum over those that see it: their means at size `to`.
+LinearTaps mean_taps(const SlideAxis& axis, std::int64_t to);
 
 }  // namespace graphrun

@@ -5,8 +5,6 @@
 
 #include "tools/eval/network.h"
 #include "tools/eval/plane.h"
-#include "tools/eval/probabilities.h"
-#include "tools/eval/resample.h"
 #include "tools/eval/slide_grid.h"
 
 namespace graphrun {
@@ -15,7 +13,10 @@ namespace {
 class Whole final : public Protocol {
  public:
   Whole(const ProtocolSettings& settings, std::unique_ptr<Network> network)
-      : settings_(settings), network_(std::move(network)) {}
+      : settings_(settings),
+        network_(std::move(network)),
+        view_(network_->backend()),
+        total_(network_->backend()) {}
 
   std::int64_t classes() const override { return network_->classes(); }
   ProtocolSeconds seconds() const override { return network_->seconds(); }
@@ -56,33 +57,32 @@ class Whole final : public Protocol {
   Result<LabelMap> label(const Image& image) override {
     const Extent extent{image.height, image.width};
     const std::size_t scales = settings_.scales.size();
+    Planes& planes = network_->planes();
     if (scales > 1) GRAPHRUN_TRY(total_.reserve(extent, classes()));
-    LabelMap map{image.height, image.width, {}};
-    map.ids.resize(static_cast<std::size_t>(image.height * image.width));
+    std::vector<Extent> sizes;
+    for (const double scale : settings_.scales) {
+      GRAPHRUN_ASSIGN(const Extent size, view_extent(extent, scale, settings_.base_size));
+      GRAPHRUN_TRY(view_.reserve(size, 3));
+      sizes.push_back(size);
+    }
+    GRAPHRUN_TRY(planes.begin(image));
     for (std::size_t i = 0; i < scales; ++i) {
-      GRAPHRUN_ASSIGN(const Extent size, view_extent(extent, settings_.scales[i], settings_.base_size));
+      const Extent& size = sizes[i];
       GRAPHRUN_ASSIGN(const Extent input, network_->fit(samples(), size));
       GRAPHRUN_ASSIGN(Session* const session, network_->bind({samples(), input.height, input.width}));
-      GRAPHRUN_TRY(view_.reserve(size, 3));
-      resize_normalised(image, network_->preprocess(), size, network_->threads(), view_.data());
-      for (std::int64_t k = 0; k < samples(); ++k)
-        copy_window({view_.data(), size, 0, 0, size.width}, k == 1, network_->threads(), session->input(), k);
+      GRAPHRUN_TRY(planes.resize_normalised(size, view_.data()));
+      GRAPHRUN_TRY(planes.copy_window({view_.data(), size, 0, 0, size.width}, session->input(), 0));
       GRAPHRUN_TRY(network_->run(*session));
-
-      const TensorView logits = session->output();
-      const WeightedTaps rows =
-          through(aligned_taps(logits.desc.h(), input.height), linear_taps(size.height, extent.height));
-      const WeightedTaps columns =
-          through(aligned_taps(logits.desc.w(), input.width), linear_taps(size.width, extent.width));
-      const WeightedTaps mirrored = reversed(columns);
-      const ViewLogits view{
-          logits, 0, rows, columns, settings_.flip ? &mirrored : nullptr, network_->threads()};
+      const TensorView output = session->output();
+      const WholeLogits logits{output, input, size};
       if (i + 1 < scales) {
-        view_to_total(view, i == 0, total_.data());
+        GRAPHRUN_TRY(planes.view_to_total(logits, i == 0, total_.data()));
       } else {
-        view_to_classes(view, scales > 1 ? total_.data() : nullptr, map.ids.data());
+        GRAPHRUN_TRY(planes.view_to_classes(logits, scales > 1 ? total_.data() : nullptr));
       }
     }
+    GRAPHRUN_ASSIGN(LabelMap map, planes.finish());
+    GRAPHRUN_TRY(network_->end_image());
     return map;
   }
 

@@ -4,6 +4,7 @@
 
 #include "runtime/collective/nccl.h"
 #include "runtime/cuda/device.h"
+#include "tools/eval/cuda_planes.h"
 
 namespace graphrun {
 namespace {
@@ -24,7 +25,8 @@ std::vector<std::pair<std::string, std::string>> versions() {
 
 extern "C" const graphrun::GpuModule* graphrun_gpu_module() {
   static const graphrun::GpuModule module{graphrun::make_cuda_backend, graphrun::list_gpus,
-                                          graphrun::versions, graphrun::join_nccl};
+                                          graphrun::versions,          graphrun::join_nccl,
+                                          graphrun::make_cuda_planes,  graphrun::free_gpu_bytes};
   return &module;
 }
 static_assert(std::is_same_v<decltype(&graphrun_gpu_module), graphrun::GetGpuModule>);

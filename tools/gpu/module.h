@@ -9,6 +9,7 @@
 #include "runtime/collective/communicator.h"
 #include "runtime/core/status.h"
 #include "runtime/model/kernel.h"
+#include "tools/eval/planes.h"
 
 namespace graphrun {
 
@@ -21,6 +22,11 @@ struct GpuModule {
   std::vector<std::pair<std::string, std::string>> (*versions)();
   // The ranks of `host`, which must outlive it, with memory of the GPU. Collective.
   Result<std::unique_ptr<Communicator>> (*join_nccl)(Communicator& host, const Backend& gpu);
+  // Of an evaluation whose network runs on this GPU.
+  std::unique_ptr<Planes> (*make_planes)(const std::shared_ptr<Backend>& gpu,
+                                         const Planes::Settings& settings);
+  // That could still be taken.
+  Result<std::int64_t> (*free_bytes)(const Backend& gpu);
 };
 
 inline constexpr char kGpuLibrary[] = "libgraphrun_gpu.so";

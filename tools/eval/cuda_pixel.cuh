@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+
+#include "runtime/cuda/launch.cuh"
+
+// A pixel's classes in the registers of a warp: thread `lane` holds the classes lane, lane + 32, ...
+namespace graphrun::cuda {
+
+inline constexpr int kWarp = 32;
+inline constexpr int kWarps = kThreads / kWarp;
+
+// work(k, c) for each class c that the thread holds in register k.
+template <int kRegisters, class Work>
+__device__ inline void for_classes(int classes, const Work& work) {
+#pragma unroll
+  for (int k = 0; k < kRegisters; ++k) {
+    const int c = static_cast<int>(threadIdx.x % kWarp) + k * kWarp;
+    if (c < classes) work(k, c);
+  }
+}
+
+// Of the values of a pixel, those beyond the classes left out; NaN is passed over.
+template <int kRegisters>
+__device__ inline float largest(const float (&v)[kRegisters], int classes) {
+  float max = -INFINITY;
+  for_classes<kRegisters>(classes, [&](int k, int) { max = fmaxf(max, v[k]); });
+  return warp_max(max);
+}
+
+// The first class that has the largest value; 0 where all are NaN.
+template <int kRegisters>
+__device__ inline std::uint8_t find_class(const float (&v)[kRegisters], int classes) {
+  const float max = largest(v, classes);
+  unsigned first = 256;
+  for_classes<kRegisters>(classes, [&](int k, int c) {
+    if (v[k] == max) first = min(first, static_cast<unsigned>(c));
+  });
+  first = __reduce_min_sync(0xffffffffu, first);
+  return static_cast<std::uint8_t>(first < 256 ? first : 0);
+}
+
+// launch(std::integral_constant<int, registers>) for so many classes, at most 256.
+template <int kValue>
+struct Registers {
+  static constexpr int value = kValue;
+};
+template <class Launch>
+Status with_registers(int classes, const Launch& launch) {
+  if (classes <= 1 * kWarp) return launch(Registers<1>());
+  if (classes <= 2 * kWarp) return launch(Registers<2>());
+  if (classes <= 3 * kWarp) return launch(Registers<3>());
+  if (classes <= 5 * kWarp) return launch(Registers<5>());
+  return launch(Registers<8>());
+}
+
+}  // namespace graphrun::cuda
