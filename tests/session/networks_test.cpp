@@ -21,8 +21,8 @@ struct Network {
 std::ostream& operator<<(std::ostream& out, const Network& network) { return out << network.name; }
 
 const std::vector<Network> kNetworks{
-    {"spnet50"}, {"pspnet50"}, {"psanet50", {{"mask_h", 29}, {"mask_w", 29}}}, {"fcn50"}};
-const Session::Options kSize{.n = 1, .h = 113, .w = 121};
+    {"spnet50"}, {"pspnet50"}, {"psanet50", {{"mask_h", 15}, {"mask_w", 17}}}, {"fcn50"}};
+const Session::Options kSize{.n = 1, .h = 113, .w = 129};
 
 std::shared_ptr<const Program> program_of(const Network& network) {
   compiler::Compiled compiled =
