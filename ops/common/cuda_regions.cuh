@@ -11,7 +11,7 @@
 // f64.
 namespace graphrun::ops {
 
-inline constexpr int kRegionThreads = 256;
+inline constexpr unsigned kRegionThreads = 256;
 
 template <class T>
 struct Regions {
@@ -49,18 +49,18 @@ struct Regions {
                           static_cast<int64_t>(group) * kVector;
     int32_t y_at = at / width, x_at = at % width;
     const int32_t y_step = shares / width, x_step = shares % width;
-    const auto next = [&] {
+    const auto next = [&](bool inside) {
       const int64_t pixel = y_at * columns.in + x_at;
       y_at += y_step;
       x_at += x_step;
       if (x_at >= width) x_at -= width, ++y_at;
-      return cuda::load<kVector>(from + pixel * x_stride);
+      return inside ? cuda::load<kVector>(from + pixel * x_stride) : cuda::Vector<T, kVector>{};
     };
-    constexpr int kRun = 4;
-    for (; at + (kRun - 1) * shares < end; at += kRun * shares) {
+    constexpr int kRun = 4;  // loads in flight
+    for (; at < end; at += kRun * shares) {
       cuda::Vector<T, kVector> run[kRun];
 #pragma unroll
-      for (int k = 0; k < kRun; ++k) run[k] = next();
+      for (int k = 0; k < kRun; ++k) run[k] = next(at + k * shares < end);
 #pragma unroll
       for (int c = 0; c < kVector; ++c) {
         float sum = 0;
@@ -69,17 +69,12 @@ struct Regions {
         total[c] += static_cast<double>(sum);
       }
     }
-    for (; at < end; at += shares) {
-      const cuda::Vector<T, kVector> one = next();
-#pragma unroll
-      for (int c = 0; c < kVector; ++c) total[c] += static_cast<double>(static_cast<float>(one.element[c]));
-    }
   }
 };
 
 // Threads of a block: (neighbouring groups of channels, shares of a region's pixels, neighbouring regions).
 template <class T, int kVector>
-__global__ void __launch_bounds__(kRegionThreads) sum_regions(const Regions<T> r) {
+__global__ void __launch_bounds__(kRegionThreads, 4) sum_regions(const Regions<T> r) {
   __shared__ double sums[kVector][kRegionThreads];
   const auto x = static_cast<int32_t>(threadIdx.x), share = static_cast<int32_t>(threadIdx.y);
   const auto lanes = static_cast<int32_t>(blockDim.x), shares = static_cast<int32_t>(blockDim.y);
@@ -128,6 +123,7 @@ struct JoinPieces {
   __device__ void operator()(int64_t i) const {
     const auto output = static_cast<int32_t>(i / r.channels);
     double sum = 0;
+#pragma unroll 8
     for (int32_t piece = 0; piece < r.pieces; ++piece)
       sum += r.partial[static_cast<int64_t>(piece) * r.outputs * r.channels + i];
     r.y[output * r.y_stride + i % r.channels] =
@@ -162,16 +158,19 @@ Result<std::unique_ptr<Kernel>> make_regions_kernel(const KernelRequest& request
   r.mean = mean;
 
   constexpr unsigned kLanes = 32;
+  constexpr unsigned kMostInDepth = 64;    // a limit of CUDA
   constexpr unsigned kPixelsOfThread = 4;  // at least
+  constexpr int64_t kMostPieces = 32;      // one thread adds them up
   const auto region = static_cast<unsigned>(blocks_of(x.h(), y.h()) * blocks_of(x.w(), y.w()));
   dim3 threads(std::min(kLanes, std::bit_ceil(static_cast<unsigned>(r.groups))));
   while (threads.x * threads.y < kRegionThreads && 2 * threads.y * kPixelsOfThread <= region) threads.y *= 2;
-  threads.z =
-      std::min(kRegionThreads / (threads.x * threads.y), std::bit_ceil(static_cast<unsigned>(r.outputs)));
+  threads.z = std::min({kRegionThreads / (threads.x * threads.y),
+                        std::bit_ceil(static_cast<unsigned>(r.outputs)), kMostInDepth});
   r.channel_blocks = narrow(blocks_of(r.groups, threads.x));
   const int64_t blocks = r.channel_blocks * blocks_of(r.outputs, threads.z);
-  const int64_t wanted = blocks_of(8 * device_of(request).multiprocessors(), blocks);
-  r.pieces = narrow(std::clamp<int64_t>(region / (threads.y * kPixelsOfThread), 1, wanted));
+  const int64_t wanted = blocks_of(4 * device_of(request).multiprocessors(), blocks);
+  r.pieces =
+      narrow(std::clamp<int64_t>(region / (threads.y * kPixelsOfThread), 1, std::min(wanted, kMostPieces)));
 
   const int64_t values = int64_t{r.outputs} * r.channels;
   const int64_t scratch = r.pieces == 1 ? 0 : r.pieces * values * static_cast<int64_t>(sizeof(double));

@@ -89,5 +89,23 @@ BOOST_AUTO_TEST_CASE(gradient_kernel_takes_strides) {
                     });
 }
 
+// Of whole vectors, with regions that are worth sharing out.
+BOOST_AUTO_TEST_CASE(many_channels_and_pixels) {
+  const OpHarness harness;
+  for (const auto& [h, w] : {std::pair{1, 1}, {6, 6}, {40, 3}, {1, 29}}) {
+    for (const std::int64_t gap : {0, 8}) {
+      const Case test{.op = "adaptive_avg_pool",
+                      .attrs = bins(h, w),
+                      .inputs = {activation({2, 64, 33, 29}, uniform(10, 11), gap)},
+                      .tolerance = 1e-6,
+                      .output_gap = gap};
+      harness.check(test, reference);
+    }
+    harness.check_gradient(
+        {.op = "adaptive_avg_pool", .attrs = bins(h, w), .inputs = {activation({2, 64, 10, 9}, normal(), 8)}},
+        reference);
+  }
+}
+
 }  // namespace
 }  // namespace graphrun::test

@@ -65,5 +65,15 @@ BOOST_AUTO_TEST_CASE(inputs_that_do_not_fit_are_errors) {
                   .ok());
 }
 
+BOOST_AUTO_TEST_CASE(many_inputs) {
+  const OpHarness harness;
+  for (const std::int64_t channels : {8, 4, 2, 1}) {
+    Case test{.op = "concat", .tolerance = 0, .output_gap = channels};
+    for (int i = 0; i < 19; ++i)
+      test.inputs.push_back(activation({2, channels * (1 + i % 3), 3, 5}, normal(), i % 2 * channels));
+    harness.check(test, reference);
+  }
+}
+
 }  // namespace
 }  // namespace graphrun::test

@@ -90,6 +90,13 @@ BOOST_AUTO_TEST_CASE(sums_over_broadcast_axes) {
                     reference);
     }
   }
+  for (const Shape& like : {Shape{3, 64, 1, 33}, Shape{3, 64, 50, 1}, Shape{3, 64, 1, 1}}) {
+    harness.check({.op = "reduce_to",
+                   .inputs = {activation({3, 64, 50, 33}, normal(1000, 1), 8), activation(like)},
+                   .tolerance = 1e-6,
+                   .output_gap = 16},
+                  reference);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit_are_refused) {

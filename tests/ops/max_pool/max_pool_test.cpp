@@ -105,5 +105,24 @@ BOOST_AUTO_TEST_CASE(impossible_windows_are_errors) {
   BOOST_TEST(!refused(window(4, 4, 1, 1, 0, 0)));
 }
 
+// Of whole vectors, as networks have them.
+BOOST_AUTO_TEST_CASE(windows_of_3_by_3) {
+  const OpHarness harness;
+  for (const AttrMap& attrs : {window(3, 3, 2, 2, 1, 1), window(3, 3, 2, 2, 0, 0), window(3, 3, 2, 2, 0, 1),
+                               window(3, 3, 1, 1, 1, 1), window(3, 3, 3, 2, 1, 0)}) {
+    for (const auto& [h, w] : {std::pair{9, 8}, {8, 9}, {6, 3}, {3, 7}}) {
+      for (const std::int64_t gap : {0, 8}) {
+        harness.check({.op = "max_pool",
+                       .attrs = attrs,
+                       .inputs = {activation({2, 64, h, w}, integers(1000), gap)},
+                       .output_gap = gap},
+                      reference);
+      }
+      harness.check_gradient(
+          {.op = "max_pool", .attrs = attrs, .inputs = {activation({2, 16, h, w}, normal(), 8)}}, reference);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace graphrun::test

@@ -55,5 +55,20 @@ BOOST_AUTO_TEST_CASE(fill_gives_its_value) {
                 });
 }
 
+BOOST_AUTO_TEST_CASE(weighted_sum_of_many) {
+  Case test{.op = "weighted_sum", .tolerance = 1e-6};
+  std::vector<Expr> weights;
+  for (int i = 0; i < 35; ++i) {
+    weights.emplace_back(0.5 * i - 3);
+    test.inputs.push_back(dense({}));
+  }
+  test.attrs = {{"weights", weights}};
+  OpHarness().check(test, [](const auto& in, auto& out, const Attributes& attrs) {
+    out[0] = HostTensor::zeros({});
+    for (std::size_t i = 0; i < in.size(); ++i)
+      out[0].values[0] += attrs.reals("weights")[i] * in[i].values[0];
+  });
+}
+
 }  // namespace
 }  // namespace graphrun::test

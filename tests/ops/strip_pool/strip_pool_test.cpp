@@ -66,5 +66,23 @@ BOOST_AUTO_TEST_CASE(gradient_kernel_takes_strides) {
                     });
 }
 
+// Of whole vectors.
+BOOST_AUTO_TEST_CASE(many_channels) {
+  const OpHarness harness;
+  for (const char* name : {"row", "column"}) {
+    for (const std::int64_t gap : {0, 8}) {
+      const Case test{.op = "strip_pool",
+                      .attrs = axis(name),
+                      .inputs = {activation({2, 320, 21, 37}, uniform(10, 11), gap)},
+                      .tolerance = 1e-6,
+                      .output_gap = gap};
+      harness.check(test, reference);
+    }
+    harness.check_gradient(
+        {.op = "strip_pool", .attrs = axis(name), .inputs = {activation({2, 64, 7, 9}, normal(), 8)}},
+        reference);
+  }
+}
+
 }  // namespace
 }  // namespace graphrun::test
