@@ -13,13 +13,15 @@
 #   profile    seconds by kernel
 #
 # Environment: PYTHON (one that has PyTorch), SEED (of random input; the time if not given), LIMIT (seconds of a stage's
-# longest part, 100). Exit status: 0 where every bar was met, 1 where one was not, 77 where there is no GPU.
+# longest part, 100), PEERS (measurements of tools/bench/gpu_peer.py for `bench`; all if not given). Exit status: 0 where every bar was met, 1 where one was not, 77 where there is no GPU.
 set -uo pipefail
 shopt -s nullglob
 root=$(cd "$(dirname "$0")/.." && pwd)
 stages=("${@:-all}")
 [ "${stages[0]}" = all ] && stages=(ops networks train bench eval profile sanitizer)
 limit=${LIMIT:-100}
+peers=${PEERS:-spnet50_train_eager pspnet50_bf16_eager pspnet50_f32_eager pspnet50_tf32_eager spnet50_bf16_eager pspnet50_bf16_compile
+  pspnet50_f32_compile pspnet50_tf32_compile spnet50_bf16_compile spnet50_train_compile}
 seed=${SEED:-$(date +%s)}
 out=${OUT:-$root/out/gpu_check}
 work=$(mktemp -d "${TMPDIR:-/tmp}/gpu_check.XXXXXX")
@@ -45,7 +47,7 @@ elif [ -x "$root/build/gpu/bin/grun" ]; then
   programs=$work/bin libraries='' models=$work/models camvid=$root/../shared/data/camvid
   mkdir "$programs" "$models"
   find "$root/build/gpu/bin" "$root/build/gpu/tests" -type f -perm -u+x \
-    \( -name grun -o -name graphc -o -name 'test_op_*' -o -name test_session -o -name test_nccl \) \
+    \( -name grun -o -name graphc -o -name 'test_op_*' -o -name test_session -o -name test_nccl -o -name test_eval_cuda \) \
     ! -name '*completeness' ! -name '*reference' -exec ln -s {} "$programs" \;
 else
   echo "neither build/gpu_bundle.tar.xz nor a build of the preset gpu is here: tools/gpu_bundle.sh makes both" >&2
@@ -130,7 +132,8 @@ run_tests() {
 stage_ops() { run_tests ops 14 "$limit" 'test_op_*'; }
 
 stage_networks() {
-  run_tests networks 4 "$limit" 'test_session'
+  run_tests networks 8 "$limit" 'test_session'
+  run_tests eval_planes 4 60 'test_eval_cuda'
   run_tests nccl 1 60 'test_nccl'
 }
 
@@ -234,8 +237,8 @@ stage_bench() {
   bench ours_pspnet50_f32 "$models/pspnet50.fb" --shape 1,3,473,473 --iters 50
   bench ours_spnet50_bf16 "$models/spnet50.fb" --shape 1,3,480,480 --precision bf16 --iters 50
   if [ -n "$python" ]; then
-    peer --limit "$limit" spnet50_train_eager pspnet50_{bf16,f32,tf32}_eager spnet50_bf16_eager pspnet50_{bf16,f32,tf32}_compile \
-      spnet50_bf16_compile spnet50_train_compile 2>>"$work/peer.err" | tee -a "$work/bench.jsonl"
+    # shellcheck disable=SC2086 # a list of words
+    peer --limit "$limit" $peers 2>>"$work/peer.err" | tee -a "$work/bench.jsonl"
   else
     echo "no Python with PyTorch here: nothing to compare with"
   fi
@@ -279,11 +282,11 @@ stage_profile() {
 
 # --- All of them ------------------------------------------------------------------------------------------------------
 
-rm -f "$out"/{ops,networks,nccl,train,sanitizer,bench,eval,profile}.log
+rm -f "$out"/{ops,networks,nccl,eval_planes,train,sanitizer,bench,eval,profile}.log
 cat "$work/gpus"
 ours "$programs/grun" doctor 2>&1 | grep -iE 'cuda|cudnn|gpu|multiproc' | head -6
 # PyTorch's compiler works beside the stages that time nothing.
-if has_stage bench && [ -n "$python" ]; then compile_ahead & fi
+if has_stage bench && [ -n "$python" ] && [[ "$peers" == *spnet50_train_compile* ]]; then compile_ahead & fi
 for stage in "${stages[@]}"; do
   if ! declare -F "stage_$stage" >/dev/null; then
     echo "no stage $stage" >&2
@@ -296,7 +299,9 @@ for stage in "${stages[@]}"; do
   "stage_$stage"
   printf '##### %s took %.1f s\n' "$stage" "$(echo "$(now) $begin" | awk '{print $1 - $2}')"
 done
-[ -f "$out/nccl.log" ] && cat "$out/nccl.log" >>"$out/networks.log" && rm "$out/nccl.log"
+for name in nccl eval_planes; do
+  [ -f "$out/$name.log" ] && cat "$out/$name.log" >>"$out/networks.log" && rm "$out/$name.log"
+done
 
 awk -F '\t' '{
   for (i = 1; i <= 3; ++i) { $i = substr($i, 1, 110); cell[NR, i] = $i; if (length($i) > wide[i]) wide[i] = length($i) }

@@ -72,8 +72,8 @@ std::string key_of(const Problem& problem) {
   return key;
 }
 
-// Below that the start of a kernel takes longer than the work.
-constexpr double kWorthTrials = 5e7;
+// Below that a better engine saves less than a few microseconds: not worth a second of trials.
+double worth_trials(DType type) { return type == DType::f32 ? 2e9 : 1e8; }
 
 double operations_of(const Geometry& g) {
   return 2.0 * static_cast<double>(g.n * g.oh * g.ow) * static_cast<double>(g.o * g.c * g.taps());
@@ -157,7 +157,7 @@ Result<std::unique_ptr<Engine>> choose_engine(cuda::Device& device, const Proble
   }
   Candidates candidates(device, problem);
   Trial trial(device, problem);
-  const bool worth = operations_of(problem.g) >= kWorthTrials && trial.allocate().ok();
+  const bool worth = operations_of(problem.g) >= worth_trials(problem.type) && trial.allocate().ok();
   Choice choice;
   if (worth) choice = fastest(candidates, problem, trial);
   if (!choice.engine) {
