@@ -136,10 +136,8 @@ Choice fastest(Candidates& candidates, const Problem& problem, Trial& trial) {
   return best;
 }
 
-}  // namespace
-
-Result<std::unique_ptr<Engine>> choose_engine(cuda::Device& device, const Problem& problem) {
-  const std::string key = key_of(problem);
+Result<std::unique_ptr<Engine>> make_engine(cuda::Device& device, const Problem& problem,
+                                            const std::string& key) {
   if (const auto known = device.tuning().find(key)) {
     Candidates candidates(device, problem);
     Choice choice;
@@ -167,6 +165,17 @@ Result<std::unique_ptr<Engine>> choose_engine(cuda::Device& device, const Proble
   if (!choice.engine) return {ErrorCode::declined, "no library has an engine for: " + key};
   device.tuning().remember(key, choice.number, worth);
   return std::move(choice.engine);
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Engine>> choose_engine(cuda::Device& device, const Problem& problem) {
+  const std::string key = key_of(problem);
+  if (const std::shared_ptr<void> kept = device.kept(key))
+    return std::static_pointer_cast<const Engine>(kept);
+  GRAPHRUN_ASSIGN(std::shared_ptr<Engine> engine, make_engine(device, problem, key));
+  device.keep(key, engine);
+  return std::shared_ptr<const Engine>(std::move(engine));
 }
 
 }  // namespace graphrun::ops::conv2d::gpu

@@ -49,7 +49,7 @@ class Engine {
 };
 
 // The fastest engine, measured on the device where the work is worth it; remembered in Device::tuning().
-// Declines what no library takes. The stream must not be recorded.
-Result<std::unique_ptr<Engine>> choose_engine(cuda::Device& device, const Problem& problem);
+// Shared by all convolutions that are alike. Declines what no library takes. The stream must not be recorded.
+Result<std::shared_ptr<const Engine>> choose_engine(cuda::Device& device, const Problem& problem);
 
 }  // namespace graphrun::ops::conv2d::gpu

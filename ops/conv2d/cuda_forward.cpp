@@ -45,7 +45,7 @@ class ForwardKernel final : public Kernel {
   Options options_;
   TensorDesc x_, y_;
   DType type_;
-  std::unique_ptr<Engine> engine_;
+  std::shared_ptr<const Engine> engine_;
   WeightForm form_;
   bool pack_x_ = false;
   bool apart_ = false;  // the library writes to scratch, and a kernel finishes

@@ -8,7 +8,7 @@ namespace {
 
 class GradDataKernel final : public Kernel {
  public:
-  GradDataKernel(const KernelRequest& request, const WeightForm& form, std::unique_ptr<Engine> engine)
+  GradDataKernel(const KernelRequest& request, const WeightForm& form, std::shared_ptr<const Engine> engine)
       : device_(device_of(request)),
         type_(request.outputs[0].dtype),
         form_(form),
@@ -50,7 +50,7 @@ class GradDataKernel final : public Kernel {
   cuda::Device& device_;
   DType type_;
   WeightForm form_;
-  std::unique_ptr<Engine> engine_;
+  std::shared_ptr<const Engine> engine_;
   bool pack_gy_, apart_;
   std::int64_t weight_at_ = 0, gy_at_ = 0, gx_at_ = 0, workspace_at_ = 0, scratch_bytes_ = 0;
 };
@@ -66,7 +66,7 @@ Prepared prepare_grad_data(const KernelRequest& request) {
   const WeightForm form = weight_form(g.o, g.c, g.taps(), filled(g.o, gx.dtype), filled(g.c, gx.dtype));
   g.o = form.form_outputs;
   g.c = form.form_channels;
-  GRAPHRUN_ASSIGN(std::unique_ptr<Engine> engine,
+  GRAPHRUN_ASSIGN(std::shared_ptr<const Engine> engine,
                   choose_engine(device_of(request), {cuda::dnn::Convolution::grad_data, g, gx.dtype}));
   return std::unique_ptr<Kernel>(std::make_unique<GradDataKernel>(request, form, std::move(engine)));
 }

@@ -9,7 +9,7 @@ namespace {
 class GradWeightKernel final : public Kernel {
  public:
   // Without an engine: the gradient of the bias alone.
-  GradWeightKernel(const KernelRequest& request, const WeightForm& form, std::unique_ptr<Engine> engine)
+  GradWeightKernel(const KernelRequest& request, const WeightForm& form, std::shared_ptr<const Engine> engine)
       : device_(device_of(request)),
         type_(request.inputs[0].dtype),
         form_(form),
@@ -66,7 +66,7 @@ class GradWeightKernel final : public Kernel {
   cuda::Device& device_;
   DType type_;
   WeightForm form_;
-  std::unique_ptr<Engine> engine_;
+  std::shared_ptr<const Engine> engine_;
   bool bias_;
   bool pack_gy_ = false, pack_x_ = false, unpack_ = false;
   std::int64_t bias_at_ = 0, gy_at_ = 0, x_at_ = 0, weight_at_ = 0, workspace_at_ = 0, scratch_bytes_ = 0;
@@ -83,7 +83,7 @@ Prepared prepare_grad_weight(const KernelRequest& request) {
   const WeightForm form = weight_form(g.o, g.c, g.taps(), filled(g.o, gy.dtype), filled(g.c, gy.dtype));
   g.o = form.form_outputs;
   g.c = form.form_channels;
-  std::unique_ptr<Engine> engine;
+  std::shared_ptr<const Engine> engine;
   if (request.output_present[0]) {
     GRAPHRUN_ASSIGN(engine,
                     choose_engine(device_of(request), {cuda::dnn::Convolution::grad_weight, g, gy.dtype}));

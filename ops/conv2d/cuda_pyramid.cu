@@ -137,7 +137,7 @@ template <class T>
 class PyramidKernel final : public Kernel {
  public:
   PyramidKernel(const KernelRequest& request, const WeightForm& form, std::vector<Level> levels,
-                std::unique_ptr<Engine> engine)
+                std::shared_ptr<const Engine> engine)
       : device_(device_of(request)),
         g_(geometry_of(request.attrs, request.inputs[kX], request.outputs[0])),
         type_(request.outputs[0].dtype),
@@ -184,7 +184,7 @@ class PyramidKernel final : public Kernel {
   bool relu_;
   WeightForm form_;
   std::vector<Level> levels_;
-  std::unique_ptr<Engine> engine_;  // the convolution of x
+  std::shared_ptr<const Engine> engine_;  // the convolution of x
   bool pack_x_, apart_;
   std::int64_t bias_at_ = 0, prepared_bytes_ = 0;
   std::int64_t x_at_ = 0, y_at_ = 0, workspace_at_ = 0, scratch_bytes_ = 0;
@@ -295,7 +295,7 @@ Prepared prepare_pyramid(const KernelRequest& request) {
     }
     g.c = form.form_channels;
     g.o = form.form_outputs;
-    GRAPHRUN_ASSIGN(std::unique_ptr<Engine> engine,
+    GRAPHRUN_ASSIGN(std::shared_ptr<const Engine> engine,
                     choose_engine(device, {cuda::dnn::Convolution::forward, g, y.dtype}));
     return std::unique_ptr<Kernel>(
         std::make_unique<PyramidKernel<T>>(request, form, std::move(levels), std::move(engine)));

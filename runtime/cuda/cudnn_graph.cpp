@@ -267,8 +267,8 @@ Result<Configuration> Graph::usual(std::int64_t index) const {
 std::vector<Configuration> Graph::configurations(
     std::span<const cudnnBackendNumericalNote_t> forbidden) const {
   std::vector<Configuration> all;
-  // Asking takes milliseconds: no more of it than is needed.
-  constexpr std::size_t kEnough = 6, kFew = 2;
+  // Asking takes milliseconds, and trying all engines more: no more of it than is needed.
+  constexpr std::size_t kEnough = 3, kFew = 1;
   for (const cudnnBackendHeurMode_t mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
     if (all.size() >= kEnough) break;
     auto found = recommended(mode);

@@ -100,6 +100,17 @@ std::unique_lock<std::recursive_mutex> Device::turn() {
   return lock;
 }
 
+std::shared_ptr<void> Device::kept(const std::string& name) const {
+  const auto found = kept_.find(name);
+  return found == kept_.end() ? nullptr : found->second;
+}
+
+void Device::keep(const std::string& name, std::shared_ptr<void> what) {
+  constexpr std::size_t kMost = 4096;  // images of ever other sizes must not fill the memory
+  if (kept_.size() >= kMost) kept_.clear();
+  kept_[name] = std::move(what);
+}
+
 Status Device::take_fault() {
   if (seen_->kind == Fault::none) return {};
   const Fault found = *seen_;

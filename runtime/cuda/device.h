@@ -5,6 +5,7 @@
 #include <cudnn.h>
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -43,6 +44,11 @@ class Device final : public DeviceContext {
   Fault* fault() const { return fault_; }  // device memory
   Tuning& tuning() { return tuning_; }
 
+  // What kernels have made and share by a name that tells all it depends on; null: not there yet. It lives at
+  // least as long as whoever holds it, and is used by the holder of a Turn.
+  std::shared_ptr<void> kept(const std::string& name) const;
+  void keep(const std::string& name, std::shared_ptr<void> what);
+
   // Makes this GPU the calling thread's and keeps others from starting work on it.
   std::unique_lock<std::recursive_mutex> turn();
 
@@ -73,6 +79,7 @@ class Device final : public DeviceContext {
   Fault* seen_ = nullptr;  // pinned host memory
   void* cublas_workspace_ = nullptr;
   Tuning tuning_;
+  std::map<std::string, std::shared_ptr<void>> kept_;
 };
 
 }  // namespace graphrun::cuda

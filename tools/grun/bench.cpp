@@ -32,7 +32,12 @@ struct BenchOptions {
 struct Timing {
   std::vector<double> seconds;    // sorted
   std::int64_t device_bytes = 0;  // in use by then (Backend::memory_in_use)
+  double bind_seconds = 0;        // until a session was made: kernels chosen, weights prepared
 };
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
 
 // Calls `once` and waits for the device; times all but the first calls, in which libraries do what they do
 // once, and in which a device's work is recorded.
@@ -46,11 +51,11 @@ Result<Timing> measure(const BenchOptions& options, Backend& backend, StepTimes*
     const auto start = Clock::now();
     GRAPHRUN_TRY(once());
     GRAPHRUN_TRY(backend.synchronize());
-    if (i >= 0) seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
+    if (i >= 0) seconds.push_back(seconds_since(start));
     if (times != nullptr) GRAPHRUN_TRY(times->end());
   }
   std::ranges::sort(seconds);
-  return Timing{std::move(seconds), backend.memory_in_use()};
+  return Timing{std::move(seconds), backend.memory_in_use(), 0};
 }
 
 Status fill_noise(Backend& backend, const TensorView& image) {
@@ -70,6 +75,7 @@ Status fill_labels(Backend& backend, const TensorView& label, std::int64_t class
 Result<Timing> bench_inference(const BenchOptions& options, std::shared_ptr<const Program> program,
                                std::shared_ptr<Weights> weights, StepTimes* observer) {
   const std::shared_ptr<Backend> backend = weights->backend();
+  const auto start = std::chrono::steady_clock::now();
   GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
                   Session::create(std::move(program), std::move(weights),
                                   {.n = options.shape[0],
@@ -77,14 +83,19 @@ Result<Timing> bench_inference(const BenchOptions& options, std::shared_ptr<cons
                                    .w = options.shape[3],
                                    .fuse = !options.parts,
                                    .precision = options.common.compute_type()}));
+  const double bind_seconds = seconds_since(start);
   GRAPHRUN_TRY(fill_noise(*backend, session->input()));
-  return measure(options, *backend, observer, [&] { return session->run(observer); });
+  GRAPHRUN_ASSIGN(Timing timing,
+                  measure(options, *backend, observer, [&] { return session->run(observer); }));
+  timing.bind_seconds = bind_seconds;
+  return timing;
 }
 
 Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const Program> program,
                               std::shared_ptr<Weights> weights, const DataParallel& parallel,
                               StepTimes* observer) {
   const std::shared_ptr<Backend> backend = weights->backend();
+  const auto start = std::chrono::steady_clock::now();
   GRAPHRUN_ASSIGN(const std::unique_ptr<TrainSession> session,
                   TrainSession::create(std::move(program), std::move(weights),
                                        {.n = options.shape[0],
@@ -93,14 +104,18 @@ Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const
                                         .fuse = !options.parts,
                                         .precision = options.common.compute_type(),
                                         .parallel = parallel}));
+  const double bind_seconds = seconds_since(start);
   GRAPHRUN_TRY(session->check_supervised());
   GRAPHRUN_TRY(fill_noise(*backend, session->image()));
   GRAPHRUN_TRY(fill_labels(*backend, session->label(), session->output("confusion").desc.shape[0]));
   std::int64_t iteration = 0;
-  return measure(options, *backend, observer, [&]() -> Status {
+  const auto step = [&]() -> Status {
     GRAPHRUN_TRY(session->compute({0, iteration++, 0}, observer));
     return session->update(1e-3, observer);
-  });
+  };
+  GRAPHRUN_ASSIGN(Timing timing, measure(options, *backend, observer, step));
+  timing.bind_seconds = bind_seconds;
+  return timing;
 }
 
 Status bench(BenchOptions& options, Outcome& outcome) {
@@ -140,13 +155,13 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   if (options.json) {
     fmt::print(
         "{{\"median_s\": {:.6f}, \"min_s\": {:.6f}, \"images_per_s\": {:.4f}, \"peak_rss_mb\": {:.1f}, "
-        "\"device_mb\": {:.1f}, \"model\": \"{}\", "
+        "\"device_mb\": {:.1f}, \"bind_s\": {:.4f}, \"model\": \"{}\", "
         "\"mode\": \"{}\", \"shape\": [{}, {}, {}, {}], \"iters\": {}, \"ranks\": {}, \"threads\": {}, "
         "\"device\": \"{}\", "
         "\"precision\": \"{}\"{}}}\n",
-        median, fastest, images, peak, device_mb, program->model().name, options.mode, options.shape[0],
-        options.shape[1], options.shape[2], options.shape[3], options.iterations, ranks.size(),
-        backend->threads(), backend->device(), options.common.precision,
+        median, fastest, images, peak, device_mb, timing.bind_seconds, program->model().name, options.mode,
+        options.shape[0], options.shape[1], options.shape[2], options.shape[3], options.iterations,
+        ranks.size(), backend->threads(), backend->device(), options.common.precision,
         !options.common.verbose ? "" : ", \"nodes\": " + observer->json(options.iterations));
   } else {
     const std::string place =
