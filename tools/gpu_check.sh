@@ -83,6 +83,9 @@ cat >"$work/one_case" <<'END'
 folder=$1 limit=$2 program=${3%%:*} name=${3##*:}
 shift 3
 log=$folder/$(basename "$program").${name//\//}
+# A share of the cores: threads of several programs would wait for each other's time.
+each=$(($(nproc) / AT_ONCE))
+if [ "$each" -gt 0 ]; then set -- taskset -c "$((SLOT * each))-$(((SLOT + 1) * each - 1))" "$@"; fi
 timeout -k 5 "$limit" "$@" "$program" --run_test="$name" --log_level=message --report_level=short --color_output=no >"$log.log" 2>&1
 echo $? >"$log.status"
 END
@@ -99,8 +102,8 @@ run_cases() {
       {match($0, /^ */); depth = RLENGTH / 4; path[depth] = substr($0, RLENGTH + 1); at[NR] = depth}
       {full = path[0]; for (i = 1; i <= depth; ++i) full = full "/" path[i]; name[NR] = full}
       END {for (i = 1; i <= NR; ++i) if (i == NR || at[i + 1] <= at[i]) print program ":" name[i]}'
-  done | GRAPHRUN_TEST_DEVICE=cuda GRAPHRUN_TEST_SEED=$seed LD_LIBRARY_PATH=$search GRAPHRUN_HOME=$root GRAPHRUN_TEST_SOURCE=$root \
-    xargs -P "$at_once" -I{} "$work/one_case" "$folder" "$seconds" {} "$@"
+  done | AT_ONCE=$at_once GRAPHRUN_TEST_DEVICE=cuda GRAPHRUN_TEST_SEED=$seed LD_LIBRARY_PATH=$search GRAPHRUN_HOME=$root GRAPHRUN_TEST_SOURCE=$root \
+    xargs -P "$at_once" --process-slot-var=SLOT -I{} "$work/one_case" "$folder" "$seconds" {} "$@"
 }
 
 # Runs test cases and makes a row for all, and a few lines of each that failed. Arguments: stage, then those of run_cases.
