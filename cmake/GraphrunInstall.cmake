@@ -1,5 +1,5 @@
-# What `cmake --install` leaves behind: the runtime as the package graphrun (target graphrun::runtime), the programs, and
-# the graphs and data set descriptors that the programs look up. Paths are relative: the prefix can be moved.
+# What `cmake --install` leaves behind: the runtime as the package graphrun (target graphrun::runtime; with GPUs
+# graphrun::cuda besides), the programs, and the graphs and data set descriptors that the programs look up. Paths are relative: the prefix can be moved.
 include(CMakePackageConfigHelpers)
 
 add_library(graphrun_runtime INTERFACE)
@@ -9,7 +9,14 @@ target_include_directories(graphrun_runtime INTERFACE
 target_link_libraries(graphrun_runtime INTERFACE graphrun_session graphrun_ops_cpu)
 target_compile_features(graphrun_runtime INTERFACE cxx_std_20)
 
-set(installed graphrun_runtime graphrun_session graphrun_ops_cpu graphrun_ops graphrun_weights graphrun_tensorfile
+# make_cuda_backend(): a backend where this build has CUDA, else an error.
+set_target_properties(graphrun_ops_cuda PROPERTIES EXPORT_NAME cuda)
+set(gpu graphrun_ops_cuda)
+if(GRAPHRUN_CUDA)
+  list(APPEND gpu graphrun_cuda graphrun_cuda_options)
+endif()
+
+set(installed ${gpu} graphrun_runtime graphrun_session graphrun_ops_cpu graphrun_ops graphrun_weights graphrun_tensorfile
   graphrun_collective graphrun_model graphrun_core graphrun_cpu graphrun_options)
 install(TARGETS ${installed} EXPORT graphrun ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT graphrun NAMESPACE graphrun:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graphrun FILE graphrunTargets.cmake)
@@ -23,9 +30,12 @@ install(FILES runtime/embed/graphrun.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/g
 foreach(room core collective model weights session)
   install(DIRECTORY runtime/${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/runtime FILES_MATCHING PATTERN "*.h")
 endforeach()
-install(FILES ops/cpu_backend.h ops/registry.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/ops)
+install(FILES ops/cpu_backend.h ops/cuda_backend.h ops/registry.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/ops)
 install(DIRECTORY graphs datasets DESTINATION ${CMAKE_INSTALL_DATADIR}/graphrun FILES_MATCHING PATTERN "*.json")
 if(GRAPHRUN_TOOLS)
   install(TARGETS graphc grun RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(TARGETS graphrun_codecs LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/graphrun)
+  if(GRAPHRUN_CUDA)
+    install(TARGETS graphrun_gpu LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/graphrun)
+  endif()
 endif()
