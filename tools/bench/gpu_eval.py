@@ -26,6 +26,20 @@ def picture(height, width, seed):
     return np.clip(128 + 60 * image, 0, 255).astype(np.uint8)
 
 
+def resize(image, width, height):
+    """Of any number of channels: OpenCV 5 takes 128, OpenCV 4 takes 512. Pieces are of equal size, none so thin that it is computed in
+    another way."""
+    channels = image.shape[2]
+    step = math.ceil(channels / math.ceil(channels / 128))
+    if step == channels:
+        return cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    resized = np.empty((height, width, channels), image.dtype)
+    for first in range(0, channels, step):
+        part = np.s_[:, :, first : first + step]
+        resized[part] = cv2.resize(image[part], (width, height), interpolation=cv2.INTER_LINEAR)
+    return resized
+
+
 def tensor_of(crop, device):
     return torch.from_numpy(((crop - MEAN) / STD).transpose(2, 0, 1).copy()).to(device)
 
@@ -61,7 +75,7 @@ class Slide:
                 count[here] += 1
         total /= count
         inside = total[top : top + image.shape[0], left : left + image.shape[1]]
-        return cv2.resize(inside, (width, height), interpolation=cv2.INTER_LINEAR)
+        return resize(inside, width, height)
 
     def label(self, image):
         height, width = image.shape[:2]
@@ -69,7 +83,7 @@ class Slide:
         for scale in SCALES:
             longer = round(scale * self.base_size)
             size = (longer, round(longer / height * width)) if height > width else (round(longer / width * height), longer)
-            total += self.of_scale(cv2.resize(image, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), height, width)
+            total += self.of_scale(resize(image, size[1], size[0]), height, width)
         return total.argmax(2).astype(np.uint8)
 
 
