@@ -1,6 +1,7 @@
 #include "datasets/png_codec.h"
 
 #include <png.h>
+#include <zlib.h>
 
 #include <array>
 #include <bit>
@@ -94,6 +95,10 @@ bool write_rows(Writer& writer, std::string* out, std::int64_t height, std::int6
   png_set_IHDR(png, writer.info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), 8,
                static_cast<int>(color), PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                PNG_FILTER_TYPE_DEFAULT);
+  // What filters leave of label maps, and of label colours over photographs, is runs: searching for other
+  // repetitions takes five times as long and gains 1 %.
+  png_set_compression_strategy(png, Z_RLE);
+  if (color != PngColor::rgb) png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_UP);
   if (color == PngColor::palette) png_set_PLTE(png, writer.info, palette, PNG_MAX_PALETTE_LENGTH);
   png_write_info(png, writer.info);
   png_write_image(png, rows);
