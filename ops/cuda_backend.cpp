@@ -56,7 +56,8 @@ class CudaBackend final : public Backend {
   std::shared_ptr<void> allocate_host(std::int64_t bytes) override {
     const auto turn = device_->turn();
     void* memory = nullptr;
-    if (cudaMallocHost(&memory, static_cast<std::size_t>(bytes)) != cudaSuccess) return nullptr;
+    if (!cuda::check(cudaMallocHost(&memory, static_cast<std::size_t>(bytes)), "cudaMallocHost").ok())
+      return nullptr;
     return {memory, [device = device_](void* pinned) {
               const auto lock = device->turn();
               cudaFreeHost(pinned);

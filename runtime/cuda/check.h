@@ -9,9 +9,11 @@
 
 namespace graphrun::cuda {
 
-// Success, or "<what>: <CUDA's own words>".
+// Success, or "<what>: <CUDA's own words>". CUDA keeps an error until somebody asks: it is reported here, and
+// the next launch is not to blame.
 inline Status check(cudaError_t code, std::string_view what) {
   if (code == cudaSuccess) return {};
+  cudaGetLastError();
   const ErrorCode kind = code == cudaErrorMemoryAllocation ? ErrorCode::out_of_memory : ErrorCode::io;
   return {kind, std::string(what) + ": " + cudaGetErrorString(code)};
 }
