@@ -67,7 +67,7 @@ class Binder {
     if (options.arena) {
       GRAPHRUN_ASSIGN(bound.arena_, options.arena(plan_.bytes));
     } else {
-      GRAPHRUN_ASSIGN(bound.arena_, weights_.backend()->allocate(plan_.bytes));
+      GRAPHRUN_ASSIGN(bound.arena_, weights_.backend()->allocate(plan_.bytes).in("activations"));
     }
     arena_ = static_cast<std::byte*>(bound.arena_->data());
     bound.arena_bytes_ = plan_.bytes;

@@ -139,7 +139,7 @@ Status TrainSession::allocate_gradients() {
     gradients_.push_back({TensorDesc::dense(model.variables[i].dtype, program_->variable_shape(i)), nullptr});
     if (model.variables[i].kind == VariableKind::gradient) gradient_bytes_ += gradients_[i].desc.bytes();
   }
-  GRAPHRUN_ASSIGN(gradient_memory_, weights_->backend()->allocate(gradient_bytes_));
+  GRAPHRUN_ASSIGN(gradient_memory_, weights_->backend()->allocate(gradient_bytes_).in("gradients"));
   auto* memory = static_cast<std::byte*>(gradient_memory_->data());
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     if (model.variables[i].kind != VariableKind::gradient) continue;
@@ -212,6 +212,7 @@ Status TrainSession::accumulate(double weight, bool first, bool last) {
   }
   if (exchange_ == nullptr) return {};
   if (scale_) GRAPHRUN_TRY(set_factors(1.0 / parallel_.ranks->size(), 0));
+  const auto turn = weights_->backend()->turn();
   exchange_->begin();
   return exchange_gradients();
 }
@@ -284,6 +285,7 @@ Status TrainSession::update(double learning_rate, StepObserver* observer) {
 }
 
 Status TrainSession::gather_parameters() {
+  const auto turn = weights_->backend()->turn();
   GRAPHRUN_ASSIGN(const Communicator::Ticket ticket,
                   parallel_.ranks->all_gather(parameters_, parameter_bytes_));
   GRAPHRUN_TRY(parallel_.ranks->wait(ticket));
@@ -291,13 +293,13 @@ Status TrainSession::gather_parameters() {
   return {};
 }
 
-std::optional<double> TrainSession::scalar(std::string_view name) const {
+Result<double> TrainSession::scalar(std::string_view name) const {
   const TensorView view = output(name);
   if (view.data == nullptr || view.desc.shape.count() != 1 || view.desc.dtype != DType::f32)
-    return std::nullopt;
+    return {ErrorCode::not_found, "the method \"train\" has no scalar output \"" + std::string(name) + "\""};
   float value = 0;
-  if (!weights_->backend()->copy_to_host(&value, view.data, sizeof(value)).ok()) return std::nullopt;
-  return value;
+  GRAPHRUN_TRY(weights_->backend()->copy_to_host(&value, view.data, sizeof(value)));
+  return static_cast<double>(value);
 }
 
 TensorView TrainSession::gradient(std::string_view parameter) const {

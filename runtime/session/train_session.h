@@ -83,8 +83,9 @@ class TrainSession {
   // An output of the last compute(): "loss", "main_loss", "aux_loss" (scalars), "main_totals", "aux_totals"
   // (f64 (2): weighted sum of losses, sum of weights), "confusion" (classes, classes).
   TensorView output(std::string_view name) const { return train_->output(name); }
-  // A scalar output as a number; empty for an unknown name. Copies from the device.
-  std::optional<double> scalar(std::string_view name) const;
+  // A scalar output as a number. Copies from the device. Errors: no such output (not_found); what the device
+  // found wrong in the last compute().
+  Result<double> scalar(std::string_view name) const;
   // Gradient of the parameter with this name; data is null for an unknown one.
   TensorView gradient(std::string_view parameter) const;
 
@@ -122,8 +123,6 @@ class TrainSession {
   double weight_ = 0;  // of the parts so far
   std::unique_ptr<BoundMethod> train_;
   std::unique_ptr<BoundMethod> update_;
-  Replay train_replay_;
-  Replay update_replay_;
   DataParallel parallel_;
   std::unique_ptr<GradientExchange> exchange_;  // null: alone
   std::optional<BoundOp> scale_;                // the gradients
@@ -131,6 +130,9 @@ class TrainSession {
   // With owners: parameters that are trained, and the bytes of each rank's.
   void* parameters_ = nullptr;
   std::vector<std::int64_t> parameter_bytes_;
+  // Go before the ranks do: NCCL waits for recordings of what it was asked for.
+  Replay train_replay_;
+  Replay update_replay_;
 };
 
 }  // namespace graphrun

@@ -60,9 +60,9 @@ Result<Losses> BatchStep::compute(const Batch& batch, std::uint64_t seed, StepOb
                                            first_sample + part * session_->image().desc.n()};
     GRAPHRUN_TRY(session_->compute(random, observer));
     Losses losses;
-    losses.total = session_->scalar("loss").value_or(0);
-    losses.main = session_->scalar("main_loss").value_or(losses.total);
-    losses.aux = session_->scalar("aux_loss").value_or(0);
+    GRAPHRUN_ASSIGN(losses.total, loss("loss", 0));
+    GRAPHRUN_ASSIGN(losses.main, loss("main_loss", losses.total));
+    GRAPHRUN_ASSIGN(losses.aux, loss("aux_loss", 0));
     GRAPHRUN_TRY(check_finite(losses, random));
     GRAPHRUN_ASSIGN(const double weight, count());
     if (parts_ == 1) {
@@ -87,6 +87,12 @@ Result<Losses> BatchStep::compute(const Batch& batch, std::uint64_t seed, StepOb
   if (weights != 0) losses = {sums.total / weights, sums.main / weights, sums.aux / weights};
   GRAPHRUN_TRY(average_losses(losses));
   return losses;
+}
+
+Result<double> BatchStep::loss(std::string_view name, double otherwise) const {
+  auto value = session_->scalar(name);
+  if (!value.ok() && value.status().code() == ErrorCode::not_found) return otherwise;
+  return value;
 }
 
 Status BatchStep::average_losses(Losses& losses) const {

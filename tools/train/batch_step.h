@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "datasets/loader.h"
 #include "datasets/metrics.h"
@@ -45,6 +46,8 @@ class BatchStep {
   Status fill(const Batch& batch, std::int64_t part);
   Status check_finite(const Losses& losses, const TrainSession::RandomState& random);
   Result<double> count();
+  // An output of the session, `otherwise` where the model has none of that name.
+  Result<double> loss(std::string_view name, double otherwise) const;
   Status average_losses(Losses& losses) const;
   Result<bool> any_rank(bool here) const;
   std::shared_ptr<Backend> backend_;
