@@ -133,7 +133,7 @@ class Trainer {
     GRAPHRUN_TRY(step_->update(record.lr, observer));
     if (times) GRAPHRUN_TRY(times->end());
     const auto step_end = Clock::now();
-    if (times) GRAPHRUN_TRY(write_profile(*times, data_start, step_start, computed, step_end));
+    if (times && is_first()) GRAPHRUN_TRY(write_profile(*times, data_start, step_start, computed, step_end));
     record.loss = losses.total;
     record.main_loss = losses.main;
     record.aux_loss = losses.aux;
@@ -154,9 +154,11 @@ class Trainer {
     return note_written(false);
   }
 
-  // The third iteration of this run: by then files are in the system's cache and libraries have chosen.
+  // The third iteration of this run: by then files are in the system's cache and libraries have chosen. On
+  // every rank, though the first one alone writes: what one rank starts step by step and another replays need
+  // not meet.
   bool profiles(std::int64_t iteration) const {
-    return !job_.profile.empty() && is_first() && iteration == job_.start.iteration + 3;
+    return !job_.profile.empty() && iteration == job_.start.iteration + 3;
   }
   Status write_profile(const StepTimes& times, Clock::time_point start, Clock::time_point loaded,
                        Clock::time_point computed, Clock::time_point end) const {
