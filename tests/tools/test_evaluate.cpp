@@ -1,8 +1,14 @@
 #include <rapidjson/document.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 
 #include "datasets/image_io.h"
+#include "ops/cpu_backend.h"
+#include "runtime/core/file.h"
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
 #include "tools/eval/evaluate.h"
@@ -64,6 +70,95 @@ class Count final : public EvalObserver {
   std::int64_t last = 0;
 };
 
+// Images of different sizes and colours; counts those that it was asked for.
+class ManyImages final : public Dataset {
+ public:
+  explicit ManyImages(std::int64_t size, std::int64_t broken = -1) : size_(size), broken_(broken) {}
+  std::int64_t size() const override { return size_; }
+  bool labelled() const override { return true; }
+  std::string name(std::int64_t index) const override { return "image" + std::to_string(index); }
+  Result<Image> load_image(std::int64_t index) const override {
+    {
+      const std::lock_guard lock(mutex_);
+      ++asked_;
+    }
+    one_more_.notify_all();
+    if (index == broken_) return Status(ErrorCode::invalid_file, name(index) + " is broken");
+    const Extent size = extent(index);
+    Image image{size.height, size.width, {}};
+    for (std::int64_t i = 0; i < 3 * size.height * size.width; ++i)
+      image.rgb.push_back(static_cast<std::uint8_t>(37 * index + 11 * i));
+    return image;
+  }
+  Result<LabelMap> load_label(std::int64_t index) const override {
+    const Extent size = extent(index);
+    return LabelMap{size.height, size.width,
+                    std::vector<std::uint8_t>(static_cast<std::size_t>(size.height * size.width), 1)};
+  }
+  // How many images were asked for, once there are `expected`, or after some time.
+  std::int64_t asked(std::int64_t expected) const {
+    std::unique_lock lock(mutex_);
+    one_more_.wait_for(lock, std::chrono::seconds(20), [&] { return asked_ >= expected; });
+    return asked_;
+  }
+
+ private:
+  static Extent extent(std::int64_t index) { return {20 + index % 3, 30 + index % 4}; }
+  std::int64_t size_;
+  std::int64_t broken_;
+  mutable std::mutex mutex_;
+  mutable std::condition_variable one_more_;
+  mutable std::int64_t asked_ = 0;
+};
+
+class BrightPixels final : public Protocol {
+ public:
+  Result<LabelMap> label(const Image& image) override {
+    if (watched != nullptr) {
+      const std::int64_t expected = std::min(images + 1 + ahead, watched->size());
+      BOOST_TEST(watched->asked(expected) == expected);
+    }
+    ++images;
+    LabelMap map{image.height, image.width, {}};
+    for (std::size_t i = 0; i < image.rgb.size(); i += 3) map.ids.push_back(image.rgb[i] > 100 ? 1 : 0);
+    return map;
+  }
+  std::int64_t classes() const override { return 2; }
+  ProtocolSeconds seconds() const override { return {}; }
+  Result<EvaluationMemory> plan(std::span<const Extent>) override { return EvaluationMemory{}; }
+  Status reserve(const EvaluationMemory&, std::int64_t) override { return {}; }
+  const ManyImages* watched = nullptr;
+  std::int64_t ahead = 0;
+  std::int64_t images = 0;
+};
+
+class InOrder final : public EvalObserver {
+ public:
+  void image(std::int64_t done, std::int64_t, double, const ConfusionMatrix* so_far) override {
+    BOOST_TEST(done == last + 1);
+    BOOST_TEST(so_far != nullptr);
+    last = done;
+  }
+  std::int64_t last = 0;
+};
+
+class DeviceWithoutKernels final : public Backend {
+ public:
+  std::string_view device() const override { return "none"; }
+  std::vector<KernelEntry> candidates(std::string_view) const override { return {}; }
+  Result<std::unique_ptr<Buffer>> allocate(std::int64_t) override { return unavailable(); }
+  std::shared_ptr<void> allocate_host(std::int64_t) override { return nullptr; }
+  bool is_host() const override { return false; }
+  Status copy_to_device(void*, const void*, std::int64_t) override { return unavailable(); }
+  Status copy_to_host(void*, const void*, std::int64_t) override { return unavailable(); }
+  Status synchronize() override { return {}; }
+  Status check_precision(DType) const override { return {}; }
+  int threads() const override { return 1; }
+
+ private:
+  static Status unavailable() { return {ErrorCode::unsupported, "no memory"}; }
+};
+
 const std::vector<ClassInfo> kClasses = {{"a \"quoted\" name", {0, 0, 0}}, {"b", {200, 100, 0}}};
 
 }  // namespace
@@ -119,13 +214,94 @@ BOOST_AUTO_TEST_CASE(memory_is_planned_from_the_sizes_of_all_images) {
   const EvaluationMemory memory = require(reserve_memory(data, protocol, 1000000));
   BOOST_TEST(memory.activations == 4);  // two images of two pixels
   BOOST_TEST((memory.largest == Extent{1, 2}));
-  BOOST_TEST(memory.pictures > 0);
+  BOOST_TEST(memory.pictures == 2 * 21);
   BOOST_TEST(protocol.reserved == 4);
   BOOST_TEST(protocol.most == 1000000 - memory.pictures);
   const auto refused = reserve_memory(data, protocol, memory.total() - 1);
   BOOST_REQUIRE(!refused.ok());
   BOOST_TEST(refused.status().message().find("images of up to 2 x 1") != std::string::npos,
              refused.status().message());
+  BOOST_TEST(require(reserve_memory(data, protocol, 1000000, {2, 3})).pictures == 2 * (6 * 5 + 3 * 6));
+}
+
+BOOST_AUTO_TEST_CASE(several_images_aside_give_the_same_results) {
+  const Scratch scratch;
+  constexpr std::int64_t kImages = 11;
+  const auto run = [&](const std::string& folder, const ImagesAside& aside) {
+    const PictureWriter pictures =
+        require(PictureWriter::create(scratch / folder, class_colors(kClasses), {7, 11}));
+    BrightPixels protocol;
+    InOrder order;
+    const auto result = require(evaluate(ManyImages(kImages), protocol, &pictures, order, aside));
+    BOOST_TEST(order.last == kImages);
+    const std::span<const std::int64_t> cells = result.confusion->cells();
+    return std::vector<std::int64_t>(cells.begin(), cells.end());
+  };
+  const std::vector<std::int64_t> one = run("one", {1, 1});
+  const std::vector<std::int64_t> four = run("four", {3, 4});
+  BOOST_TEST(one == four, boost::test_tools::per_element());
+  for (const char* kind : {"gray", "color", "label", "overlay"}) {
+    for (std::int64_t i = 0; i < kImages; ++i) {
+      const std::string file = std::string(kind) + "/image" + std::to_string(i) + ".png";
+      BOOST_TEST(require(read_file(scratch / ("one/" + file), 1 << 20)) ==
+                 require(read_file(scratch / ("four/" + file), 1 << 20)));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(so_many_images_are_decoded_ahead) {
+  for (const int ahead : {1, 3, 20}) {
+    const ManyImages data(8);
+    BrightPixels protocol;
+    protocol.watched = &data;
+    protocol.ahead = ahead;
+    InOrder order;
+    require(status_of(evaluate(data, protocol, nullptr, order, {ahead, 1})));
+    BOOST_TEST(order.last == 8);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(an_image_that_cannot_be_decoded_ends_an_evaluation) {
+  const Scratch scratch;
+  for (const ImagesAside& aside : {ImagesAside{1, 1}, ImagesAside{4, 4}}) {
+    const PictureWriter pictures = require(
+        PictureWriter::create(scratch / ("broken" + std::to_string(aside.written)), class_colors(kClasses)));
+    BrightPixels protocol;
+    InOrder order;
+    const auto result = evaluate(ManyImages(10, 6), protocol, &pictures, order, aside);
+    BOOST_REQUIRE(!result.ok());
+    BOOST_TEST(result.status().message().find("image6 is broken") != std::string::npos);
+    BOOST_TEST(order.last == 6);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_picture_that_cannot_be_written_ends_an_evaluation) {
+  const Scratch scratch;
+  for (const int written : {1, 4}) {
+    for (const int in_the_way : {5, 11}) {
+      const std::string folder = std::to_string(written) + "_" + std::to_string(in_the_way);
+      const PictureWriter pictures = require(PictureWriter::create(scratch / folder, class_colors(kClasses)));
+      const std::string file = "gray/image" + std::to_string(in_the_way) + ".png";
+      std::filesystem::create_directories(scratch / folder / file / "in the way");
+      BrightPixels protocol;
+      InOrder order;
+      const auto result = evaluate(ManyImages(12), protocol, &pictures, order, {4, written});
+      BOOST_REQUIRE(!result.ok());
+      BOOST_TEST(result.status().message().find(file) != std::string::npos, result.status().message());
+      BOOST_TEST(order.last == std::min(in_the_way + written, 12));
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(images_aside_leave_the_processors_to_the_kernels_on_the_host) {
+  const auto host = require(make_cpu_backend(4));
+  BOOST_TEST((images_aside(*host, 4) == ImagesAside{1, 1}));
+  const DeviceWithoutKernels device;
+  BOOST_TEST((images_aside(device, 1) == ImagesAside{1, 1}));
+  BOOST_TEST((images_aside(device, 3) == ImagesAside{3, 3}));
+  BOOST_TEST((images_aside(device, 100) == ImagesAside{4, 8}));
+  const ImagesAside own = images_aside(device, 0);
+  BOOST_TEST((own.decoded >= 1 && own.written >= own.decoded && own.written <= 8));
 }
 
 BOOST_AUTO_TEST_CASE(a_part_of_a_split) {

@@ -1,9 +1,12 @@
 #include "tools/eval/evaluate.h"
 
+#include <algorithm>
 #include <chrono>
+#include <deque>
 #include <future>
 
 #include "datasets/sample_list.h"
+#include "runtime/cpu/processors.h"
 
 namespace graphrun {
 namespace {
@@ -17,13 +20,35 @@ double seconds_since(Clock::time_point start) {
 // A thread where the system gives one, else when the result is wanted.
 constexpr std::launch kAside = std::launch::async | std::launch::deferred;
 
+// In the order of images.
+template <typename T>
+using Pending = std::deque<std::future<T>>;
+
+template <typename T>
+T take_first(Pending<T>& pending) {
+  T first = pending.front().get();
+  pending.pop_front();
+  return first;
+}
+
 std::string megabytes(std::int64_t bytes) { return std::to_string(bytes / 1000000) + " MB"; }
+
+// In memory at once: the image in hand and those aside with their label maps (the data set's and the
+// network's); those that are written also overlaid and compressed.
+std::int64_t picture_bytes_of_pixel(const ImagesAside& aside) {
+  return (1 + aside.decoded + aside.written) * (3 + 2) + aside.written * 6;
+}
 
 }  // namespace
 
-Result<EvaluationMemory> reserve_memory(const Dataset& data, Protocol& protocol, std::int64_t most_bytes) {
-  // Three images and their label maps in memory at once, one of them also overlaid and compressed.
-  constexpr std::int64_t kPictureBytesOfPixel = 3 * (3 + 2) + 6;
+ImagesAside images_aside(const Backend& backend, int threads) {
+  if (backend.is_host()) return {};
+  const int processors = threads > 0 ? threads : cpu::usable_processors();
+  return {std::min(processors, 4), std::min(processors, 8)};
+}
+
+Result<EvaluationMemory> reserve_memory(const Dataset& data, Protocol& protocol, std::int64_t most_bytes,
+                                        const ImagesAside& aside) {
   std::vector<Extent> sizes;
   for (std::int64_t i = 0; i < data.size(); ++i) {
     GRAPHRUN_ASSIGN(const Extent size, data.image_size(i));
@@ -34,7 +59,7 @@ Result<EvaluationMemory> reserve_memory(const Dataset& data, Protocol& protocol,
   for (const Extent& size : sizes) {
     if (pixels(size) > pixels(memory.largest)) memory.largest = size;
   }
-  memory.pictures = kPictureBytesOfPixel * pixels(memory.largest);
+  memory.pictures = picture_bytes_of_pixel(aside) * pixels(memory.largest);
   if (memory.total() > most_bytes) {
     return {ErrorCode::out_of_memory,
             "images of up to " + std::to_string(memory.largest.width) + " x " +
@@ -47,32 +72,36 @@ Result<EvaluationMemory> reserve_memory(const Dataset& data, Protocol& protocol,
 }
 
 Result<Evaluation> evaluate(const Dataset& data, Protocol& protocol, const PictureWriter* pictures,
-                            EvalObserver& observer) {
+                            EvalObserver& observer, const ImagesAside& aside) {
   if (pictures != nullptr) GRAPHRUN_TRY(check_unique_names(data.names()));
-  const auto load = [&data](std::int64_t i) {
-    return std::async(kAside, [&data, i] { return data.load(i); });
-  };
   Evaluation result;
   if (data.labelled()) result.confusion.emplace(static_cast<int>(protocol.classes()));
-  std::future<Result<Sample>> next;
-  if (data.size() > 0) next = load(0);
-  std::future<Status> written;
+  Pending<Result<Sample>> decoded;
+  std::int64_t begun = 0;
+  const auto decode_until = [&](std::int64_t end) {
+    for (; begun < std::min(end, data.size()); ++begun) {
+      decoded.push_back(std::async(kAside, [&data, i = begun] { return data.load(i); }));
+    }
+  };
+  Pending<Status> written;
+  decode_until(aside.decoded);
   for (std::int64_t i = 0; i < data.size(); ++i) {
     const auto start = Clock::now();
-    GRAPHRUN_ASSIGN(Sample sample, next.get());
-    if (i + 1 < data.size()) next = load(i + 1);
-    const auto decoded = Clock::now();
+    GRAPHRUN_ASSIGN(Sample sample, take_first(decoded));
+    decode_until(i + 1 + aside.decoded);
+    const auto in_hand = Clock::now();
     GRAPHRUN_ASSIGN(LabelMap map, protocol.label(sample.image).in(data.name(i)));
-    result.seconds += seconds_since(decoded);
+    result.seconds += seconds_since(in_hand);
     if (result.confusion) result.confusion->add(map.ids, sample.label.ids, kIgnoredClass);
     if (pictures != nullptr) {
-      if (written.valid()) GRAPHRUN_TRY(written.get());
-      written = std::async(kAside, [pictures, name = data.name(i), image = std::move(sample.image),
-                                    ids = std::move(map)] { return pictures->write(name, image, ids); });
+      if (std::ssize(written) == aside.written) GRAPHRUN_TRY(take_first(written));
+      written.push_back(
+          std::async(kAside, [pictures, name = data.name(i), image = std::move(sample.image),
+                              ids = std::move(map)] { return pictures->write(name, image, ids); }));
     }
     observer.image(i + 1, data.size(), seconds_since(start), result.confusion ? &*result.confusion : nullptr);
   }
-  if (written.valid()) GRAPHRUN_TRY(written.get());
+  while (!written.empty()) GRAPHRUN_TRY(take_first(written));
   return result;
 }
 

@@ -6,6 +6,7 @@
 #include "datasets/dataset.h"
 #include "datasets/metrics.h"
 #include "runtime/core/status.h"
+#include "runtime/model/kernel.h"
 #include "tools/eval/pictures.h"
 #include "tools/eval/protocol.h"
 
@@ -21,18 +22,29 @@ class EvalObserver {
                      const ConfusionMatrix* so_far) = 0;
 };
 
+// Images that are in memory beside the one that the network has in hand, each at work on a thread of its own.
+struct ImagesAside {
+  int decoded = 1;  // the next ones, which are decoded or wait; at least one
+  int written = 1;  // the last ones, whose pictures are written; at least one
+  bool operator==(const ImagesAside&) const = default;
+};
+// One of each on the host, where they take processors from the kernels; on other devices a few, at most as
+// many of each as `threads`, or, where that is 0, as the processors that this process may use.
+ImagesAside images_aside(const Backend& backend, int threads);
+
 // Plans memory from the sizes that the images' headers give, and takes that of the activations. Errors: a
 // header that cannot be read, more than `most_bytes`.
-Result<EvaluationMemory> reserve_memory(const Dataset& data, Protocol& protocol, std::int64_t most_bytes);
+Result<EvaluationMemory> reserve_memory(const Dataset& data, Protocol& protocol, std::int64_t most_bytes,
+                                        const ImagesAside& aside = {});
 
 struct Evaluation {
   std::optional<ConfusionMatrix> confusion;  // none in a split without labels
   double seconds = 0;                        // from decoded images to label maps
 };
-// Labels every image of a split; `pictures` may be null. While the network has an image in hand, the next one
-// is decoded and the last one's pictures are written. Errors: data, the network, disk; two images of one name
-// where pictures are written.
+// Labels every image of a split, in its order; `pictures` may be null. While the network has an image in
+// hand, the next ones are decoded and the last ones' pictures are written. All that was begun has ended when
+// this returns. Errors: data, the network, disk; two images of one name where pictures are written.
 Result<Evaluation> evaluate(const Dataset& data, Protocol& protocol, const PictureWriter* pictures,
-                            EvalObserver& observer);
+                            EvalObserver& observer, const ImagesAside& aside = {});
 
 }  // namespace graphrun

@@ -36,13 +36,13 @@ void tell(EvalObserver& observer, std::int64_t done, std::int64_t total, Clock::
 }  // namespace
 
 Result<Evaluation> evaluate_shares(const Dataset& data, Protocol& protocol, const PictureWriter* pictures,
-                                   Communicator& ranks, EvalObserver& observer) {
-  if (ranks.size() == 1) return evaluate(data, protocol, pictures, observer);
+                                   Communicator& ranks, EvalObserver& observer, const ImagesAside& aside) {
+  if (ranks.size() == 1) return evaluate(data, protocol, pictures, observer, aside);
   if (pictures != nullptr) GRAPHRUN_TRY(check_unique_names(data.names()));
   const std::unique_ptr<Subset> own = Subset::share(data, ranks.rank(), ranks.size());
   Counter counter;
   std::future<Result<Evaluation>> work =
-      std::async(std::launch::async, [&] { return evaluate(*own, protocol, pictures, counter); });
+      std::async(std::launch::async, [&] { return evaluate(*own, protocol, pictures, counter, aside); });
   std::optional<Evaluation> result;
   Clock::time_point last = Clock::now();
   std::int64_t told = 0;

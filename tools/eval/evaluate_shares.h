@@ -10,6 +10,7 @@ namespace graphrun {
 // is not known to it. A rank that no other hears of for the communicator's timeout, however long an image
 // takes, counts as hung, which ends the process: no error can come back while an image is at work.
 Result<Evaluation> evaluate_shares(const Dataset& data, Protocol& protocol, const PictureWriter* pictures,
-                                   Communicator& ranks, EvalObserver& observer);
+                                   Communicator& ranks, EvalObserver& observer,
+                                   const ImagesAside& aside = {});
 
 }  // namespace graphrun

@@ -36,7 +36,7 @@ struct EvaluationMemory {
   std::int64_t activations = 0;    // of the network and its kernels' scratch
   std::int64_t prepared = 0;       // forms of the weights that kernels made
   std::int64_t probabilities = 0;  // planes between the network and the label map
-  std::int64_t pictures = 0;       // the image in hand, the next one, the one that is written
+  std::int64_t pictures = 0;       // images in memory at once (ImagesAside)
   Extent largest;                  // the image that takes most pixels
 
   std::int64_t total() const { return activations + prepared + probabilities + pictures; }

@@ -227,8 +227,10 @@ Status label_split(EvalOptions& options, const Source& source, const Descriptor&
   }
   GRAPHRUN_ASSIGN(const std::int64_t most_bytes,
                   options.protocol.most_bytes(*backend, local_rank(ranks).count));
-  GRAPHRUN_ASSIGN(const EvaluationMemory memory,
-                  reserve_memory(*Subset::share(*data, ranks.rank(), ranks.size()), *protocol, most_bytes));
+  const ImagesAside aside = images_aside(*backend, options.common.threads);
+  GRAPHRUN_ASSIGN(
+      const EvaluationMemory memory,
+      reserve_memory(*Subset::share(*data, ranks.rank(), ranks.size()), *protocol, most_bytes, aside));
   if (!quiet) {
     fmt::print(
         "images up to {} x {}; {:.0f} MB of memory planned: {:.0f} activations, {:.0f} prepared weights, "
@@ -238,7 +240,7 @@ Status label_split(EvalOptions& options, const Source& source, const Descriptor&
   }
   Terminal terminal(quiet);
   GRAPHRUN_ASSIGN(const Evaluation evaluation,
-                  evaluate_shares(*data, *protocol, pictures ? &*pictures : nullptr, ranks, terminal));
+                  evaluate_shares(*data, *protocol, pictures ? &*pictures : nullptr, ranks, terminal, aside));
   if (!is_first) return {};
   if (options.common.verbose) {
     const ProtocolSeconds seconds = protocol->seconds();

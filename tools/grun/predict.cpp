@@ -100,10 +100,11 @@ Status predict(PredictOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const PictureWriter pictures, PictureWriter::create(options.folder, std::move(palette)));
   GRAPHRUN_ASSIGN(const std::int64_t most_bytes,
                   options.protocol.most_bytes(*backend, local_rank(ranks).count));
-  GRAPHRUN_TRY(
-      status_of(reserve_memory(*Subset::share(images, ranks.rank(), ranks.size()), *protocol, most_bytes)));
+  const ImagesAside aside = images_aside(*backend, options.common.threads);
+  GRAPHRUN_TRY(status_of(
+      reserve_memory(*Subset::share(images, ranks.rank(), ranks.size()), *protocol, most_bytes, aside)));
   Terminal terminal(images, ranks, options.common.quiet);
-  GRAPHRUN_TRY(status_of(evaluate_shares(images, *protocol, &pictures, ranks, terminal)));
+  GRAPHRUN_TRY(status_of(evaluate_shares(images, *protocol, &pictures, ranks, terminal, aside)));
   terminal.line(fmt::format("{} label maps in {}", images.size(), options.folder));
   return {};
 }
