@@ -70,7 +70,7 @@ for net in spnet50 pspnet50 spnet_tiny; do
   [ -f "$models/$net.fb" ] || ours "$programs/graphc" "$root/graphs/$net.json" -o "$models/$net.fb"
 done
 
-row() { printf '%s\t%s\t%s\t%s\n' "$@" >>"$table"; } # what, value, bar, verdict
+row() { printf '%s\t%s\t%s\t%s\n' "$@" | tee -a "$table"; } # what, value, bar, verdict
 has_stage() { [[ " ${stages[*]} " == *" $1 "* ]]; }
 now() { date +%s.%N; }
 
@@ -246,7 +246,7 @@ stage_bench() {
     echo "no Python with PyTorch here: nothing to compare with"
   fi
   cat "$work/bench.jsonl" "$work/peer.err" >>"$out/bench.log" 2>/dev/null
-  "${python:-python3}" "$root/tools/bench/gpu_rows.py" bench "$work/bench.jsonl" >>"$table"
+  "${python:-python3}" "$root/tools/bench/gpu_rows.py" bench "$work/bench.jsonl" | tee -a "$table"
 }
 
 # Precision: seconds an image between 3 and 12 images, so that binding is left out, and of all 12 with it.
@@ -274,7 +274,7 @@ stage_eval() {
   our_eval f32
   our_eval bf16
   cat "$work/eval.jsonl" >>"$out/eval.log"
-  "$python" "$root/tools/bench/gpu_rows.py" eval "$work/eval.jsonl" "$work/eval" >>"$table"
+  "$python" "$root/tools/bench/gpu_rows.py" eval "$work/eval.jsonl" "$work/eval" | tee -a "$table"
 }
 
 stage_profile() {

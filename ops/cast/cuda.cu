@@ -1,5 +1,5 @@
-#include "ops/common/cuda_vectors.cuh"
 #include "ops/common/cuda_pixels.cuh"
+#include "ops/common/cuda_vectors.cuh"
 
 namespace graphrun::ops::cast {
 namespace {
