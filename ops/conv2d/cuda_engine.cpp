@@ -8,6 +8,7 @@
 
 #include "ops/common/scratch.h"
 #include "ops/conv2d/cuda_candidates.h"
+#include "runtime/cuda/check.h"
 
 namespace graphrun::ops::conv2d::gpu {
 namespace {
@@ -162,7 +163,12 @@ Result<std::unique_ptr<Engine>> make_engine(cuda::Device& device, const Problem&
     Candidates rest(device, problem);
     choice = first_that_runs(rest.all(), rest, trial);
   }
-  if (!choice.engine) return {ErrorCode::declined, "no library has an engine for: " + key};
+  if (!choice.engine) {
+    // After an error that stays every engine fails.
+    const cudaError_t state = cudaStreamQuery(device.stream());
+    if (state != cudaErrorNotReady) GRAPHRUN_TRY(cuda::check(state, "trying engines for " + key));
+    return {ErrorCode::declined, "no library has an engine for: " + key};
+  }
   device.tuning().remember(key, choice.number, worth);
   return std::move(choice.engine);
 }

@@ -119,11 +119,13 @@ class Nccl final : public Communicator {
     return start([&]() -> Status {
       GRAPHRUN_TRY(check(ncclGroupStart(), "ncclGroupStart"));
       auto* part = static_cast<std::byte*>(data);
-      for (int root = 0; root < size(); ++root) {
-        GRAPHRUN_TRY(send(part, bytes[static_cast<std::size_t>(root)], root));
+      Status sent;
+      for (int root = 0; root < size() && sent.ok(); ++root) {
+        sent = send(part, bytes[static_cast<std::size_t>(root)], root);
         part += bytes[static_cast<std::size_t>(root)];
       }
-      return check(ncclGroupEnd(), "ncclGroupEnd");
+      const Status ended = check(ncclGroupEnd(), "ncclGroupEnd");
+      return sent.ok() ? ended : sent;
     });
   }
 

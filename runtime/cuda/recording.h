@@ -15,6 +15,7 @@ namespace graphrun::cuda {
 class Recording final : public graphrun::Recording {
  public:
   // Calls `enqueue`, whose work is recorded and not done. It must not wait for the device or allocate.
+  // Declines what cannot be recorded; the stream is as before then.
   static Result<std::unique_ptr<graphrun::Recording>> make(Device& device,
                                                            const std::function<Status()>& enqueue);
   // Starts the work once more, with the addresses it had.

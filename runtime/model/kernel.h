@@ -96,7 +96,8 @@ class Backend {
   // and must be left alone until somebody has waited for it.
   virtual Status copy_to_device(void* device, const void* host, std::int64_t bytes) = 0;
   virtual Status copy_to_host(void* host, const void* device, std::int64_t bytes) = 0;
-  // Waits until all that was started has ended; returns the first error of the device.
+  // Waits until all that was started has ended; returns the first error of the device, and what a kernel has
+  // found wrong with its input since somebody waited: sessions of several threads cannot be told apart there.
   virtual Status synchronize() = 0;
   // Errors: the device has no fast arithmetic in this type (f32, bf16) for a session to compute in.
   virtual Status check_precision(DType type) const = 0;

@@ -221,11 +221,13 @@ Status BoundMethod::refresh() {
   return {};
 }
 
-Status BoundMethod::run_step(Step& step) {
-  GRAPHRUN_TRY(step.kernel->run({step.inputs, step.outputs, step.scratch, step.prepared}));
+// Adds up what the step gave, over the ranks that share it.
+Status BoundMethod::exchange(Step& step, StepObserver* observer) {
   for (const Exchange& exchange : step.exchanges) {
     const TensorDesc& desc = exchange.view.desc;
+    if (observer != nullptr) observer->begin_other(step.path, "all-reduce");
     GRAPHRUN_TRY(all_reduce(*exchange.ranks, exchange.view.data, desc.shape.count(), desc.dtype));
+    if (observer != nullptr) observer->end_other();
   }
   return {};
 }
@@ -241,8 +243,9 @@ Status BoundMethod::run_steps(StepObserver* observer, StepHook* hook) {
     Step& step = steps_[i];
     const StepView view{step.path, *step.def, step.kernel->name(), step.inputs, step.outputs};
     if (observer != nullptr) observer->before(view);
-    Status status = run_step(step);
+    Status status = step.kernel->run({step.inputs, step.outputs, step.scratch, step.prepared});
     if (observer != nullptr) observer->after(view);
+    if (status.ok()) status = exchange(step, observer);
     if (!status.ok()) return std::move(status).in(step.path);
     if (hook != nullptr) GRAPHRUN_TRY(hook->after_step(i));
   }

@@ -32,6 +32,9 @@ class StepObserver {
   virtual ~StepObserver() = default;
   virtual void before(const StepView& step) = 0;
   virtual void after(const StepView& step) = 0;
+  // What else is started between steps: a copy to the device, an exchange with other ranks. One at a time.
+  virtual void begin_other(std::string_view what, std::string_view kind) { (void)what, (void)kind; }
+  virtual void end_other() {}
 };
 
 // Called after each step of a run, on the thread that runs: work that goes on beside the steps.
@@ -125,7 +128,7 @@ class BoundMethod {
   };
   friend class Binder;
   BoundMethod() = default;
-  Status run_step(Step& step);
+  Status exchange(Step& step, StepObserver* observer);
 
   std::shared_ptr<const Program> program_;  // owns the OpDefs' registry's model; keeps paths and defs valid
   std::shared_ptr<Weights> weights_;

@@ -14,6 +14,9 @@ class Replay {
  public:
   explicit Replay(Backend& backend) : backend_(&backend) {}
 
+  // For work with other ranks: all of them replay it or none, so one that cannot is an error.
+  void require_recording() { required_ = true; }
+
   // `steps`: Status(), which starts the same work on the same memory each time. Errors of the device's work
   // show when somebody waits for it.
   template <class Steps>
@@ -27,7 +30,7 @@ class Replay {
     }
     auto recorded = backend_->record([&] { return steps(); });
     if (!recorded.ok()) {
-      if (recorded.status().code() != ErrorCode::declined) return std::move(recorded).status();
+      if (required_ || recorded.status().code() != ErrorCode::declined) return std::move(recorded).status();
       declined_ = true;
       return steps();
     }
@@ -40,6 +43,7 @@ class Replay {
   std::unique_ptr<Recording> recording_;
   bool warm_ = false;
   bool declined_ = false;
+  bool required_ = false;
 };
 
 }  // namespace graphrun

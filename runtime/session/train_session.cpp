@@ -41,6 +41,7 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
   GRAPHRUN_TRY(session->bind_update(method_options));
   if (session->parallel_.ranks != nullptr)
     GRAPHRUN_TRY(session->bind_exchange(session->program_->registry()));
+  if (session->parallel_.ranks != nullptr) session->train_replay_.require_recording();
   GRAPHRUN_TRY(session->check_roles(options));
   if (const TensorView view = session->class_weights(); view.data != nullptr) {
     const std::vector<float> ones(static_cast<std::size_t>(view.desc.shape.count()), 1.0f);
@@ -192,7 +193,11 @@ Status TrainSession::run_train(StepObserver* observer) {
   const bool exchanges = exchange_ != nullptr && !add_to_sum_;
   if (exchanges) exchange_->begin();
   GRAPHRUN_TRY(train_->run_steps(observer, exchanges ? exchange_.get() : nullptr));
-  return exchanges ? exchange_gradients() : Status();
+  if (!exchanges) return {};
+  if (observer != nullptr) observer->begin_other("gradients", "all-reduce");
+  GRAPHRUN_TRY(exchange_gradients());
+  if (observer != nullptr) observer->end_other();
+  return {};
 }
 
 // With means of ranks, set_factors() comes first.

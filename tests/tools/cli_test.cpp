@@ -1,3 +1,5 @@
+#include <set>
+
 #include "tests/tools/command_folder.h"
 
 // The built programs, used as a person at a shell uses them.
@@ -53,6 +55,22 @@ BOOST_AUTO_TEST_CASE(the_newest_run_is_evaluated_and_predicts) {
   shell.succeed("grun predict exp/latest/model.fb --weights exp/latest/checkpoints/*.safetensors -o labels " +
                 picture);
   BOOST_TEST(files(shell.path("labels/gray")) == 1);
+}
+
+BOOST_AUTO_TEST_CASE(an_iteration_is_profiled) {
+  Shell shell;
+  shell.succeed("grun" + kTrain + "--max-iters 3 --profile trace.json");
+  compiler::Diagnostics diagnostics;
+  const auto trace = compiler::read_json(shell.path("trace.json"), "trace.json", diagnostics);
+  BOOST_REQUIRE(trace.has_value());
+  const auto* const events = trace->find("traceEvents");
+  BOOST_REQUIRE(events != nullptr);
+  std::set<std::string> names;
+  for (const auto& event : events->items) names.insert(event.find("name")->text);
+  for (const char* name : {"wait for the loader", "image and label, copy", "pretrained.conv1.0", "update"})
+    BOOST_TEST(names.contains(name), name);
+  shell.succeed("grun bench tiny.fb --mode train --shape 2,3,33,33 --iters 1 --profile bench.json -q");
+  BOOST_TEST(shell.text("bench.json").starts_with("{\"traceEvents\": ["));
 }
 
 BOOST_AUTO_TEST_CASE(tensors_go_in_and_out_as_npy) {

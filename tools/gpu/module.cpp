@@ -24,9 +24,13 @@ std::vector<std::pair<std::string, std::string>> versions() {
 }  // namespace graphrun
 
 extern "C" const graphrun::GpuModule* graphrun_gpu_module() {
-  static const graphrun::GpuModule module{graphrun::make_cuda_backend, graphrun::list_gpus,
-                                          graphrun::versions,          graphrun::join_nccl,
-                                          graphrun::make_cuda_planes,  graphrun::free_gpu_bytes};
+  static const graphrun::GpuModule module{graphrun::GpuModule::kInterface,
+                                          graphrun::make_cuda_backend,
+                                          graphrun::list_gpus,
+                                          graphrun::versions,
+                                          graphrun::join_nccl,
+                                          graphrun::make_cuda_planes,
+                                          graphrun::free_gpu_bytes};
   return &module;
 }
 static_assert(std::is_same_v<decltype(&graphrun_gpu_module), graphrun::GetGpuModule>);

@@ -16,6 +16,9 @@ namespace graphrun {
 // What programs use of the GPU. A library of its own, opened when a GPU is asked for: CUDA's libraries are
 // hundreds of megabytes, which a program that computes on the CPU neither loads nor needs to have.
 struct GpuModule {
+  // Of this struct and of all classes that pass through it: to be raised with any change.
+  static constexpr int kInterface = 1;
+  int interface;
   Result<std::shared_ptr<Backend>> (*make_backend)(const CudaOptions& options);
   Result<std::vector<std::string>> (*list_gpus)();
   // By name.

@@ -59,12 +59,15 @@ void StepTimes::begin(bool forget) {
   steps_.clear();
 }
 
-void StepTimes::before(const StepView&) {
-  if (marked_.ok()) marked_ = timeline_->mark();
+void StepTimes::before(const StepView&) { mark(); }
+
+void StepTimes::begin_other(std::string_view what, std::string_view kind) {
+  mark();
+  steps_.push_back({std::string(what) + ", " + std::string(kind), std::string(kind), {}});
 }
 
 void StepTimes::after(const StepView& step) {
-  if (marked_.ok()) marked_ = timeline_->mark();
+  mark();
   steps_.push_back(
       {std::string(step.path), std::string(step.def.name) + " / " + std::string(step.kernel), work_of(step)});
 }

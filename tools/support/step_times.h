@@ -29,6 +29,8 @@ class StepTimes final : public StepObserver {
   Status end();             // after it, when the device is done
   void before(const StepView& step) override;
   void after(const StepView& step) override;
+  void begin_other(std::string_view what, std::string_view kind) override;
+  void end_other() override { mark(); }
 
   void print(int runs) const;
   // [{"path": ..., "kernel": ..., "s": mean of the runs, "bytes": ..., "operations": ...}, ...]
@@ -47,6 +49,10 @@ class StepTimes final : public StepObserver {
     StepWork work;  // of one run
     double seconds = 0;
   };
+  void mark() {
+    if (marked_.ok()) marked_ = timeline_->mark();
+  }
+
   std::unique_ptr<Timeline> timeline_;
   Status marked_;
   std::vector<Step> steps_;    // of the last run; two marks each

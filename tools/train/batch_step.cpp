@@ -55,7 +55,7 @@ Result<Losses> BatchStep::compute(const Batch& batch, std::uint64_t seed, StepOb
   double weights = 0;
   const std::int64_t first_sample = ranks_ == nullptr ? 0 : ranks_->rank() * batch.n;
   for (std::int64_t part = 0; part < parts_; ++part) {
-    GRAPHRUN_TRY(fill(batch, part));
+    GRAPHRUN_TRY(fill(batch, part, observer));
     const TrainSession::RandomState random{static_cast<std::int64_t>(seed), batch.iteration,
                                            first_sample + part * session_->image().desc.n()};
     GRAPHRUN_TRY(session_->compute(random, observer));
@@ -110,13 +110,16 @@ Result<bool> BatchStep::any_rank(bool here) const {
   return any != 0;
 }
 
-Status BatchStep::fill(const Batch& batch, std::int64_t part) {
+Status BatchStep::fill(const Batch& batch, std::int64_t part, StepObserver* observer) {
   const TensorView image = session_->image();
   const TensorView label = session_->label();
+  if (observer != nullptr) observer->begin_other("image and label", "copy");
   GRAPHRUN_TRY(backend_->copy_to_device(image.data, batch.image + part * image.desc.shape.count(),
                                         image.desc.bytes()));
-  return backend_->copy_to_device(label.data, batch.label + part * label.desc.shape.count(),
-                                  label.desc.bytes());
+  GRAPHRUN_TRY(backend_->copy_to_device(label.data, batch.label + part * label.desc.shape.count(),
+                                        label.desc.bytes()));
+  if (observer != nullptr) observer->end_other();
+  return {};
 }
 
 Status BatchStep::check_finite(const Losses& losses, const TrainSession::RandomState& random) {

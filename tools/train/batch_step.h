@@ -43,7 +43,7 @@ class BatchStep {
  private:
   BatchStep(std::shared_ptr<Backend> backend, std::unique_ptr<TrainSession> session, std::int64_t parts,
             std::shared_ptr<Communicator> host_ranks, bool mean_of_ranks);
-  Status fill(const Batch& batch, std::int64_t part);
+  Status fill(const Batch& batch, std::int64_t part, StepObserver* observer);
   Status check_finite(const Losses& losses, const TrainSession::RandomState& random);
   Result<double> count();
   // An output of the session, `otherwise` where the model has none of that name.
