@@ -7,17 +7,20 @@
 #include <map>
 #include <utility>
 
+#include "runtime/cuda/stream.h"
+
 namespace graphrun {
 namespace {
+
+using cuda::check;
+using cuda::Event;
+using cuda::make_event;
+using cuda::make_stream;
+using cuda::Stream;
 
 Status check(ncclResult_t code, std::string_view what) {
   if (code == ncclSuccess) return {};
   return {ErrorCode::io, std::string(what) + ": " + ncclGetErrorString(code)};
-}
-
-Status check(cudaError_t code, std::string_view what) {
-  if (code == cudaSuccess) return {};
-  return {ErrorCode::io, std::string(what) + ": " + cudaGetErrorString(code)};
 }
 
 Result<ncclDataType_t> datatype(DType type) {
@@ -35,39 +38,6 @@ Result<ncclDataType_t> datatype(DType type) {
     default:
       return {ErrorCode::unsupported, "NCCL: no sum of " + std::string(to_string(type))};
   }
-}
-
-// What CUDA gives by a pointer and takes back by `destroy`.
-template <class T, cudaError_t (*destroy)(T)>
-class Handle {
- public:
-  explicit Handle(T handle) : handle_(handle) {}
-  Handle(Handle&& other) noexcept : handle_(std::exchange(other.handle_, nullptr)) {}
-  Handle& operator=(Handle&& other) noexcept {
-    std::swap(handle_, other.handle_);
-    return *this;
-  }
-  ~Handle() {
-    if (handle_ != nullptr) destroy(handle_);
-  }
-  T get() const { return handle_; }
-
- private:
-  T handle_;
-};
-using Stream = Handle<cudaStream_t, cudaStreamDestroy>;
-using Event = Handle<cudaEvent_t, cudaEventDestroy>;
-
-Result<Stream> make_stream() {
-  cudaStream_t stream = nullptr;
-  GRAPHRUN_TRY(check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags"));
-  return Stream(stream);
-}
-
-Result<Event> make_event() {
-  cudaEvent_t event = nullptr;
-  GRAPHRUN_TRY(check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreateWithFlags"));
-  return Event(event);
 }
 
 class Nccl final : public Communicator {

@@ -24,18 +24,6 @@ constexpr auto kCublasMath =
 
 }  // namespace
 
-Result<Stream> make_stream() {
-  cudaStream_t stream = nullptr;
-  GRAPHRUN_TRY(check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags"));
-  return Stream(stream);
-}
-
-Result<Event> make_event() {
-  cudaEvent_t event = nullptr;
-  GRAPHRUN_TRY(check(cudaEventCreateWithFlags(&event, cudaEventDisableTiming), "cudaEventCreateWithFlags"));
-  return Event(event);
-}
-
 Result<std::shared_ptr<Device>> Device::open(int index, const std::string& tuning_file) {
   int count = 0;
   const cudaError_t code = cudaGetDeviceCount(&count);

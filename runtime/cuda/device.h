@@ -14,14 +14,10 @@
 #include "runtime/core/status.h"
 #include "runtime/cuda/fault.h"
 #include "runtime/cuda/handle.h"
+#include "runtime/cuda/stream.h"
 #include "runtime/cuda/tuning.h"
 
 namespace graphrun::cuda {
-
-using Stream = Handle<cudaStream_t, cudaStreamDestroy>;
-using Event = Handle<cudaEvent_t, cudaEventDestroy>;
-Result<Stream> make_stream();
-Result<Event> make_event();
 
 // One GPU as kernels see it: the stream that all of them are started on, one after the other, and the
 // libraries' handles, which work on that stream. Kernels are prepared and started by the thread that holds a

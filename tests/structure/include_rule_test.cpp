@@ -24,7 +24,7 @@ struct Room {
 
 const std::map<std::string, Room> kRooms{
     {"runtime/core", {{}, {}}},
-    {"runtime/collective", {{"runtime/core"}, {"mpi.h", "nccl", "cuda"}}},
+    {"runtime/collective", {{"runtime/core", "runtime/cuda"}, {"mpi.h", "nccl", "cuda"}}},
     {"runtime/cpu", {{"runtime/core"}, {"oneapi/dnnl", "omp.h"}}},
     {"runtime/cuda", {{"runtime/core"}, {"cuda", "cudnn", "cublas"}}},
     {"runtime/model", {{"runtime/core"}, {"flatbuffers"}}},
