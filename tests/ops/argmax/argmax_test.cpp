@@ -24,6 +24,7 @@ BOOST_AUTO_TEST_CASE(the_largest_channel_and_the_first_of_equals) {
   harness.check({.op = "argmax", .inputs = {activation({2, 150, 5, 7}, normal(), 3)}}, reference);
   harness.check({.op = "argmax", .inputs = {activation({2, 37, 9, 11}, integers(4))}}, reference);
   harness.check({.op = "argmax", .inputs = {activation({1, 1, 3, 3})}}, reference);
+  harness.check({.op = "argmax", .inputs = {activation({1, 600, 3, 4}, integers(50))}}, reference);
 }
 
 }  // namespace

@@ -134,7 +134,8 @@ BOOST_AUTO_TEST_CASE(kernels_and_parts_give_the_same_numbers) {
        {Sizes{{2, 150, 5, 6}, 33, 41, 0.2}, Sizes{{1, 19, 7, 4}, 49, 25, 0}, Sizes{{2, 3, 9, 13}, 9, 13, 0.5},
         Sizes{{2, 16, 9, 13}, 4, 5, 0.1}, Sizes{{1, 17, 1, 7}, 6, 20, 0.1}, Sizes{{1, 5, 6, 1}, 17, 3, 0.1},
         Sizes{{2, 5, 1, 1}, 7, 6, 0.1}, Sizes{{2, 5, 4, 6}, 1, 1, 0}, Sizes{{1, 4, 3, 3}, 9, 9, 1},
-        Sizes{{1, 1, 3, 3}, 9, 9, 0}}) {
+        Sizes{{1, 1, 3, 3}, 9, 9, 0}, Sizes{{1, 171, 4, 5}, 29, 37, 0.1}, Sizes{{1, 300, 3, 4}, 9, 13, 0.1},
+        Sizes{{1, 9, 31, 61}, 4, 11, 0.1}}) {
     const Case totals = totals_case(sizes.logits, sizes.h, sizes.w, sizes.share);
     harness.check(totals, totals_reference);
     harness.check_parts(totals, totals_reference);

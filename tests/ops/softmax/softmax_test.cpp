@@ -31,6 +31,8 @@ BOOST_AUTO_TEST_CASE(probabilities) {
   harness.check({.op = "softmax", .inputs = {activation({1, 3, 9, 5}, normal(1e4, 60))}, .tolerance = 2e-6},
                 reference);
   harness.check({.op = "softmax", .inputs = {activation({1, 1, 2, 2})}}, reference);
+  for (const std::int64_t channels : {64, 300, 1100})
+    harness.check({.op = "softmax", .inputs = {activation({1, channels, 3, 2}, normal(0, 3))}}, reference);
 }
 
 BOOST_AUTO_TEST_CASE(gradient) {
