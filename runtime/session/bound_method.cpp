@@ -197,6 +197,7 @@ Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const Pro
       Binder(program->model(), *found, std::move(planned), gradients, *weights).bind(*bound, options));
   bound->program_ = std::move(program);
   bound->weights_ = std::move(weights);
+  bound->replay_.emplace(*bound->weights_->backend());
   GRAPHRUN_TRY(bound->refresh());
   return bound;
 }
@@ -232,10 +233,11 @@ Status BoundMethod::exchange(Step& step, StepObserver* observer) {
   return {};
 }
 
-Status BoundMethod::run(StepObserver* observer, StepHook* hook) {
+Status BoundMethod::run(StepObserver* observer) {
   GRAPHRUN_TRY(refresh());
+  if (observer == nullptr) return replay_->run([this] { return run_steps(); });
   const auto turn = weights_->backend()->turn();
-  return run_steps(observer, hook);
+  return run_steps(observer);
 }
 
 Status BoundMethod::run_steps(StepObserver* observer, StepHook* hook) {

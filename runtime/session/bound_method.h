@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "runtime/core/status.h"
 #include "runtime/core/tensor.h"
 #include "runtime/session/lower.h"
+#include "runtime/session/replay.h"
 #include "runtime/weights/weights.h"
 
 namespace graphrun {
@@ -91,9 +93,11 @@ class BoundMethod {
   static Result<MethodNeeds> plan(const Program& program, std::string_view method, const Backend& backend,
                                   const MethodOptions& options);
 
-  Status run(StepObserver* observer = nullptr, StepHook* hook = nullptr);
-  // The two halves of run(), for whoever records the second: what kernels prepare is made for the weights'
-  // version, then the steps are started. Whoever calls run_steps() holds the backend's turn.
+  // On a device other than the host the run is started, recorded where the device can (Replay); with an
+  // observer, step by step.
+  Status run(StepObserver* observer = nullptr);
+  // The two halves of run(), for whoever records more than the steps: what kernels prepare is made for the
+  // weights' version, then the steps are started. Whoever calls run_steps() holds the backend's turn.
   Status refresh();
   Status run_steps(StepObserver* observer = nullptr, StepHook* hook = nullptr);
 
@@ -139,6 +143,7 @@ class BoundMethod {
   std::vector<std::pair<std::string, TensorView>> outputs_;
   std::uint64_t prepared_version_ = 0;
   Reductions reductions_;  // keeps what steps exchange with alive
+  std::optional<Replay> replay_;
 };
 
 }  // namespace graphrun

@@ -70,12 +70,6 @@ Result<Session::Options> Session::fit(const Program& program, const Options& opt
   return refused;
 }
 
-Status Session::run(StepObserver* observer) {
-  if (observer != nullptr) return method_->run(observer);
-  GRAPHRUN_TRY(method_->refresh());
-  return replay_.run([this] { return method_->run_steps(); });
-}
-
 Status Session::set_input_nchw(std::span<const float> image) {
   const TensorView view = input();
   GRAPHRUN_TRY(check_count(image.size(), view.desc));

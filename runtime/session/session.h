@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "runtime/session/bound_method.h"
-#include "runtime/session/replay.h"
 
 namespace graphrun {
 
@@ -50,17 +49,16 @@ class Session {
 
   // On a device other than the host the run is started, and copies from it wait. With an observer, step by
   // step.
-  Status run(StepObserver* observer = nullptr);
+  Status run(StepObserver* observer = nullptr) { return method_->run(observer); }
 
   // Bytes of activations and scratch, planned before the first run.
   std::int64_t arena_bytes() const { return method_->arena_bytes(); }
 
  private:
   explicit Session(std::unique_ptr<BoundMethod> method, std::shared_ptr<Backend> backend)
-      : method_(std::move(method)), backend_(std::move(backend)), replay_(*backend_) {}
+      : method_(std::move(method)), backend_(std::move(backend)) {}
   std::unique_ptr<BoundMethod> method_;
   std::shared_ptr<Backend> backend_;
-  Replay replay_;
 };
 
 }  // namespace graphrun

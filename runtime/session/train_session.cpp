@@ -39,9 +39,10 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
   GRAPHRUN_ASSIGN(session->train_, BoundMethod::bind(session->program_, "train", session->weights_,
                                                      session->gradients_, method_options));
   GRAPHRUN_TRY(session->bind_update(method_options));
-  if (session->parallel_.ranks != nullptr)
+  if (session->parallel_.ranks != nullptr) {
     GRAPHRUN_TRY(session->bind_exchange(session->program_->registry()));
-  if (session->parallel_.ranks != nullptr) session->train_replay_.require_recording();
+    session->train_replay_.require_recording();
+  }
   GRAPHRUN_TRY(session->check_roles(options));
   if (const TensorView view = session->class_weights(); view.data != nullptr) {
     const std::vector<float> ones(static_cast<std::size_t>(view.desc.shape.count()), 1.0f);
@@ -280,12 +281,7 @@ Status TrainSession::update(double learning_rate, StepObserver* observer) {
     return {ErrorCode::not_found, "the method \"update\" has no input \"lr\""};
   }
   weights_->touch();
-  if (observer != nullptr) {
-    GRAPHRUN_TRY(update_->run(observer));
-  } else {
-    GRAPHRUN_TRY(update_->refresh());
-    GRAPHRUN_TRY(update_replay_.run([this] { return update_->run_steps(); }));
-  }
+  GRAPHRUN_TRY(update_->run(observer));
   return owners_.empty() ? Status() : gather_parameters();
 }
 

@@ -95,10 +95,7 @@ class TrainSession {
 
  private:
   TrainSession(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights)
-      : program_(std::move(program)),
-        weights_(std::move(weights)),
-        train_replay_(*weights_->backend()),
-        update_replay_(*weights_->backend()) {}
+      : program_(std::move(program)), weights_(std::move(weights)), train_replay_(*weights_->backend()) {}
   TensorView class_weights() const { return train_->input("class_weights"); }
   Status allocate_gradients();
   Status bind_gradient_ops(const Options& options);
@@ -132,7 +129,6 @@ class TrainSession {
   std::vector<std::int64_t> parameter_bytes_;
   // Go before the ranks do: NCCL waits for recordings of what it was asked for.
   Replay train_replay_;
-  Replay update_replay_;
 };
 
 }  // namespace graphrun
