@@ -1,5 +1,4 @@
 #include "ops/adaptive_avg_pool/body.h"
-#include "ops/common/compute_type.h"
 #include "ops/common/cuda_region_gradients.cuh"
 
 namespace graphrun::ops::adaptive_avg_pool {
@@ -9,15 +8,6 @@ using Prepared = Result<std::unique_ptr<Kernel>>;
 
 // Channels of one index of a body: more would lie in local memory.
 constexpr int kBodyBlock = 1;
-
-Prepared prepare_forward(const KernelRequest& request) {
-  return for_activation_type(request,
-                             [&]<class T>(T) { return make_regions_kernel<T>(request, "cuda", true); });
-}
-Prepared prepare_backward(const KernelRequest& request) {
-  return for_activation_type(request,
-                             [&]<class T>(T) { return make_region_gradients_kernel<T>(request, "cuda"); });
-}
 
 // Of any size.
 Prepared prepare_forward_body(const KernelRequest& request) {
@@ -55,9 +45,9 @@ Prepared prepare_backward_body(const KernelRequest& request) {
 }  // namespace
 
 std::vector<KernelEntry> cuda_kernels() {
-  return {{"adaptive_avg_pool", "cuda", prepare_forward},
+  return {{"adaptive_avg_pool", "cuda", prepare_region_means},
           {"adaptive_avg_pool", "cuda_body", prepare_forward_body},
-          {"adaptive_avg_pool_grad", "cuda", prepare_backward},
+          {"adaptive_avg_pool_grad", "cuda", prepare_region_mean_gradients},
           {"adaptive_avg_pool_grad", "cuda_body", prepare_backward_body}};
 }
 

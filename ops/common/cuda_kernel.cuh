@@ -11,6 +11,9 @@
 // What GPU kernels of all rooms share. A kernel that is one function is a FunctionKernel (function_kernel.h).
 namespace graphrun::ops {
 
+// Pieces of at most `length` that make up `count`.
+constexpr int64_t blocks_of(int64_t count, int64_t length) { return (count + length - 1) / length; }
+
 // Channels of one index of a body on a GPU: few, so that neighbouring threads read neighbouring channels.
 inline constexpr int kCudaBlock = 4;
 

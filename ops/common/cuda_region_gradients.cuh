@@ -1,5 +1,6 @@
 #pragma once
 
+#include "ops/common/compute_type.h"
 #include "ops/common/cuda_regions.cuh"
 
 namespace graphrun::ops {
@@ -97,6 +98,16 @@ Result<std::unique_ptr<Kernel>> make_region_gradients_kernel(const KernelRequest
     return cuda::check_launch(name);
   };
   return make_function_kernel(name, 0, run);
+}
+
+// Pooling by means over regions and its gradient, as candidates of the rooms that are that.
+inline Result<std::unique_ptr<Kernel>> prepare_region_means(const KernelRequest& request) {
+  return for_activation_type(request,
+                             [&]<class T>(T) { return make_regions_kernel<T>(request, "cuda", true); });
+}
+inline Result<std::unique_ptr<Kernel>> prepare_region_mean_gradients(const KernelRequest& request) {
+  return for_activation_type(request,
+                             [&]<class T>(T) { return make_region_gradients_kernel<T>(request, "cuda"); });
 }
 
 }  // namespace graphrun::ops

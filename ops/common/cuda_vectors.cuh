@@ -12,9 +12,6 @@ namespace graphrun::ops {
 template <class T>
 inline constexpr int kWide = 16 / sizeof(T);
 
-// Pieces of at most `length` that make up `count`.
-constexpr int64_t blocks_of(int64_t count, int64_t length) { return (count + length - 1) / length; }
-
 // Vectors of `count` channels cover each of these activations, and begin where they may be read at once.
 inline bool in_vectors(std::initializer_list<TensorDesc> tensors, int count) {
   for (const TensorDesc& tensor : tensors)

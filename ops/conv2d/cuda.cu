@@ -9,8 +9,6 @@ namespace {
 
 constexpr int kBlock = kCudaBlock;
 
-std::int64_t blocks_of(std::int64_t channels) { return (channels + kBlock - 1) / kBlock; }
-
 Prepared prepare_forward_body(const KernelRequest& request) {
   GRAPHRUN_TRY(require_f32(request));
   const TensorDesc& x = request.inputs[0];
@@ -18,7 +16,7 @@ Prepared prepare_forward_body(const KernelRequest& request) {
   using Body = Forward<kBlock>;
   Body body{};
   body.g = geometry_of(request.attrs, x, y);
-  body.blocks = blocks_of(y.c());
+  body.blocks = blocks_of(y.c(), kBlock);
   body.x_stride = x.pixel_stride;
   body.y_stride = y.pixel_stride;
   const auto bind = [](Body& to, const KernelRun& run) {
@@ -37,7 +35,7 @@ Prepared prepare_grad_data_body(const KernelRequest& request) {
   using Body = GradData<kBlock>;
   Body body{};
   body.g = geometry_of(request.attrs, gx, gy);
-  body.blocks = blocks_of(gx.c());
+  body.blocks = blocks_of(gx.c(), kBlock);
   body.gy_stride = gy.pixel_stride;
   body.gx_stride = gx.pixel_stride;
   const auto bind = [](Body& to, const KernelRun& run) {
@@ -81,7 +79,7 @@ Prepared prepare_grad_weight_body(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[1];
   GradWeight<kBlock> body{};
   body.g = geometry_of(request.attrs, x, gy);
-  body.blocks = blocks_of(x.c());
+  body.blocks = blocks_of(x.c(), kBlock);
   body.gy_stride = gy.pixel_stride;
   body.x_stride = x.pixel_stride;
   return std::unique_ptr<Kernel>(std::make_unique<GradWeightByBody>(body, request));

@@ -24,15 +24,8 @@ template <class T>
 
 template <class T>
 Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
-  const TensorDesc& x = request.inputs[0];
   const TensorDesc& y = request.outputs[0];
-  Forward<T> body{};
-  body.window = window_of(request.attrs, x, y);
-  body.channels = x.c();
-  body.blocks = block_count(x.c(), kCpuBlock);
-  body.x_stride = x.pixel_stride;
-  body.y_stride = y.pixel_stride;
-  body.index_stride = request.outputs[1].pixel_stride;
+  const auto body = forward_form<Forward<T>>(request, block_count(y.c(), kCpuBlock));
   const auto bind = [](Forward<T>& to, const KernelRun& run) {
     to.x = run.inputs[0].as<const T>();
     to.y = run.outputs[0].as<T>();
@@ -45,15 +38,8 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
 
 template <class T>
 Result<std::unique_ptr<Kernel>> prepare_backward(const KernelRequest& request) {
-  const TensorDesc& gy = request.inputs[0];
   const TensorDesc& gx = request.outputs[0];
-  Backward<T> body{};
-  body.window = window_of(request.attrs, gx, gy);
-  body.channels = gx.c();
-  body.blocks = block_count(gx.c(), kCpuBlock);
-  body.gx_stride = gx.pixel_stride;
-  body.gy_stride = gy.pixel_stride;
-  body.index_stride = request.inputs[1].pixel_stride;
+  const auto body = backward_form<Backward<T>>(request, block_count(gx.c(), kCpuBlock));
   const auto bind = [](Backward<T>& to, const KernelRun& run) {
     to.gy = run.inputs[0].as<const T>();
     to.index = run.inputs[1].as<const std::uint8_t>();

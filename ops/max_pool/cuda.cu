@@ -221,15 +221,8 @@ Prepared prepare_backward(const KernelRequest& request) {
 Prepared prepare_forward_body(const KernelRequest& request) {
   return for_activation_type(request, [&]<class T>(T) -> Prepared {
     using Body = MaxPool<kBodyBlock, T>;
-    const TensorDesc& x = request.inputs[0];
     const TensorDesc& y = request.outputs[0];
-    Body body{};
-    body.window = window_of(request.attrs, x, y);
-    body.channels = x.c();
-    body.blocks = blocks_of(x.c(), kBodyBlock);
-    body.x_stride = x.pixel_stride;
-    body.y_stride = y.pixel_stride;
-    body.index_stride = request.outputs[1].pixel_stride;
+    const auto body = forward_form<Body>(request, blocks_of(y.c(), kBodyBlock));
     const auto bind = [](Body& to, const KernelRun& run) {
       to.x = run.inputs[0].template as<const T>();
       to.y = run.outputs[0].template as<T>();
@@ -242,15 +235,8 @@ Prepared prepare_forward_body(const KernelRequest& request) {
 Prepared prepare_backward_body(const KernelRequest& request) {
   return for_activation_type(request, [&]<class T>(T) -> Prepared {
     using Body = MaxPoolGrad<kBodyBlock, T>;
-    const TensorDesc& gy = request.inputs[0];
     const TensorDesc& gx = request.outputs[0];
-    Body body{};
-    body.window = window_of(request.attrs, gx, gy);
-    body.channels = gx.c();
-    body.blocks = blocks_of(gx.c(), kBodyBlock);
-    body.gx_stride = gx.pixel_stride;
-    body.gy_stride = gy.pixel_stride;
-    body.index_stride = request.inputs[1].pixel_stride;
+    const auto body = backward_form<Body>(request, blocks_of(gx.c(), kBodyBlock));
     const auto bind = [](Body& to, const KernelRun& run) {
       to.gy = run.inputs[0].template as<const T>();
       to.index = run.inputs[1].template as<const uint8_t>();

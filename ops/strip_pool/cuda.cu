@@ -1,4 +1,3 @@
-#include "ops/common/compute_type.h"
 #include "ops/common/cuda_region_gradients.cuh"
 #include "ops/strip_pool/body.h"
 
@@ -7,15 +6,6 @@ namespace graphrun::ops::strip_pool {
 namespace {
 
 using Prepared = Result<std::unique_ptr<Kernel>>;
-
-Prepared prepare_forward(const KernelRequest& request) {
-  return for_activation_type(request,
-                             [&]<class T>(T) { return make_regions_kernel<T>(request, "cuda", true); });
-}
-Prepared prepare_backward(const KernelRequest& request) {
-  return for_activation_type(request,
-                             [&]<class T>(T) { return make_region_gradients_kernel<T>(request, "cuda"); });
-}
 
 Strips strips_of(const KernelRequest& request, const TensorDesc& x) {
   return {x.h(), x.w(), request.attrs.text("axis") == "row"};
@@ -56,9 +46,9 @@ Prepared prepare_backward_body(const KernelRequest& request) {
 }  // namespace
 
 std::vector<KernelEntry> cuda_kernels() {
-  return {{"strip_pool", "cuda", prepare_forward},
+  return {{"strip_pool", "cuda", prepare_region_means},
           {"strip_pool", "cuda_body", prepare_forward_body},
-          {"strip_pool_grad", "cuda", prepare_backward},
+          {"strip_pool_grad", "cuda", prepare_region_mean_gradients},
           {"strip_pool_grad", "cuda_body", prepare_backward_body}};
 }
 
