@@ -17,8 +17,6 @@ struct Options {
   bool constant = false;
 };
 
-std::int64_t rounded(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
 class ForwardKernel final : public Kernel {
  public:
   static Prepared make(const KernelRequest& request, const Options& options);

@@ -119,12 +119,11 @@ Status Device::synchronize() {
 Result<void*> Device::allocate(std::int64_t bytes) {
   const auto lock = turn();
   void* memory = nullptr;
-  const cudaError_t code = cudaMalloc(&memory, static_cast<std::size_t>(bytes));
-  if (code == cudaSuccess) return memory;
-  cudaGetLastError();  // it is reported here and must not show at the next launch
+  Status status = check(cudaMalloc(&memory, static_cast<std::size_t>(bytes)), "cudaMalloc");
+  if (status.ok()) return memory;
+  if (status.code() != ErrorCode::out_of_memory) return status;
   std::size_t free_bytes = 0, all = 0;
   cudaMemGetInfo(&free_bytes, &all);
-  if (code != cudaErrorMemoryAllocation) return check(code, "cudaMalloc");
   return {ErrorCode::out_of_memory, name_ + " has " + std::to_string(free_bytes) + " of its " +
                                         std::to_string(all) + " bytes free; " + std::to_string(bytes) +
                                         " were asked for in one piece"};

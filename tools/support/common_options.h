@@ -28,7 +28,6 @@ struct CommonOptions {
 
   // Errors: a device or a precision that this machine or this build has not.
   Result<std::shared_ptr<Backend>> backend() const;
-  bool on_gpu() const { return device != "cpu"; }
   // What --precision says.
   DType compute_type() const { return precision == "bf16" ? DType::bf16 : DType::f32; }
   // -D as bindings of late parameters.
