@@ -6,6 +6,8 @@
 #include <cstring>
 #include <map>
 
+#include "runtime/core/build_id.h"
+#include "runtime/cpu/onednn.h"
 #include "runtime/cpu/processors.h"
 
 #define GRAPHRUN_OPS(room)                \
@@ -79,6 +81,10 @@ class CpuBackend final : public Backend {
     if (__builtin_cpu_supports("avx512bf16") != 0) return {};
     return {ErrorCode::unsupported,
             "this CPU has no instructions for bf16 (AVX-512 BF16, AMX); compute in f32"};
+  }
+  std::string form_identity() const override {
+    const std::string build = build_id();
+    return build.empty() ? build : "build " + build + ", " + cpu::library_identity();
   }
   int threads() const override { return threads_; }
   void for_each(std::int64_t count, const std::function<void(std::int64_t)>& body) const override {

@@ -101,6 +101,19 @@ Result<Convolution> make_convolution(const Desc& pd, const dnnl::memory::desc& x
 ThreadScope::ThreadScope(int threads) : before_(omp_get_max_threads()) { omp_set_num_threads(threads); }
 ThreadScope::~ThreadScope() { omp_set_num_threads(before_); }
 
+std::string library_identity() {
+  const dnnl_version_t& version = *dnnl_version();
+  return "oneDNN " + std::to_string(version.major) + "." + std::to_string(version.minor) + "." +
+         std::to_string(version.patch) + " " + version.hash + ", instructions " +
+         std::to_string(static_cast<int>(dnnl::get_effective_cpu_isa()));
+}
+
+bool uses_matrix_units() {
+  // A set of bits: later instructions have those of earlier ones and more.
+  constexpr auto kMatrixUnits = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_amx);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kMatrixUnits) == kMatrixUnits;
+}
+
 Result<dnnl::memory::desc> strided_desc(DType dtype, const Shape& shape,
                                         std::span<const std::int64_t> strides) {
   GRAPHRUN_ASSIGN(const auto type, library_type(dtype));

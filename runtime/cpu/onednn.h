@@ -26,6 +26,11 @@ class ThreadScope {
   int before_;
 };
 
+// Version of the library and the instructions that it uses here.
+std::string library_identity();
+// The library multiplies bf16 by the CPU's matrix units (AMX).
+bool uses_matrix_units();
+
 // The tensor as the library sees it, strides and all.
 Result<dnnl::memory::desc> library_desc(const TensorDesc& desc);
 // The same extents and type in whatever layout the library likes best.

@@ -103,6 +103,9 @@ class Backend {
   virtual Status check_precision(DType type) const = 0;
   // What its kernels are made with (KernelRequest::device); null on the host.
   virtual DeviceContext* context() const { return nullptr; }
+  // Names all that prepared forms depend on besides their keys: this build, libraries, the CPU. Empty where
+  // forms are of no use to another process.
+  virtual std::string form_identity() const { return {}; }
   // Held by whoever prepares or runs kernels: work of several threads does not mix. Nothing on the host.
   virtual std::unique_lock<std::recursive_mutex> turn() const { return {}; }
   // Lives no longer than the backend.

@@ -27,7 +27,8 @@ Result<std::vector<Shape>> evaluate_shapes(const Model& model) {
   return shapes;
 }
 
-Status assign(Model& model, const std::string& name, double value) {
+// The parameter that may have this value.
+Result<std::size_t> find_late(const Model& model, const std::string& name, double value) {
   const auto found = std::ranges::find(model.parameters, name, &GraphParameter::name);
   if (found == model.parameters.end()) {
     std::vector<std::string_view> names;
@@ -48,8 +49,7 @@ Status assign(Model& model, const std::string& name, double value) {
     return {ErrorCode::invalid_argument, "\"" + name + "\" must be in " + number_text(found->min) + " to " +
                                              number_text(found->max) + ", is " + number_text(value)};
   }
-  found->value = value;
-  return {};
+  return static_cast<std::size_t>(found - model.parameters.begin());
 }
 
 }  // namespace
@@ -69,8 +69,14 @@ Result<std::shared_ptr<const Program>> Program::make(Model model, const OpRegist
 }
 
 Result<std::shared_ptr<const Program>> Program::bind(const Bindings& bindings) const {
+  std::vector<std::pair<std::size_t, double>> changes;
+  for (const auto& [name, value] : bindings) {
+    GRAPHRUN_ASSIGN(const std::size_t index, find_late(model_, name, value));
+    if (model_.parameters[index].value != value) changes.emplace_back(index, value);
+  }
+  if (changes.empty()) return shared_from_this();
   Model bound = model_;
-  for (const auto& [name, value] : bindings) GRAPHRUN_TRY(assign(bound, name, value));
+  for (const auto& [index, value] : changes) bound.parameters[index].value = value;
   return make(std::move(bound), *registry_);
 }
 

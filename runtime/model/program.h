@@ -14,15 +14,15 @@ namespace graphrun {
 using Bindings = std::map<std::string, double, std::less<>>;
 
 // A model, validated and immutable; any number of sessions of any sizes share one.
-class Program {
+class Program : public std::enable_shared_from_this<Program> {
  public:
   // Errors: not_found, io, invalid_file. The registry must outlive the program.
   static Result<std::shared_ptr<const Program>> load(const std::string& path, const OpRegistry& registry);
   // Takes a model that the compiler or parse_model made; validates it.
   static Result<std::shared_ptr<const Program>> make(Model model, const OpRegistry& registry);
 
-  // The same program with other values of late parameters. Errors: a name that the model has not (with the
-  // nearest one), a structural parameter, a value outside its range.
+  // The same program with other values of late parameters; this one where they are what it has. Errors: a
+  // name that the model has not (with the nearest one), a structural parameter, a value outside its range.
   Result<std::shared_ptr<const Program>> bind(const Bindings& bindings) const;
 
   const Model& model() const { return model_; }

@@ -205,7 +205,7 @@ Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const Pro
 Status BoundMethod::refresh() {
   const std::uint64_t version = weights_->version();
   if (version == prepared_version_) return {};
-  std::vector<Weights::PreparedForm> forms;  // stays empty in training
+  std::vector<PreparedForm> forms;  // stays empty in training
   for (const Step& step : steps_) {
     if (!step.prepared_key.empty())
       forms.push_back({step.path, step.prepared_key, *step.kernel, step.inputs});

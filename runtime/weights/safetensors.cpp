@@ -266,7 +266,8 @@ Status write_safetensors(const std::string& path, std::span<const NamedTensor> t
   GRAPHRUN_TRY(check_for_write(tensors).in(path));
   std::optional<std::string> header = header_of(tensors, metadata);
   if (!header) return {ErrorCode::invalid_argument, path + ": a name or metadata is not UTF-8"};
-  header->append((8 - header->size() % 8) % 8, ' ');
+  constexpr std::size_t kAlignment = 64;  // of the first tensor
+  header->append((kAlignment - (sizeof(std::uint64_t) + header->size()) % kAlignment) % kAlignment, ' ');
   if (header->size() > kMaxHeader) return {ErrorCode::unsupported, path + ": the header exceeds 100 MB"};
   const std::uint64_t length = header->size();
   GRAPHRUN_ASSIGN(AtomicFile file, AtomicFile::create(path));

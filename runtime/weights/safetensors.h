@@ -14,8 +14,9 @@ namespace graphrun {
 // file.
 Result<TensorTable> read_safetensors(std::span<const std::byte> file);
 
-// Writes the tensors in the given order, whole or not at all, without copying them. Larger element types
-// first keep every tensor aligned in the file, so that readers need no copy. Names must differ and be UTF-8.
+// Writes the tensors in the given order, whole or not at all, without copying them. The first starts at a
+// multiple of 64 bytes; larger element types first keep every tensor aligned, so that readers need no copy.
+// Names must differ and be UTF-8.
 Status write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                          const std::map<std::string, std::string>& metadata);
 

@@ -1,6 +1,7 @@
 #include "runtime/weights/tensor_file.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace graphrun {
 
@@ -22,6 +23,20 @@ Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& pa
 const NamedTensor* TensorFile::find(std::string_view name) const {
   const auto found = std::ranges::lower_bound(table_.tensors, name, {}, &NamedTensor::name);
   return found != table_.tensors.end() && found->name == name ? &*found : nullptr;
+}
+
+bool TensorFile::is_view(std::span<const std::byte> bytes) const {
+  const std::span<const std::byte> all = file_->bytes();
+  const std::less_equal<> ordered;
+  return ordered(all.data(), bytes.data()) && ordered(bytes.data() + bytes.size(), all.data() + all.size());
+}
+
+void TensorFile::release(std::span<const std::byte> bytes) const {
+  if (is_view(bytes)) file_->release(bytes);
+}
+
+void TensorFile::populate(std::span<const std::byte> bytes) const {
+  if (is_view(bytes)) file_->populate(bytes);
 }
 
 }  // namespace graphrun

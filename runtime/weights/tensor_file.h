@@ -32,9 +32,16 @@ class TensorFile {
   // safetensors' "__metadata__"; empty for the other formats.
   const std::map<std::string, std::string>& metadata() const { return table_.metadata; }
 
+  // As MappedFile's; `bytes` that are no view of the file are left alone.
+  void release(std::span<const std::byte> bytes) const;
+  void populate(std::span<const std::byte> bytes) const;
+  const std::string& identity() const { return file_->identity(); }
+  bool is_private() const { return file_->is_private(); }
+
  private:
   TensorFile(std::shared_ptr<const MappedFile> file, TensorTable table)
       : file_(std::move(file)), table_(std::move(table)) {}
+  bool is_view(std::span<const std::byte> bytes) const;
   std::shared_ptr<const MappedFile> file_;
   TensorTable table_;
 };

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 #include "runtime/weights/convert.h"
 #include "runtime/weights/difference.h"
@@ -232,49 +231,31 @@ Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
 }
 
 Result<std::vector<const void*>> Weights::prepared(std::span<const PreparedForm> forms) {
-  const std::lock_guard lock(mutex_);
-  struct Task {
-    const PreparedForm* form;
-    Prepared* entry;
-  };
-  std::vector<const void*> memory;
-  std::vector<Task> tasks;
-  for (const PreparedForm& form : forms) {
-    Prepared& entry = prepared_[form.key];
-    const std::int64_t bytes = form.kernel.prepared_bytes();
-    if (entry.buffer == nullptr) {
-      GRAPHRUN_ASSIGN(entry.buffer, backend_->allocate(bytes));
-    } else if (entry.buffer->bytes() < bytes) {
-      return {ErrorCode::internal, "two kernels prepare different forms under the key " + form.key};
-    }
-    memory.push_back(entry.buffer->data());
-    const bool known = std::ranges::any_of(tasks, [&](const Task& task) { return task.entry == &entry; });
-    if (entry.version != version() && !known) tasks.push_back({&form, &entry});
-  }
-  // The largest are made by all threads together, one after the other, the others at once: most of them are
-  // too small to be divided.
-  std::ranges::sort(tasks, std::ranges::greater(),
-                    [](const Task& task) { return task.entry->buffer->bytes(); });
-  constexpr std::int64_t kLarge = std::int64_t{24} << 20;
-  std::vector<Status> done(tasks.size());
-  const auto make = [&](std::int64_t i) {
-    const Task& task = tasks[static_cast<std::size_t>(i)];
-    Status& status = done[static_cast<std::size_t>(i)];
-    try {
-      status = task.form->kernel.prepare_constants(task.form->inputs, task.entry->buffer->data());
-    } catch (const std::bad_alloc&) {
-      status = {ErrorCode::out_of_memory, "no memory to prepare weights"};
-    }
-    if (status.ok()) task.entry->version = version();
-  };
-  const auto large =
-      std::ranges::count_if(tasks, [](const Task& task) { return task.entry->buffer->bytes() >= kLarge; });
-  for (std::int64_t i = 0; i < large; ++i) make(i);
-  backend_->for_each(std::ssize(tasks) - large, [&](std::int64_t i) { make(large + i); });
-  for (std::size_t i = 0; i < tasks.size(); ++i) {
-    if (!done[i].ok()) return std::move(done[i]).in(std::string(tasks[i].form->path));
-  }
-  return memory;
+  return prepared_.get(forms, version(), *backend_, [this](std::span<const TensorView> inputs) {
+    if (file_ == nullptr || !backend_->is_host()) return;
+    for (const TensorView& input : inputs)
+      file_->release({input.as<const std::byte>(), static_cast<std::size_t>(input.desc.bytes())});
+  });
+}
+
+// All that forms depend on besides their keys.
+Result<std::string> Weights::form_identity() const {
+  if (file_ == nullptr) return {ErrorCode::unsupported, "only forms of mapped weights can be kept"};
+  const std::string device = backend_->form_identity();
+  if (device.empty())
+    return {ErrorCode::unsupported,
+            "prepared weights of " + std::string(backend_->device()) + " cannot be kept"};
+  return device + " of " + file_->identity();
+}
+
+Status Weights::use_prepared(const std::string& path) {
+  GRAPHRUN_ASSIGN(const std::string identity, form_identity());
+  return prepared_.open(path, identity, version());
+}
+
+Status Weights::keep_prepared(const std::string& path) const {
+  GRAPHRUN_ASSIGN(const std::string identity, form_identity());
+  return prepared_.keep(path, identity, version());
 }
 
 }  // namespace graphrun

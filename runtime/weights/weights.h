@@ -2,9 +2,7 @@
 
 #include <atomic>
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
@@ -13,6 +11,7 @@
 #include "runtime/core/tensor.h"
 #include "runtime/model/kernel.h"
 #include "runtime/model/program.h"
+#include "runtime/weights/prepared_forms.h"
 #include "runtime/weights/tensor_file.h"
 
 namespace graphrun {
@@ -55,25 +54,22 @@ class Weights {
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
   void touch() { version_.fetch_add(1, std::memory_order_acq_rel); }
 
-  // What a kernel prepares of its constants. `key` must name the kernel's form and its variables; `path` is
-  // the node's, for errors.
-  struct PreparedForm {
-    std::string_view path;
-    const std::string& key;
-    const Kernel& kernel;
-    std::span<const TensorView> inputs;
-  };
   // Memory of each form, computed for the current version where it is not there yet, several at once. It
-  // stays valid while the weights live; its content follows the version.
+  // stays valid while the weights live. Memory of a mapped file that a form was made of is given back.
   Result<std::vector<const void*>> prepared(std::span<const PreparedForm> forms);
+
+  // For a quick start: of mapped weights, forms that keep_prepared() of an earlier process has written are
+  // mapped instead of computed. Call it before the first session is made. Errors: not_found; invalid_file
+  // where the file is of other weights (told apart by the file's times and place, not by content), another
+  // build, CPU or library, or not this user's alone; unsupported where there is nothing to tell those by.
+  Status use_prepared(const std::string& path);
+  // Writes the forms of all sessions there were, whole or not at all: as large as what they take in memory.
+  // Nothing where use_prepared() had them all.
+  Status keep_prepared(const std::string& path) const;
 
   const std::shared_ptr<Backend>& backend() const { return backend_; }
 
  private:
-  struct Prepared {
-    std::unique_ptr<Buffer> buffer;
-    std::uint64_t version = 0;
-  };
   struct Item {
     std::string name;
     VariableKind kind;
@@ -84,6 +80,7 @@ class Weights {
   Status check_types() const;
   Status allocate(const std::vector<bool>& holds);
   Status store(std::size_t index, const NamedTensor& tensor);
+  Result<std::string> form_identity() const;
 
   std::shared_ptr<Backend> backend_;
   std::vector<Item> items_;
@@ -92,8 +89,7 @@ class Weights {
   std::shared_ptr<const TensorFile> file_;
   bool writable_ = false;
   std::atomic<std::uint64_t> version_{1};
-  std::mutex mutex_;  // guards prepared_
-  std::map<std::string, Prepared> prepared_;
+  PreparedForms prepared_;
 };
 
 }  // namespace graphrun

@@ -12,6 +12,7 @@ import statistics
 import struct
 import subprocess
 import time
+import zlib
 
 SPNET = {"net": "spnet50", "mode": "infer", "batch": 1, "size": 480, "precision": "f32"}
 PSPNET = dict(SPNET, net="pspnet50", size=473)
@@ -67,6 +68,7 @@ def weights(bench, net, failed):
         header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + 4 * count]}
         at += 4 * count
     head = json.dumps(header).encode()
+    head += b" " * (-len(head) % 8)  # as usual writers do: tensors are aligned then
     partial = path.with_suffix(".partial")
     with open(partial, "wb") as out:
         out.write(struct.pack("<Q", len(head)) + head)
@@ -92,15 +94,25 @@ def eval_row(bench, row, failed, say):
     return {"ours_s": result["ours_s"], "reference_s": result["reference_s"], "ratio": result["ratio"], "equal": result["equal"]}
 
 
+def png(side, rows):
+    """A PNG of bytes RGB."""
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"".join(b"\0" + r for r in rows))) + chunk(b"IEND", b"")
+
+
 def pictures(bench, side, count):
     """Generated pictures in the size that the network takes."""
     folder = bench.work / "pictures"
     folder.mkdir(exist_ok=True)
-    paths = [folder / ("%d_%d.ppm" % (side, i)) for i in range(count)]
+    paths = [folder / ("%d_%d.png" % (side, i)) for i in range(count)]
     for path in paths:
         if not path.exists():
-            values = bytes((x * 7 + y * 3 + c * 50 + x * y // 32) % 256 for y in range(side) for x in range(side) for c in range(3))
-            path.write_bytes(b"P6 %d %d 255\n" % (side, side) + values)
+            path.write_bytes(png(side, [
+                bytes((x * 7 + y * 3 + c * 50 + x * y // 32) % 256 for x in range(side) for c in range(3)) for y in range(side)
+            ]))
     return paths
 
 

@@ -21,7 +21,7 @@ Status convert(const ConvertOptions& options) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const TensorFile> file, TensorFile::open(options.input));
   if (!options.model.empty()) {
     GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
-                    open_program(options.model, options.common, nullptr));
+                    open_program(options.model, options.common));
     GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
     GRAPHRUN_TRY(Weights::map(*program, file, backend).in(options.input));
   }

@@ -191,7 +191,7 @@ Status label_split(EvalOptions& options, const Source& source, const Descriptor&
   GRAPHRUN_ASSIGN(ProtocolSettings protocol_settings, options.protocol.resolve(settings));
   protocol_settings.precision = options.common.compute_type();
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
-                  open_program(source.model, options.common, &descriptor, &settings));
+                  bind_program(*unbound, source.model, options.common, &descriptor, &settings));
   GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
   Communicator& ranks = *outcome.ranks;
   const bool is_first = ranks.rank() == 0;

@@ -78,7 +78,7 @@ Status info(const InfoOptions& options) {
   GRAPHRUN_ASSIGN(const SettingTable settings, resolve_settings(unbound->model(), nullptr, {}));
   GRAPHRUN_ASSIGN(const Shape shape, shape_of(options, settings));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
-                  open_program(options.model, options.common, nullptr, &settings));
+                  bind_program(*unbound, options.model, options.common, nullptr, &settings));
   GRAPHRUN_ASSIGN(const std::vector<LayerCost> layers, eval_layers(*program, shape));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));

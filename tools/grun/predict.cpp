@@ -11,6 +11,7 @@
 #include "tools/eval/subset.h"
 #include "tools/grun/commands.h"
 #include "tools/support/common_options.h"
+#include "tools/support/prepared_cache.h"
 #include "tools/support/progress.h"
 #include "tools/support/ranks.h"
 #include "tools/support/resolve.h"
@@ -89,12 +90,14 @@ Status predict(PredictOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(ProtocolSettings protocol_settings, options.protocol.resolve(settings));
   protocol_settings.precision = options.common.compute_type();
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
-                  open_program(options.model, options.common, known, &settings));
+                  bind_program(*unbound, options.model, options.common, known, &settings));
   GRAPHRUN_ASSIGN(std::vector<Color> palette, find_palette(program->model(), descriptor));
   GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
   Communicator& ranks = *outcome.ranks;
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, map_weights(*program, options.weights, backend));
+  const PreparedCache cache(options.common, options.weights);
+  cache.use(*weights);
   GRAPHRUN_ASSIGN(const std::unique_ptr<Protocol> protocol,
                   make_protocol(protocol_settings, program, weights));
   GRAPHRUN_ASSIGN(const PictureWriter pictures, PictureWriter::create(options.folder, std::move(palette)));
@@ -106,6 +109,9 @@ Status predict(PredictOptions& options, Outcome& outcome) {
   Terminal terminal(images, ranks, options.common.quiet);
   GRAPHRUN_TRY(status_of(evaluate_shares(images, *protocol, &pictures, ranks, terminal, aside)));
   terminal.line(fmt::format("{} label maps in {}", images.size(), options.folder));
+  if (ranks.rank() > 0) return {};
+  if (const Status kept = cache.keep(*weights); !kept.ok())
+    fmt::print(stderr, "warning: prepared weights are not kept: {}\n", kept.message());
   return {};
 }
 

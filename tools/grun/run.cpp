@@ -4,6 +4,7 @@
 #include "runtime/weights/npy.h"
 #include "tools/grun/commands.h"
 #include "tools/support/common_options.h"
+#include "tools/support/prepared_cache.h"
 
 namespace graphrun {
 namespace {
@@ -28,10 +29,11 @@ Status run(const RunOptions& options) {
   const auto [input_name, input_path] = split_name(options.input, "image");
   const auto [output_name, output_path] = split_name(options.output, "logits");
   if (input_name != "image") return {ErrorCode::usage, "the eval method's only input is \"image\""};
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
-                  open_program(options.model, options.common, nullptr));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, map_weights(*program, options.weights, backend));
+  const PreparedCache cache(options.common, options.weights);
+  cache.use(*weights);
   GRAPHRUN_ASSIGN(const NpyArray image, read_npy(input_path));
   if (image.desc.dtype != DType::f32 || image.desc.shape.rank() != 4 || image.desc.shape[1] != 3) {
     return {ErrorCode::shape, input_path + ": expected float32 (N, 3, H, W), got " +
@@ -52,8 +54,11 @@ Status run(const RunOptions& options) {
   if (view.data == nullptr) return {ErrorCode::not_found, "the model has no output \"" + output_name + "\""};
   std::vector<float> values(static_cast<std::size_t>(view.desc.shape.count()));
   GRAPHRUN_TRY(session->get_output_nchw(output_name, values));
-  return write_npy(output_path, TensorDesc::dense(DType::f32, view.desc.shape),
-                   std::as_bytes(std::span(values)));
+  GRAPHRUN_TRY(write_npy(output_path, TensorDesc::dense(DType::f32, view.desc.shape),
+                         std::as_bytes(std::span(values))));
+  if (const Status kept = cache.keep(*weights); !kept.ok())
+    fmt::print(stderr, "warning: prepared weights are not kept: {}\n", kept.message());
+  return {};
 }
 
 }  // namespace

@@ -209,7 +209,7 @@ Status run_training(TrainOptions options, Outcome& outcome) {
       return {ErrorCode::invalid_argument, std::string("the setting ") + name + " has no value"};
   }
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
-                  open_program(options.model, options.common, &descriptor, &settings));
+                  bind_program(*unbound, options.model, options.common, &descriptor, &settings));
   GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
   Communicator& ranks = *outcome.ranks;
   if (ranks.rank() > 0) options.common.quiet = true;

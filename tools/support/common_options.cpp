@@ -30,16 +30,12 @@ std::optional<int> gpu_number(std::string_view name) {
 }
 
 // Where a user's caches lie (XDG Base Directory Specification); empty where there is no home.
-std::string tuning_file() {
+std::filesystem::path user_cache() {
   const char* const cache = std::getenv("XDG_CACHE_HOME");
   const char* const home = std::getenv("HOME");
   const bool named = cache != nullptr && *cache != '\0';
   if (!named && (home == nullptr || *home == '\0')) return {};
-  const std::filesystem::path folder =
-      (named ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache") / "graphrun";
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  return error ? std::string() : (folder / "convolutions.txt").string();
+  return (named ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache") / "graphrun";
 }
 
 }  // namespace
@@ -56,9 +52,21 @@ void CommonOptions::add_to(CLI::App& command) {
   command.add_option("--precision", precision, "f32 or bf16: of activations and convolutions")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
+  command.add_option("--cache", cache,
+                     "folder of what is computed once: prepared weights, engines of convolutions (default: "
+                     "graphrun in the user's cache folder); none: nothing is kept");
   command.add_option("-D", definitions, "name=value: a late graph parameter")->allow_extra_args(false);
   command.add_flag("-q", quiet, "only results and errors");
   command.add_flag("-v", verbose, "more detail");
+}
+
+std::string CommonOptions::cache_folder() const {
+  if (cache == "none") return {};
+  const std::filesystem::path folder = cache.empty() ? user_cache() : std::filesystem::path(cache);
+  if (folder.empty()) return {};
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  return error ? std::string() : folder.string();
 }
 
 Result<std::shared_ptr<Backend>> CommonOptions::backend() const {
@@ -66,7 +74,8 @@ Result<std::shared_ptr<Backend>> CommonOptions::backend() const {
     const std::optional<int> gpu = gpu_number(device);
     if (!gpu) return make_cpu_backend(threads);
     GRAPHRUN_ASSIGN(const GpuModule* const module, gpu_module());
-    return module->make_backend({*gpu, tuning_file()});
+    const std::string folder = cache_folder();
+    return module->make_backend({*gpu, folder.empty() ? folder : folder + "/convolutions.txt"});
   };
   GRAPHRUN_ASSIGN(std::shared_ptr<Backend> backend, make().in("--device " + device));
   GRAPHRUN_TRY(backend->check_precision(compute_type()).in("--precision " + precision));
@@ -92,12 +101,17 @@ Result<Bindings> CommonOptions::bindings() const {
   return bindings;
 }
 
-Result<std::shared_ptr<const Program>> open_program(const std::string& path, const CommonOptions& options,
+Result<std::shared_ptr<const Program>> open_program(const std::string& path, const CommonOptions& options) {
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, Program::load(path, op_registry()));
+  return bind_program(*program, path, options);
+}
+
+Result<std::shared_ptr<const Program>> bind_program(const Program& program, const std::string& path,
+                                                    const CommonOptions& options,
                                                     const Descriptor* descriptor,
                                                     const SettingTable* settings) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, Program::load(path, op_registry()));
   GRAPHRUN_ASSIGN(Bindings bindings, options.bindings());
-  for (const GraphParameter& parameter : program->model().parameters) {
+  for (const GraphParameter& parameter : program.model().parameters) {
     if (parameter.structural) continue;
     const auto spec = std::ranges::find(setting_specs(), parameter.name, &SettingSpec::name);
     const bool is_setting = settings != nullptr && spec != setting_specs().end();
@@ -108,7 +122,7 @@ Result<std::shared_ptr<const Program>> open_program(const std::string& path, con
       bindings.try_emplace("classes", static_cast<double>(descriptor->classes.size()));
     }
   }
-  auto bound = program->bind(bindings);
+  auto bound = program.bind(bindings);
   if (bound.ok() || options.definitions.empty()) return std::move(bound).in(path);
   // Whatever is wrong with -D is wrong with the command line.
   const ErrorCode code = bound.status().code();

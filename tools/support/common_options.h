@@ -21,6 +21,7 @@ struct CommonOptions {
   int threads = 0;             // 0: all that this process may use
   std::string precision = "f32";
   std::vector<std::string> definitions;  // -D name=value
+  std::string cache;                     // folder of what is computed once; empty: the user's; none: nowhere
   bool quiet = false;
   bool verbose = false;
 
@@ -28,15 +29,22 @@ struct CommonOptions {
 
   // Errors: a device or a precision that this machine or this build has not.
   Result<std::shared_ptr<Backend>> backend() const;
+  // What --cache says: a folder, or nothing where nothing is to be kept.
+  std::string cache_folder() const;
   // What --precision says.
   DType compute_type() const { return precision == "bf16" ? DType::bf16 : DType::f32; }
   // -D as bindings of late parameters.
   Result<Bindings> bindings() const;
 };
 
-// Reads a model. Its late parameters get, the first that there is: the command line's -D, a setting of the
-// same name that somebody set (null: none), `classes` of the descriptor (null: none), their default.
-Result<std::shared_ptr<const Program>> open_program(const std::string& path, const CommonOptions& options,
+// Reads a model, and binds it as the next does.
+Result<std::shared_ptr<const Program>> open_program(const std::string& path, const CommonOptions& options);
+
+// The model of `path` with its late parameters bound. They get, the first that there is: the command line's
+// -D, a setting of the same name that somebody set (null: none), `classes` of the descriptor (null: none),
+// their default.
+Result<std::shared_ptr<const Program>> bind_program(const Program& program, const std::string& path,
+                                                    const CommonOptions& options,
                                                     const Descriptor* descriptor = nullptr,
                                                     const SettingTable* settings = nullptr);
 
