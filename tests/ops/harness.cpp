@@ -21,11 +21,11 @@ std::size_t size(int i) { return static_cast<std::size_t>(i); }
 
 // Expected and actual of one tensor; reports the worst element.
 void compare(const HostTensor& expected, const HostTensor& actual, DType dtype, double tolerance,
-             std::string_view what) {
+             std::string_view what, double least_scale = 0) {
   BOOST_TEST_CONTEXT(std::string(what)) {
     BOOST_REQUIRE_EQUAL(to_string(expected.shape), to_string(actual.shape));
     BOOST_REQUIRE_EQUAL(expected.values.size(), actual.values.size());
-    double scale = 0;
+    double scale = least_scale;
     for (const double value : expected.values) scale = std::max(scale, std::abs(value));
     const double bound = is_real(dtype) ? tolerance * scale : 0;
     std::size_t worst = 0;
@@ -99,14 +99,14 @@ std::vector<HostTensor> expect(const Case& test, const CaseData& data, const Ref
 }
 
 void compare_outputs(const CaseData& data, const std::vector<HostTensor>& expected,
-                     const std::vector<MemoryTensor>& actual, double tolerance) {
+                     const std::vector<MemoryTensor>& actual, const Case& test) {
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const bool is_output = i < data.wanted.size();
     const std::string what = is_output ? "output \"" + std::string(data.def->outputs[i].name) + "\""
                                        : "updated input " + std::to_string(i - data.wanted.size());
     BOOST_TEST(actual[i].gaps_untouched(), what << ": written beside its elements");
     if ((is_output && !data.wanted[i]) || !expected[i].present) continue;
-    compare(expected[i], actual[i].read(), actual[i].desc().dtype, tolerance, what);
+    compare(expected[i], actual[i].read(), actual[i].desc().dtype, test.tolerance, what, test.least_scale);
   }
 }
 
@@ -146,7 +146,7 @@ void check_rewrite(const OpRegistry& registry, Backend& backend, const Case& tes
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     if (outputs[i] == kNoValue || !expected[i].present) continue;
     compare(expected[i], graph.tensor(outputs[i]).read(), data.output_types[i].dtype, test.tolerance,
-            data.def->outputs[i].name);
+            data.def->outputs[i].name, test.least_scale);
   }
 }
 
@@ -240,7 +240,7 @@ bool OpHarness::check_kernel(const KernelEntry& entry, const Case& test, const C
         continue;
       }
       taken = true;
-      compare_outputs(data, expected, *result, test.tolerance);
+      compare_outputs(data, expected, *result, test);
       if (variant.constant || variant.alias || (!test.same_bits && !on_gpu())) continue;
       if (first.empty()) first = *result;
       for (std::size_t i = 0; i < first.size(); ++i) {

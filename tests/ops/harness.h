@@ -38,10 +38,11 @@ struct Case {
   std::vector<InputCase> inputs{};
   // |actual - expected| <= tolerance * (largest |expected| of the tensor); integers must be equal.
   double tolerance = 1e-5;
-  std::int64_t output_gap = 0;                      // between pixels of NHWC outputs
-  std::vector<int> unwanted{};                      // outputs that nobody reads
-  std::vector<int> updated_inputs{};                // inputs that the op writes beside OpDef::updates
-  bool same_bits = true;                            // for any number of the CPU's threads
+  double least_scale = 0;             // counts as the largest |expected| where that is smaller: terms cancel
+  std::int64_t output_gap = 0;        // between pixels of NHWC outputs
+  std::vector<int> unwanted{};        // outputs that nobody reads
+  std::vector<int> updated_inputs{};  // inputs that the op writes beside OpDef::updates
+  bool same_bits = true;              // for any number of the CPU's threads
   std::map<std::string, InputCase> model_inputs{};  // for GraphWriter::input, e.g. "rng"
   std::uint64_t seed = 1;                           // seed_offset() is added
 };

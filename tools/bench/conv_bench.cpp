@@ -11,11 +11,12 @@
 #include "ops/registry.h"
 #include "runtime/model/kernel.h"
 
-// conv_bench [batch] [threads] [bf16]: GFLOP/s of every convolution of SPNet-50 at 480x480, in training
-// (forward, gradient of x, gradient of the weight) and fused in evaluation, and the sums weighted by their
-// occurrence. With one thread its CPU time is taken, which other work on the machine disturbs less.
-// conv_bench peak [threads]: GFLOP/s of the library's matrix product at a size that suits it, as JSON: what
-// convolutions are limited by.
+// conv_bench [batch] [threads] [bf16|f32] [all]: GFLOP/s of every convolution of SPNet-50 at 480x480, in
+// training (forward, gradient of x, gradient of the weight) and fused in evaluation, and the sums weighted by
+// their occurrence. With one thread its CPU time is taken, which other work on the machine disturbs less.
+// `all`: of every kernel that takes the op, not only of the first, which sessions use; what a choice by
+// measurement would save. conv_bench peak [threads]: GFLOP/s of the library's matrix product at a size that
+// suits it, as JSON: what convolutions are limited by.
 namespace {
 
 using namespace graphrun;
@@ -111,10 +112,18 @@ struct Timing {
   std::string kernel = "none";
 };
 
-// The shortest of at least three runs of the first kernel that takes the op.
-Result<Timing> measure(const Backend& backend, const char* name, const AttrMap& values,
-                       const std::vector<TensorDesc>& inputs, const std::vector<TensorDesc>& outputs,
-                       std::vector<bool> wanted, bool constant) {
+struct Timings {
+  std::vector<Timing> kernels;  // the one that sessions use first; empty: none takes the op
+  Timing used() const { return kernels.empty() ? Timing() : kernels.front(); }
+  Timing fastest() const {
+    return kernels.empty() ? Timing() : *std::ranges::min_element(kernels, {}, &Timing::seconds);
+  }
+};
+
+// The shortest of at least three runs of the first kernel that takes the op, or of each.
+Result<Timings> measure(const Backend& backend, const char* name, const AttrMap& values,
+                        const std::vector<TensorDesc>& inputs, const std::vector<TensorDesc>& outputs,
+                        std::vector<bool> wanted, bool constant, bool all) {
   const OpDef& def = *op_registry().find(name);
   const auto nothing = [](std::string_view) { return std::optional<Number>(); };
   GRAPHRUN_ASSIGN(const Attributes attrs, Attributes::evaluate(def.attrs, values, nothing));
@@ -134,7 +143,9 @@ Result<Timing> measure(const Backend& backend, const char* name, const AttrMap& 
   // As a planner would, the output takes the residual's memory.
   if (inputs.size() > 7 && present[7]) out[0].data = in[7].data;
   const std::vector<bool> constants(inputs.size(), constant);
+  Timings timings;
   for (const KernelEntry& entry : backend.candidates(name)) {
+    if (entry.name == "body" && !timings.kernels.empty()) continue;  // for what no other takes; slow
     auto kernel = entry.prepare({def, attrs, inputs, outputs, present, wanted, constants, backend.threads()});
     if (!kernel.ok() && kernel.status().code() == ErrorCode::declined) continue;
     if (!kernel.ok()) return std::move(kernel).status();
@@ -150,9 +161,10 @@ Result<Timing> measure(const Backend& backend, const char* name, const AttrMap& 
       if (i > 0) best.seconds = std::min(best.seconds, seconds);
       total += seconds;
     }
-    return best;
+    timings.kernels.push_back(best);
+    if (!all) break;
   }
-  return Timing();
+  return timings;
 }
 
 AttrMap attrs_of(const Layer& v) {
@@ -164,10 +176,10 @@ AttrMap attrs_of(const Layer& v) {
           {"dilation", std::vector<Expr>{v.dilation, v.dilation}}};
 }
 
-Status bench(std::int64_t batch, int threads, DType type) {
+Status bench(std::int64_t batch, int threads, DType type, bool all) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, make_cpu_backend(threads));
   constexpr const char* kNames[] = {"forward", "grad x", "grad weight", "fused, evaluation"};
-  double sums[4] = {};
+  double sums[4] = {}, fastest[4] = {};
   double operations = 0;
   std::printf("%-15s %7s", "layer", "GFLOP");
   for (const char* name : kNames) std::printf("  %-30s", name);
@@ -181,33 +193,46 @@ Status bench(std::int64_t batch, int threads, DType type) {
     const AttrMap window = attrs_of(v);
     AttrMap forward = window;
     forward["out_channels"] = Expr(v.o);
-    Timing timings[4];
-    GRAPHRUN_ASSIGN(timings[0], measure(*backend, "conv2d", forward, {x, weight, none}, {y}, {true}, false));
+    Timings timings[4];
+    GRAPHRUN_ASSIGN(timings[0],
+                    measure(*backend, "conv2d", forward, {x, weight, none}, {y}, {true}, false, all));
     if (v.c != 3) {
       GRAPHRUN_ASSIGN(timings[1],
-                      measure(*backend, "conv2d_grad_data", window, {y, weight, x}, {x}, {true}, false));
+                      measure(*backend, "conv2d_grad_data", window, {y, weight, x}, {x}, {true}, false, all));
     }
     GRAPHRUN_ASSIGN(timings[2], measure(*backend, "conv2d_grad_weight", window, {y, x, weight},
-                                        {weight, channel}, {true, false}, false));
+                                        {weight, channel}, {true, false}, false, all));
     forward["activation"] = "relu";
     GRAPHRUN_ASSIGN(timings[3],
                     measure(*backend, "conv2d_bn", forward,
                             {x, weight, none, channel, channel, channel, channel, v.residual ? y : none}, {y},
-                            {true}, true));
+                            {true}, true, all));
     const double gflop = 2e-9 * static_cast<double>(y.shape.count() * v.c * v.kh * v.kw);
     operations += gflop * v.count;
     std::printf("%-15s %7.2f", v.name, gflop);
     for (int i = 0; i < 4; ++i) {
-      sums[i] += timings[i].seconds * v.count;
-      std::printf("  %4.0f %-25s", timings[i].seconds > 0 ? gflop / timings[i].seconds : 0.0,
-                  timings[i].kernel.c_str());
+      const Timing used = timings[i].used();
+      sums[i] += used.seconds * v.count;
+      fastest[i] += timings[i].fastest().seconds * v.count;
+      std::printf("  %4.0f %-25s", used.seconds > 0 ? gflop / used.seconds : 0.0, used.kernel.c_str());
     }
     std::printf(" x%d\n", v.count);
+    for (int i = 0; i < 4; ++i) {
+      const Timing used = timings[i].used(), best = timings[i].fastest();
+      if (best.seconds < 0.97 * used.seconds)
+        std::printf("  %s: %s would save %.1f of %.1f ms, %d times\n", kNames[i], best.kernel.c_str(),
+                    1e3 * (used.seconds - best.seconds), 1e3 * used.seconds, v.count);
+    }
     std::fflush(stdout);
   }
   std::printf("%.0f GFLOP forward; seconds:", operations);
   for (int i = 0; i < 4; ++i) std::printf(" %s %.3f;", kNames[i], sums[i]);
   std::printf(" training step %.3f\n", sums[0] + sums[1] + sums[2]);
+  if (all) {
+    std::printf("with the fastest kernel of each:");
+    for (int i = 0; i < 4; ++i) std::printf(" %s %.3f;", kNames[i], fastest[i]);
+    std::printf(" training step %.3f\n", fastest[0] + fastest[1] + fastest[2]);
+  }
   return {};
 }
 
@@ -222,13 +247,13 @@ Status peak(int threads) {
     const TensorDesc weight = TensorDesc::dense(DType::f32, {kChannels, kChannels, 1, 1});
     const TensorDesc channel = TensorDesc::dense(DType::f32, {kChannels});
     const AttrMap attrs{{"kernel", std::vector<Expr>{1, 1}}, {"out_channels", Expr(kChannels)}};
-    GRAPHRUN_ASSIGN(const Timing timing,
+    GRAPHRUN_ASSIGN(const Timings timings,
                     measure(*backend, "conv2d_bn", attrs,
                             {x, weight, TensorDesc(), channel, channel, channel, channel, TensorDesc()}, {x},
-                            {true}, true));
+                            {true}, true, false));
     const double gflop = 2e-9 * static_cast<double>(kChannels * kChannels * kSide * kSide);
     text += std::string(text.empty() ? "" : ", ") + "\"" + std::string(to_string(type)) +
-            "\": " + std::to_string(gflop / timing.seconds);
+            "\": " + std::to_string(gflop / timings.used().seconds);
   }
   std::printf("{%s}\n", text.c_str());
   return {};
@@ -241,8 +266,9 @@ int main(int argc, char** argv) {
   const int threads = std::max(argc > 2 ? std::atoi(argv[2]) : 2, 1);
   const graphrun::DType type =
       argc > 3 && std::string(argv[3]) == "bf16" ? graphrun::DType::bf16 : graphrun::DType::f32;
+  const bool all = argc > 4 && std::string(argv[4]) == "all";
   const graphrun::Status status =
-      first == "peak" ? peak(threads) : bench(std::max(std::atoi(first.c_str()), 1), threads, type);
+      first == "peak" ? peak(threads) : bench(std::max(std::atoi(first.c_str()), 1), threads, type, all);
   if (status.ok()) return 0;
   std::fprintf(stderr, "conv_bench: %s\n", status.message().c_str());
   return 1;

@@ -20,8 +20,11 @@ void reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, 
 }
 
 Case make_case(const std::vector<Shape>& shapes, AttrMap attrs) {
-  Case test{
-      .op = "sgd", .attrs = std::move(attrs), .inputs = {dense({}, uniform(0.1, 0.2))}, .tolerance = 1e-6};
+  Case test{.op = "sgd",
+            .attrs = std::move(attrs),
+            .inputs = {dense({}, uniform(0.1, 0.2))},
+            .tolerance = 1e-6,
+            .least_scale = 1};
   const int count = static_cast<int>(shapes.size());
   for (int kind = 0; kind < 3; ++kind) {
     for (int i = 0; i < count; ++i) {
