@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,9 @@ struct CommonOptions {
   // -D as bindings of late parameters.
   Result<Bindings> bindings() const;
 };
+
+// Adds --memory-budget, which is TrainSession::Options::memory_budget.
+void add_memory_budget(CLI::App& command, std::int64_t& bytes);
 
 // Reads a model. Its late parameters get, the first that there is: the command line's -D, a setting of the
 // same name that somebody set (null: none), `classes` of the descriptor (null: none), their default.
