@@ -144,6 +144,8 @@ std::vector<KernelEntry> cpu_kernels() {
           {"conv2d_bn", "onednn", prepare_batch_norm},
           {"conv2d_bn_pyramid", "pyramid", prepare_pyramid},
           {"conv2d_grad_data", "winograd", prepare_winograd_grad_data},
+          // The library convolves forward faster than it computes this gradient.
+          {"conv2d_grad_data", "turned", prepare_grad_data_turned},
           {"conv2d_grad_data", "onednn", prepare_grad_data},
           {"conv2d_grad_data", "body", prepare_grad_data_body},
           {"conv2d_grad_weight", "winograd", prepare_winograd_grad_weight},

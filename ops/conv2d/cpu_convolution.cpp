@@ -259,21 +259,24 @@ Prepared prepare_batch_norm(const KernelRequest& request) {
                           .bias = true});
 }
 
+// The gradient is the convolution of gy with the kernel turned by half a turn.
+Prepared prepare_grad_data_turned(const KernelRequest& request) {
+  const Geometry g = library_geometry(request.attrs, request.outputs[0], request.inputs[0]);
+  const Geometry turned = turned_geometry(g);
+  if (g.sh != 1 || g.sw != 1 || turned.ph < 0 || turned.pw < 0)
+    return {ErrorCode::declined, "takes stride 1, and no more padding than the window reaches"};
+  GRAPHRUN_ASSIGN(const cpu::ConvolutionDesc desc,
+                  describe(turned, request.inputs[0].dtype, request.outputs[0].dtype));
+  GRAPHRUN_ASSIGN(cpu::Convolution convolution, cpu::make_convolution_forward(desc, request.threads));
+  return finish(request, {.convolution = std::move(convolution),
+                          .source = exchanged_source_of(g),
+                          .constant = request.input_constant[1]});
+}
+
 Prepared prepare_grad_data(const KernelRequest& request) {
   const Geometry g = library_geometry(request.attrs, request.outputs[0], request.inputs[0]);
-  const DType gy_type = request.inputs[0].dtype;
-  const DType gx_type = request.outputs[0].dtype;
-  const Geometry turned = turned_geometry(g);
-  if (g.sh == 1 && g.sw == 1 && turned.ph >= 0 && turned.pw >= 0) {
-    // The library convolves forward faster than it computes this gradient, which is the convolution of gy
-    // with the kernel turned by half a turn.
-    GRAPHRUN_ASSIGN(const cpu::ConvolutionDesc desc, describe(turned, gy_type, gx_type));
-    GRAPHRUN_ASSIGN(cpu::Convolution convolution, cpu::make_convolution_forward(desc, request.threads));
-    return finish(request, {.convolution = std::move(convolution),
-                            .source = exchanged_source_of(g),
-                            .constant = request.input_constant[1]});
-  }
-  GRAPHRUN_ASSIGN(const cpu::ConvolutionDesc desc, describe(g, gx_type, gy_type));
+  GRAPHRUN_ASSIGN(const cpu::ConvolutionDesc desc,
+                  describe(g, request.outputs[0].dtype, request.inputs[0].dtype));
   GRAPHRUN_ASSIGN(cpu::Convolution convolution, cpu::make_convolution_backward_data(desc, request.threads));
   return finish(request, {.convolution = std::move(convolution),
                           .source = source_of(g),

@@ -20,6 +20,7 @@ Prepared prepare_forward(const KernelRequest& request);
 Prepared prepare_batch_norm(const KernelRequest& request);  // conv2d_bn with constant variables
 Prepared prepare_pyramid(const KernelRequest& request);     // conv2d_bn_pyramid with constant variables
 Prepared prepare_winograd(const KernelRequest& request);    // conv2d_bn likewise, of 3x3 windows
+Prepared prepare_grad_data_turned(const KernelRequest& request);
 Prepared prepare_grad_data(const KernelRequest& request);
 Prepared prepare_grad_weight(const KernelRequest& request);
 // By one matrix product a tap.

@@ -13,6 +13,7 @@ struct Planned {
   LoweredMethod lowered;
   std::vector<std::int32_t> variables;  // variables_of()
   MethodPlan plan;
+  Recomputations recomputations;
 };
 
 Result<Planned> plan(const Program& program, const Method& method, const Backend& backend,
@@ -25,6 +26,8 @@ Result<Planned> plan(const Program& program, const Method& method, const Backend
                                           options.before_resize, options.precision}));
   planned.variables = variables_of(program.model(), method, planned.lowered);
   GRAPHRUN_ASSIGN(planned.plan, plan_method(planned.lowered, planned.variables));
+  GRAPHRUN_ASSIGN(planned.recomputations, undo_recomputations(planned.lowered, planned.variables,
+                                                              options.arena_budget, planned.plan));
   return planned;
 }
 
@@ -58,6 +61,7 @@ class Binder {
         lowered_(std::move(planned.lowered)),
         variables_(std::move(planned.variables)),
         plan_(std::move(planned.plan)),
+        recomputations_(planned.recomputations),
         gradients_(gradients),
         weights_(weights) {}
 
@@ -71,6 +75,7 @@ class Binder {
     }
     arena_ = static_cast<std::byte*>(bound.arena_->data());
     bound.arena_bytes_ = plan_.bytes;
+    bound.recomputations_ = recomputations_;
     bound.reductions_ = options.reductions;
     make_steps(bound);
     return {};
@@ -165,6 +170,7 @@ class Binder {
   LoweredMethod lowered_;
   std::vector<std::int32_t> variables_;
   MethodPlan plan_;
+  Recomputations recomputations_;
   std::span<const TensorView> gradients_;
   Weights& weights_;
   std::byte* arena_ = nullptr;

@@ -13,6 +13,7 @@
 #include "runtime/core/status.h"
 #include "runtime/core/tensor.h"
 #include "runtime/session/lower.h"
+#include "runtime/session/recomputation.h"
 #include "runtime/session/replay.h"
 #include "runtime/weights/weights.h"
 
@@ -65,6 +66,8 @@ struct MethodOptions {
   // Gives at least so many bytes for activations; empty: the method gets its own. Methods may share memory
   // where one runs at a time: inputs and outputs then do not survive the run of another.
   std::function<Result<std::shared_ptr<Buffer>>(std::int64_t bytes)> arena;
+  // The arena may have so many bytes where that saves recomputations; otherwise it is as small as may be.
+  std::int64_t arena_budget = 0;
   Reductions reductions;
   // Bound instead of the program's method of that name; null: none. Lives as long as bind() runs.
   const Method* method = nullptr;
@@ -111,6 +114,7 @@ class BoundMethod {
   TensorView output(std::string_view name) const;
 
   std::int64_t arena_bytes() const { return arena_bytes_; }
+  const Recomputations& recomputations() const { return recomputations_; }
 
  private:
   // An output that ranks add up.
@@ -138,6 +142,7 @@ class BoundMethod {
   std::shared_ptr<Weights> weights_;
   std::shared_ptr<Buffer> arena_;
   std::int64_t arena_bytes_ = 0;
+  Recomputations recomputations_;
   std::vector<Step> steps_;
   std::vector<std::pair<std::string, TensorView>> inputs_;
   std::vector<std::pair<std::string, TensorView>> outputs_;

@@ -27,7 +27,7 @@ void GradientExchange::make_buckets(std::span<const ReadyGradient> gradients, st
     bucket.view.desc.shape = {bucket.view.desc.shape.count() + gradient.view.desc.shape.count()};
     bucket.step = std::max(bucket.step, gradient.step);
   }
-  // The same on every rank, whose steps are the same.
+  // The same on every rank: whatever else they run, their gradients become ready in the same order.
   std::ranges::stable_sort(buckets_, {}, &Bucket::step);
 }
 

@@ -36,9 +36,8 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
   method_options.precision = options.precision;
   method_options.reductions.batch_statistics = session->parallel_.norm_ranks;
   if (!session->parallel_.mean_of_ranks) method_options.reductions.loss = session->parallel_.ranks;
-  GRAPHRUN_ASSIGN(session->train_, BoundMethod::bind(session->program_, "train", session->weights_,
-                                                     session->gradients_, method_options));
   GRAPHRUN_TRY(session->bind_update(method_options));
+  GRAPHRUN_TRY(session->bind_train(options.memory_budget, method_options));
   if (session->parallel_.ranks != nullptr) {
     GRAPHRUN_TRY(session->bind_exchange(session->program_->registry()));
     session->train_replay_.require_recording();
@@ -49,6 +48,35 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
     GRAPHRUN_TRY(session->set_class_weights(ones));
   }
   return session;
+}
+
+std::int64_t TrainSession::bytes_besides_activations() const {
+  // The exchange, which is made later, packs all gradients.
+  const bool packs = parallel_.ranks != nullptr && parallel_.exchange.type == DType::bf16;
+  return weights_->bytes() + gradient_memory_->bytes() + (sum_memory_ ? sum_memory_->bytes() : 0) +
+         (packs ? gradient_bytes_ / 2 : 0) + numbers_->bytes() + update_->arena_bytes();
+}
+
+// After bind_update(), whose memory the budget covers too.
+Status TrainSession::bind_train(std::int64_t budget, MethodOptions method_options) {
+  const std::int64_t besides = bytes_besides_activations();
+  if (budget > 0) {
+    method_options.arena_budget = budget - besides;
+    method_options.arena = [&](std::int64_t bytes) -> Result<std::shared_ptr<Buffer>> {
+      if (bytes > budget - besides) {
+        return {ErrorCode::out_of_memory,
+                "training needs " + std::to_string(besides + bytes) + " bytes at least, " +
+                    std::to_string(bytes) + " of them for activations, and its memory budget is " +
+                    std::to_string(budget) +
+                    " bytes; a smaller batch_size or crop takes less, as does a batch in more parts "
+                    "(accumulate)"};
+      }
+      GRAPHRUN_ASSIGN(std::shared_ptr<Buffer> arena, weights_->backend()->allocate(bytes).in("activations"));
+      return arena;
+    };
+  }
+  GRAPHRUN_ASSIGN(train_, BoundMethod::bind(program_, "train", weights_, gradients_, method_options));
+  return {};
 }
 
 Status TrainSession::bind_update(MethodOptions method_options) {

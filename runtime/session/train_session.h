@@ -37,9 +37,14 @@ class TrainSession {
     // f32, or bf16: activations and their gradients are stored in bf16, and products of bf16 are summed in
     // f32; parameters and their gradients, statistics and losses stay f32. As in Session::Options.
     DType precision = DType::f32;
+    // Bytes that planned_bytes() may come to: what the compiler lets run again to save memory is kept from
+    // the forward pass instead, as far as that fits. Losses and gradients keep their bits. 0: the least
+    // memory.
+    std::int64_t memory_budget = 0;
     DataParallel parallel{};
   };
-  // Errors: weights that are mapped from a file, inputs or outputs that are not as described below.
+  // Errors: weights that are mapped from a file, inputs or outputs that are not as described below, a memory
+  // budget under the least memory.
   static Result<std::unique_ptr<TrainSession>> create(std::shared_ptr<const Program> program,
                                                       std::shared_ptr<Weights> weights,
                                                       const Options& options);
@@ -92,6 +97,10 @@ class TrainSession {
   std::int64_t arena_bytes() const {
     return train_->arena_bytes() + gradient_memory_->bytes() + (sum_memory_ ? sum_memory_->bytes() : 0);
   }
+  // All memory of the device that a step needs: activations and scratch, gradients, and of the weights
+  // parameters, running statistics and optimiser state.
+  std::int64_t planned_bytes() const { return bytes_besides_activations() + train_->arena_bytes(); }
+  const Recomputations& recomputations() const { return train_->recomputations(); }
 
  private:
   TrainSession(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights)
@@ -99,6 +108,8 @@ class TrainSession {
   TensorView class_weights() const { return train_->input("class_weights"); }
   Status allocate_gradients();
   Status bind_gradient_ops(const Options& options);
+  std::int64_t bytes_besides_activations() const;
+  Status bind_train(std::int64_t budget, MethodOptions method_options);
   Status bind_update(MethodOptions method_options);
   Status bind_exchange(const OpRegistry& ops);
   Status set_factors(double a, double b);

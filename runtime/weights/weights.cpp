@@ -131,6 +131,12 @@ Status Weights::allocate(const std::vector<bool>& holds) {
   return {};
 }
 
+std::int64_t Weights::bytes() const {
+  std::int64_t sum = 0;
+  for (const std::unique_ptr<Buffer>& buffer : buffers_) sum += buffer->bytes();
+  return sum;
+}
+
 Result<std::shared_ptr<Weights>> Weights::initialise(const Program& program, std::uint64_t seed,
                                                      std::shared_ptr<Backend> backend,
                                                      const std::vector<bool>& holds) {

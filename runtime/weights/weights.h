@@ -46,6 +46,8 @@ class Weights {
   // in weights from map(), and for state that another rank holds. Index of Model::variables.
   const TensorView& variable(std::size_t index) const { return views_[index]; }
   bool writable() const { return writable_; }
+  // Of the memory that the variables have here, prepared forms and mapped files apart.
+  std::int64_t bytes() const;
   // Host views of parameters and buffers, and the optimiser state here if asked for: what a checkpoint holds.
   // They view memory of the weights on host devices, else memory that `storage` owns.
   Result<std::vector<NamedTensor>> snapshot(bool with_optimizer_state, std::vector<std::byte>& storage) const;

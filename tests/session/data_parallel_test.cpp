@@ -68,6 +68,7 @@ struct Setup {
   double dropout = 0.3;
   std::int64_t unlabelled = kBatch;
   bool accumulate = false;
+  std::int64_t memory_budget = 0;
 };
 
 // Steps of a batch of which this session has the samples from `first` on.
@@ -83,6 +84,7 @@ Course train(const Setup& setup, const DataParallel& parallel, std::int64_t firs
   options.n = batch;
   options.h = options.w = kSize;
   options.accumulate = setup.accumulate;
+  options.memory_budget = setup.memory_budget;
   options.parallel = parallel;
   const auto session = take(TrainSession::create(program, weights, options));
   Course course;
@@ -171,6 +173,17 @@ BOOST_AUTO_TEST_CASE(optimiser_shared_out) {
   parallel.shard_optimizer = true;
   if (Job::ranks->size() == 1) parallel = {};
   check_same(on_ranks({}, parallel), train({}, {}, 0, kBatch), kBar);
+}
+
+// What ranks exchange stays in step, whatever each of them keeps or computes again.
+BOOST_AUTO_TEST_CASE(ranks_of_unequal_memory) {
+  DataParallel parallel = all_together();
+  parallel.shard_optimizer = Job::ranks->size() > 1;
+  const Course least = on_ranks({}, parallel);
+  Setup setup;
+  if (Job::ranks->rank() == 0) setup.memory_budget = std::int64_t{1} << 40;
+  const Course course = on_ranks(setup, parallel);
+  BOOST_TEST((course.losses == least.losses && course.variables == least.variables));
 }
 
 BOOST_AUTO_TEST_CASE(gradients_as_bf16) {

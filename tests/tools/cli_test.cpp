@@ -120,6 +120,12 @@ BOOST_AUTO_TEST_CASE(reports) {
     for (const char* key : {"median_s", "min_s", "images_per_s", "peak_rss_mb"})
       BOOST_TEST(report.find(key), key);
   }
+  const std::string bench = "grun bench tiny.fb --shape 1,3,33,33 --iters 1 --json --memory-budget 1GB";
+  shell.succeed(bench + " --mode train");
+  const compiler::JsonValue report = shell.json("out.txt");
+  for (const char* key : {"planned_mb", "recomputations", "recomputations_undone"})
+    BOOST_TEST(report.find(key), key);
+  shell.fail(bench, 2, {"--memory-budget is of --mode train"});
   shell.succeed("grun info tiny.fb --shape 1,3,65,65");
   shell.succeed("grun doctor");
   for (const char* part : {"avx2", "oneDNN", "OpenCV", "libpng", "FlatBuffers", "RapidJSON", "bf16"})

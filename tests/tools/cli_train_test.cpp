@@ -157,6 +157,19 @@ BOOST_AUTO_TEST_CASE(a_run_says_what_its_batches_are) {
   BOOST_TEST(warned.find("batch norm sees 2 images") != std::string::npos, warned);
 }
 
+BOOST_AUTO_TEST_CASE(a_run_that_may_have_more_memory) {
+  TrainShell shell;
+  shell.succeed("grun" + kTrain + "-o least --max-iters 3");
+  shell.succeed("grun" + kLoud + "-o more --max-iters 3 --memory-budget 1GB");
+  BOOST_TEST(shell.steps("more") == shell.steps("least"), boost::test_tools::per_element());
+  const std::string said = shell.text("out.txt");
+  BOOST_TEST(said.find(" MB of memory planned; ") != std::string::npos, said);
+  BOOST_TEST(said.find("; 0 of ") == std::string::npos, said);
+  shell.fail("grun" + kTrain + "-o less --memory-budget 100KB", 1,
+             {"training needs ", "budget is 100000 bytes", "batch_size", "accumulate"});
+  shell.fail("grun" + kTrain + "-o none --memory-budget 0", 2, {"--memory-budget"});
+}
+
 BOOST_AUTO_TEST_CASE(a_run_weights_its_classes) {
   TrainShell shell;
   shell.succeed("grun" + kTrain + "-o plain --max-iters 1");

@@ -17,6 +17,7 @@ constexpr std::int64_t kSize = 33, kSamples = 10;
 
 class Silent final : public TrainObserver {
  public:
+  void planned(std::int64_t, const Recomputations&) override {}
   void iteration(const IterationRecord&, std::int64_t) override {}
   void validating(std::int64_t done, std::int64_t total, double) override { seen = done, of = total; }
   void epoch(const EpochRecord&, std::int64_t) override {}

@@ -9,6 +9,7 @@
 #include "runtime/session/train_session.h"
 #include "tools/grun/commands.h"
 #include "tools/support/common_options.h"
+#include "tools/support/memory.h"
 #include "tools/support/ranks.h"
 #include "tools/support/step_times.h"
 #include "tools/train/parallel.h"
@@ -24,6 +25,7 @@ struct BenchOptions {
   std::string exchange = "overlap";
   std::vector<std::int64_t> shape{1, 3, 480, 480};
   int iterations = 10;
+  std::int64_t memory_budget = 0;
   bool json = false;
   bool parts = false;
   std::string trace;
@@ -33,6 +35,9 @@ struct Timing {
   std::vector<double> seconds;    // sorted
   std::int64_t device_bytes = 0;  // in use by then (Backend::memory_in_use)
   double bind_seconds = 0;        // until a session was made: kernels chosen, weights prepared
+  // Of training.
+  std::int64_t planned_bytes = 0;
+  Recomputations recomputations{};
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -55,7 +60,7 @@ Result<Timing> measure(const BenchOptions& options, Backend& backend, StepTimes*
     if (times != nullptr) GRAPHRUN_TRY(times->end());
   }
   std::ranges::sort(seconds);
-  return Timing{std::move(seconds), backend.memory_in_use(), 0};
+  return Timing{.seconds = std::move(seconds), .device_bytes = backend.memory_in_use()};
 }
 
 Status fill_noise(Backend& backend, const TensorView& image) {
@@ -103,6 +108,7 @@ Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const
                                         .w = options.shape[3],
                                         .fuse = !options.parts,
                                         .precision = options.common.compute_type(),
+                                        .memory_budget = options.memory_budget,
                                         .parallel = parallel}));
   const double bind_seconds = seconds_since(start);
   GRAPHRUN_TRY(session->check_supervised());
@@ -115,12 +121,16 @@ Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const
   };
   GRAPHRUN_ASSIGN(Timing timing, measure(options, *backend, observer, step));
   timing.bind_seconds = bind_seconds;
+  timing.planned_bytes = session->planned_bytes();
+  timing.recomputations = session->recomputations();
   return timing;
 }
 
 Status bench(BenchOptions& options, Outcome& outcome) {
   if (options.shape.size() != 4 || options.shape[1] != 3)
     return {ErrorCode::usage, "--shape: expected N,3,H,W"};
+  const bool trains = options.mode == "train";
+  if (options.memory_budget > 0 && !trains) return {ErrorCode::usage, "--memory-budget is of --mode train"};
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
   SettingTable settings;
   for (const std::string& set : options.sets) GRAPHRUN_TRY(settings.set_assignment(set, "--set"));
@@ -133,7 +143,7 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   StepTimes times(backend->timeline());
   StepTimes* const observer = options.common.verbose || !options.trace.empty() ? &times : nullptr;
   const auto run = [&]() -> Result<Timing> {
-    if (options.mode != "train") return bench_inference(options, program, weights, observer);
+    if (!trains) return bench_inference(options, program, weights, observer);
     GRAPHRUN_ASSIGN(DataParallel parallel, data_parallel(settings, outcome.ranks, *backend));
     parallel.exchange.overlap = options.exchange == "overlap";
     if (options.exchange == "none") parallel = {};
@@ -158,10 +168,15 @@ Status bench(BenchOptions& options, Outcome& outcome) {
         "\"device_mb\": {:.1f}, \"bind_s\": {:.4f}, \"model\": \"{}\", "
         "\"mode\": \"{}\", \"shape\": [{}, {}, {}, {}], \"iters\": {}, \"ranks\": {}, \"threads\": {}, "
         "\"device\": \"{}\", "
-        "\"precision\": \"{}\"{}}}\n",
+        "\"precision\": \"{}\"{}{}}}\n",
         median, fastest, images, peak, device_mb, timing.bind_seconds, program->model().name, options.mode,
         options.shape[0], options.shape[1], options.shape[2], options.shape[3], options.iterations,
         ranks.size(), backend->threads(), backend->device(), options.common.precision,
+        !trains
+            ? ""
+            : fmt::format(", \"planned_mb\": {:.1f}, \"recomputations\": {}, \"recomputations_undone\": {}",
+                          static_cast<double>(timing.planned_bytes) / 1e6, timing.recomputations.all,
+                          timing.recomputations.undone),
         !options.common.verbose ? "" : ", \"nodes\": " + observer->json(options.iterations));
   } else {
     const std::string place =
@@ -172,6 +187,8 @@ Status bench(BenchOptions& options, Outcome& outcome) {
                images, peak,
                backend->is_host() ? "" : fmt::format(", {:.0f} MB of the device in use", device_mb));
   }
+  if (options.memory_budget > 0 && !options.json)
+    fmt::print("{}\n", planned_memory_text(timing.planned_bytes, timing.recomputations));
   if (options.common.verbose && !options.json) times.print(options.iterations);
   if (options.trace.empty()) return {};
   Trace trace;
@@ -196,6 +213,7 @@ void add_bench(CLI::App& app, Outcome& outcome) {
   command->add_option("--iters", options->iterations, "timed runs, after one that is not")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
+  add_memory_budget(*command, options->memory_budget);
   command
       ->add_option("--set", options->sets,
                    "key=value: a setting of how ranks train together, such as sync_bn=false")

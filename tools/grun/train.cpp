@@ -15,6 +15,7 @@
 #include "tools/support/common_options.h"
 #include "tools/support/experiment.h"
 #include "tools/support/interrupt.h"
+#include "tools/support/memory.h"
 #include "tools/support/progress.h"
 #include "tools/support/ranks.h"
 #include "tools/support/resolve.h"
@@ -40,15 +41,23 @@ struct TrainOptions {
   std::optional<std::int64_t> max_iters;
   std::optional<std::uint64_t> seed;
   bool deterministic = false;
+  std::int64_t memory_budget = 0;
   std::string profile;
 };
 
 // The terminal's view of a run.
 class Terminal final : public TrainObserver {
  public:
-  Terminal(const CommonOptions& options, std::int64_t print_every)
-      : progress_(stderr, options.quiet), validation_(stderr, options.quiet), every_(print_every) {}
+  // `shows_memory`: it was asked for, or decided about.
+  Terminal(bool quiet, bool shows_memory, std::int64_t print_every)
+      : progress_(stderr, quiet),
+        validation_(stderr, quiet),
+        shows_memory_(shows_memory && !quiet),
+        every_(print_every) {}
 
+  void planned(std::int64_t bytes, const Recomputations& recomputations) override {
+    if (shows_memory_) fmt::print("{}\n", planned_memory_text(bytes, recomputations));
+  }
   void iteration(const IterationRecord& record, std::int64_t iterations) override {
     const std::string text = fmt::format(
         "epoch {} loss {:.4f} main {:.4f} aux {:.4f} lr {:.5f} data {:.3f}s step {:.3f}s", record.epoch,
@@ -74,6 +83,7 @@ class Terminal final : public TrainObserver {
  private:
   Progress progress_;
   Progress validation_;
+  bool shows_memory_;
   std::int64_t every_;
 };
 
@@ -229,6 +239,7 @@ Status run_training(TrainOptions options, Outcome& outcome) {
   job.program = program;
   job.settings = settings;
   job.precision = options.common.compute_type();
+  job.memory_budget = options.memory_budget;
   job.max_iters = options.max_iters;
   for (const ClassInfo& info : descriptor.classes) job.palette.push_back(info.color);
   job.start.seed = seed;
@@ -257,7 +268,8 @@ Status run_training(TrainOptions options, Outcome& outcome) {
   announce(options, job, *backend);
 
   watch_signals();
-  Terminal terminal(options.common, job.settings.integer("print_freq"));
+  Terminal terminal(options.common.quiet, options.common.verbose || options.memory_budget > 0,
+                    job.settings.integer("print_freq"));
   GRAPHRUN_ASSIGN(const TrainOutcome result, train(job, terminal));
   constexpr int kSignalStatus = 128;
   if (result.signal != 0) outcome.exit_status = kSignalStatus + result.signal;
@@ -286,6 +298,7 @@ void add_train(CLI::App& app, Outcome& outcome) {
   command->add_option("--max-iters", options->max_iters, "stop early; the schedule stays");
   command->add_option("--profile", options->profile,
                       "FILE.json: the third iteration's steps, for Chrome's or Perfetto's trace viewer");
+  add_memory_budget(*command, options->memory_budget);
   command->add_option("--seed", options->seed, "the setting manual_seed");
   command->add_flag("--deterministic", options->deterministic,
                     "the same bits in every run (with the same threads); seed 0 if none is given");

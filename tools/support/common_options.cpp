@@ -69,6 +69,15 @@ std::string CommonOptions::cache_folder() const {
   return error ? std::string() : folder.string();
 }
 
+void add_memory_budget(CLI::App& command, std::int64_t& bytes) {
+  command
+      .add_option("--memory-budget", bytes,
+                  "of a rank's training, e.g. 8GB: what would be computed again in the backward pass is kept "
+                  "as far as it fits, for faster steps with the same bits; the least memory if not given")
+      ->transform(CLI::AsSizeValue(true))
+      ->check(CLI::PositiveNumber);
+}
+
 Result<std::shared_ptr<Backend>> CommonOptions::backend() const {
   const auto make = [this]() -> Result<std::shared_ptr<Backend>> {
     const std::optional<int> gpu = gpu_number(device);

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -36,6 +37,9 @@ struct CommonOptions {
   // -D as bindings of late parameters.
   Result<Bindings> bindings() const;
 };
+
+// Adds --memory-budget, which is TrainSession::Options::memory_budget.
+void add_memory_budget(CLI::App& command, std::int64_t& bytes);
 
 // Reads a model, and binds it as the next does.
 Result<std::shared_ptr<const Program>> open_program(const std::string& path, const CommonOptions& options);

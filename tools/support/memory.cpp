@@ -1,5 +1,7 @@
 #include "tools/support/memory.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <fstream>
 #include <string>
@@ -57,6 +59,11 @@ std::optional<std::int64_t> available_memory() {
   const auto group = group_memory();
   if (system && group) return std::min(*system, *group);
   return system ? system : group;
+}
+
+std::string planned_memory_text(std::int64_t bytes, const Recomputations& recomputations) {
+  return fmt::format("{:.0f} MB of memory planned; {} of {} recomputations undone",
+                     static_cast<double>(bytes) / 1e6, recomputations.undone, recomputations.all);
 }
 
 }  // namespace graphrun

@@ -15,7 +15,8 @@ Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const Program
                                                    std::shared_ptr<Weights> weights, std::int64_t batch,
                                                    const SettingTable& settings, DType precision,
                                                    const DataParallel& parallel,
-                                                   std::shared_ptr<Communicator> host_ranks) {
+                                                   std::shared_ptr<Communicator> host_ranks,
+                                                   std::int64_t memory_budget) {
   const std::int64_t parts = settings.integer("accumulate");
   if (batch % parts != 0) {
     return {ErrorCode::invalid_argument, "batch_size " + std::to_string(batch) +
@@ -28,6 +29,7 @@ Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const Program
   options.w = settings.integer("train_w");
   options.accumulate = parts > 1;
   options.precision = precision;
+  options.memory_budget = memory_budget;
   options.parallel = parallel;
   std::shared_ptr<Backend> backend = weights->backend();
   GRAPHRUN_ASSIGN(std::unique_ptr<TrainSession> session,

@@ -23,13 +23,14 @@ struct Losses {
 class BatchStep {
  public:
   // `batch`: images of this rank, as many on each. `host_ranks`: those of parallel.ranks with memory of the
-  // host; null where this process is alone. Errors: parts that do not divide it, a model that is not
-  // for images with labels, sizes that it refuses.
+  // host; null where this process is alone. `memory_budget`: TrainSession::Options. Errors: parts that do not
+  // divide it, a model that is not for images with labels, sizes that it refuses.
   static Result<std::unique_ptr<BatchStep>> make(std::shared_ptr<const Program> program,
                                                  std::shared_ptr<Weights> weights, std::int64_t batch,
                                                  const SettingTable& settings, DType precision = DType::f32,
                                                  const DataParallel& parallel = {},
-                                                 std::shared_ptr<Communicator> host_ranks = nullptr);
+                                                 std::shared_ptr<Communicator> host_ranks = nullptr,
+                                                 std::int64_t memory_budget = 0);
 
   // Losses and gradients, of all ranks. Errors: a label that is no class; a loss or gradient that is not
   // finite: the message names the first tensor that is not. Nothing is updated then.
@@ -37,6 +38,7 @@ class BatchStep {
   Status update(double learning_rate, StepObserver* observer = nullptr) {
     return session_->update(learning_rate, observer);
   }
+  const TrainSession& session() const { return *session_; }
   // Of this rank's part of the last batch, as it was trained on.
   const ConfusionMatrix& confusion() const { return confusion_; }
 

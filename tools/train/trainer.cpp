@@ -62,8 +62,10 @@ class Trainer {
     iterations_ = settings.integer("epochs") * sampler_->iterations_per_epoch();
     GRAPHRUN_ASSIGN(const DataParallel parallel,
                     data_parallel(settings, job_.ranks, *job_.weights->backend()));
-    GRAPHRUN_ASSIGN(step_, BatchStep::make(job_.program, job_.weights, sampler_->batch_size_of_rank(),
-                                           settings, job_.precision, parallel, job_.ranks));
+    GRAPHRUN_ASSIGN(step_,
+                    BatchStep::make(job_.program, job_.weights, sampler_->batch_size_of_rank(), settings,
+                                    job_.precision, parallel, job_.ranks, job_.memory_budget));
+    if (is_first()) observer_.planned(step_->session().planned_bytes(), step_->session().recomputations());
     local_norm_ = parallel.ranks != nullptr && parallel.norm_ranks != parallel.ranks;
     owners_ = state_owners(job_);
     if (job_.validation != nullptr) {

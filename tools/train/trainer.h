@@ -10,6 +10,7 @@
 #include "runtime/collective/communicator.h"
 #include "runtime/core/status.h"
 #include "runtime/model/program.h"
+#include "runtime/session/recomputation.h"
 #include "runtime/weights/weights.h"
 #include "tools/support/settings.h"
 #include "tools/train/checkpoint.h"
@@ -21,6 +22,8 @@ namespace graphrun {
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
+  // Before the first iteration: TrainSession::planned_bytes() of this rank.
+  virtual void planned(std::int64_t bytes, const Recomputations& recomputations) = 0;
   virtual void iteration(const IterationRecord& record, std::int64_t iterations) = 0;
   // `done` images of a validation's `total`; `seconds` for the last ones.
   virtual void validating(std::int64_t done, std::int64_t total, double seconds) = 0;
@@ -36,6 +39,7 @@ struct TrainJob {
   std::vector<Color> palette;                 // of the classes, for pictures
   SettingTable settings;
   DType precision = DType::f32;           // of activations, in validation too
+  std::int64_t memory_budget = 0;         // of a rank; TrainSession::Options
   TrainState start;                       // seed, and what is done
   std::optional<std::int64_t> max_iters;  // stop after so many in all; the schedule stays
   std::filesystem::path folder;           // exists for the first rank, with checkpoints/ in it
