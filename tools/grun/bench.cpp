@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <future>
 
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
@@ -25,6 +26,7 @@ struct BenchOptions {
   std::string exchange = "overlap";
   std::vector<std::int64_t> shape{1, 3, 480, 480};
   int iterations = 10;
+  int sessions = 1;
   std::int64_t memory_budget = 0;
   bool json = false;
   bool parts = false;
@@ -79,19 +81,34 @@ Status fill_labels(Backend& backend, const TensorView& label, std::int64_t class
 
 Result<Timing> bench_inference(const BenchOptions& options, std::shared_ptr<const Program> program,
                                std::shared_ptr<Weights> weights, StepTimes* observer) {
-  const std::shared_ptr<Backend> backend = weights->backend();
+  Backend& backend = *weights->backend();
   const auto start = std::chrono::steady_clock::now();
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
-                  Session::create(std::move(program), std::move(weights),
-                                  {.n = options.shape[0],
-                                   .h = options.shape[2],
-                                   .w = options.shape[3],
-                                   .fuse = !options.parts,
-                                   .precision = options.common.compute_type()}));
+  std::vector<std::unique_ptr<Session>> sessions;
+  for (int i = 0; i < options.sessions; ++i) {
+    GRAPHRUN_ASSIGN(sessions.emplace_back(), Session::create(program, weights,
+                                                             {.n = options.shape[0],
+                                                              .h = options.shape[2],
+                                                              .w = options.shape[3],
+                                                              .fuse = !options.parts,
+                                                              .precision = options.common.compute_type()}));
+  }
   const double bind_seconds = seconds_since(start);
-  GRAPHRUN_TRY(fill_noise(*backend, session->input()));
-  GRAPHRUN_ASSIGN(Timing timing,
-                  measure(options, *backend, observer, [&] { return session->run(observer); }));
+  for (const auto& session : sessions) GRAPHRUN_TRY(fill_noise(backend, session->input()));
+  const auto time_of = [&](Session& session) {
+    return measure(options, backend, observer, [&] { return session.run(observer); });
+  };
+  std::vector<std::future<Result<Timing>>> others;
+  for (std::size_t i = 1; i < sessions.size(); ++i)
+    others.push_back(std::async(std::launch::async, [&, i] { return time_of(*sessions[i]); }));
+  auto first = time_of(*sessions[0]);
+  std::vector<double> seconds;
+  for (auto& other : others) {
+    GRAPHRUN_ASSIGN(const Timing timing, other.get());
+    seconds.insert(seconds.end(), timing.seconds.begin(), timing.seconds.end());
+  }
+  GRAPHRUN_ASSIGN(Timing timing, std::move(first));
+  timing.seconds.insert(timing.seconds.end(), seconds.begin(), seconds.end());
+  std::ranges::sort(timing.seconds);
   timing.bind_seconds = bind_seconds;
   return timing;
 }
@@ -131,6 +148,9 @@ Status bench(BenchOptions& options, Outcome& outcome) {
     return {ErrorCode::usage, "--shape: expected N,3,H,W"};
   const bool trains = options.mode == "train";
   if (options.memory_budget > 0 && !trains) return {ErrorCode::usage, "--memory-budget is of --mode train"};
+  const bool observed = options.common.verbose || !options.trace.empty();
+  if (options.sessions > 1 && (trains || observed))
+    return {ErrorCode::usage, "--sessions is of --mode infer, without -v and --profile"};
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
   SettingTable settings;
   for (const std::string& set : options.sets) GRAPHRUN_TRY(settings.set_assignment(set, "--set"));
@@ -141,7 +161,7 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
   StepTimes times(backend->timeline());
-  StepTimes* const observer = options.common.verbose || !options.trace.empty() ? &times : nullptr;
+  StepTimes* const observer = observed ? &times : nullptr;
   const auto run = [&]() -> Result<Timing> {
     if (!trains) return bench_inference(options, program, weights, observer);
     GRAPHRUN_ASSIGN(DataParallel parallel, data_parallel(settings, outcome.ranks, *backend));
@@ -159,19 +179,20 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   GRAPHRUN_TRY(all_reduce<double>(ranks, worst, Combine::max));
   if (ranks.rank() > 0) return {};
   const auto [median, fastest, peak] = worst;
-  const double images = static_cast<double>(options.shape[0] * ranks.size()) / median;
+  const double images = static_cast<double>(options.shape[0] * ranks.size() * options.sessions) / median;
   const double device_mb = static_cast<double>(timing.device_bytes) / 1e6;
   const std::string shape = to_string(Shape(options.shape));
   if (options.json) {
     fmt::print(
         "{{\"median_s\": {:.6f}, \"min_s\": {:.6f}, \"images_per_s\": {:.4f}, \"peak_rss_mb\": {:.1f}, "
         "\"device_mb\": {:.1f}, \"bind_s\": {:.4f}, \"model\": \"{}\", "
-        "\"mode\": \"{}\", \"shape\": [{}, {}, {}, {}], \"iters\": {}, \"ranks\": {}, \"threads\": {}, "
+        "\"mode\": \"{}\", \"shape\": [{}, {}, {}, {}], \"iters\": {}, \"ranks\": {}, \"sessions\": {}, "
+        "\"threads\": {}, "
         "\"device\": \"{}\", "
         "\"precision\": \"{}\"{}{}}}\n",
         median, fastest, images, peak, device_mb, timing.bind_seconds, program->model().name, options.mode,
         options.shape[0], options.shape[1], options.shape[2], options.shape[3], options.iterations,
-        ranks.size(), backend->threads(), backend->device(), options.common.precision,
+        ranks.size(), options.sessions, backend->threads(), backend->device(), options.common.precision,
         !trains
             ? ""
             : fmt::format(", \"planned_mb\": {:.1f}, \"recomputations\": {}, \"recomputations_undone\": {}",
@@ -227,6 +248,13 @@ void add_bench(CLI::App& app, Outcome& outcome) {
       ->capture_default_str();
   command->add_option("--profile", options->trace,
                       "FILE.json: the last run's steps, for Chrome's or Perfetto's trace viewer");
+  command
+      ->add_option(
+          "--sessions", options->sessions,
+          "of inference, at once, each by a thread of its own with --threads threads; images a second "
+          "are of all together")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
   command->add_flag("--json", options->json, "one JSON object");
   command->add_flag("--parts", options->parts, "run fused nodes as their parts, for comparisons");
   set_ranked_callback(*command, outcome, [options, &outcome] { return bench(*options, outcome); });

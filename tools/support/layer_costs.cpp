@@ -1,5 +1,9 @@
 #include "tools/support/layer_costs.h"
 
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+
 #include "runtime/model/infer.h"
 #include "runtime/session/dims.h"
 
@@ -16,8 +20,9 @@ Result<std::vector<LayerCost>> eval_layers(const Program& program, const Shape& 
     return Shape(extents);
   };
   std::vector<LayerCost> layers;
+  constexpr std::string_view kConvolutions[] = {"conv2d", "conv2d_bn", "conv2d_bn_pyramid"};
   for (const Node& node : method->nodes) {
-    if (node.op != "conv2d" && node.op != "conv2d_bn") continue;
+    if (std::ranges::find(kConvolutions, node.op) == std::end(kConvolutions)) continue;
     const Shape weight = shape_of(node.inputs[1]);
     const Shape output = shape_of(node.outputs[0]);
     const double window = static_cast<double>(weight[1] * weight[2] * weight[3]);

@@ -12,7 +12,7 @@ namespace graphrun {
 struct LayerCost {
   std::string path;
   Shape output;
-  double flops = 0;  // two for each multiplication with its addition
+  double flops = 0;  // two for each multiplication with its addition, as the layer is written
 };
 
 // The convolutions of the eval method for one image shape (N, 3, H, W), in their order.
