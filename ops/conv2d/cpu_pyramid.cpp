@@ -15,7 +15,8 @@
 #include "runtime/cpu/simd.h"
 
 // conv2d_bn_pyramid without the large concatenation. A level's pixels are multiplied by the weights of every
-// tap at the level's own size (`tap maps`); an output pixel mixes those of its window as the interpolation
+// tap at the level's own size (`tap maps`, by oneDNN's convolution of 1x1 windows: its matrix product spends
+// milliseconds on code that fits any size); an output pixel mixes those of its window as the interpolation
 // would have mixed the pixels, taps outside of x being zero as in the padding. The convolution of x is added
 // to that by oneDNN. Exact up to rounding, since both operations are linear.
 namespace graphrun::ops::conv2d {
@@ -25,9 +26,14 @@ struct Level {
   TensorDesc desc;
   std::int64_t first_channel = 0;  // in the weights
   Sampling rows, columns;          // from the level to x
-  std::int64_t weights_at = 0;     // bytes into the prepared form: (channels, taps, O)
+  cpu::Convolution product;        // of all pixels with the weights of all taps
+  std::int64_t weights_at = 0;     // bytes into the prepared form
   std::int64_t maps_at = 0;        // bytes into the scratch: (pixels of all images, taps, O)
 };
+
+std::int64_t weight_bytes(const Level& level) {
+  return (static_cast<std::int64_t>(level.product.weight.get_size()) + 63) / 64 * 64;
+}
 
 GRAPHRUN_SIMD void accumulate(float weight, const float* from, std::int64_t count, float* acc) {
   for (std::int64_t i = 0; i < count; ++i) acc[i] += weight * from[i];
@@ -47,28 +53,27 @@ template <class T>
 class Pyramid final : public Kernel {
  public:
   Pyramid(const KernelRequest& request, const Geometry& g, double eps, std::vector<Level> levels,
-          std::unique_ptr<Kernel> convolution)
+          std::unique_ptr<Kernel> convolution, std::string key)
       : g_(g),
         eps_(eps),
         levels_(std::move(levels)),
         convolution_(std::move(convolution)),
-        threads_(request.threads) {
-    key_ = convolution_->prepared_key() + " pyramid";
+        threads_(request.threads),
+        key_(std::move(key)) {
     prepared_bytes_ = (convolution_->prepared_bytes() + 63) / 64 * 64;
     ScratchPlan scratch;
     convolution_at_ = scratch.add(convolution_->scratch_bytes());
-    std::int64_t rows = 0;
-    std::int64_t widest = 0;
+    std::int64_t packed = 0, library = 0, widest = 0;
     for (Level& level : levels_) {
-      const std::int64_t channels = level.desc.c();
       level.weights_at = prepared_bytes_;
-      prepared_bytes_ += channels * row() * 4;
+      prepared_bytes_ += weight_bytes(level);
       level.maps_at = scratch.add(level.desc.pixels() * row() * 4);
-      if (!std::is_same_v<T, float>) rows = std::max(rows, level.desc.pixels() * channels * 4);
+      if (!level.desc.contiguous()) packed = std::max(packed, level.desc.shape.count());
+      library = std::max(library, level.product.primitive.scratch_bytes());
       widest = std::max(widest, level.desc.w());
-      key_.append(" ").append(std::to_string(channels));
     }
-    rows_at_ = scratch.add(rows);
+    packed_at_ = scratch.add(packed * static_cast<std::int64_t>(sizeof(T)));
+    library_at_ = scratch.add(library);
     blend_floats_ = (g_.kw * widest * g_.o + 15) / 16 * 16;
     blend_at_ = scratch.add(threads_ * blend_floats_ * 4);
     line_floats_ = (g_.ow * g_.o + 15) / 16 * 16;
@@ -85,8 +90,8 @@ class Pyramid final : public Kernel {
 
  private:
   std::int64_t row() const { return g_.taps() * g_.o; }  // floats of a pixel's tap maps
-  cpu::MatrixOperand rows_of(const TensorView& pixels, void* scratch) const;
-  Status make_maps(const Level& level, const TensorView& pixels, const KernelRun& run) const;
+  Status prepare_level(const Level& level, std::span<const TensorView> inputs, void* prepared) const;
+  Status make_maps(Level& level, const TensorView& pixels, const KernelRun& run);
   void blend_row(const Level& level, const float* maps, std::int64_t image, std::int64_t y, float* to) const;
   void add_blended(const Level& level, const float* blended, float* line) const;
 
@@ -98,7 +103,7 @@ class Pyramid final : public Kernel {
   int threads_;
   std::string key_;
   std::int64_t prepared_bytes_ = 0, scratch_bytes_ = 0;
-  std::int64_t convolution_at_ = 0, rows_at_ = 0, blend_at_ = 0, line_at_ = 0;
+  std::int64_t convolution_at_ = 0, packed_at_ = 0, library_at_ = 0, blend_at_ = 0, line_at_ = 0;
   std::int64_t blend_floats_ = 0;  // of a thread's blended rows
   std::int64_t line_floats_ = 0;   // of a thread's row of y
 };
@@ -119,56 +124,49 @@ Status Pyramid<T>::prepare_constants(std::span<const TensorView> inputs, void* p
   views.emplace_back();
   GRAPHRUN_TRY(convolution_->prepare_constants(views, prepared));
 
-  const FoldedBatchNorm folded(inputs, eps_);
-  for (const Level& level : levels_) {
-    auto* const to = scratch_at<float>(prepared, level.weights_at);
-    // In squares, since rows of `to` lie a power of two apart and would share lines of the cache.
-    constexpr std::int64_t kSide = 16;
-    cpu::parallel_for(threads_, level.desc.c() * taps, kSide, [&](std::int64_t begin, std::int64_t end) {
-      float square[kSide][kSide];
-      for (std::int64_t first = 0; first < g_.o; first += kSide) {
-        const std::int64_t count = std::min(kSide, g_.o - first);
-        for (std::int64_t o = 0; o < count; ++o) {
-          const double scale = folded.scale(first + o);
-          const float* const from = weight + ((first + o) * all + level.first_channel) * taps;
-          for (std::int64_t i = begin; i < end; ++i)
-            square[i - begin][o] = static_cast<float>(static_cast<double>(from[i]) * scale);
-        }
-        for (std::int64_t i = begin; i < end; ++i)
-          std::copy_n(square[i - begin], count, to + i * g_.o + first);
-      }
-    });
-  }
+  for (const Level& level : levels_) GRAPHRUN_TRY(prepare_level(level, inputs, prepared));
   return {};
 }
 
-// The pixels as rows of floats: where they are, or converted.
 template <class T>
-cpu::MatrixOperand Pyramid<T>::rows_of(const TensorView& pixels, void* scratch) const {
-  if constexpr (std::is_same_v<T, float>) {
-    return {pixels.as<const float>(), pixels.desc.pixel_stride};
-  } else {
-    const std::int64_t channels = pixels.desc.c();
-    auto* const rows = scratch_at<float>(scratch, rows_at_);
-    for (std::int64_t i = 0; i < pixels.desc.pixels(); ++i) {
-      const T* const from = pixels.as<const T>() + i * pixels.desc.pixel_stride;
-      std::transform(from, from + channels, rows + i * channels, [](T x) { return static_cast<float>(x); });
+Status Pyramid<T>::prepare_level(const Level& level, std::span<const TensorView> inputs,
+                                 void* prepared) const {
+  const std::int64_t taps = g_.taps(), channels = level.desc.c(), all = inputs[kWeight].desc.shape[1];
+  const FoldedBatchNorm folded(inputs, eps_);
+  // (taps, O, channels), as the product's outputs and inputs are ordered.
+  const auto dense = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(row() * channels));
+  cpu::parallel_for(threads_, g_.o, 4, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t o = begin; o < end; ++o) {
+      const double scale = folded.scale(o);
+      const float* const from = inputs[kWeight].as<const float>() + (o * all + level.first_channel) * taps;
+      for (std::int64_t k = 0; k < taps; ++k) {
+        float* const to = dense.get() + (k * g_.o + o) * channels;
+        for (std::int64_t c = 0; c < channels; ++c)
+          to[c] = static_cast<float>(static_cast<double>(from[c * taps + k]) * scale);
+      }
     }
-    return {rows, channels};
-  }
+  });
+  GRAPHRUN_ASSIGN(const auto from, cpu::library_desc(TensorDesc::dense(DType::f32, {row(), channels, 1, 1})));
+  GRAPHRUN_ASSIGN(cpu::Primitive reorder, cpu::make_reorder(from, level.product.weight, threads_));
+  std::vector<double> scratch(static_cast<std::size_t>(reorder.scratch_bytes()) / sizeof(double) + 1);
+  void* const data[] = {dense.get(), scratch_at(prepared, level.weights_at)};
+  return reorder.run(data, scratch.data());
 }
 
 // Every pixel of the level times the weights of every tap.
 template <class T>
-Status Pyramid<T>::make_maps(const Level& level, const TensorView& pixels, const KernelRun& run) const {
-  const auto* const weights =
-      reinterpret_cast<const float*>(static_cast<const std::byte*>(run.prepared) + level.weights_at);
-  const cpu::MatrixProduct product{.m = pixels.desc.pixels(),
-                                   .n = row(),
-                                   .k = pixels.desc.c(),
-                                   .a = rows_of(pixels, run.scratch),
-                                   .b = {weights, row()}};
-  return cpu::matrix_product(product, scratch_at<float>(run.scratch, level.maps_at), row(), threads_);
+Status Pyramid<T>::make_maps(Level& level, const TensorView& pixels, const KernelRun& run) {
+  void* rows = pixels.data;
+  if (!pixels.desc.contiguous()) {
+    const std::int64_t channels = pixels.desc.c();
+    auto* const packed = scratch_at<T>(run.scratch, packed_at_);
+    for (std::int64_t i = 0; i < pixels.desc.pixels(); ++i)
+      std::copy_n(pixels.as<const T>() + i * pixels.desc.pixel_stride, channels, packed + i * channels);
+    rows = packed;
+  }
+  void* const data[] = {rows, scratch_at(const_cast<void*>(run.prepared), level.weights_at),
+                        scratch_at(run.scratch, level.maps_at)};
+  return level.product.primitive.run(data, scratch_at(run.scratch, library_at_));
 }
 
 // The tap maps that output row y of an image reads, mixed down to (kw, columns of the level, O).
@@ -235,18 +233,38 @@ Status Pyramid<T>::run(const KernelRun& run) {
       {convolution_inputs_, run.outputs, scratch_at(run.scratch, convolution_at_), run.prepared});
 }
 
+// Of a level's pixels and `outputs` taps and channels; sums stay f32.
+Result<cpu::Convolution> tap_product(const TensorDesc& level, std::int64_t outputs, int threads) {
+  const std::int64_t pixels = level.pixels();
+  cpu::ConvolutionDesc desc;
+  GRAPHRUN_ASSIGN(desc.x, cpu::library_desc(TensorDesc::nhwc(level.dtype, {1, level.c(), 1, pixels})));
+  GRAPHRUN_ASSIGN(desc.y, cpu::library_desc(TensorDesc::nhwc(DType::f32, {1, outputs, 1, pixels})));
+  GRAPHRUN_ASSIGN(desc.weight,
+                  cpu::library_choice(TensorDesc::dense(level.dtype, {outputs, level.c(), 1, 1})));
+  desc.stride = {1, 1};
+  desc.dilation = {1, 1};
+  desc.padding = {0, 0};
+  return cpu::make_convolution_forward(desc, threads);
+}
+
 }  // namespace
 
 Prepared prepare_pyramid(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[kX];
   const Geometry g = geometry_of(request.attrs, x, request.outputs[0]);
   std::vector<Level> levels;
+  std::string key = "pyramid";
   std::int64_t channels = g.c;
   for (const TensorDesc& desc : request.inputs.subspan(kLevels)) {
     // A product of a level's size costs what the convolution at that size would.
     if (desc.pixels() * 2 > request.outputs[0].pixels())
       return {ErrorCode::declined, "a level is not much smaller than the result"};
-    levels.push_back({desc, channels, align_corners(desc.h(), x.h()), align_corners(desc.w(), x.w())});
+    GRAPHRUN_ASSIGN(cpu::Convolution product,
+                    tap_product(desc, request.outputs[0].c() * g.taps(), request.threads));
+    GRAPHRUN_ASSIGN(const std::string layout, cpu::layout_key(product.weight));
+    key.append(" level ").append(std::to_string(desc.c())).append(" ").append(layout);
+    levels.push_back(
+        {desc, channels, align_corners(desc.h(), x.h()), align_corners(desc.w(), x.w()), std::move(product)});
     channels += desc.c();
   }
   std::vector<TensorDesc> inputs(request.inputs.begin(), request.inputs.begin() + kLevels);
@@ -262,9 +280,10 @@ Prepared prepare_pyramid(const KernelRequest& request) {
   Prepared convolution = prepare_winograd(of_x);
   if (!convolution.ok()) convolution = prepare_batch_norm(of_x);
   if (!convolution.ok()) return convolution;
+  key.append(" ").append((*convolution)->prepared_key());
   return for_activation_type(request, [&]<class T>(T) -> Prepared {
-    return std::unique_ptr<Kernel>(std::make_unique<Pyramid<T>>(request, g, request.attrs.real("eps"),
-                                                                std::move(levels), *std::move(convolution)));
+    return std::unique_ptr<Kernel>(std::make_unique<Pyramid<T>>(
+        request, g, request.attrs.real("eps"), std::move(levels), *std::move(convolution), std::move(key)));
   });
 }
 

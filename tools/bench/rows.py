@@ -79,11 +79,11 @@ def weights(bench, net, failed):
 
 
 def eval_row(bench, row, failed, say):
-    if not bench.args.image:
-        raise failed("--image is not given")
+    if not bench.args.image or not bench.args.semseg:
+        raise failed("--image and --semseg are not both given")
     folder = bench.work / ("eval_" + row["precision"])
     command = [
-        bench.args.python, pathlib.Path(__file__).resolve().parents[2] / "tests/oracle/eval_pair.py", *bench.references(),
+        bench.args.python, pathlib.Path(__file__).resolve().parents[2] / "tests/oracle/eval_pair.py", "--semseg", bench.args.semseg,
         "--net", "pspnet50", "--grun", bench.grun(), "--model", bench.model("pspnet50"), "--images", bench.args.image,
         "--size", "512x683", "--rounds", bench.args.rounds, "--threads", bench.args.threads,
         "--grun-options=--precision " + row["precision"], "-o", folder,
