@@ -39,7 +39,7 @@ class PreparedForms {
 
   // Forms that are asked for later come from this file if it has them. `version` is the weights' now.
   // Errors: not_found; invalid_file where `identity` is not the one that it was kept with, or where the file
-  // is not this user's alone, since what is in it cannot be checked.
+  // is not this user's alone, since what is in it cannot be checked; invalid_argument after the first get().
   Status open(const std::string& path, std::string_view identity, std::uint64_t version);
   // Writes all forms of `version`, those of the opened file included. Nothing where none was computed since.
   Status keep(const std::string& path, const std::string& identity, std::uint64_t version) const;

@@ -63,7 +63,8 @@ class Weights {
   // For a quick start: of mapped weights, forms that keep_prepared() of an earlier process has written are
   // mapped instead of computed. Call it before the first session is made. Errors: not_found; invalid_file
   // where the file is of other weights (told apart by the file's times and place, not by content), another
-  // build, CPU or library, or not this user's alone; unsupported where there is nothing to tell those by.
+  // build, CPU or library, or not this user's alone; unsupported where there is nothing to tell those by;
+  // invalid_argument where a session was made before.
   Status use_prepared(const std::string& path);
   // Writes the forms of all sessions there were, whole or not at all: as large as what they take in memory.
   // Nothing where use_prepared() had them all.

@@ -67,6 +67,7 @@ BOOST_AUTO_TEST_CASE(prepared_weights_are_kept_for_the_next_process) {
   require_ok(second->use_prepared(files.forms));
   BOOST_TEST(same_bits(files.logits(second), expected));
   BOOST_TEST(!files.has_computed(*second));
+  BOOST_TEST((second->use_prepared(files.forms).code() == ErrorCode::invalid_argument));
   // Other values of the same weights are prepared anew.
   second->touch();
   BOOST_TEST(same_bits(files.logits(second), expected));
