@@ -285,7 +285,7 @@ stage_profile() {
 
 # --- All of them ------------------------------------------------------------------------------------------------------
 
-rm -f "$out"/{ops,networks,nccl,eval_planes,train,sanitizer,bench,eval,profile}.log
+for stage in "${stages[@]}" nccl eval_planes; do rm -f "$out/$stage.log"; done
 cat "$work/gpus"
 ours "$programs/grun" doctor 2>&1 | grep -iE 'cuda|cudnn|gpu|multiproc' | head -6
 # PyTorch's compiler works beside the stages that time nothing.
