@@ -19,6 +19,8 @@ add_library(graphrun_options INTERFACE)
 target_include_directories(graphrun_options INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
 target_compile_options(graphrun_options INTERFACE
   $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wno-sign-conversion;-Werror;-fno-math-errno>>)
+# By which kept files tell builds apart (runtime/core/build_id.h); some linkers write none unless asked.
+add_link_options(LINKER:--build-id=sha1)
 if(GRAPHRUN_SANITIZE)
   # g++ 12 takes the sanitizers' own branches for reads of uninitialised memory.
   add_compile_options(-fsanitize=${GRAPHRUN_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all

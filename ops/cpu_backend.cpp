@@ -83,7 +83,7 @@ class CpuBackend final : public Backend {
             "this CPU has no instructions for bf16 (AVX-512 BF16, AMX); compute in f32"};
   }
   std::string form_identity() const override {
-    const std::string build = build_id();
+    const std::string build = build_id(reinterpret_cast<const void*>(&make_cpu_backend));
     return build.empty() ? build : "build " + build + ", " + cpu::library_identity();
   }
   int threads() const override { return threads_; }

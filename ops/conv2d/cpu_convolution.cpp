@@ -204,6 +204,7 @@ Prepared finish(const KernelRequest& request, Plan plan) {
   if (plan.constant) {
     GRAPHRUN_ASSIGN(key, cpu::layout_key(plan.convolution.weight));
     key = "onednn " + key + (plan.source.reverse_taps ? " reversed" : "");
+    for (const std::int64_t stride : plan.source.strides) key.append(" ").append(std::to_string(stride));
     if (plan.fold_eps) key += " batch norm " + std::to_string(std::bit_cast<std::uint64_t>(*plan.fold_eps));
   } else {
     GRAPHRUN_ASSIGN(reorder, reorder_of(plan, request.inputs[1].dtype, request.threads));

@@ -90,7 +90,8 @@ class Pyramid final : public Kernel {
 
  private:
   std::int64_t row() const { return g_.taps() * g_.o; }  // floats of a pixel's tap maps
-  Status prepare_level(const Level& level, std::span<const TensorView> inputs, void* prepared) const;
+  Status prepare_level(const Level& level, const TensorView& weight, const FoldedBatchNorm& folded,
+                       void* prepared) const;
   Status make_maps(Level& level, const TensorView& pixels, const KernelRun& run);
   void blend_row(const Level& level, const float* maps, std::int64_t image, std::int64_t y, float* to) const;
   void add_blended(const Level& level, const float* blended, float* line) const;
@@ -124,21 +125,21 @@ Status Pyramid<T>::prepare_constants(std::span<const TensorView> inputs, void* p
   views.emplace_back();
   GRAPHRUN_TRY(convolution_->prepare_constants(views, prepared));
 
-  for (const Level& level : levels_) GRAPHRUN_TRY(prepare_level(level, inputs, prepared));
+  const FoldedBatchNorm folded(inputs, eps_);
+  for (const Level& level : levels_) GRAPHRUN_TRY(prepare_level(level, inputs[kWeight], folded, prepared));
   return {};
 }
 
 template <class T>
-Status Pyramid<T>::prepare_level(const Level& level, std::span<const TensorView> inputs,
+Status Pyramid<T>::prepare_level(const Level& level, const TensorView& weight, const FoldedBatchNorm& folded,
                                  void* prepared) const {
-  const std::int64_t taps = g_.taps(), channels = level.desc.c(), all = inputs[kWeight].desc.shape[1];
-  const FoldedBatchNorm folded(inputs, eps_);
+  const std::int64_t taps = g_.taps(), channels = level.desc.c(), all = weight.desc.shape[1];
   // (taps, O, channels), as the product's outputs and inputs are ordered.
   const auto dense = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(row() * channels));
   cpu::parallel_for(threads_, g_.o, 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; ++o) {
       const double scale = folded.scale(o);
-      const float* const from = inputs[kWeight].as<const float>() + (o * all + level.first_channel) * taps;
+      const float* const from = weight.as<const float>() + (o * all + level.first_channel) * taps;
       for (std::int64_t k = 0; k < taps; ++k) {
         float* const to = dense.get() + (k * g_.o + o) * channels;
         for (std::int64_t c = 0; c < channels; ++c)

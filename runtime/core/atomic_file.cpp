@@ -21,15 +21,16 @@ Status sync_folder_of(const std::string& path) {
 
 }  // namespace
 
-Result<AtomicFile> AtomicFile::create(const std::string& path) {
+Result<AtomicFile> AtomicFile::create(const std::string& path, Access access) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     return {ErrorCode::io, path + ": is not a regular file, and is not replaced"};
   }
+  const mode_t mode = access == Access::own ? 0600 : 0666;
   const std::string stem = path + "." + std::to_string(::getpid()) + ".";
   for (int attempt = 0;; ++attempt) {
     std::string temporary = stem + std::to_string(attempt) + ".tmp";
-    FileDescriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
+    FileDescriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (fd.valid()) return AtomicFile(path, std::move(temporary), std::move(fd));
     if (errno != EEXIST || attempt == 1000) return system_error(path, "write", errno);
   }

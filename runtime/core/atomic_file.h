@@ -16,8 +16,10 @@ namespace graphrun {
 // error is io or not_found and names the path. Unbuffered: write in large pieces.
 class AtomicFile {
  public:
+  // Who may read the file: whoever the process's umask lets, or its user alone.
+  enum class Access { shared, own };
   // Refuses a `path` that exists and is not a regular file: a rename would replace a device or a pipe.
-  static Result<AtomicFile> create(const std::string& path);
+  static Result<AtomicFile> create(const std::string& path, Access access = Access::shared);
 
   AtomicFile(AtomicFile&& other) noexcept
       : path_(std::move(other.path_)),

@@ -41,29 +41,34 @@ std::string find_id(std::span<const unsigned char> notes) {
   return {};
 }
 
-int visit(dl_phdr_info* object, std::size_t, void* result) {
+struct Search {
+  std::uintptr_t address = 0;
+  std::string id;
+};
+
+int visit(dl_phdr_info* object, std::size_t, void* context) {
+  auto& search = *static_cast<Search*>(context);
   const std::span segments(object->dlpi_phdr, object->dlpi_phnum);
-  const auto here = reinterpret_cast<std::uintptr_t>(&build_id);
   const bool has_this = std::ranges::any_of(segments, [&](const ElfW(Phdr) & segment) {
-    return segment.p_type == PT_LOAD && here - (object->dlpi_addr + segment.p_vaddr) < segment.p_memsz;
+    return segment.p_type == PT_LOAD &&
+           search.address - (object->dlpi_addr + segment.p_vaddr) < segment.p_memsz;
   });
   if (!has_this) return 0;
   for (const ElfW(Phdr) & segment : segments) {
     if (segment.p_type != PT_NOTE) continue;
     const auto* const notes = reinterpret_cast<const unsigned char*>(object->dlpi_addr + segment.p_vaddr);
-    auto& id = *static_cast<std::string*>(result);
-    id = find_id({notes, segment.p_memsz});
-    if (!id.empty()) break;
+    search.id = find_id({notes, segment.p_memsz});
+    if (!search.id.empty()) break;
   }
   return 1;
 }
 
 }  // namespace
 
-std::string build_id() {
-  std::string id;
-  dl_iterate_phdr(visit, &id);
-  return id;
+std::string build_id(const void* address) {
+  Search search{reinterpret_cast<std::uintptr_t>(address), {}};
+  dl_iterate_phdr(visit, &search);
+  return search.id;
 }
 
 }  // namespace graphrun

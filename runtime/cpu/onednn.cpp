@@ -5,6 +5,7 @@
 #include <new>
 #include <type_traits>
 
+#include "runtime/core/build_id.h"
 #include "runtime/cpu/onednn_version.h"
 
 namespace graphrun::cpu {
@@ -104,8 +105,8 @@ ThreadScope::~ThreadScope() { omp_set_num_threads(before_); }
 std::string library_identity() {
   const dnnl_version_t& version = *dnnl_version();
   return "oneDNN " + std::to_string(version.major) + "." + std::to_string(version.minor) + "." +
-         std::to_string(version.patch) + " " + version.hash + ", instructions " +
-         std::to_string(static_cast<int>(dnnl::get_effective_cpu_isa()));
+         std::to_string(version.patch) + " " + build_id(reinterpret_cast<const void*>(&dnnl_version)) +
+         ", instructions " + std::to_string(static_cast<int>(dnnl::get_effective_cpu_isa()));
 }
 
 bool uses_matrix_units() {

@@ -26,7 +26,7 @@ class ThreadScope {
   int before_;
 };
 
-// Version of the library and the instructions that it uses here.
+// Version and build of the library, and the instructions that it uses here.
 std::string library_identity();
 // The library multiplies bf16 by the CPU's matrix units (AMX).
 bool uses_matrix_units();

@@ -43,8 +43,9 @@ Result<const Method*> find_method(const Model& model, std::string_view name, con
 std::string prepared_key(const LoweredMethod& lowered, const LoweredNode& node) {
   std::string key = std::string(node.kernel->name()) + " " + node.kernel->prepared_key();
   for (const ValueId id : node.inputs) {
-    if (id != kNoValue && lowered.values[static_cast<std::size_t>(id)].origin == Origin::variable)
-      key += " " + lowered.values[static_cast<std::size_t>(id)].name;
+    const bool variable =
+        id != kNoValue && lowered.values[static_cast<std::size_t>(id)].origin == Origin::variable;
+    key += " " + (variable ? lowered.values[static_cast<std::size_t>(id)].name : "-");
   }
   return key;
 }

@@ -106,24 +106,36 @@ Status PreparedForms::keep(const std::string& path, const std::string& identity,
                            std::uint64_t version) const {
   const std::lock_guard lock(mutex_);
   std::vector<NamedTensor> tensors;
-  const auto add = [&](const std::string& key, std::span<const std::byte> bytes) {
-    tensors.push_back({key, TensorDesc::dense(DType::u8, {std::ssize(bytes)}), bytes});
-  };
+  std::int64_t used = 0;
   bool computed = false;
   for (const auto& [key, entry] : entries_) {
-    if (entry.version != version || entry.buffer == nullptr) continue;
-    computed = true;
-    add(key, {static_cast<const std::byte*>(entry.buffer->data()),
-              static_cast<std::size_t>(entry.buffer->bytes())});
+    if (entry.version != version) continue;
+    computed = computed || entry.buffer != nullptr;
+    const std::span<const std::byte> bytes =
+        entry.buffer == nullptr ? entry.of_file
+                                : std::span(static_cast<const std::byte*>(entry.buffer->data()),
+                                            static_cast<std::size_t>(entry.buffer->bytes()));
+    tensors.push_back({key, TensorDesc::dense(DType::u8, {std::ssize(bytes)}), bytes});
+    used += std::ssize(bytes);
   }
   if (!computed) return {};
   if (file_ != nullptr && file_version_ == version) {
+    // Forms for images of other sizes, as long as they are no more than those of this process: the file must
+    // not grow without end.
+    std::vector<NamedTensor> others;
+    std::int64_t unused = 0;
     for (const NamedTensor& tensor : file_->tensors()) {
-      const auto entry = entries_.find(tensor.name);
-      if (entry == entries_.end() || entry->second.buffer == nullptr) tensors.push_back(tensor);
+      if (entries_.contains(tensor.name)) continue;
+      others.push_back(tensor);
+      unused += std::ssize(tensor.bytes);
     }
+    if (unused <= used) tensors.insert(tensors.end(), others.begin(), others.end());
   }
-  return write_safetensors(path, tensors, {{std::string(kIdentity), identity}});
+  return write_safetensors(path, tensors, {{std::string(kIdentity), identity}}, AtomicFile::Access::own,
+                           [this](const NamedTensor& tensor) {
+                             if (file_ != nullptr && !entries_.contains(tensor.name))
+                               file_->release(tensor.bytes);
+                           });
 }
 
 }  // namespace graphrun

@@ -41,7 +41,8 @@ class PreparedForms {
   // Errors: not_found; invalid_file where `identity` is not the one that it was kept with, or where the file
   // is not this user's alone, since what is in it cannot be checked; invalid_argument after the first get().
   Status open(const std::string& path, std::string_view identity, std::uint64_t version);
-  // Writes all forms of `version`, those of the opened file included. Nothing where none was computed since.
+  // Writes the forms of `version` that were asked for, and the opened file's others where those are not more,
+  // readable by this user alone. Nothing where none was computed since. Meanwhile get() waits.
   Status keep(const std::string& path, const std::string& identity, std::uint64_t version) const;
 
  private:

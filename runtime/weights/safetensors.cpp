@@ -15,8 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/core/atomic_file.h"
-
 namespace graphrun {
 namespace {
 
@@ -262,7 +260,8 @@ Result<TensorTable> read_safetensors(std::span<const std::byte> file) {
 }
 
 Status write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                         const std::map<std::string, std::string>& metadata) {
+                         const std::map<std::string, std::string>& metadata, AtomicFile::Access access,
+                         const std::function<void(const NamedTensor&)>& written) {
   GRAPHRUN_TRY(check_for_write(tensors).in(path));
   std::optional<std::string> header = header_of(tensors, metadata);
   if (!header) return {ErrorCode::invalid_argument, path + ": a name or metadata is not UTF-8"};
@@ -270,10 +269,13 @@ Status write_safetensors(const std::string& path, std::span<const NamedTensor> t
   header->append((kAlignment - (sizeof(std::uint64_t) + header->size()) % kAlignment) % kAlignment, ' ');
   if (header->size() > kMaxHeader) return {ErrorCode::unsupported, path + ": the header exceeds 100 MB"};
   const std::uint64_t length = header->size();
-  GRAPHRUN_ASSIGN(AtomicFile file, AtomicFile::create(path));
+  GRAPHRUN_ASSIGN(AtomicFile file, AtomicFile::create(path, access));
   GRAPHRUN_TRY(file.write(std::as_bytes(std::span(&length, 1))));
   GRAPHRUN_TRY(file.write(*header));
-  for (const NamedTensor& tensor : tensors) GRAPHRUN_TRY(file.write(tensor.bytes));
+  for (const NamedTensor& tensor : tensors) {
+    GRAPHRUN_TRY(file.write(tensor.bytes));
+    if (written) written(tensor);
+  }
   return file.commit();
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <span>
 #include <string>
 
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/status.h"
 #include "runtime/weights/tensor_table.h"
 
@@ -16,8 +18,10 @@ Result<TensorTable> read_safetensors(std::span<const std::byte> file);
 
 // Writes the tensors in the given order, whole or not at all, without copying them. The first starts at a
 // multiple of 64 bytes; larger element types first keep every tensor aligned, so that readers need no copy.
-// Names must differ and be UTF-8.
+// Names must differ and be UTF-8. `written` is called after each tensor.
 Status write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                         const std::map<std::string, std::string>& metadata);
+                         const std::map<std::string, std::string>& metadata,
+                         AtomicFile::Access access = AtomicFile::Access::shared,
+                         const std::function<void(const NamedTensor&)>& written = {});
 
 }  // namespace graphrun

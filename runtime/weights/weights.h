@@ -66,8 +66,9 @@ class Weights {
   // build, CPU or library, or not this user's alone; unsupported where there is nothing to tell those by;
   // invalid_argument where a session was made before.
   Status use_prepared(const std::string& path);
-  // Writes the forms of all sessions there were, whole or not at all: as large as what they take in memory.
-  // Nothing where use_prepared() had them all.
+  // Writes the forms of all sessions there were, whole or not at all, and readable by this user alone: as
+  // large as what they take in memory, or twice that with forms that the file had for others. Nothing where
+  // use_prepared() had them all. A session that is made or refreshed meanwhile waits for the disk.
   Status keep_prepared(const std::string& path) const;
 
   const std::shared_ptr<Backend>& backend() const { return backend_; }

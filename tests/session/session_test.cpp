@@ -97,6 +97,15 @@ BOOST_AUTO_TEST_CASE(threads_share_program_and_weights) {
   for (const auto& logits : large) BOOST_TEST(same_bits(logits, alone_large.at(0)));
 }
 
+BOOST_AUTO_TEST_CASE(parameters_are_bound_to_what_they_are) {
+  const auto program = tiny_program(0.1);
+  BOOST_TEST(take(program->bind({{"classes", 11}})) == program);
+  const auto other = take(program->bind({{"classes", 7}}));
+  BOOST_TEST(other != program);
+  BOOST_TEST(take(program->bind({{"classes", 11}})) == program);
+  BOOST_TEST(!program->bind({{"clases", 11}}).ok());
+}
+
 BOOST_AUTO_TEST_CASE(a_size_that_the_model_refuses) {
   const Loaded loaded;
   const auto session = Session::create(loaded.program, loaded.weights, {1, 8, 64});

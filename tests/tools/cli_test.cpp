@@ -95,6 +95,55 @@ BOOST_AUTO_TEST_CASE(tensors_go_in_and_out_as_npy) {
   BOOST_TEST(!shell.has("z.npy"));
 }
 
+BOOST_AUTO_TEST_CASE(prepared_weights_are_kept_from_run_to_run) {
+  Shell shell;
+  const std::string run =
+      "grun run tiny.fb --weights start.safetensors --input $GOLDEN/image.npy --output y.npy -v";
+  const auto kept = [&shell](const std::string& folder) {
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::directory_iterator(shell.path(folder))) files.push_back(entry.path());
+    return files;
+  };
+  // Also where the group may write what this user makes, as on many systems.
+  shell.succeed("umask 002\ncp $GOLDEN/start.safetensors .\n" + run);
+  const std::string logits = shell.text("y.npy");
+  BOOST_TEST_REQUIRE(kept("cache/graphrun/prepared").size() == 1u);
+  const fs::path file = kept("cache/graphrun/prepared")[0];
+  const auto access = fs::status(file).permissions() & fs::perms::mask;
+  BOOST_TEST((access == (fs::perms::owner_read | fs::perms::owner_write)));
+  const auto inode = [&shell, &file] {
+    shell.succeed("stat -c %i '" + file.string() + "'");
+    return shell.text("out.txt");
+  };
+  const std::string first = inode();
+  shell.succeed("umask 002\n" + run);
+  BOOST_TEST(shell.text("y.npy") == logits);
+  BOOST_TEST(shell.text("err.txt") == "");
+  BOOST_TEST(inode() == first);
+  // Other weights under the same name.
+  shell.succeed("cp $GOLDEN/start.safetensors . && " + run);
+  BOOST_TEST(shell.text("err.txt").find("prepared from other weights") != std::string::npos);
+  BOOST_TEST(shell.text("y.npy") == logits);
+  BOOST_TEST(inode() != first);
+  BOOST_TEST(kept("cache/graphrun/prepared").size() == 1u);
+  // Nothing else in a folder is touched, and what a killed run left goes after a while.
+  const std::string name = file.filename().string();
+  shell.succeed(
+      "mkdir -p own/prepared && cd own/prepared && truncate -s 5G model.safetensors other.forms "
+      "old-f32-0123456789abcdef.forms"
+      " && touch -d '2 hours ago' " +
+      name + ".1.0.tmp && touch " + name + ".2.0.tmp");
+  shell.succeed(run + " --cache own");
+  for (const std::string& there :
+       {std::string("model.safetensors"), std::string("other.forms"), name, name + ".2.0.tmp"})
+    BOOST_TEST(shell.has("own/prepared/" + there), there);
+  for (const std::string& gone : {std::string("old-f32-0123456789abcdef.forms"), name + ".1.0.tmp"})
+    BOOST_TEST(!shell.has("own/prepared/" + gone), gone);
+  shell.succeed("rm -r cache own\n" + run + " --cache none");
+  BOOST_TEST(!shell.has("cache"));
+  shell.fail(run + " --cache start.safetensors", 1, {"--cache start.safetensors: "});
+}
+
 BOOST_AUTO_TEST_CASE(checkpoints_are_converted) {
   Shell shell;
   const std::string pth = (kSource / "tests/weights/golden/zip_checkpoint.pth").string();
@@ -126,6 +175,11 @@ BOOST_AUTO_TEST_CASE(reports) {
   for (const char* key : {"planned_mb", "recomputations", "recomputations_undone"})
     BOOST_TEST(report.find(key), key);
   shell.fail(bench, 2, {"--memory-budget is of --mode train"});
+  const std::string several = "grun bench tiny.fb --shape 1,3,33,33 --iters 2 --threads 1 --sessions 3";
+  shell.succeed(several + " --json");
+  BOOST_TEST(shell.text("out.txt").find("\"sessions\": 3,") != std::string::npos);
+  for (const char* other : {" --mode train", " -v", " --profile trace.json"})
+    shell.fail(several + other, 2, {"--sessions is of --mode infer"});
   shell.succeed("grun info tiny.fb --shape 1,3,65,65");
   shell.succeed("grun doctor");
   for (const char* part : {"avx2", "oneDNN", "OpenCV", "libpng", "FlatBuffers", "RapidJSON", "bf16"})
@@ -193,6 +247,13 @@ BOOST_AUTO_TEST_CASE(attention_masks_fit_the_crop_or_say_what_would) {
              {"attention works at 1/(8*shrink_factor)", "H = 249"});
   shell.fail("grun info psa.fb -D mask_h=30", 1,
              {"psa.attention.psa_mask", "expected odd numbers, got (30, 31)"});
+}
+
+BOOST_AUTO_TEST_CASE(arithmetic_of_a_pyramid_is_reported) {
+  CommandFolder shell;
+  shell.succeed("graphc " + (kSource / "graphs/pspnet_tiny.json").string() + " -o psp.fb");
+  shell.succeed("grun info psp.fb --shape 1,3,57,57");
+  BOOST_TEST(shell.text("out.txt").find("\n  cls.0_bn ") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(a_list_defines_numbered_parameters) {

@@ -21,11 +21,11 @@ class CommandFolder {
   // Exit status of a shell command; `graphc`, `grun` and $GOLDEN are known to it.
   int run(const std::string& command) {
     const std::string bin = GRAPHRUN_BINARY_DIR "/bin/";
-    require_ok(write_file(path("command.sh"), "set -u\nexport GRAPHRUN_HOME=" GRAPHRUN_SOURCE_DIR
-                                              " OMP_WAIT_POLICY=passive\ngraphc() { " +
-                                                  bin + "graphc \"$@\"; }\ngrun() { " + bin +
-                                                  "grun \"$@\"; }\ngrun_path=" + bin +
-                                                  "grun\nGOLDEN=" + kTiny.string() + "\n" + command + "\n"));
+    require_ok(write_file(path("command.sh"),
+                          "set -u\nexport XDG_CACHE_HOME=$PWD/cache GRAPHRUN_HOME=" GRAPHRUN_SOURCE_DIR
+                          " OMP_WAIT_POLICY=passive\ngraphc() { " +
+                              bin + "graphc \"$@\"; }\ngrun() { " + bin + "grun \"$@\"; }\ngrun_path=" + bin +
+                              "grun\nGOLDEN=" + kTiny.string() + "\n" + command + "\n"));
     const int status =
         std::system(("cd " + folder_.path().string() + " && sh command.sh >out.txt 2>err.txt").c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;

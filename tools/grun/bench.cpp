@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <barrier>
 #include <chrono>
 #include <future>
 
@@ -94,7 +95,9 @@ Result<Timing> bench_inference(const BenchOptions& options, std::shared_ptr<cons
   }
   const double bind_seconds = seconds_since(start);
   for (const auto& session : sessions) GRAPHRUN_TRY(fill_noise(backend, session->input()));
+  std::barrier all_at_once(options.sessions);
   const auto time_of = [&](Session& session) {
+    all_at_once.arrive_and_wait();
     return measure(options, backend, observer, [&] { return session.run(observer); });
   };
   std::vector<std::future<Result<Timing>>> others;

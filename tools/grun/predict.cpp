@@ -96,7 +96,7 @@ Status predict(PredictOptions& options, Outcome& outcome) {
   Communicator& ranks = *outcome.ranks;
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, map_weights(*program, options.weights, backend));
-  const PreparedCache cache(options.common, options.weights);
+  GRAPHRUN_ASSIGN(const PreparedCache cache, PreparedCache::open(options.common, options.weights, *weights));
   cache.use(*weights);
   GRAPHRUN_ASSIGN(const std::unique_ptr<Protocol> protocol,
                   make_protocol(protocol_settings, program, weights));
@@ -109,9 +109,7 @@ Status predict(PredictOptions& options, Outcome& outcome) {
   Terminal terminal(images, ranks, options.common.quiet);
   GRAPHRUN_TRY(status_of(evaluate_shares(images, *protocol, &pictures, ranks, terminal, aside)));
   terminal.line(fmt::format("{} label maps in {}", images.size(), options.folder));
-  if (ranks.rank() > 0) return {};
-  if (const Status kept = cache.keep(*weights); !kept.ok())
-    fmt::print(stderr, "warning: prepared weights are not kept: {}\n", kept.message());
+  if (local_rank(ranks).index == 0) cache.keep(*weights);
   return {};
 }
 

@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include "runtime/session/session.h"
 #include "runtime/weights/npy.h"
 #include "tools/grun/commands.h"
@@ -32,7 +30,7 @@ Status run(const RunOptions& options) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
   GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, map_weights(*program, options.weights, backend));
-  const PreparedCache cache(options.common, options.weights);
+  GRAPHRUN_ASSIGN(const PreparedCache cache, PreparedCache::open(options.common, options.weights, *weights));
   cache.use(*weights);
   GRAPHRUN_ASSIGN(const NpyArray image, read_npy(input_path));
   if (image.desc.dtype != DType::f32 || image.desc.shape.rank() != 4 || image.desc.shape[1] != 3) {
@@ -56,8 +54,7 @@ Status run(const RunOptions& options) {
   GRAPHRUN_TRY(session->get_output_nchw(output_name, values));
   GRAPHRUN_TRY(write_npy(output_path, TensorDesc::dense(DType::f32, view.desc.shape),
                          std::as_bytes(std::span(values))));
-  if (const Status kept = cache.keep(*weights); !kept.ok())
-    fmt::print(stderr, "warning: prepared weights are not kept: {}\n", kept.message());
+  cache.keep(*weights);
   return {};
 }
 

@@ -52,27 +52,32 @@ void CommonOptions::add_to(CLI::App& command) {
   command.add_option("--precision", precision, "f32 or bf16: of activations and convolutions")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->capture_default_str();
-  command.add_option("--cache", cache,
-                     "folder of what is computed once: prepared weights, engines of convolutions (default: "
-                     "graphrun in the user's cache folder); none: nothing is kept");
+  command.add_option(
+      "--cache", cache,
+      "folder of what is computed once: weights as kernels want them (run, predict), engines of "
+      "convolutions (--device cuda); default: graphrun in the user's cache folder; none: "
+      "nothing is kept");
   command.add_option("-D", definitions, "name=value: a late graph parameter")->allow_extra_args(false);
   command.add_flag("-q", quiet, "only results and errors");
   command.add_flag("-v", verbose, "more detail");
 }
 
-std::string CommonOptions::cache_folder() const {
-  if (cache == "none") return {};
+Result<std::string> CommonOptions::cache_folder() const {
+  if (cache == "none") return std::string();
   const std::filesystem::path folder = cache.empty() ? user_cache() : std::filesystem::path(cache);
-  if (folder.empty()) return {};
+  if (folder.empty()) return std::string();
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  return error ? std::string() : folder.string();
+  if (!error) return folder.string();
+  if (cache.empty()) return std::string();
+  return {ErrorCode::io, "--cache " + cache + ": " + error.message()};
 }
 
 void add_memory_budget(CLI::App& command, std::int64_t& bytes) {
   command
       .add_option("--memory-budget", bytes,
-                  "of a rank's training, e.g. 8GB: what would be computed again in the backward pass is kept "
+                  "of a rank's training, whole numbers such as 8GB or 1500MB: what would be computed again "
+                  "in the backward pass is kept "
                   "as far as it fits, for faster steps with the same bits; the least memory if not given")
       ->transform(CLI::AsSizeValue(true))
       ->check(CLI::PositiveNumber);
@@ -83,7 +88,7 @@ Result<std::shared_ptr<Backend>> CommonOptions::backend() const {
     const std::optional<int> gpu = gpu_number(device);
     if (!gpu) return make_cpu_backend(threads);
     GRAPHRUN_ASSIGN(const GpuModule* const module, gpu_module());
-    const std::string folder = cache_folder();
+    GRAPHRUN_ASSIGN(const std::string folder, cache_folder());
     return module->make_backend({*gpu, folder.empty() ? folder : folder + "/convolutions.txt"});
   };
   GRAPHRUN_ASSIGN(std::shared_ptr<Backend> backend, make().in("--device " + device));

@@ -30,8 +30,9 @@ struct CommonOptions {
 
   // Errors: a device or a precision that this machine or this build has not.
   Result<std::shared_ptr<Backend>> backend() const;
-  // What --cache says: a folder, or nothing where nothing is to be kept.
-  std::string cache_folder() const;
+  // What --cache says: a folder, or nothing where nothing is to be kept. Error: one that was named cannot be
+  // made.
+  Result<std::string> cache_folder() const;
   // What --precision says.
   DType compute_type() const { return precision == "bf16" ? DType::bf16 : DType::f32; }
   // -D as bindings of late parameters.

@@ -9,19 +9,22 @@
 namespace graphrun {
 
 // Prepared forms of a weights file from run to run (Weights::use_prepared), in the folder that --cache names:
-// one file for each weights file's path, and no more than 4 GiB of them, the oldest of which go first.
+// one file for each weights file's path, precision, build and CPU, readable by the user alone. Beside the one
+// that was just written no more than 4 GiB stay; those that were not used for longest go first.
 class PreparedCache {
  public:
-  PreparedCache(const CommonOptions& options, const std::string& weights_path);
+  // Error: --cache names a folder that cannot be made.
+  static Result<PreparedCache> open(const CommonOptions& options, const std::string& weights_path,
+                                    const Weights& weights);
 
-  // Before the first session. What cannot be used is as good as absent.
+  // Before the first session. What cannot be used is as good as absent; with -v this is said.
   void use(Weights& weights) const;
-  // After the work: keeps what this run had to compute.
-  Status keep(const Weights& weights) const;
+  // After the work: keeps what this run had to compute. Failure is a warning.
+  void keep(const Weights& weights) const;
 
  private:
-  std::string folder_;  // empty: nothing is kept
-  std::string path_;
+  std::string path_;  // empty: nothing is kept
+  bool quiet_ = false, verbose_ = false;
 };
 
 }  // namespace graphrun
