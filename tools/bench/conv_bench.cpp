@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
+#include <exception>
 #include <memory>
 #include <random>
 #include <string>
@@ -23,7 +24,7 @@ using namespace graphrun;
 
 struct Layer {
   const char* name;
-  int count;
+  std::int64_t count;
   std::int64_t c, h, w, o, kh, kw, stride, dilation;
   bool residual = false;
   std::int64_t oh() const { return (h - 1) / stride + 1; }
@@ -208,20 +209,21 @@ Status bench(std::int64_t batch, int threads, DType type, bool all) {
                             {x, weight, none, channel, channel, channel, channel, v.residual ? y : none}, {y},
                             {true}, true, all));
     const double gflop = 2e-9 * static_cast<double>(y.shape.count() * v.c * v.kh * v.kw);
-    operations += gflop * v.count;
+    const auto count = static_cast<double>(v.count);
+    operations += gflop * count;
     std::printf("%-15s %7.2f", v.name, gflop);
     for (int i = 0; i < 4; ++i) {
       const Timing used = timings[i].used();
-      sums[i] += used.seconds * v.count;
-      fastest[i] += timings[i].fastest().seconds * v.count;
+      sums[i] += used.seconds * count;
+      fastest[i] += timings[i].fastest().seconds * count;
       std::printf("  %4.0f %-25s", used.seconds > 0 ? gflop / used.seconds : 0.0, used.kernel.c_str());
     }
-    std::printf(" x%d\n", v.count);
+    std::printf(" x%.0f\n", count);
     for (int i = 0; i < 4; ++i) {
       const Timing used = timings[i].used(), best = timings[i].fastest();
       if (best.seconds < 0.97 * used.seconds)
-        std::printf("  %s: %s would save %.1f of %.1f ms, %d times\n", kNames[i], best.kernel.c_str(),
-                    1e3 * (used.seconds - best.seconds), 1e3 * used.seconds, v.count);
+        std::printf("  %s: %s would save %.1f of %.1f ms, %.0f times\n", kNames[i], best.kernel.c_str(),
+                    1e3 * (used.seconds - best.seconds), 1e3 * used.seconds, count);
     }
     std::fflush(stdout);
   }
@@ -261,7 +263,7 @@ Status peak(int threads) {
 
 }  // namespace
 
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   const std::string first = argc > 1 ? argv[1] : "2";
   const int threads = std::max(argc > 2 ? std::atoi(argv[2]) : 2, 1);
   const graphrun::DType type =
@@ -271,5 +273,8 @@ int main(int argc, char** argv) {
       first == "peak" ? peak(threads) : bench(std::max(std::atoi(first.c_str()), 1), threads, type, all);
   if (status.ok()) return 0;
   std::fprintf(stderr, "conv_bench: %s\n", status.message().c_str());
+  return 1;
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "conv_bench: %s\n", error.what());
   return 1;
 }

@@ -80,8 +80,8 @@ Status fill_labels(Backend& backend, const TensorView& label, std::int64_t class
   return backend.copy_to_device(label.data, values.data(), label.desc.bytes());
 }
 
-Result<Timing> bench_inference(const BenchOptions& options, std::shared_ptr<const Program> program,
-                               std::shared_ptr<Weights> weights, StepTimes* observer) {
+Result<Timing> bench_inference(const BenchOptions& options, const std::shared_ptr<const Program>& program,
+                               const std::shared_ptr<Weights>& weights, StepTimes* observer) {
   Backend& backend = *weights->backend();
   const auto start = std::chrono::steady_clock::now();
   std::vector<std::unique_ptr<Session>> sessions;

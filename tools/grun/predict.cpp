@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <optional>
 
 #include "datasets/image_io.h"
@@ -18,8 +17,6 @@
 
 namespace graphrun {
 namespace {
-
-namespace fs = std::filesystem;
 
 struct PredictOptions {
   CommonOptions common;
