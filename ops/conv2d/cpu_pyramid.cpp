@@ -8,6 +8,7 @@
 
 #include "ops/common/bilinear.h"
 #include "ops/common/compute_type.h"
+#include "ops/common/copy_pixels.h"
 #include "ops/conv2d/definition.h"
 #include "ops/conv2d/kernels.h"
 #include "runtime/cpu/onednn.h"
@@ -15,8 +16,7 @@
 #include "runtime/cpu/simd.h"
 
 // conv2d_bn_pyramid without the large concatenation. A level's pixels are multiplied by the weights of every
-// tap at the level's own size (`tap maps`, by oneDNN's convolution of 1x1 windows: its matrix product spends
-// milliseconds on code that fits any size); an output pixel mixes those of its window as the interpolation
+// tap at the level's own size (`tap maps`); an output pixel mixes those of its window as the interpolation
 // would have mixed the pixels, taps outside of x being zero as in the padding. The convolution of x is added
 // to that by oneDNN. Exact up to rounding, since both operations are linear.
 namespace graphrun::ops::conv2d {
@@ -159,11 +159,8 @@ template <class T>
 Status Pyramid<T>::make_maps(Level& level, const TensorView& pixels, const KernelRun& run) {
   void* rows = pixels.data;
   if (!pixels.desc.contiguous()) {
-    const std::int64_t channels = pixels.desc.c();
-    auto* const packed = scratch_at<T>(run.scratch, packed_at_);
-    for (std::int64_t i = 0; i < pixels.desc.pixels(); ++i)
-      std::copy_n(pixels.as<const T>() + i * pixels.desc.pixel_stride, channels, packed + i * channels);
-    rows = packed;
+    rows = scratch_at(run.scratch, packed_at_);
+    copy_pixels(pixels.desc, pixels.data, pixels.desc.pixel_stride, rows, pixels.desc.c(), threads_);
   }
   void* const data[] = {rows, scratch_at(const_cast<void*>(run.prepared), level.weights_at),
                         scratch_at(run.scratch, level.maps_at)};
@@ -234,20 +231,6 @@ Status Pyramid<T>::run(const KernelRun& run) {
       {convolution_inputs_, run.outputs, scratch_at(run.scratch, convolution_at_), run.prepared});
 }
 
-// Of a level's pixels and `outputs` taps and channels; sums stay f32.
-Result<cpu::Convolution> tap_product(const TensorDesc& level, std::int64_t outputs, int threads) {
-  const std::int64_t pixels = level.pixels();
-  cpu::ConvolutionDesc desc;
-  GRAPHRUN_ASSIGN(desc.x, cpu::library_desc(TensorDesc::nhwc(level.dtype, {1, level.c(), 1, pixels})));
-  GRAPHRUN_ASSIGN(desc.y, cpu::library_desc(TensorDesc::nhwc(DType::f32, {1, outputs, 1, pixels})));
-  GRAPHRUN_ASSIGN(desc.weight,
-                  cpu::library_choice(TensorDesc::dense(level.dtype, {outputs, level.c(), 1, 1})));
-  desc.stride = {1, 1};
-  desc.dilation = {1, 1};
-  desc.padding = {0, 0};
-  return cpu::make_convolution_forward(desc, threads);
-}
-
 }  // namespace
 
 Prepared prepare_pyramid(const KernelRequest& request) {
@@ -260,8 +243,8 @@ Prepared prepare_pyramid(const KernelRequest& request) {
     // A product of a level's size costs what the convolution at that size would.
     if (desc.pixels() * 2 > request.outputs[0].pixels())
       return {ErrorCode::declined, "a level is not much smaller than the result"};
-    GRAPHRUN_ASSIGN(cpu::Convolution product,
-                    tap_product(desc, request.outputs[0].c() * g.taps(), request.threads));
+    GRAPHRUN_ASSIGN(cpu::Convolution product, cpu::make_pixel_product(desc.dtype, desc.pixels(), desc.c(),
+                                                                      g.o * g.taps(), request.threads));
     GRAPHRUN_ASSIGN(const std::string layout, cpu::layout_key(product.weight));
     key.append(" level ").append(std::to_string(desc.c())).append(" ").append(layout);
     levels.push_back(

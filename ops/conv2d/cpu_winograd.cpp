@@ -145,14 +145,8 @@ Prepared prepare(const KernelRequest& request) {
   // A few widths for all sizes of images: the library generates code for each.
   constexpr std::int64_t kWidth = 32;
   const std::int64_t tiles = ((all + chunks - 1) / chunks + kWidth - 1) / kWidth * kWidth;
-  cpu::ConvolutionDesc desc;
-  GRAPHRUN_ASSIGN(desc.x, cpu::library_desc(TensorDesc::nhwc(DType::f32, {1, g.c, 1, tiles})));
-  GRAPHRUN_ASSIGN(desc.y, cpu::library_desc(TensorDesc::nhwc(DType::f32, {1, g.o, 1, tiles})));
-  GRAPHRUN_ASSIGN(desc.weight, cpu::library_choice(TensorDesc::dense(DType::f32, {g.o, g.c, 1, 1})));
-  desc.stride = {1, 1};
-  desc.dilation = {1, 1};
-  desc.padding = {0, 0};
-  GRAPHRUN_ASSIGN(cpu::Convolution product, cpu::make_convolution_forward(desc, request.threads));
+  GRAPHRUN_ASSIGN(cpu::Convolution product,
+                  cpu::make_pixel_product(DType::f32, tiles, g.c, g.o, request.threads));
   GRAPHRUN_ASSIGN(std::string key, cpu::layout_key(product.weight));
   key += " eps " + std::to_string(std::bit_cast<std::uint64_t>(request.attrs.real("eps")));
   return std::unique_ptr<Kernel>(

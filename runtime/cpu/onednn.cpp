@@ -196,6 +196,18 @@ Result<Convolution> make_convolution_forward(const ConvolutionDesc& desc, int th
   });
 }
 
+Result<Convolution> make_pixel_product(DType type, std::int64_t pixels, std::int64_t channels,
+                                       std::int64_t outputs, int threads) {
+  ConvolutionDesc desc;
+  GRAPHRUN_ASSIGN(desc.x, library_desc(TensorDesc::nhwc(type, {1, channels, 1, pixels})));
+  GRAPHRUN_ASSIGN(desc.y, library_desc(TensorDesc::nhwc(DType::f32, {1, outputs, 1, pixels})));
+  GRAPHRUN_ASSIGN(desc.weight, library_choice(TensorDesc::dense(type, {outputs, channels, 1, 1})));
+  desc.stride = {1, 1};
+  desc.dilation = {1, 1};
+  desc.padding = {0, 0};
+  return make_convolution_forward(desc, threads);
+}
+
 Result<Convolution> make_convolution_backward_data(const ConvolutionDesc& desc, int threads) {
   const ThreadScope scope(threads);
   return guarded([&] {

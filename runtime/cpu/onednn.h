@@ -95,6 +95,12 @@ Result<Convolution> make_convolution_forward(const ConvolutionDesc& desc, int th
 Result<Convolution> make_convolution_backward_data(const ConvolutionDesc& desc, int threads);
 Result<Convolution> make_convolution_backward_weights(const ConvolutionDesc& desc, int threads);
 
+// The convolution of 1x1 windows that takes `pixels` of `channels` to `outputs` sums in f32. The library
+// makes little code for it and chooses the weights' layout; its matrix product spends milliseconds on code
+// that fits any size.
+Result<Convolution> make_pixel_product(DType type, std::int64_t pixels, std::int64_t channels,
+                                       std::int64_t outputs, int threads);
+
 // c (m, n) = a (m, k) b (k, n), all with strides of their own; bf16 is summed in f32. Arguments: a, b, c.
 // Declined where the library has nothing but its reference implementation.
 Result<Primitive> make_matrix_product(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
