@@ -38,7 +38,7 @@ class Compiler {
     }
     for (Graph& graph : graphs)
       context_.model.methods.push_back(without_defaults(context_, std::move(graph)).method);
-    if (Status valid = validate(context_.model, context_.ops); diagnostics_.ok() && !valid.ok())
+    if (Status valid = model::validate(context_.model, context_.ops); diagnostics_.ok() && !valid.ok())
       report(valid.message());
   }
 
@@ -87,7 +87,7 @@ class Compiler {
   }
 
   std::optional<Graph> make_train() {
-    std::vector<NamedValue> outputs;
+    std::vector<model::NamedValue> outputs;
     for (const Loss& loss : expansion_.losses) outputs.push_back({loss.name + "_loss", loss.value});
     const auto counted =
         std::ranges::find_if(expansion_.losses, [](const Loss& loss) { return loss.confusion != kNoValue; });
@@ -120,7 +120,7 @@ class Compiler {
     builder.set_path("loss");
     const ValueId total =
         builder.add("weighted_sum", std::move(values), {{"weights", std::move(weights)}}, "")[0];
-    std::vector<NamedValue>& outputs = builder.graph().method.outputs;
+    std::vector<model::NamedValue>& outputs = builder.graph().method.outputs;
     outputs.insert(outputs.begin(), {"loss", total});
     return std::move(builder).finish();
   }
@@ -138,7 +138,7 @@ Compiled compile(const std::filesystem::path& path, std::span<const Definition> 
   Diagnostics diagnostics;
   Compiled result;
   if (const std::optional<Source> source = read_source(path, diagnostics)) {
-    Model model = read_declarations(*source, definitions, diagnostics);
+    model::Model model = read_declarations(*source, definitions, diagnostics);
     result.definitions_fit = check_definitions(*source, model, definitions, diagnostics);
     if (result.definitions_fit) Compiler(*source, Context{ops, model}, diagnostics).run();
     if (diagnostics.ok()) result.model = std::move(model);

@@ -6,8 +6,8 @@
 #include <string>
 
 #include "compiler/declarations.h"
+#include "graphrun/kernel/op_def.h"
 #include "runtime/model/graph.h"
-#include "runtime/model/op_def.h"
 
 // The compiler: a graph file to a model with its methods "eval" and, where the file has losses, "train" and,
 // where it has an optimiser, "update".
@@ -22,14 +22,14 @@
 namespace graphrun::compiler {
 
 struct Compiled {
-  std::optional<Model> model;   // empty where there are errors
-  std::string errors;           // a line each: "file:line:column: error: node: message"
-  bool definitions_fit = true;  // else the errors are about them
+  std::optional<model::Model> model;  // empty where there are errors
+  std::string errors;                 // a line each: "file:line:column: error: node: message"
+  bool definitions_fit = true;        // else the errors are about them
 };
 Compiled compile(const std::filesystem::path& path, std::span<const Definition> definitions,
                  const OpRegistry& ops);
 
 // One line a node, with inferred shapes, and one a variable.
-Result<std::string> print(const Model& model, const OpRegistry& ops);
+Result<std::string> print(const model::Model& model, const OpRegistry& ops);
 
 }  // namespace graphrun::compiler

@@ -20,7 +20,7 @@ class Reader {
     model_.name = source.name;
   }
 
-  Model run() {
+  model::Model run() {
     if (const JsonValue* doc = graph_.find("doc"); doc != nullptr && text(*doc)) model_.doc = doc->text;
     if (const JsonValue* all = object("parameters")) {
       for (const JsonMember& member : all->members) parameter(member);
@@ -49,7 +49,7 @@ class Reader {
     if (!is_identifier(member.key)) diagnostics_.error(member.at, in_quotes(member.key) + " is not a name");
     if (!expect(json, JsonValue::Kind::object, "an object with a default", diagnostics_)) return;
     check_keys(json, {"doc", "default", "min", "max", "choices", "structural"}, "a parameter", diagnostics_);
-    GraphParameter parameter;
+    model::GraphParameter parameter;
     parameter.name = member.key;
     parameter.min = -std::numeric_limits<double>::infinity();
     parameter.max = std::numeric_limits<double>::infinity();
@@ -73,7 +73,7 @@ class Reader {
     model_.parameters.push_back(std::move(parameter));
   }
 
-  void check_value(const GraphParameter& parameter, const JsonValue* choices, Position at) {
+  void check_value(const model::GraphParameter& parameter, const JsonValue* choices, Position at) {
     const std::string what = "the value of " + in_quotes(parameter.name) + " ";
     const std::string is = ", is " + number_text(parameter.value);
     if (parameter.integer && parameter.value != std::floor(parameter.value))
@@ -98,7 +98,7 @@ class Reader {
     if (!is_identifier(member.key)) diagnostics_.error(member.at, in_quotes(member.key) + " is not a name");
     if (!expect(json, JsonValue::Kind::object, "an object with shape and dtype", diagnostics_)) return;
     check_keys(json, {"doc", "shape", "dtype"}, "an input", diagnostics_);
-    Input input;
+    model::Input input;
     input.name = member.key;
     const JsonValue* shape = json.find("shape");
     if (shape == nullptr) {
@@ -128,11 +128,11 @@ class Reader {
     if (list == nullptr || !expect(*list, JsonValue::Kind::list, "a list of requirements", diagnostics_))
       return;
     std::vector<std::string_view> known;
-    for (const Input& input : model_.inputs) {
+    for (const model::Input& input : model_.inputs) {
       for (const Expr& extent : input.shape)
         known.insert(known.end(), extent.symbols.begin(), extent.symbols.end());
     }
-    for (const GraphParameter& parameter : model_.parameters) known.push_back(parameter.name);
+    for (const model::GraphParameter& parameter : model_.parameters) known.push_back(parameter.name);
     for (const JsonValue& json : list->items) {
       if (!expect(json, JsonValue::Kind::object, "an object with that and because", diagnostics_)) continue;
       check_keys(json, {"that", "because"}, "a requirement", diagnostics_);
@@ -158,7 +158,7 @@ class Reader {
   // What structural parameters alone decide does not wait for an image.
   void check_now(const Expr& condition, const std::string& because, Position at) {
     const bool known = std::ranges::all_of(condition.symbols, [&](const std::string& symbol) {
-      const auto found = std::ranges::find(model_.parameters, symbol, &GraphParameter::name);
+      const auto found = std::ranges::find(model_.parameters, symbol, &model::GraphParameter::name);
       return found != model_.parameters.end() && found->structural;
     });
     if (!known) return;
@@ -208,7 +208,7 @@ class Reader {
   const JsonValue& graph_;
   std::span<const Definition> definitions_;
   Diagnostics& diagnostics_;
-  Model model_;
+  model::Model model_;
 };
 
 // How many parameters there are of the names family_0, family_1, ...
@@ -220,15 +220,15 @@ int family_size(const std::vector<std::string_view>& names, const std::string& f
 
 }  // namespace
 
-Model read_declarations(const Source& source, std::span<const Definition> definitions,
-                        Diagnostics& diagnostics) {
+model::Model read_declarations(const Source& source, std::span<const Definition> definitions,
+                               Diagnostics& diagnostics) {
   return Reader(source, definitions, diagnostics).run();
 }
 
-bool check_definitions(const Source& source, const Model& model, std::span<const Definition> definitions,
-                       Diagnostics& diagnostics) {
+bool check_definitions(const Source& source, const model::Model& model,
+                       std::span<const Definition> definitions, Diagnostics& diagnostics) {
   std::vector<std::string_view> names;
-  for (const GraphParameter& parameter : model.parameters) names.push_back(parameter.name);
+  for (const model::GraphParameter& parameter : model.parameters) names.push_back(parameter.name);
   bool good = true;
   const auto error = [&](const std::string& name, const std::string& message) {
     diagnostics.error(source.graph().at, "-D " + name + ": " + message);

@@ -17,11 +17,11 @@ struct Definition {
 
 // All of a model that stands in its file outright: parameters with the definitions applied, inputs,
 // requirements, preprocessing, documentation and settings.
-Model read_declarations(const Source& source, std::span<const Definition> definitions,
-                        Diagnostics& diagnostics);
+model::Model read_declarations(const Source& source, std::span<const Definition> definitions,
+                               Diagnostics& diagnostics);
 
 // Every definition names a parameter, and a list has a value for each parameter of its name.
-bool check_definitions(const Source& source, const Model& model, std::span<const Definition> definitions,
-                       Diagnostics& diagnostics);
+bool check_definitions(const Source& source, const model::Model& model,
+                       std::span<const Definition> definitions, Diagnostics& diagnostics);
 
 }  // namespace graphrun::compiler

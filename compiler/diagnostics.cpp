@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/model/attributes.h"
+#include "graphrun/kernel/attributes.h"
 
 namespace graphrun::compiler {
 

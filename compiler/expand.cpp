@@ -31,13 +31,13 @@ Expansion Expander::run() {
   Frame main;
   main.statements = statements;
   main.scope = std::make_shared<Scope>();
-  for (const GraphParameter& parameter : context_.model.parameters) {
+  for (const model::GraphParameter& parameter : context_.model.parameters) {
     const Expr value =
         parameter.integer ? Expr(static_cast<std::int64_t>(parameter.value)) : Expr(parameter.value);
     main.scope->numbers[parameter.name] = parameter.structural ? value : Expr::symbol(parameter.name);
   }
   for (std::size_t i = 0; i < context_.model.inputs.size(); ++i) {
-    const Input& input = context_.model.inputs[i];
+    const model::Input& input = context_.model.inputs[i];
     for (const Expr& extent : input.shape) {
       for (const std::string& symbol : extent.symbols)
         main.scope->numbers.try_emplace(symbol, Expr::symbol(symbol));

@@ -196,9 +196,9 @@ bool Expander::make_variables(NodeDraft& draft) {
       for (std::size_t axis = 1; axis < shape->size(); ++axis) fan = fan * (*shape)[axis];
       fan_in = to_expr(fan);
     }
-    std::optional<Variable> variable = make_variable(draft, i, *shape, fan_in);
+    std::optional<model::Variable> variable = make_variable(draft, i, *shape, fan_in);
     if (!variable) return false;
-    std::vector<Variable>& variables = context_.model.variables;
+    std::vector<model::Variable>& variables = context_.model.variables;
     variables.push_back(*std::move(variable));
     draft.node.inputs[i] = builder_.variable(static_cast<std::int32_t>(variables.size() - 1));
   }
@@ -214,17 +214,17 @@ bool Expander::make_variables(NodeDraft& draft) {
   return good;
 }
 
-std::optional<Variable> Expander::make_variable(const NodeDraft& draft, std::size_t slot,
-                                                const std::vector<Dim>& shape, const Expr& fan_in) {
+std::optional<model::Variable> Expander::make_variable(const NodeDraft& draft, std::size_t slot,
+                                                       const std::vector<Dim>& shape, const Expr& fan_in) {
   const InputSpec& spec = draft.def.inputs[slot];
-  Variable variable;
+  model::Variable variable;
   variable.name = draft.node.path + "." + std::string(spec.name);
   variable.kind = spec.variable;
   for (const Dim& extent : shape) {
     Expr expr = to_expr(extent);
     for (const std::string& symbol : expr.symbols) {
       const auto& parameters = context_.model.parameters;
-      if (std::ranges::find(parameters, symbol, &GraphParameter::name) != parameters.end()) continue;
+      if (std::ranges::find(parameters, symbol, &model::GraphParameter::name) != parameters.end()) continue;
       error(draft.json.at, "the shape of " + in_quotes(spec.name) + " depends on " + symbol +
                                ", the size of an input; weights depend on graph parameters alone");
       return std::nullopt;

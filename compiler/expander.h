@@ -54,8 +54,8 @@ class Expander {
                                              std::string_view about);
   bool name_node(NodeDraft& draft);
   bool make_variables(NodeDraft& draft);
-  std::optional<Variable> make_variable(const NodeDraft& draft, std::size_t slot,
-                                        const std::vector<Dim>& shape, const Expr& fan_in);
+  std::optional<model::Variable> make_variable(const NodeDraft& draft, std::size_t slot,
+                                               const std::vector<Dim>& shape, const Expr& fan_in);
 
   // expand_results.cpp: what the file says of the values
   void outputs();

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/core/expr.h"
+#include "graphrun/kernel/expr.h"
 
 // Expressions of graph files: integers and reals, names (also value.C), + - * / %, comparisons, && || !,
 // c ? a : b, min(a, b), max(a, b), pow(a, b), sqrt(a), true, false.

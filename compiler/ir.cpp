@@ -19,9 +19,9 @@ bool same(const AttrValue& value, const AttrSpec& spec) {
 
 }  // namespace
 
-SymbolLookup symbols_of(const Model& model) {
+SymbolLookup symbols_of(const model::Model& model) {
   return [&model](std::string_view name) -> std::optional<Number> {
-    const auto found = std::ranges::find(model.parameters, name, &GraphParameter::name);
+    const auto found = std::ranges::find(model.parameters, name, &model::GraphParameter::name);
     if (found == model.parameters.end()) return Number(Dim::symbol(name));
     if (!found->integer) return Number(found->value);
     if (found->structural) return Number(Dim(static_cast<std::int64_t>(found->value)));
@@ -29,7 +29,7 @@ SymbolLookup symbols_of(const Model& model) {
   };
 }
 
-Result<ValueType> input_type(const Model& model, const Input& input) {
+Result<ValueType> input_type(const model::Model& model, const model::Input& input) {
   std::vector<Dim> shape;
   for (const Expr& extent : input.shape) {
     GRAPHRUN_ASSIGN(Dim dim, evaluate_dim(extent, symbols_of(model)));
@@ -57,7 +57,7 @@ Result<std::vector<ValueType>> infer(const Context& context, const Node& node,
   return outputs;
 }
 
-ValueId Builder::add_value(Value value, ValueType type) {
+ValueId Builder::add_value(model::Value value, ValueType type) {
   graph_.method.values.push_back(std::move(value));
   graph_.types.push_back(std::move(type));
   return static_cast<ValueId>(graph_.method.values.size() - 1);
@@ -118,7 +118,8 @@ std::vector<ValueId> Builder::add(Node node) {
   for (std::size_t i = 0; i < outputs->size(); ++i) {
     std::string name = node.path;
     if (outputs->size() > 1) name += ":" + std::string(def->outputs[i].name);
-    node.outputs.push_back(add_value({std::move(name), Origin::node, index}, std::move((*outputs)[i])));
+    node.outputs.push_back(
+        add_value({std::move(name), model::Origin::node, index}, std::move((*outputs)[i])));
   }
   for (const IndexPair& update : def->updates) {
     const ValueId state = node.inputs[static_cast<std::size_t>(update.input)];
@@ -135,10 +136,11 @@ const ValueType& Builder::type(ValueId value) const {
   return value == kNoValue ? unknown : graph_.types[static_cast<std::size_t>(value)];
 }
 
-ValueId Builder::shared_value(Origin origin, std::int32_t index, std::string name, Result<ValueType> type) {
+ValueId Builder::shared_value(model::Origin origin, std::int32_t index, std::string name,
+                              Result<ValueType> type) {
   const auto& values = graph_.method.values;
   const auto found = std::ranges::find_if(
-      values, [&](const Value& value) { return value.origin == origin && value.index == index; });
+      values, [&](const model::Value& value) { return value.origin == origin && value.index == index; });
   if (found != values.end()) return static_cast<ValueId>(found - values.begin());
   if (!type.ok()) {
     if (status_.ok()) status_ = std::move(type).status().in(name);
@@ -148,10 +150,10 @@ ValueId Builder::shared_value(Origin origin, std::int32_t index, std::string nam
 }
 
 ValueId Builder::input(std::string_view name, const ValueType& type) {
-  std::vector<Input>& inputs = context_.model.inputs;
-  auto found = std::ranges::find(inputs, name, &Input::name);
+  std::vector<model::Input>& inputs = context_.model.inputs;
+  auto found = std::ranges::find(inputs, name, &model::Input::name);
   if (found == inputs.end()) {
-    Input added{std::string(name), type.dtype, {}};
+    model::Input added{std::string(name), type.dtype, {}};
     for (const Dim& extent : type.shape) added.shape.push_back(to_expr(extent));
     inputs.push_back(std::move(added));
     found = inputs.end() - 1;
@@ -160,21 +162,21 @@ ValueId Builder::input(std::string_view name, const ValueType& type) {
 }
 
 ValueId Builder::input(std::int32_t index) {
-  const Input& input = context_.model.inputs[static_cast<std::size_t>(index)];
-  return shared_value(Origin::input, index, input.name, input_type(context_.model, input));
+  const model::Input& input = context_.model.inputs[static_cast<std::size_t>(index)];
+  return shared_value(model::Origin::input, index, input.name, input_type(context_.model, input));
 }
 
 ValueId Builder::variable(std::int32_t index) {
-  const Variable& variable = context_.model.variables[static_cast<std::size_t>(index)];
-  return shared_value(Origin::variable, index, variable.name,
-                      variable_type(variable, symbols_of(context_.model)));
+  const model::Variable& variable = context_.model.variables[static_cast<std::size_t>(index)];
+  return shared_value(model::Origin::variable, index, variable.name,
+                      model::variable_type(variable, symbols_of(context_.model)));
 }
 
 ValueId Builder::import(const Graph& from, ValueId value, const std::vector<ValueId>& map) {
   if (value == kNoValue) return kNoValue;
-  const Value& source = from.method.values[static_cast<std::size_t>(value)];
-  if (source.origin == Origin::input) return input(source.index);
-  if (source.origin == Origin::variable) return variable(source.index);
+  const model::Value& source = from.method.values[static_cast<std::size_t>(value)];
+  if (source.origin == model::Origin::input) return input(source.index);
+  if (source.origin == model::Origin::variable) return variable(source.index);
   return map[static_cast<std::size_t>(value)];
 }
 
@@ -184,12 +186,12 @@ Result<Graph> Builder::finish() && {
 }
 
 Status verify(const Context& context, const Graph& graph) {
-  const Model& model = context.model;
-  const std::vector<std::string> dims = dim_names(model);
-  GRAPHRUN_TRY(
-      validate_method(model, graph.method, context.ops, ExprChecker(model, {}), ExprChecker(model, dims)));
+  const model::Model& model = context.model;
+  const std::vector<std::string> dims = model::dim_names(model);
+  GRAPHRUN_TRY(model::validate_method(model, graph.method, context.ops, model::ExprChecker(model, {}),
+                                      model::ExprChecker(model, dims)));
   GRAPHRUN_ASSIGN(const std::vector<ValueType> types,
-                  infer_types(model, graph.method, context.ops, symbols_of(model)));
+                  model::infer_types(model, graph.method, context.ops, symbols_of(model)));
   const bool same = std::ranges::equal(types, graph.types, [](const ValueType& a, const ValueType& b) {
     return a.dtype == b.dtype && a.layout == b.layout && a.shape == b.shape;
   });
@@ -214,8 +216,8 @@ std::vector<int> use_counts(const Graph& graph) {
     if (value != kNoValue) ++counts[static_cast<std::size_t>(value)];
   };
   for (const Node& node : graph.method.nodes) std::ranges::for_each(node.inputs, use);
-  for (const NamedValue& output : graph.method.outputs) use(output.value);
-  for (const NamedValue& store : graph.method.stores) use(store.value);
+  for (const model::NamedValue& output : graph.method.outputs) use(output.value);
+  for (const model::NamedValue& store : graph.method.stores) use(store.value);
   return counts;
 }
 

@@ -8,29 +8,29 @@
 #include <utility>
 #include <vector>
 
+#include "graphrun/kernel/op_def.h"
 #include "runtime/model/graph.h"
-#include "runtime/model/op_def.h"
 
 // The compiler's graphs: methods whose values have types. Passes take a graph and give a new one.
 namespace graphrun::compiler {
 
 struct Graph {
-  Method method;
+  model::Method method;
   std::deque<ValueType> types;  // by value; a deque, so that references stay when values are added
 };
 
 // What every graph of a model shares.
 struct Context {
   const OpRegistry& ops;
-  Model& model;
+  model::Model& model;
 };
 
 // Symbols in shapes and attributes: structural parameters and late reals have their values, late integers and
 // the inputs' extents stay symbols.
-SymbolLookup symbols_of(const Model& model);
+SymbolLookup symbols_of(const model::Model& model);
 
 // The type of an input as infer_types() has it.
-Result<ValueType> input_type(const Model& model, const Input& input);
+Result<ValueType> input_type(const model::Model& model, const model::Input& input);
 
 // The types of the node's outputs, from the op's definition. Errors do not name the node.
 Result<std::vector<ValueType>> infer(const Context& context, const Node& node,
@@ -65,8 +65,8 @@ class Builder final : public GraphWriter {
   Result<Graph> finish() &&;
 
  private:
-  ValueId add_value(Value value, ValueType type);
-  ValueId shared_value(Origin origin, std::int32_t index, std::string name, Result<ValueType> type);
+  ValueId add_value(model::Value value, ValueType type);
+  ValueId shared_value(model::Origin origin, std::int32_t index, std::string name, Result<ValueType> type);
   std::string unique_path(std::string path);
 
   Context context_;

@@ -174,7 +174,7 @@ const JsonValue* JsonValue::find(std::string_view key) const {
 std::optional<JsonValue> read_json(const std::filesystem::path& path, const std::string& name,
                                    Diagnostics& diagnostics) {
   const std::int32_t file = diagnostics.add_file(name);
-  const Result<std::string> text = read_file(path, kMaxJsonBytes);
+  const Result<std::string> text = core::read_file(path, kMaxJsonBytes);
   if (!text.ok()) {
     diagnostics.error({file, 1, 1}, text.status().message());
     return std::nullopt;

@@ -22,14 +22,15 @@ std::string text(const AttrValue& value) {
 
 class Printer {
  public:
-  Printer(const Method& method, const std::vector<ValueType>& types) : method_(method), types_(types) {}
+  Printer(const model::Method& method, const std::vector<ValueType>& types)
+      : method_(method), types_(types) {}
 
   std::string run() const {
     std::string all = "method " + method_.name + "\n";
     for (const Node& node : method_.nodes) all += "  " + line(node) + "\n";
-    for (const NamedValue& output : method_.outputs)
+    for (const model::NamedValue& output : method_.outputs)
       all += "  output " + output.name + " = " + name(output.value) + ": " + type(output.value) + "\n";
-    for (const NamedValue& store : method_.stores)
+    for (const model::NamedValue& store : method_.stores)
       all += "  store " + store.name + " = " + name(store.value) + "\n";
     return all;
   }
@@ -51,7 +52,7 @@ class Printer {
     return all;
   }
 
-  const Method& method_;
+  const model::Method& method_;
   const std::vector<ValueType>& types_;
 };
 
@@ -71,14 +72,15 @@ std::string_view kind_name(VariableKind kind) {
 
 }  // namespace
 
-Result<std::string> print(const Model& model, const OpRegistry& ops) {
+Result<std::string> print(const model::Model& model, const OpRegistry& ops) {
   std::string all = "model " + model.name + "\n";
-  for (const Variable& variable : model.variables) {
-    GRAPHRUN_ASSIGN(const ValueType type, variable_type(variable, symbols_of(model)));
+  for (const model::Variable& variable : model.variables) {
+    GRAPHRUN_ASSIGN(const ValueType type, model::variable_type(variable, symbols_of(model)));
     all += "  " + std::string(kind_name(variable.kind)) + " " + variable.name + ": " + text(type) + "\n";
   }
-  for (const Method& method : model.methods) {
-    GRAPHRUN_ASSIGN(const std::vector<ValueType> types, infer_types(model, method, ops, symbols_of(model)));
+  for (const model::Method& method : model.methods) {
+    GRAPHRUN_ASSIGN(const std::vector<ValueType> types,
+                    model::infer_types(model, method, ops, symbols_of(model)));
     all += Printer(method, types).run();
   }
   return all;

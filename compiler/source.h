@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "compiler/json.h"
-#include "runtime/core/expr.h"
+#include "graphrun/kernel/expr.h"
 
 // The files of a graph as they are written, before anything is expanded.
 namespace graphrun::compiler {

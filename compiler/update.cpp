@@ -31,7 +31,8 @@ bool matches(std::string_view pattern, std::string_view name) {
 }
 
 // By variable: the optimiser group of a parameter, or -1.
-std::vector<int> assign_groups(const Model& model, const Optimizer& optimizer, Diagnostics& diagnostics) {
+std::vector<int> assign_groups(const model::Model& model, const Optimizer& optimizer,
+                               Diagnostics& diagnostics) {
   std::vector<int> groups(model.variables.size(), -1);
   std::vector<int> sizes(optimizer.groups.size(), 0);
   for (std::size_t i = 0; i < groups.size(); ++i) {
@@ -55,32 +56,32 @@ std::vector<int> assign_groups(const Model& model, const Optimizer& optimizer, D
 }
 
 // By variable: it has a gradient.
-std::vector<bool> trained(const Model& model) {
+std::vector<bool> trained(const model::Model& model) {
   std::vector<bool> result(model.variables.size(), false);
-  for (const Variable& variable : model.variables) {
+  for (const model::Variable& variable : model.variables) {
     if (variable.kind == VariableKind::gradient) result[static_cast<std::size_t>(variable.of)] = true;
   }
   return result;
 }
 
 // By variable: the node of `train` after which a parameter's gradient is ready.
-std::vector<std::int32_t> ready_times(const Model& model, const Graph& train) {
+std::vector<std::int32_t> ready_times(const model::Model& model, const Graph& train) {
   std::vector<std::int32_t> times(model.variables.size(), INT32_MAX);
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
-    const Variable& variable = model.variables[i];
+    const model::Variable& variable = model.variables[i];
     if (variable.kind != VariableKind::gradient) continue;
-    const auto store = std::ranges::find(train.method.stores, variable.name, &NamedValue::name);
+    const auto store = std::ranges::find(train.method.stores, variable.name, &model::NamedValue::name);
     times[static_cast<std::size_t>(variable.of)] =
         train.method.values[static_cast<std::size_t>(store->value)].index;
   }
   return times;
 }
 
-void add_states(Model& model, const std::vector<bool>& has_gradient) {
-  std::vector<Variable> states;
+void add_states(model::Model& model, const std::vector<bool>& has_gradient) {
+  std::vector<model::Variable> states;
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     if (!has_gradient[i]) continue;
-    Variable state;
+    model::Variable state;
     state.name = "momentum:" + model.variables[i].name;
     state.kind = VariableKind::optimizer_state;
     state.shape = model.variables[i].shape;
@@ -90,27 +91,27 @@ void add_states(Model& model, const std::vector<bool>& has_gradient) {
   model.variables.insert(model.variables.end(), states.begin(), states.end());
 }
 
-void reorder(Model& model, const std::vector<Graph*>& graphs, const std::vector<std::int32_t>& order) {
+void reorder(model::Model& model, const std::vector<Graph*>& graphs, const std::vector<std::int32_t>& order) {
   std::vector<std::int32_t> place(order.size());
-  std::vector<Variable> variables;
+  std::vector<model::Variable> variables;
   for (std::size_t i = 0; i < order.size(); ++i) {
     place[static_cast<std::size_t>(order[i])] = static_cast<std::int32_t>(i);
     variables.push_back(std::move(model.variables[static_cast<std::size_t>(order[i])]));
   }
-  for (Variable& variable : variables) {
+  for (model::Variable& variable : variables) {
     if (variable.of >= 0) variable.of = place[static_cast<std::size_t>(variable.of)];
   }
   model.variables = std::move(variables);
   for (Graph* graph : graphs) {
-    for (Value& value : graph->method.values) {
-      if (value.origin == Origin::variable) value.index = place[static_cast<std::size_t>(value.index)];
+    for (model::Value& value : graph->method.values) {
+      if (value.origin == model::Origin::variable) value.index = place[static_cast<std::size_t>(value.index)];
     }
   }
 }
 
 }  // namespace
 
-std::vector<bool> fixed_parameters(const Model& model, const Optimizer& optimizer) {
+std::vector<bool> fixed_parameters(const model::Model& model, const Optimizer& optimizer) {
   std::vector<bool> fixed(model.variables.size(), false);
   const auto is_still = [](const OptimizerGroup& group) {
     const auto rate = group.attrs.find("lr_mult");
@@ -131,7 +132,7 @@ std::vector<bool> fixed_parameters(const Model& model, const Optimizer& optimize
 
 ParameterGroups order_variables(Context context, const Optimizer& optimizer, std::vector<Graph*> graphs,
                                 const Graph& train, Diagnostics& diagnostics) {
-  Model& model = context.model;
+  model::Model& model = context.model;
   std::vector<int> groups = assign_groups(model, optimizer, diagnostics);
   const std::vector<bool> has_gradient = trained(model);
   for (std::size_t i = 0; i < groups.size(); ++i) {
@@ -150,7 +151,7 @@ ParameterGroups order_variables(Context context, const Optimizer& optimizer, std
     if (model.variables[i].kind == VariableKind::parameter) start = std::min(start, times[i]);
   }
   const auto key = [&](std::int32_t index) {
-    const Variable& variable = model.variables[static_cast<std::size_t>(index)];
+    const model::Variable& variable = model.variables[static_cast<std::size_t>(index)];
     if (variable.kind == VariableKind::buffer) return std::tuple(1, 0, 0);
     const std::int32_t parameter = variable.kind == VariableKind::parameter ? index : variable.of;
     const int region = variable.kind == VariableKind::parameter  ? 0
@@ -175,7 +176,7 @@ ParameterGroups order_variables(Context context, const Optimizer& optimizer, std
 
 Result<Graph> make_update(Context context, const Optimizer& optimizer, const ParameterGroups& groups) {
   Builder builder(context, "update");
-  const std::vector<Variable>& variables = context.model.variables;
+  const std::vector<model::Variable>& variables = context.model.variables;
   std::vector<std::int32_t> gradient(variables.size(), -1);
   std::vector<std::int32_t> state(variables.size(), -1);
   for (std::size_t i = 0; i < variables.size(); ++i) {

@@ -8,7 +8,7 @@ namespace graphrun::compiler {
 
 // By variable: a parameter whose group has "lr_mult": 0 (a number or of structural parameters), which is not
 // trained at all.
-std::vector<bool> fixed_parameters(const Model& model, const Optimizer& optimizer);
+std::vector<bool> fixed_parameters(const model::Model& model, const Optimizer& optimizer);
 
 // The variables in the order of their memory: parameters as their gradients become ready in `train`, those of
 // an optimiser group together, those without a gradient last; buffers; gradients and optimiser states as

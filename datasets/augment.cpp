@@ -6,7 +6,7 @@
 #include <string>
 #include <utility>
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -18,7 +18,7 @@ double factor_y(const Draws& draws) { return draws.scale / std::sqrt(draws.aspec
 double factor_x(const Draws& draws) { return draws.scale * std::sqrt(draws.aspect); }
 
 Status check_sample(const Sample& sample, const Draws& draws, const std::int32_t* label) {
-  const Image& image = sample.image;
+  const imaging::Image& image = sample.image;
   if (label != nullptr && sample.label.empty())
     return {ErrorCode::invalid_argument, "the sample has no label"};
   if (!sample.label.empty() && (sample.label.height != image.height || sample.label.width != image.width)) {
@@ -70,7 +70,7 @@ Status validate(const AugmentSettings& settings) {
   return {};
 }
 
-Draws draw(const AugmentSettings& settings, Random random) {
+Draws draw(const AugmentSettings& settings, core::Random random) {
   Draws draws;
   if (!settings.augment) return draws;
   draws.scale = random.next_between(settings.scale_min, settings.scale_max);
@@ -141,4 +141,4 @@ Status apply(const Sample& sample, const AugmentSettings& settings, const Draws&
   return {};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -6,12 +6,12 @@
 
 #include "datasets/sample.h"
 #include "datasets/transform.h"
+#include "graphrun/status.h"
 #include "runtime/core/random.h"
-#include "runtime/core/status.h"
 
 // From a sample to the network's input. The draws are apart from their use, so that a given draw can be
 // repeated.
-namespace graphrun {
+namespace graphrun::datasets {
 
 struct AugmentSettings {
   std::int64_t train_h = 0;
@@ -45,7 +45,7 @@ struct Draws {
 
 // Scale, aspect and angle uniform in their ranges, the angle, blur and flip each with probability 1/2, the
 // crop uniform.
-Draws draw(const AugmentSettings& settings, Random random);
+Draws draw(const AugmentSettings& settings, core::Random random);
 
 // Memory that apply() uses again from sample to sample: one for each thread.
 struct AugmentScratch {
@@ -60,4 +60,4 @@ struct AugmentScratch {
 Status apply(const Sample& sample, const AugmentSettings& settings, const Draws& draws,
              AugmentScratch& scratch, float* image, std::int32_t* label);
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

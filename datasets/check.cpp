@@ -11,7 +11,7 @@
 #include "datasets/image_io.h"
 #include "datasets/sample_list.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -37,7 +37,7 @@ void count_ids(const LabelImage& label, const LabelRule& rule, std::int64_t samp
     const auto class_id = rule.class_of(static_cast<std::uint16_t>(id));
     if (!class_id) {
       count_unknown(label, static_cast<std::uint16_t>(id), count, place, counts);
-    } else if (*class_id == kIgnoredClass) {
+    } else if (*class_id == imaging::kIgnoredClass) {
       counts.ignored += count;
     } else {
       pixels[*class_id] += count;
@@ -65,8 +65,8 @@ void compare_palette(const LabelImage& label, const Descriptor& descriptor, cons
   }
   for (std::size_t id = 0; id < used.size(); ++id) {
     const auto class_id = rule.class_of(static_cast<std::uint16_t>(id));
-    const bool right =
-        class_id && *class_id != kIgnoredClass && descriptor.classes[*class_id].color == label.palette[id];
+    const bool right = class_id && *class_id != imaging::kIgnoredClass &&
+                       descriptor.classes[*class_id].color == label.palette[id];
     if (!used[id] || right) continue;
     const auto other = std::find_if(descriptor.classes.begin(), descriptor.classes.end(),
                                     [&](const ClassInfo& info) { return info.color == label.palette[id]; });
@@ -223,4 +223,4 @@ Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::strin
   return report;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

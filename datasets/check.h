@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "datasets/descriptor.h"
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 enum class ProblemKind {
   image_missing,
@@ -71,4 +71,4 @@ Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::strin
 // to do.
 std::string format_report(const CheckReport& report);
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -2,7 +2,7 @@
 
 #include "datasets/check_counts.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -24,7 +24,7 @@ std::vector<std::string> label_hints(const Descriptor& descriptor, const Counts&
   const bool only_255 = unknown.size() == 1 && unknown.contains(255);
   if (only_255) {
     hints.push_back("255 is void in many data sets: add it to \"ignore\"");
-    if (rule.class_of(0) == kIgnoredClass) {
+    if (rule.class_of(0) == imaging::kIgnoredClass) {
       hints.push_back("the ids may be class ids already, from 0: then the rule is {\"identity\": " +
                       std::to_string(classes) + ", \"ignore\": [255]}");
     }
@@ -34,7 +34,9 @@ std::vector<std::string> label_hints(const Descriptor& descriptor, const Counts&
                     " to \"ignore\"; where 0 is void instead, the rule is {\"offset\": -1, \"ignore\": [0]}");
   }
   // A palette turned to grey has the brightness of its colours (ITU-R BT.601) in the place of indices.
-  const auto gray = [](const Color& c) { return std::lround(0.299 * c.r + 0.587 * c.g + 0.114 * c.b); };
+  const auto gray = [](const imaging::Color& c) {
+    return std::lround(0.299 * c.r + 0.587 * c.g + 0.114 * c.b);
+  };
   const auto is_gray_of_class = [&](const auto& entry) {
     return std::any_of(descriptor.classes.begin(), descriptor.classes.end(),
                        [&](const ClassInfo& info) { return gray(info.color) == entry.first; });
@@ -74,4 +76,4 @@ std::vector<std::string> check_notes(const Descriptor& descriptor, const Counts&
   return notes;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -10,7 +10,7 @@
 #include "datasets/check.h"
 
 // What a check counts while it reads (datasets/check.cpp), and what is made of it (check_advice.cpp).
-namespace graphrun {
+namespace graphrun::datasets {
 
 inline constexpr std::int64_t kKeptProblems = 20;  // of a kind, by each thread
 
@@ -51,7 +51,7 @@ struct Counts {
   void add(Problem problem) {
     if (++found[problem.kind] <= kKeptProblems) problems.push_back(std::move(problem));
   }
-  void add_size(const Image& image) {
+  void add_size(const imaging::Image& image) {
     const std::int64_t size[2] = {image.height, image.width};
     for (int i = 0; i < 2; ++i) {
       low[i] = std::min(low[i], size[i]);
@@ -81,4 +81,4 @@ struct Counts {
 std::vector<std::string> label_hints(const Descriptor& descriptor, const Counts& counts);
 std::vector<std::string> check_notes(const Descriptor& descriptor, const Counts& counts, bool labelled);
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -3,7 +3,7 @@
 
 #include "datasets/check.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -88,4 +88,4 @@ std::string format_report(const CheckReport& report) {
   return text;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

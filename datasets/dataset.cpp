@@ -5,7 +5,7 @@
 #include "datasets/image_io.h"
 #include "datasets/shapes.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -17,10 +17,12 @@ class FileDataset final : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(samples_.size()); }
   bool labelled() const override { return labelled_; }
   std::string name(std::int64_t index) const override { return at(index).name; }
-  Result<Image> load_image(std::int64_t index) const override { return read_image(at(index).image); }
-  Result<Extent> image_size(std::int64_t index) const override { return read_image_size(at(index).image); }
-  Result<LabelMap> load_label(std::int64_t index) const override {
-    if (!labelled_) return LabelMap{};
+  Result<imaging::Image> load_image(std::int64_t index) const override { return read_image(at(index).image); }
+  Result<imaging::Extent> image_size(std::int64_t index) const override {
+    return read_image_size(at(index).image);
+  }
+  Result<imaging::LabelMap> load_label(std::int64_t index) const override {
+    if (!labelled_) return imaging::LabelMap{};
     const std::filesystem::path& file = at(index).label;
     GRAPHRUN_ASSIGN(const LabelImage label, read_label(file));
     return label_rule(descriptor_, file).apply(label).in(file.string());
@@ -36,9 +38,9 @@ class FileDataset final : public Dataset {
 
 }  // namespace
 
-Result<Extent> Dataset::image_size(std::int64_t index) const {
-  GRAPHRUN_ASSIGN(const Image image, load_image(index));
-  return Extent{image.height, image.width};
+Result<imaging::Extent> Dataset::image_size(std::int64_t index) const {
+  GRAPHRUN_ASSIGN(const imaging::Image image, load_image(index));
+  return imaging::Extent{image.height, image.width};
 }
 
 Result<Sample> Dataset::load(std::int64_t index) const {
@@ -135,4 +137,4 @@ Result<SplitFiles> find_split_files(const Descriptor& descriptor, const std::str
                                           (descriptor.data_hint.empty() ? "" : "\n" + descriptor.data_hint));
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -9,9 +9,9 @@
 #include "datasets/descriptor.h"
 #include "datasets/sample.h"
 #include "datasets/sample_list.h"
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 // The samples of one split. All functions are const and may be called from several threads at once.
 class Dataset {
@@ -25,12 +25,12 @@ class Dataset {
   virtual bool labelled() const = 0;
   // The name of the sample's outputs, without suffix.
   virtual std::string name(std::int64_t index) const = 0;
-  virtual Result<Image> load_image(std::int64_t index) const = 0;
+  virtual Result<imaging::Image> load_image(std::int64_t index) const = 0;
   // The image's size, from its file's header where it has one. A JPEG that EXIF turns by a quarter has its
   // sides exchanged here.
-  virtual Result<Extent> image_size(std::int64_t index) const;
+  virtual Result<imaging::Extent> image_size(std::int64_t index) const;
   // Class ids, by the data set's label rule; empty in a split without labels. Errors name file and pixel.
-  virtual Result<LabelMap> load_label(std::int64_t index) const = 0;
+  virtual Result<imaging::LabelMap> load_label(std::int64_t index) const = 0;
 
   // Image and label, of equal size.
   virtual Result<Sample> load(std::int64_t index) const;
@@ -60,4 +60,4 @@ struct SplitFiles {
 Result<SplitFiles> find_split_files(const Descriptor& descriptor, const std::string& split,
                                     const std::optional<std::filesystem::path>& data_root);
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

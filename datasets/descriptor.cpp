@@ -2,7 +2,7 @@
 
 #include "runtime/core/file.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 constexpr std::int64_t kMaxDescriptorBytes = std::int64_t{16} << 20;
@@ -30,7 +30,7 @@ Result<Descriptor> load_descriptor(const std::string& name_or_path,
                         "\nGive a name of one of these folders, or the path of a descriptor (JSON).");
     }
   }
-  GRAPHRUN_ASSIGN(const std::string text, read_file(file, kMaxDescriptorBytes));
+  GRAPHRUN_ASSIGN(const std::string text, core::read_file(file, kMaxDescriptorBytes));
   return parse_descriptor(text, file);
 }
 
@@ -88,4 +88,4 @@ Status check_inside(std::string_view path) {
   return {};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

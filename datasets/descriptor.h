@@ -10,14 +10,14 @@
 
 #include "datasets/label_rule.h"
 #include "datasets/sample.h"
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
 // What a data set is, read from a JSON file (format: datasets/dataset.schema.json).
-namespace graphrun {
+namespace graphrun::datasets {
 
 struct ClassInfo {
   std::string name;
-  Color color;
+  imaging::Color color;
 };
 
 // One way in which a split's files may lie. All paths are relative to the data root or the first of
@@ -97,4 +97,4 @@ bool matches_pattern(std::string_view pattern, std::string_view text);
 // Status::ok for a path that is relative, not empty and does not climb with "..".
 Status check_inside(std::string_view path);
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

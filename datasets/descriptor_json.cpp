@@ -9,7 +9,7 @@
 
 #include "datasets/descriptor.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -100,8 +100,8 @@ Result<std::vector<std::uint16_t>> read_label_ids(const Node& node) {
 }
 
 Result<std::vector<ClassInfo>> read_classes(const Node& node) {
-  if (!node.value.IsArray() || node.value.Empty() || node.value.Size() > kMaxClasses) {
-    return node.expected("an array of 1 to " + std::to_string(kMaxClasses) + " classes");
+  if (!node.value.IsArray() || node.value.Empty() || node.value.Size() > imaging::kMaxClasses) {
+    return node.expected("an array of 1 to " + std::to_string(imaging::kMaxClasses) + " classes");
   }
   std::vector<ClassInfo> classes;
   for (rapidjson::SizeType i = 0; i < node.value.Size(); ++i) {
@@ -356,4 +356,4 @@ Result<Descriptor> parse_descriptor(std::string_view json, const std::filesystem
   return descriptor;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

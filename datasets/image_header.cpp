@@ -7,7 +7,7 @@
 
 #include "datasets/sample.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -171,4 +171,4 @@ Result<ImageHeader> read_image_header(std::string_view file) {
   return *header;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <string_view>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 enum class ImageFormat { png, jpeg, bmp, pnm };
 
@@ -26,4 +26,4 @@ struct ImageHeader {
 // Errors (invalid_file): not one of the formats, a broken header, a size of 0 or more than kMaxPixels.
 Result<ImageHeader> read_image_header(std::string_view file);
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -13,7 +13,7 @@
 #include "runtime/core/file.h"
 #include "runtime/core/mapped_file.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -35,14 +35,14 @@ const Codecs& codecs() {
   return opened;
 }
 
-Result<Image> decode_image(std::string& file) {
+Result<imaging::Image> decode_image(std::string& file) {
   GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file));
-  std::optional<Image> plain = decode_plain_jpeg(file, header);
+  std::optional<imaging::Image> plain = decode_plain_jpeg(file, header);
   if (!plain) plain = decode_plain_png(file, header);
   if (plain) return *std::move(plain);
   if (codecs().decode == nullptr)
     return Status(ErrorCode::unsupported, "the image codecs are not installed: " + codecs().reason);
-  Image image;
+  imaging::Image image;
   std::string reason;
   if (!codecs().decode(file, image, reason)) return Status(ErrorCode::invalid_file, reason);
   return image;
@@ -50,52 +50,54 @@ Result<Image> decode_image(std::string& file) {
 
 }  // namespace
 
-Result<Image> read_image(const std::filesystem::path& path) {
-  GRAPHRUN_ASSIGN(std::string file, read_file(path, kMaxImageBytes));
+Result<imaging::Image> read_image(const std::filesystem::path& path) {
+  GRAPHRUN_ASSIGN(std::string file, core::read_file(path, kMaxImageBytes));
   return decode_image(file).in(path.string());
 }
 
-Result<Extent> read_image_size(const std::filesystem::path& path) {
-  GRAPHRUN_ASSIGN(const auto file, MappedFile::open(path.string()));
+Result<imaging::Extent> read_image_size(const std::filesystem::path& path) {
+  GRAPHRUN_ASSIGN(const auto file, core::MappedFile::open(path.string()));
   const std::span<const std::byte> bytes = file->bytes();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(text).in(path.string()));
-  return header.turned ? Extent{header.width, header.height} : Extent{header.height, header.width};
+  return header.turned ? imaging::Extent{header.width, header.height}
+                       : imaging::Extent{header.height, header.width};
 }
 
 Result<LabelImage> read_label(const std::filesystem::path& path) {
-  GRAPHRUN_ASSIGN(const std::string file, read_file(path, kMaxImageBytes));
+  GRAPHRUN_ASSIGN(const std::string file, core::read_file(path, kMaxImageBytes));
   return decode_label_png(file).in(path.string());
 }
 
-Status write_gray_png(const std::filesystem::path& path, const LabelMap& map) {
+Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map) {
   auto png = encode_png(map.ids, map.height, map.width, PngColor::gray, {});
   if (!png.ok()) return std::move(png).status().in(path.string());
-  return write_file(path, *png);
+  return core::write_file(path, *png);
 }
 
-Status write_palette_png(const std::filesystem::path& path, const LabelMap& map,
-                         std::span<const Color> palette) {
+Status write_palette_png(const std::filesystem::path& path, const imaging::LabelMap& map,
+                         std::span<const imaging::Color> palette) {
   auto png = encode_png(map.ids, map.height, map.width, PngColor::palette, palette);
   if (!png.ok()) return std::move(png).status().in(path.string());
-  return write_file(path, *png);
+  return core::write_file(path, *png);
 }
 
-Status write_rgb_png(const std::filesystem::path& path, const Image& image) {
+Status write_rgb_png(const std::filesystem::path& path, const imaging::Image& image) {
   auto png = encode_png(image.rgb, image.height, image.width, PngColor::rgb, {});
   if (!png.ok()) return std::move(png).status().in(path.string());
-  return write_file(path, *png);
+  return core::write_file(path, *png);
 }
 
-Image overlay(const Image& image, const LabelMap& map, std::span<const Color> palette, float opacity) {
-  Image mixed = image;
+imaging::Image overlay(const imaging::Image& image, const imaging::LabelMap& map,
+                       std::span<const imaging::Color> palette, float opacity) {
+  imaging::Image mixed = image;
   const auto mix = [opacity](std::uint8_t& below, std::uint8_t above) {
     below = static_cast<std::uint8_t>(
         std::lround((1 - opacity) * static_cast<float>(below) + opacity * static_cast<float>(above)));
   };
   for (std::size_t i = 0; i < map.ids.size(); ++i) {
     if (map.ids[i] >= palette.size()) continue;
-    const Color color = palette[map.ids[i]];
+    const imaging::Color color = palette[map.ids[i]];
     mix(mixed.rgb[3 * i], color.r);
     mix(mixed.rgb[3 * i + 1], color.g);
     mix(mixed.rgb[3 * i + 2], color.b);
@@ -103,4 +105,4 @@ Image overlay(const Image& image, const LabelMap& map, std::span<const Color> pa
   return mixed;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -7,7 +7,7 @@
 
 // libjpeg reports errors by a function that must not return. Everything with a destructor therefore lives
 // outside the function that calls setjmp.
-namespace graphrun {
+namespace graphrun::datasets {
 namespace {
 
 struct Failure {
@@ -34,7 +34,7 @@ class Decoder {
   Decoder& operator=(const Decoder&) = delete;
   ~Decoder() { jpeg_destroy_decompress(&info_); }
 
-  bool decode(std::string_view file, const ImageHeader& header, Image* image) {
+  bool decode(std::string_view file, const ImageHeader& header, imaging::Image* image) {
     if (setjmp(failure_.jump) != 0) return false;
     jpeg_create_decompress(&info_);
     jpeg_mem_src(&info_, reinterpret_cast<const unsigned char*>(file.data()), file.size());
@@ -62,12 +62,12 @@ class Decoder {
 
 }  // namespace
 
-std::optional<Image> decode_plain_jpeg(std::string_view file, const ImageHeader& header) {
+std::optional<imaging::Image> decode_plain_jpeg(std::string_view file, const ImageHeader& header) {
   if (header.format != ImageFormat::jpeg || header.oriented) return std::nullopt;
-  Image image{header.height, header.width, {}};
+  imaging::Image image{header.height, header.width, {}};
   Decoder decoder;
   if (!decoder.decode(file, header, &image)) return std::nullopt;
   return image;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <string>
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 Result<LabelRule> LabelRule::make(int classes, const std::map<std::uint16_t, int>& classes_of,
                                   std::span<const std::uint16_t> ignored,
                                   std::span<const std::uint16_t> submission) {
-  if (classes < 1 || classes > kMaxClasses) {
-    return Status(ErrorCode::invalid_argument, "expected 1 to " + std::to_string(kMaxClasses) +
+  if (classes < 1 || classes > imaging::kMaxClasses) {
+    return Status(ErrorCode::invalid_argument, "expected 1 to " + std::to_string(imaging::kMaxClasses) +
                                                    " classes, found " + std::to_string(classes));
   }
   std::uint16_t highest = 0;
@@ -34,7 +34,7 @@ Result<LabelRule> LabelRule::make(int classes, const std::map<std::uint16_t, int
       return Status(ErrorCode::invalid_argument,
                     "ignored label id " + std::to_string(id) + " stands twice or also for a class");
     }
-    rule.table_[id] = kIgnoredClass;
+    rule.table_[id] = imaging::kIgnoredClass;
   }
   for (std::size_t i = 0; i < lowest.size(); ++i) {
     if (!lowest[i]) {
@@ -53,8 +53,8 @@ Result<LabelRule> LabelRule::make(int classes, const std::map<std::uint16_t, int
   return rule;
 }
 
-Result<LabelMap> LabelRule::apply(const LabelImage& label) const {
-  LabelMap map{label.height, label.width, std::vector<std::uint8_t>(label.ids.size())};
+Result<imaging::LabelMap> LabelRule::apply(const LabelImage& label) const {
+  imaging::LabelMap map{label.height, label.width, std::vector<std::uint8_t>(label.ids.size())};
   for (std::size_t i = 0; i < label.ids.size(); ++i) {
     const std::uint16_t id = label.ids[i];
     const int class_id = id < table_.size() ? table_[id] : -1;
@@ -70,4 +70,4 @@ Result<LabelMap> LabelRule::apply(const LabelImage& label) const {
   return map;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

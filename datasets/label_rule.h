@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "datasets/sample.h"
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 // Which class a stored label id stands for, and which label id a class is submitted as.
 class LabelRule {
@@ -31,11 +31,11 @@ class LabelRule {
   std::uint16_t label_id(int class_id) const { return label_ids_[static_cast<std::size_t>(class_id)]; }
 
   // invalid_file for an id that the data set does not have: gives id, row and column.
-  Result<LabelMap> apply(const LabelImage& label) const;
+  Result<imaging::LabelMap> apply(const LabelImage& label) const;
 
  private:
   std::vector<std::int16_t> table_;  // by label id: class, kIgnoredClass, or -1
   std::vector<std::uint16_t> label_ids_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -9,7 +9,7 @@
 #include <system_error>
 #include <thread>
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -112,8 +112,8 @@ struct Loader::State {
     const std::int64_t index = batch.samples[static_cast<std::size_t>(task.place)];
     try {
       GRAPHRUN_ASSIGN(const Sample sample, dataset.load(index));
-      const Random random(settings.seed, RandomPurpose::augment, static_cast<std::uint32_t>(batch.epoch),
-                          static_cast<std::uint32_t>(index));
+      const core::Random random(settings.seed, core::RandomPurpose::augment,
+                                static_cast<std::uint32_t>(batch.epoch), static_cast<std::uint32_t>(index));
       const std::int64_t pixels = batch.height * batch.width;
       return apply(sample, augment, draw(augment, random), scratch, batch.image + task.place * pixels * 3,
                    batch.label + task.place * pixels)
@@ -204,4 +204,4 @@ Result<const Batch*> Loader::next() {
   return static_cast<const Batch*>(&slot.batch);
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -9,9 +9,9 @@
 #include "datasets/augment.h"
 #include "datasets/dataset.h"
 #include "datasets/sampler.h"
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 // One rank's batch, ready for the network. Memory belongs to the loader.
 struct Batch {
@@ -58,4 +58,4 @@ class Loader {
   std::unique_ptr<State> state_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -6,7 +6,8 @@
 #include <opencv2/imgproc.hpp>
 #include <type_traits>
 
-extern "C" bool graphrun_decode_image(std::string& file, graphrun::Image& image, std::string& reason) {
+extern "C" bool graphrun_decode_image(std::string& file, graphrun::imaging::Image& image,
+                                      std::string& reason) {
   try {
     const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8U, file.data());
     const cv::Mat bgr = cv::imdecode(bytes, cv::IMREAD_COLOR);
@@ -23,4 +24,4 @@ extern "C" bool graphrun_decode_image(std::string& file, graphrun::Image& image,
   }
   return true;
 }
-static_assert(std::is_same_v<decltype(&graphrun_decode_image), graphrun::DecodeImage>);
+static_assert(std::is_same_v<decltype(&graphrun_decode_image), graphrun::datasets::DecodeImage>);

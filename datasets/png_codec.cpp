@@ -11,7 +11,7 @@
 
 // libpng reports errors by longjmp. Everything with a destructor therefore lives outside the functions that
 // call setjmp, and what they change is reached through pointers.
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -159,13 +159,13 @@ Result<LabelImage> decode_label_png(std::string_view file) {
   return label;
 }
 
-std::optional<Image> decode_plain_png(std::string_view file, const ImageHeader& header) {
+std::optional<imaging::Image> decode_plain_png(std::string_view file, const ImageHeader& header) {
   if (header.format != ImageFormat::png || header.color != PngColor::rgb || header.bit_depth != 8)
     return std::nullopt;
   if (too_short(header, 3, file.size())) return std::nullopt;
   const std::size_t row_bytes = 3 * static_cast<std::size_t>(header.width);
   const auto height = static_cast<std::size_t>(header.height);
-  Image image{header.height, header.width, std::vector<std::uint8_t>(row_bytes * height)};
+  imaging::Image image{header.height, header.width, std::vector<std::uint8_t>(row_bytes * height)};
   std::vector<png_bytep> rows(height);
   for (std::size_t y = 0; y < height; ++y) rows[y] = image.rgb.data() + y * row_bytes;
   Reader reader;
@@ -176,7 +176,7 @@ std::optional<Image> decode_plain_png(std::string_view file, const ImageHeader& 
 }
 
 Result<std::string> encode_png(std::span<const std::uint8_t> pixels, std::int64_t height, std::int64_t width,
-                               PngColor color, std::span<const Color> palette) {
+                               PngColor color, std::span<const imaging::Color> palette) {
   const std::int64_t row_bytes = width * (color == PngColor::rgb ? 3 : 1);
   if (height < 1 || width < 1 || static_cast<std::int64_t>(pixels.size()) != height * row_bytes) {
     return Status(ErrorCode::invalid_argument,
@@ -199,4 +199,4 @@ Result<std::string> encode_png(std::span<const std::uint8_t> pixels, std::int64_
   return out;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

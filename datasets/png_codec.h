@@ -8,19 +8,19 @@
 
 #include "datasets/image_header.h"
 #include "datasets/sample.h"
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 // The stored grey values or palette indices of a PNG in memory (see read_label).
 Result<LabelImage> decode_label_png(std::string_view file);
 
 // A PNG of 8-bit RGB; empty for other kinds and for whatever is wrong with the file.
-std::optional<Image> decode_plain_png(std::string_view file, const ImageHeader& header);
+std::optional<imaging::Image> decode_plain_png(std::string_view file, const ImageHeader& header);
 
 // An 8-bit PNG: `pixels` has height * width bytes (gray, palette) or three times as many (rgb).
 // A palette has 256 entries in the file; those not given are black.
 Result<std::string> encode_png(std::span<const std::uint8_t> pixels, std::int64_t height, std::int64_t width,
-                               PngColor color, std::span<const Color> palette);
+                               PngColor color, std::span<const imaging::Color> palette);
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -6,7 +6,7 @@
 
 #include "runtime/core/file.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -104,7 +104,7 @@ Result<std::vector<SamplePath>> walk(const Split& split, const std::filesystem::
 Result<std::vector<SamplePath>> list_samples(const Split& split, const std::filesystem::path& root,
                                              const std::filesystem::path& source) {
   if (split.list.empty()) return walk(split, root, source);
-  GRAPHRUN_ASSIGN(const std::string text, read_file(source, kMaxListBytes));
+  GRAPHRUN_ASSIGN(const std::string text, core::read_file(source, kMaxListBytes));
   return parse_list(text, source, split, root);
 }
 
@@ -142,4 +142,4 @@ Status check_unique_names(std::span<const std::string> names) {
   return {};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

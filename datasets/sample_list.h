@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "datasets/descriptor.h"
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 struct SamplePath {
   std::string name;  // of its outputs: the image's file name up to the first '.'
@@ -32,4 +32,4 @@ std::string sample_name(const std::filesystem::path& image);
 // other.
 Status check_unique_names(std::span<const std::string> names);
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -6,7 +6,7 @@
 
 #include "runtime/core/random.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 Result<Sampler> Sampler::make(const SamplerSettings& settings) {
   const auto number = [](std::int64_t n) { return std::to_string(n); };
@@ -31,7 +31,7 @@ std::vector<std::int64_t> Sampler::order(std::int64_t epoch) const {
   std::vector<std::int64_t> order(static_cast<std::size_t>(settings_.samples));
   std::iota(order.begin(), order.end(), settings_.first);
   if (!settings_.shuffle) return order;
-  Random random(settings_.seed, RandomPurpose::shuffle, static_cast<std::uint32_t>(epoch));
+  core::Random random(settings_.seed, core::RandomPurpose::shuffle, static_cast<std::uint32_t>(epoch));
   for (std::size_t i = order.size() - 1; i > 0; --i) {
     std::swap(order[i], order[random.next_below(static_cast<std::uint32_t>(i + 1))]);
   }
@@ -45,4 +45,4 @@ std::span<const std::int64_t> Sampler::batch(std::span<const std::int64_t> order
   return order.subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(share));
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

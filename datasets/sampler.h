@@ -4,9 +4,9 @@
 #include <span>
 #include <vector>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 struct SamplerSettings {
   std::int64_t samples = 0;
@@ -41,4 +41,4 @@ class Sampler {
   SamplerSettings settings_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -8,7 +8,7 @@
 
 // Only operations that IEEE 754 defines exactly (no sine, no exponential), so that every machine draws the
 // same pixels.
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -29,7 +29,7 @@ struct Direction {
   double x, y;
 };
 
-Direction random_direction(Random& random) {
+Direction random_direction(core::Random& random) {
   while (true) {
     const double x = random.next_between(-1, 1);
     const double y = random.next_between(-1, 1);
@@ -64,7 +64,7 @@ bool covers(int kind, double u, double v) {
   }
 }
 
-Rgb jitter(Rgb color, double by, Random& random) {
+Rgb jitter(Rgb color, double by, core::Random& random) {
   const double r = random.next_between(-by, by);
   const double g = random.next_between(-by, by);
   return {color.r + r, color.g + g, color.b + random.next_between(-by, by)};
@@ -72,7 +72,7 @@ Rgb jitter(Rgb color, double by, Random& random) {
 
 Rgb shade(Rgb color, double by) { return {color.r * by, color.g * by, color.b * by}; }
 
-Figure random_figure(Random& random, double height, double width) {
+Figure random_figure(core::Random& random, double height, double width) {
   const double side = std::min(height, width);
   Figure figure;
   figure.kind = 1 + static_cast<int>(random.next_below(kShapesClasses - 1));
@@ -111,8 +111,8 @@ class ShapesDataset final : public Dataset {
     const std::string digits = std::to_string(index);
     return "shapes_" + std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
   }
-  Result<Image> load_image(std::int64_t index) const override { return make(index).image; }
-  Result<LabelMap> load_label(std::int64_t index) const override { return make(index).label; }
+  Result<imaging::Image> load_image(std::int64_t index) const override { return make(index).image; }
+  Result<imaging::LabelMap> load_label(std::int64_t index) const override { return make(index).label; }
   Result<Sample> load(std::int64_t index) const override { return make(index); }
 
  private:
@@ -126,8 +126,8 @@ class ShapesDataset final : public Dataset {
 }  // namespace
 
 Sample make_shapes(std::uint64_t seed, std::int64_t index, std::int64_t height, std::int64_t width) {
-  Random random(seed, RandomPurpose::shapes, static_cast<std::uint32_t>(index),
-                static_cast<std::uint32_t>(index >> 32));
+  core::Random random(seed, core::RandomPurpose::shapes, static_cast<std::uint32_t>(index),
+                      static_cast<std::uint32_t>(index >> 32));
   const auto h = static_cast<double>(height);
   const auto w = static_cast<double>(width);
   const double side = std::min(h, w);
@@ -184,4 +184,4 @@ Result<std::unique_ptr<Dataset>> make_generated(const Descriptor& descriptor, co
   return std::unique_ptr<Dataset>(std::make_unique<ShapesDataset>(*descriptor.generator, split));
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -5,7 +5,7 @@
 
 #include "datasets/dataset.h"
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 inline constexpr int kShapesClasses = 7;
 
@@ -18,4 +18,4 @@ Sample make_shapes(std::uint64_t seed, std::int64_t index, std::int64_t height, 
 // classes.
 Result<std::unique_ptr<Dataset>> make_generated(const Descriptor& descriptor, const Split& split);
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <numbers>
 
-namespace graphrun {
+namespace graphrun::datasets {
 
 namespace {
 
@@ -59,7 +59,8 @@ void widen(const std::uint8_t* row, const std::uint8_t* end, std::int64_t from, 
 // Image rows stretched to a part of the canvas's columns; the last two are kept.
 class StretchedRows {
  public:
-  StretchedRows(const Image& image, const Scaling& canvas, const Rect& part, TransformScratch& scratch)
+  StretchedRows(const imaging::Image& image, const Scaling& canvas, const Rect& part,
+                TransformScratch& scratch)
       : image_(image), width_(part.width), scratch_(scratch) {
     const auto count = static_cast<std::size_t>(width_);
     scratch.indices.resize(count);
@@ -102,7 +103,7 @@ class StretchedRows {
     }
   }
 
-  const Image& image_;
+  const imaging::Image& image_;
   const std::int64_t width_;
   TransformScratch& scratch_;
   std::int64_t first_ = 0;  // image columns [first_, first_ + count_) are read
@@ -226,8 +227,8 @@ Rect Window::shown(const Scaling& canvas) const {
   return rect;
 }
 
-void scale_patch(const Image& image, const Scaling& canvas, const Rect& part, TransformScratch& scratch,
-                 Patch& out) {
+void scale_patch(const imaging::Image& image, const Scaling& canvas, const Rect& part,
+                 TransformScratch& scratch, Patch& out) {
   out.reset(part);
   if (part.height == 0 || part.width == 0) return;
   StretchedRows rows(image, canvas, part, scratch);
@@ -356,12 +357,15 @@ void write_image(const Patch& in, const Scaling& canvas, const Window& window, c
   }
 }
 
-void write_label(const LabelMap& label, const Scaling& canvas, const Turn* turn, const Window& window,
-                 std::int32_t ignore_label, TransformScratch& scratch, std::int32_t* out) {
+void write_label(const imaging::LabelMap& label, const Scaling& canvas, const Turn* turn,
+                 const Window& window, std::int32_t ignore_label, TransformScratch& scratch,
+                 std::int32_t* out) {
   constexpr std::int64_t kHalf = 1 << (kTurnBits - 1);
   const std::int64_t shift = shift_of(window.top, window.height, canvas.height);
   const Span span = columns_of(window, canvas.width);
-  const auto value = [&](std::uint8_t id) { return id == kIgnoredClass ? ignore_label : std::int32_t{id}; };
+  const auto value = [&](std::uint8_t id) {
+    return id == imaging::kIgnoredClass ? ignore_label : std::int32_t{id};
+  };
   // Label columns and rows of those of the canvas.
   scratch.indices.resize(static_cast<std::size_t>(canvas.width + canvas.height));
   std::int64_t* const columns = scratch.indices.data();
@@ -405,4 +409,4 @@ void write_label(const LabelMap& label, const Scaling& canvas, const Turn* turn,
   }
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

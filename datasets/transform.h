@@ -10,7 +10,7 @@
 // and a window of that becomes the network's input; here each step computes just the part of its canvas that
 // the window shows in the end. The numbers are those of OpenCV's resize, warpAffine and GaussianBlur over the
 // whole canvas, to rounding; class ids are the same.
-namespace graphrun {
+namespace graphrun::datasets {
 
 // Red, green, blue in 0..255 and one lane unused.
 struct Pixel {
@@ -95,8 +95,8 @@ struct TransformScratch {
 };
 
 // Bilinear.
-void scale_patch(const Image& image, const Scaling& canvas, const Rect& part, TransformScratch& scratch,
-                 Patch& out);
+void scale_patch(const imaging::Image& image, const Scaling& canvas, const Rect& part,
+                 TransformScratch& scratch, Patch& out);
 // Bilinear in steps of 1/32 pixel; what lies outside the canvas is `border`.
 void turn_patch(const Patch& in, const Scaling& canvas, const Turn& turn, const Rect& part,
                 const Pixel& border, TransformScratch& scratch, Patch& out);
@@ -112,7 +112,8 @@ void write_image(const Patch& in, const Scaling& canvas, const Window& window, c
                  const Pixel& std, float* out);
 // Writes class ids as (height, width), nearest neighbour, with ignore_label for kIgnoredClass, padding and
 // what a turn brings in. `turn` may be null.
-void write_label(const LabelMap& label, const Scaling& canvas, const Turn* turn, const Window& window,
-                 std::int32_t ignore_label, TransformScratch& scratch, std::int32_t* out);
+void write_label(const imaging::LabelMap& label, const Scaling& canvas, const Turn* turn,
+                 const Window& window, std::int32_t ignore_label, TransformScratch& scratch,
+                 std::int32_t* out);
 
-}  // namespace graphrun
+}  // namespace graphrun::datasets

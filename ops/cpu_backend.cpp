@@ -17,11 +17,11 @@
 #include "ops/op_list.inc"
 #undef GRAPHRUN_OPS
 
-namespace graphrun {
+namespace graphrun::ops {
 namespace {
 
 // Pages come zeroed and uncommitted from the kernel; huge pages save TLB misses on large arenas.
-class HostBuffer final : public Buffer {
+class HostBuffer final : public model::Buffer {
  public:
   HostBuffer(void* data, std::int64_t bytes) : data_(data), bytes_(bytes) {}
   ~HostBuffer() override { munmap(data_, static_cast<std::size_t>(bytes_)); }
@@ -35,7 +35,7 @@ class HostBuffer final : public Buffer {
   std::int64_t bytes_;
 };
 
-class CpuBackend final : public Backend {
+class CpuBackend final : public model::Backend {
  public:
   CpuBackend(int threads, std::vector<KernelEntry> kernels) : threads_(threads) {
     for (const KernelEntry& kernel : kernels) kernels_[std::string(kernel.op)].push_back(kernel);
@@ -45,7 +45,7 @@ class CpuBackend final : public Backend {
     const auto found = kernels_.find(op);
     return found == kernels_.end() ? std::vector<KernelEntry>() : found->second;
   }
-  Result<std::unique_ptr<Buffer>> allocate(std::int64_t bytes) override {
+  Result<std::unique_ptr<model::Buffer>> allocate(std::int64_t bytes) override {
     const std::int64_t size = std::max<std::int64_t>(bytes, 64);
     void* data = mmap(nullptr, static_cast<std::size_t>(size), PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -55,12 +55,12 @@ class CpuBackend final : public Backend {
     }
     constexpr std::int64_t kHugePagesFrom = std::int64_t{8} << 20;
     if (size >= kHugePagesFrom) madvise(data, static_cast<std::size_t>(size), MADV_HUGEPAGE);
-    return std::unique_ptr<Buffer>(std::make_unique<HostBuffer>(data, size));
+    return std::unique_ptr<model::Buffer>(std::make_unique<HostBuffer>(data, size));
   }
   std::shared_ptr<void> allocate_host(std::int64_t bytes) override {
     auto buffer = allocate(bytes);
     if (!buffer.ok()) return nullptr;
-    const std::shared_ptr<Buffer> owned = *std::move(buffer);
+    const std::shared_ptr<model::Buffer> owned = *std::move(buffer);
     return {owned, owned->data()};
   }
   bool is_host() const override { return true; }
@@ -83,7 +83,7 @@ class CpuBackend final : public Backend {
             "this CPU has no instructions for bf16 (AVX-512 BF16, AMX); compute in f32"};
   }
   std::string form_identity() const override {
-    const std::string build = build_id(reinterpret_cast<const void*>(&make_cpu_backend));
+    const std::string build = core::build_id(reinterpret_cast<const void*>(&make_cpu_backend));
     return build.empty() ? build : "build " + build + ", " + cpu::library_identity();
   }
   int threads() const override { return threads_; }
@@ -99,7 +99,7 @@ class CpuBackend final : public Backend {
 
 }  // namespace
 
-Result<std::shared_ptr<Backend>> make_cpu_backend(int threads) {
+Result<std::shared_ptr<model::Backend>> make_cpu_backend(int threads) {
   if (threads < 0) return {ErrorCode::invalid_argument, "the number of threads is negative"};
   std::vector<KernelEntry> all;
   const auto take = [&all](std::vector<KernelEntry> more) {
@@ -109,7 +109,7 @@ Result<std::shared_ptr<Backend>> make_cpu_backend(int threads) {
 #include "ops/op_list.inc"
 #undef GRAPHRUN_OPS
   const int count = threads > 0 ? threads : cpu::usable_processors();
-  return std::shared_ptr<Backend>(std::make_shared<CpuBackend>(count, std::move(all)));
+  return std::shared_ptr<model::Backend>(std::make_shared<CpuBackend>(count, std::move(all)));
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::ops

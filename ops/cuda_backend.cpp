@@ -18,10 +18,10 @@
 #include "ops/op_list.inc"
 #undef GRAPHRUN_OPS
 
-namespace graphrun {
+namespace graphrun::ops {
 namespace {
 
-class DeviceBuffer final : public Buffer {
+class DeviceBuffer final : public model::Buffer {
  public:
   DeviceBuffer(std::shared_ptr<cuda::Device> device, void* data, std::int64_t bytes)
       : device_(std::move(device)), data_(data), bytes_(bytes) {}
@@ -37,7 +37,7 @@ class DeviceBuffer final : public Buffer {
   std::int64_t bytes_;
 };
 
-class CudaBackend final : public Backend {
+class CudaBackend final : public model::Backend {
  public:
   CudaBackend(std::shared_ptr<cuda::Device> device, std::vector<KernelEntry> kernels)
       : device_(std::move(device)), label_("cuda:" + std::to_string(device_->index())) {
@@ -48,10 +48,10 @@ class CudaBackend final : public Backend {
     const auto found = kernels_.find(op);
     return found == kernels_.end() ? std::vector<KernelEntry>() : found->second;
   }
-  Result<std::unique_ptr<Buffer>> allocate(std::int64_t bytes) override {
+  Result<std::unique_ptr<model::Buffer>> allocate(std::int64_t bytes) override {
     const std::int64_t size = std::max<std::int64_t>(bytes, 64);
     GRAPHRUN_ASSIGN(void* const data, device_->allocate(size));
-    return std::unique_ptr<Buffer>(std::make_unique<DeviceBuffer>(device_, data, size));
+    return std::unique_ptr<model::Buffer>(std::make_unique<DeviceBuffer>(device_, data, size));
   }
   std::shared_ptr<void> allocate_host(std::int64_t bytes) override {
     const auto turn = device_->turn();
@@ -79,7 +79,9 @@ class CudaBackend final : public Backend {
   int threads() const override { return 1; }
   DeviceContext* context() const override { return device_.get(); }
   std::unique_lock<std::recursive_mutex> turn() const override { return device_->turn(); }
-  std::unique_ptr<Timeline> timeline() override { return std::make_unique<cuda::EventTimeline>(*device_); }
+  std::unique_ptr<core::Timeline> timeline() override {
+    return std::make_unique<cuda::EventTimeline>(*device_);
+  }
   std::int64_t memory_in_use() const override {
     const auto turn = device_->turn();
     std::size_t free_bytes = 0, all = 0;
@@ -103,7 +105,7 @@ std::string dotted(int version) {
 
 }  // namespace
 
-Result<std::shared_ptr<Backend>> make_cuda_backend(const CudaOptions& options) {
+Result<std::shared_ptr<model::Backend>> make_cuda_backend(const CudaOptions& options) {
   GRAPHRUN_ASSIGN(std::shared_ptr<cuda::Device> device,
                   cuda::Device::open(options.device, options.tuning_file));
   std::vector<KernelEntry> all;
@@ -113,7 +115,7 @@ Result<std::shared_ptr<Backend>> make_cuda_backend(const CudaOptions& options) {
 #define GRAPHRUN_OPS(room) take(ops::room::cuda_kernels());
 #include "ops/op_list.inc"
 #undef GRAPHRUN_OPS
-  return std::shared_ptr<Backend>(std::make_shared<CudaBackend>(std::move(device), std::move(all)));
+  return std::shared_ptr<model::Backend>(std::make_shared<CudaBackend>(std::move(device), std::move(all)));
 }
 
 Result<std::vector<std::string>> list_gpus() {
@@ -142,4 +144,4 @@ std::vector<std::pair<std::string, std::string>> cuda_versions() {
                         std::to_string(cudnn % 100)}};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::ops

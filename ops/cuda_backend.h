@@ -4,10 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "runtime/core/status.h"
-#include "runtime/model/kernel.h"
+#include "graphrun/status.h"
+#include "runtime/model/backend.h"
 
-namespace graphrun {
+namespace graphrun::ops {
 
 struct CudaOptions {
   int device = 0;  // as CUDA counts them
@@ -18,7 +18,7 @@ struct CudaOptions {
 
 // A GPU of compute capability 8.0 or later, with one stream: sessions of several threads take turns. Errors
 // (unsupported): this build is without CUDA; no driver; not_found: no GPU of that number.
-Result<std::shared_ptr<Backend>> make_cuda_backend(const CudaOptions& options = {});
+Result<std::shared_ptr<model::Backend>> make_cuda_backend(const CudaOptions& options = {});
 
 // A line for each GPU ("NVIDIA H200, 132 multiprocessors, 139 GiB, compute capability 9.0"), or why there is
 // none.
@@ -26,4 +26,4 @@ Result<std::vector<std::string>> list_gpus();
 // Versions of CUDA's runtime, its driver and of cuDNN, by name; empty in a build without.
 std::vector<std::pair<std::string, std::string>> cuda_versions();
 
-}  // namespace graphrun
+}  // namespace graphrun::ops

@@ -7,7 +7,7 @@
 #include "ops/op_list.inc"
 #undef GRAPHRUN_OPS
 
-namespace graphrun {
+namespace graphrun::ops {
 
 const OpRegistry& op_registry() {
   static const OpRegistry registry([] {
@@ -23,4 +23,4 @@ const OpRegistry& op_registry() {
   return registry;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::ops

@@ -3,13 +3,13 @@
 #include <memory>
 #include <string_view>
 
-#include "runtime/core/status.h"
-#include "runtime/model/kernel.h"
-#include "runtime/model/op_def.h"
+#include "graphrun/kernel/kernel.h"
+#include "graphrun/kernel/op_def.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::ops {
 
 // Every op of graphrun (ops/op_list.inc). Immutable, made on first use.
 const OpRegistry& op_registry();
 
-}  // namespace graphrun
+}  // namespace graphrun::ops

@@ -33,13 +33,13 @@ class Copier {
 
   // With the outputs and stores of the original; in-place updates are stored by their nodes already.
   Result<Graph> finish() && {
-    Method& method = builder_.graph().method;
-    for (const NamedValue& output : from_.method.outputs)
+    model::Method& method = builder_.graph().method;
+    for (const model::NamedValue& output : from_.method.outputs)
       method.outputs.push_back({output.name, (*this)[output.value]});
-    for (const NamedValue& store : from_.method.stores) {
+    for (const model::NamedValue& store : from_.method.stores) {
       const ValueId value = (*this)[store.value];
       bool known = false;
-      for (const NamedValue& other : method.stores) known = known || other.name == store.name;
+      for (const model::NamedValue& other : method.stores) known = known || other.name == store.name;
       if (!known) method.stores.push_back({store.name, value});
     }
     return std::move(builder_).finish();
@@ -54,8 +54,9 @@ class Copier {
 // The node that writes the value; null for inputs and variables.
 inline const Node* producer(const Graph& graph, ValueId value) {
   if (value == kNoValue) return nullptr;
-  const Value& found = graph.method.values[static_cast<std::size_t>(value)];
-  return found.origin == Origin::node ? &graph.method.nodes[static_cast<std::size_t>(found.index)] : nullptr;
+  const model::Value& found = graph.method.values[static_cast<std::size_t>(value)];
+  return found.origin == model::Origin::node ? &graph.method.nodes[static_cast<std::size_t>(found.index)]
+                                             : nullptr;
 }
 
 }  // namespace graphrun::compiler

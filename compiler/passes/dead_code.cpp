@@ -3,13 +3,13 @@
 namespace graphrun::compiler {
 
 Graph remove_dead_code(Context context, const Graph& graph) {
-  const Method& from = graph.method;
+  const model::Method& from = graph.method;
   std::vector<bool> live(from.values.size(), false);
   const auto need = [&live](ValueId value) {
     if (value != kNoValue) live[static_cast<std::size_t>(value)] = true;
   };
-  for (const NamedValue& output : from.outputs) need(output.value);
-  for (const NamedValue& store : from.stores) need(store.value);
+  for (const model::NamedValue& output : from.outputs) need(output.value);
+  for (const model::NamedValue& store : from.stores) need(store.value);
   std::vector<bool> keep(from.nodes.size(), false);
   for (std::size_t i = from.nodes.size(); i-- > 0;) {
     const Node& node = from.nodes[i];
@@ -31,8 +31,8 @@ Graph remove_dead_code(Context context, const Graph& graph) {
   std::vector<ValueId> map(from.values.size(), kNoValue);
   for (std::size_t i = 0; i < from.values.size(); ++i) {
     if (!live[i]) continue;
-    Value value = from.values[i];
-    if (value.origin == Origin::node) value.index = node_index[static_cast<std::size_t>(value.index)];
+    model::Value value = from.values[i];
+    if (value.origin == model::Origin::node) value.index = node_index[static_cast<std::size_t>(value.index)];
     map[i] = static_cast<ValueId>(result.method.values.size());
     result.method.values.push_back(std::move(value));
     result.types.push_back(graph.types[i]);
@@ -49,8 +49,8 @@ Graph remove_dead_code(Context context, const Graph& graph) {
   }
   result.method.outputs = from.outputs;
   result.method.stores = from.stores;
-  for (NamedValue& output : result.method.outputs) renumber(output.value);
-  for (NamedValue& store : result.method.stores) renumber(store.value);
+  for (model::NamedValue& output : result.method.outputs) renumber(output.value);
+  for (model::NamedValue& store : result.method.stores) renumber(store.value);
   return result;
 }
 

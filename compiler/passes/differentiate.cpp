@@ -17,7 +17,7 @@ class Differentiator {
 
   Result<Graph> run() {
     const auto& outputs = builder_.graph().method.outputs;
-    const auto loss = std::ranges::find(outputs, "loss", &NamedValue::name);
+    const auto loss = std::ranges::find(outputs, "loss", &model::NamedValue::name);
     if (loss == outputs.end()) return {ErrorCode::internal, "a graph without a loss"};
     mark_needed();
     builder_.set_path(std::string(kSeedPath));
@@ -37,13 +37,13 @@ class Differentiator {
  private:
   // Which values a trained parameter has a part in, through ops that have gradients.
   void mark_needed() {
-    const Method& method = builder_.graph().method;
+    const model::Method& method = builder_.graph().method;
     needed_.assign(method.values.size(), false);
     for (const Node& node : method.nodes) {
       for (std::size_t i = 0; i < node.inputs.size(); ++i) {
         if (node.inputs[i] == kNoValue || is_frozen(node, i)) continue;
-        const Value& value = method.values[static_cast<std::size_t>(node.inputs[i])];
-        if (value.origin == Origin::variable && variable(value).kind == VariableKind::parameter &&
+        const model::Value& value = method.values[static_cast<std::size_t>(node.inputs[i])];
+        if (value.origin == model::Origin::variable && variable(value).kind == VariableKind::parameter &&
             !fixed_[static_cast<std::size_t>(value.index)])
           needed_[static_cast<std::size_t>(node.inputs[i])] = true;
       }
@@ -59,7 +59,7 @@ class Differentiator {
     }
   }
 
-  const Variable& variable(const Value& value) const {
+  const model::Variable& variable(const model::Value& value) const {
     return context_.model.variables[static_cast<std::size_t>(value.index)];
   }
 
@@ -106,17 +106,17 @@ class Differentiator {
   }
 
   Status store_gradients() {
-    Method& method = builder_.graph().method;
-    std::vector<Variable>& variables = context_.model.variables;
-    std::vector<Variable> added;
+    model::Method& method = builder_.graph().method;
+    std::vector<model::Variable>& variables = context_.model.variables;
+    std::vector<model::Variable> added;
     for (std::size_t i = 0; i < gradients_.size(); ++i) {
       if (!trained_[i]) continue;
-      const Value& value = method.values[i];
-      const Variable& parameter = variable(value);
+      const model::Value& value = method.values[i];
+      const model::Variable& parameter = variable(value);
       if (gradients_[i] == kNoValue) {
         return {ErrorCode::invalid_argument, "no gradient reaches the parameter " + parameter.name + why(i)};
       }
-      Variable gradient;
+      model::Variable gradient;
       gradient.name = "grad:" + parameter.name;
       gradient.kind = VariableKind::gradient;
       gradient.dtype = parameter.dtype;
@@ -131,7 +131,7 @@ class Differentiator {
 
   // The first op on the way from the value that has no gradient.
   std::string why(std::size_t start) const {
-    const Method& method = builder_.graph().method;
+    const model::Method& method = builder_.graph().method;
     std::vector<bool> reached(method.values.size(), false);
     reached[start] = true;
     for (std::size_t i = 0; i < forward_nodes_; ++i) {

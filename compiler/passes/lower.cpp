@@ -5,14 +5,14 @@
 namespace graphrun::compiler {
 namespace {
 
-std::vector<bool> needed_nodes(const Graph& graph, const std::vector<NamedValue>& outputs) {
+std::vector<bool> needed_nodes(const Graph& graph, const std::vector<model::NamedValue>& outputs) {
   std::vector<bool> needed(graph.method.nodes.size(), false);
   const auto need = [&](ValueId value) {
     if (value == kNoValue) return;
-    const Value& found = graph.method.values[static_cast<std::size_t>(value)];
-    if (found.origin == Origin::node) needed[static_cast<std::size_t>(found.index)] = true;
+    const model::Value& found = graph.method.values[static_cast<std::size_t>(value)];
+    if (found.origin == model::Origin::node) needed[static_cast<std::size_t>(found.index)] = true;
   };
-  for (const NamedValue& output : outputs) need(output.value);
+  for (const model::NamedValue& output : outputs) need(output.value);
   for (std::size_t i = needed.size(); i-- > 0;) {
     if (!needed[i]) continue;
     for (const ValueId input : graph.method.nodes[i].inputs) need(input);
@@ -22,8 +22,8 @@ std::vector<bool> needed_nodes(const Graph& graph, const std::vector<NamedValue>
 
 }  // namespace
 
-Result<Graph> lower(Context context, const Graph& graph, const std::vector<NamedValue>& outputs, Mode mode,
-                    std::string name) {
+Result<Graph> lower(Context context, const Graph& graph, const std::vector<model::NamedValue>& outputs,
+                    Mode mode, std::string name) {
   const std::vector<bool> needed = needed_nodes(graph, outputs);
   Copier copier(context, graph, std::move(name));
   Builder& builder = copier.builder();
@@ -42,7 +42,7 @@ Result<Graph> lower(Context context, const Graph& graph, const std::vector<Named
       copier.replace(node.outputs[k], results[k]);
     GRAPHRUN_TRY(builder.status());
   }
-  for (const NamedValue& output : outputs) {
+  for (const model::NamedValue& output : outputs) {
     builder.graph().method.outputs.push_back({output.name, copier[output.value]});
   }
   return std::move(builder).finish();

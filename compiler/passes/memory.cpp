@@ -5,7 +5,7 @@
 namespace graphrun::compiler {
 namespace {
 
-double nominal_size(const Model& model, const ValueType& type) {
+double nominal_size(const model::Model& model, const ValueType& type) {
   constexpr std::int64_t kNominal = 480;
   if (type.layout != Layout::nhwc) return 0;
   double size = static_cast<double>(size_of(type.dtype));
@@ -24,8 +24,8 @@ double nominal_size(const Model& model, const ValueType& type) {
 MemoryEstimate::MemoryEstimate(const Context& context, const Graph& graph)
     : nodes_(graph.method.nodes.size()), lives_(graph.method.values.size()) {
   for (std::size_t i = 0; i < lives_.size(); ++i) {
-    const Value& value = graph.method.values[i];
-    if (value.origin != Origin::node) continue;
+    const model::Value& value = graph.method.values[i];
+    if (value.origin != model::Origin::node) continue;
     lives_[i].size = nominal_size(context.model, graph.types[i]);
     lives_[i].birth = static_cast<std::size_t>(value.index);
   }
@@ -37,7 +37,7 @@ MemoryEstimate::MemoryEstimate(const Context& context, const Graph& graph)
       lives_[static_cast<std::size_t>(node.inputs[k])].reads.push_back(i);
     }
   }
-  for (const NamedValue& output : graph.method.outputs)
+  for (const model::NamedValue& output : graph.method.outputs)
     lives_[static_cast<std::size_t>(output.value)].reads.push_back(nodes_);
   for (std::size_t i = 0; i < nodes_; ++i) {
     const Node& node = graph.method.nodes[i];

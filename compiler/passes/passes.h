@@ -13,8 +13,8 @@ enum class Mode { eval, train };
 
 // Writes every op in the form that it has in the method (OpDef::for_eval, for_train), for as much of `graph`
 // as the outputs need.
-Result<Graph> lower(Context context, const Graph& graph, const std::vector<NamedValue>& outputs, Mode mode,
-                    std::string name);
+Result<Graph> lower(Context context, const Graph& graph, const std::vector<model::NamedValue>& outputs,
+                    Mode mode, std::string name);
 
 // Nodes, outputs of nodes and values that nothing needs are removed.
 Graph remove_dead_code(Context context, const Graph& graph);

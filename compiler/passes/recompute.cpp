@@ -23,7 +23,7 @@ struct Uses {
 
 // Inputs of which only the shape is read do not count.
 Uses find_uses(const Context& context, const Graph& graph, std::size_t boundary) {
-  const Method& method = graph.method;
+  const model::Method& method = graph.method;
   Uses uses{std::vector<std::size_t>(method.values.size(), kKept),
             std::vector<std::size_t>(method.values.size(), 0)};
   for (std::size_t i = 0; i < method.nodes.size(); ++i) {
@@ -42,14 +42,15 @@ Uses find_uses(const Context& context, const Graph& graph, std::size_t boundary)
 
 // Values that can be computed again from what is there at that time anyway.
 std::vector<Candidate> find_candidates(const Context& context, const Graph& graph, std::size_t boundary) {
-  const Method& method = graph.method;
+  const model::Method& method = graph.method;
   const Uses uses = find_uses(context, graph, boundary);
   std::vector<bool> dropped(method.values.size(), false);
   // Small values (statistics) may live on for this; large ones must be there anyway.
   const auto is_there = [&](ValueId value, std::size_t when) {
     if (value == kNoValue) return true;
     const auto id = static_cast<std::size_t>(value);
-    if (method.values[id].origin != Origin::node || graph.types[id].layout == Layout::dense) return true;
+    if (method.values[id].origin != model::Origin::node || graph.types[id].layout == Layout::dense)
+      return true;
     return !dropped[id] && uses.last[id] >= when;
   };
   std::vector<Candidate> candidates;
@@ -89,7 +90,7 @@ std::vector<Candidate> worthwhile(const Context& context, const Graph& graph,
 }  // namespace
 
 Result<Graph> recompute(Context context, const Graph& graph) {
-  const Method& method = graph.method;
+  const model::Method& method = graph.method;
   const auto seed = std::ranges::find(method.nodes, kSeedPath, &Node::path);
   const auto boundary = static_cast<std::size_t>(seed - method.nodes.begin());
   std::map<std::size_t, std::vector<const Node*>> again;  // by the node before which they run

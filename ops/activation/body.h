@@ -1,7 +1,7 @@
 #pragma once
 
-#include "ops/common/exp.h"
 #include "runtime/core/device_function.h"
+#include "runtime/numeric/exp.h"
 
 // One element each.
 namespace graphrun::ops::activation {
@@ -10,7 +10,7 @@ namespace graphrun::ops::activation {
 GRAPHRUN_DEVICE inline float relu(float x) { return 0.0f > x ? 0.0f : x; }
 GRAPHRUN_DEVICE inline float relu_grad(float gy, float y) { return y > 0.0f ? gy : 0.0f; }
 
-GRAPHRUN_DEVICE inline float sigmoid(float x) { return 1.0f / (1.0f + exp_float(-x)); }
+GRAPHRUN_DEVICE inline float sigmoid(float x) { return 1.0f / (1.0f + numeric::exp_float(-x)); }
 GRAPHRUN_DEVICE inline float sigmoid_grad(float gy, float y) { return gy * y * (1.0f - y); }
 
 }  // namespace graphrun::ops::activation

@@ -1,7 +1,7 @@
 #include "ops/common/activation.h"
-#include "ops/common/softmax_row.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
+#include "runtime/numeric/softmax_row.h"
 
 namespace graphrun::ops::argmax {
 namespace {
@@ -9,7 +9,7 @@ namespace {
 GRAPHRUN_SIMD void argmax_pixels(const float* x, std::int64_t stride, std::int64_t pixels,
                                  std::int64_t channels, std::int32_t* y) {
   for (std::int64_t pixel = 0; pixel < pixels; ++pixel, x += stride)
-    y[pixel] = row_find(x, row_max(x, channels), channels);
+    y[pixel] = numeric::row_find(x, numeric::row_max(x, channels), channels);
 }
 
 class Argmax final : public Kernel {

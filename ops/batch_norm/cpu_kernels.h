@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "runtime/model/kernel.h"
+#include "graphrun/kernel/kernel.h"
 
 // The CPU kernels of this room's files.
 namespace graphrun::ops::batch_norm {

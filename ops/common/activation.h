@@ -1,7 +1,7 @@
 #pragma once
 
-#include "runtime/model/kernel.h"
-#include "runtime/model/op_def.h"
+#include "graphrun/kernel/kernel.h"
+#include "graphrun/kernel/op_def.h"
 
 // What ops on activations ask of their inputs, when they are inferred and when a kernel is prepared.
 namespace graphrun::ops {

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <utility>
 
+#include "graphrun/kernel/kernel.h"
 #include "runtime/cpu/parallel.h"
-#include "runtime/model/kernel.h"
 
 // Runs a single-source body on the CPU. A body is a functor with an index: body(i) writes only output i,
 // which is one pixel's block of kBlock channels, so that any order of indices gives the same bits.

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/model/kernel.h"
+#include "graphrun/kernel/kernel.h"
 
 // Kernels that compute in float and store activations as float or BFloat16.
 namespace graphrun::ops {
@@ -19,7 +19,7 @@ Result<std::unique_ptr<Kernel>> for_activation_type(const KernelRequest& request
     }
   }
   if (any[0] && any[1]) return {ErrorCode::declined, "activations differ in their type"};
-  return any[1] ? prepare(BFloat16()) : prepare(float());
+  return any[1] ? prepare(core::BFloat16()) : prepare(float());
 }
 
 }  // namespace graphrun::ops

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "runtime/core/tensor.h"
+#include "graphrun/tensor.h"
 #include "runtime/cpu/parallel.h"
 
 namespace graphrun::ops {

@@ -1,17 +1,17 @@
 #pragma once
 
-#include "ops/common/bilinear.h"
 #include "ops/common/cuda_table.h"
+#include "runtime/numeric/bilinear.h"
 
 namespace graphrun::ops {
 
 // The tables of a Sampling in device memory.
 struct DeviceSampling {
-  DeviceTable<Tap> taps;
+  DeviceTable<numeric::Tap> taps;
   DeviceTable<std::int32_t> readers;
 
-  static Result<DeviceSampling> upload(cuda::Device& device, const Sampling& sampling) {
-    GRAPHRUN_ASSIGN(DeviceTable<Tap> taps, DeviceTable<Tap>::upload(device, sampling.taps));
+  static Result<DeviceSampling> upload(cuda::Device& device, const numeric::Sampling& sampling) {
+    GRAPHRUN_ASSIGN(DeviceTable<numeric::Tap> taps, DeviceTable<numeric::Tap>::upload(device, sampling.taps));
     GRAPHRUN_ASSIGN(DeviceTable<std::int32_t> readers,
                     DeviceTable<std::int32_t>::upload(device, sampling.readers));
     return DeviceSampling{std::move(taps), std::move(readers)};

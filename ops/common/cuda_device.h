@@ -1,7 +1,7 @@
 #pragma once
 
+#include "graphrun/kernel/kernel.h"
 #include "runtime/cuda/device.h"
-#include "runtime/model/kernel.h"
 
 namespace graphrun::ops {
 

@@ -4,9 +4,9 @@
 #include <string_view>
 #include <utility>
 
+#include "graphrun/kernel/kernel.h"
 #include "ops/common/cuda_device.h"
 #include "runtime/cuda/launch.cuh"
-#include "runtime/model/kernel.h"
 
 // What GPU kernels of all rooms share. A kernel that is one function is a FunctionKernel (function_kernel.h).
 namespace graphrun::ops {

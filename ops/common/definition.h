@@ -2,7 +2,7 @@
 
 #include <initializer_list>
 
-#include "runtime/model/op_def.h"
+#include "graphrun/kernel/op_def.h"
 
 // What definitions of several rooms share.
 namespace graphrun::ops {

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <utility>
 
-#include "runtime/model/kernel.h"
+#include "graphrun/kernel/kernel.h"
 
 namespace graphrun::ops {
 

@@ -4,7 +4,7 @@
 #include <initializer_list>
 #include <vector>
 
-#include "runtime/core/tensor.h"
+#include "graphrun/tensor.h"
 #include "runtime/cpu/parallel.h"
 
 namespace graphrun::ops {

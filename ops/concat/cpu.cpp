@@ -1,5 +1,5 @@
+#include "graphrun/kernel/kernel.h"
 #include "ops/common/copy_pixels.h"
-#include "runtime/model/kernel.h"
 
 namespace graphrun::ops::concat {
 namespace {

@@ -6,7 +6,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "ops/common/bilinear.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/copy_pixels.h"
 #include "ops/conv2d/definition.h"
@@ -14,6 +13,7 @@
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
+#include "runtime/numeric/bilinear.h"
 
 // conv2d_bn_pyramid without the large concatenation. A level's pixels are multiplied by the weights of every
 // tap at the level's own size (`tap maps`); an output pixel mixes those of its window as the interpolation
@@ -24,11 +24,11 @@ namespace {
 
 struct Level {
   TensorDesc desc;
-  std::int64_t first_channel = 0;  // in the weights
-  Sampling rows, columns;          // from the level to x
-  cpu::Convolution product;        // of all pixels with the weights of all taps
-  std::int64_t weights_at = 0;     // bytes into the prepared form
-  std::int64_t maps_at = 0;        // bytes into the scratch: (pixels of all images, taps, O)
+  std::int64_t first_channel = 0;   // in the weights
+  numeric::Sampling rows, columns;  // from the level to x
+  cpu::Convolution product;         // of all pixels with the weights of all taps
+  std::int64_t weights_at = 0;      // bytes into the prepared form
+  std::int64_t maps_at = 0;         // bytes into the scratch: (pixels of all images, taps, O)
 };
 
 std::int64_t weight_bytes(const Level& level) {
@@ -184,7 +184,7 @@ void Pyramid<T>::blend_row(const Level& level, const float* maps, std::int64_t i
   for (std::int64_t k = 0; k < g_.kh; ++k) {
     const std::int64_t at = y * g_.sh - g_.ph + k * g_.dh;
     if (at < 0 || at >= g_.h) continue;
-    const Tap& tap = level.rows.taps[static_cast<std::size_t>(at)];
+    const numeric::Tap& tap = level.rows.taps[static_cast<std::size_t>(at)];
     add(tap.first, tap.first_weight, k);
     add(tap.second, tap.second_weight, k);
   }
@@ -197,7 +197,7 @@ void Pyramid<T>::add_blended(const Level& level, const float* blended, float* li
     for (std::int64_t l = 0; l < g_.kw; ++l) {
       const std::int64_t at = x * g_.sw - g_.pw + l * g_.dw;
       if (at < 0 || at >= g_.w) continue;
-      const Tap& tap = level.columns.taps[static_cast<std::size_t>(at)];
+      const numeric::Tap& tap = level.columns.taps[static_cast<std::size_t>(at)];
       const float* const of_tap = blended + l * width * g_.o;
       accumulate_two(tap.first_weight, of_tap + tap.first * g_.o, tap.second_weight,
                      of_tap + tap.second * g_.o, g_.o, line);
@@ -247,8 +247,8 @@ Prepared prepare_pyramid(const KernelRequest& request) {
                                                                       g.o * g.taps(), request.threads));
     GRAPHRUN_ASSIGN(const std::string layout, cpu::layout_key(product.weight));
     key.append(" level ").append(std::to_string(desc.c())).append(" ").append(layout);
-    levels.push_back(
-        {desc, channels, align_corners(desc.h(), x.h()), align_corners(desc.w(), x.w()), std::move(product)});
+    levels.push_back({desc, channels, numeric::align_corners(desc.h(), x.h()),
+                      numeric::align_corners(desc.w(), x.w()), std::move(product)});
     channels += desc.c();
   }
   std::vector<TensorDesc> inputs(request.inputs.begin(), request.inputs.begin() + kLevels);

@@ -4,9 +4,9 @@
 #include <string>
 #include <string_view>
 
+#include "graphrun/dtype.h"
+#include "graphrun/status.h"
 #include "ops/conv2d/geometry.h"
-#include "runtime/core/dtype.h"
-#include "runtime/core/status.h"
 #include "runtime/cuda/cudnn_graph.h"
 #include "runtime/cuda/device.h"
 

@@ -5,10 +5,10 @@
 #include <string>
 #include <string_view>
 
+#include "graphrun/kernel/kernel.h"
 #include "ops/conv2d/cuda_layout.h"
 #include "ops/conv2d/geometry.h"
 #include "runtime/cuda/device.h"
-#include "runtime/model/kernel.h"
 
 // The GPU's kernels of this room; cuda.cu lists them in their order.
 namespace graphrun::ops::conv2d::gpu {

@@ -4,10 +4,10 @@
 
 #include <cstdint>
 
+#include "graphrun/kernel/kernel.h"
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
 #include "ops/conv2d/definition.h"
-#include "runtime/core/status.h"
-#include "runtime/core/tensor.h"
-#include "runtime/model/kernel.h"
 
 // What is done around the libraries' convolutions on a GPU: they take weights and pixels with channels
 // innermost, in multiples of 16 bytes and without gaps.

@@ -1,7 +1,6 @@
 #include <string>
 #include <vector>
 
-#include "ops/common/bilinear.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/cuda_kernel.cuh"
 #include "ops/common/cuda_table.h"
@@ -9,6 +8,7 @@
 #include "ops/conv2d/cuda_engine.h"
 #include "ops/conv2d/cuda_kernels.h"
 #include "runtime/cuda/cublas.h"
+#include "runtime/numeric/bilinear.h"
 
 // conv2d_bn_pyramid without the large concatenation. A level's pixels are multiplied by the weights of every
 // tap at the level's own size (`maps`); an output pixel mixes those of its window as the interpolation would
@@ -26,9 +26,9 @@ constexpr int kGroup = 4;      // channels of a thread
 constexpr int kMostColumns = 48 * 1024 / (kChannels * static_cast<int>(sizeof(float)));
 
 struct LevelMaps {
-  const float* maps;  // (N, h, w, taps, O)
-  const Tap* rows;    // of each row of x
-  const Tap* columns;
+  const float* maps;         // (N, h, w, taps, O)
+  const numeric::Tap* rows;  // of each row of x
+  const numeric::Tap* columns;
   int32_t h, w;
   int32_t first;  // among the columns of all levels
 };
@@ -59,7 +59,7 @@ __device__ void blend_rows(const Blend& blend, int64_t image, int64_t y, int64_t
       for (int64_t tap = 0; tap < g.kh && o < g.o; ++tap) {
         const int64_t at = y * g.sh - g.ph + tap * g.dh;
         if (at < 0 || at >= g.h) continue;
-        const Tap source = level.rows[at];
+        const numeric::Tap source = level.rows[at];
         const float* const map = level.maps + (tap * g.kw + l) * g.o + o;
         const int64_t pixel = image * level.h * level.w + column;
         const int64_t pitch = g.taps() * g.o;
@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(kThreads) add_levels(const Blend blend, const 
       if (at < 0 || at >= g.w) continue;
       for (int32_t k = 0; k < blend.count; ++k) {
         const LevelMaps& level = blend.levels[k];
-        const Tap source = level.columns[at];
+        const numeric::Tap source = level.columns[at];
         const float* const map = blended + (l * blend.width + level.first) * kChannels + c;
         const auto first = cuda::load<kGroup>(map + source.first * kChannels);
         const auto second = cuda::load<kGroup>(map + source.second * kChannels);
@@ -128,9 +128,9 @@ __global__ void __launch_bounds__(kThreads) add_levels(const Blend blend, const 
 struct Level {
   TensorDesc desc;
   WeightForm form;
-  DeviceTable<Tap> rows, columns;  // from the level to x
-  std::int64_t weights_at = 0;     // bytes into the prepared form: (taps, O, channels)
-  std::int64_t maps_at = 0;        // bytes into the scratch
+  DeviceTable<numeric::Tap> rows, columns;  // from the level to x
+  std::int64_t weights_at = 0;              // bytes into the prepared form: (taps, O, channels)
+  std::int64_t maps_at = 0;                 // bytes into the scratch
 };
 
 template <class T>
@@ -288,8 +288,10 @@ Prepared prepare_pyramid(const KernelRequest& request) {
     std::int64_t first = g.c;
     for (const TensorDesc& desc : levels_in) {
       const WeightForm of_level{g.o, desc.c(), g.taps(), all, first, g.o, desc.c(), desc.c(), g.o * desc.c()};
-      GRAPHRUN_ASSIGN(auto rows, DeviceTable<Tap>::upload(device, align_corners(desc.h(), x.h()).taps));
-      GRAPHRUN_ASSIGN(auto of_columns, DeviceTable<Tap>::upload(device, align_corners(desc.w(), x.w()).taps));
+      GRAPHRUN_ASSIGN(
+          auto rows, DeviceTable<numeric::Tap>::upload(device, numeric::align_corners(desc.h(), x.h()).taps));
+      GRAPHRUN_ASSIGN(auto of_columns, DeviceTable<numeric::Tap>::upload(
+                                           device, numeric::align_corners(desc.w(), x.w()).taps));
       levels.push_back({desc, of_level, std::move(rows), std::move(of_columns)});
       first += desc.c();
     }

@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "runtime/model/op_def.h"
+#include "graphrun/kernel/op_def.h"
 
 // What the definitions of conv2d, its gradients and its fused form share.
 namespace graphrun::ops::conv2d {

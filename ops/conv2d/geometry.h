@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "graphrun/kernel/attributes.h"
+#include "graphrun/tensor.h"
 #include "ops/conv2d/body.h"
-#include "runtime/core/tensor.h"
-#include "runtime/model/attributes.h"
 
 // The numbers of a convolution, for the kernels of all devices.
 namespace graphrun::ops::conv2d {

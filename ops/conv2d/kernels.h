@@ -4,11 +4,11 @@
 #include <memory>
 #include <span>
 
+#include "graphrun/kernel/kernel.h"
 #include "ops/common/scratch.h"
 #include "ops/conv2d/body.h"
 #include "ops/conv2d/definition.h"
 #include "ops/conv2d/geometry.h"
-#include "runtime/model/kernel.h"
 
 // The kernels of this room; cpu.cpp lists them in their order.
 namespace graphrun::ops::conv2d {

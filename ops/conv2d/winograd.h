@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
 #include "ops/conv2d/body.h"
-#include "runtime/core/status.h"
-#include "runtime/core/tensor.h"
 
 // Winograd's minimal filtering F(4x4, 3x3): Lavin and Gray 2016 (arXiv:1509.09308). A tile of 6x6 pixels and
 // the window, both transformed, need 36 products for 16 results instead of 144; over all tiles each of the 36

@@ -1,13 +1,13 @@
 #include <cmath>
 
+#include "graphrun/kernel/kernel.h"
 #include "ops/common/activation.h"
 #include "ops/common/scratch.h"
-#include "ops/common/softmax_row.h"
 #include "ops/cross_entropy/cpu_ohem.h"
 #include "ops/cross_entropy/cpu_scores.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
-#include "runtime/model/kernel.h"
+#include "runtime/numeric/softmax_row.h"
 
 namespace graphrun::ops::cross_entropy {
 namespace {
@@ -20,11 +20,11 @@ GRAPHRUN_SIMD void score_row(const Labels& labels, const float* logits, std::int
   RowSums sums;
   for (std::int64_t x = 0; x < labels.w; ++x, logits += stride) {
     if (label[x] == labels.ignore) continue;
-    const float max = row_max(logits, labels.classes);
-    scores.predictions[row * labels.w + x] = row_find(logits, max, labels.classes);
+    const float max = numeric::row_max(logits, labels.classes);
+    scores.predictions[row * labels.w + x] = numeric::row_find(logits, max, labels.classes);
     if (counted[x] == labels.ignore) continue;
     const auto weight = static_cast<double>(weight_of(labels.weights, counted[x]));
-    const float sum = row_exp_sum(logits, max, labels.classes);
+    const float sum = numeric::row_exp_sum(logits, max, labels.classes);
     sums.loss += weight * static_cast<double>(std::log(sum) - (logits[counted[x]] - max));
     sums.weight += weight;
   }
@@ -39,7 +39,8 @@ GRAPHRUN_SIMD void grad_row(const Labels& labels, float gradient, const float* l
       for (std::int64_t c = 0; c < labels.classes; ++c) to[c] = 0;
     } else {
       const float scale = gradient * weight_of(labels.weights, label[x]);
-      const float sum = row_exp(logits, row_max(logits, labels.classes), labels.classes, to);
+      const float sum =
+          numeric::row_exp(logits, numeric::row_max(logits, labels.classes), labels.classes, to);
       const float factor = scale / sum;
       for (std::int64_t c = 0; c < labels.classes; ++c) to[c] *= factor;
       to[label[x]] -= scale;

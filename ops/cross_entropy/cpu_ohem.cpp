@@ -6,10 +6,10 @@
 #include "ops/common/activation.h"
 #include "ops/common/function_kernel.h"
 #include "ops/common/scratch.h"
-#include "ops/common/softmax_row.h"
 #include "ops/cross_entropy/cpu_scores.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
+#include "runtime/numeric/softmax_row.h"
 
 namespace graphrun::ops::cross_entropy {
 namespace {
@@ -22,8 +22,9 @@ GRAPHRUN_SIMD void probability_row(const Labels& labels, const float* logits, st
       probability[x] = 1;
       continue;
     }
-    const float max = row_max(logits, labels.classes);
-    probability[x] = exp_float(logits[label[x]] - max) / row_exp_sum(logits, max, labels.classes);
+    const float max = numeric::row_max(logits, labels.classes);
+    probability[x] =
+        numeric::exp_float(logits[label[x]] - max) / numeric::row_exp_sum(logits, max, labels.classes);
   }
 }
 

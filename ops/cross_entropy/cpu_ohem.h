@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "runtime/model/kernel.h"
+#include "graphrun/kernel/kernel.h"
 
 // The kernels of cpu_ohem.cpp.
 namespace graphrun::ops::cross_entropy {

@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <span>
 
-#include "runtime/core/status.h"
-#include "runtime/core/tensor.h"
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
 
 // What the kernels of cross entropy at full size and from small logits have in common on the CPU.
 namespace graphrun::ops::cross_entropy {

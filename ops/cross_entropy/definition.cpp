@@ -1,5 +1,5 @@
+#include "graphrun/kernel/op_def.h"
 #include "ops/cross_entropy/types.h"
-#include "runtime/model/op_def.h"
 
 namespace graphrun::ops::cross_entropy {
 namespace {

@@ -2,9 +2,9 @@
 
 #include <limits>
 
+#include "graphrun/kernel/op_def.h"
 #include "ops/common/activation.h"
 #include "ops/common/definition.h"
-#include "runtime/model/op_def.h"
 
 // Types that cross entropy at full size and from small logits (resize_cross_entropy) have in common.
 namespace graphrun::ops::cross_entropy {

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "graphrun/tensor.h"
 #include "ops/elementwise/body.h"
-#include "runtime/core/tensor.h"
 
 // Bodies without their pointers, for both devices.
 namespace graphrun::ops::elementwise {

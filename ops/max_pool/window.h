@@ -1,8 +1,8 @@
 #pragma once
 
+#include "graphrun/kernel/kernel.h"
+#include "graphrun/tensor.h"
 #include "ops/max_pool/body.h"
-#include "runtime/core/tensor.h"
-#include "runtime/model/kernel.h"
 
 namespace graphrun::ops::max_pool {
 

@@ -1,9 +1,9 @@
-#include "ops/common/bilinear.h"
 #include "ops/common/body_kernel.h"
 #include "ops/common/compute_type.h"
 #include "ops/resize/body.h"
 #include "ops/resize/cpu_rows.h"
 #include "runtime/cpu/simd.h"
+#include "runtime/numeric/bilinear.h"
 
 // The bodies on the CPU: for reductions so strong that working row by row would compute what nobody reads.
 namespace graphrun::ops::resize {
@@ -12,11 +12,11 @@ namespace {
 // A body with the tables that it points into.
 template <class Body>
 struct WithTables : Body {
-  Sampling row_sampling, column_sampling;
+  numeric::Sampling row_sampling, column_sampling;
 
   void use(const TensorDesc& low, const TensorDesc& high) {
-    row_sampling = align_corners(low.h(), high.h());
-    column_sampling = align_corners(low.w(), high.w());
+    row_sampling = numeric::align_corners(low.h(), high.h());
+    column_sampling = numeric::align_corners(low.w(), high.w());
     this->extents = {low.h(), low.w(), high.h(), high.w()};
     this->channels = low.c();
     this->blocks = block_count(low.c(), kCpuBlock);

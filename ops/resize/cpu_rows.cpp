@@ -4,11 +4,11 @@
 
 #include <cstring>
 
-#include "ops/common/bilinear.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/scratch.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
+#include "runtime/numeric/bilinear.h"
 
 namespace graphrun::ops::resize {
 namespace {
@@ -21,7 +21,7 @@ struct Pixels {
 
 // Blends two source rows of `width` pixels into `row`, without gaps.
 template <class T>
-GRAPHRUN_SIMD void blend_rows(const Tap& tap, Pixels<T> above, Pixels<T> below, std::int64_t width,
+GRAPHRUN_SIMD void blend_rows(const numeric::Tap& tap, Pixels<T> above, Pixels<T> below, std::int64_t width,
                               std::int64_t channels, float* row) {
   for (std::int64_t x = 0; x < width; ++x, row += channels) {
     const T* a = above.data + x * above.stride;
@@ -32,9 +32,9 @@ GRAPHRUN_SIMD void blend_rows(const Tap& tap, Pixels<T> above, Pixels<T> below, 
 
 // Writes an output row from a blended one.
 template <class From, class To>
-GRAPHRUN_SIMD void widen_row(const std::vector<Tap>& columns, Pixels<From> row, std::int64_t channels, To* y,
-                             std::int64_t y_stride) {
-  for (const Tap& tap : columns) {
+GRAPHRUN_SIMD void widen_row(const std::vector<numeric::Tap>& columns, Pixels<From> row,
+                             std::int64_t channels, To* y, std::int64_t y_stride) {
+  for (const numeric::Tap& tap : columns) {
     const From* a = row.data + tap.first * row.stride;
     const From* b = row.data + tap.second * row.stride;
     for (std::int64_t c = 0; c < channels; ++c)
@@ -47,8 +47,8 @@ template <class T>
 class ResizeRows final : public Kernel {
  public:
   ResizeRows(const TensorDesc& x, const TensorDesc& y, int threads)
-      : rows_(align_corners(x.h(), y.h())),
-        columns_(align_corners(x.w(), y.w())),
+      : rows_(numeric::align_corners(x.h(), y.h())),
+        columns_(numeric::align_corners(x.w(), y.w())),
         row_floats_((x.w() * x.c() + 15) / 16 * 16),
         threads_(threads) {}
   std::string_view name() const override { return "resize_rows"; }
@@ -60,7 +60,7 @@ class ResizeRows final : public Kernel {
     cpu::parallel_for(threads_, y.n() * y.h(), 1, [&](std::int64_t begin, std::int64_t end) {
       float* blended = static_cast<float*>(run.scratch) + omp_get_thread_num() * row_floats_;
       for (std::int64_t row = begin; row < end; ++row) {
-        const Tap& tap = rows_.taps[static_cast<std::size_t>(row % y.h())];
+        const numeric::Tap& tap = rows_.taps[static_cast<std::size_t>(row % y.h())];
         const auto source = [&](std::int32_t i) {
           const std::int64_t pixel = (row / y.h() * x.h() + i) * x.w();
           return Pixels<T>{run.inputs[0].as<const T>() + pixel * x.pixel_stride, x.pixel_stride};
@@ -78,16 +78,16 @@ class ResizeRows final : public Kernel {
   }
 
  private:
-  Sampling rows_, columns_;
+  numeric::Sampling rows_, columns_;
   std::int64_t row_floats_;  // of a thread's blended row
   int threads_;
 };
 
 // Adds the pixels of an output row's gradient to the low-resolution pixels that they were mixed from.
 template <class T>
-GRAPHRUN_SIMD void narrow_row(const std::vector<Tap>& columns, Pixels<T> gy, std::int64_t channels,
+GRAPHRUN_SIMD void narrow_row(const std::vector<numeric::Tap>& columns, Pixels<T> gy, std::int64_t channels,
                               float* row) {
-  for (const Tap& tap : columns) {
+  for (const numeric::Tap& tap : columns) {
     float* a = row + tap.first * channels;
     if (tap.second == tap.first) {
       for (std::int64_t c = 0; c < channels; ++c) a[c] += gy.data[c];
@@ -122,8 +122,8 @@ template <class T>
 class ResizeGradRows final : public Kernel {
  public:
   ResizeGradRows(const TensorDesc& gx, const TensorDesc& gy, int threads)
-      : rows_(align_corners(gx.h(), gy.h())),
-        columns_(align_corners(gx.w(), gy.w())),
+      : rows_(numeric::align_corners(gx.h(), gy.h())),
+        columns_(numeric::align_corners(gx.w(), gy.w())),
         blocks_((gx.c() + kBlock - 1) / kBlock),
         row_floats_(gx.w() * std::min(gx.c(), kBlock)),
         threads_(threads) {
@@ -182,7 +182,7 @@ class ResizeGradRows final : public Kernel {
     clear(under);
     const auto source = static_cast<std::size_t>(place.row % gx.h());
     for (std::int32_t y = rows_.readers[source]; y < rows_.readers[source + 1]; ++y) {
-      const Tap& tap = rows_.taps[static_cast<std::size_t>(y)];
+      const numeric::Tap& tap = rows_.taps[static_cast<std::size_t>(y)];
       const std::int64_t pixel = (place.row / gx.h() * gy.h() + y) * gy.w();
       clear(line);
       const T* const from = run.inputs[0].as<const T>() + pixel * gy.pixel_stride + place.channel;
@@ -204,7 +204,7 @@ class ResizeGradRows final : public Kernel {
       add_row(from + x * place.channels, place.channels, to + x * gx.pixel_stride);
   }
 
-  Sampling rows_, columns_;
+  numeric::Sampling rows_, columns_;
   std::int64_t blocks_;      // of channels
   std::int64_t row_floats_;  // of a source row's block
   int threads_;

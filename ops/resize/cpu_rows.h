@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/model/kernel.h"
+#include "graphrun/kernel/kernel.h"
 
 // Resize in separable form, row by row, for all but strong reductions: each output row is one mixture of two
 // source rows, made once, and its pixels are mixtures of that row's.

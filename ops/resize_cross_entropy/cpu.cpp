@@ -4,14 +4,14 @@
 #include <cmath>
 #include <cstring>
 
-#include "ops/common/bilinear.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/scratch.h"
-#include "ops/common/softmax_row.h"
 #include "ops/cross_entropy/cpu_scores.h"
 #include "ops/resize_cross_entropy/cpu_row.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
+#include "runtime/numeric/bilinear.h"
+#include "runtime/numeric/softmax_row.h"
 
 // Cross entropy of logits that exist at label size one pixel at a time only.
 namespace graphrun::ops::resize_cross_entropy {
@@ -31,10 +31,10 @@ struct Row {
   const float* weights;
   std::int64_t width;
   std::int32_t ignore;
-  Tap tap;
+  numeric::Tap tap;
   LogitRow<T> above, below;
   std::int64_t low_width, channels;
-  const Tap* columns;
+  const numeric::Tap* columns;
 };
 
 template <class T>
@@ -53,13 +53,13 @@ GRAPHRUN_SIMD RowSums score_row(const Row<T>& row, float* blended, float* pixel,
   for (std::int64_t x = 0; x < row.width; ++x) {
     if (row.label[x] == row.ignore) continue;
     const float max = blend_pixels(row.columns[x], blended, channels, pixel);
-    const std::int32_t best = row_find(pixel, max, channels);
+    const std::int32_t best = numeric::row_find(pixel, max, channels);
     predictions[x] = best < row.channels ? best : 0;
     const std::int32_t label = row.counted[x];
     if (label == row.ignore) continue;
     const auto weight = static_cast<double>(weight_of(row.weights, label));
-    sums.loss +=
-        weight * static_cast<double>(std::log(row_exp_sum(pixel, max, channels)) - (pixel[label] - max));
+    sums.loss += weight * static_cast<double>(std::log(numeric::row_exp_sum(pixel, max, channels)) -
+                                              (pixel[label] - max));
     sums.weight += weight;
   }
   return sums;
@@ -76,7 +76,7 @@ GRAPHRUN_SIMD void probability_row(const Row<T>& row, float* blended, float* pix
       continue;
     }
     const float max = blend_pixels(row.columns[x], blended, channels, pixel);
-    probability[x] = exp_float(pixel[label] - max) / row_exp_sum(pixel, max, channels);
+    probability[x] = numeric::exp_float(pixel[label] - max) / numeric::row_exp_sum(pixel, max, channels);
   }
 }
 
@@ -90,10 +90,10 @@ GRAPHRUN_SIMD void grad_row(const Row<T>& row, float gradient, float* blended, f
   for (std::int64_t x = 0; x < row.width; ++x) {
     const std::int32_t label = row.label[x];
     if (label == row.ignore) continue;
-    const Tap tap = row.columns[x];
+    const numeric::Tap tap = row.columns[x];
     const float max = blend_pixels(tap, blended, channels, pixel);
     const float scale = gradient * weight_of(row.weights, label);
-    const float factor = scale / row_exp(pixel, max, channels, pixel);
+    const float factor = scale / numeric::row_exp(pixel, max, channels, pixel);
     float* left = line + tap.first * channels;
     float* right = line + tap.second * channels;
     const float to_left = factor * tap.first_weight;
@@ -128,8 +128,8 @@ class Geometry {
  public:
   Geometry(const KernelRequest& request, const TensorDesc& logits, const TensorDesc& label)
       : threads(request.threads),
-        rows(align_corners(logits.h(), label.shape[1])),
-        columns(align_corners(logits.w(), label.shape[2])),
+        rows(numeric::align_corners(logits.h(), label.shape[1])),
+        columns(numeric::align_corners(logits.w(), label.shape[2])),
         row_floats(logits.w() * padded(logits.c())),
         ignore_label_(request.attrs.integer("ignore_label")),
         pixel_floats_(padded(logits.c())) {
@@ -144,7 +144,7 @@ class Geometry {
   template <class T>
   Row<T> row(const Labels& labels, const TensorView& logits, std::int64_t i) const {
     const TensorDesc& desc = logits.desc;
-    const Tap& tap = rows.taps[static_cast<std::size_t>(i % labels.h)];
+    const numeric::Tap& tap = rows.taps[static_cast<std::size_t>(i % labels.h)];
     const auto source = [&](std::int32_t y) {
       const std::int64_t pixel = (i / labels.h * desc.h() + y) * desc.w();
       return LogitRow<T>{logits.as<const T>() + pixel * desc.pixel_stride, desc.pixel_stride};
@@ -160,7 +160,7 @@ class Geometry {
   }
 
   int threads;
-  Sampling rows, columns;
+  numeric::Sampling rows, columns;
   std::int64_t row_floats;  // of a padded low-resolution row
   ScratchPlan scratch;
 

@@ -38,8 +38,8 @@ struct GradJob {
   const T* logits;
   int64_t stride;
   int images, low_h, low_w, h, w;
-  const Tap* rows;
-  const Tap* columns;
+  const numeric::Tap* rows;
+  const numeric::Tap* columns;
   const int32_t* row_readers;
   const int32_t* column_readers;
   const float* log_sums;
@@ -169,8 +169,9 @@ class Walk {
   }
 
   // Adds scale * (softmax - onehot) of a row's pixels, mixed, to the sums of the cell's four pixels.
-  __device__ void walk_row(const Tap& row, const Target* targets, int count, const Column<kPer>& left,
-                           const Column<kPer>& right, Column<kPer>& left_sum, Column<kPer>& right_sum) const {
+  __device__ void walk_row(const numeric::Tap& row, const Target* targets, int count,
+                           const Column<kPer>& left, const Column<kPer>& right, Column<kPer>& left_sum,
+                           Column<kPer>& right_sum) const {
     float base[kPer], difference[kPer], all[kPer], to_right[kPer];
 #pragma unroll
     for (int k = 0; k < kPer; ++k) {

@@ -29,8 +29,8 @@ struct Job {
   const T* logits;
   int64_t stride;
   int low_h, low_w, h, w;
-  const Tap* rows;
-  const Tap* columns;
+  const numeric::Tap* rows;
+  const numeric::Tap* columns;
   const int32_t* row_readers;
   int tile, tiles, span, chunk;
 
@@ -45,7 +45,7 @@ struct Place {
   int first_column, width;  // of the logits that the block holds
   int x;
   bool inside;  // the thread has a column
-  Tap column;
+  numeric::Tap column;
 
   __device__ int left() const { return column.first - first_column; }
   __device__ int right() const { return column.second - first_column; }
@@ -304,11 +304,11 @@ __global__ void __launch_bounds__(kScanThreads, 4) scan_pixels(const Job<T> job,
 }
 
 // Columns of logits that runs of `tile` columns of labels need at most.
-int span_of(const std::vector<Tap>& columns, int tile) {
+int span_of(const std::vector<numeric::Tap>& columns, int tile) {
   const int w = static_cast<int>(columns.size());
   int span = 0;
   for (int first = 0; first < w; first += tile) {
-    const Tap& last = columns[static_cast<std::size_t>(std::min(first + tile, w) - 1)];
+    const numeric::Tap& last = columns[static_cast<std::size_t>(std::min(first + tile, w) - 1)];
     span = std::max(span, last.second - columns[static_cast<std::size_t>(first)].first + 1);
   }
   return span;
@@ -323,8 +323,8 @@ int chunk_of(int span, int classes) {
 }  // namespace
 
 Result<Scan> Scan::make(cuda::Device& device, const TensorDesc& logits, const TensorDesc& label) {
-  const Sampling rows = align_corners(logits.h(), label.shape[1]);
-  const Sampling columns = align_corners(logits.w(), label.shape[2]);
+  const numeric::Sampling rows = numeric::align_corners(logits.h(), label.shape[1]);
+  const numeric::Sampling columns = numeric::align_corners(logits.w(), label.shape[2]);
   GRAPHRUN_ASSIGN(DeviceSampling device_rows, DeviceSampling::upload(device, rows));
   GRAPHRUN_ASSIGN(DeviceSampling device_columns, DeviceSampling::upload(device, columns));
   Scan scan(std::move(device_rows), std::move(device_columns));
@@ -368,7 +368,7 @@ Status Scan::start_as(cudaStream_t stream, const DeviceLabels& labels, const Ten
 template <Goal kGoal>
 Status Scan::start(cudaStream_t stream, const DeviceLabels& labels, const TensorView& logits,
                    const ScanResults& results) const {
-  return logits.desc.dtype == DType::bf16 ? start_as<kGoal, BFloat16>(stream, labels, logits, results)
+  return logits.desc.dtype == DType::bf16 ? start_as<kGoal, core::BFloat16>(stream, labels, logits, results)
                                           : start_as<kGoal, float>(stream, labels, logits, results);
 }
 template Status Scan::start<Goal::totals>(cudaStream_t, const DeviceLabels&, const TensorView&,

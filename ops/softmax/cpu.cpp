@@ -1,7 +1,7 @@
 #include "ops/common/activation.h"
-#include "ops/common/softmax_row.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
+#include "runtime/numeric/softmax_row.h"
 
 namespace graphrun::ops::softmax {
 namespace {
@@ -9,7 +9,7 @@ namespace {
 GRAPHRUN_SIMD void forward_pixels(const float* x, std::int64_t x_stride, float* y, std::int64_t y_stride,
                                   std::int64_t pixels, std::int64_t channels) {
   for (std::int64_t pixel = 0; pixel < pixels; ++pixel, x += x_stride, y += y_stride) {
-    const float scale = 1.0f / row_exp(x, row_max(x, channels), channels, y);
+    const float scale = 1.0f / numeric::row_exp(x, numeric::row_max(x, channels), channels, y);
     for (std::int64_t c = 0; c < channels; ++c) y[c] *= scale;
   }
 }

@@ -1,5 +1,5 @@
+#include "graphrun/kernel/op_def.h"
 #include "ops/common/activation.h"
-#include "runtime/model/op_def.h"
 
 namespace graphrun::ops::softmax {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <numeric>
 
-namespace graphrun {
+namespace graphrun::collective {
 
 std::string Communicator::describe(int rank) const {
   return "rank " + std::to_string(rank) + " on " + hosts()[static_cast<std::size_t>(rank)];
@@ -53,4 +53,4 @@ LocalRank local_rank(const Communicator& ranks) {
   return local;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::collective

@@ -7,12 +7,12 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/core/dtype.h"
-#include "runtime/core/status.h"
+#include "graphrun/dtype.h"
+#include "graphrun/status.h"
 
 // How the ranks of one job exchange numbers. A rank is a process with a device of its own, or with a share of
 // the cores.
-namespace graphrun {
+namespace graphrun::collective {
 
 enum class Combine : std::uint8_t { sum, max };
 
@@ -76,4 +76,4 @@ struct LocalRank {
 };
 LocalRank local_rank(const Communicator& ranks);
 
-}  // namespace graphrun
+}  // namespace graphrun::collective

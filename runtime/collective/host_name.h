@@ -5,7 +5,7 @@
 #include <array>
 #include <string>
 
-namespace graphrun {
+namespace graphrun::collective {
 
 // Of the machine that this process runs on.
 inline std::string host_name() {
@@ -13,4 +13,4 @@ inline std::string host_name() {
   return gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("localhost");
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::collective

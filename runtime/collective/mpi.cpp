@@ -14,7 +14,7 @@
 #include "runtime/collective/host_name.h"
 #include "runtime/core/bfloat16.h"
 
-namespace graphrun {
+namespace graphrun::collective {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -31,9 +31,10 @@ Status check(int code, std::string_view what) {
 
 // MPI knows no bf16: the sum of two numbers in f32, rounded.
 void add_bf16(void* in, void* in_out, int* count, MPI_Datatype*) {
-  const auto* const from = static_cast<const BFloat16*>(in);
-  auto* const to = static_cast<BFloat16*>(in_out);
-  for (int i = 0; i < *count; ++i) to[i] = BFloat16(static_cast<float>(to[i]) + static_cast<float>(from[i]));
+  const auto* const from = static_cast<const core::BFloat16*>(in);
+  auto* const to = static_cast<core::BFloat16*>(in_out);
+  for (int i = 0; i < *count; ++i)
+    to[i] = core::BFloat16(static_cast<float>(to[i]) + static_cast<float>(from[i]));
 }
 
 // MPI from its start to its end.
@@ -304,4 +305,4 @@ Result<std::unique_ptr<Communicator>> join_mpi(const MpiOptions& options) {
   return std::unique_ptr<Communicator>(std::move(made));
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::collective

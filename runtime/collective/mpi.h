@@ -5,7 +5,7 @@
 
 #include "runtime/collective/communicator.h"
 
-namespace graphrun {
+namespace graphrun::collective {
 
 struct MpiOptions {
   // Seconds that an operation may wait for other ranks; after it they count as hung. Above 0.
@@ -22,4 +22,4 @@ bool started_by_launcher();
 // communicator. All operations are of the thread that calls this. Errors: a build without MPI, MPI's own.
 Result<std::unique_ptr<Communicator>> join_mpi(const MpiOptions& options);
 
-}  // namespace graphrun
+}  // namespace graphrun::collective

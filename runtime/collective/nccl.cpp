@@ -9,7 +9,7 @@
 
 #include "runtime/cuda/stream.h"
 
-namespace graphrun {
+namespace graphrun::collective {
 namespace {
 
 using cuda::check;
@@ -54,7 +54,7 @@ class Nccl final : public Communicator {
   Status meet() {
     ncclUniqueId id{};
     if (host_.rank() == 0) GRAPHRUN_TRY(check(ncclGetUniqueId(&id), "ncclGetUniqueId"));
-    GRAPHRUN_TRY(graphrun::broadcast(host_, &id, sizeof(id)));
+    GRAPHRUN_TRY(graphrun::collective::broadcast(host_, &id, sizeof(id)));
     return check(ncclCommInitRank(&comm_, host_.size(), id, host_.rank()), "ncclCommInitRank");
   }
 
@@ -173,4 +173,4 @@ Result<std::unique_ptr<Communicator>> make_nccl(Communicator& host, void* stream
   return std::unique_ptr<Communicator>(std::move(made));
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::collective

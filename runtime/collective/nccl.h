@@ -5,7 +5,7 @@
 
 #include "runtime/collective/communicator.h"
 
-namespace graphrun {
+namespace graphrun::collective {
 
 // "2.27.3"; empty in a build without NCCL.
 std::string nccl_version();
@@ -16,4 +16,4 @@ std::string nccl_version();
 // `host` must outlive the communicator. Errors: a build without NCCL, CUDA's and NCCL's own.
 Result<std::unique_ptr<Communicator>> make_nccl(Communicator& host, void* stream);
 
-}  // namespace graphrun
+}  // namespace graphrun::collective

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdlib>
 
-namespace graphrun {
+namespace graphrun::collective {
 
 std::string mpi_version() { return {}; }
 // Alone under a launcher is no matter; several processes would each do the whole work.
@@ -20,4 +20,4 @@ Result<std::unique_ptr<Communicator>> join_mpi(const MpiOptions&) {
   return {ErrorCode::invalid_argument, "this build has no MPI: one rank only"};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::collective

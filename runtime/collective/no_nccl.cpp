@@ -1,6 +1,6 @@
 #include "runtime/collective/nccl.h"
 
-namespace graphrun {
+namespace graphrun::collective {
 
 std::string nccl_version() { return {}; }
 
@@ -8,4 +8,4 @@ Result<std::unique_ptr<Communicator>> make_nccl(Communicator&, void*) {
   return {ErrorCode::invalid_argument, "this build has no NCCL"};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::collective

@@ -4,7 +4,7 @@
 
 #include "runtime/collective/host_name.h"
 
-namespace graphrun {
+namespace graphrun::collective {
 namespace {
 
 class Self final : public Communicator {
@@ -30,4 +30,4 @@ class Self final : public Communicator {
 
 std::unique_ptr<Communicator> make_self() { return std::make_unique<Self>(); }
 
-}  // namespace graphrun
+}  // namespace graphrun::collective

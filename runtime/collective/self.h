@@ -4,9 +4,9 @@
 
 #include "runtime/collective/communicator.h"
 
-namespace graphrun {
+namespace graphrun::collective {
 
 // One rank: every operation is the identity, on any memory.
 std::unique_ptr<Communicator> make_self();
 
-}  // namespace graphrun
+}  // namespace graphrun::collective

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 
-namespace graphrun {
+namespace graphrun::core {
 namespace {
 
 // The rename itself is durable only once the folder is. EINVAL: a file system that cannot sync folders.
@@ -58,4 +58,4 @@ Status AtomicFile::commit() {
   return sync_folder_of(path_);
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::core

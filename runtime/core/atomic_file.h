@@ -6,10 +6,10 @@
 #include <string_view>
 #include <utility>
 
+#include "graphrun/status.h"
 #include "runtime/core/file_descriptor.h"
-#include "runtime/core/status.h"
 
-namespace graphrun {
+namespace graphrun::core {
 
 // A file that appears whole or not at all: bytes go to a temporary file in the same folder, commit() makes
 // them durable and renames. Without commit() the temporary is removed and what stood at `path` stays. Every
@@ -41,4 +41,4 @@ class AtomicFile {
   FileDescriptor fd_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::core

@@ -10,7 +10,7 @@
 #include <span>
 #include <string_view>
 
-namespace graphrun {
+namespace graphrun::core {
 namespace {
 
 std::string hexadecimal(std::span<const unsigned char> bytes) {
@@ -71,4 +71,4 @@ std::string build_id(const void* address) {
   return search.id;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::core

@@ -4,7 +4,7 @@
 #include <optional>
 
 // 64-bit arithmetic on numbers that come from files: nothing wraps, an overflow is an empty optional.
-namespace graphrun {
+namespace graphrun::core {
 
 inline std::optional<std::int64_t> checked_add(std::int64_t a, std::int64_t b) {
   std::int64_t r = 0;
@@ -28,4 +28,4 @@ inline std::optional<std::int64_t> checked_floor_div(std::int64_t a, std::int64_
   return (a % b != 0 && ((a < 0) != (b < 0))) ? q - 1 : q;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::core

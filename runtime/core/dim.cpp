@@ -1,11 +1,11 @@
-#include "runtime/core/dim.h"
+#include "graphrun/kernel/dim.h"
 
 #include <algorithm>
 #include <map>
 #include <vector>
 
+#include "graphrun/kernel/expr.h"
 #include "runtime/core/checked.h"
-#include "runtime/core/expr.h"
 
 namespace graphrun {
 namespace {
@@ -75,8 +75,8 @@ struct DimAlgebra {
   // a + factor * b
   static Dim add(const Dim& a, const Dim& b, std::int64_t factor) {
     if (!a.valid_ || !b.valid_) return Dim::invalid();
-    const auto scaled = checked_mul(b.constant_, factor);
-    const auto constant = scaled ? checked_add(a.constant_, *scaled) : std::nullopt;
+    const auto scaled = core::checked_mul(b.constant_, factor);
+    const auto constant = scaled ? core::checked_add(a.constant_, *scaled) : std::nullopt;
     if (!constant) return Dim::invalid();
     if (a.terms_ == nullptr && b.terms_ == nullptr) return Dim(*constant);
     Dim::Terms sum = a.terms_ ? *a.terms_ : Dim::Terms{};
@@ -84,8 +84,8 @@ struct DimAlgebra {
       for (const auto& [key, product] : b.terms_->products) {
         Product& target = sum.products[key];
         target.factors = product.factors;
-        const auto more = checked_mul(product.coefficient, factor);
-        const auto total = more ? checked_add(target.coefficient, *more) : std::nullopt;
+        const auto more = core::checked_mul(product.coefficient, factor);
+        const auto total = more ? core::checked_add(target.coefficient, *more) : std::nullopt;
         if (!total) return Dim::invalid();
         target.coefficient = *total;
       }
@@ -104,7 +104,7 @@ struct DimAlgebra {
     Dim result = scale(Dim::from(0, a.terms_), b.constant_) + scale(b, a.constant_);
     for (const auto& [ka, pa] : a.terms_->products) {
       for (const auto& [kb, pb] : b.terms_->products) {
-        const auto coefficient = checked_mul(pa.coefficient, pb.coefficient);
+        const auto coefficient = core::checked_mul(pa.coefficient, pb.coefficient);
         if (!coefficient || pa.factors.size() + pb.factors.size() > 16) return Dim::invalid();
         Product product{*coefficient, pa.factors};
         product.factors.insert(product.factors.end(), pb.factors.begin(), pb.factors.end());
@@ -126,11 +126,11 @@ struct DimAlgebra {
     if (!a || !b) return std::nullopt;
     switch (atom.kind) {
       case AtomKind::floor_div:
-        return checked_floor_div(*a, *b);
+        return core::checked_floor_div(*a, *b);
       case AtomKind::remainder: {
-        const auto q = checked_floor_div(*a, *b);
-        const auto p = q ? checked_mul(*q, *b) : std::nullopt;
-        return p ? checked_sub(*a, *p) : std::nullopt;
+        const auto q = core::checked_floor_div(*a, *b);
+        const auto p = q ? core::checked_mul(*q, *b) : std::nullopt;
+        return p ? core::checked_sub(*a, *p) : std::nullopt;
       }
       case AtomKind::min:
         return std::min(*a, *b);
@@ -197,7 +197,7 @@ struct DimAlgebra {
     const Atom& inner = *product.factors[0];
     if (inner.kind != AtomKind::floor_div || !inner.operands[1].is_constant()) return std::nullopt;
     const std::int64_t b = inner.operands[1].constant();
-    const auto divisor = b > 0 ? checked_mul(b, c) : std::nullopt;
+    const auto divisor = b > 0 ? core::checked_mul(b, c) : std::nullopt;
     if (!divisor) return std::nullopt;
     return floor_div(inner.operands[0], Dim(*divisor));
   }
@@ -247,11 +247,11 @@ std::optional<std::int64_t> Dim::evaluate(const Lookup& lookup) const {
     std::int64_t value = product.coefficient;
     for (const AtomPtr& factor : product.factors) {
       const auto number = DimAlgebra::value(*factor, lookup);
-      const auto multiplied = number ? checked_mul(value, *number) : std::nullopt;
+      const auto multiplied = number ? core::checked_mul(value, *number) : std::nullopt;
       if (!multiplied) return std::nullopt;
       value = *multiplied;
     }
-    const auto added = checked_add(sum, value);
+    const auto added = core::checked_add(sum, value);
     if (!added) return std::nullopt;
     sum = *added;
   }
@@ -276,7 +276,7 @@ Dim operator*(const Dim& a, const Dim& b) { return DimAlgebra::multiply(a, b); }
 Dim floor_div(const Dim& a, const Dim& b) {
   if (!a.valid_ || !b.valid_) return Dim::invalid();
   if (a.is_constant() && b.is_constant()) {
-    const auto q = checked_floor_div(a.constant_, b.constant_);
+    const auto q = core::checked_floor_div(a.constant_, b.constant_);
     return q ? Dim(*q) : Dim::invalid();
   }
   if (b == Dim(1)) return a;

@@ -1,4 +1,4 @@
-#include "runtime/core/expr.h"
+#include "graphrun/kernel/expr.h"
 
 #include <cmath>
 #include <span>

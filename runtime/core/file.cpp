@@ -9,7 +9,7 @@
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/file_descriptor.h"
 
-namespace graphrun {
+namespace graphrun::core {
 
 Result<std::string> read_file(const std::filesystem::path& path, std::int64_t max_bytes) {
   const std::string name = path.string();
@@ -46,4 +46,4 @@ Status write_file(const std::filesystem::path& path, std::string_view text) {
   return write_file(path, std::as_bytes(std::span(text.data(), text.size())));
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::core

@@ -7,9 +7,9 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::core {
 
 // The bytes of a regular file. Errors: not_found; io; invalid_file where it has more than max_bytes.
 Result<std::string> read_file(const std::filesystem::path& path, std::int64_t max_bytes);
@@ -18,4 +18,4 @@ Result<std::string> read_file(const std::filesystem::path& path, std::int64_t ma
 Status write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
 Status write_file(const std::filesystem::path& path, std::string_view text);
 
-}  // namespace graphrun
+}  // namespace graphrun::core

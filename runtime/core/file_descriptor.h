@@ -8,9 +8,9 @@
 #include <system_error>
 #include <utility>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::core {
 
 // Owns a POSIX file descriptor; -1 is none.
 class FileDescriptor {
@@ -42,4 +42,4 @@ inline Status system_error(std::string_view path, std::string_view action, int e
   return {error == ENOENT || error == ENOTDIR ? ErrorCode::not_found : ErrorCode::io, std::move(message)};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::core

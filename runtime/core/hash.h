@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace graphrun {
+namespace graphrun::core {
 
 inline constexpr std::uint64_t kHashStart = 14695981039346656037ull;
 
@@ -14,4 +14,4 @@ constexpr std::uint64_t hash_of(std::string_view text, std::uint64_t hash = kHas
   return hash;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::core

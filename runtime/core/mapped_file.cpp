@@ -10,7 +10,7 @@
 
 #include "runtime/core/file_descriptor.h"
 
-namespace graphrun {
+namespace graphrun::core {
 namespace {
 
 std::string identity_of(const struct stat& info) {
@@ -65,4 +65,4 @@ MappedFile::~MappedFile() {
   if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::core

@@ -5,9 +5,9 @@
 #include <span>
 #include <string>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::core {
 
 // A regular file mapped read-only for as long as this lives. Whoever truncates the file meanwhile kills the
 // process with SIGBUS; files that are replaced by rename (AtomicFile) are safe.
@@ -39,4 +39,4 @@ class MappedFile {
   bool private_ = false;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::core

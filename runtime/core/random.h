@@ -5,7 +5,7 @@
 // Counter-based random numbers: a value is a function of (key, counter) alone, so that results do not depend
 // on thread count, order of evaluation or number of ranks, and any point of a stream is reached without its
 // past. Plain constexpr functions on built-in types: device code compiles them as they are.
-namespace graphrun {
+namespace graphrun::core {
 
 struct Philox4 {
   uint32_t word[4];
@@ -86,4 +86,4 @@ class Random {
   Philox4 words_{};
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::core

@@ -1,4 +1,4 @@
-#include "runtime/core/shape.h"
+#include "graphrun/shape.h"
 
 #include <algorithm>
 
@@ -18,7 +18,8 @@ Result<Shape> Shape::make(std::span<const std::int64_t> extents) {
   }
   std::int64_t count = 1;
   for (const std::int64_t extent : extents) {
-    const auto product = extent < 0 ? std::nullopt : checked_mul(count, std::max<std::int64_t>(extent, 1));
+    const auto product =
+        extent < 0 ? std::nullopt : core::checked_mul(count, std::max<std::int64_t>(extent, 1));
     if (!product || *product > kMaxTensorBytes) {
       return {ErrorCode::shape, "impossible tensor extent " + std::to_string(extent)};
     }

@@ -1,4 +1,4 @@
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
 namespace graphrun {
 

@@ -3,9 +3,9 @@
 #include <chrono>
 #include <vector>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::core {
 
 // Points in the work of a device, in the order in which it comes to them: what lies between two of them took
 // the time between them.
@@ -39,4 +39,4 @@ class HostTimeline final : public Timeline {
   std::vector<Clock::time_point> marks_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::core

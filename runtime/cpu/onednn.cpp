@@ -105,7 +105,7 @@ ThreadScope::~ThreadScope() { omp_set_num_threads(before_); }
 std::string library_identity() {
   const dnnl_version_t& version = *dnnl_version();
   return "oneDNN " + std::to_string(version.major) + "." + std::to_string(version.minor) + "." +
-         std::to_string(version.patch) + " " + build_id(reinterpret_cast<const void*>(&dnnl_version)) +
+         std::to_string(version.patch) + " " + core::build_id(reinterpret_cast<const void*>(&dnnl_version)) +
          ", instructions " + std::to_string(static_cast<int>(dnnl::get_effective_cpu_isa()));
 }
 

@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/core/status.h"
-#include "runtime/core/tensor.h"
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
 
 // The way to oneDNN 2.6 and 3.x. Nothing here throws; ErrorCode::declined says that the library does not
 // offer what was asked for.

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
 namespace graphrun::cuda {
 

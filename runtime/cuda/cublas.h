@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "runtime/core/dtype.h"
-#include "runtime/core/status.h"
+#include "graphrun/dtype.h"
+#include "graphrun/status.h"
 #include "runtime/cuda/device.h"
 
 namespace graphrun::cuda {

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/core/dtype.h"
-#include "runtime/core/status.h"
+#include "graphrun/dtype.h"
+#include "graphrun/status.h"
 #include "runtime/cuda/handle.h"
 
 // cuDNN's interface of graphs: tensors and the operations between them are described, cuDNN names

@@ -10,8 +10,8 @@
 #include <mutex>
 #include <string>
 
-#include "runtime/core/device_context.h"
-#include "runtime/core/status.h"
+#include "graphrun/kernel/device_context.h"
+#include "graphrun/status.h"
 #include "runtime/cuda/fault.h"
 #include "runtime/cuda/handle.h"
 #include "runtime/cuda/stream.h"

@@ -5,7 +5,7 @@
 #include <functional>
 #include <memory>
 
-#include "runtime/core/device_context.h"
+#include "graphrun/kernel/device_context.h"
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/handle.h"
 

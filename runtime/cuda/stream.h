@@ -2,7 +2,7 @@
 
 #include <cuda_runtime_api.h>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 #include "runtime/cuda/check.h"
 #include "runtime/cuda/handle.h"
 

@@ -37,7 +37,7 @@ void Tuning::open(std::string file, std::string machine) {
   file_ = std::move(file);
   machine_ = std::move(machine);
   if (file_.empty()) return;
-  if (const auto text = read_file(file_, kMaxFile); text.ok()) merge(*text);
+  if (const auto text = core::read_file(file_, kMaxFile); text.ok()) merge(*text);
 }
 
 // What is known already stays.
@@ -71,12 +71,12 @@ void Tuning::save() {
   if (file_.empty() || !changed_) return;
   changed_ = false;
   // Others may have written since.
-  if (const auto text = read_file(file_, kMaxFile); text.ok()) merge(*text);
+  if (const auto text = core::read_file(file_, kMaxFile); text.ok()) merge(*text);
   std::string text;
   for (const auto& [key, choice] : choices_) {
     if (choice.lasting) text += std::to_string(choice.number) + '\t' + key + '\n';
   }
-  if (!write_file(file_, std::string_view(text)).ok()) file_.clear();
+  if (!core::write_file(file_, std::string_view(text)).ok()) file_.clear();
 }
 
 Result<float> time_of(Device& device, const std::function<Status()>& enqueue) {

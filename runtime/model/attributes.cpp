@@ -1,4 +1,4 @@
-#include "runtime/model/attributes.h"
+#include "graphrun/kernel/attributes.h"
 
 #include <algorithm>
 #include <cmath>

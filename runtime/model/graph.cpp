@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace graphrun {
+namespace graphrun::model {
 
 const Method* Model::method(std::string_view wanted) const {
   const auto found = std::ranges::find(methods, wanted, &Method::name);
@@ -23,4 +23,4 @@ SymbolLookup Model::parameter_values() const {
   };
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::model

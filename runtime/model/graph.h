@@ -5,24 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "runtime/core/dtype.h"
-#include "runtime/core/expr.h"
-#include "runtime/model/attributes.h"
+#include "graphrun/dtype.h"
+#include "graphrun/kernel/expr.h"
+#include "graphrun/kernel/node.h"
 
 // The graph of a model as data: what the compiler's passes transform, what a .fb file holds, what a session
 // binds.
-namespace graphrun {
-
-using ValueId = std::int32_t;
-inline constexpr ValueId kNoValue = -1;  // an optional input that is absent, an output nobody wants
-
-struct Node {
-  std::string path;  // full name in the scopes of the graph, e.g. "pretrained.layer1.0.conv1"
-  std::string op;
-  AttrMap attrs;
-  std::vector<ValueId> inputs;
-  std::vector<ValueId> outputs;
-};
+namespace graphrun::model {
 
 // Where a value comes from. Variables and inputs are shared by the methods of a model.
 enum class Origin : std::uint8_t { node = 0, input = 1, variable = 2 };
@@ -46,29 +35,6 @@ struct Method {
   // Values that are the new content of a variable (name: the variable's). A gradient's value is computed into
   // the variable's memory; the state outputs of an op (OpDef::updates) are written in place.
   std::vector<NamedValue> stores;
-};
-
-enum class VariableKind : std::uint8_t {
-  parameter = 0,        // trained; in checkpoints
-  buffer = 1,           // state that is not trained (running statistics); in checkpoints
-  gradient = 2,         // of a parameter; `of` is its index
-  optimizer_state = 3,  // e.g. momentum of a parameter; `of` is its index; in checkpoints that can be resumed
-};
-
-// How a variable gets its first values. All draws come from a counter-based generator keyed by seed and name.
-enum class InitKind : std::uint8_t {
-  constant = 0,                // a
-  normal = 1,                  // mean a, standard deviation b
-  uniform = 2,                 // in [a, b)
-  kaiming_normal_fan_out = 3,  // normal, sd sqrt(2 / (kh kw O)); He et al. 2015, eq. 14
-  uniform_fan_in = 4,  // uniform in +-1/sqrt(fan in), PyTorch's default for convolutions and their biases
-};
-struct Init {
-  InitKind kind = InitKind::constant;
-  Expr a = 0.0;
-  Expr b = 0.0;
-  // uniform_fan_in only: I * kh * kw of the convolution; a bias has no fan of its own.
-  Expr fan_in = 0;
 };
 
 struct Variable {
@@ -131,4 +97,4 @@ struct Model {
   SymbolLookup parameter_values() const;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::model

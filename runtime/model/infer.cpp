@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <span>
 
-namespace graphrun {
+namespace graphrun::model {
 namespace {
 
 constexpr std::size_t kActivationRank = 4;
@@ -158,4 +158,4 @@ SymbolLookup symbolic_dims(const Model& model) {
 
 std::string describe(const Node& node) { return node.path + " (" + node.op + ")"; }
 
-}  // namespace graphrun
+}  // namespace graphrun::model

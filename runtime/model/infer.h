@@ -3,10 +3,10 @@
 #include <string>
 #include <vector>
 
+#include "graphrun/kernel/op_def.h"
 #include "runtime/model/graph.h"
-#include "runtime/model/op_def.h"
 
-namespace graphrun {
+namespace graphrun::model {
 
 // The type of every value of a method, by ValueId. `dims` gives the symbols of the inputs' shapes (N, H, W):
 // numbers at bind, Dim::symbol in the compiler; graph parameters have the values that the model gives, unless
@@ -28,4 +28,4 @@ Result<ValueType> variable_type(const Variable& variable, const SymbolLookup& lo
 // "pretrained.layer1.0.conv1 (conv2d)", as errors name a node.
 std::string describe(const Node& node);
 
-}  // namespace graphrun
+}  // namespace graphrun::model

@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "runtime/core/status.h"
+#include "graphrun/kernel/op_def.h"
+#include "graphrun/status.h"
 #include "runtime/model/graph.h"
-#include "runtime/model/op_def.h"
 
 // Models as files (program.fbs, doc/format.md).
-namespace graphrun {
+namespace graphrun::model {
 
 inline constexpr std::uint32_t kFormatVersion = 1;
 inline constexpr std::int64_t kMaxModelFileBytes = std::int64_t{64} << 20;
@@ -28,4 +28,4 @@ Status write_model(const Model& model, const std::string& path);
 Result<Model> parse_model(std::span<const std::byte> bytes, const OpRegistry& registry);
 Result<Model> read_model(const std::string& path, const OpRegistry& registry);
 
-}  // namespace graphrun
+}  // namespace graphrun::model

@@ -1,4 +1,4 @@
-#include "runtime/model/op_def.h"
+#include "graphrun/kernel/op_def.h"
 
 #include <algorithm>
 

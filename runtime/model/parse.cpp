@@ -7,7 +7,7 @@
 #include "runtime/model/model_file.h"
 #include "runtime/model/validate.h"
 
-namespace graphrun {
+namespace graphrun::model {
 namespace {
 
 // The depth of tables in program.fbs with room for its growth, and what a model of kMaxNodes could use.
@@ -421,8 +421,8 @@ Result<Model> parse_model(std::span<const std::byte> bytes, const OpRegistry& re
 }
 
 Result<Model> read_model(const std::string& path, const OpRegistry& registry) {
-  GRAPHRUN_ASSIGN(const std::string bytes, read_file(path, kMaxModelFileBytes));
+  GRAPHRUN_ASSIGN(const std::string bytes, core::read_file(path, kMaxModelFileBytes));
   return parse_model(std::as_bytes(std::span(bytes)), registry).in(path);
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::model

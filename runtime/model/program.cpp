@@ -6,7 +6,7 @@
 #include "runtime/model/model_file.h"
 #include "runtime/model/validate.h"
 
-namespace graphrun {
+namespace graphrun::model {
 namespace {
 
 Result<std::vector<Shape>> evaluate_shapes(const Model& model) {
@@ -80,4 +80,4 @@ Result<std::shared_ptr<const Program>> Program::bind(const Bindings& bindings) c
   return make(std::move(bound), *registry_);
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::model

@@ -4,11 +4,11 @@
 #include <memory>
 #include <string>
 
-#include "runtime/core/status.h"
+#include "graphrun/kernel/op_def.h"
+#include "graphrun/status.h"
 #include "runtime/model/graph.h"
-#include "runtime/model/op_def.h"
 
-namespace graphrun {
+namespace graphrun::model {
 
 // Values for late graph parameters, by name.
 using Bindings = std::map<std::string, double, std::less<>>;
@@ -37,4 +37,4 @@ class Program : public std::enable_shared_from_this<Program> {
   std::vector<Shape> variable_shapes_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::model

@@ -9,7 +9,7 @@
 #include "runtime/core/file.h"
 #include "runtime/model/model_file.h"
 
-namespace graphrun {
+namespace graphrun::model {
 namespace {
 
 using flatbuffers::FlatBufferBuilder;
@@ -245,7 +245,7 @@ Result<std::vector<std::byte>> serialize(const Model& model) { return Serializer
 
 Status write_model(const Model& model, const std::string& path) {
   GRAPHRUN_ASSIGN(const std::vector<std::byte> bytes, serialize(model));
-  return write_file(path, bytes);
+  return core::write_file(path, bytes);
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::model

@@ -8,7 +8,7 @@
 #include "runtime/model/infer.h"
 #include "runtime/model/validate_method.h"
 
-namespace graphrun {
+namespace graphrun::model {
 namespace {
 
 Status bad(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
@@ -115,7 +115,7 @@ Status check_variables(const Model& model, const ExprChecker& constants) {
     // variable_type() has checked each product; kMaxTensorBytes elements of 8 bytes stay below 2^63.
     std::int64_t bytes = static_cast<std::int64_t>(size_of(variable.dtype));
     for (const Dim& extent : type.shape) bytes *= extent.constant();
-    const auto sum = checked_add(total, bytes);
+    const auto sum = core::checked_add(total, bytes);
     if (bytes > kMaxTensorBytes || !sum || *sum > kMaxTensorBytes) {
       return bad("the variables need more than " + std::to_string(kMaxTensorBytes) + " bytes").in(where);
     }
@@ -224,4 +224,4 @@ Status validate(const Model& model, const OpRegistry& registry) {
   return {};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::model

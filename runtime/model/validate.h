@@ -2,13 +2,13 @@
 
 #include <cstddef>
 
+#include "graphrun/kernel/op_def.h"
 #include "runtime/model/graph.h"
-#include "runtime/model/op_def.h"
 
 // Is this model one that can be compiled further, stored and bound? Needed for files, which anybody can
 // write, and after every pass of the compiler. Independent of how the model is stored. Every error
 // (invalid_argument, or shape) names the method, the node's path and its op.
-namespace graphrun {
+namespace graphrun::model {
 
 inline constexpr std::size_t kMaxNodes = std::size_t{1} << 18;   // of a method
 inline constexpr std::size_t kMaxValues = std::size_t{1} << 20;  // of a method
@@ -30,4 +30,4 @@ Status validate_structure(const Model& model, const OpRegistry& registry);
 // and stored values of the type of their variable.
 Status validate(const Model& model, const OpRegistry& registry);
 
-}  // namespace graphrun
+}  // namespace graphrun::model

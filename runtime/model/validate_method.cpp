@@ -4,7 +4,7 @@
 
 #include "runtime/model/infer.h"
 
-namespace graphrun {
+namespace graphrun::model {
 namespace {
 
 Status bad(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
@@ -270,4 +270,4 @@ Status validate_method(const Model& model, const Method& method, const OpRegistr
   return MethodValidator(model, method, registry, constants, exprs).run();
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::model

@@ -9,7 +9,7 @@
 #include "runtime/model/validate.h"
 
 // Pieces of validate_structure().
-namespace graphrun {
+namespace graphrun::model {
 
 // 1 to kMaxNameLength bytes, no control characters.
 Status check_name(std::string_view name);
@@ -39,4 +39,4 @@ class ExprChecker {
 Status validate_method(const Model& model, const Method& method, const OpRegistry& registry,
                        const ExprChecker& constants, const ExprChecker& exprs);
 
-}  // namespace graphrun
+}  // namespace graphrun::model

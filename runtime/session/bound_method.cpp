@@ -5,7 +5,7 @@
 #include "runtime/session/dims.h"
 #include "runtime/session/method_plan.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 namespace {
 
@@ -16,8 +16,8 @@ struct Planned {
   Recomputations recomputations;
 };
 
-Result<Planned> plan(const Program& program, const Method& method, const Backend& backend,
-                     const MethodOptions& options) {
+Result<Planned> plan(const model::Program& program, const model::Method& method,
+                     const model::Backend& backend, const MethodOptions& options) {
   GRAPHRUN_ASSIGN(DimValues dims, solve_dims(program, options.input_shapes));
   const auto turn = backend.turn();
   Planned planned;
@@ -31,9 +31,10 @@ Result<Planned> plan(const Program& program, const Method& method, const Backend
   return planned;
 }
 
-Result<const Method*> find_method(const Model& model, std::string_view name, const MethodOptions& options) {
+Result<const model::Method*> find_method(const model::Model& model, std::string_view name,
+                                         const MethodOptions& options) {
   if (options.method != nullptr) return options.method;
-  const Method* found = model.method(name);
+  const model::Method* found = model.method(name);
   if (found != nullptr) return found;
   return {ErrorCode::not_found,
           "the model \"" + model.name + "\" has no method \"" + std::string(name) + "\""};
@@ -44,7 +45,7 @@ std::string prepared_key(const LoweredMethod& lowered, const LoweredNode& node) 
   std::string key = std::string(node.kernel->name()) + " " + node.kernel->prepared_key();
   for (const ValueId id : node.inputs) {
     const bool variable =
-        id != kNoValue && lowered.values[static_cast<std::size_t>(id)].origin == Origin::variable;
+        id != kNoValue && lowered.values[static_cast<std::size_t>(id)].origin == model::Origin::variable;
     key += " " + (variable ? lowered.values[static_cast<std::size_t>(id)].name : "-");
   }
   return key;
@@ -55,8 +56,8 @@ std::string prepared_key(const LoweredMethod& lowered, const LoweredNode& node) 
 // Turns a planned method into steps with addresses.
 class Binder {
  public:
-  Binder(const Model& model, const Method& method, Planned planned, std::span<const TensorView> gradients,
-         Weights& weights)
+  Binder(const model::Model& model, const model::Method& method, Planned planned,
+         std::span<const TensorView> gradients, weights::Weights& weights)
       : model_(model),
         method_(method),
         lowered_(std::move(planned.lowered)),
@@ -95,8 +96,8 @@ class Binder {
 
   Status check_writes() const {
     if (weights_.writable()) return {};
-    for (const NamedValue& store : method_.stores) {
-      const auto variable = std::ranges::find(model_.variables, store.name, &Variable::name);
+    for (const model::NamedValue& store : method_.stores) {
+      const auto variable = std::ranges::find(model_.variables, store.name, &model::Variable::name);
       if (variable->kind != VariableKind::gradient)
         return {ErrorCode::invalid_argument,
                 "the method writes \"" + store.name + "\" of weights that are mapped"};
@@ -158,28 +159,28 @@ class Binder {
       bound.steps_.push_back(std::move(made));
     }
     for (std::size_t i = 0; i < lowered_.values.size(); ++i) {
-      if (lowered_.values[i].origin == Origin::input) {
+      if (lowered_.values[i].origin == model::Origin::input) {
         bound.inputs_.emplace_back(lowered_.values[i].name, view(static_cast<ValueId>(i)));
       }
     }
-    for (const NamedValue& output : lowered_.outputs)
+    for (const model::NamedValue& output : lowered_.outputs)
       bound.outputs_.emplace_back(output.name, view(output.value));
   }
 
-  const Model& model_;
-  const Method& method_;
+  const model::Model& model_;
+  const model::Method& method_;
   LoweredMethod lowered_;
   std::vector<std::int32_t> variables_;
   MethodPlan plan_;
   Recomputations recomputations_;
   std::span<const TensorView> gradients_;
-  Weights& weights_;
+  weights::Weights& weights_;
   std::byte* arena_ = nullptr;
 };
 
-Result<MethodNeeds> BoundMethod::plan(const Program& program, std::string_view method, const Backend& backend,
-                                      const MethodOptions& options) {
-  GRAPHRUN_ASSIGN(const Method* const found, find_method(program.model(), method, options));
+Result<MethodNeeds> BoundMethod::plan(const model::Program& program, std::string_view method,
+                                      const model::Backend& backend, const MethodOptions& options) {
+  GRAPHRUN_ASSIGN(const model::Method* const found, find_method(program.model(), method, options));
   GRAPHRUN_ASSIGN(const Planned planned, graphrun::plan(program, *found, backend, options));
   MethodNeeds needs;
   needs.arena_bytes = planned.plan.bytes;
@@ -187,17 +188,17 @@ Result<MethodNeeds> BoundMethod::plan(const Program& program, std::string_view m
     if (node.kernel->prepared_bytes() > 0)
       needs.prepared_bytes[prepared_key(planned.lowered, node)] = node.kernel->prepared_bytes();
   }
-  for (const NamedValue& output : planned.lowered.outputs)
+  for (const model::NamedValue& output : planned.lowered.outputs)
     needs.outputs[output.name] = planned.lowered.descs[static_cast<std::size_t>(output.value)];
   return needs;
 }
 
-Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const Program> program,
+Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const model::Program> program,
                                                        std::string_view method,
-                                                       std::shared_ptr<Weights> weights,
+                                                       std::shared_ptr<weights::Weights> weights,
                                                        std::span<const TensorView> gradients,
                                                        const MethodOptions& options) {
-  GRAPHRUN_ASSIGN(const Method* const found, find_method(program->model(), method, options));
+  GRAPHRUN_ASSIGN(const model::Method* const found, find_method(program->model(), method, options));
   GRAPHRUN_ASSIGN(Planned planned, graphrun::plan(*program, *found, *weights->backend(), options));
   std::unique_ptr<BoundMethod> bound(new BoundMethod());
   GRAPHRUN_TRY(
@@ -212,7 +213,7 @@ Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const Pro
 Status BoundMethod::refresh() {
   const std::uint64_t version = weights_->version();
   if (version == prepared_version_) return {};
-  std::vector<PreparedForm> forms;  // stays empty in training
+  std::vector<weights::PreparedForm> forms;  // stays empty in training
   for (const Step& step : steps_) {
     if (!step.prepared_key.empty())
       forms.push_back({step.path, step.prepared_key, *step.kernel, step.inputs});
@@ -234,7 +235,7 @@ Status BoundMethod::exchange(Step& step, StepObserver* observer) {
   for (const Exchange& exchange : step.exchanges) {
     const TensorDesc& desc = exchange.view.desc;
     if (observer != nullptr) observer->begin_other(step.path, "all-reduce");
-    GRAPHRUN_TRY(all_reduce(*exchange.ranks, exchange.view.data, desc.shape.count(), desc.dtype));
+    GRAPHRUN_TRY(collective::all_reduce(*exchange.ranks, exchange.view.data, desc.shape.count(), desc.dtype));
     if (observer != nullptr) observer->end_other();
   }
   return {};
@@ -284,4 +285,4 @@ TensorView find(const std::vector<std::pair<std::string, TensorView>>& views, st
 TensorView BoundMethod::input(std::string_view name) const { return find(inputs_, name); }
 TensorView BoundMethod::output(std::string_view name) const { return find(outputs_, name); }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

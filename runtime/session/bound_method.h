@@ -9,15 +9,15 @@
 #include <string_view>
 #include <vector>
 
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
 #include "runtime/collective/communicator.h"
-#include "runtime/core/status.h"
-#include "runtime/core/tensor.h"
 #include "runtime/session/lower.h"
 #include "runtime/session/recomputation.h"
 #include "runtime/session/replay.h"
 #include "runtime/weights/weights.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // A step of a run as its observer sees it. Device memory; data is null where an input is absent or an output
 // unwanted.
@@ -50,8 +50,8 @@ class StepHook {
 // Who adds up the outputs that say so (OutputSpec::reduction), on their device, before any other node reads
 // them. Null: they stay this rank's own.
 struct Reductions {
-  std::shared_ptr<Communicator> batch_statistics;
-  std::shared_ptr<Communicator> loss;
+  std::shared_ptr<collective::Communicator> batch_statistics;
+  std::shared_ptr<collective::Communicator> loss;
 };
 
 struct MethodOptions {
@@ -65,12 +65,12 @@ struct MethodOptions {
   std::string before_resize;
   // Gives at least so many bytes for activations; empty: the method gets its own. Methods may share memory
   // where one runs at a time: inputs and outputs then do not survive the run of another.
-  std::function<Result<std::shared_ptr<Buffer>>(std::int64_t bytes)> arena;
+  std::function<Result<std::shared_ptr<model::Buffer>>(std::int64_t bytes)> arena;
   // The arena may have so many bytes where that saves recomputations; otherwise it is as small as may be.
   std::int64_t arena_budget = 0;
   Reductions reductions;
   // Bound instead of the program's method of that name; null: none. Lives as long as bind() runs.
-  const Method* method = nullptr;
+  const model::Method* method = nullptr;
 };
 
 // What a method takes when it is bound.
@@ -87,14 +87,15 @@ class BoundMethod {
  public:
   // `gradients`: memory for gradient variables, by index of Model::variables; may be empty where the method
   // has none.
-  static Result<std::unique_ptr<BoundMethod>> bind(std::shared_ptr<const Program> program,
-                                                   std::string_view method, std::shared_ptr<Weights> weights,
+  static Result<std::unique_ptr<BoundMethod>> bind(std::shared_ptr<const model::Program> program,
+                                                   std::string_view method,
+                                                   std::shared_ptr<weights::Weights> weights,
                                                    std::span<const TensorView> gradients,
                                                    const MethodOptions& options);
 
   // The same without weights and memory.
-  static Result<MethodNeeds> plan(const Program& program, std::string_view method, const Backend& backend,
-                                  const MethodOptions& options);
+  static Result<MethodNeeds> plan(const model::Program& program, std::string_view method,
+                                  const model::Backend& backend, const MethodOptions& options);
 
   // On a device other than the host the run is started, recorded where the device can (Replay); with an
   // observer, step by step.
@@ -119,7 +120,7 @@ class BoundMethod {
  private:
   // An output that ranks add up.
   struct Exchange {
-    Communicator* ranks;
+    collective::Communicator* ranks;
     TensorView view;
   };
   struct Step {
@@ -138,9 +139,10 @@ class BoundMethod {
   BoundMethod() = default;
   Status exchange(Step& step, StepObserver* observer);
 
-  std::shared_ptr<const Program> program_;  // owns the OpDefs' registry's model; keeps paths and defs valid
-  std::shared_ptr<Weights> weights_;
-  std::shared_ptr<Buffer> arena_;
+  std::shared_ptr<const model::Program>
+      program_;  // owns the OpDefs' registry's model; keeps paths and defs valid
+  std::shared_ptr<weights::Weights> weights_;
+  std::shared_ptr<model::Buffer> arena_;
   std::int64_t arena_bytes_ = 0;
   Recomputations recomputations_;
   std::vector<Step> steps_;
@@ -151,4 +153,4 @@ class BoundMethod {
   std::optional<Replay> replay_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::session

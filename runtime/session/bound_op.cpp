@@ -4,7 +4,7 @@
 
 #include "runtime/session/lower.h"
 
-namespace graphrun {
+namespace graphrun::session {
 namespace {
 
 // As definitions see it: f32 stands for the type that is computed in.
@@ -21,7 +21,7 @@ bool same_type(const ValueType& a, const ValueType& b) {
 
 }  // namespace
 
-Result<BoundOp> BoundOp::bind(const OpRegistry& ops, Backend& backend, std::string_view op,
+Result<BoundOp> BoundOp::bind(const OpRegistry& ops, model::Backend& backend, std::string_view op,
                               const AttrMap& attrs, std::vector<TensorView> inputs,
                               std::vector<TensorView> outputs) {
   const OpDef* def = ops.find(op);
@@ -81,4 +81,4 @@ Status BoundOp::run() {
   return kernel_->run({inputs_, outputs_, scratch_->data(), nullptr}).in(name_);
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

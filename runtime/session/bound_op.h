@@ -4,11 +4,12 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/core/status.h"
-#include "runtime/core/tensor.h"
-#include "runtime/model/kernel.h"
+#include "graphrun/kernel/kernel.h"
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
+#include "runtime/model/backend.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // One op on memory that its user owns, outside the methods of a model: what a session or a tool does with
 // tensors on their device. run() allocates nothing.
@@ -17,19 +18,19 @@ class BoundOp {
   // Views whose data is null are absent inputs and unwanted outputs; so are those left out at the end.
   // Errors: no such op, attributes or shapes that it refuses, outputs of another type than it gives, no
   // kernel.
-  static Result<BoundOp> bind(const OpRegistry& ops, Backend& backend, std::string_view op,
+  static Result<BoundOp> bind(const OpRegistry& ops, model::Backend& backend, std::string_view op,
                               const AttrMap& attrs, std::vector<TensorView> inputs,
                               std::vector<TensorView> outputs);
   Status run();
 
  private:
   BoundOp() = default;
-  Backend* backend_ = nullptr;
+  model::Backend* backend_ = nullptr;
   std::string_view name_;
   std::unique_ptr<Kernel> kernel_;
-  std::unique_ptr<Buffer> scratch_;
+  std::unique_ptr<model::Buffer> scratch_;
   std::vector<TensorView> inputs_;
   std::vector<TensorView> outputs_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::session

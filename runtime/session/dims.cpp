@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
-namespace graphrun {
+namespace graphrun::session {
 namespace {
 
-std::string declared(const Input& input) {
+std::string declared(const model::Input& input) {
   std::string text = "(";
   for (const Expr& extent : input.shape) text += (text.size() > 1 ? ", " : "") + to_string(extent);
   return text + ")";
@@ -23,17 +23,17 @@ SymbolLookup lookup_in(DimValues values) {
   };
 }
 
-Result<DimValues> solve_dims(const Program& program,
+Result<DimValues> solve_dims(const model::Program& program,
                              const std::map<std::string, Shape, std::less<>>& input_shapes) {
-  const Model& model = program.model();
+  const model::Model& model = program.model();
   const SymbolLookup parameters = model.parameter_values();
   DimValues values;
-  const auto mismatch = [](const Input& input, const Shape& shape) {
+  const auto mismatch = [](const model::Input& input, const Shape& shape) {
     return Status(ErrorCode::shape,
                   "input \"" + input.name + "\": expected " + declared(input) + ", got " + to_string(shape));
   };
   for (const auto& [name, shape] : input_shapes) {
-    const auto input = std::ranges::find(model.inputs, name, &Input::name);
+    const auto input = std::ranges::find(model.inputs, name, &model::Input::name);
     if (input == model.inputs.end()) return {ErrorCode::not_found, "the model has no input \"" + name + "\""};
     if (static_cast<std::size_t>(shape.rank()) != input->shape.size()) return mismatch(*input, shape);
     for (int axis = 0; axis < shape.rank(); ++axis) {
@@ -49,7 +49,7 @@ Result<DimValues> solve_dims(const Program& program,
     return found ? found : dims(name);
   };
   for (const auto& [name, shape] : input_shapes) {
-    const auto input = std::ranges::find(model.inputs, name, &Input::name);
+    const auto input = std::ranges::find(model.inputs, name, &model::Input::name);
     for (int axis = 0; axis < shape.rank(); ++axis) {
       GRAPHRUN_ASSIGN(const Dim extent,
                       evaluate_dim(input->shape[static_cast<std::size_t>(axis)], symbols).in(name));
@@ -58,7 +58,7 @@ Result<DimValues> solve_dims(const Program& program,
   }
   // The optimiser's method has no image, and the requirements are about images.
   if (input_shapes.empty()) return values;
-  for (const Requirement& requirement : model.requirements) {
+  for (const model::Requirement& requirement : model.requirements) {
     GRAPHRUN_ASSIGN(const double holds, evaluate_real(requirement.condition, symbols).in("require"));
     if (holds != 0) continue;
     std::string sizes;
@@ -71,4 +71,4 @@ Result<DimValues> solve_dims(const Program& program,
   return values;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

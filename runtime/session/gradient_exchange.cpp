@@ -2,12 +2,11 @@
 
 #include <algorithm>
 
-namespace graphrun {
+namespace graphrun::session {
 
-Result<std::unique_ptr<GradientExchange>> GradientExchange::create(const OpRegistry& ops, Backend& backend,
-                                                                   std::shared_ptr<Communicator> ranks,
-                                                                   std::span<const ReadyGradient> gradients,
-                                                                   const Options& options) {
+Result<std::unique_ptr<GradientExchange>> GradientExchange::create(
+    const OpRegistry& ops, model::Backend& backend, std::shared_ptr<collective::Communicator> ranks,
+    std::span<const ReadyGradient> gradients, const Options& options) {
   std::unique_ptr<GradientExchange> exchange(new GradientExchange(std::move(ranks), options.overlap));
   exchange->make_buckets(gradients, options.bucket_bytes);
   if (options.type == DType::bf16) GRAPHRUN_TRY(exchange->make_packing(ops, backend));
@@ -32,7 +31,7 @@ void GradientExchange::make_buckets(std::span<const ReadyGradient> gradients, st
 }
 
 // `cast` is an op of activations: a bucket is one of a single channel.
-Status GradientExchange::make_packing(const OpRegistry& ops, Backend& backend) {
+Status GradientExchange::make_packing(const OpRegistry& ops, model::Backend& backend) {
   std::int64_t bytes = 0;
   for (const Bucket& bucket : buckets_) bytes += bucket.view.desc.shape.count() * 2;
   GRAPHRUN_ASSIGN(packed_, backend.allocate(bytes));
@@ -53,7 +52,8 @@ Status GradientExchange::start(Bucket& bucket) {
   const TensorView& view = bucket.pack ? bucket.packed : bucket.view;
   const std::int64_t count = view.desc.shape.count();
   if (bucket.owner < 0) {
-    GRAPHRUN_ASSIGN(bucket.ticket, ranks_->all_reduce(view.data, count, view.desc.dtype, Combine::sum));
+    GRAPHRUN_ASSIGN(bucket.ticket,
+                    ranks_->all_reduce(view.data, count, view.desc.dtype, collective::Combine::sum));
   } else {
     GRAPHRUN_ASSIGN(bucket.ticket, ranks_->reduce(view.data, count, view.desc.dtype, bucket.owner));
   }
@@ -77,4 +77,4 @@ Status GradientExchange::finish() {
   return {};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

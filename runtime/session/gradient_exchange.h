@@ -5,12 +5,12 @@
 #include <span>
 #include <vector>
 
+#include "graphrun/tensor.h"
 #include "runtime/collective/communicator.h"
-#include "runtime/core/tensor.h"
 #include "runtime/session/bound_method.h"
 #include "runtime/session/bound_op.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // A gradient, and the step of the backward pass after which it is complete.
 struct ReadyGradient {
@@ -29,8 +29,8 @@ class GradientExchange final : public StepHook {
     DType type = DType::f32;                            // bf16: half the bytes, each sum rounded
   };
   // `gradients` lie one after the other in memory. Errors: memory for bf16.
-  static Result<std::unique_ptr<GradientExchange>> create(const OpRegistry& ops, Backend& backend,
-                                                          std::shared_ptr<Communicator> ranks,
+  static Result<std::unique_ptr<GradientExchange>> create(const OpRegistry& ops, model::Backend& backend,
+                                                          std::shared_ptr<collective::Communicator> ranks,
                                                           std::span<const ReadyGradient> gradients,
                                                           const Options& options);
 
@@ -48,19 +48,19 @@ class GradientExchange final : public StepHook {
     std::optional<BoundOp> pack;  // to bf16
     std::optional<BoundOp> unpack;
     TensorView packed;
-    Communicator::Ticket ticket = 0;
+    collective::Communicator::Ticket ticket = 0;
   };
-  GradientExchange(std::shared_ptr<Communicator> ranks, bool overlap)
+  GradientExchange(std::shared_ptr<collective::Communicator> ranks, bool overlap)
       : ranks_(std::move(ranks)), overlap_(overlap) {}
   void make_buckets(std::span<const ReadyGradient> gradients, std::int64_t bucket_bytes);
-  Status make_packing(const OpRegistry& ops, Backend& backend);
+  Status make_packing(const OpRegistry& ops, model::Backend& backend);
   Status start(Bucket& bucket);
 
-  std::shared_ptr<Communicator> ranks_;
+  std::shared_ptr<collective::Communicator> ranks_;
   bool overlap_;
   std::vector<Bucket> buckets_;  // in the order in which they start
-  std::unique_ptr<Buffer> packed_;
+  std::unique_ptr<model::Buffer> packed_;
   std::size_t next_ = 0;  // the first bucket that has not started
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::session

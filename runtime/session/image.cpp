@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-namespace graphrun {
+namespace graphrun::session {
 
-void normalise_image(const Preprocess& preprocess, std::span<const std::uint8_t> rgb,
+void normalise_image(const model::Preprocess& preprocess, std::span<const std::uint8_t> rgb,
                      const TensorView& image) {
   float mean[3];
   float scale[3];
@@ -26,4 +26,4 @@ void arg_max(const TensorView& logits, std::span<std::int32_t> out) {
   }
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

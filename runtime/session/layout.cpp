@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace graphrun {
+namespace graphrun::session {
 namespace {
 
 // Pixels and channels in tiles that stay in the first-level cache on both sides.
@@ -36,4 +36,4 @@ void nhwc_to_nchw(const TensorView& nhwc, std::span<float> nchw) {
   for_each_element(nhwc.desc, [&](std::size_t to, std::int64_t from) { nchw[to] = in[from]; });
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -2,13 +2,13 @@
 
 #include <span>
 
-#include "runtime/core/tensor.h"
+#include "graphrun/tensor.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // The door between NCHW outside and NHWC inside; f32 on the host. Precondition: view.desc is nhwc f32 and the
 // span has shape.count() elements.
 void nchw_to_nhwc(std::span<const float> nchw, const TensorView& nhwc);
 void nhwc_to_nchw(const TensorView& nhwc, std::span<float> nchw);
 
-}  // namespace graphrun
+}  // namespace graphrun::session

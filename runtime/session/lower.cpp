@@ -5,7 +5,7 @@
 
 #include "runtime/model/infer.h"
 
-namespace graphrun {
+namespace graphrun::session {
 namespace {
 
 constexpr int kMaxPartsDepth = 8;
@@ -27,7 +27,8 @@ Result<TensorDesc> desc_of(const ValueType& type) {
 
 class Lowering final : public GraphWriter {
  public:
-  Lowering(const Program& program, const Method& method, const Backend& backend, const LowerOptions& options)
+  Lowering(const model::Program& program, const model::Method& method, const model::Backend& backend,
+           const LowerOptions& options)
       : program_(program), method_(method), backend_(backend), options_(options) {
     const SymbolLookup parameters = program.model().parameter_values();
     symbols_ = [parameters, dims = options.dims](std::string_view name) {
@@ -37,21 +38,23 @@ class Lowering final : public GraphWriter {
   }
 
   Result<LoweredMethod> run() {
-    GRAPHRUN_ASSIGN(types_, infer_types(program_.model(), method_, program_.registry(), options_.dims));
+    GRAPHRUN_ASSIGN(types_,
+                    model::infer_types(program_.model(), method_, program_.registry(), options_.dims));
     result_.values = method_.values;
     for (std::size_t i = 0; i < types_.size(); ++i) {
-      const Value& value = method_.values[i];
-      const bool of_node = value.origin == Origin::node;
-      GRAPHRUN_ASSIGN(const TensorDesc desc,
-                      desc_of(types_[i]).in(
-                          of_node ? graphrun::describe(method_.nodes[static_cast<std::size_t>(value.index)])
-                                  : value.name));
+      const model::Value& value = method_.values[i];
+      const bool of_node = value.origin == model::Origin::node;
+      GRAPHRUN_ASSIGN(
+          const TensorDesc desc,
+          desc_of(types_[i]).in(
+              of_node ? graphrun::model::describe(method_.nodes[static_cast<std::size_t>(value.index)])
+                      : value.name));
       result_.descs.push_back(of_node ? stored(desc, method_.nodes[static_cast<std::size_t>(value.index)].op)
                                       : desc);
     }
     result_.outputs = method_.outputs;
     const Node* const left_out = leave_out_resize();
-    for (const NamedValue& output : result_.outputs) {
+    for (const model::NamedValue& output : result_.outputs) {
       const auto i = static_cast<std::size_t>(output.value);
       result_.descs[i].dtype = types_[i].dtype;
     }
@@ -73,7 +76,7 @@ class Lowering final : public GraphWriter {
     if (failure_.ok()) fail(infer(node, *def, types).in(node.path));
     for (ValueType& type : types) {
       node.outputs.push_back(static_cast<ValueId>(result_.values.size()));
-      result_.values.push_back({node.path, Origin::node, 0});
+      result_.values.push_back({node.path, model::Origin::node, 0});
       auto desc = desc_of(type);
       if (!desc.ok()) fail(std::move(desc).status().in(node.path));
       result_.descs.push_back(desc.ok() ? stored(*desc, op) : TensorDesc());
@@ -86,7 +89,7 @@ class Lowering final : public GraphWriter {
   const ValueType& type(ValueId value) const override { return types_[static_cast<std::size_t>(value)]; }
   ValueId input(std::string_view name, const ValueType&) override {
     for (std::size_t i = 0; i < method_.values.size(); ++i) {
-      if (method_.values[i].origin == Origin::input && method_.values[i].name == name)
+      if (method_.values[i].origin == model::Origin::input && method_.values[i].name == name)
         return static_cast<ValueId>(i);
     }
     return kNoValue;
@@ -107,15 +110,15 @@ class Lowering final : public GraphWriter {
 
   // The node that LowerOptions::before_resize makes superfluous; its output is redirected.
   const Node* leave_out_resize() {
-    const auto output = std::ranges::find(result_.outputs, options_.before_resize, &NamedValue::name);
+    const auto output = std::ranges::find(result_.outputs, options_.before_resize, &model::NamedValue::name);
     if (output == result_.outputs.end()) return nullptr;
-    const Value& value = method_.values[static_cast<std::size_t>(output->value)];
-    if (value.origin != Origin::node) return nullptr;
+    const model::Value& value = method_.values[static_cast<std::size_t>(output->value)];
+    if (value.origin != model::Origin::node) return nullptr;
     const Node& node = method_.nodes[static_cast<std::size_t>(value.index)];
     const bool read = std::ranges::any_of(method_.nodes, [&](const Node& reader) {
       return std::ranges::find(reader.inputs, output->value) != reader.inputs.end();
     });
-    const bool once = std::ranges::count(result_.outputs, output->value, &NamedValue::value) == 1;
+    const bool once = std::ranges::count(result_.outputs, output->value, &model::NamedValue::value) == 1;
     if (node.op != "resize" || read || !once) return nullptr;
     output->value = node.inputs[0];
     return &node;
@@ -160,7 +163,7 @@ class Lowering final : public GraphWriter {
       if (taken) return {};
     }
     if (def.parts != nullptr) return lower_parts(node, def);
-    return {ErrorCode::unsupported, describe(node) + ": " + reasons};
+    return {ErrorCode::unsupported, model::describe(node) + ": " + reasons};
   }
 
   // Asks the backend's kernels to take the node. Returns whether one did; if not, `reasons` tells why.
@@ -173,7 +176,7 @@ class Lowering final : public GraphWriter {
       request.input_present.push_back(id != kNoValue);
       request.input_constant.push_back(options_.constant_weights && id != kNoValue &&
                                        result_.values[static_cast<std::size_t>(id)].origin ==
-                                           Origin::variable);
+                                           model::Origin::variable);
     }
     for (const ValueId id : node.outputs) {
       outputs.push_back(desc(id));
@@ -193,7 +196,8 @@ class Lowering final : public GraphWriter {
       result_.nodes.push_back({node.path, &def, kernel, node.inputs, node.outputs});
       return true;
     }
-    if (chosen.status().code() != ErrorCode::declined) return std::move(chosen).status().in(describe(node));
+    if (chosen.status().code() != ErrorCode::declined)
+      return std::move(chosen).status().in(model::describe(node));
     reasons = chosen.status().message();
     return false;
   }
@@ -232,7 +236,7 @@ class Lowering final : public GraphWriter {
   // A new value like `id`, in another type.
   ValueId twin(ValueId id, DType type) {
     const auto i = static_cast<std::size_t>(id);
-    result_.values.push_back({result_.values[i].name, Origin::node, 0});
+    result_.values.push_back({result_.values[i].name, model::Origin::node, 0});
     result_.descs.push_back(result_.descs[i]);
     result_.descs.back().dtype = type;
     types_.push_back(types_[i]);
@@ -300,9 +304,9 @@ class Lowering final : public GraphWriter {
     std::shared_ptr<Kernel> kernel;
   };
 
-  const Program& program_;
-  const Method& method_;
-  const Backend& backend_;
+  const model::Program& program_;
+  const model::Method& method_;
+  const model::Backend& backend_;
   const LowerOptions& options_;
   SymbolLookup symbols_;
   std::vector<ValueType> types_;
@@ -316,7 +320,7 @@ class Lowering final : public GraphWriter {
 
 }  // namespace
 
-Result<std::unique_ptr<Kernel>> choose_kernel(const Backend& backend, const KernelRequest& request) {
+Result<std::unique_ptr<Kernel>> choose_kernel(const model::Backend& backend, const KernelRequest& request) {
   std::string reasons;
   for (const KernelEntry& candidate : backend.candidates(request.def.name)) {
     auto kernel = candidate.prepare(request);
@@ -327,9 +331,9 @@ Result<std::unique_ptr<Kernel>> choose_kernel(const Backend& backend, const Kern
                                    (reasons.empty() ? "; there is none for this op" : reasons)};
 }
 
-Result<LoweredMethod> lower(const Program& program, const Method& method, const Backend& backend,
-                            const LowerOptions& options) {
+Result<LoweredMethod> lower(const model::Program& program, const model::Method& method,
+                            const model::Backend& backend, const LowerOptions& options) {
   return Lowering(program, method, backend, options).run();
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -3,11 +3,12 @@
 #include <memory>
 #include <vector>
 
-#include "runtime/core/status.h"
-#include "runtime/model/kernel.h"
+#include "graphrun/kernel/kernel.h"
+#include "graphrun/status.h"
+#include "runtime/model/backend.h"
 #include "runtime/model/program.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // A node with its kernel, for one set of sizes. Nodes that ask for the same share a kernel.
 struct LoweredNode {
@@ -20,10 +21,10 @@ struct LoweredNode {
 
 // A method whose shapes are numbers and whose composites are kernels of a backend.
 struct LoweredMethod {
-  std::vector<Value> values;      // of the method, then those that parts of composites added
-  std::vector<TensorDesc> descs;  // by value
+  std::vector<model::Value> values;  // of the method, then those that parts of composites added
+  std::vector<TensorDesc> descs;     // by value
   std::vector<LoweredNode> nodes;
-  std::vector<NamedValue> outputs;
+  std::vector<model::NamedValue> outputs;
 };
 
 struct LowerOptions {
@@ -40,12 +41,12 @@ struct LowerOptions {
 
 // The backend's first kernel that takes the node; ErrorCode::declined with each candidate's reason where none
 // does. Any other error of a candidate ends the search.
-Result<std::unique_ptr<Kernel>> choose_kernel(const Backend& backend, const KernelRequest& request);
+Result<std::unique_ptr<Kernel>> choose_kernel(const model::Backend& backend, const KernelRequest& request);
 
 // Chooses for each node the backend's first kernel that takes it; a composite that none takes is replaced by
 // its parts. In bf16 a node is offered as it is, then with all it reads in bf16, then in f32 alone, with
 // casts around it. Errors name the node, its shapes, and each candidate's reason.
-Result<LoweredMethod> lower(const Program& program, const Method& method, const Backend& backend,
-                            const LowerOptions& options);
+Result<LoweredMethod> lower(const model::Program& program, const model::Method& method,
+                            const model::Backend& backend, const LowerOptions& options);
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -4,7 +4,7 @@
 
 #include "runtime/session/plan.h"
 
-namespace graphrun {
+namespace graphrun::session {
 namespace {
 
 class Planner {
@@ -32,7 +32,7 @@ class Planner {
 
   void find_lives() {
     for (std::size_t i = 0; i < lowered_.values.size(); ++i) {
-      if (lowered_.values[i].origin == Origin::input) first_[i] = 0, last_[i] = end();
+      if (lowered_.values[i].origin == model::Origin::input) first_[i] = 0, last_[i] = end();
     }
     for (std::int32_t step = 0; step < end(); ++step) {
       const LoweredNode& node = lowered_.nodes[static_cast<std::size_t>(step)];
@@ -48,7 +48,8 @@ class Planner {
         last_[static_cast<std::size_t>(id)] = std::max(last_[static_cast<std::size_t>(id)], step);
       }
     }
-    for (const NamedValue& output : lowered_.outputs) last_[static_cast<std::size_t>(output.value)] = end();
+    for (const model::NamedValue& output : lowered_.outputs)
+      last_[static_cast<std::size_t>(output.value)] = end();
   }
 
   // Outputs that may take the memory of an input which dies there.
@@ -67,7 +68,8 @@ class Planner {
         const bool dies = last_[m] == step && last_[static_cast<std::size_t>(input)] == step;
         const bool once =
             std::ranges::count(node.inputs, input) == 1 && std::ranges::find(taken, memory) == taken.end();
-        const bool free = variables_[o] < 0 && variables_[m] < 0 && lowered_.values[m].origin == Origin::node;
+        const bool free =
+            variables_[o] < 0 && variables_[m] < 0 && lowered_.values[m].origin == model::Origin::node;
         const bool fits = lowered_.descs[o] == lowered_.descs[static_cast<std::size_t>(input)];
         if (!dies || !once || !free || !fits) continue;
         root_[o] = memory;
@@ -111,14 +113,14 @@ class Planner {
 
 }  // namespace
 
-std::vector<std::int32_t> variables_of(const Model& model, const Method& method,
+std::vector<std::int32_t> variables_of(const model::Model& model, const model::Method& method,
                                        const LoweredMethod& lowered) {
   std::vector<std::int32_t> variables(lowered.values.size(), -1);
   for (std::size_t i = 0; i < variables.size(); ++i) {
-    if (lowered.values[i].origin == Origin::variable) variables[i] = lowered.values[i].index;
+    if (lowered.values[i].origin == model::Origin::variable) variables[i] = lowered.values[i].index;
   }
-  for (const NamedValue& store : method.stores) {
-    const auto variable = std::ranges::find(model.variables, store.name, &Variable::name);
+  for (const model::NamedValue& store : method.stores) {
+    const auto variable = std::ranges::find(model.variables, store.name, &model::Variable::name);
     std::int32_t& home = variables[static_cast<std::size_t>(store.value)];
     if (home < 0) home = static_cast<std::int32_t>(variable - model.variables.begin());
   }
@@ -137,4 +139,4 @@ Result<MethodPlan> plan_method(const LoweredMethod& lowered, const std::vector<s
   return Planner(lowered, variables).plan();
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

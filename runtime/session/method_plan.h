@@ -3,14 +3,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 #include "runtime/session/lower.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // By value: the variable in whose memory it lives, because it is one, is its new content (Method::stores) or
 // is written over it (OpDef::updates); -1 for values in the arena.
-std::vector<std::int32_t> variables_of(const Model& model, const Method& method,
+std::vector<std::int32_t> variables_of(const model::Model& model, const model::Method& method,
                                        const LoweredMethod& lowered);
 
 // Places in the arena of a method, in bytes.
@@ -24,4 +24,4 @@ struct MethodPlan {
 // (OpDef::in_place) is given to its output. Errors: sizes that overflow.
 Result<MethodPlan> plan_method(const LoweredMethod& lowered, const std::vector<std::int32_t>& variables);
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <vector>
 
-namespace graphrun {
+namespace graphrun::session {
 namespace {
 
 double element(DType dtype, const std::byte* data, std::int64_t index) {
@@ -49,7 +49,7 @@ std::string place(const Shape& shape, std::int64_t index) {
 
 }  // namespace
 
-Result<std::string> describe_nonfinite(const TensorView& view, Backend& backend) {
+Result<std::string> describe_nonfinite(const TensorView& view, model::Backend& backend) {
   if (!is_real(view.desc.dtype)) return std::string();
   const auto* data = static_cast<const std::byte*>(view.data);
   std::vector<std::byte> staged;
@@ -83,4 +83,4 @@ void NonFiniteFinder::after(const StepView& step) {
   }
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -4,16 +4,16 @@
 
 #include "runtime/session/bound_method.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // The first infinity or NaN of a tensor: "nan at (0, 3, 7, 5)"; empty where all are finite, and for integers.
 // Looks element by element: for a run that failed.
-Result<std::string> describe_nonfinite(const TensorView& view, Backend& backend);
+Result<std::string> describe_nonfinite(const TensorView& view, model::Backend& backend);
 
 // Finds the first output of a run that is not finite.
 class NonFiniteFinder final : public StepObserver {
  public:
-  explicit NonFiniteFinder(Backend& backend) : backend_(backend) {}
+  explicit NonFiniteFinder(model::Backend& backend) : backend_(backend) {}
   void before(const StepView&) override {}
   void after(const StepView& step) override;
 
@@ -23,9 +23,9 @@ class NonFiniteFinder final : public StepObserver {
   const Status& status() const { return status_; }
 
  private:
-  Backend& backend_;
+  model::Backend& backend_;
   std::string found_;
   Status status_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::session

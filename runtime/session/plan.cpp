@@ -4,10 +4,10 @@
 #include <map>
 #include <numeric>
 
+#include "graphrun/shape.h"
 #include "runtime/core/checked.h"
-#include "runtime/core/shape.h"
 
-namespace graphrun {
+namespace graphrun::session {
 namespace {
 
 std::int64_t aligned(std::int64_t bytes) {
@@ -41,7 +41,7 @@ Result<MemoryPlan> plan_memory(std::span<const PlanItem> items) {
       offset = std::max(offset, aligned(plan.offsets[other] + fixed.bytes));
     }
     plan.offsets[index] = offset;
-    const auto end = checked_add(offset, item.bytes);
+    const auto end = core::checked_add(offset, item.bytes);
     if (!end) return {ErrorCode::out_of_memory, "the tensors of this graph need more bytes than there are"};
     plan.bytes = std::max(plan.bytes, aligned(*end));
     const auto position =
@@ -95,4 +95,4 @@ Status verify_plan(std::span<const PlanItem> items, const MemoryPlan& plan) {
   return {};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -4,9 +4,9 @@
 #include <span>
 #include <vector>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // A piece of memory that must be intact from step `first` to step `last`, both included.
 struct PlanItem {
@@ -29,4 +29,4 @@ Result<MemoryPlan> plan_memory(std::span<const PlanItem> items);
 // same step share a byte.
 Status verify_plan(std::span<const PlanItem> items, const MemoryPlan& plan);
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -5,7 +5,7 @@
 #include <span>
 #include <utility>
 
-namespace graphrun {
+namespace graphrun::session {
 namespace {
 
 // A node that gives what an earlier one has given. Undone, the earlier outputs live until the later readers.
@@ -84,7 +84,7 @@ LoweredMethod without(const LoweredMethod& lowered, std::span<const Recomputatio
       if (id != kNoValue) id = kept[static_cast<std::size_t>(id)];
     }
   }
-  for (NamedValue& output : rest.outputs) output.value = kept[static_cast<std::size_t>(output.value)];
+  for (model::NamedValue& output : rest.outputs) output.value = kept[static_cast<std::size_t>(output.value)];
   return rest;
 }
 
@@ -134,4 +134,4 @@ Result<Recomputations> undo_recomputations(LoweredMethod& lowered, const std::ve
   return result;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -3,14 +3,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 #include "runtime/session/lower.h"
 #include "runtime/session/method_plan.h"
 
 // Memory for time. The compiler lets cheap nodes run again in the backward part, so that what they gave need
 // not be kept until then (its pass `recompute`). It knows neither the sizes nor how much memory there is; at
 // bind both are known, and what fits is kept after all.
-namespace graphrun {
+namespace graphrun::session {
 
 struct Recomputations {
   int all = 0;     // in the method as it was compiled
@@ -23,4 +23,4 @@ struct Recomputations {
 Result<Recomputations> undo_recomputations(LoweredMethod& lowered, const std::vector<std::int32_t>& variables,
                                            std::int64_t most_bytes, MethodPlan& plan);
 
-}  // namespace graphrun
+}  // namespace graphrun::session

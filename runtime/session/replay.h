@@ -3,16 +3,16 @@
 #include <memory>
 #include <utility>
 
-#include "runtime/model/kernel.h"
+#include "runtime/model/backend.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // The same steps again and again: where the device can keep work (Backend::record), they are recorded when
 // they run for the second time and replayed from then on. The first time they run step by step, so that
 // libraries do there what they do once.
 class Replay {
  public:
-  explicit Replay(Backend& backend) : backend_(&backend) {}
+  explicit Replay(model::Backend& backend) : backend_(&backend) {}
 
   // For work with other ranks: all of them replay it or none, so one that cannot is an error.
   void require_recording() { required_ = true; }
@@ -39,11 +39,11 @@ class Replay {
   }
 
  private:
-  Backend* backend_;
+  model::Backend* backend_;
   std::unique_ptr<Recording> recording_;
   bool warm_ = false;
   bool declined_ = false;
   bool required_ = false;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::session

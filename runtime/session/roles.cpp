@@ -1,6 +1,6 @@
 #include "runtime/session/roles.h"
 
-namespace graphrun {
+namespace graphrun::session {
 namespace {
 
 std::string describe(const TensorDesc& desc) {
@@ -16,4 +16,4 @@ Status check_role(const TensorView& view, const TensorDesc& expected, const std:
   return {ErrorCode::shape, what + ": expected " + describe(expected) + ", got " + describe(view.desc)};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

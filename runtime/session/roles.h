@@ -2,13 +2,13 @@
 
 #include <string>
 
-#include "runtime/core/status.h"
-#include "runtime/core/tensor.h"
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // That a tensor to which the sessions give a meaning by its name ("image", "logits") is what they take it
 // for. `what` names it in the error, which says what is expected and what is there.
 Status check_role(const TensorView& view, const TensorDesc& expected, const std::string& what);
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -6,7 +6,7 @@
 #include "runtime/session/layout.h"
 #include "runtime/session/roles.h"
 
-namespace graphrun {
+namespace graphrun::session {
 namespace {
 
 Status check_count(std::size_t actual, const TensorDesc& desc) {
@@ -29,9 +29,10 @@ MethodOptions method_options(const Session::Options& options) {
 
 }  // namespace
 
-Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Program> program,
-                                                 std::shared_ptr<Weights> weights, const Options& options) {
-  std::shared_ptr<Backend> backend = weights->backend();
+Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Program> program,
+                                                 std::shared_ptr<weights::Weights> weights,
+                                                 const Options& options) {
+  std::shared_ptr<model::Backend> backend = weights->backend();
   GRAPHRUN_TRY(backend->check_precision(options.precision));
   GRAPHRUN_ASSIGN(
       std::unique_ptr<BoundMethod> method,
@@ -48,12 +49,13 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const Program> 
   return std::unique_ptr<Session>(new Session(std::move(method), std::move(backend)));
 }
 
-Result<MethodNeeds> Session::plan(const Program& program, const Backend& backend, const Options& options) {
+Result<MethodNeeds> Session::plan(const model::Program& program, const model::Backend& backend,
+                                  const Options& options) {
   GRAPHRUN_TRY(backend.check_precision(options.precision));
   return BoundMethod::plan(program, "eval", backend, method_options(options));
 }
 
-Result<Session::Options> Session::fit(const Program& program, const Options& options) {
+Result<Session::Options> Session::fit(const model::Program& program, const Options& options) {
   constexpr std::int64_t kMost = 128;
   Status refused;
   for (std::int64_t more = 0; more <= 2 * kMost; ++more) {
@@ -100,4 +102,4 @@ Status Session::get_output_nchw(std::string_view name, std::span<float> out) con
   return {};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -7,7 +7,7 @@
 
 #include "runtime/session/bound_method.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // The `eval` method of a program at one image size. Cheap beside its weights: make one for each size and
 // thread. Several sessions may share weights and run at the same time; one session is used by one thread at a
@@ -22,21 +22,23 @@ class Session {
     // "logits" as they are before a last resize to the image's size, where the method ends with one: smaller,
     // for whoever interpolates them himself (bilinear, aligned corners).
     bool before_resize = false;
-    std::function<Result<std::shared_ptr<Buffer>>(std::int64_t bytes)> arena{};  // as in MethodOptions
+    std::function<Result<std::shared_ptr<model::Buffer>>(std::int64_t bytes)> arena{};  // as in MethodOptions
     // f32, or bf16: activations are stored in bf16, and convolutions multiply bf16 and sum in f32; input and
     // outputs are f32. Refused where the device has no instructions for it (Backend::check_precision).
     DType precision = DType::f32;
   };
   // Errors: a size that the model's requirements refuse, a node no kernel takes, an input "image" or an
   // output "logits" that are not as described below, memory.
-  static Result<std::unique_ptr<Session>> create(std::shared_ptr<const Program> program,
-                                                 std::shared_ptr<Weights> weights, const Options& options);
+  static Result<std::unique_ptr<Session>> create(std::shared_ptr<const model::Program> program,
+                                                 std::shared_ptr<weights::Weights> weights,
+                                                 const Options& options);
 
   // What create() would take; nothing is allocated.
-  static Result<MethodNeeds> plan(const Program& program, const Backend& backend, const Options& options);
+  static Result<MethodNeeds> plan(const model::Program& program, const model::Backend& backend,
+                                  const Options& options);
   // The options with the smallest size (of rows and columns added) that is no smaller and that the model's
   // requirements accept. Errors: none with up to 128 more of each.
-  static Result<Options> fit(const Program& program, const Options& options);
+  static Result<Options> fit(const model::Program& program, const Options& options);
 
   // The input's memory on its device (N, 3, H, W in NHWC), to be filled before run(); it keeps its content.
   TensorView input() const { return method_->input("image"); }
@@ -55,10 +57,10 @@ class Session {
   std::int64_t arena_bytes() const { return method_->arena_bytes(); }
 
  private:
-  explicit Session(std::unique_ptr<BoundMethod> method, std::shared_ptr<Backend> backend)
+  explicit Session(std::unique_ptr<BoundMethod> method, std::shared_ptr<model::Backend> backend)
       : method_(std::move(method)), backend_(std::move(backend)) {}
   std::unique_ptr<BoundMethod> method_;
-  std::shared_ptr<Backend> backend_;
+  std::shared_ptr<model::Backend> backend_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <chrono>
 
-namespace graphrun {
+namespace graphrun::session {
 
-SessionCache::SessionCache(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights,
-                           const Settings& settings)
+SessionCache::SessionCache(std::shared_ptr<const model::Program> program,
+                           std::shared_ptr<weights::Weights> weights, const Settings& settings)
     : program_(std::move(program)), weights_(std::move(weights)), settings_(settings) {}
 
 Session::Options SessionCache::options(const Size& size) const {
@@ -20,7 +20,7 @@ Result<MethodNeeds> SessionCache::plan(const Size& size) const {
   return Session::plan(*program_, *weights_->backend(), options(size));
 }
 
-Result<std::shared_ptr<Buffer>> SessionCache::arena(std::int64_t bytes) {
+Result<std::shared_ptr<model::Buffer>> SessionCache::arena(std::int64_t bytes) {
   if (arena_ != nullptr && arena_->bytes() >= bytes) return arena_;
   if (bytes > settings_.most_arena_bytes) {
     return {ErrorCode::out_of_memory, "activations need " + std::to_string(bytes) +
@@ -54,4 +54,4 @@ Result<Session*> SessionCache::get(const Size& size) {
   return entries_.front().session.get();
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

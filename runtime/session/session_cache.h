@@ -7,7 +7,7 @@
 
 #include "runtime/session/session.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // Sessions of one program for sizes that change from image to image. They share the memory of their
 // activations, which grows to the largest: one runs at a time, and an input is filled before each run. The
@@ -24,7 +24,7 @@ class SessionCache {
     std::int64_t n = 1, h = 0, w = 0;
     bool operator==(const Size&) const = default;
   };
-  SessionCache(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights,
+  SessionCache(std::shared_ptr<const model::Program> program, std::shared_ptr<weights::Weights> weights,
                const Settings& settings);
   SessionCache(const SessionCache&) = delete;
   SessionCache& operator=(const SessionCache&) = delete;
@@ -50,15 +50,15 @@ class SessionCache {
     std::unique_ptr<Session> session;
   };
   Session::Options options(const Size& size) const;
-  Result<std::shared_ptr<Buffer>> arena(std::int64_t bytes);
+  Result<std::shared_ptr<model::Buffer>> arena(std::int64_t bytes);
 
-  std::shared_ptr<const Program> program_;
-  std::shared_ptr<Weights> weights_;
+  std::shared_ptr<const model::Program> program_;
+  std::shared_ptr<weights::Weights> weights_;
   Settings settings_;
-  std::shared_ptr<Buffer> arena_;
+  std::shared_ptr<model::Buffer> arena_;
   std::list<Entry> entries_;  // the most recently used first
   std::int64_t made_ = 0;
   double seconds_ = 0;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -3,14 +3,14 @@
 #include <algorithm>
 #include <variant>
 
-namespace graphrun {
+namespace graphrun::session {
 namespace {
 
 // The values of a method that its nodes still use, under new numbers.
 class ValueCopier {
  public:
-  explicit ValueCopier(const Method& from) : from_(from), ids_(from.values.size(), kNoValue) {}
-  ValueId copy(ValueId id, Method& to) {
+  explicit ValueCopier(const model::Method& from) : from_(from), ids_(from.values.size(), kNoValue) {}
+  ValueId copy(ValueId id, model::Method& to) {
     if (id == kNoValue) return id;
     ValueId& made = ids_[static_cast<std::size_t>(id)];
     if (made == kNoValue) {
@@ -21,7 +21,7 @@ class ValueCopier {
   }
 
  private:
-  const Method& from_;
+  const model::Method& from_;
   std::vector<ValueId> ids_;
 };
 
@@ -42,8 +42,8 @@ void restrict_lists(const Kept& kept, AttrMap& attrs) {
 
 }  // namespace
 
-std::vector<int> share_out(const Program& program, int ranks) {
-  const std::vector<Variable>& variables = program.model().variables;
+std::vector<int> share_out(const model::Program& program, int ranks) {
+  const std::vector<model::Variable>& variables = program.model().variables;
   std::int64_t total = 0;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     if (variables[i].kind == VariableKind::gradient) total += program.variable_shape(i).count();
@@ -65,17 +65,17 @@ std::vector<int> share_out(const Program& program, int ranks) {
   return owners;
 }
 
-Result<Method> restrict_update(const Model& model, const Method& update, const std::vector<int>& owners,
-                               int rank) {
-  Method result;
+Result<model::Method> restrict_update(const model::Model& model, const model::Method& update,
+                                      const std::vector<int>& owners, int rank) {
+  model::Method result;
   result.name = update.name;
   ValueCopier values(update);
   for (const Node& node : update.nodes) {
     Node own{node.path, node.op, node.attrs, {}, {}};
     Kept kept;
     for (const ValueId input : node.inputs) {
-      const Value& value = update.values[static_cast<std::size_t>(input)];
-      const bool is_variable = value.origin == Origin::variable;
+      const model::Value& value = update.values[static_cast<std::size_t>(input)];
+      const bool is_variable = value.origin == model::Origin::variable;
       const bool is_own = !is_variable || owners[static_cast<std::size_t>(value.index)] == rank;
       if (is_variable &&
           model.variables[static_cast<std::size_t>(value.index)].kind == VariableKind::parameter)
@@ -92,4 +92,4 @@ Result<Method> restrict_update(const Model& model, const Method& update, const s
   return result;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -2,20 +2,20 @@
 
 #include <vector>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 #include "runtime/model/program.h"
 
 // The optimiser's state and update shared out among ranks (stage 1 of ZeRO: Rajbhandari et al. 2020, "ZeRO:
 // Memory Optimizations Toward Training Trillion Parameter Models", section 5.1), by whole parameters.
-namespace graphrun {
+namespace graphrun::session {
 
 // By index of Model::variables: the rank that updates a parameter, which also has its state; the same for its
 // gradient and its state; -1 for what is not trained. Parameters with gradients are cut, in their order, into
 // one run a rank with about as many bytes each.
-std::vector<int> share_out(const Program& program, int ranks);
+std::vector<int> share_out(const model::Program& program, int ranks);
 
 // `update` without what belongs to other ranks. Errors: a node that does not write in place.
-Result<Method> restrict_update(const Model& model, const Method& update, const std::vector<int>& owners,
-                               int rank);
+Result<model::Method> restrict_update(const model::Model& model, const model::Method& update,
+                                      const std::vector<int>& owners, int rank);
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -9,7 +9,7 @@
 #include "runtime/session/roles.h"
 #include "runtime/session/shard.h"
 
-namespace graphrun {
+namespace graphrun::session {
 namespace {
 
 // In TrainSession::numbers_: the factors of axpby, then, on a cache line of its own, what first_nonfinite
@@ -19,8 +19,8 @@ constexpr float kMostClassWeight = 1e6F;  // beyond, sums over pixels leave f32
 
 }  // namespace
 
-Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const Program> program,
-                                                           std::shared_ptr<Weights> weights,
+Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const model::Program> program,
+                                                           std::shared_ptr<weights::Weights> weights,
                                                            const Options& options) {
   if (!weights->writable())
     return {ErrorCode::invalid_argument, "training needs weights of its own, not a mapped file"};
@@ -62,7 +62,7 @@ Status TrainSession::bind_train(std::int64_t budget, MethodOptions method_option
   const std::int64_t besides = bytes_besides_activations();
   if (budget > 0) {
     method_options.arena_budget = budget - besides;
-    method_options.arena = [&](std::int64_t bytes) -> Result<std::shared_ptr<Buffer>> {
+    method_options.arena = [&](std::int64_t bytes) -> Result<std::shared_ptr<model::Buffer>> {
       if (bytes > budget - besides) {
         return {ErrorCode::out_of_memory,
                 "training needs " + std::to_string(besides + bytes) + " bytes at least, " +
@@ -71,7 +71,8 @@ Status TrainSession::bind_train(std::int64_t budget, MethodOptions method_option
                     " bytes; a smaller batch_size or crop takes less, as does a batch in more parts "
                     "(accumulate)"};
       }
-      GRAPHRUN_ASSIGN(std::shared_ptr<Buffer> arena, weights_->backend()->allocate(bytes).in("activations"));
+      GRAPHRUN_ASSIGN(std::shared_ptr<model::Buffer> arena,
+                      weights_->backend()->allocate(bytes).in("activations"));
       return arena;
     };
   }
@@ -80,11 +81,11 @@ Status TrainSession::bind_train(std::int64_t budget, MethodOptions method_option
 }
 
 Status TrainSession::bind_update(MethodOptions method_options) {
-  const Model& model = program_->model();
-  Method own;
+  const model::Model& model = program_->model();
+  model::Method own;
   if (parallel_.shard_optimizer) {
     owners_ = share_out(*program_, parallel_.ranks->size());
-    const Method* const update = model.method("update");
+    const model::Method* const update = model.method("update");
     if (update == nullptr) return {ErrorCode::not_found, "the model has no method \"update\""};
     GRAPHRUN_ASSIGN(own, restrict_update(model, *update, owners_, parallel_.ranks->rank()));
     method_options.method = &own;
@@ -104,7 +105,7 @@ Status TrainSession::bind_update(MethodOptions method_options) {
 }
 
 Status TrainSession::bind_exchange(const OpRegistry& ops) {
-  const Model& model = program_->model();
+  const model::Model& model = program_->model();
   const std::vector<std::int32_t> last_steps = train_->last_steps(model.variables.size());
   std::vector<ReadyGradient> gradients;
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
@@ -164,7 +165,7 @@ Status TrainSession::set_class_weights(std::span<const float> weights) {
 }
 
 Status TrainSession::allocate_gradients() {
-  const Model& model = program_->model();
+  const model::Model& model = program_->model();
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     gradients_.push_back({TensorDesc::dense(model.variables[i].dtype, program_->variable_shape(i)), nullptr});
     if (model.variables[i].kind == VariableKind::gradient) gradient_bytes_ += gradients_[i].desc.bytes();
@@ -181,7 +182,7 @@ Status TrainSession::allocate_gradients() {
 
 // Gradients lie one after the other without gaps, so that each op is one pass over one tensor.
 Status TrainSession::bind_gradient_ops(const Options& options) {
-  Backend& backend = *weights_->backend();
+  model::Backend& backend = *weights_->backend();
   const OpRegistry& ops = program_->registry();
   const TensorDesc range =
       TensorDesc::dense(DType::f32, {gradient_bytes_ / static_cast<std::int64_t>(sizeof(float))});
@@ -268,7 +269,7 @@ Result<std::string> TrainSession::nonfinite_gradient() {
       &index, static_cast<const std::byte*>(numbers_->data()) + kIndexAt, sizeof(index)));
   if (index < 0) return std::string();
   const float* const at = static_cast<const float*>(gradient_memory_->data()) + index;
-  const Model& model = program_->model();
+  const model::Model& model = program_->model();
   for (std::size_t i = 0; i < gradients_.size(); ++i) {
     const float* const begin = gradients_[i].as<const float>();
     if (begin == nullptr || at < begin || at >= begin + gradients_[i].desc.shape.count()) continue;
@@ -278,7 +279,7 @@ Result<std::string> TrainSession::nonfinite_gradient() {
 }
 
 Result<std::string> TrainSession::find_nonfinite(const RandomState& random) {
-  Backend& backend = *weights_->backend();
+  model::Backend& backend = *weights_->backend();
   std::string before;
   const auto check = [&](const std::string& what, const TensorView& view) -> Status {
     if (!before.empty() || view.data == nullptr) return {};
@@ -286,7 +287,7 @@ Result<std::string> TrainSession::find_nonfinite(const RandomState& random) {
     if (!found.empty()) before = what + " was not finite before this step (" + found + "); ";
     return {};
   };
-  const std::vector<Variable>& variables = program_->model().variables;
+  const std::vector<model::Variable>& variables = program_->model().variables;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     if (variables[i].kind == VariableKind::parameter)
       GRAPHRUN_TRY(check("the parameter " + variables[i].name, weights_->variable(i)));
@@ -315,7 +316,7 @@ Status TrainSession::update(double learning_rate, StepObserver* observer) {
 
 Status TrainSession::gather_parameters() {
   const auto turn = weights_->backend()->turn();
-  GRAPHRUN_ASSIGN(const Communicator::Ticket ticket,
+  GRAPHRUN_ASSIGN(const collective::Communicator::Ticket ticket,
                   parallel_.ranks->all_gather(parameters_, parameter_bytes_));
   GRAPHRUN_TRY(parallel_.ranks->wait(ticket));
   weights_->touch();
@@ -332,13 +333,13 @@ Result<double> TrainSession::scalar(std::string_view name) const {
 }
 
 TensorView TrainSession::gradient(std::string_view parameter) const {
-  const Model& model = program_->model();
+  const model::Model& model = program_->model();
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
-    const Variable& variable = model.variables[i];
+    const model::Variable& variable = model.variables[i];
     if (variable.kind != VariableKind::gradient || variable.of < 0) continue;
     if (model.variables[static_cast<std::size_t>(variable.of)].name == parameter) return gradients_[i];
   }
   return {};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::session

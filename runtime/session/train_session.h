@@ -11,12 +11,13 @@
 #include "runtime/session/gradient_exchange.h"
 #include "runtime/session/replay.h"
 
-namespace graphrun {
+namespace graphrun::session {
 
 // What a training session does together with other ranks, each of which has a part of the batch.
 struct DataParallel {
-  std::shared_ptr<Communicator> ranks;       // of the session's device; null: this process is alone
-  std::shared_ptr<Communicator> norm_ranks;  // who share batch norm's statistics; null: each its own
+  std::shared_ptr<collective::Communicator> ranks;  // of the session's device; null: this process is alone
+  std::shared_ptr<collective::Communicator>
+      norm_ranks;  // who share batch norm's statistics; null: each its own
   // Losses are averaged over the pixels of all ranks; true: over each rank's, and then over the ranks.
   bool mean_of_ranks = false;
   // share_out(): `weights` hold the state of this rank's parameters alone, and update() sends the parameters.
@@ -45,8 +46,8 @@ class TrainSession {
   };
   // Errors: weights that are mapped from a file, inputs or outputs that are not as described below, a memory
   // budget under the least memory.
-  static Result<std::unique_ptr<TrainSession>> create(std::shared_ptr<const Program> program,
-                                                      std::shared_ptr<Weights> weights,
+  static Result<std::unique_ptr<TrainSession>> create(std::shared_ptr<const model::Program> program,
+                                                      std::shared_ptr<weights::Weights> weights,
                                                       const Options& options);
 
   // Memory of the device: (N, 3, H, W) in NHWC and i32 (N, H, W), to be filled before compute().
@@ -103,7 +104,7 @@ class TrainSession {
   const Recomputations& recomputations() const { return train_->recomputations(); }
 
  private:
-  TrainSession(std::shared_ptr<const Program> program, std::shared_ptr<Weights> weights)
+  TrainSession(std::shared_ptr<const model::Program> program, std::shared_ptr<weights::Weights> weights)
       : program_(std::move(program)), weights_(std::move(weights)), train_replay_(*weights_->backend()) {}
   TensorView class_weights() const { return train_->input("class_weights"); }
   Status allocate_gradients();
@@ -118,13 +119,13 @@ class TrainSession {
   Status run_axpby(BoundOp& op, double a, double b);
   Status gather_parameters();
   Status check_roles(const Options& options) const;
-  std::shared_ptr<const Program> program_;
-  std::shared_ptr<Weights> weights_;
+  std::shared_ptr<const model::Program> program_;
+  std::shared_ptr<weights::Weights> weights_;
   std::int64_t gradient_bytes_ = 0;  // of all gradients; a buffer may be larger
-  std::unique_ptr<Buffer> gradient_memory_;
-  std::vector<TensorView> gradients_;   // by variable; data is null for others
-  std::unique_ptr<Buffer> sum_memory_;  // of the parts so far, gradients times weights
-  std::unique_ptr<Buffer> numbers_;     // the ops' scalars
+  std::unique_ptr<model::Buffer> gradient_memory_;
+  std::vector<TensorView> gradients_;          // by variable; data is null for others
+  std::unique_ptr<model::Buffer> sum_memory_;  // of the parts so far, gradients times weights
+  std::unique_ptr<model::Buffer> numbers_;     // the ops' scalars
   std::optional<BoundOp> add_to_sum_;
   std::optional<BoundOp> add_sum_;  // to the gradients
   std::optional<BoundOp> first_nonfinite_;
@@ -142,4 +143,4 @@ class TrainSession {
   Replay train_replay_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::session

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-namespace graphrun {
+namespace graphrun::weights {
 namespace {
 
 float from_half(std::uint16_t bits) {
@@ -47,4 +47,4 @@ void convert_to_f32(const NamedTensor& tensor, std::span<float> out) {
   }
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

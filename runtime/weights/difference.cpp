@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "runtime/model/attributes.h"
+#include "graphrun/kernel/attributes.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 namespace {
 
 using Kind = Difference::Kind;
@@ -71,4 +71,4 @@ Status describe_differences(std::vector<Difference> differences) {
               count(Kind::unexpected) + "unexpected, " + count(Kind::shape) + "of another shape" + table};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

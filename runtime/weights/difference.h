@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 
 // A tensor in which a file and a model differ.
 struct Difference {
@@ -21,4 +21,4 @@ struct Difference {
 // nearest name of the same shape, else the nearest name. Precondition: not empty.
 Status describe_differences(std::vector<Difference> differences);
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -6,10 +6,10 @@
 #include "runtime/core/hash.h"
 #include "runtime/core/random.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 namespace {
 
-void fill_normal(Random random, double mean, double deviation, std::span<float> out) {
+void fill_normal(core::Random random, double mean, double deviation, std::span<float> out) {
   for (std::size_t i = 0; i < out.size(); i += 2) {
     // Box and Muller 1958; 1 - u is never 0.
     const double radius = deviation * std::sqrt(-2.0 * std::log(1.0 - random.next_double()));
@@ -19,21 +19,21 @@ void fill_normal(Random random, double mean, double deviation, std::span<float> 
   }
 }
 
-void fill_uniform(Random random, double low, double high, std::span<float> out) {
+void fill_uniform(core::Random random, double low, double high, std::span<float> out) {
   for (float& value : out) value = static_cast<float>(random.next_between(low, high));
 }
 
 }  // namespace
 
-Status initialise_variable(const Program& program, std::size_t index, std::uint64_t seed,
+Status initialise_variable(const model::Program& program, std::size_t index, std::uint64_t seed,
                            std::span<float> out) {
-  const Variable& variable = program.model().variables[index];
+  const model::Variable& variable = program.model().variables[index];
   const Init& init = variable.init;
   const SymbolLookup lookup = program.model().parameter_values();
   // Names, unlike indices, do not change when a graph grows.
-  const std::uint64_t hash = hash_of(variable.name);
-  const Random random(seed, RandomPurpose::initial_weights, static_cast<std::uint32_t>(hash),
-                      static_cast<std::uint32_t>(hash >> 32));
+  const std::uint64_t hash = core::hash_of(variable.name);
+  const core::Random random(seed, core::RandomPurpose::initial_weights, static_cast<std::uint32_t>(hash),
+                            static_cast<std::uint32_t>(hash >> 32));
   GRAPHRUN_ASSIGN(const double a, evaluate_real(init.a, lookup).in(variable.name));
   GRAPHRUN_ASSIGN(const double b, evaluate_real(init.b, lookup).in(variable.name));
   switch (init.kind) {
@@ -65,4 +65,4 @@ Status initialise_variable(const Program& program, std::size_t index, std::uint6
   return {ErrorCode::internal, "an unknown initialiser"};
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -11,7 +11,7 @@
 #include "runtime/core/mapped_file.h"
 #include "runtime/weights/tensor_table.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
@@ -176,7 +176,7 @@ std::string header_of(std::string_view descr, const Shape& shape) {
 }  // namespace
 
 Result<NpyArray> read_npy(const std::string& path) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const MappedFile> file, MappedFile::open(path));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
   return parse_npy(file->bytes()).in(path);
 }
 
@@ -186,10 +186,10 @@ Status write_npy(const std::string& path, const TensorDesc& desc, std::span<cons
   if (desc.layout != Layout::dense || static_cast<std::int64_t>(bytes.size()) != desc.bytes()) {
     return {ErrorCode::invalid_argument, path + ": the array is not dense or has too few or many bytes"};
   }
-  GRAPHRUN_ASSIGN(AtomicFile file, AtomicFile::create(path));
+  GRAPHRUN_ASSIGN(core::AtomicFile file, core::AtomicFile::create(path));
   GRAPHRUN_TRY(file.write(header_of(found->text, desc.shape)));
   GRAPHRUN_TRY(file.write(bytes));
   return file.commit();
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -3,11 +3,11 @@
 #include <string>
 #include <vector>
 
-#include "runtime/core/status.h"
-#include "runtime/core/tensor.h"
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
 
 // NumPy's .npy files: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
-namespace graphrun {
+namespace graphrun::weights {
 
 struct NpyArray {
   TensorDesc desc;               // dense
@@ -23,4 +23,4 @@ Result<NpyArray> read_npy(const std::string& path);
 // Byte for byte what numpy.save writes; whole or not at all. bf16 is unsupported: NumPy has no such type.
 Status write_npy(const std::string& path, const TensorDesc& desc, std::span<const std::byte> bytes);
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -8,7 +8,7 @@
 
 #include "runtime/weights/tensor_table.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 namespace {
 
 constexpr std::size_t kMaxObjects = std::size_t{1} << 21;
@@ -442,4 +442,4 @@ const PickleObject* Pickle::find(const PickleObject& dict, std::string_view key)
 
 Result<Pickle> read_pickle(std::span<const std::byte> bytes) { return Machine(bytes).run(); }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -6,13 +6,13 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
 // A restricted reader of Python pickles (protocols 2 to 5:
 // https://docs.python.org/3/library/pickletools.html). It calls nothing and builds nothing but the objects
 // below; a pickle that names any other class or function is an error. Iterative, and its memory is at most a
 // small multiple of the pickle's size.
-namespace graphrun {
+namespace graphrun::weights {
 
 using PickleId = std::uint32_t;  // index into Pickle::objects
 
@@ -60,4 +60,4 @@ struct Pickle {
 // Reads one pickle from the start of `bytes`, which must outlive the result.
 Result<Pickle> read_pickle(std::span<const std::byte> bytes);
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

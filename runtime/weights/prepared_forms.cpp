@@ -5,7 +5,7 @@
 
 #include "runtime/weights/safetensors.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 namespace {
 
 constexpr std::string_view kIdentity = "graphrun.prepared";
@@ -32,7 +32,7 @@ bool PreparedForms::take_from_file(const std::string& key, std::int64_t bytes, s
 }
 
 Result<std::vector<const void*>> PreparedForms::get(
-    std::span<const PreparedForm> forms, std::uint64_t version, Backend& backend,
+    std::span<const PreparedForm> forms, std::uint64_t version, model::Backend& backend,
     const std::function<void(std::span<const TensorView>)>& made) {
   const std::lock_guard lock(mutex_);
   struct Task {
@@ -131,11 +131,11 @@ Status PreparedForms::keep(const std::string& path, const std::string& identity,
     }
     if (unused <= used) tensors.insert(tensors.end(), others.begin(), others.end());
   }
-  return write_safetensors(path, tensors, {{std::string(kIdentity), identity}}, AtomicFile::Access::own,
+  return write_safetensors(path, tensors, {{std::string(kIdentity), identity}}, core::AtomicFile::Access::own,
                            [this](const NamedTensor& tensor) {
                              if (file_ != nullptr && !entries_.contains(tensor.name))
                                file_->release(tensor.bytes);
                            });
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -10,12 +10,13 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/core/status.h"
-#include "runtime/core/tensor.h"
-#include "runtime/model/kernel.h"
+#include "graphrun/kernel/kernel.h"
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
+#include "runtime/model/backend.h"
 #include "runtime/weights/tensor_file.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 
 // What a kernel prepares of its constants. `key` must name the kernel's form and its variables; `path` is the
 // node's, for errors.
@@ -34,7 +35,7 @@ class PreparedForms {
   // Valid while this lives; a later version may give a form other memory. `made` is called with the inputs of
   // a form that was computed, on any thread.
   Result<std::vector<const void*>> get(std::span<const PreparedForm> forms, std::uint64_t version,
-                                       Backend& backend,
+                                       model::Backend& backend,
                                        const std::function<void(std::span<const TensorView>)>& made);
 
   // Forms that are asked for later come from this file if it has them. `version` is the weights' now.
@@ -47,8 +48,8 @@ class PreparedForms {
 
  private:
   struct Entry {
-    std::unique_ptr<Buffer> buffer;      // null while the form is the file's
-    std::span<const std::byte> of_file;  // empty: it is computed
+    std::unique_ptr<model::Buffer> buffer;  // null while the form is the file's
+    std::span<const std::byte> of_file;     // empty: it is computed
     std::uint64_t version = 0;
     const void* memory() const;
   };
@@ -60,4 +61,4 @@ class PreparedForms {
   std::uint64_t file_version_ = 0;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

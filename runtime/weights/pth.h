@@ -6,13 +6,13 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 #include "runtime/weights/pickle.h"
 #include "runtime/weights/tensor_table.h"
 
 // Checkpoints that torch.save wrote: a pickle whose tensors refer to storages, and the storages' bytes.
 // `file` must outlive what is read. Names are those of the checkpoint.
-namespace graphrun {
+namespace graphrun::weights {
 
 // The zip form (PyTorch 1.6 and later). Its members are stored, never compressed.
 Result<TensorTable> read_pth_zip(std::span<const std::byte> file);
@@ -40,4 +40,4 @@ Result<PthStorage> pth_storage(const Pickle& pickle, const PickleObject& object)
 // ignored.
 Result<TensorTable> pth_tensors(const Pickle& pickle, const PthRecords& records, std::size_t file_size);
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -3,7 +3,7 @@
 
 #include "runtime/weights/pth.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 namespace {
 
 constexpr std::size_t kCountSize = 8;  // before each storage: its number of elements
@@ -81,4 +81,4 @@ Result<TensorTable> read_pth_legacy(std::span<const std::byte> file) {
   return pth_tensors(pickle, records, file.size());
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

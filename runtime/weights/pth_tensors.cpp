@@ -7,7 +7,7 @@
 #include "runtime/core/checked.h"
 #include "runtime/weights/pth.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 namespace {
 
 struct StorageType {
@@ -48,9 +48,9 @@ std::optional<std::int64_t> last_element(std::int64_t offset, const Shape& shape
   std::optional<std::int64_t> last = offset;
   for (int axis = 0; axis < shape.rank() && last; ++axis) {
     const std::int64_t stride = strides[static_cast<std::size_t>(axis)];
-    const std::optional<std::int64_t> reach = checked_mul(shape[axis] - 1, stride);
+    const std::optional<std::int64_t> reach = core::checked_mul(shape[axis] - 1, stride);
     if (stride < 0 || !reach) return std::nullopt;
-    last = checked_add(*last, *reach);
+    last = core::checked_add(*last, *reach);
   }
   return last;
 }
@@ -135,7 +135,7 @@ Result<PthStorage> pth_storage(const Pickle& pickle, const PickleObject& object)
   const auto type = std::ranges::find(kStorageTypes, storage.type, &StorageType::name);
   if (type == kStorageTypes.end()) return {ErrorCode::unsupported, "elements of a " + quoted(storage.type)};
   storage.element_size = type->element_size;
-  const std::optional<std::int64_t> bytes = checked_mul(storage.count, storage.element_size);
+  const std::optional<std::int64_t> bytes = core::checked_mul(storage.count, storage.element_size);
   if (!bytes || *bytes < 0 || *bytes > kMaxTensorBytes) return bad("a storage of an impossible size");
   storage.bytes = *bytes;
   if (object.items.size() < 6 || pickle[object.items[5]].kind != PickleKind::tuple) return storage;
@@ -148,7 +148,7 @@ Result<PthStorage> pth_storage(const Pickle& pickle, const PickleObject& object)
   }
   const std::int64_t first = pickle[view[1]].integer;
   const std::int64_t count = pickle[view[2]].integer;
-  const std::optional<std::int64_t> end = checked_add(first, count);
+  const std::optional<std::int64_t> end = core::checked_add(first, count);
   if (first < 0 || count < 0 || !end || *end > storage.count)
     return bad("a storage's view reaches beyond it");
   storage.first = first;
@@ -180,4 +180,4 @@ Result<TensorTable> pth_tensors(const Pickle& pickle, const PthRecords& records,
   return bad("no tensors in the checkpoint; its entries are " + keys_of(pickle, *dict));
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

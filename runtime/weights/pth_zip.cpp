@@ -5,7 +5,7 @@
 #include "runtime/weights/pth.h"
 
 // The zip format: APPNOTE.TXT 6.3 (PKWARE), sections 4.3 and 4.5.3.
-namespace graphrun {
+namespace graphrun::weights {
 namespace {
 
 constexpr std::size_t kEndSize = 22;
@@ -155,4 +155,4 @@ Result<TensorTable> read_pth_zip(std::span<const std::byte> file) {
   return pth_tensors(pickle, records, file.size());
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-namespace graphrun {
+namespace graphrun::weights {
 namespace {
 
 constexpr std::uint64_t kMaxHeader = 100'000'000;  // the format's own limit
@@ -260,7 +260,7 @@ Result<TensorTable> read_safetensors(std::span<const std::byte> file) {
 }
 
 Status write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
-                         const std::map<std::string, std::string>& metadata, AtomicFile::Access access,
+                         const std::map<std::string, std::string>& metadata, core::AtomicFile::Access access,
                          const std::function<void(const NamedTensor&)>& written) {
   GRAPHRUN_TRY(check_for_write(tensors).in(path));
   std::optional<std::string> header = header_of(tensors, metadata);
@@ -269,7 +269,7 @@ Status write_safetensors(const std::string& path, std::span<const NamedTensor> t
   header->append((kAlignment - (sizeof(std::uint64_t) + header->size()) % kAlignment) % kAlignment, ' ');
   if (header->size() > kMaxHeader) return {ErrorCode::unsupported, path + ": the header exceeds 100 MB"};
   const std::uint64_t length = header->size();
-  GRAPHRUN_ASSIGN(AtomicFile file, AtomicFile::create(path, access));
+  GRAPHRUN_ASSIGN(core::AtomicFile file, core::AtomicFile::create(path, access));
   GRAPHRUN_TRY(file.write(std::as_bytes(std::span(&length, 1))));
   GRAPHRUN_TRY(file.write(*header));
   for (const NamedTensor& tensor : tensors) {
@@ -279,4 +279,4 @@ Status write_safetensors(const std::string& path, std::span<const NamedTensor> t
   return file.commit();
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -5,12 +5,12 @@
 #include <span>
 #include <string>
 
+#include "graphrun/status.h"
 #include "runtime/core/atomic_file.h"
-#include "runtime/core/status.h"
 #include "runtime/weights/tensor_table.h"
 
 // https://github.com/huggingface/safetensors: 8 bytes header length, JSON header, tensor bytes without holes.
-namespace graphrun {
+namespace graphrun::weights {
 
 // `file` must outlive the table. Strict: every byte belongs to exactly one tensor. Names are those of the
 // file.
@@ -21,7 +21,7 @@ Result<TensorTable> read_safetensors(std::span<const std::byte> file);
 // Names must differ and be UTF-8. `written` is called after each tensor.
 Status write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                          const std::map<std::string, std::string>& metadata,
-                         AtomicFile::Access access = AtomicFile::Access::shared,
+                         core::AtomicFile::Access access = core::AtomicFile::Access::shared,
                          const std::function<void(const NamedTensor&)>& written = {});
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <functional>
 
-namespace graphrun {
+namespace graphrun::weights {
 
 std::optional<std::string_view> canonical_name(std::string_view name) {
   constexpr std::string_view kModule = "module.";
@@ -15,7 +15,7 @@ std::optional<std::string_view> canonical_name(std::string_view name) {
 }
 
 Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& path) {
-  GRAPHRUN_ASSIGN(std::shared_ptr<const MappedFile> file, MappedFile::open(path));
+  GRAPHRUN_ASSIGN(std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
   GRAPHRUN_ASSIGN(TensorTable table, read_tensors(file->bytes()).in(path));
   return std::shared_ptr<const TensorFile>(new TensorFile(std::move(file), std::move(table)));
 }
@@ -39,4 +39,4 @@ void TensorFile::populate(std::span<const std::byte> bytes) const {
   if (is_view(bytes)) file_->populate(bytes);
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
+#include "graphrun/status.h"
 #include "runtime/core/mapped_file.h"
-#include "runtime/core/status.h"
 #include "runtime/weights/tensor_table.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 
 // The name under which a checkpoint's tensor is known: without a leading "module." (DataParallel's). Nothing
 // for tensors that are no weights: "num_batches_tracked" counters and "criterion.*". The result views `name`.
@@ -39,11 +39,11 @@ class TensorFile {
   bool is_private() const { return file_->is_private(); }
 
  private:
-  TensorFile(std::shared_ptr<const MappedFile> file, TensorTable table)
+  TensorFile(std::shared_ptr<const core::MappedFile> file, TensorTable table)
       : file_(std::move(file)), table_(std::move(table)) {}
   bool is_view(std::span<const std::byte> bytes) const;
-  std::shared_ptr<const MappedFile> file_;
+  std::shared_ptr<const core::MappedFile> file_;
   TensorTable table_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

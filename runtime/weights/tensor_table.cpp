@@ -9,7 +9,7 @@
 #include "runtime/weights/safetensors.h"
 #include "runtime/weights/tensor_file.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "the bytes of files are used as they are");
@@ -81,4 +81,4 @@ Result<TensorTable> read_tensors(std::span<const std::byte> file) {
   return table;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

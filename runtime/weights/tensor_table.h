@@ -9,10 +9,10 @@
 #include <string_view>
 #include <vector>
 
-#include "runtime/core/status.h"
-#include "runtime/core/tensor.h"
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 
 // A tensor of a file. `bytes` is desc.bytes() long, little endian, aligned to the element size, and belongs
 // to whoever gave it.
@@ -51,4 +51,4 @@ std::string quoted(std::string_view text);
 // Reads a file's bytes in whichever format they are in, applies canonical_name and sorts.
 Result<TensorTable> read_tensors(std::span<const std::byte> file);
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -7,7 +7,7 @@
 #include "runtime/weights/difference.h"
 #include "runtime/weights/initialise.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 namespace {
 
 constexpr std::int64_t kAlignment = 64;
@@ -26,8 +26,9 @@ std::string file_shape(const NamedTensor& tensor) {
 
 }  // namespace
 
-Weights::Weights(const Program& program, std::shared_ptr<Backend> backend) : backend_(std::move(backend)) {
-  const Model& model = program.model();
+Weights::Weights(const model::Program& program, std::shared_ptr<model::Backend> backend)
+    : backend_(std::move(backend)) {
+  const model::Model& model = program.model();
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     items_.push_back({model.variables[i].name, model.variables[i].kind, program.variable_shape(i)});
     views_.push_back({TensorDesc::dense(model.variables[i].dtype, items_.back().shape), nullptr});
@@ -62,8 +63,9 @@ Result<std::vector<const NamedTensor*>> Weights::match(const TensorFile& file) c
   return found;
 }
 
-Result<std::shared_ptr<Weights>> Weights::map(const Program& program, std::shared_ptr<const TensorFile> file,
-                                              std::shared_ptr<Backend> backend) {
+Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
+                                              std::shared_ptr<const TensorFile> file,
+                                              std::shared_ptr<model::Backend> backend) {
   std::shared_ptr<Weights> weights(new Weights(program, std::move(backend)));
   GRAPHRUN_TRY(weights->check_types());
   GRAPHRUN_ASSIGN(const std::vector<const NamedTensor*> found, weights->match(*file));
@@ -76,7 +78,7 @@ Result<std::shared_ptr<Weights>> Weights::map(const Program& program, std::share
   }
   std::byte* free_memory = nullptr;
   if (copied > 0) {
-    GRAPHRUN_ASSIGN(std::unique_ptr<Buffer> buffer, weights->backend_->allocate(copied));
+    GRAPHRUN_ASSIGN(std::unique_ptr<model::Buffer> buffer, weights->backend_->allocate(copied));
     free_memory = static_cast<std::byte*>(buffer->data());
     weights->buffers_.push_back(std::move(buffer));
   }
@@ -118,7 +120,7 @@ Status Weights::allocate(const std::vector<bool>& holds) {
     for (std::size_t i = 0; i < items_.size(); ++i) {
       if (is_here(i, kind)) bytes += views_[i].desc.bytes();
     }
-    GRAPHRUN_ASSIGN(std::unique_ptr<Buffer> buffer, backend_->allocate(bytes));
+    GRAPHRUN_ASSIGN(std::unique_ptr<model::Buffer> buffer, backend_->allocate(bytes));
     auto* memory = static_cast<std::byte*>(buffer->data());
     for (std::size_t i = 0; i < items_.size(); ++i) {
       if (!is_here(i, kind)) continue;
@@ -133,12 +135,12 @@ Status Weights::allocate(const std::vector<bool>& holds) {
 
 std::int64_t Weights::bytes() const {
   std::int64_t sum = 0;
-  for (const std::unique_ptr<Buffer>& buffer : buffers_) sum += buffer->bytes();
+  for (const std::unique_ptr<model::Buffer>& buffer : buffers_) sum += buffer->bytes();
   return sum;
 }
 
-Result<std::shared_ptr<Weights>> Weights::initialise(const Program& program, std::uint64_t seed,
-                                                     std::shared_ptr<Backend> backend,
+Result<std::shared_ptr<Weights>> Weights::initialise(const model::Program& program, std::uint64_t seed,
+                                                     std::shared_ptr<model::Backend> backend,
                                                      const std::vector<bool>& holds) {
   std::shared_ptr<Weights> weights(new Weights(program, std::move(backend)));
   GRAPHRUN_TRY(weights->check_types());
@@ -264,4 +266,4 @@ Status Weights::keep_prepared(const std::string& path) const {
   return prepared_.keep(path, identity, version());
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

@@ -7,14 +7,14 @@
 #include <string>
 #include <vector>
 
-#include "runtime/core/status.h"
-#include "runtime/core/tensor.h"
-#include "runtime/model/kernel.h"
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
+#include "runtime/model/backend.h"
 #include "runtime/model/program.h"
 #include "runtime/weights/prepared_forms.h"
 #include "runtime/weights/tensor_file.h"
 
-namespace graphrun {
+namespace graphrun::weights {
 
 // The values of a program's parameters and buffers (and, for training, of the optimiser's state) on one
 // device, with the forms of them that kernels prepared. Shared by all sessions of a program; reading is
@@ -23,14 +23,15 @@ class Weights {
  public:
   // For inference: tensors are used where the file maps them (host devices) and never copied or written.
   // Strict: every missing, unexpected or wrongly shaped tensor is in the error, and nothing is loaded then.
-  static Result<std::shared_ptr<Weights>> map(const Program& program, std::shared_ptr<const TensorFile> file,
-                                              std::shared_ptr<Backend> backend);
+  static Result<std::shared_ptr<Weights>> map(const model::Program& program,
+                                              std::shared_ptr<const TensorFile> file,
+                                              std::shared_ptr<model::Backend> backend);
   // For training and random starts: own memory, parameters first, then buffers, then optimiser state, each
   // kind one contiguous range in the order of the model. Drawn from the model's initialisers, keyed by seed
   // and variable name. Optimiser state for which `holds` (by index of Model::variables; empty: all) says no
   // gets no memory: it is another rank's.
-  static Result<std::shared_ptr<Weights>> initialise(const Program& program, std::uint64_t seed,
-                                                     std::shared_ptr<Backend> backend,
+  static Result<std::shared_ptr<Weights>> initialise(const model::Program& program, std::uint64_t seed,
+                                                     std::shared_ptr<model::Backend> backend,
                                                      const std::vector<bool>& holds = {});
 
   // Precondition: from initialise(). Overwrites parameters and buffers strictly as map() does; optimiser
@@ -71,7 +72,7 @@ class Weights {
   // use_prepared() had them all. A session that is made or refreshed meanwhile waits for the disk.
   Status keep_prepared(const std::string& path) const;
 
-  const std::shared_ptr<Backend>& backend() const { return backend_; }
+  const std::shared_ptr<model::Backend>& backend() const { return backend_; }
 
  private:
   struct Item {
@@ -79,21 +80,21 @@ class Weights {
     VariableKind kind;
     Shape shape;
   };
-  Weights(const Program& program, std::shared_ptr<Backend> backend);
+  Weights(const model::Program& program, std::shared_ptr<model::Backend> backend);
   Result<std::vector<const NamedTensor*>> match(const TensorFile& file) const;
   Status check_types() const;
   Status allocate(const std::vector<bool>& holds);
   Status store(std::size_t index, const NamedTensor& tensor);
   Result<std::string> form_identity() const;
 
-  std::shared_ptr<Backend> backend_;
+  std::shared_ptr<model::Backend> backend_;
   std::vector<Item> items_;
   std::vector<TensorView> views_;
-  std::vector<std::unique_ptr<Buffer>> buffers_;
+  std::vector<std::unique_ptr<model::Buffer>> buffers_;
   std::shared_ptr<const TensorFile> file_;
   bool writable_ = false;
   std::atomic<std::uint64_t> version_{1};
   PreparedForms prepared_;
 };
 
-}  // namespace graphrun
+}  // namespace graphrun::weights

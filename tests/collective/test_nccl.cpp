@@ -30,11 +30,11 @@ constexpr std::int64_t kCount = 1000;
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(one_rank_keeps_its_numbers) {
-  const std::unique_ptr<Communicator> host = make_self();
+  const std::unique_ptr<collective::Communicator> host = collective::make_self();
   cudaStream_t stream = nullptr;
   BOOST_TEST_REQUIRE(cudaStreamCreate(&stream) == cudaSuccess);
   {
-    const std::unique_ptr<Communicator> ranks = require(make_nccl(*host, stream));
+    const std::unique_ptr<collective::Communicator> ranks = require(collective::make_nccl(*host, stream));
     BOOST_TEST((ranks->name() == "nccl" && ranks->size() == 1 && ranks->rank() == 0));
     std::vector<float> values(kCount);
     std::iota(values.begin(), values.end(), 1.0f);
@@ -44,14 +44,14 @@ BOOST_AUTO_TEST_CASE(one_rank_keeps_its_numbers) {
     BOOST_TEST_REQUIRE(cudaMemcpyAsync(data, values.data(), size, cudaMemcpyHostToDevice, stream) ==
                        cudaSuccess);
     const std::vector<std::int64_t> bytes{std::ssize(values) * std::int64_t{sizeof(float)}};
-    require(all_reduce(*ranks, data, kCount, DType::f32));
-    require(all_reduce(*ranks, data, kCount, DType::f32, Combine::max));
+    require(collective::all_reduce(*ranks, data, kCount, DType::f32));
+    require(collective::all_reduce(*ranks, data, kCount, DType::f32, collective::Combine::max));
     require(ranks->wait(require(ranks->reduce(data, kCount, DType::f32, 0))));
-    require(broadcast(*ranks, data, bytes[0]));
+    require(collective::broadcast(*ranks, data, bytes[0]));
     require(ranks->wait(require(ranks->all_gather(data, bytes))));
     require(ranks->progress());
-    const std::unique_ptr<Communicator> part = require(ranks->split(0));
-    require(all_reduce(*part, data, kCount, DType::f32));
+    const std::unique_ptr<collective::Communicator> part = require(ranks->split(0));
+    require(collective::all_reduce(*part, data, kCount, DType::f32));
     std::vector<float> after(values.size());
     BOOST_TEST_REQUIRE(cudaMemcpyAsync(after.data(), data, size, cudaMemcpyDeviceToHost, stream) ==
                        cudaSuccess);

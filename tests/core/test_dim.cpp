@@ -1,8 +1,8 @@
 #include <boost/test/unit_test.hpp>
 #include <limits>
 
-#include "runtime/core/dim.h"
-#include "runtime/core/expr.h"
+#include "graphrun/kernel/dim.h"
+#include "graphrun/kernel/expr.h"
 
 using graphrun::Dim;
 

@@ -1,7 +1,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
-#include "runtime/core/expr.h"
+#include "graphrun/kernel/expr.h"
 
 using namespace graphrun;
 

@@ -3,7 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <utility>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
 namespace graphrun::test {
 

@@ -12,8 +12,8 @@ namespace {
 
 const std::vector<std::filesystem::path> kFolders = {GRAPHRUN_SOURCE_DIR "/datasets"};
 
-Descriptor two() {
-  auto descriptor = parse_descriptor(
+datasets::Descriptor two() {
+  auto descriptor = datasets::parse_descriptor(
       R"({"name": "two", "classes": [{"name": "a", "color": [10, 0, 0]}, {"name": "b", "color": [0, 20, 0]}],
           "labels": {"identity": 2, "ignore": [255]}, "splits": {"train": {"list": "train.txt"}}})",
       "two.json");
@@ -21,8 +21,9 @@ Descriptor two() {
   return *descriptor;
 }
 
-bool has(const CheckReport& report, ProblemKind kind, const std::string& file, const std::string& message) {
-  for (const Problem& problem : report.problems) {
+bool has(const datasets::CheckReport& report, datasets::ProblemKind kind, const std::string& file,
+         const std::string& message) {
+  for (const datasets::Problem& problem : report.problems) {
     if (problem.kind == kind && problem.file.ends_with(file) &&
         problem.message.find(message) != std::string::npos) {
       return true;
@@ -35,44 +36,45 @@ bool has(const CheckReport& report, ProblemKind kind, const std::string& file, c
 
 BOOST_AUTO_TEST_CASE(a_check_finds_what_is_wrong_and_says_what_to_do) {
   const Scratch scratch;
-  const Image image{2, 2, std::vector<std::uint8_t>(12, 50)};
+  const imaging::Image image{2, 2, std::vector<std::uint8_t>(12, 50)};
   std::string list;
   for (const char* name : {"good", "range", "rgb", "size", "palette", "broken", "gone"}) {
     if (name != std::string("gone"))
-      BOOST_REQUIRE(write_rgb_png(scratch / (std::string(name) + ".png"), image).ok());
+      BOOST_REQUIRE(datasets::write_rgb_png(scratch / (std::string(name) + ".png"), image).ok());
     list += std::string(name) + ".png l_" + name + ".png\n";
   }
   list += "good.png l_none.png\n";
-  BOOST_REQUIRE(write_file(scratch / "train.txt", list).ok());
-  BOOST_REQUIRE(write_gray_png(scratch / "l_good.png", {2, 2, {0, 1, 1, 255}}).ok());
-  BOOST_REQUIRE(write_gray_png(scratch / "l_range.png", {2, 2, {0, 0, 7, 7}}).ok());
-  BOOST_REQUIRE(write_rgb_png(scratch / "l_rgb.png", image).ok());
-  BOOST_REQUIRE(write_gray_png(scratch / "l_size.png", {1, 2, {0, 0}}).ok());
-  BOOST_REQUIRE(write_gray_png(scratch / "l_gone.png", {2, 2, {0, 0, 0, 0}}).ok());
-  const std::vector<Color> swapped = {{0, 20, 0}, {10, 0, 0}};
-  BOOST_REQUIRE(write_palette_png(scratch / "l_palette.png", {2, 2, {0, 1, 1, 0}}, swapped).ok());
-  BOOST_REQUIRE(write_file(scratch / "l_broken.png", "this is no picture").ok());
+  BOOST_REQUIRE(core::write_file(scratch / "train.txt", list).ok());
+  BOOST_REQUIRE(datasets::write_gray_png(scratch / "l_good.png", {2, 2, {0, 1, 1, 255}}).ok());
+  BOOST_REQUIRE(datasets::write_gray_png(scratch / "l_range.png", {2, 2, {0, 0, 7, 7}}).ok());
+  BOOST_REQUIRE(datasets::write_rgb_png(scratch / "l_rgb.png", image).ok());
+  BOOST_REQUIRE(datasets::write_gray_png(scratch / "l_size.png", {1, 2, {0, 0}}).ok());
+  BOOST_REQUIRE(datasets::write_gray_png(scratch / "l_gone.png", {2, 2, {0, 0, 0, 0}}).ok());
+  const std::vector<imaging::Color> swapped = {{0, 20, 0}, {10, 0, 0}};
+  BOOST_REQUIRE(datasets::write_palette_png(scratch / "l_palette.png", {2, 2, {0, 1, 1, 0}}, swapped).ok());
+  BOOST_REQUIRE(core::write_file(scratch / "l_broken.png", "this is no picture").ok());
 
   for (const int threads : {1, 4}) {
-    const auto checked = check_dataset(two(), "train", scratch.path(), threads);
+    const auto checked = datasets::check_dataset(two(), "train", scratch.path(), threads);
     BOOST_REQUIRE(checked.ok());
-    const CheckReport& report = *checked;
+    const datasets::CheckReport& report = *checked;
     BOOST_TEST(report.samples == 8);
     BOOST_TEST(report.problems.size() == 8);
-    BOOST_TEST(has(report, ProblemKind::unknown_label_id, "l_range.png",
+    BOOST_TEST(has(report, datasets::ProblemKind::unknown_label_id, "l_range.png",
                    "label id 7 first at row 1, column 0; 2 pixels in 1 file"));
-    BOOST_TEST(has(report, ProblemKind::label_unreadable, "l_rgb.png", "RGB colour picture"));
-    BOOST_TEST(has(report, ProblemKind::size_mismatch, "l_size.png", "2 x 1, but the image is 2 x 2"));
+    BOOST_TEST(has(report, datasets::ProblemKind::label_unreadable, "l_rgb.png", "RGB colour picture"));
     BOOST_TEST(
-        has(report, ProblemKind::palette_differs, "l_palette.png", "index 0 has the colour of class 'b'"));
-    BOOST_TEST(has(report, ProblemKind::label_unreadable, "l_broken.png", "is not a PNG"));
-    BOOST_TEST(has(report, ProblemKind::image_missing, "gone.png", "cannot open"));
-    BOOST_TEST(has(report, ProblemKind::label_missing, "l_none.png", "cannot open"));
-    BOOST_TEST(has(report, ProblemKind::name_twice, "good.png", "named 'good'"));
+        has(report, datasets::ProblemKind::size_mismatch, "l_size.png", "2 x 1, but the image is 2 x 2"));
+    BOOST_TEST(has(report, datasets::ProblemKind::palette_differs, "l_palette.png",
+                   "index 0 has the colour of class 'b'"));
+    BOOST_TEST(has(report, datasets::ProblemKind::label_unreadable, "l_broken.png", "is not a PNG"));
+    BOOST_TEST(has(report, datasets::ProblemKind::image_missing, "gone.png", "cannot open"));
+    BOOST_TEST(has(report, datasets::ProblemKind::label_missing, "l_none.png", "cannot open"));
+    BOOST_TEST(has(report, datasets::ProblemKind::name_twice, "good.png", "named 'good'"));
     BOOST_TEST(report.classes[1].pixels == 4);
     BOOST_TEST(report.classes[1].images == 2);
     BOOST_TEST(report.ignored_pixels == 1);
-    const std::string text = format_report(report);
+    const std::string text = datasets::format_report(report);
     for (const char* part :
          {"two train: 8 samples", "label id 7", "-> convert colours", "-> map them to a class"}) {
       BOOST_TEST(text.find(part) != std::string::npos, part);
@@ -85,16 +87,17 @@ BOOST_AUTO_TEST_CASE(a_check_recognises_common_mistakes) {
     const Scratch scratch;
     const std::vector<std::uint8_t> rgb(ids.size() * 3, 9);
     const auto width = static_cast<std::int64_t>(ids.size());
-    test::require(write_rgb_png(scratch / "a.png", {1, width, rgb}));
-    test::require(write_gray_png(scratch / "l.png", {1, width, ids}));
-    test::require(write_file(scratch / "train.txt", "a.png l.png\n"));
-    const auto descriptor = test::require(parse_descriptor(
+    test::require(datasets::write_rgb_png(scratch / "a.png", {1, width, rgb}));
+    test::require(datasets::write_gray_png(scratch / "l.png", {1, width, ids}));
+    test::require(core::write_file(scratch / "train.txt", "a.png l.png\n"));
+    const auto descriptor = test::require(datasets::parse_descriptor(
         R"({"name": "t", "classes": [{"name": "a", "color": [128, 0, 0]}, {"name": "b", "color": [0, 128, 0]},
                                      {"name": "c", "color": [0, 0, 128]}, {"name": "d", "color": [0, 0, 128]}],
             "splits": {"train": {"list": "train.txt"}}, "labels": )" +
             labels + "}",
         "t.json"));
-    return format_report(test::require(check_dataset(descriptor, "train", scratch.path(), 1)));
+    return datasets::format_report(
+        test::require(datasets::check_dataset(descriptor, "train", scratch.path(), 1)));
   };
   const auto says = [](const std::string& text, const std::string& part) {
     BOOST_TEST(text.find(part) != std::string::npos, text << " does not say " << part);
@@ -113,23 +116,24 @@ BOOST_AUTO_TEST_CASE(many_problems_are_counted_and_a_few_are_kept) {
   const Scratch scratch;
   std::string list;
   for (int i = 0; i < 300; ++i) list += "i" + std::to_string(i) + ".png l.png\n";
-  test::require(write_file(scratch / "train.txt", list));
-  test::require(write_gray_png(scratch / "l.png", {1, 2, {0, 1}}));
-  const CheckReport report = test::require(check_dataset(two(), "train", scratch.path(), 3));
-  BOOST_TEST(report.counts.at(ProblemKind::image_missing) == 300);
+  test::require(core::write_file(scratch / "train.txt", list));
+  test::require(datasets::write_gray_png(scratch / "l.png", {1, 2, {0, 1}}));
+  const datasets::CheckReport report =
+      test::require(datasets::check_dataset(two(), "train", scratch.path(), 3));
+  BOOST_TEST(report.counts.at(datasets::ProblemKind::image_missing) == 300);
   BOOST_TEST(report.problems.size() <= 60);
   BOOST_TEST(report.problems[0].file.ends_with("i0.png"));
-  BOOST_TEST(format_report(report).find("... and 295 more") != std::string::npos);
+  BOOST_TEST(datasets::format_report(report).find("... and 295 more") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(generated_data_has_no_problems) {
-  const auto descriptor = load_descriptor("shapes", kFolders);
+  const auto descriptor = datasets::load_descriptor("shapes", kFolders);
   BOOST_REQUIRE(descriptor.ok());
-  const auto report = check_dataset(*descriptor, "val", std::nullopt, 2);
+  const auto report = datasets::check_dataset(*descriptor, "val", std::nullopt, 2);
   BOOST_REQUIRE(report.ok());
   BOOST_TEST(report->problems.empty());
   BOOST_TEST(report->classes[0].images == 100);
-  BOOST_TEST(format_report(*report).find("no problems found") != std::string::npos);
+  BOOST_TEST(datasets::format_report(*report).find("no problems found") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(the_real_camvid_has_its_documented_histogram) {
@@ -138,9 +142,9 @@ BOOST_AUTO_TEST_CASE(the_real_camvid_has_its_documented_histogram) {
     BOOST_TEST_MESSAGE("skipped: no CamVid");
     return;
   }
-  const auto descriptor = load_descriptor("camvid", kFolders);
+  const auto descriptor = datasets::load_descriptor("camvid", kFolders);
   BOOST_REQUIRE(descriptor.ok());
-  const auto report = check_dataset(*descriptor, "val", *root, 2);
+  const auto report = datasets::check_dataset(*descriptor, "val", *root, 2);
   BOOST_REQUIRE(report.ok());
   BOOST_TEST(report->problems.empty());
   BOOST_TEST(report->classes[0].pixels == 1601620);

@@ -16,8 +16,8 @@ constexpr const char* kDescriptor =
         "labels": {"offset": -1, "ignore": [0]}, "data_hint": "Ask around.",
         "splits": {"train": {"list": "train.txt"}, "test": {"list": "test.txt", "labelled": false}}})";
 
-Descriptor two() {
-  auto descriptor = parse_descriptor(kDescriptor, "two.json");
+datasets::Descriptor two() {
+  auto descriptor = datasets::parse_descriptor(kDescriptor, "two.json");
   BOOST_REQUIRE(descriptor.ok());
   return *descriptor;
 }
@@ -26,23 +26,23 @@ Descriptor two() {
 
 BOOST_AUTO_TEST_CASE(samples_come_with_class_ids) {
   const Scratch scratch;
-  const Image image{1, 3, std::vector<std::uint8_t>(9, 50)};
-  BOOST_REQUIRE(write_rgb_png(scratch / "a.png", image).ok());
-  BOOST_REQUIRE(write_gray_png(scratch / "a_label.png", {1, 3, {0, 1, 2}}).ok());
-  BOOST_REQUIRE(write_gray_png(scratch / "bad.png", {1, 3, {0, 1, 3}}).ok());
-  BOOST_REQUIRE(write_gray_png(scratch / "small.png", {1, 2, {0, 1}}).ok());
+  const imaging::Image image{1, 3, std::vector<std::uint8_t>(9, 50)};
+  BOOST_REQUIRE(datasets::write_rgb_png(scratch / "a.png", image).ok());
+  BOOST_REQUIRE(datasets::write_gray_png(scratch / "a_label.png", {1, 3, {0, 1, 2}}).ok());
+  BOOST_REQUIRE(datasets::write_gray_png(scratch / "bad.png", {1, 3, {0, 1, 3}}).ok());
+  BOOST_REQUIRE(datasets::write_gray_png(scratch / "small.png", {1, 2, {0, 1}}).ok());
   BOOST_REQUIRE(
-      write_file(scratch / "train.txt", "a.png a_label.png\na.png bad.png\na.png small.png\n").ok());
-  BOOST_REQUIRE(write_file(scratch / "test.txt", "a.png\n").ok());
-  const auto train = open_dataset(two(), "train", scratch.path());
+      core::write_file(scratch / "train.txt", "a.png a_label.png\na.png bad.png\na.png small.png\n").ok());
+  BOOST_REQUIRE(core::write_file(scratch / "test.txt", "a.png\n").ok());
+  const auto train = datasets::open_dataset(two(), "train", scratch.path());
   BOOST_REQUIRE(train.ok());
   const auto sample = (*train)->load(0);
   BOOST_REQUIRE(sample.ok());
-  BOOST_TEST(sample->label.ids == (std::vector<std::uint8_t>{kIgnoredClass, 0, 1}));
+  BOOST_TEST(sample->label.ids == (std::vector<std::uint8_t>{imaging::kIgnoredClass, 0, 1}));
   const std::string unknown = (*train)->load(1).status().message();
   BOOST_TEST(unknown.find("bad.png: label id 3 at row 0, column 2") != std::string::npos);
   BOOST_TEST((*train)->load(2).status().message().find("3 x 1 but its label 2 x 1") != std::string::npos);
-  const auto split = open_dataset(two(), "test", scratch.path());
+  const auto split = datasets::open_dataset(two(), "test", scratch.path());
   BOOST_REQUIRE(split.ok());
   BOOST_TEST(!(*split)->labelled());
   BOOST_REQUIRE((*split)->load(0).ok());
@@ -50,13 +50,13 @@ BOOST_AUTO_TEST_CASE(samples_come_with_class_ids) {
 }
 
 BOOST_AUTO_TEST_CASE(missing_data_says_how_to_give_it) {
-  const auto missing = open_dataset(two(), "train", std::nullopt);
+  const auto missing = datasets::open_dataset(two(), "train", std::nullopt);
   BOOST_REQUIRE(!missing.ok());
   const std::string& text = missing.status().message();
   for (const char* part : {"data/two", "--data-root", "GRAPHRUN_DATA", "Ask around."}) {
     BOOST_TEST(text.find(part) != std::string::npos, part);
   }
-  const std::string split = open_dataset(two(), "vall", std::nullopt).status().message();
+  const std::string split = datasets::open_dataset(two(), "vall", std::nullopt).status().message();
   BOOST_TEST(split.find("no split 'vall'; it has: test, train") != std::string::npos);
 }
 
@@ -66,9 +66,9 @@ BOOST_AUTO_TEST_CASE(the_real_camvid_can_be_read) {
     BOOST_TEST_MESSAGE("skipped: no CamVid");
     return;
   }
-  const auto descriptor = load_descriptor("camvid", kFolders);
+  const auto descriptor = datasets::load_descriptor("camvid", kFolders);
   BOOST_REQUIRE(descriptor.ok());
-  const auto val = open_dataset(*descriptor, "val", *root);
+  const auto val = datasets::open_dataset(*descriptor, "val", *root);
   BOOST_REQUIRE(val.ok());
   BOOST_TEST((*val)->size() == 101);
   BOOST_TEST((*val)->name(0) == "0016E5_07959");

@@ -17,45 +17,47 @@ std::string with_labels(const std::string& labels, const std::string& more = "")
 }
 
 std::string error_of(const std::string& json) {
-  const auto descriptor = parse_descriptor(json, "t.json");
+  const auto descriptor = datasets::parse_descriptor(json, "t.json");
   return descriptor.ok() ? "" : descriptor.status().message();
 }
 
-LabelRule rule_of(const std::string& labels) {
-  return test::require(parse_descriptor(with_labels(labels), "t.json")).labels;
+datasets::LabelRule rule_of(const std::string& labels) {
+  return test::require(datasets::parse_descriptor(with_labels(labels), "t.json")).labels;
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(the_shipped_descriptors_load_by_name) {
-  const auto camvid = test::require(load_descriptor("camvid", kFolders));
+  const auto camvid = test::require(datasets::load_descriptor("camvid", kFolders));
   BOOST_TEST(camvid.classes.size() == 11);
   BOOST_TEST(camvid.classes[10].name == "bicyclist");
   BOOST_TEST(camvid.splits.at("val").at(0).list == "list/val.txt");
   BOOST_TEST(camvid.settings.at("train_h") == "240");
-  BOOST_TEST(recipe_settings(camvid, "pspnet50").at("train_h") == "241");
-  BOOST_TEST(recipe_settings(camvid, "spnet50").empty());
-  const auto shapes = test::require(load_descriptor("shapes", kFolders));
+  BOOST_TEST(datasets::recipe_settings(camvid, "pspnet50").at("train_h") == "241");
+  BOOST_TEST(datasets::recipe_settings(camvid, "spnet50").empty());
+  const auto shapes = test::require(datasets::load_descriptor("shapes", kFolders));
   BOOST_TEST(shapes.splits.at("train").at(0).count == 400);
 }
 
 BOOST_AUTO_TEST_CASE(an_unknown_name_says_where_it_was_looked_for) {
-  const auto missing = load_descriptor("camwid", kFolders);
+  const auto missing = datasets::load_descriptor("camwid", kFolders);
   BOOST_REQUIRE(!missing.ok());
   BOOST_TEST(missing.status().message().find("/nowhere/camwid.json") != std::string::npos);
-  BOOST_TEST((load_descriptor("./camwid.json", kFolders).status().code() == ErrorCode::not_found));
+  BOOST_TEST((datasets::load_descriptor("./camwid.json", kFolders).status().code() == ErrorCode::not_found));
 }
 
 BOOST_AUTO_TEST_CASE(label_rules_map_ids_to_classes_and_back) {
-  const LabelRule identity = rule_of(R"({"identity": 2, "ignore": [255]})");
-  BOOST_TEST((identity.class_of(1) == 1 && identity.class_of(255) == kIgnoredClass && !identity.class_of(2)));
-  const LabelRule offset = rule_of(R"({"offset": -1, "ignore": [0]})");
-  BOOST_TEST((offset.class_of(0) == kIgnoredClass && offset.class_of(2) == 1 && !offset.class_of(3)));
+  const datasets::LabelRule identity = rule_of(R"({"identity": 2, "ignore": [255]})");
+  BOOST_TEST((identity.class_of(1) == 1 && identity.class_of(255) == imaging::kIgnoredClass &&
+              !identity.class_of(2)));
+  const datasets::LabelRule offset = rule_of(R"({"offset": -1, "ignore": [0]})");
+  BOOST_TEST(
+      (offset.class_of(0) == imaging::kIgnoredClass && offset.class_of(2) == 1 && !offset.class_of(3)));
   BOOST_TEST((offset.label_id(0) == 1 && offset.label_id(1) == 2));
-  const LabelRule map = rule_of(R"({"map": {"33": 1, "7": 0, "8": 0}, "ignore": [0, 255]})");
+  const datasets::LabelRule map = rule_of(R"({"map": {"33": 1, "7": 0, "8": 0}, "ignore": [0, 255]})");
   BOOST_TEST((map.class_of(8) == 0 && map.class_of(33) == 1 && !map.class_of(1) && !map.class_of(65535)));
   BOOST_TEST((map.label_id(0) == 7 && map.label_id(1) == 33));
-  const LabelRule submitted = rule_of(R"({"identity": 2, "submission": [26, 1000]})");
+  const datasets::LabelRule submitted = rule_of(R"({"identity": 2, "submission": [26, 1000]})");
   BOOST_TEST((submitted.label_id(0) == 26 && submitted.label_id(1) == 1000));
   const auto applied = map.apply({2, 2, {7, 33, 255, 9}, {}});
   BOOST_REQUIRE(!applied.ok());
@@ -101,7 +103,7 @@ BOOST_AUTO_TEST_CASE(splits_stay_inside_the_data_root) {
 }
 
 BOOST_AUTO_TEST_CASE(settings_keep_their_json_text) {
-  const auto descriptor = parse_descriptor(
+  const auto descriptor = datasets::parse_descriptor(
       with_labels(R"({"identity": 2})",
                   R"(, "settings": {"base_lr": 0.01, "scales": [0.5, 1.0], "s": "x", "b": true},
                      "recipes": {"spnet*": {"base_lr": 0.1}, "spnet50": {"base_lr": 1}})"),
@@ -110,8 +112,8 @@ BOOST_AUTO_TEST_CASE(settings_keep_their_json_text) {
   BOOST_TEST(descriptor->settings.at("base_lr") == "0.01");
   BOOST_TEST(descriptor->settings.at("scales") == "[0.5,1.0]");
   BOOST_TEST(descriptor->settings.at("s") == "\"x\"");
-  BOOST_TEST(recipe_settings(*descriptor, "spnet50").at("base_lr") == "1");
-  BOOST_TEST(recipe_settings(*descriptor, "spnet101").at("base_lr") == "0.1");
+  BOOST_TEST(datasets::recipe_settings(*descriptor, "spnet50").at("base_lr") == "1");
+  BOOST_TEST(datasets::recipe_settings(*descriptor, "spnet101").at("base_lr") == "0.1");
 }
 
 BOOST_AUTO_TEST_CASE(hostile_json_is_an_error) {
@@ -123,9 +125,9 @@ BOOST_AUTO_TEST_CASE(hostile_json_is_an_error) {
 }
 
 BOOST_AUTO_TEST_CASE(patterns_match_whole_names) {
-  BOOST_TEST(matches_pattern("spnet*", "spnet50"));
-  BOOST_TEST(matches_pattern("*net?0", "pspnet50"));
-  BOOST_TEST(!matches_pattern("spnet*", "pspnet50"));
-  BOOST_TEST(!matches_pattern("spnet", "spnet50"));
-  BOOST_TEST(matches_pattern("*", ""));
+  BOOST_TEST(datasets::matches_pattern("spnet*", "spnet50"));
+  BOOST_TEST(datasets::matches_pattern("*net?0", "pspnet50"));
+  BOOST_TEST(!datasets::matches_pattern("spnet*", "pspnet50"));
+  BOOST_TEST(!datasets::matches_pattern("spnet", "spnet50"));
+  BOOST_TEST(datasets::matches_pattern("*", ""));
 }

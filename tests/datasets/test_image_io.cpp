@@ -44,10 +44,12 @@ std::string make_png(int width, int height, int depth, int color, int interlace,
   return out;
 }
 
-std::vector<std::uint16_t> ids_of(const std::string& png) { return test::require(decode_label_png(png)).ids; }
+std::vector<std::uint16_t> ids_of(const std::string& png) {
+  return test::require(datasets::decode_label_png(png)).ids;
+}
 
 std::string error_of(const std::string& png) {
-  const auto label = decode_label_png(png);
+  const auto label = datasets::decode_label_png(png);
   return label.ok() ? "" : label.status().message();
 }
 
@@ -69,10 +71,10 @@ BOOST_AUTO_TEST_CASE(labels_are_read_as_stored_numbers) {
 }
 
 BOOST_AUTO_TEST_CASE(a_palette_comes_with_its_label) {
-  const auto label = decode_label_png(make_png(1, 1, 8, PNG_COLOR_TYPE_PALETTE, 0, {1}));
+  const auto label = datasets::decode_label_png(make_png(1, 1, 8, PNG_COLOR_TYPE_PALETTE, 0, {1}));
   BOOST_REQUIRE(label.ok());
   BOOST_REQUIRE(label->palette.size() == 4);
-  BOOST_TEST((label->palette[1] == Color{128, 0, 0}));
+  BOOST_TEST((label->palette[1] == imaging::Color{128, 0, 0}));
 }
 
 BOOST_AUTO_TEST_CASE(colour_pictures_are_no_labels) {
@@ -96,7 +98,7 @@ BOOST_AUTO_TEST_CASE(damaged_labels_are_errors_not_crashes) {
     for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
       std::string bad = good;
       bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
-      (void)decode_label_png(bad);
+      (void)datasets::decode_label_png(bad);
     }
   }
 }
@@ -111,34 +113,34 @@ BOOST_AUTO_TEST_CASE(huge_claims_are_refused_before_memory_is_taken) {
 
 BOOST_AUTO_TEST_CASE(label_maps_written_are_read_back) {
   const Scratch scratch;
-  const LabelMap map{2, 3, {0, 1, 2, 2, 255, 0}};
-  const std::vector<Color> palette = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}};
-  BOOST_REQUIRE(write_gray_png(scratch / "gray.png", map).ok());
-  BOOST_REQUIRE(write_palette_png(scratch / "color.png", map, palette).ok());
-  const auto gray = read_label(scratch / "gray.png");
-  const auto color = read_label(scratch / "color.png");
+  const imaging::LabelMap map{2, 3, {0, 1, 2, 2, 255, 0}};
+  const std::vector<imaging::Color> palette = {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}};
+  BOOST_REQUIRE(datasets::write_gray_png(scratch / "gray.png", map).ok());
+  BOOST_REQUIRE(datasets::write_palette_png(scratch / "color.png", map, palette).ok());
+  const auto gray = datasets::read_label(scratch / "gray.png");
+  const auto color = datasets::read_label(scratch / "color.png");
   BOOST_REQUIRE((gray.ok() && color.ok()));
   BOOST_TEST(gray->ids == (Ids{0, 1, 2, 2, 255, 0}));
   BOOST_TEST(color->ids == gray->ids);
-  BOOST_TEST((color->palette.at(2) == Color{7, 8, 9}));
-  const auto picture = read_image(scratch / "color.png");
+  BOOST_TEST((color->palette.at(2) == imaging::Color{7, 8, 9}));
+  const auto picture = datasets::read_image(scratch / "color.png");
   BOOST_REQUIRE(picture.ok());
   BOOST_TEST((picture->rgb[3] == 4 && picture->rgb[4] == 5 && picture->rgb[5] == 6));
-  BOOST_TEST(!write_gray_png(scratch / "no" / "folder.png", map).ok());
+  BOOST_TEST(!datasets::write_gray_png(scratch / "no" / "folder.png", map).ok());
 }
 
 BOOST_AUTO_TEST_CASE(images_are_rgb) {
   const Scratch scratch;
-  const Image image{1, 2, {10, 20, 30, 40, 50, 60}};
-  BOOST_REQUIRE(write_rgb_png(scratch / "a.png", image).ok());
-  const auto read = read_image(scratch / "a.png");
+  const imaging::Image image{1, 2, {10, 20, 30, 40, 50, 60}};
+  BOOST_REQUIRE(datasets::write_rgb_png(scratch / "a.png", image).ok());
+  const auto read = datasets::read_image(scratch / "a.png");
   BOOST_REQUIRE(read.ok());
   BOOST_TEST((read->height == 1 && read->width == 2 && read->rgb == image.rgb));
   std::ofstream(scratch / "a.ppm") << "P3\n# two pixels\n2 1 255\n10 20 30 40 50 60\n";
-  const auto ppm = read_image(scratch / "a.ppm");
+  const auto ppm = datasets::read_image(scratch / "a.ppm");
   BOOST_REQUIRE(ppm.ok());
   BOOST_TEST(ppm->rgb == image.rgb);
-  const auto missing = read_image(scratch / "b.png");
+  const auto missing = datasets::read_image(scratch / "b.png");
   BOOST_REQUIRE(!missing.ok());
   BOOST_TEST((missing.status().code() == ErrorCode::not_found));
   BOOST_TEST(missing.status().message().find("b.png") != std::string::npos);
@@ -149,7 +151,7 @@ BOOST_AUTO_TEST_CASE(photographs_of_all_kinds_are_read_as_rgb) {
   for (const auto& entry :
        std::filesystem::directory_iterator(GRAPHRUN_SOURCE_DIR "/tests/datasets/golden/kinds")) {
     BOOST_TEST_CONTEXT(entry.path().filename()) {
-      const Image read = test::require(read_image(entry.path()));
+      const imaging::Image read = test::require(datasets::read_image(entry.path()));
       BOOST_TEST((read.height == 8 && read.width == 16));
       const bool gray = entry.path().filename().string().starts_with("gray");
       const int left[3] = {gray ? 122 : 200, gray ? 122 : 100, gray ? 122 : 30};
@@ -163,9 +165,9 @@ BOOST_AUTO_TEST_CASE(photographs_of_all_kinds_are_read_as_rgb) {
 }
 
 BOOST_AUTO_TEST_CASE(overlays_mix_class_colours_in) {
-  const Image image{1, 3, {100, 100, 100, 100, 100, 100, 100, 100, 100}};
-  const std::vector<Color> palette = {{200, 0, 100}};
-  const Image mixed = overlay(image, {1, 3, {0, 1, 255}}, palette, 0.5F);
+  const imaging::Image image{1, 3, {100, 100, 100, 100, 100, 100, 100, 100, 100}};
+  const std::vector<imaging::Color> palette = {{200, 0, 100}};
+  const imaging::Image mixed = datasets::overlay(image, {1, 3, {0, 1, 255}}, palette, 0.5F);
   BOOST_TEST(mixed.rgb == (std::vector<std::uint8_t>{150, 50, 100, 100, 100, 100, 100, 100, 100}));
 }
 
@@ -184,7 +186,7 @@ BOOST_AUTO_TEST_CASE(real_labels_have_the_documented_histograms) {
       std::string file, size;
       line >> file >> size;
       if (!std::filesystem::exists(*folder / file)) continue;
-      const auto label = read_label(*folder / file);
+      const auto label = datasets::read_label(*folder / file);
       BOOST_REQUIRE_MESSAGE(label.ok(), file);
       std::map<int, std::int64_t> histogram;
       for (const std::uint16_t id : label->ids) ++histogram[id];
@@ -224,11 +226,11 @@ BOOST_AUTO_TEST_CASE(the_size_of_a_jpeg_is_that_of_its_pixels_as_turned) {
            static_cast<char>(length & 0xff) + app1 + plain.substr(2);
   };
   const auto check = [&](const std::string& file, bool turned) {
-    test::require(write_file(scratch / "a.jpg", file));
-    const Extent size = test::require(read_image_size(scratch / "a.jpg"));
-    BOOST_TEST((size == (turned ? Extent{30, 20} : Extent{20, 30})));
-    const Image image = test::require(read_image(scratch / "a.jpg"));
-    BOOST_TEST((size == Extent{image.height, image.width}));
+    test::require(core::write_file(scratch / "a.jpg", file));
+    const imaging::Extent size = test::require(datasets::read_image_size(scratch / "a.jpg"));
+    BOOST_TEST((size == (turned ? imaging::Extent{30, 20} : imaging::Extent{20, 30})));
+    const imaging::Image image = test::require(datasets::read_image(scratch / "a.jpg"));
+    BOOST_TEST((size == imaging::Extent{image.height, image.width}));
   };
   check(plain, false);
   for (int orientation = 0; orientation <= 9; ++orientation) {
@@ -239,8 +241,8 @@ BOOST_AUTO_TEST_CASE(the_size_of_a_jpeg_is_that_of_its_pixels_as_turned) {
   check(with("Exif"), false);
   const std::string turned = exif(true, 6, 8);
   for (std::size_t length = 0; length < turned.size(); ++length) {
-    test::require(write_file(scratch / "a.jpg", with(turned.substr(0, length))));
-    BOOST_TEST(read_image_size(scratch / "a.jpg").ok());
+    test::require(core::write_file(scratch / "a.jpg", with(turned.substr(0, length))));
+    BOOST_TEST(datasets::read_image_size(scratch / "a.jpg").ok());
   }
 }
 
@@ -248,8 +250,8 @@ BOOST_AUTO_TEST_CASE(the_size_of_a_jpeg_is_that_of_its_pixels_as_turned) {
 BOOST_AUTO_TEST_CASE(images_are_decoded_as_opencv_decodes_them) {
   const Scratch scratch;
   const auto check = [&](const std::string& name, const std::vector<std::uint8_t>& coded) {
-    test::require(write_file(scratch / name, std::as_bytes(std::span(coded))));
-    const Image image = test::require(read_image(scratch / name));
+    test::require(core::write_file(scratch / name, std::as_bytes(std::span(coded))));
+    const imaging::Image image = test::require(datasets::read_image(scratch / name));
     const cv::Mat bgr = cv::imdecode(coded, cv::IMREAD_COLOR);
     BOOST_REQUIRE(image.height == bgr.rows && image.width == bgr.cols);
     std::size_t different = 0;

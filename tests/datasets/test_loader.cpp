@@ -11,36 +11,37 @@ using namespace graphrun;
 namespace {
 
 // Shapes whose loading takes a time that varies, and which can fail at one index.
-class SlowShapes final : public Dataset {
+class SlowShapes final : public datasets::Dataset {
  public:
   explicit SlowShapes(std::int64_t broken = -1) : broken_(broken) {}
   std::int64_t size() const override { return 20; }
   bool labelled() const override { return true; }
   std::string name(std::int64_t index) const override { return "sample " + std::to_string(index); }
-  Result<Image> load_image(std::int64_t index) const override {
+  Result<imaging::Image> load_image(std::int64_t index) const override {
     std::this_thread::sleep_for(std::chrono::microseconds(index * 37 % 11 * 200));
     if (index == broken_) return Status(ErrorCode::invalid_file, "sample is broken");
-    return make_shapes(1, index, 40, 50).image;
+    return datasets::make_shapes(1, index, 40, 50).image;
   }
-  Result<LabelMap> load_label(std::int64_t index) const override {
-    return make_shapes(1, index, 40, 50).label;
+  Result<imaging::LabelMap> load_label(std::int64_t index) const override {
+    return datasets::make_shapes(1, index, 40, 50).label;
   }
 
  private:
   std::int64_t broken_;
 };
 
-AugmentSettings augment() {
-  AugmentSettings settings;
+datasets::AugmentSettings augment() {
+  datasets::AugmentSettings settings;
   settings.train_h = 33;
   settings.train_w = 35;
   return settings;
 }
 
-std::unique_ptr<Loader> start(const Dataset& dataset, const SamplerSettings& sampling,
-                              const LoaderSettings& loading) {
-  const Sampler sampler = test::require(Sampler::make(sampling));
-  return test::require(Loader::start(dataset, sampler, augment(), loading));
+std::unique_ptr<datasets::Loader> start(const datasets::Dataset& dataset,
+                                        const datasets::SamplerSettings& sampling,
+                                        const datasets::LoaderSettings& loading) {
+  const datasets::Sampler sampler = test::require(datasets::Sampler::make(sampling));
+  return test::require(datasets::Loader::start(dataset, sampler, augment(), loading));
 }
 
 struct Content {
@@ -51,13 +52,13 @@ struct Content {
   bool operator==(const Content&) const = default;
 };
 
-Content take(Loader& loader) {
-  const Batch& b = *test::require(loader.next());
+Content take(datasets::Loader& loader) {
+  const datasets::Batch& b = *test::require(loader.next());
   const std::int64_t pixels = b.n * b.height * b.width;
   return {b.iteration, b.epoch, b.samples, {b.image, b.image + pixels * 3}, {b.label, b.label + pixels}};
 }
 
-std::vector<Content> take_all(const LoaderSettings& loading) {
+std::vector<Content> take_all(const datasets::LoaderSettings& loading) {
   const SlowShapes dataset;
   const auto loader = start(dataset, {.samples = 20, .batch_size = 6, .seed = 4}, loading);
   std::vector<Content> batches;
@@ -85,7 +86,7 @@ BOOST_AUTO_TEST_CASE(a_loader_can_start_at_any_iteration) {
 
 BOOST_AUTO_TEST_CASE(ranks_make_parts_of_the_same_batch) {
   const SlowShapes dataset;
-  const LoaderSettings loading{.workers = 2, .depth = 2, .seed = 3, .first = 0, .end = 2};
+  const datasets::LoaderSettings loading{.workers = 2, .depth = 2, .seed = 3, .first = 0, .end = 2};
   const auto whole = start(dataset, {.samples = 20, .batch_size = 6, .seed = 4}, loading);
   const auto part =
       start(dataset, {.samples = 20, .batch_size = 6, .rank = 1, .ranks = 2, .seed = 4}, loading);

@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "datasets/image_io.h"
-#include "datasets/metrics.h"
 #include "tests/datasets/scratch.h"
+#include "training/evaluation/metrics.h"
 
 using namespace graphrun;
 
@@ -12,12 +12,12 @@ namespace {
 using Ids = std::vector<std::uint8_t>;
 
 // Files of one name in two folders, ids minus `shift` with 0 becoming ignored where shift is 1.
-Metrics score(const std::filesystem::path& predictions, const std::filesystem::path& labels,
-              const std::vector<std::string>& names, int classes, int shift) {
-  ConfusionMatrix confusion(classes);
+training::Metrics score(const std::filesystem::path& predictions, const std::filesystem::path& labels,
+                        const std::vector<std::string>& names, int classes, int shift) {
+  training::ConfusionMatrix confusion(classes);
   for (const std::string& name : names) {
-    const auto prediction = read_label(predictions / name);
-    const auto label = read_label(labels / name);
+    const auto prediction = datasets::read_label(predictions / name);
+    const auto label = datasets::read_label(labels / name);
     BOOST_REQUIRE((prediction.ok() && label.ok()));
     BOOST_REQUIRE(prediction->ids.size() == label->ids.size());
     Ids ids[2];
@@ -30,7 +30,7 @@ Metrics score(const std::filesystem::path& predictions, const std::filesystem::p
   return confusion.metrics();
 }
 
-void check(const Metrics& metrics, double accuracy, double mean_iou, double mean_accuracy) {
+void check(const training::Metrics& metrics, double accuracy, double mean_iou, double mean_accuracy) {
   BOOST_TEST(std::abs(metrics.accuracy - accuracy) < 1e-9);
   BOOST_TEST(std::abs(metrics.mean_iou - mean_iou) < 1e-9);
   BOOST_TEST(std::abs(metrics.mean_accuracy - mean_accuracy) < 1e-9);
@@ -39,9 +39,9 @@ void check(const Metrics& metrics, double accuracy, double mean_iou, double mean
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(metrics_count_as_the_reference_does) {
-  ConfusionMatrix confusion(4);  // class 3 is absent from both
+  training::ConfusionMatrix confusion(4);  // class 3 is absent from both
   confusion.add(Ids{0, 0, 1, 1, 2, 9, 0}, Ids{0, 1, 1, 255, 2, 2, 7});
-  const Metrics m = confusion.metrics();
+  const training::Metrics m = confusion.metrics();
   BOOST_TEST((m.classes[0].intersection == 1 && m.classes[0].union_ == 3 && m.classes[0].target == 1));
   BOOST_TEST((m.classes[1].intersection == 1 && m.classes[1].union_ == 2 && m.classes[1].target == 2));
   BOOST_TEST((m.classes[2].intersection == 1 && m.classes[2].union_ == 2 && m.classes[2].target == 2));
@@ -53,20 +53,20 @@ BOOST_AUTO_TEST_CASE(metrics_count_as_the_reference_does) {
 BOOST_AUTO_TEST_CASE(matrices_merge_to_the_matrix_of_all) {
   const Ids prediction = {0, 1, 1, 0, 2, 2};
   const Ids label = {0, 1, 0, 255, 2, 1};
-  ConfusionMatrix all(3), first(3), second(3);
+  training::ConfusionMatrix all(3), first(3), second(3);
   all.add(prediction, label);
   first.add(std::span(prediction).first(2), std::span(label).first(2));
   second.add(std::span(prediction).subspan(2), std::span(label).subspan(2));
   first.merge(second);
   BOOST_TEST(std::equal(all.cells().begin(), all.cells().end(), first.cells().begin()));
-  ConfusionMatrix wide(3);
+  training::ConfusionMatrix wide(3);
   wide.add(std::vector<std::int32_t>(prediction.begin(), prediction.end()),
            std::vector<std::int32_t>(label.begin(), label.end()));
   BOOST_TEST(std::equal(all.cells().begin(), all.cells().end(), wide.cells().begin()));
 }
 
 BOOST_AUTO_TEST_CASE(no_labelled_pixel_gives_zero) {
-  ConfusionMatrix confusion(2);
+  training::ConfusionMatrix confusion(2);
   confusion.add(Ids{0, 1}, Ids{255, 255});
   check(confusion.metrics(), 0, 0, 0);
 }

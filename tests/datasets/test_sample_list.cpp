@@ -8,11 +8,11 @@ using namespace graphrun;
 
 namespace {
 
-Result<std::vector<SamplePath>> parse(std::string_view text, const Split& split = {}) {
-  return parse_list(text, "list.txt", split, "/data");
+Result<std::vector<datasets::SamplePath>> parse(std::string_view text, const datasets::Split& split = {}) {
+  return datasets::parse_list(text, "list.txt", split, "/data");
 }
 
-std::string error_of(std::string_view text, const Split& split = {}) {
+std::string error_of(std::string_view text, const datasets::Split& split = {}) {
   const auto samples = parse(text, split);
   return samples.ok() ? "" : samples.status().message();
 }
@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(lists_take_blanks_tabs_and_crlf) {
 }
 
 BOOST_AUTO_TEST_CASE(lists_without_labels_have_one_column) {
-  Split split;
+  datasets::Split split;
   split.labelled = false;
   const auto samples = parse("a.jpg\nb.jpg\n", split);
   BOOST_REQUIRE(samples.ok());
@@ -42,7 +42,7 @@ BOOST_AUTO_TEST_CASE(lists_without_labels_have_one_column) {
 }
 
 BOOST_AUTO_TEST_CASE(name_lists_fill_patterns) {
-  Split split;
+  datasets::Split split;
   split.image_pattern = "JPEGImages/{}.jpg";
   split.label_pattern = "SegmentationClass/{}.png";
   const auto samples = parse("2007_000032\r\n2007_000039\r\n", split);
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(name_lists_fill_patterns) {
 }
 
 BOOST_AUTO_TEST_CASE(paths_are_no_longer_than_the_system_takes) {
-  Split split;
+  datasets::Split split;
   for (int i = 0; i < 1000; ++i) split.image_pattern += "{}/";
   split.label_pattern = "{}/{}";
   const auto refused = [&](std::size_t length) {
@@ -81,23 +81,23 @@ BOOST_AUTO_TEST_CASE(folders_are_listed_sorted_with_their_labels) {
        {"img/b/2_leftImg.png", "img/a/9_leftImg.png", "img/a/1_leftImg.png", "img/a/readme"}) {
     std::ofstream(scratch / file) << "x";
   }
-  Split split;
+  datasets::Split split;
   split.images = "img";
   split.labels = "gt";
   split.image_suffix = "_leftImg.png";
   split.label_suffix = "_labelIds.png";
-  const auto samples = list_samples(split, scratch.path(), scratch / "img");
+  const auto samples = datasets::list_samples(split, scratch.path(), scratch / "img");
   BOOST_REQUIRE(samples.ok());
   BOOST_REQUIRE(samples->size() == 3);
   BOOST_TEST((*samples)[0].image == scratch / "img/a/1_leftImg.png");
   BOOST_TEST((*samples)[0].label == scratch / "gt/a/1_labelIds.png");
   BOOST_TEST((*samples)[2].name == "2_leftImg");
-  BOOST_TEST(!list_samples(split, scratch.path(), scratch / "none").ok());
+  BOOST_TEST(!datasets::list_samples(split, scratch.path(), scratch / "none").ok());
 }
 
 BOOST_AUTO_TEST_CASE(two_images_of_one_name_are_reported) {
-  BOOST_TEST(check_unique_names(std::vector<std::string>{"a", "b"}).ok());
-  const Status status = check_unique_names(std::vector<std::string>{"a", "b", "a"});
+  BOOST_TEST(datasets::check_unique_names(std::vector<std::string>{"a", "b"}).ok());
+  const Status status = datasets::check_unique_names(std::vector<std::string>{"a", "b", "a"});
   BOOST_REQUIRE(!status.ok());
   BOOST_TEST(status.message().find("'a'") != std::string::npos);
 }

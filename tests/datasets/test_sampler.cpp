@@ -8,8 +8,8 @@ using namespace graphrun;
 
 namespace {
 
-Sampler make(const SamplerSettings& settings) {
-  auto sampler = Sampler::make(settings);
+datasets::Sampler make(const datasets::SamplerSettings& settings) {
+  auto sampler = datasets::Sampler::make(settings);
   BOOST_REQUIRE(sampler.ok());
   return *sampler;
 }
@@ -17,7 +17,7 @@ Sampler make(const SamplerSettings& settings) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(an_epoch_visits_each_sample_once_in_a_new_order) {
-  const Sampler sampler = make({.samples = 103, .batch_size = 10, .seed = 5});
+  const datasets::Sampler sampler = make({.samples = 103, .batch_size = 10, .seed = 5});
   BOOST_TEST(sampler.iterations_per_epoch() == 10);
   const auto first = sampler.order(0);
   BOOST_TEST(std::set<std::int64_t>(first.begin(), first.end()).size() == 103);
@@ -33,13 +33,14 @@ BOOST_AUTO_TEST_CASE(without_shuffle_the_list_order_stays) {
 }
 
 BOOST_AUTO_TEST_CASE(ranks_share_the_same_global_batch) {
-  const Sampler whole = make({.samples = 100, .batch_size = 8, .seed = 1});
+  const datasets::Sampler whole = make({.samples = 100, .batch_size = 8, .seed = 1});
   const auto order = whole.order(2);
   const auto batch = whole.batch(order, 11);
   for (const int ranks : {1, 2, 4, 8}) {
     std::vector<std::int64_t> joined;
     for (int rank = 0; rank < ranks; ++rank) {
-      const Sampler part = make({.samples = 100, .batch_size = 8, .rank = rank, .ranks = ranks, .seed = 1});
+      const datasets::Sampler part =
+          make({.samples = 100, .batch_size = 8, .rank = rank, .ranks = ranks, .seed = 1});
       BOOST_TEST(part.order(2) == order);
       const auto share = part.batch(order, 11);
       BOOST_TEST(static_cast<int>(share.size()) == 8 / ranks);
@@ -50,7 +51,7 @@ BOOST_AUTO_TEST_CASE(ranks_share_the_same_global_batch) {
 }
 
 BOOST_AUTO_TEST_CASE(a_shuffle_is_close_to_uniform) {
-  const Sampler sampler = make({.samples = 5, .batch_size = 1, .seed = 9});
+  const datasets::Sampler sampler = make({.samples = 5, .batch_size = 1, .seed = 9});
   int counts[5][5] = {};
   for (std::int64_t epoch = 0; epoch < 5000; ++epoch) {
     const auto order = sampler.order(epoch);
@@ -62,8 +63,8 @@ BOOST_AUTO_TEST_CASE(a_shuffle_is_close_to_uniform) {
 }
 
 BOOST_AUTO_TEST_CASE(batches_that_cannot_be_made_are_refused) {
-  BOOST_TEST(!Sampler::make({.samples = 3, .batch_size = 4}).ok());
-  BOOST_TEST(!Sampler::make({.samples = 30, .batch_size = 3, .ranks = 2}).ok());
-  BOOST_TEST(!Sampler::make({.samples = 30, .batch_size = 0}).ok());
-  BOOST_TEST(!Sampler::make({.samples = 30, .batch_size = 4, .rank = 2, .ranks = 2}).ok());
+  BOOST_TEST(!datasets::Sampler::make({.samples = 3, .batch_size = 4}).ok());
+  BOOST_TEST(!datasets::Sampler::make({.samples = 30, .batch_size = 3, .ranks = 2}).ok());
+  BOOST_TEST(!datasets::Sampler::make({.samples = 30, .batch_size = 0}).ok());
+  BOOST_TEST(!datasets::Sampler::make({.samples = 30, .batch_size = 4, .rank = 2, .ranks = 2}).ok());
 }

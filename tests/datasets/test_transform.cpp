@@ -35,8 +35,8 @@ class Reader {
   std::size_t at_ = 0;
 };
 
-Draws parse_draws(std::istream& line) {
-  Draws draws;
+datasets::Draws parse_draws(std::istream& line) {
+  datasets::Draws draws;
   std::string angle, top, left;
   line >> draws.scale >> draws.aspect >> angle >> draws.blur >> draws.flip >> top >> left;
   BOOST_REQUIRE(line);
@@ -45,12 +45,13 @@ Draws parse_draws(std::istream& line) {
   return draws;
 }
 
-void check_case(const Sample& sample, const AugmentSettings& settings, const Draws& draws,
-                const std::vector<float>& image, const std::vector<std::uint8_t>& label) {
+void check_case(const datasets::Sample& sample, const datasets::AugmentSettings& settings,
+                const datasets::Draws& draws, const std::vector<float>& image,
+                const std::vector<std::uint8_t>& label) {
   std::vector<float> out(image.size(), -1e9F);
   std::vector<std::int32_t> ids(label.size(), -1);
-  AugmentScratch scratch;
-  test::require(apply(sample, settings, draws, scratch, out.data(), ids.data()));
+  datasets::AugmentScratch scratch;
+  test::require(datasets::apply(sample, settings, draws, scratch, out.data(), ids.data()));
   float worst = 0;
   for (std::size_t i = 0; i < out.size(); ++i) worst = std::max(worst, std::abs(out[i] - image[i]));
   BOOST_TEST(worst <= 2e-5F);
@@ -58,8 +59,8 @@ void check_case(const Sample& sample, const AugmentSettings& settings, const Dra
 }
 
 // The same transforms by OpenCV, each over the whole image, as the reference does them.
-void whole_image_transforms(const Sample& sample, const AugmentSettings& settings, const Draws& draws,
-                            cv::Mat& image, cv::Mat& label) {
+void whole_image_transforms(const datasets::Sample& sample, const datasets::AugmentSettings& settings,
+                            const datasets::Draws& draws, cv::Mat& image, cv::Mat& label) {
   const int rows = static_cast<int>(sample.image.height);
   const int columns = static_cast<int>(sample.image.width);
   cv::Mat(rows, columns, CV_8UC3, const_cast<std::uint8_t*>(sample.image.rgb.data()))
@@ -114,22 +115,24 @@ void whole_image_transforms(const Sample& sample, const AugmentSettings& setting
 }
 
 // Texture with edges, and labels in blocks with some ignored ones.
-Sample textured_sample(std::int64_t height, std::int64_t width, Random random) {
-  Sample sample{{height, width, {}}, {height, width, {}}};
+datasets::Sample textured_sample(std::int64_t height, std::int64_t width, core::Random random) {
+  datasets::Sample sample{{height, width, {}}, {height, width, {}}};
   for (std::int64_t y = 0; y < height; ++y) {
     for (std::int64_t x = 0; x < width; ++x) {
       for (int c = 0; c < 3; ++c)
         sample.image.rgb.push_back(static_cast<std::uint8_t>(random.next_double() * 256));
       const std::int64_t block = x / 7 + 3 * (y / 5);
-      sample.label.ids.push_back(block % 11 == 10 ? kIgnoredClass : static_cast<std::uint8_t>(block % 11));
+      sample.label.ids.push_back(block % 11 == 10 ? imaging::kIgnoredClass
+                                                  : static_cast<std::uint8_t>(block % 11));
     }
   }
   return sample;
 }
 
-Sample small_sample() {
-  Sample sample{{4, 6, std::vector<std::uint8_t>(72, 100)}, {4, 6, std::vector<std::uint8_t>(24, 1)}};
-  sample.label.ids[0] = kIgnoredClass;
+datasets::Sample small_sample() {
+  datasets::Sample sample{{4, 6, std::vector<std::uint8_t>(72, 100)},
+                          {4, 6, std::vector<std::uint8_t>(24, 1)}};
+  sample.label.ids[0] = imaging::kIgnoredClass;
   return sample;
 }
 
@@ -137,15 +140,15 @@ Sample small_sample() {
 
 BOOST_AUTO_TEST_CASE(transforms_equal_the_reference) {
   std::ifstream cases(kFolder + "transforms.txt");
-  const auto bytes = read_file(kFolder + "transforms.bin", 1 << 20);
+  const auto bytes = core::read_file(kFolder + "transforms.bin", 1 << 20);
   BOOST_REQUIRE(bytes.ok());
   Reader reader(*bytes);
-  Sample sample;
+  datasets::Sample sample;
   int count = 0;
   for (std::string text; std::getline(cases, text);) {
     std::istringstream line(text);
     std::string name;
-    AugmentSettings settings;
+    datasets::AugmentSettings settings;
     line >> name >> settings.train_h >> settings.train_w;
     const std::int64_t pixels = settings.train_h * settings.train_w;
     BOOST_TEST_CONTEXT(name) {
@@ -154,7 +157,7 @@ BOOST_AUTO_TEST_CASE(transforms_equal_the_reference) {
                   {settings.train_h, settings.train_w, reader.take<std::uint8_t>(pixels)}};
         continue;
       }
-      const Draws draws = parse_draws(line);
+      const datasets::Draws draws = parse_draws(line);
       const auto image = reader.take<float>(pixels * 3);
       check_case(sample, settings, draws, image, reader.take<std::uint8_t>(pixels));
       ++count;
@@ -165,26 +168,26 @@ BOOST_AUTO_TEST_CASE(transforms_equal_the_reference) {
 }
 
 BOOST_AUTO_TEST_CASE(a_crop_shows_what_transforms_of_the_whole_image_give) {
-  AugmentScratch scratch;
+  datasets::AugmentScratch scratch;
   for (std::uint32_t i = 0; i < 120; ++i) {
-    Random random(11, RandomPurpose::augment, 3, i);
+    core::Random random(11, core::RandomPurpose::augment, 3, i);
     const auto between = [&random](double low, double high) {
       return static_cast<std::int64_t>(random.next_between(low, high));
     };
-    AugmentSettings settings;
+    datasets::AugmentSettings settings;
     settings.train_h = between(1, 90);
     settings.train_w = between(1, 90);
     settings.rotate_min = i % 3 == 0 ? -180 : -10;
     settings.rotate_max = -settings.rotate_min;
     if (i % 5 == 0) settings.aspect_max = 1.5;
     const std::int64_t height = between(2, 110);
-    const Sample sample = textured_sample(height, between(2, 110), random);
-    Draws draws = draw(settings, random);
+    const datasets::Sample sample = textured_sample(height, between(2, 110), random);
+    datasets::Draws draws = datasets::draw(settings, random);
     if (i % 8 == 0) draws.scale = i % 16 == 0 ? 0.5 : 1;
     const std::int64_t pixels = settings.train_h * settings.train_w;
     std::vector<float> image(static_cast<std::size_t>(pixels * 3));
     std::vector<std::int32_t> label(static_cast<std::size_t>(pixels));
-    test::require(apply(sample, settings, draws, scratch, image.data(), label.data()));
+    test::require(datasets::apply(sample, settings, draws, scratch, image.data(), label.data()));
     cv::Mat whole_image, whole_label;
     whole_image_transforms(sample, settings, draws, whole_image, whole_label);
     float worst = 0;
@@ -199,20 +202,21 @@ BOOST_AUTO_TEST_CASE(a_crop_shows_what_transforms_of_the_whole_image_give) {
 
 BOOST_AUTO_TEST_CASE(image_and_label_stay_aligned) {
   // The label is a function of the image: red rises by 2 a column, a class is 32 of it.
-  Sample sample{{90, 128, {}}, {90, 128, {}}};
+  datasets::Sample sample{{90, 128, {}}, {90, 128, {}}};
   for (int i = 0; i < 90 * 128; ++i) {
     const auto red = static_cast<std::uint8_t>(2 * (i % 128));
     sample.image.rgb.insert(sample.image.rgb.end(), {red, 0, 0});
     sample.label.ids.push_back(red / 32);
   }
-  AugmentSettings settings;
+  datasets::AugmentSettings settings;
   settings.train_h = settings.train_w = 80;
   std::vector<float> image(80 * 80 * 3);
   std::vector<std::int32_t> label(80 * 80);
-  AugmentScratch scratch;
+  datasets::AugmentScratch scratch;
   for (std::uint32_t i = 0; i < 50; ++i) {
-    const Draws draws = draw(settings, Random(5, RandomPurpose::augment, 0, i));
-    test::require(apply(sample, settings, draws, scratch, image.data(), label.data()));
+    const datasets::Draws draws =
+        datasets::draw(settings, core::Random(5, core::RandomPurpose::augment, 0, i));
+    test::require(datasets::apply(sample, settings, draws, scratch, image.data(), label.data()));
     // Three columns of the scaled image.
     const float margin = 6 / static_cast<float>(draws.scale);
     int wrong = 0, compared = 0;
@@ -235,14 +239,14 @@ BOOST_AUTO_TEST_CASE(image_and_label_stay_aligned) {
 }
 
 BOOST_AUTO_TEST_CASE(ignored_pixels_and_padding_get_the_ignore_label) {
-  AugmentSettings settings;
+  datasets::AugmentSettings settings;
   settings.train_h = 6;
   settings.train_w = 6;
   settings.ignore_label = -7;
   std::vector<float> image(108);
   std::vector<std::int32_t> label(36);
-  AugmentScratch scratch;
-  test::require(apply(small_sample(), settings, {}, scratch, image.data(), label.data()));
+  datasets::AugmentScratch scratch;
+  test::require(datasets::apply(small_sample(), settings, {}, scratch, image.data(), label.data()));
   BOOST_TEST(label[0] == -7);  // padding
   BOOST_TEST(label[6] == -7);  // ignored in the label
   BOOST_TEST(label[7] == 1);
@@ -250,11 +254,13 @@ BOOST_AUTO_TEST_CASE(ignored_pixels_and_padding_get_the_ignore_label) {
 }
 
 BOOST_AUTO_TEST_CASE(draws_stay_in_their_ranges_and_repeat) {
-  AugmentSettings settings;
+  datasets::AugmentSettings settings;
   int turned = 0, blurred = 0, flipped = 0;
   for (std::uint32_t i = 0; i < 1000; ++i) {
-    const Draws draws = draw(settings, Random(7, RandomPurpose::augment, 0, i));
-    const Draws again = draw(settings, Random(7, RandomPurpose::augment, 0, i));
+    const datasets::Draws draws =
+        datasets::draw(settings, core::Random(7, core::RandomPurpose::augment, 0, i));
+    const datasets::Draws again =
+        datasets::draw(settings, core::Random(7, core::RandomPurpose::augment, 0, i));
     BOOST_REQUIRE((draws.scale >= 0.5 && draws.scale < 2));
     BOOST_REQUIRE((!draws.angle || (*draws.angle >= -10 && *draws.angle < 10)));
     BOOST_REQUIRE((draws.scale == again.scale && draws.angle == again.angle && draws.crop == again.crop));
@@ -264,23 +270,23 @@ BOOST_AUTO_TEST_CASE(draws_stay_in_their_ranges_and_repeat) {
   }
   for (const int count : {turned, blurred, flipped}) BOOST_TEST((count > 440 && count < 560));
   settings.augment = false;
-  const Draws none = draw(settings, Random(7, RandomPurpose::augment));
+  const datasets::Draws none = datasets::draw(settings, core::Random(7, core::RandomPurpose::augment));
   BOOST_TEST((none.scale == 1 && !none.angle && !none.blur && !none.flip && !none.crop));
 }
 
 BOOST_AUTO_TEST_CASE(impossible_settings_and_samples_are_refused) {
-  AugmentSettings settings;
+  datasets::AugmentSettings settings;
   settings.train_h = settings.train_w = 4;
-  BOOST_TEST(validate(settings).ok());
+  BOOST_TEST(datasets::validate(settings).ok());
   std::vector<float> image(48);
   std::vector<std::int32_t> label(16);
-  AugmentScratch scratch;
-  Draws draws;
+  datasets::AugmentScratch scratch;
+  datasets::Draws draws;
   draws.scale = 0.01;
-  BOOST_TEST(!apply(small_sample(), settings, draws, scratch, image.data(), label.data()).ok());
-  Sample uneven = small_sample();
+  BOOST_TEST(!datasets::apply(small_sample(), settings, draws, scratch, image.data(), label.data()).ok());
+  datasets::Sample uneven = small_sample();
   uneven.label.height = 3;
-  BOOST_TEST(!apply(uneven, settings, {}, scratch, image.data(), label.data()).ok());
+  BOOST_TEST(!datasets::apply(uneven, settings, {}, scratch, image.data(), label.data()).ok());
   settings.scale_min = 3;
-  BOOST_TEST(!validate(settings).ok());
+  BOOST_TEST(!datasets::validate(settings).ok());
 }

@@ -15,7 +15,7 @@ const fs::path kCases = fs::path(GRAPHRUN_SOURCE_DIR) / "tests/graphc";
 
 // Errors name files as they were given; the cases' expectations are relative to their folders.
 std::string errors_of(const fs::path& folder) {
-  std::string errors = compiler::compile(folder / "graph.json", {}, op_registry()).errors;
+  std::string errors = compiler::compile(folder / "graph.json", {}, ops::op_registry()).errors;
   const std::string prefix = folder.string() + "/";
   for (std::size_t at = errors.find(prefix); at != std::string::npos; at = errors.find(prefix, at)) {
     errors.erase(at, prefix.size());
@@ -31,7 +31,7 @@ BOOST_AUTO_TEST_CASE(every_case_gives_its_errors) {
     if (!entry.is_directory()) continue;
     ++cases;
     BOOST_TEST_CONTEXT(entry.path().filename().string()) {
-      const Result<std::string> expected = read_file(entry.path() / "expect.txt", 1 << 20);
+      const Result<std::string> expected = core::read_file(entry.path() / "expect.txt", 1 << 20);
       BOOST_REQUIRE(expected.ok());
       BOOST_TEST(errors_of(entry.path()) == *expected);
     }
@@ -40,7 +40,7 @@ BOOST_AUTO_TEST_CASE(every_case_gives_its_errors) {
 }
 
 BOOST_AUTO_TEST_CASE(a_missing_file_is_an_error) {
-  const compiler::Compiled compiled = compiler::compile(kCases / "nowhere.json", {}, op_registry());
+  const compiler::Compiled compiled = compiler::compile(kCases / "nowhere.json", {}, ops::op_registry());
   BOOST_TEST(!compiled.model);
   BOOST_TEST(compiled.errors.find("nowhere.json:1:1: error: ") != std::string::npos);
 }

@@ -26,14 +26,14 @@ const std::map<const char*, std::vector<const char*>> kFamilies{{"spnet50", {"sp
                                                                 {"pspnet50", {"pspnet101", "pspnet152"}},
                                                                 {"psanet50", {"psanet101", "psanet152"}}};
 
-Model compiled(const std::string& name, std::vector<Definition> definitions = {}) {
-  compiler::Compiled result = compiler::compile(kGraphs / (name + ".json"), definitions, op_registry());
+model::Model compiled(const std::string& name, std::vector<Definition> definitions = {}) {
+  compiler::Compiled result = compiler::compile(kGraphs / (name + ".json"), definitions, ops::op_registry());
   BOOST_TEST_REQUIRE(result.errors == "");
   return *std::move(result.model);
 }
 
 std::vector<std::string> lines_of(const std::string& name) {
-  const Result<std::string> text = read_file(kGraphs / (name + ".json"), 1 << 20);
+  const Result<std::string> text = core::read_file(kGraphs / (name + ".json"), 1 << 20);
   BOOST_REQUIRE(text.ok());
   std::istringstream stream(*text);
   std::vector<std::string> lines;
@@ -41,15 +41,15 @@ std::vector<std::string> lines_of(const std::string& name) {
   return lines;
 }
 
-std::map<VariableKind, std::int64_t> counts(const Model& model) {
+std::map<VariableKind, std::int64_t> counts(const model::Model& model) {
   std::map<VariableKind, std::int64_t> result;
-  for (const Variable& variable : model.variables) ++result[variable.kind];
+  for (const model::Variable& variable : model.variables) ++result[variable.kind];
   return result;
 }
 
-std::int64_t elements(const Model& model, VariableKind kind) {
+std::int64_t elements(const model::Model& model, VariableKind kind) {
   std::int64_t total = 0;
-  for (const Variable& variable : model.variables) {
+  for (const model::Variable& variable : model.variables) {
     if (variable.kind != kind) continue;
     std::int64_t count = 1;
     for (const Expr& extent : variable.shape)
@@ -59,15 +59,15 @@ std::int64_t elements(const Model& model, VariableKind kind) {
   return total;
 }
 
-std::string shape_of(const Model& model, std::string_view name) {
-  const Variable* variable = model.variable(name);
+std::string shape_of(const model::Model& model, std::string_view name) {
+  const model::Variable* variable = model.variable(name);
   BOOST_REQUIRE(variable != nullptr);
   std::string text;
   for (const Expr& extent : variable->shape) text += (text.empty() ? "" : " ") + to_string(extent);
   return text;
 }
 
-std::int64_t nodes_of(const Model& model, std::string_view method, std::string_view op) {
+std::int64_t nodes_of(const model::Model& model, std::string_view method, std::string_view op) {
   return std::ranges::count(model.method(method)->nodes, op, &Node::op);
 }
 
@@ -75,7 +75,7 @@ std::int64_t nodes_of(const Model& model, std::string_view method, std::string_v
 
 // The figures are those of the reference implementation's state_dict.
 BOOST_AUTO_TEST_CASE(spnet50_has_the_reference_network) {
-  const Model model = compiled("spnet50");
+  const model::Model model = compiled("spnet50");
   BOOST_TEST(counts(model)[VariableKind::parameter] == 286);
   BOOST_TEST(counts(model)[VariableKind::buffer] == 180);
   BOOST_TEST(elements(model, VariableKind::parameter) == 47838124);
@@ -89,13 +89,13 @@ BOOST_AUTO_TEST_CASE(spnet50_has_the_reference_network) {
 }
 
 BOOST_AUTO_TEST_CASE(spnet101_has_the_reference_network) {
-  const Model model = compiled("spnet101");
+  const model::Model model = compiled("spnet101");
   BOOST_TEST(counts(model)[VariableKind::parameter] == 439);
   BOOST_TEST(elements(model, VariableKind::parameter) == 66830252);
 }
 
 BOOST_AUTO_TEST_CASE(initial_weights_are_drawn_as_the_reference_draws_them) {
-  const Model model = compiled("spnet50");
+  const model::Model model = compiled("spnet50");
   const auto kind = [&](std::string_view name) { return model.variable(name)->init.kind; };
   BOOST_CHECK(kind("pretrained.layer1.0.conv2.weight") == InitKind::kaiming_normal_fan_out);
   BOOST_CHECK(kind("pretrained.layer4.0.spm.conv3.weight") == InitKind::kaiming_normal_fan_out);
@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(initial_weights_are_drawn_as_the_reference_draws_them) {
 }
 
 BOOST_AUTO_TEST_CASE(pspnet50_has_the_reference_network) {
-  const Model model = compiled("pspnet50");
+  const model::Model model = compiled("pspnet50");
   BOOST_TEST(counts(model)[VariableKind::parameter] == 187);
   BOOST_TEST(counts(model)[VariableKind::buffer] == 122);
   BOOST_TEST(elements(model, VariableKind::parameter) == 49180908);
@@ -120,27 +120,27 @@ BOOST_AUTO_TEST_CASE(pspnet50_has_the_reference_network) {
 }
 
 BOOST_AUTO_TEST_CASE(psanet50_has_the_reference_network) {
-  const Model model = compiled("psanet50");
+  const model::Model model = compiled("psanet50");
   BOOST_TEST(counts(model)[VariableKind::parameter] == 192);
   BOOST_TEST(counts(model)[VariableKind::buffer] == 124);
   BOOST_TEST(elements(model, VariableKind::parameter) == 53273836);
   BOOST_TEST(shape_of(model, "psa.attention_p.3.weight") == "mask_h*mask_w 512 1 1");
   BOOST_TEST(shape_of(model, "psa.proj.0.weight") == "2048 1024 1 1");
-  const Model one_way = compiled("psanet50", {{"psa_type", 1}, {"psa_softmax", 0}});
+  const model::Model one_way = compiled("psanet50", {{"psa_type", 1}, {"psa_softmax", 0}});
   BOOST_TEST(one_way.variable("psa.reduce_p.0.weight") == nullptr);
   BOOST_TEST(shape_of(one_way, "psa.proj.0.weight") == "2048 512 1 1");
   BOOST_TEST(nodes_of(one_way, "eval", "softmax") == 0);
 }
 
 BOOST_AUTO_TEST_CASE(fcn50_is_spnet_without_strips) {
-  const Model model = compiled("fcn50");
+  const model::Model model = compiled("fcn50");
   BOOST_TEST(shape_of(model, "head.conv5.0.weight") == "512 2048 3 3");
   BOOST_TEST(shape_of(model, "auxlayer.conv5.4.bias") == "classes");
   BOOST_TEST(model.variable("pretrained.layer4.0.spm.conv1.weight") == nullptr);
 }
 
 BOOST_AUTO_TEST_CASE(pspnet_without_its_pyramid_and_with_a_plain_stem) {
-  const Model model = compiled("pspnet50", {{"use_ppm", 0}, {"deep_base", 0}, {"zoom_factor", 1}});
+  const model::Model model = compiled("pspnet50", {{"use_ppm", 0}, {"deep_base", 0}, {"zoom_factor", 1}});
   BOOST_TEST(shape_of(model, "layer0.0.weight") == "64 3 7 7");
   BOOST_TEST(shape_of(model, "layer1.0.conv1.weight") == "64 64 1 1");
   BOOST_TEST(shape_of(model, "cls.0.weight") == "512 2048 3 3");
@@ -151,11 +151,11 @@ BOOST_AUTO_TEST_CASE(a_pyramid_has_one_to_four_levels) {
   const auto pyramid = [](double b, double c, double d) {
     return compiled("pspnet50", {{"bins_1", b}, {"bins_2", c}, {"bins_3", d}});
   };
-  const Model three = pyramid(2, 3, 0);
+  const model::Model three = pyramid(2, 3, 0);
   BOOST_TEST(shape_of(three, "ppm.features.2.1.weight") == "682 2048 1 1");
   BOOST_TEST(shape_of(three, "cls.0.weight") == "512 4094 3 3");
   BOOST_TEST(three.variable("ppm.features.3.1.weight") == nullptr);
-  const Model two = pyramid(6, 0, 0);
+  const model::Model two = pyramid(6, 0, 0);
   BOOST_TEST(shape_of(two, "ppm.features.1.1.weight") == "1024 2048 1 1");
   BOOST_TEST(shape_of(two, "cls.0.weight") == "512 4096 3 3");
   BOOST_TEST(shape_of(pyramid(0, 0, 0), "ppm.features.0.1.weight") == "2048 2048 1 1");
@@ -163,7 +163,7 @@ BOOST_AUTO_TEST_CASE(a_pyramid_has_one_to_four_levels) {
 
 BOOST_AUTO_TEST_CASE(spnet_and_fcn_with_a_plain_stem) {
   for (const char* name : {"spnet50", "fcn50"}) {
-    const Model model = compiled(name, {{"deep_base", 0}});
+    const model::Model model = compiled(name, {{"deep_base", 0}});
     BOOST_TEST(shape_of(model, "pretrained.conv1.weight") == "64 3 7 7");
     BOOST_TEST(shape_of(model, "pretrained.bn1.running_mean") == "64");
     BOOST_TEST(shape_of(model, "pretrained.layer1.0.conv1.weight") == "64 64 1 1");
@@ -188,18 +188,18 @@ BOOST_AUTO_TEST_CASE(model_files_are_short_and_differ_in_one_line) {
 BOOST_AUTO_TEST_CASE(files_are_small_and_read_back) {
   for (const char* name :
        {"spnet50", "spnet101", "spnet_tiny", "fcn50", "pspnet152", "psanet152", "psanet_tiny"}) {
-    const Model model = compiled(name);
-    const auto bytes = serialize(model);
+    const model::Model model = compiled(name);
+    const auto bytes = model::serialize(model);
     BOOST_REQUIRE(bytes.ok());
     BOOST_TEST(bytes->size() <= 300U * 1024U);
-    const auto again = parse_model(*bytes, op_registry());
+    const auto again = model::parse_model(*bytes, ops::op_registry());
     BOOST_REQUIRE(again.ok());
     BOOST_TEST(again->variables.size() == model.variables.size());
   }
 }
 
 BOOST_AUTO_TEST_CASE(evaluation_runs_fused_and_without_the_auxiliary_head) {
-  const Model model = compiled("spnet50");
+  const model::Model model = compiled("spnet50");
   BOOST_TEST(nodes_of(model, "eval", "batch_norm_eval") == 0);
   BOOST_TEST(nodes_of(model, "eval", "conv2d") + nodes_of(model, "eval", "conv2d_bn") > 0);
   for (const Node& node : model.method("eval")->nodes) BOOST_TEST(!node.path.starts_with("auxlayer"));
@@ -208,12 +208,12 @@ BOOST_AUTO_TEST_CASE(evaluation_runs_fused_and_without_the_auxiliary_head) {
 }
 
 BOOST_AUTO_TEST_CASE(training_never_makes_full_size_logits) {
-  const Model model = compiled("spnet50");
+  const model::Model model = compiled("spnet50");
   BOOST_TEST(nodes_of(model, "train", "resize_cross_entropy_totals") == 2);
   BOOST_TEST(nodes_of(model, "train", "resize_cross_entropy_grad") == 2);
   BOOST_TEST(nodes_of(model, "train", "cross_entropy_totals") == 0);
   std::vector<std::string> names;
-  for (const NamedValue& output : model.method("train")->outputs) names.push_back(output.name);
+  for (const model::NamedValue& output : model.method("train")->outputs) names.push_back(output.name);
   BOOST_TEST(names == (std::vector<std::string>{"loss", "main_loss", "aux_loss", "confusion", "main_totals",
                                                 "aux_totals"}),
              boost::test_tools::per_element());
@@ -222,7 +222,7 @@ BOOST_AUTO_TEST_CASE(training_never_makes_full_size_logits) {
 BOOST_AUTO_TEST_CASE(hard_pixels_are_found_without_full_size_logits) {
   for (const char* name : {"spnet_tiny", "pspnet50"}) {
     BOOST_TEST(nodes_of(compiled(name), "train", "hard_label") == 0);
-    const Model model = compiled(name, {{"ohem", 1}, {"ohem_min_kept", 77}});
+    const model::Model model = compiled(name, {{"ohem", 1}, {"ohem_min_kept", 77}});
     BOOST_TEST(nodes_of(model, "train", "resize_label_probability") == 2);
     BOOST_TEST(nodes_of(model, "train", "hard_label") == 2);
     BOOST_TEST(nodes_of(model, "train", "resize_cross_entropy_totals") == 2);
@@ -232,9 +232,9 @@ BOOST_AUTO_TEST_CASE(hard_pixels_are_found_without_full_size_logits) {
 
 // Frozen batch norms have neither gradients nor states, and stay in the model.
 BOOST_AUTO_TEST_CASE(a_frozen_backbone_norm_is_not_trained) {
-  const Model model = compiled("spnet_tiny", {{"frozen_bn", 1}});
+  const model::Model model = compiled("spnet_tiny", {{"frozen_bn", 1}});
   int frozen = 0;
-  for (const Variable& variable : model.variables) {
+  for (const model::Variable& variable : model.variables) {
     if (variable.kind != VariableKind::parameter) continue;
     const std::string node = variable.name.substr(0, variable.name.rfind('.'));
     const bool is_norm = node.starts_with("pretrained.") && model.variable(node + ".running_mean") != nullptr;
@@ -243,9 +243,9 @@ BOOST_AUTO_TEST_CASE(a_frozen_backbone_norm_is_not_trained) {
     BOOST_TEST((model.variable("momentum:" + variable.name) == nullptr) == is_norm, variable.name);
   }
   BOOST_TEST(frozen > 20);
-  const Model live = compiled("spnet_tiny");
-  const auto parameters = [](const Model& of) {
-    return std::ranges::count(of.variables, VariableKind::parameter, &Variable::kind);
+  const model::Model live = compiled("spnet_tiny");
+  const auto parameters = [](const model::Model& of) {
+    return std::ranges::count(of.variables, VariableKind::parameter, &model::Variable::kind);
   };
   BOOST_TEST(parameters(model) == parameters(live));
   BOOST_TEST(nodes_of(model, "train", "batch_norm_eval") * 2 == frozen);
@@ -260,10 +260,10 @@ BOOST_AUTO_TEST_CASE(a_group_without_learning_rate_is_not_trained) {
   const std::string rate = R"("match": "pretrained.*", "lr_mult": )";
   text.replace(text.find(rate) + rate.size(), 1, "0");
   std::ofstream(folder / "net.json") << text;
-  const compiler::Compiled result = compiler::compile(folder / "net.json", {}, op_registry());
+  const compiler::Compiled result = compiler::compile(folder / "net.json", {}, ops::op_registry());
   BOOST_TEST_REQUIRE(result.errors == "");
-  const Model& model = *result.model;
-  for (const Variable& variable : model.variables) {
+  const model::Model& model = *result.model;
+  for (const model::Variable& variable : model.variables) {
     if (variable.kind == VariableKind::parameter)
       BOOST_TEST(
           (model.variable("grad:" + variable.name) == nullptr) == variable.name.starts_with("pretrained."),
@@ -277,11 +277,11 @@ BOOST_AUTO_TEST_CASE(a_group_without_learning_rate_is_not_trained) {
 }
 
 BOOST_AUTO_TEST_CASE(every_parameter_has_a_gradient_and_a_state_in_the_same_order) {
-  const Model model = compiled("spnet_tiny");
+  const model::Model model = compiled("spnet_tiny");
   std::vector<std::string> parameters;
   std::vector<std::string> gradients;
   std::vector<std::string> states;
-  for (const Variable& variable : model.variables) {
+  for (const model::Variable& variable : model.variables) {
     if (variable.kind == VariableKind::parameter) parameters.push_back(variable.name);
     if (variable.kind == VariableKind::gradient) gradients.push_back(variable.name.substr(5));
     if (variable.kind == VariableKind::optimizer_state) states.push_back(variable.name.substr(9));
@@ -291,13 +291,13 @@ BOOST_AUTO_TEST_CASE(every_parameter_has_a_gradient_and_a_state_in_the_same_orde
   // Gradients become ready from the losses to the image.
   BOOST_TEST(parameters.back().starts_with("pretrained.conv1.0"));
   std::size_t stored = 0;
-  for (const NamedValue& store : model.method("train")->stores)
+  for (const model::NamedValue& store : model.method("train")->stores)
     stored += store.name.starts_with("grad:") ? 1 : 0;
   BOOST_TEST(stored == parameters.size());
 }
 
 BOOST_AUTO_TEST_CASE(groups_have_their_learning_rates) {
-  const Model model = compiled("spnet50");
+  const model::Model model = compiled("spnet50");
   const std::vector<Node>& nodes = model.method("update")->nodes;
   BOOST_TEST_REQUIRE(nodes.size() == 2U);
   BOOST_TEST((nodes[0].inputs.size() - 1 + nodes[1].inputs.size() - 1) / 3 ==
@@ -307,18 +307,18 @@ BOOST_AUTO_TEST_CASE(groups_have_their_learning_rates) {
 }
 
 BOOST_AUTO_TEST_CASE(definitions_set_defaults) {
-  const Model model = compiled("spnet_tiny", {{"classes", 19}, {"spm_on", 0}});
+  const model::Model model = compiled("spnet_tiny", {{"classes", 19}, {"spm_on", 0}});
   BOOST_TEST(*evaluate_real(Expr::symbol("classes"), model.parameter_values()) == 19);
   BOOST_TEST(model.variable("pretrained.layer4.0.spm.conv1.weight") == nullptr);
   const std::vector<Definition> wrong{{"clases", 19}, {"dropout", 2}};
-  const compiler::Compiled failed = compiler::compile(kGraphs / "spnet_tiny.json", wrong, op_registry());
+  const compiler::Compiled failed = compiler::compile(kGraphs / "spnet_tiny.json", wrong, ops::op_registry());
   BOOST_TEST(!failed.model);
   BOOST_TEST(failed.errors.find("did you mean \"classes\"?") != std::string::npos);
   BOOST_TEST(failed.errors.find("must be at most 0.999, is 2") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(printed_graphs_show_symbolic_shapes) {
-  const Result<std::string> text = compiler::print(compiled("spnet50"), op_registry());
+  const Result<std::string> text = compiler::print(compiled("spnet50"), ops::op_registry());
   BOOST_REQUIRE(text.ok());
   BOOST_TEST(text->find("logits = resize: f32 (N, classes, H, W)") != std::string::npos);
   BOOST_TEST(text->find("f32 (N, 2048, ((H - 1)/8) + 1, ((W - 1)/8) + 1)") != std::string::npos);

@@ -140,9 +140,9 @@ std::vector<const OpDef*> definitions() {
 // Adds nodes and values to a method and keeps their numbers right.
 class Builder {
  public:
-  explicit Builder(Method& method) : method_(method) {}
+  explicit Builder(model::Method& method) : method_(method) {}
 
-  ValueId leaf(std::string name, Origin origin, std::int32_t index) {
+  ValueId leaf(std::string name, model::Origin origin, std::int32_t index) {
     method_.values.push_back({std::move(name), origin, index});
     return static_cast<ValueId>(method_.values.size() - 1);
   }
@@ -154,17 +154,17 @@ class Builder {
     for (int i = 0; i < outputs; ++i) {
       const std::string suffix = i == 0 ? "" : ".out" + std::to_string(i);
       node.outputs.push_back(
-          leaf(path + suffix, Origin::node, static_cast<std::int32_t>(method_.nodes.size())));
+          leaf(path + suffix, model::Origin::node, static_cast<std::int32_t>(method_.nodes.size())));
     }
     method_.nodes.push_back(std::move(node));
     return outputs == 0 ? kNoValue : method_.nodes.back().outputs[0];
   }
 
  private:
-  Method& method_;
+  model::Method& method_;
 };
 
-Variable variable(std::string name, VariableKind kind, std::vector<Expr> shape, std::int32_t of = -1) {
+model::Variable variable(std::string name, VariableKind kind, std::vector<Expr> shape, std::int32_t of = -1) {
   return {std::move(name), kind, DType::f32, std::move(shape), {}, of};
 }
 
@@ -184,12 +184,14 @@ bool all_equal(const std::vector<T>& a, const std::vector<T>& b, const Same& sam
   return std::ranges::equal(a, b, same);
 }
 
-bool equal_named(const NamedValue& a, const NamedValue& b) { return a.name == b.name && a.value == b.value; }
+bool equal_named(const model::NamedValue& a, const model::NamedValue& b) {
+  return a.name == b.name && a.value == b.value;
+}
 
-bool equal_method(const Method& a, const Method& b) {
+bool equal_method(const model::Method& a, const model::Method& b) {
   return a.name == b.name &&
          all_equal(a.values, b.values,
-                   [](const Value& x, const Value& y) {
+                   [](const model::Value& x, const model::Value& y) {
                      return std::tie(x.name, x.origin, x.index) == std::tie(y.name, y.origin, y.index);
                    }) &&
          all_equal(a.nodes, b.nodes,
@@ -207,8 +209,8 @@ const OpRegistry& sample_registry() {
   return registry;
 }
 
-Model sample_model() {
-  Model model;
+model::Model sample_model() {
+  model::Model model;
   model.name = "sample";
   model.doc = "A network of three layers.";
   model.parameters = {{"classes", 3, true, false, 1, 1000, "number of classes"},
@@ -227,11 +229,11 @@ Model sample_model() {
   model.requirements = {{condition, "eight pixels become one"}};
 
   const Expr classes = Expr::symbol("classes");
-  Variable weight = variable("body.conv1.weight", VariableKind::parameter, {8, 3, 1, 1});
+  model::Variable weight = variable("body.conv1.weight", VariableKind::parameter, {8, 3, 1, 1});
   weight.init = {InitKind::kaiming_normal_fan_out, 0.0, 0.0, 0};
-  Variable head = variable("head.conv.weight", VariableKind::parameter, {classes, 8, 1, 1});
+  model::Variable head = variable("head.conv.weight", VariableKind::parameter, {classes, 8, 1, 1});
   head.init = {InitKind::normal, 0.0, 0.01, 0};
-  Variable bias = variable("head.conv.bias", VariableKind::parameter, {classes});
+  model::Variable bias = variable("head.conv.bias", VariableKind::parameter, {classes});
   bias.init = {InitKind::uniform_fan_in, 0.0, 0.0, 8};
   model.variables = {weight,
                      head,
@@ -241,13 +243,13 @@ Model sample_model() {
                      variable("body.conv1.weight.momentum", VariableKind::optimizer_state, {8, 3, 1, 1}, 0)};
 
   for (const std::string name : {"eval", "train"}) {
-    Method& method = model.methods.emplace_back();
+    model::Method& method = model.methods.emplace_back();
     method.name = name;
     Builder build(method);
-    const ValueId image = build.leaf("image", Origin::input, 0);
-    const ValueId conv1 = build.leaf("body.conv1.weight", Origin::variable, 0);
-    const ValueId head_weight = build.leaf("head.conv.weight", Origin::variable, 1);
-    const ValueId head_bias = build.leaf("head.conv.bias", Origin::variable, 2);
+    const ValueId image = build.leaf("image", model::Origin::input, 0);
+    const ValueId conv1 = build.leaf("body.conv1.weight", model::Origin::variable, 0);
+    const ValueId head_weight = build.leaf("head.conv.weight", model::Origin::variable, 1);
+    const ValueId head_bias = build.leaf("head.conv.bias", model::Origin::variable, 2);
     const ValueId x = build.node("body.conv1", "project", {{"channels", 8}, {"stride", 2}},
                                  {image, conv1, kNoValue, kNoValue});
     const ValueId y = build.node("body.relu1", "relu", {}, {x});
@@ -262,7 +264,7 @@ Model sample_model() {
       method.outputs = {{"logits", logits}};
       continue;
     }
-    const ValueId running = build.leaf("body.bn1.running_mean", Origin::variable, 3);
+    const ValueId running = build.leaf("body.bn1.running_mean", model::Origin::variable, 3);
     build.node("body.pool", "pool", {}, {y}, 2);
     method.nodes.back().outputs[1] = kNoValue;
     method.values.pop_back();
@@ -273,14 +275,14 @@ Model sample_model() {
     method.outputs = {{"loss", loss}, {"logits", logits}};
     method.stores = {{"body.conv1.weight.gradient", gradient}};
   }
-  Method& update = model.methods.emplace_back();
+  model::Method& update = model.methods.emplace_back();
   update.name = "update";
   Builder build(update);
-  const ValueId lr = build.leaf("lr", Origin::input, 2);
+  const ValueId lr = build.leaf("lr", model::Origin::input, 2);
   std::vector<ValueId> values{lr};
   for (const std::int32_t index : {0, 4, 5}) {
     values.push_back(
-        build.leaf(model.variables[static_cast<std::size_t>(index)].name, Origin::variable, index));
+        build.leaf(model.variables[static_cast<std::size_t>(index)].name, model::Origin::variable, index));
   }
   build.node("sgd", "step", {{"lr_mult", std::vector<Expr>{1.0, 10.0}}}, values, 0);
 
@@ -291,8 +293,8 @@ Model sample_model() {
   return model;
 }
 
-Model large_model() {
-  Model model;
+model::Model large_model() {
+  model::Model model;
   model.name = "large";
   model.inputs = {{"image", DType::f32, {Expr::symbol("N"), 64, Expr::symbol("H"), Expr::symbol("W")}}};
   constexpr int kLayers = 250;
@@ -310,15 +312,15 @@ Model large_model() {
     }
   }
   for (const std::string name : {"eval", "train"}) {
-    Method& method = model.methods.emplace_back();
+    model::Method& method = model.methods.emplace_back();
     method.name = name;
     Builder build(method);
-    ValueId x = build.leaf("image", Origin::input, 0);
+    ValueId x = build.leaf("image", model::Origin::input, 0);
     for (std::int32_t variable_index = 0; variable_index < kLayers * 6; variable_index += 3) {
       const std::string& weight_name = model.variables[static_cast<std::size_t>(variable_index)].name;
       const std::string path =
           weight_name.substr(0, weight_name.rfind('.')) + (variable_index % 2 == 0 ? "" : ".norm");
-      const ValueId weight = build.leaf(weight_name, Origin::variable, variable_index);
+      const ValueId weight = build.leaf(weight_name, model::Origin::variable, variable_index);
       x = build.node(path, "project", {{"channels", 64}, {"stride", 1 + variable_index % 2}},
                      {x, weight, kNoValue, kNoValue});
       if (name == "eval") continue;
@@ -330,18 +332,18 @@ Model large_model() {
   return model;
 }
 
-bool equal(const Model& a, const Model& b) {
-  const auto parameter = [](const GraphParameter& x, const GraphParameter& y) {
+bool equal(const model::Model& a, const model::Model& b) {
+  const auto parameter = [](const model::GraphParameter& x, const model::GraphParameter& y) {
     return std::tie(x.name, x.value, x.integer, x.structural, x.min, x.max, x.doc) ==
            std::tie(y.name, y.value, y.integer, y.structural, y.min, y.max, y.doc);
   };
-  const auto input = [](const Input& x, const Input& y) {
+  const auto input = [](const model::Input& x, const model::Input& y) {
     return std::tie(x.name, x.dtype, x.shape) == std::tie(y.name, y.dtype, y.shape);
   };
-  const auto requirement = [](const Requirement& x, const Requirement& y) {
+  const auto requirement = [](const model::Requirement& x, const model::Requirement& y) {
     return x.condition == y.condition && x.because == y.because;
   };
-  const auto same_variable = [](const Variable& x, const Variable& y) {
+  const auto same_variable = [](const model::Variable& x, const model::Variable& y) {
     return std::tie(x.name, x.kind, x.dtype, x.shape, x.of) ==
                std::tie(y.name, y.kind, y.dtype, y.shape, y.of) &&
            equal_init(x.init, y.init);

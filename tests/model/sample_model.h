@@ -1,7 +1,7 @@
 #pragma once
 
+#include "graphrun/kernel/op_def.h"
 #include "runtime/model/graph.h"
-#include "runtime/model/op_def.h"
 
 namespace graphrun::test {
 
@@ -10,12 +10,12 @@ namespace graphrun::test {
 const OpRegistry& sample_registry();
 
 // A network of these ops: methods eval, train and update.
-Model sample_model();
+model::Model sample_model();
 
 // A model of the size and with the names of a ResNet-50 in training: about 1500 nodes and 500 parameters.
-Model large_model();
+model::Model large_model();
 
 // Everything that a file keeps is equal.
-bool equal(const Model& a, const Model& b);
+bool equal(const model::Model& a, const model::Model& b);
 
 }  // namespace graphrun::test

@@ -1,7 +1,7 @@
 #include <boost/test/unit_test.hpp>
 #include <limits>
 
-#include "runtime/model/attributes.h"
+#include "graphrun/kernel/attributes.h"
 #include "tests/model/expect.h"
 
 using namespace graphrun;

@@ -19,9 +19,9 @@ using Bytes = std::vector<std::byte>;
 
 // Either a clear error, or a model that can be used.
 void parse_and_check(std::span<const std::byte> bytes) {
-  const auto model = parse_model(bytes, sample_registry());
+  const auto model = model::parse_model(bytes, sample_registry());
   if (model.ok()) {
-    if (!validate(*model, sample_registry()).ok())
+    if (!model::validate(*model, sample_registry()).ok())
       BOOST_ERROR("a model that does not validate was let through");
     return;
   }
@@ -32,10 +32,10 @@ void parse_and_check(std::span<const std::byte> bytes) {
 
 // A file that is right but for one structure, which `change` overwrites in place.
 template <class Change>
-std::string error_after(const Change& change, const Model& model = sample_model()) {
-  Bytes bytes = require(serialize(model));
+std::string error_after(const Change& change, const model::Model& model = sample_model()) {
+  Bytes bytes = require(model::serialize(model));
   change(*fb::GetModel(bytes.data()));
-  return message_of(parse_model(bytes, sample_registry()));
+  return message_of(model::parse_model(bytes, sample_registry()));
 }
 
 template <class T>
@@ -51,7 +51,7 @@ void overwrite_element(const flatbuffers::Vector<T>* items, flatbuffers::uoffset
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(no_truncation_is_accepted) {
-  const Bytes bytes = require(serialize(sample_model()));
+  const Bytes bytes = require(model::serialize(sample_model()));
   for (std::size_t size = 0; size < bytes.size(); ++size) {
     // Of exactly this size, so that a sanitizer sees a read behind it.
     const Bytes part(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size));
@@ -60,7 +60,7 @@ BOOST_AUTO_TEST_CASE(no_truncation_is_accepted) {
 }
 
 BOOST_AUTO_TEST_CASE(flipped_bits_give_an_error_or_a_valid_model) {
-  const Bytes bytes = require(serialize(sample_model()));
+  const Bytes bytes = require(model::serialize(sample_model()));
   std::mt19937 random(1);  // NOLINT: the same flips in every run
   constexpr int kFlips = 50000;
   for (int i = 0; i < kFlips; ++i) {
@@ -77,7 +77,7 @@ BOOST_AUTO_TEST_CASE(random_bytes_are_no_model) {
   for (std::size_t size = 0; size < 300; ++size) {
     Bytes bytes(size);
     for (std::byte& byte : bytes) byte = std::byte(random() % 256);
-    expect_error(message_of(parse_model(bytes, sample_registry())), "not a graphrun model");
+    expect_error(message_of(model::parse_model(bytes, sample_registry())), "not a graphrun model");
   }
 }
 
@@ -137,8 +137,8 @@ BOOST_AUTO_TEST_CASE(references_are_checked) {
 }
 
 BOOST_AUTO_TEST_CASE(a_small_file_cannot_fill_the_memory) {
-  Model model = sample_model();
-  Method& method = model.methods[2];
+  model::Model model = sample_model();
+  model::Method& method = model.methods[2];
   method.nodes[0].attrs["lr_mult"] = std::vector<Expr>(60000, Expr(1.0));
   for (int i = 0; i < 1000; ++i) {
     method.nodes.push_back(method.nodes[0]);
@@ -157,10 +157,10 @@ BOOST_AUTO_TEST_CASE(a_small_file_cannot_fill_the_memory) {
 }
 
 BOOST_AUTO_TEST_CASE(names_that_grow_without_end_are_refused) {
-  Model model = sample_model();
+  model::Model model = sample_model();
   std::string name = "x";
   for (int i = 0; i < 200; ++i) name += ".abcd";
   model.variables[0].name = name;
-  expect_error(message_of(parse_model(require(serialize(model)), sample_registry())),
+  expect_error(message_of(model::parse_model(require(model::serialize(model)), sample_registry())),
                "a name of more than 512 bytes");
 }

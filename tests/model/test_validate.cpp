@@ -17,27 +17,27 @@ namespace {
 // One thing wrong with the sample model, and what the error says of it.
 struct Fault {
   std::string what;
-  std::function<void(Model&)> make;
+  std::function<void(model::Model&)> make;
   std::string message;
 };
 
-Method& eval(Model& model) { return model.methods[0]; }
-Method& train(Model& model) { return model.methods[1]; }
-Method& update(Model& model) { return model.methods[2]; }
-Node& node(Method& method, std::string_view path) {
+model::Method& eval(model::Model& model) { return model.methods[0]; }
+model::Method& train(model::Model& model) { return model.methods[1]; }
+model::Method& update(model::Model& model) { return model.methods[2]; }
+Node& node(model::Method& method, std::string_view path) {
   return *std::ranges::find(method.nodes, path, &Node::path);
 }
-Node& conv(Model& model) { return node(eval(model), "body.conv1"); }
+Node& conv(model::Model& model) { return node(eval(model), "body.conv1"); }
 
 void check_all(const std::vector<Fault>& faults) {
   for (const Fault& fault : faults) {
-    Model model = sample_model();
+    model::Model model = sample_model();
     fault.make(model);
-    expect_error(message_of(validate(model, sample_registry())), fault.message, fault.what);
+    expect_error(message_of(model::validate(model, sample_registry())), fault.message, fault.what);
     // The same from a file: its reader trusts nobody's validation.
-    const auto bytes = serialize(model);
+    const auto bytes = model::serialize(model);
     if (!bytes.ok()) continue;
-    const auto parsed = parse_model(*bytes, sample_registry());
+    const auto parsed = model::parse_model(*bytes, sample_registry());
     BOOST_REQUIRE_MESSAGE(!parsed.ok(), fault.what);
     BOOST_TEST((parsed.status().code() == ErrorCode::invalid_file));
   }
@@ -46,49 +46,56 @@ void check_all(const std::vector<Fault>& faults) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(the_sample_is_valid) {
-  BOOST_TEST(message_of(validate(sample_model(), sample_registry())) == "");
-  BOOST_TEST(message_of(validate(large_model(), sample_registry())) == "");
+  BOOST_TEST(message_of(model::validate(sample_model(), sample_registry())) == "");
+  BOOST_TEST(message_of(model::validate(large_model(), sample_registry())) == "");
 }
 
 BOOST_AUTO_TEST_CASE(faults_of_nodes) {
   const std::string conv1 = "method eval: body.conv1 (project): ";
   check_all({
-      {"unknown op", [](Model& m) { node(eval(m), "body.relu1").op = "rellu"; },
+      {"unknown op", [](model::Model& m) { node(eval(m), "body.relu1").op = "rellu"; },
        "method eval: body.relu1 (rellu): unknown op \"rellu\"; did you mean \"relu\"?"},
-      {"no path", [](Model& m) { conv(m).path = ""; }, "an empty name"},
-      {"control characters", [](Model& m) { conv(m).path = "a\nb"; }, "control characters"},
-      {"too few inputs", [](Model& m) { conv(m).inputs.resize(2); }, conv1 + "expected 4 inputs, got 2"},
-      {"too many inputs", [](Model& m) { conv(m).inputs.push_back(0); }, conv1 + "expected 4 inputs, got 5"},
-      {"no variadic input", [](Model& m) { node(train(m), "body.join").inputs.clear(); },
+      {"no path", [](model::Model& m) { conv(m).path = ""; }, "an empty name"},
+      {"control characters", [](model::Model& m) { conv(m).path = "a\nb"; }, "control characters"},
+      {"too few inputs", [](model::Model& m) { conv(m).inputs.resize(2); },
+       conv1 + "expected 4 inputs, got 2"},
+      {"too many inputs", [](model::Model& m) { conv(m).inputs.push_back(0); },
+       conv1 + "expected 4 inputs, got 5"},
+      {"no variadic input", [](model::Model& m) { node(train(m), "body.join").inputs.clear(); },
        "method train: body.join (join): expected at least 1 inputs, got 0"},
-      {"absent variadic input", [](Model& m) { node(train(m), "body.join").inputs[1] = kNoValue; },
+      {"absent variadic input", [](model::Model& m) { node(train(m), "body.join").inputs[1] = kNoValue; },
        "input \"x\" is missing"},
-      {"absent input", [](Model& m) { conv(m).inputs[0] = kNoValue; }, conv1 + "input \"x\" is missing"},
+      {"absent input", [](model::Model& m) { conv(m).inputs[0] = kNoValue; },
+       conv1 + "input \"x\" is missing"},
       {"absent input of a flag that is set",
-       [](Model& m) { node(eval(m), "head.conv").inputs[2] = kNoValue; },
+       [](model::Model& m) { node(eval(m), "head.conv").inputs[2] = kNoValue; },
        "head.conv (project): input \"bias\" is missing, but attribute \"bias\" is true"},
-      {"input of a flag that is not set", [](Model& m) { conv(m).inputs[2] = 3; },
+      {"input of a flag that is not set", [](model::Model& m) { conv(m).inputs[2] = 3; },
        conv1 + "input \"bias\" is there, but attribute \"bias\" is false"},
-      {"too few outputs", [](Model& m) { conv(m).outputs.clear(); }, conv1 + "expected 1 outputs, got 0"},
-      {"input outside", [](Model& m) { conv(m).inputs[0] = 1000; },
+      {"too few outputs", [](model::Model& m) { conv(m).outputs.clear(); },
+       conv1 + "expected 1 outputs, got 0"},
+      {"input outside", [](model::Model& m) { conv(m).inputs[0] = 1000; },
        conv1 + "input \"x\": there is no value 1000"},
-      {"negative input", [](Model& m) { conv(m).inputs[0] = -2; }, "there is no value -2"},
-      {"output outside", [](Model& m) { conv(m).outputs[0] = 1000; }, "output \"y\": there is no value 1000"},
-      {"cycle", [](Model& m) { conv(m).inputs[0] = node(eval(m), "head.resize").outputs[0]; },
+      {"negative input", [](model::Model& m) { conv(m).inputs[0] = -2; }, "there is no value -2"},
+      {"output outside", [](model::Model& m) { conv(m).outputs[0] = 1000; },
+       "output \"y\": there is no value 1000"},
+      {"cycle", [](model::Model& m) { conv(m).inputs[0] = node(eval(m), "head.resize").outputs[0]; },
        "\"head.resize\" is read before it is written"},
-      {"own output as input", [](Model& m) { conv(m).inputs[0] = conv(m).outputs[0]; },
+      {"own output as input", [](model::Model& m) { conv(m).inputs[0] = conv(m).outputs[0]; },
        "is read before it is written"},
       {"written twice",
-       [](Model& m) { node(train(m), "body.pool").outputs[1] = node(train(m), "body.pool").outputs[0]; },
+       [](model::Model& m) {
+         node(train(m), "body.pool").outputs[1] = node(train(m), "body.pool").outputs[0];
+       },
        "value \"body.pool\" is written twice"},
-      {"writes an input", [](Model& m) { conv(m).outputs[0] = 0; },
+      {"writes an input", [](model::Model& m) { conv(m).outputs[0] = 0; },
        "\"image\" is not a value that nodes write"},
       {"origin of another node",
-       [](Model& m) { eval(m).values[static_cast<std::size_t>(conv(m).outputs[0])].index = 1; },
+       [](model::Model& m) { eval(m).values[static_cast<std::size_t>(conv(m).outputs[0])].index = 1; },
        "names another node as its origin"},
       {"value of nobody",
-       [](Model& m) {
-         eval(m).values.push_back({"lost", Origin::node, 0});
+       [](model::Model& m) {
+         eval(m).values.push_back({"lost", model::Origin::node, 0});
        },
        "method eval: value \"lost\" is written by no node"},
   });
@@ -97,35 +104,37 @@ BOOST_AUTO_TEST_CASE(faults_of_nodes) {
 BOOST_AUTO_TEST_CASE(faults_of_attributes) {
   const std::string conv1 = "method eval: body.conv1 (project): ";
   check_all({
-      {"missing", [](Model& m) { conv(m).attrs.erase("channels"); }, "attribute \"channels\" is missing"},
-      {"misspelt", [](Model& m) { conv(m).attrs["chanels"] = Expr(1); },
+      {"missing", [](model::Model& m) { conv(m).attrs.erase("channels"); },
+       "attribute \"channels\" is missing"},
+      {"misspelt", [](model::Model& m) { conv(m).attrs["chanels"] = Expr(1); },
        conv1 + "unknown attribute \"chanels\"; did you mean \"channels\"?"},
-      {"below its range", [](Model& m) { conv(m).attrs["stride"] = Expr(0); },
+      {"below its range", [](model::Model& m) { conv(m).attrs["stride"] = Expr(0); },
        conv1 + "attribute \"stride\": must be in 1 to 8, is 0"},
-      {"not a number", [](Model& m) { conv(m).attrs["eps"] = Expr(std::nan("")); },
+      {"not a number", [](model::Model& m) { conv(m).attrs["eps"] = Expr(std::nan("")); },
        "attribute \"eps\": must be"},
-      {"text for a number", [](Model& m) { conv(m).attrs["stride"] = std::string("two"); },
+      {"text for a number", [](model::Model& m) { conv(m).attrs["stride"] = std::string("two"); },
        "attribute \"stride\": one number is expected"},
-      {"number for text", [](Model& m) { conv(m).attrs["mode"] = Expr(1); },
+      {"number for text", [](model::Model& m) { conv(m).attrs["mode"] = Expr(1); },
        "attribute \"mode\": text is expected"},
-      {"unknown choice", [](Model& m) { conv(m).attrs["mode"] = std::string("tanh"); },
+      {"unknown choice", [](model::Model& m) { conv(m).attrs["mode"] = std::string("tanh"); },
        "\"tanh\" is not one of none, relu"},
       {"list of another length",
-       [](Model& m) { node(eval(m), "head.resize").attrs["size"] = std::vector<Expr>(3, Expr(1)); },
+       [](model::Model& m) { node(eval(m), "head.resize").attrs["size"] = std::vector<Expr>(3, Expr(1)); },
        "2 numbers are expected, got 3"},
-      {"unknown symbol", [](Model& m) { conv(m).attrs["channels"] = Expr::symbol("clases"); },
+      {"unknown symbol", [](model::Model& m) { conv(m).attrs["channels"] = Expr::symbol("clases"); },
        "attribute \"channels\": unknown symbol \"clases\"; did you mean \"classes\"?"},
-      {"size where a constant is needed", [](Model& m) { conv(m).attrs["stride"] = Expr::symbol("H"); },
+      {"size where a constant is needed",
+       [](model::Model& m) { conv(m).attrs["stride"] = Expr::symbol("H"); },
        conv1 + "attribute \"stride\" must not depend on sizes"},
       {"malformed expression",
-       [](Model& m) {
+       [](model::Model& m) {
          Expr expr = 1;
          expr.tokens.push_back({ExprOp::add, 0, 0});
          conv(m).attrs["stride"] = expr;
        },
        "missing operand"},
       {"division by zero",
-       [](Model& m) {
+       [](model::Model& m) {
          Expr expr = 1;
          expr.tokens.push_back({ExprOp::integer, 0, 0});
          expr.tokens.push_back({ExprOp::divide, 0, 0});
@@ -133,8 +142,8 @@ BOOST_AUTO_TEST_CASE(faults_of_attributes) {
        },
        "overflows or divides by zero"},
       {"long list",
-       [](Model& m) {
-         node(update(m), "sgd").attrs["lr_mult"] = std::vector<Expr>(kMaxListLength + 1, Expr(1));
+       [](model::Model& m) {
+         node(update(m), "sgd").attrs["lr_mult"] = std::vector<Expr>(model::kMaxListLength + 1, Expr(1));
        },
        "a list of 65537 numbers"},
   });
@@ -142,90 +151,91 @@ BOOST_AUTO_TEST_CASE(faults_of_attributes) {
 
 BOOST_AUTO_TEST_CASE(faults_of_types) {
   check_all({
-      {"weight of another shape", [](Model& m) { conv(m).attrs["channels"] = Expr(9); },
+      {"weight of another shape", [](model::Model& m) { conv(m).attrs["channels"] = Expr(9); },
        "method eval: body.conv1 (project): weight's outputs: expected 9, got 8"},
-      {"rank", [](Model& m) { conv(m).inputs[0] = 3; },
+      {"rank", [](model::Model& m) { conv(m).inputs[0] = 3; },
        "method eval: body.conv1 (project): x: expected rank 4, got f32 (3)"},
       {"extent below 1",
-       [](Model& m) {
+       [](model::Model& m) {
          m.inputs[0].shape = {Expr::symbol("N"), 3, 0, Expr::symbol("W")};
        },
        "an extent is less than 1"},
       {"impossible extent",
-       [](Model& m) {
+       [](model::Model& m) {
          node(eval(m), "head.resize").attrs["size"] = std::vector<Expr>{1000000000, 1000000000};
        },
        "head.resize (resize): output y: "},
       {"gradient of another shape",
-       [](Model& m) {
+       [](model::Model& m) {
          node(train(m), "body.conv1.gradient").inputs[1] = node(train(m), "head.conv").inputs[1];
        },
        "method train: store of \"body.conv1.weight.gradient\": expected f32 (8, 3, 1, 1), got f32 (3, 8, 1, "
        "1)"},
-      {"gradient of another type", [](Model& m) { m.variables[4].dtype = DType::f64; },
+      {"gradient of another type", [](model::Model& m) { m.variables[4].dtype = DType::f64; },
        "expected f64 (8, 3, 1, 1), got f32 (8, 3, 1, 1)"},
   });
 }
 
 BOOST_AUTO_TEST_CASE(faults_of_values_outputs_and_stores) {
   check_all({
-      {"unknown input", [](Model& m) { eval(m).values[0].index = 7; },
+      {"unknown input", [](model::Model& m) { eval(m).values[0].index = 7; },
        "method eval: value \"image\": there is no input 7"},
-      {"unknown variable", [](Model& m) { eval(m).values[1].index = 70; }, "there is no variable 70"},
-      {"unknown origin", [](Model& m) { eval(m).values[0].origin = static_cast<Origin>(3); },
+      {"unknown variable", [](model::Model& m) { eval(m).values[1].index = 70; }, "there is no variable 70"},
+      {"unknown origin", [](model::Model& m) { eval(m).values[0].origin = static_cast<model::Origin>(3); },
        "unknown origin 3"},
-      {"two values of one variable", [](Model& m) { eval(m).values[2].index = 0; },
+      {"two values of one variable", [](model::Model& m) { eval(m).values[2].index = 0; },
        "a second value of variable 0"},
-      {"output outside", [](Model& m) { eval(m).outputs[0].value = 99; },
+      {"output outside", [](model::Model& m) { eval(m).outputs[0].value = 99; },
        "method eval: output \"logits\": there is no value 99"},
-      {"absent output", [](Model& m) { eval(m).outputs[0].value = kNoValue; }, "there is no value -1"},
-      {"output without name", [](Model& m) { eval(m).outputs[0].name = ""; }, "an empty name"},
-      {"two outputs of one name", [](Model& m) { eval(m).outputs.push_back(eval(m).outputs[0]); },
+      {"absent output", [](model::Model& m) { eval(m).outputs[0].value = kNoValue; }, "there is no value -1"},
+      {"output without name", [](model::Model& m) { eval(m).outputs[0].name = ""; }, "an empty name"},
+      {"two outputs of one name", [](model::Model& m) { eval(m).outputs.push_back(eval(m).outputs[0]); },
        "the name \"logits\" appears twice"},
-      {"store of no variable", [](Model& m) { train(m).stores[0].name = "nothing"; },
+      {"store of no variable", [](model::Model& m) { train(m).stores[0].name = "nothing"; },
        "method train: store of \"nothing\": there is no such variable"},
-      {"store of an input", [](Model& m) { train(m).stores[0].value = 0; },
+      {"store of an input", [](model::Model& m) { train(m).stores[0].value = 0; },
        "its value is written by no node"},
       {"one value stored twice",
-       [](Model& m) {
+       [](model::Model& m) {
          train(m).stores.push_back({"body.conv1.weight.momentum", train(m).stores[0].value});
        },
        "its value is stored twice"},
-      {"variable stored twice", [](Model& m) { train(m).stores.push_back(train(m).stores[0]); },
+      {"variable stored twice", [](model::Model& m) { train(m).stores.push_back(train(m).stores[0]); },
        "appears twice"},
-      {"update of what is no variable", [](Model& m) { node(train(m), "body.bn1").inputs[1] = 0; },
+      {"update of what is no variable", [](model::Model& m) { node(train(m), "body.bn1").inputs[1] = 0; },
        "body.bn1 (track): input \"running\": is updated in place and must be a variable"},
       {"read beside its update",
-       [](Model& m) { node(train(m), "body.bn1").inputs[0] = node(train(m), "body.bn1").inputs[1]; },
+       [](model::Model& m) { node(train(m), "body.bn1").inputs[0] = node(train(m), "body.bn1").inputs[1]; },
        "is updated and read twice"},
       {"read after its update",
-       [](Model& m) {
+       [](model::Model& m) {
          train(m).outputs.push_back({"old", node(train(m), "body.bn1").inputs[1]});
        },
        "variable \"body.bn1.running_mean\" is read after its update"},
-      {"step on what is no variable", [](Model& m) { node(update(m), "sgd").inputs[1] = 0; },
+      {"step on what is no variable", [](model::Model& m) { node(update(m), "sgd").inputs[1] = 0; },
        "sgd (step): input \"values\": is updated in place and must be a variable"},
       {"step on one variable twice",
-       [](Model& m) { node(update(m), "sgd").inputs[2] = node(update(m), "sgd").inputs[1]; },
+       [](model::Model& m) { node(update(m), "sgd").inputs[2] = node(update(m), "sgd").inputs[1]; },
        "is updated and read twice"},
       {"read after a step",
-       [](Model& m) {
+       [](model::Model& m) {
          update(m).outputs.push_back({"old", node(update(m), "sgd").inputs[1]});
        },
        "variable \"body.conv1.weight\" is read after its update"},
       {"store of a variable that is read later",
-       [](Model& m) {
+       [](model::Model& m) {
          Node reader = node(train(m), "body.relu1");
          reader.path = "late";
          reader.inputs = {1};
          reader.outputs = {static_cast<ValueId>(train(m).values.size())};
-         train(m).values.push_back({"late", Origin::node, static_cast<std::int32_t>(train(m).nodes.size())});
+         train(m).values.push_back(
+             {"late", model::Origin::node, static_cast<std::int32_t>(train(m).nodes.size())});
          train(m).nodes.push_back(reader);
          train(m).stores[0].name = "body.conv1.weight";
        },
        "store of \"body.conv1.weight\": the variable is read by"},
       {"store of an update's result in another variable",
-       [](Model& m) {
+       [](model::Model& m) {
          train(m).stores = {{"body.conv1.weight", node(train(m), "body.bn1").outputs[0]}};
        },
        "its value is the new content of another variable"},
@@ -234,24 +244,27 @@ BOOST_AUTO_TEST_CASE(faults_of_values_outputs_and_stores) {
 
 BOOST_AUTO_TEST_CASE(faults_of_variables) {
   check_all({
-      {"two of one name", [](Model& m) { m.variables[1].name = m.variables[0].name; },
+      {"two of one name", [](model::Model& m) { m.variables[1].name = m.variables[0].name; },
        "variable body.conv1.weight: the name \"body.conv1.weight\" appears twice"},
-      {"long name", [](Model& m) { m.variables[1].name = std::string(kMaxNameLength + 1, 'x'); },
+      {"long name",
+       [](model::Model& m) { m.variables[1].name = std::string(model::kMaxNameLength + 1, 'x'); },
        "a name of more than 512 bytes"},
-      {"element type", [](Model& m) { m.variables[0].dtype = static_cast<DType>(9); },
+      {"element type", [](model::Model& m) { m.variables[0].dtype = static_cast<DType>(9); },
        "an unknown element type"},
-      {"integer parameter", [](Model& m) { m.variables[0].dtype = DType::i32; }, "a parameter of i32"},
-      {"kind", [](Model& m) { m.variables[3].kind = static_cast<VariableKind>(9); }, "an unknown kind"},
-      {"rank", [](Model& m) { m.variables[0].shape.assign(7, Expr(1)); }, "7 extents; at most 6"},
-      {"size that depends on the input", [](Model& m) { m.variables[0].shape[0] = Expr::symbol("H"); },
+      {"integer parameter", [](model::Model& m) { m.variables[0].dtype = DType::i32; }, "a parameter of i32"},
+      {"kind", [](model::Model& m) { m.variables[3].kind = static_cast<VariableKind>(9); },
+       "an unknown kind"},
+      {"rank", [](model::Model& m) { m.variables[0].shape.assign(7, Expr(1)); }, "7 extents; at most 6"},
+      {"size that depends on the input", [](model::Model& m) { m.variables[0].shape[0] = Expr::symbol("H"); },
        "variable body.conv1.weight: shape: unknown symbol \"H\""},
-      {"extent", [](Model& m) { m.variables[0].shape[0] = Expr(-8); }, "an extent is less than 1"},
-      {"one too large", [](Model& m) { m.variables[3].shape = {std::int64_t{1} << 39}; },
+      {"extent", [](model::Model& m) { m.variables[0].shape[0] = Expr(-8); }, "an extent is less than 1"},
+      {"one too large", [](model::Model& m) { m.variables[3].shape = {std::int64_t{1} << 39}; },
        "the variables need more"},
-      {"overflowing product", [](Model& m) { m.variables[3].shape.assign(6, Expr(std::int64_t{1} << 39)); },
+      {"overflowing product",
+       [](model::Model& m) { m.variables[3].shape.assign(6, Expr(std::int64_t{1} << 39)); },
        "impossible tensor extent"},
       {"all together too large",
-       [](Model& m) {
+       [](model::Model& m) {
          for (int i = 0; i < 3; ++i) {
            m.variables.push_back(m.variables[3]);
            m.variables.back().name += std::to_string(i);
@@ -259,19 +272,22 @@ BOOST_AUTO_TEST_CASE(faults_of_variables) {
          }
        },
        "variable body.bn1.running_mean1: the variables need more than"},
-      {"gradient of nothing", [](Model& m) { m.variables[4].of = 90; },
+      {"gradient of nothing", [](model::Model& m) { m.variables[4].of = 90; },
        "variable body.conv1.weight.gradient: belongs to variable 90, which is no parameter"},
-      {"gradient of itself", [](Model& m) { m.variables[4].of = 4; }, "which is no parameter"},
-      {"parameter of a parameter", [](Model& m) { m.variables[0].of = 1; }, "belongs to another variable"},
-      {"momentum of another shape", [](Model& m) { m.variables[5].shape[0] = 9; },
+      {"gradient of itself", [](model::Model& m) { m.variables[4].of = 4; }, "which is no parameter"},
+      {"parameter of a parameter", [](model::Model& m) { m.variables[0].of = 1; },
+       "belongs to another variable"},
+      {"momentum of another shape", [](model::Model& m) { m.variables[5].shape[0] = 9; },
        "its shape differs from that of its parameter body.conv1.weight"},
-      {"initialiser", [](Model& m) { m.variables[0].init.kind = static_cast<InitKind>(77); },
+      {"initialiser", [](model::Model& m) { m.variables[0].init.kind = static_cast<InitKind>(77); },
        "initialiser: an unknown initialiser"},
-      {"negative deviation", [](Model& m) { m.variables[1].init.b = -1.0; }, "a negative standard deviation"},
-      {"no fan", [](Model& m) { m.variables[2].init.fan_in = 0; }, "the fan in is less than 1"},
-      {"fan of a vector", [](Model& m) { m.variables[2].init.kind = InitKind::kaiming_normal_fan_out; },
+      {"negative deviation", [](model::Model& m) { m.variables[1].init.b = -1.0; },
+       "a negative standard deviation"},
+      {"no fan", [](model::Model& m) { m.variables[2].init.fan_in = 0; }, "the fan in is less than 1"},
+      {"fan of a vector",
+       [](model::Model& m) { m.variables[2].init.kind = InitKind::kaiming_normal_fan_out; },
        "needs a variable of rank 4"},
-      {"symbol of an initialiser", [](Model& m) { m.variables[0].init.a = Expr::symbol("N"); },
+      {"symbol of an initialiser", [](model::Model& m) { m.variables[0].init.a = Expr::symbol("N"); },
        "unknown symbol \"N\""},
   });
 }
@@ -279,34 +295,35 @@ BOOST_AUTO_TEST_CASE(faults_of_variables) {
 BOOST_AUTO_TEST_CASE(faults_of_the_rest) {
   const double infinity = std::numeric_limits<double>::infinity();
   check_all({
-      {"parameter twice", [](Model& m) { m.parameters[1].name = "classes"; },
+      {"parameter twice", [](model::Model& m) { m.parameters[1].name = "classes"; },
        "the name \"classes\" appears twice"},
-      {"half a class", [](Model& m) { m.parameters[0].value = 2.5; },
+      {"half a class", [](model::Model& m) { m.parameters[0].value = 2.5; },
        "graph parameter classes: its value is not an integer"},
-      {"huge integer", [](Model& m) { m.parameters[0].value = 1e300; }, "its value is not an integer"},
-      {"infinite", [&](Model& m) { m.parameters[2].value = infinity; }, "not a finite number"},
-      {"outside its range", [](Model& m) { m.parameters[2].value = 2; }, "is outside its range"},
-      {"input twice", [](Model& m) { m.inputs[1].name = "image"; },
+      {"huge integer", [](model::Model& m) { m.parameters[0].value = 1e300; }, "its value is not an integer"},
+      {"infinite", [&](model::Model& m) { m.parameters[2].value = infinity; }, "not a finite number"},
+      {"outside its range", [](model::Model& m) { m.parameters[2].value = 2; }, "is outside its range"},
+      {"input twice", [](model::Model& m) { m.inputs[1].name = "image"; },
        "input image: the name \"image\" appears twice"},
-      {"input type", [](Model& m) { m.inputs[1].dtype = static_cast<DType>(200); },
+      {"input type", [](model::Model& m) { m.inputs[1].dtype = static_cast<DType>(200); },
        "an unknown element type"},
-      {"input rank", [](Model& m) { m.inputs[1].shape.assign(7, Expr(1)); }, "7 extents; at most 6"},
-      {"requirement", [](Model& m) { m.requirements[0].condition.symbols[0] = "Q"; },
+      {"input rank", [](model::Model& m) { m.inputs[1].shape.assign(7, Expr(1)); }, "7 extents; at most 6"},
+      {"requirement", [](model::Model& m) { m.requirements[0].condition.symbols[0] = "Q"; },
        "requirement: unknown symbol \"Q\""},
-      {"method twice", [](Model& m) { m.methods[1].name = "eval"; },
+      {"method twice", [](model::Model& m) { m.methods[1].name = "eval"; },
        "method eval: the name \"eval\" appears twice"},
-      {"palette", [](Model& m) { m.palette.pop_back(); }, "the palette has 8 bytes for 3 classes"},
-      {"two channels", [](Model& m) { m.preprocess.mean.pop_back(); },
+      {"palette", [](model::Model& m) { m.palette.pop_back(); }, "the palette has 8 bytes for 3 classes"},
+      {"two channels", [](model::Model& m) { m.preprocess.mean.pop_back(); },
        "mean and std must have 3 numbers each"},
       {"no channels",
-       [](Model& m) {
+       [](model::Model& m) {
          m.preprocess.mean.clear();
          m.preprocess.std.clear();
        },
        "mean and std must have 3 numbers each"},
-      {"deviation of 0", [](Model& m) { m.preprocess.std[1] = 0; }, "must be positive"},
-      {"scale", [](Model& m) { m.preprocess.value_scale = std::nan(""); }, "must be positive"},
-      {"class without name", [](Model& m) { m.class_names[1] = ""; }, "class names: an empty name"},
-      {"long documentation", [](Model& m) { m.doc = std::string(kMaxTextLength + 1, 'x'); }, "at most 65536"},
+      {"deviation of 0", [](model::Model& m) { m.preprocess.std[1] = 0; }, "must be positive"},
+      {"scale", [](model::Model& m) { m.preprocess.value_scale = std::nan(""); }, "must be positive"},
+      {"class without name", [](model::Model& m) { m.class_names[1] = ""; }, "class names: an empty name"},
+      {"long documentation", [](model::Model& m) { m.doc = std::string(model::kMaxTextLength + 1, 'x'); },
+       "at most 65536"},
   });
 }

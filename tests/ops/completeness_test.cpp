@@ -35,10 +35,10 @@ void require_documented(const Specs& specs, std::string_view what) {
 
 BOOST_AUTO_TEST_CASE(every_op_is_complete) {
   const std::string tests = test_sources();
-  const auto backend = make_cpu_backend(1);
+  const auto backend = ops::make_cpu_backend(1);
   BOOST_REQUIRE(backend.ok());
   std::set<std::string_view> names;
-  for (const OpDef* def : op_registry().all()) {
+  for (const OpDef* def : ops::op_registry().all()) {
     BOOST_TEST_CONTEXT("op " << def->name) {
       BOOST_TEST(names.insert(def->name).second, "two of one name");
       BOOST_TEST(!def->doc.empty());
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(every_op_is_complete) {
 }
 
 BOOST_AUTO_TEST_CASE(definitions_are_consistent) {
-  for (const OpDef* def : op_registry().all()) {
+  for (const OpDef* def : ops::op_registry().all()) {
     BOOST_TEST_CONTEXT("op " << def->name) {
       const bool has_variables = std::ranges::any_of(def->inputs, &InputSpec::is_variable);
       BOOST_TEST((has_variables == (def->variable_shape != nullptr)));

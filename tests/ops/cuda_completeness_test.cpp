@@ -29,14 +29,14 @@ std::set<std::string, std::less<>> ops_with_gpu_kernels() {
 
 BOOST_AUTO_TEST_CASE(every_op_of_the_cpu_has_a_gpu_kernel) {
   const auto names = ops_with_gpu_kernels();
-  const auto cpu = make_cpu_backend(1);
+  const auto cpu = ops::make_cpu_backend(1);
   BOOST_REQUIRE(cpu.ok());
-  for (const OpDef* def : op_registry().all()) {
+  for (const OpDef* def : ops::op_registry().all()) {
     if ((*cpu)->candidates(def->name).empty()) continue;
     BOOST_TEST(names.contains(def->name), "no GPU kernel for " << def->name);
   }
   for (const std::string& name : names) {
-    BOOST_TEST((op_registry().find(name) != nullptr), "a GPU kernel for what is no op: " << name);
+    BOOST_TEST((ops::op_registry().find(name) != nullptr), "a GPU kernel for what is no op: " << name);
   }
 }
 

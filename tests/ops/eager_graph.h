@@ -6,8 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "runtime/model/kernel.h"
-#include "runtime/model/op_def.h"
+#include "graphrun/kernel/kernel.h"
+#include "graphrun/kernel/op_def.h"
+#include "runtime/model/backend.h"
 #include "tests/ops/host_tensor.h"
 
 namespace graphrun::test {
@@ -19,7 +20,7 @@ TensorDesc desc_of(const ValueType& type);
 // parts where there is none.
 class EagerGraph final : public GraphWriter {
  public:
-  EagerGraph(const OpRegistry& registry, Backend& backend) : registry_(registry), backend_(backend) {}
+  EagerGraph(const OpRegistry& registry, model::Backend& backend) : registry_(registry), backend_(backend) {}
 
   ValueId put(const TensorDesc& desc, const HostTensor& values);
   void set_input(std::string name, ValueId value) { inputs_[std::move(name)] = value; }
@@ -47,7 +48,7 @@ class EagerGraph final : public GraphWriter {
              const std::vector<ValueId>& outputs);
 
   const OpRegistry& registry_;
-  Backend& backend_;
+  model::Backend& backend_;
   int depth_ = 0;
   Status status_;
   std::deque<Stored> values_;  // references to types stay valid

@@ -45,7 +45,7 @@ void compare(const HostTensor& expected, const HostTensor& actual, DType dtype, 
   }
 }
 
-MemoryTensor draw(const InputCase& input, Random& random) {
+MemoryTensor draw(const InputCase& input, core::Random& random) {
   MemoryTensor memory(input.desc);
   HostTensor values = HostTensor::zeros(input.desc.shape);
   for (double& value : values.values) value = input.values(random);
@@ -82,7 +82,7 @@ CaseData make_data(const OpRegistry& registry, const Case& test) {
   const Status status = infer_case(registry, test, data);
   BOOST_REQUIRE_MESSAGE(status.ok(), test.op << ": " << (status.ok() ? "" : status.message()));
   BOOST_REQUIRE_EQUAL(data.output_types.size(), data.def->outputs.size());
-  Random random(seed_of(test), RandomPurpose::test);
+  core::Random random(seed_of(test), core::RandomPurpose::test);
   for (const InputCase& input : test.inputs) {
     data.inputs.push_back(draw(input, random));
     data.values.push_back(data.inputs.back().read());
@@ -116,7 +116,7 @@ std::vector<ValueId> put_inputs(EagerGraph& graph, const Case& test, const CaseD
   for (std::size_t i = 0; i < data.inputs.size(); ++i) {
     ids.push_back(test.inputs[i].present ? graph.put(data.inputs[i].desc(), data.values[i]) : kNoValue);
   }
-  Random random(seed_of(test) + 1, RandomPurpose::test);
+  core::Random random(seed_of(test) + 1, core::RandomPurpose::test);
   for (const auto& [name, input] : test.model_inputs) {
     graph.set_input(name, graph.put(input.desc, draw(input, random).read()));
   }
@@ -133,7 +133,7 @@ std::vector<ValueId> write_node(EagerGraph& graph, const Case& test, OpDef::Rewr
   return rewrite({"scope.node", test.op, test.attrs, inputs, {}}, graph);
 }
 
-void check_rewrite(const OpRegistry& registry, Backend& backend, const Case& test,
+void check_rewrite(const OpRegistry& registry, model::Backend& backend, const Case& test,
                    OpDef::Rewrite OpDef::*form, const Reference& reference) {
   const CaseData data = make_data(registry, test);
   BOOST_REQUIRE(data.def->*form != nullptr);
@@ -168,21 +168,21 @@ Case in_bf16(Case test) {
 }  // namespace
 
 Values normal(double mean, double deviation) {
-  return [=](Random& random) {
+  return [=](core::Random& random) {
     const double radius = std::sqrt(-2 * std::log(1 - random.next_double()));
     return mean + deviation * radius * std::cos(2 * M_PI * random.next_double());
   };
 }
 Values uniform(double low, double high) {
-  return [=](Random& random) { return random.next_between(low, high); };
+  return [=](core::Random& random) { return random.next_between(low, high); };
 }
 Values integers(std::uint32_t count, double share, double ignore) {
-  return [=](Random& random) {
+  return [=](core::Random& random) {
     return random.next_bool(share) ? ignore : static_cast<double>(random.next_below(count));
   };
 }
 Values in_order(std::vector<double> values) {
-  return [values = std::move(values), next = std::size_t{0}](Random&) mutable {
+  return [values = std::move(values), next = std::size_t{0}](core::Random&) mutable {
     return values[next++ % values.size()];
   };
 }
@@ -199,7 +199,7 @@ InputCase absent() { return {TensorDesc(), normal(), false}; }
 
 std::uint64_t seed_of(const Case& test) { return test.seed + seed_offset(); }
 
-OpHarness::OpHarness() : registry_(op_registry()), backend_(test_backend(2)) {}
+OpHarness::OpHarness() : registry_(ops::op_registry()), backend_(test_backend(2)) {}
 
 void OpHarness::check(const Case& test, const Reference& reference) const {
   BOOST_TEST(check_kernels(test, reference), test.op << ": every kernel declines the case");
@@ -263,7 +263,7 @@ void OpHarness::check_gradient(const Case& test, const Reference& reference,
         by.push_back(static_cast<int>(i));
       }
     }
-    Random random(seed_of(test) + 2, RandomPurpose::test);
+    core::Random random(seed_of(test) + 2, core::RandomPurpose::test);
     std::vector<HostTensor> seeds(data.output_types.size());
     for (std::size_t i = 0; i < seeds.size(); ++i) {
       seeds[i] = draw(dense(data.output_descs[i].shape), random).read();

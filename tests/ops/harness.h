@@ -6,16 +6,17 @@
 #include <string>
 #include <vector>
 
+#include "graphrun/kernel/kernel.h"
+#include "graphrun/kernel/op_def.h"
 #include "runtime/core/random.h"
-#include "runtime/model/kernel.h"
-#include "runtime/model/op_def.h"
+#include "runtime/model/backend.h"
 #include "tests/ops/host_tensor.h"
 
 // The one test of all ops: a case says what goes in, a naive reference in double says what comes out.
 namespace graphrun::test {
 
 // Values of an input tensor. They are rounded to its element type before the reference sees them.
-using Values = std::function<double(Random& random)>;
+using Values = std::function<double(core::Random& random)>;
 Values normal(double mean = 0, double deviation = 1);
 Values uniform(double low, double high);
 // Integers 0 to count - 1; `ignore` instead with probability `share`.
@@ -95,7 +96,7 @@ class OpHarness {
   bool check_kernel(const KernelEntry& entry, const Case& test, const CaseData& data,
                     const std::vector<HostTensor>& expected) const;
   const OpRegistry& registry_;
-  std::shared_ptr<Backend> backend_;
+  std::shared_ptr<model::Backend> backend_;
 };
 
 }  // namespace graphrun::test

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "runtime/core/tensor.h"
+#include "graphrun/tensor.h"
 
 namespace graphrun::test {
 

@@ -36,7 +36,7 @@ Question ask(const Case& test, const CaseData& data, const Variant& variant) {
   return question;
 }
 
-KernelRequest request(Backend& backend, const CaseData& data, const Question& question, int threads) {
+KernelRequest request(model::Backend& backend, const CaseData& data, const Question& question, int threads) {
   return {*data.def,   data.attrs,        question.inputs, question.outputs, question.present,
           data.wanted, question.constant, threads,         backend.context()};
 }
@@ -46,7 +46,7 @@ bool is_repeatable(const Case& test, const Variant& variant) {
   return test.updated_inputs.empty() && !variant.alias;
 }
 
-Status run(Backend& backend, Kernel& kernel, const KernelRun& run, int replays) {
+Status run(model::Backend& backend, Kernel& kernel, const KernelRun& run, int replays) {
   if (replays == 0) {
     GRAPHRUN_TRY(kernel.run(run));
     return backend.synchronize();
@@ -74,7 +74,7 @@ std::string to_string(const Variant& variant) {
   return text;
 }
 
-std::vector<Variant> variants_of(const Backend& backend, const Case& test, const CaseData& data) {
+std::vector<Variant> variants_of(const model::Backend& backend, const Case& test, const CaseData& data) {
   const bool host = backend.is_host();
   const int threads = host ? 2 : 1;
   std::vector<Variant> variants{{1, false, {}, false}, {threads, false, {}, !host}};
@@ -94,7 +94,7 @@ std::vector<Variant> variants_of(const Backend& backend, const Case& test, const
   return variants;
 }
 
-bool takes(Backend& backend, const Case& test, const CaseData& data) {
+bool takes(model::Backend& backend, const Case& test, const CaseData& data) {
   const auto turn = backend.turn();
   const Question question = ask(test, data, {});
   return std::ranges::any_of(backend.candidates(test.op), [&](const KernelEntry& entry) {
@@ -102,8 +102,8 @@ bool takes(Backend& backend, const Case& test, const CaseData& data) {
   });
 }
 
-Result<std::vector<MemoryTensor>> run_kernel(Backend& backend, const KernelEntry& entry, const Case& test,
-                                             const CaseData& data, const Variant& variant,
+Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const KernelEntry& entry,
+                                             const Case& test, const CaseData& data, const Variant& variant,
                                              std::string& declined) {
   const auto turn = backend.turn();
   const Question question = ask(test, data, variant);

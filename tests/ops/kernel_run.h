@@ -4,7 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/model/kernel.h"
+#include "graphrun/kernel/kernel.h"
+#include "runtime/model/backend.h"
 #include "tests/ops/harness.h"
 
 // One case of the harness on one kernel.
@@ -33,16 +34,16 @@ struct Variant {
 std::string to_string(const Variant& variant);
 
 // Those of a case on a device. The first two must give the same bits.
-std::vector<Variant> variants_of(const Backend& backend, const Case& test, const CaseData& data);
+std::vector<Variant> variants_of(const model::Backend& backend, const Case& test, const CaseData& data);
 
 // Outputs (unwanted ones untouched), then updated inputs. Declined: an empty list and the reason in
 // `declined`. What is written beside outputs and scratch fails the test.
-Result<std::vector<MemoryTensor>> run_kernel(Backend& backend, const KernelEntry& entry, const Case& test,
-                                             const CaseData& data, const Variant& variant,
+Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const KernelEntry& entry,
+                                             const Case& test, const CaseData& data, const Variant& variant,
                                              std::string& declined);
 
 // Whether any kernel of the backend takes the case.
-bool takes(Backend& backend, const Case& test, const CaseData& data);
+bool takes(model::Backend& backend, const Case& test, const CaseData& data);
 
 const InputSpec& input_spec(const OpDef& def, std::size_t i);
 

@@ -7,7 +7,7 @@
 
 BOOST_AUTO_TEST_CASE(the_op_reference_is_up_to_date) {
   std::ifstream file(GRAPHRUN_SOURCE_DIR "/doc/ops.md");
-  std::istringstream reference(graphrun::op_reference(graphrun::op_registry()));
+  std::istringstream reference(graphrun::tools::op_reference(graphrun::ops::op_registry()));
   std::string expected;
   for (int line = 1; std::getline(reference, expected); ++line) {
     std::string actual;

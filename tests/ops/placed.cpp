@@ -2,7 +2,7 @@
 
 namespace graphrun::test {
 
-Result<Placed> Placed::make(Backend& backend, MemoryTensor& tensor) {
+Result<Placed> Placed::make(model::Backend& backend, MemoryTensor& tensor) {
   Placed placed(backend, tensor);
   if (backend.is_host()) return placed;
   const std::span<std::byte> all = tensor.memory();
@@ -27,7 +27,7 @@ Status Placed::fetch() {
   return backend_->copy_to_host(all.data(), copy_->data(), static_cast<std::int64_t>(all.size()));
 }
 
-Result<std::vector<Placed>> place(Backend& backend, std::vector<MemoryTensor>& tensors) {
+Result<std::vector<Placed>> place(model::Backend& backend, std::vector<MemoryTensor>& tensors) {
   std::vector<Placed> all;
   for (MemoryTensor& tensor : tensors) {
     GRAPHRUN_ASSIGN(Placed placed, Placed::make(backend, tensor));

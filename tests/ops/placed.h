@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "runtime/model/kernel.h"
+#include "runtime/model/backend.h"
 #include "tests/ops/host_tensor.h"
 
 namespace graphrun::test {
@@ -12,18 +12,18 @@ namespace graphrun::test {
 // long.
 class Placed {
  public:
-  static Result<Placed> make(Backend& backend, MemoryTensor& tensor);
+  static Result<Placed> make(model::Backend& backend, MemoryTensor& tensor);
   TensorView view() const;
   // Brings back all that is in the copy. Waits for the device.
   Status fetch();
 
  private:
-  Placed(Backend& backend, MemoryTensor& tensor) : backend_(&backend), tensor_(&tensor) {}
-  Backend* backend_;
+  Placed(model::Backend& backend, MemoryTensor& tensor) : backend_(&backend), tensor_(&tensor) {}
+  model::Backend* backend_;
   MemoryTensor* tensor_;
-  std::unique_ptr<Buffer> copy_;  // null on the host
+  std::unique_ptr<model::Buffer> copy_;  // null on the host
 };
 
-Result<std::vector<Placed>> place(Backend& backend, std::vector<MemoryTensor>& tensors);
+Result<std::vector<Placed>> place(model::Backend& backend, std::vector<MemoryTensor>& tensors);
 
 }  // namespace graphrun::test

@@ -17,8 +17,8 @@ std::string environment(const char* name, const char* fallback) {
 }
 
 // Opened once: it takes longer than most tests.
-const Result<std::shared_ptr<Backend>>& gpu() {
-  static const Result<std::shared_ptr<Backend>> backend = make_cuda_backend();
+const Result<std::shared_ptr<model::Backend>>& gpu() {
+  static const Result<std::shared_ptr<model::Backend>> backend = ops::make_cuda_backend();
   return backend;
 }
 
@@ -41,9 +41,9 @@ BOOST_TEST_GLOBAL_FIXTURE(RequireDevice);
 
 bool on_gpu() { return environment("GRAPHRUN_TEST_DEVICE", "cpu") == "cuda"; }
 
-std::shared_ptr<Backend> test_backend(int threads) {
+std::shared_ptr<model::Backend> test_backend(int threads) {
   if (on_gpu()) return *gpu();
-  Result<std::shared_ptr<Backend>> backend = make_cpu_backend(threads);
+  Result<std::shared_ptr<model::Backend>> backend = ops::make_cpu_backend(threads);
   BOOST_REQUIRE_MESSAGE(backend.ok(), (backend.ok() ? "" : backend.status().message()));
   return *std::move(backend);
 }

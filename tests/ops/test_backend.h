@@ -4,7 +4,7 @@
 #include <memory>
 #include <string_view>
 
-#include "runtime/model/kernel.h"
+#include "runtime/model/backend.h"
 
 // The device whose kernels a test program checks: the environment's GRAPHRUN_TEST_DEVICE, "cuda" or "cpu",
 // which is the default. Where there is no GPU to check, the program ends before its first test with status 77
@@ -13,7 +13,7 @@ namespace graphrun::test {
 
 bool on_gpu();
 // A CPU backend of so many threads (0: as many as the process may use), or the GPU's, which all share.
-std::shared_ptr<Backend> test_backend(int threads = 0);
+std::shared_ptr<model::Backend> test_backend(int threads = 0);
 // For a test of what the host alone has: on a GPU it says why the test is skipped, and true comes back.
 bool is_for_the_host_alone(std::string_view reason);
 // Of a relative distance: on a GPU, sums have another order than on the CPU that `on_host` was found on.

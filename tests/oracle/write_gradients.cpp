@@ -23,31 +23,33 @@ Shape last_axes(const Shape& shape, int rank) {
 }
 
 Status write_gradients(char** argv, bool fuse) {
-  GRAPHRUN_ASSIGN(const auto program, Program::load(argv[1], op_registry()));
-  GRAPHRUN_ASSIGN(auto backend, make_cpu_backend());
-  GRAPHRUN_ASSIGN(auto file, TensorFile::open(argv[2]));
-  GRAPHRUN_ASSIGN(auto weights, Weights::initialise(*program, 0, backend));
+  GRAPHRUN_ASSIGN(const auto program, model::Program::load(argv[1], ops::op_registry()));
+  GRAPHRUN_ASSIGN(auto backend, ops::make_cpu_backend());
+  GRAPHRUN_ASSIGN(auto file, weights::TensorFile::open(argv[2]));
+  GRAPHRUN_ASSIGN(auto weights, weights::Weights::initialise(*program, 0, backend));
   GRAPHRUN_TRY(status_of(weights->load(*file)));
-  GRAPHRUN_ASSIGN(const NpyArray images, read_npy(argv[3]));
-  GRAPHRUN_ASSIGN(const NpyArray labels, read_npy(argv[4]));
+  GRAPHRUN_ASSIGN(const weights::NpyArray images, weights::read_npy(argv[3]));
+  GRAPHRUN_ASSIGN(const weights::NpyArray labels, weights::read_npy(argv[4]));
   const Shape shape = last_axes(images.desc.shape, 4);
-  GRAPHRUN_ASSIGN(auto session, TrainSession::create(program, weights, {shape[0], shape[2], shape[3], fuse}));
-  nchw_to_nhwc({reinterpret_cast<const float*>(images.bytes.data()), static_cast<std::size_t>(shape.count())},
-               session->image());
+  GRAPHRUN_ASSIGN(auto session,
+                  session::TrainSession::create(program, weights, {shape[0], shape[2], shape[3], fuse}));
+  session::nchw_to_nhwc(
+      {reinterpret_cast<const float*>(images.bytes.data()), static_cast<std::size_t>(shape.count())},
+      session->image());
   std::memcpy(session->label().data, labels.bytes.data(),
               static_cast<std::size_t>(session->label().desc.bytes()));
   GRAPHRUN_TRY(session->compute({}));
   for (const char* loss : {"loss", "main_loss", "aux_loss"})
     std::printf("%s %.9g\n", loss, *session->scalar(loss));
-  std::vector<NamedTensor> tensors;
-  for (const Variable& variable : program->model().variables) {
+  std::vector<weights::NamedTensor> tensors;
+  for (const model::Variable& variable : program->model().variables) {
     if (variable.kind != VariableKind::parameter) continue;
     const TensorView view = session->gradient(variable.name);
     tensors.push_back({variable.name,
                        view.desc,
                        {view.as<const std::byte>(), static_cast<std::size_t>(view.desc.bytes())}});
   }
-  return write_safetensors(argv[5], tensors, {});
+  return weights::write_safetensors(argv[5], tensors, {});
 }
 
 }  // namespace

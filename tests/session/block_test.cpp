@@ -52,7 +52,7 @@ std::string graph_file(const BlockCase& block, const Shape& x) {
 }
 
 struct Expanded {
-  Model model;
+  model::Model model;
   compiler::Graph graph;
 };
 
@@ -63,7 +63,7 @@ Expanded expand_for_training(const std::filesystem::path& file) {
   const auto source = compiler::read_source(file, diagnostics);
   BOOST_REQUIRE(source);
   result.model = compiler::read_declarations(*source, {}, diagnostics);
-  const compiler::Context context{op_registry(), result.model};
+  const compiler::Context context{ops::op_registry(), result.model};
   const compiler::Expansion expansion = compiler::expand(*source, context, diagnostics);
   BOOST_TEST_REQUIRE(diagnostics.text() == "");
   result.graph = take(compiler::lower(context, expansion.graph, expansion.graph.method.outputs,
@@ -71,8 +71,8 @@ Expanded expand_for_training(const std::filesystem::path& file) {
   return result;
 }
 
-HostTensor host_tensor(const TensorFile& file, const std::string& name) {
-  const NamedTensor* tensor = file.find(name);
+HostTensor host_tensor(const weights::TensorFile& file, const std::string& name) {
+  const weights::NamedTensor* tensor = file.find(name);
   BOOST_REQUIRE_MESSAGE(tensor != nullptr, "the golden has no " << name);
   const auto values = floats(*tensor);
   return {true, tensor->desc.shape, {values.begin(), values.end()}};
@@ -81,8 +81,8 @@ HostTensor host_tensor(const TensorFile& file, const std::string& name) {
 // Runs a block with a golden's numbers and compares.
 class BlockRun {
  public:
-  BlockRun(const Expanded& block, const TensorFile& golden, Backend& backend)
-      : block_(block), golden_(golden), graph_(op_registry(), backend) {}
+  BlockRun(const Expanded& block, const weights::TensorFile& golden, model::Backend& backend)
+      : block_(block), golden_(golden), graph_(ops::op_registry(), backend) {}
 
   // Returns the largest relative distance.
   double run() {
@@ -99,7 +99,7 @@ class BlockRun {
     compare("out", out);
     const ValueId seed = graph_.put(graph_.tensor(out).desc(), host_tensor(golden_, "gout"));
     const std::vector<ValueId> gradients =
-        differentiate(graph_, op_registry(), std::span(&out, 1), std::span(&seed, 1), wanted_);
+        differentiate(graph_, ops::op_registry(), std::span(&out, 1), std::span(&seed, 1), wanted_);
     require_ok(graph_.status());
     for (std::size_t i = 0; i < wanted_.size(); ++i) compare(gradient_names_[i], gradients[i]);
     BOOST_TEST(compared_ == expected_count(), "compared " << compared_ << " of " << expected_count());
@@ -112,20 +112,21 @@ class BlockRun {
       wanted_.push_back(value);
       gradient_names_.push_back(std::move(gradient));
     };
-    const std::vector<Value>& all = block_.graph.method.values;
+    const std::vector<model::Value>& all = block_.graph.method.values;
     for (std::size_t i = 0; i < all.size(); ++i) {
-      const Value& value = all[i];
+      const model::Value& value = all[i];
       ValueId& put = values_[static_cast<ValueId>(i)];
-      const TensorDesc desc = value.origin == Origin::node ? TensorDesc() : desc_of(block_.graph.types[i]);
-      if (value.origin == Origin::variable) {
+      const TensorDesc desc =
+          value.origin == model::Origin::node ? TensorDesc() : desc_of(block_.graph.types[i]);
+      if (value.origin == model::Origin::variable) {
         const bool trained =
             block_.model.variables[static_cast<std::size_t>(value.index)].kind == VariableKind::parameter;
         put = graph_.put(desc, host_tensor(golden_, (trained ? "param:" : "before:") + value.name));
         if (trained) want(put, "grad:" + value.name);
-      } else if (value.origin == Origin::input && value.name == "image") {
+      } else if (value.origin == model::Origin::input && value.name == "image") {
         put = graph_.put(desc, host_tensor(golden_, "x"));
         want(put, "gx");
-      } else if (value.origin == Origin::input) {  // rng
+      } else if (value.origin == model::Origin::input) {  // rng
         put = graph_.put(desc, HostTensor::zeros(desc.shape));
         graph_.set_input(value.name, put);
       }
@@ -133,7 +134,7 @@ class BlockRun {
   }
 
   void compare_statistics(const Node& node) {
-    for (const IndexPair& pair : op_registry().find(node.op)->updates) {
+    for (const IndexPair& pair : ops::op_registry().find(node.op)->updates) {
       const ValueId before = node.inputs[static_cast<std::size_t>(pair.input)];
       const std::string& name = block_.graph.method.values[static_cast<std::size_t>(before)].name;
       compare("after:" + name, values_.at(node.outputs[static_cast<std::size_t>(pair.output)]));
@@ -158,13 +159,13 @@ class BlockRun {
 
   std::size_t expected_count() const {
     std::size_t count = 2;  // out, gx
-    for (const NamedTensor& tensor : golden_.tensors())
+    for (const weights::NamedTensor& tensor : golden_.tensors())
       count += tensor.name.starts_with("grad:") || tensor.name.starts_with("after:") ? 1 : 0;
     return count;
   }
 
   const Expanded& block_;
-  const TensorFile& golden_;
+  const weights::TensorFile& golden_;
   EagerGraph graph_;
   std::map<ValueId, ValueId> values_;  // of the block's graph to those of graph_
   std::vector<ValueId> wanted_;
@@ -182,10 +183,10 @@ BOOST_AUTO_TEST_CASE(blocks_with_kinks) {
   for (const BlockCase& block : kCases) {
     BOOST_TEST_CONTEXT(block.golden) {
       const auto golden = open_tensors(kSource / "tests/golden/blocks" / (block.golden + ".safetensors"));
-      const NamedTensor* x = golden->find("x");
+      const weights::NamedTensor* x = golden->find("x");
       BOOST_REQUIRE(x != nullptr);
       const std::filesystem::path file = folder / (block.golden + ".json");
-      require_ok(write_file(file, graph_file(block, x->desc.shape)));
+      require_ok(core::write_file(file, graph_file(block, x->desc.shape)));
       const Expanded expanded = expand_for_training(file);
       const double worst = BlockRun(expanded, *golden, *backend).run();
       BOOST_TEST_MESSAGE(block.golden << ": " << worst);

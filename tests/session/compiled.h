@@ -35,23 +35,23 @@ inline void require_ok(const Status& status) {
 }
 
 // The network of the goldens: spnet_tiny with 8 channels.
-inline std::shared_ptr<const Program> tiny_program(double dropout,
-                                                   std::vector<compiler::Definition> definitions = {}) {
+inline std::shared_ptr<const model::Program> tiny_program(
+    double dropout, std::vector<compiler::Definition> definitions = {}) {
   definitions.insert(definitions.end(), {{"width", 8}, {"dropout", dropout}});
   compiler::Compiled compiled =
-      compiler::compile(kSource / "graphs" / "spnet_tiny.json", definitions, op_registry());
+      compiler::compile(kSource / "graphs" / "spnet_tiny.json", definitions, ops::op_registry());
   BOOST_TEST_REQUIRE(compiled.errors == "");
-  return take(Program::make(*std::move(compiled.model), op_registry()));
+  return take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
 }
 
-inline std::shared_ptr<const TensorFile> open_tensors(const std::filesystem::path& path) {
-  return take(TensorFile::open(path.string()));
+inline std::shared_ptr<const weights::TensorFile> open_tensors(const std::filesystem::path& path) {
+  return take(weights::TensorFile::open(path.string()));
 }
 
-inline std::span<const float> floats(const NamedTensor& tensor) {
+inline std::span<const float> floats(const weights::NamedTensor& tensor) {
   return {reinterpret_cast<const float*>(tensor.bytes.data()), tensor.bytes.size() / sizeof(float)};
 }
-inline std::span<const float> floats(NpyArray& array) {
+inline std::span<const float> floats(weights::NpyArray& array) {
   return {array.view().as<float>(), array.bytes.size() / sizeof(float)};
 }
 // Precondition: contiguous f32 on the host.
@@ -61,20 +61,20 @@ inline std::span<const float> floats(const TensorView& view) {
 
 // A tensor's elements, from and to wherever its backend has it. Precondition: contiguous elements of type T.
 template <class T = float>
-std::vector<T> fetch(Backend& backend, const TensorView& from) {
+std::vector<T> fetch(model::Backend& backend, const TensorView& from) {
   std::vector<T> values(static_cast<std::size_t>(from.desc.shape.count()));
   BOOST_TEST_REQUIRE(std::span(values).size_bytes() == static_cast<std::size_t>(from.desc.bytes()));
   require_ok(backend.copy_to_host(values.data(), from.data, from.desc.bytes()));
   return values;
 }
 template <class T>
-void store(Backend& backend, std::span<const T> values, const TensorView& to) {
+void store(model::Backend& backend, std::span<const T> values, const TensorView& to) {
   BOOST_TEST_REQUIRE(values.size_bytes() == static_cast<std::size_t>(to.desc.bytes()));
   require_ok(backend.copy_to_device(to.data, values.data(), to.desc.bytes()));
 }
-inline void store_nchw(Backend& backend, std::span<const float> values, const TensorView& to) {
+inline void store_nchw(model::Backend& backend, std::span<const float> values, const TensorView& to) {
   std::vector<float> turned(values.size());
-  nchw_to_nhwc(values, {to.desc, turned.data()});
+  session::nchw_to_nhwc(values, {to.desc, turned.data()});
   store<float>(backend, turned, to);
 }
 

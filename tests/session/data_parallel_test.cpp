@@ -22,33 +22,35 @@ constexpr std::int32_t kIgnored = 255;
 struct Job {
   Job() { ranks = join_job(30); }
   ~Job() { ranks.reset(); }
-  static inline std::shared_ptr<Communicator> ranks;
+  static inline std::shared_ptr<collective::Communicator> ranks;
 };
 BOOST_TEST_GLOBAL_FIXTURE(Job);
 
 // With a pyramid: batch norm over maps of 1x1.
-std::shared_ptr<const Program> program_of(double dropout) {
-  compiler::Compiled compiled = compiler::compile(
-      kSource / "graphs" / "pspnet_tiny.json",
-      std::vector<compiler::Definition>{{"width", 2}, {"classes", 3}, {"dropout", dropout}}, op_registry());
+std::shared_ptr<const model::Program> program_of(double dropout) {
+  compiler::Compiled compiled =
+      compiler::compile(kSource / "graphs" / "pspnet_tiny.json",
+                        std::vector<compiler::Definition>{{"width", 2}, {"classes", 3}, {"dropout", dropout}},
+                        ops::op_registry());
   BOOST_TEST_REQUIRE(compiled.errors == "");
-  return take(Program::make(*std::move(compiled.model), op_registry()));
+  return take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
 }
 
-std::shared_ptr<Weights> start_weights(const Program& program, const std::vector<bool>& held = {}) {
-  auto weights = take(Weights::initialise(program, 0, take(make_cpu_backend(1)), held));
+std::shared_ptr<weights::Weights> start_weights(const model::Program& program,
+                                                const std::vector<bool>& held = {}) {
+  auto weights = take(weights::Weights::initialise(program, 0, take(ops::make_cpu_backend(1)), held));
   take(weights->load(*open_tensors(kSource / "tests/golden/pspnet_tiny/start.safetensors")));
   return weights;
 }
 
 // The images and labels `first` to `first` + the session's batch of a step. Samples from `unlabelled` on have
 // no label.
-void fill(TrainSession& session, int step, std::int64_t first, std::int64_t unlabelled) {
+void fill(session::TrainSession& session, int step, std::int64_t first, std::int64_t unlabelled) {
   const TensorView image = session.image();
   const std::int64_t pixels = kSize * kSize;
   for (std::int64_t n = 0; n < image.desc.n(); ++n) {
-    Random random(static_cast<std::uint64_t>(step), RandomPurpose::test,
-                  static_cast<std::uint32_t>(first + n));
+    core::Random random(static_cast<std::uint64_t>(step), core::RandomPurpose::test,
+                        static_cast<std::uint32_t>(first + n));
     for (std::int64_t i = 0; i < 3 * pixels; ++i)
       image.as<float>()[n * 3 * pixels + i] = static_cast<float>(random.next_between(-2, 2));
     for (std::int64_t i = 0; i < pixels; ++i) {
@@ -73,21 +75,22 @@ struct Setup {
 };
 
 // Steps of a batch of which this session has the samples from `first` on.
-Course train(const Setup& setup, const DataParallel& parallel, std::int64_t first, std::int64_t batch) {
+Course train(const Setup& setup, const session::DataParallel& parallel, std::int64_t first,
+             std::int64_t batch) {
   const auto program = program_of(setup.dropout);
   std::vector<bool> held;
   if (parallel.shard_optimizer) {
-    for (const int owner : share_out(*program, parallel.ranks->size()))
+    for (const int owner : session::share_out(*program, parallel.ranks->size()))
       held.push_back(owner == parallel.ranks->rank());
   }
   const auto weights = start_weights(*program, held);
-  TrainSession::Options options;
+  session::TrainSession::Options options;
   options.n = batch;
   options.h = options.w = kSize;
   options.accumulate = setup.accumulate;
   options.memory_budget = setup.memory_budget;
   options.parallel = parallel;
-  const auto session = take(TrainSession::create(program, weights, options));
+  const auto session = take(session::TrainSession::create(program, weights, options));
   Course course{.undone = session->recomputations().undone, .losses = {}, .variables = {}};
   for (int step = 0; step < kSteps; ++step) {
     fill(*session, step, first, setup.unlabelled);
@@ -101,7 +104,7 @@ Course train(const Setup& setup, const DataParallel& parallel, std::int64_t firs
     course.losses.push_back(*session->scalar("loss"));
     require_ok(session->update(1e-3));
   }
-  const std::vector<Variable>& variables = program->model().variables;
+  const std::vector<model::Variable>& variables = program->model().variables;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     if (variables[i].kind == VariableKind::parameter || variables[i].kind == VariableKind::buffer)
       course.variables[variables[i].name] = copy_of(floats(weights->variable(i)));
@@ -109,15 +112,15 @@ Course train(const Setup& setup, const DataParallel& parallel, std::int64_t firs
   return course;
 }
 
-DataParallel all_together() {
-  DataParallel parallel;
+session::DataParallel all_together() {
+  session::DataParallel parallel;
   parallel.ranks = Job::ranks;
   parallel.norm_ranks = Job::ranks;
   parallel.exchange.bucket_bytes = 1 << 12;  // many buckets
   return parallel;
 }
 
-Course on_ranks(const Setup& setup, const DataParallel& parallel) {
+Course on_ranks(const Setup& setup, const session::DataParallel& parallel) {
   const std::int64_t own = kBatch / Job::ranks->size();
   return train(setup, parallel, Job::ranks->rank() * own, own);
 }
@@ -142,7 +145,7 @@ BOOST_AUTO_TEST_CASE(a_batch_in_parts_is_the_batch) {
   const Course whole = train(setup, {}, 0, kBatch);
   check_same(on_ranks(setup, all_together()), whole, kBar);
   // One exchange after the backward pass, and bits that do not depend on time.
-  DataParallel parallel = all_together();
+  session::DataParallel parallel = all_together();
   const Course overlapped = on_ranks(setup, parallel);
   parallel.exchange.overlap = false;
   const Course after = on_ranks(setup, parallel);
@@ -170,7 +173,7 @@ BOOST_AUTO_TEST_CASE(parts_one_after_the_other) {
 }
 
 BOOST_AUTO_TEST_CASE(optimiser_shared_out) {
-  DataParallel parallel = all_together();
+  session::DataParallel parallel = all_together();
   parallel.shard_optimizer = true;
   if (Job::ranks->size() == 1) parallel = {};
   check_same(on_ranks({}, parallel), train({}, {}, 0, kBatch), kBar);
@@ -178,7 +181,7 @@ BOOST_AUTO_TEST_CASE(optimiser_shared_out) {
 
 // What ranks exchange stays in step, whatever each of them keeps or computes again.
 BOOST_AUTO_TEST_CASE(ranks_of_unequal_memory) {
-  DataParallel parallel = all_together();
+  session::DataParallel parallel = all_together();
   parallel.shard_optimizer = Job::ranks->size() > 1;
   const Course least = on_ranks({}, parallel);
   Setup setup;
@@ -189,7 +192,7 @@ BOOST_AUTO_TEST_CASE(ranks_of_unequal_memory) {
 }
 
 BOOST_AUTO_TEST_CASE(gradients_as_bf16) {
-  DataParallel parallel = all_together();
+  session::DataParallel parallel = all_together();
   parallel.exchange.type = DType::bf16;
   constexpr double kRounded = 1e-3;
   check_same(on_ranks({}, parallel), train({}, {}, 0, kBatch), kRounded);
@@ -198,7 +201,7 @@ BOOST_AUTO_TEST_CASE(gradients_as_bf16) {
 // What DistributedDataParallel does without synchronised batch norm: every rank's own loss, the mean of the
 // gradients.
 BOOST_AUTO_TEST_CASE(means_of_ranks) {
-  DataParallel parallel = all_together();
+  session::DataParallel parallel = all_together();
   parallel.norm_ranks = nullptr;
   parallel.mean_of_ranks = true;
   const Setup setup{.dropout = 0, .unlabelled = kBatch - 1, .accumulate = false};
@@ -211,13 +214,13 @@ BOOST_AUTO_TEST_CASE(means_of_ranks) {
   // Afterwards all have the same parameters, which are none of their own.
   std::vector<float> weights = course.variables.at("layer0.0.weight");
   const std::vector<float> mine = weights;
-  require_ok(all_reduce<float>(*Job::ranks, weights, Combine::max));
+  require_ok(collective::all_reduce<float>(*Job::ranks, weights, collective::Combine::max));
   BOOST_TEST((weights == mine));
   BOOST_TEST((alone.variables.at("layer0.0.weight") != mine));
 }
 
 BOOST_AUTO_TEST_CASE(groups_of_batch_norm) {
-  DataParallel parallel = all_together();
+  session::DataParallel parallel = all_together();
   parallel.norm_ranks = take(Job::ranks->split(0));
   check_same(on_ranks({}, parallel), train({}, {}, 0, kBatch), kBar);
   parallel.norm_ranks = take(Job::ranks->split(Job::ranks->rank()));

@@ -36,17 +36,17 @@ const std::vector<Golden> kGoldens{
     {"pspnet_tiny", {{"width", 2}, {"classes", 3}}, 33, "pspnet_tiny"},
     {"psanet_tiny", {{"width", 2}, {"classes", 3}, {"mask_h", 5}, {"mask_w", 5}}, 33, "pspnet_tiny"}};
 
-std::shared_ptr<const Program> program_of(const Golden& golden, double dropout) {
+std::shared_ptr<const model::Program> program_of(const Golden& golden, double dropout) {
   std::vector<compiler::Definition> definitions = golden.definitions;
   definitions.push_back({"dropout", dropout});
   compiler::Compiled compiled =
-      compiler::compile(kSource / "graphs" / (golden.name + ".json"), definitions, op_registry());
+      compiler::compile(kSource / "graphs" / (golden.name + ".json"), definitions, ops::op_registry());
   BOOST_TEST_REQUIRE(compiled.errors == "");
-  return take(Program::make(*std::move(compiled.model), op_registry()));
+  return take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
 }
 
-std::shared_ptr<Weights> start_weights(const Golden& golden, const Program& program) {
-  auto weights = take(Weights::initialise(program, 0, test_backend()));
+std::shared_ptr<weights::Weights> start_weights(const Golden& golden, const model::Program& program) {
+  auto weights = take(weights::Weights::initialise(program, 0, test_backend()));
   take(weights->load(*open_tensors(golden.file("start.safetensors"))));
   return weights;
 }
@@ -68,8 +68,8 @@ std::vector<Losses> golden_losses(const Golden& golden) {
 struct Training {
   std::vector<Losses> losses;
   std::map<std::string, std::vector<float>> gradients;  // of the first step
-  std::shared_ptr<Weights> weights;
-  std::shared_ptr<const Program> program;
+  std::shared_ptr<weights::Weights> weights;
+  std::shared_ptr<const model::Program> program;
 };
 
 // With the settings of losses.json.
@@ -79,11 +79,11 @@ Training train(const Golden& golden, bool fuse) {
   Training result;
   result.program = program_of(golden, 0);
   result.weights = start_weights(golden, *result.program);
-  const auto session =
-      take(TrainSession::create(result.program, result.weights, {2, golden.size, golden.size, fuse}));
-  NpyArray image = take(read_npy(golden.image_file("image.npy").string()));
-  const NpyArray label = take(read_npy(golden.image_file("label.npy").string()));
-  Backend& backend = *result.weights->backend();
+  const auto session = take(
+      session::TrainSession::create(result.program, result.weights, {2, golden.size, golden.size, fuse}));
+  weights::NpyArray image = take(weights::read_npy(golden.image_file("image.npy").string()));
+  const weights::NpyArray label = take(weights::read_npy(golden.image_file("label.npy").string()));
+  model::Backend& backend = *result.weights->backend();
   for (int step = 0; step < kSteps; ++step) {
     store_nchw(backend, floats(image), session->image());
     store<std::byte>(backend, label.bytes, session->label());
@@ -91,7 +91,7 @@ Training train(const Golden& golden, bool fuse) {
     result.losses.push_back(
         {*session->scalar("loss"), *session->scalar("main_loss"), *session->scalar("aux_loss")});
     if (step == 0) {
-      for (const Variable& variable : result.program->model().variables) {
+      for (const model::Variable& variable : result.program->model().variables) {
         if (variable.kind == VariableKind::parameter)
           result.gradients[variable.name] = fetch(backend, session->gradient(variable.name));
       }
@@ -128,11 +128,11 @@ std::vector<float> without_means(std::span<const float> logits, std::int64_t siz
 BOOST_DATA_TEST_CASE(logits_of_evaluation, data::make(kGoldens), net) {
   const auto program = program_of(net, 0.1);
   const auto weights =
-      take(Weights::map(*program, open_tensors(net.file("start.safetensors")), test_backend()));
-  NpyArray image = take(read_npy(net.image_file("image.npy").string()));
-  NpyArray golden = take(read_npy(net.file("logits.npy").string()));
+      take(weights::Weights::map(*program, open_tensors(net.file("start.safetensors")), test_backend()));
+  weights::NpyArray image = take(weights::read_npy(net.image_file("image.npy").string()));
+  weights::NpyArray golden = take(weights::read_npy(net.file("logits.npy").string()));
   for (const bool fuse : {true, false}) {
-    const auto session = take(Session::create(program, weights, {1, net.size, net.size, fuse}));
+    const auto session = take(session::Session::create(program, weights, {1, net.size, net.size, fuse}));
     require_ok(
         session->set_input_nchw(floats(image).first(static_cast<std::size_t>(3 * net.size * net.size))));
     for (int run = 0; run < 3; ++run) {  // a device may record the second and replay it
@@ -167,9 +167,10 @@ BOOST_DATA_TEST_CASE(gradients_of_the_first_iteration, data::make(kGoldens), net
   const auto golden = open_tensors(net.file("gradients.safetensors"));
   BOOST_TEST_REQUIRE(golden->tensors().size() == fused(net).gradients.size());
   double largest = 0;
-  for (const NamedTensor& tensor : golden->tensors()) largest = std::max(largest, norm(floats(tensor)));
+  for (const weights::NamedTensor& tensor : golden->tensors())
+    largest = std::max(largest, norm(floats(tensor)));
   double worst = 0;
-  for (const NamedTensor& tensor : golden->tensors()) {
+  for (const weights::NamedTensor& tensor : golden->tensors()) {
     const double most = 1e-3 * norm(floats(tensor)) + 1e-6 * largest;
     const double apart = distance(fused(net).gradients.at(tensor.name), floats(tensor));
     worst = std::max(worst, apart / most);
@@ -181,10 +182,10 @@ BOOST_DATA_TEST_CASE(gradients_of_the_first_iteration, data::make(kGoldens), net
 BOOST_DATA_TEST_CASE(norms_and_biases_after_five_iterations, data::make(kGoldens), net) {
   const auto golden = open_tensors(net.file("after.safetensors"));
   std::vector<std::byte> storage;
-  const std::vector<NamedTensor> after = take(fused(net).weights->snapshot(false, storage));
+  const std::vector<weights::NamedTensor> after = take(fused(net).weights->snapshot(false, storage));
   double worst = 0;
-  for (const NamedTensor& tensor : golden->tensors()) {
-    const auto found = std::ranges::find(after, tensor.name, &NamedTensor::name);
+  for (const weights::NamedTensor& tensor : golden->tensors()) {
+    const auto found = std::ranges::find(after, tensor.name, &weights::NamedTensor::name);
     BOOST_REQUIRE_MESSAGE(found != after.end(), tensor.name);
     const double apart = relative_distance(floats(*found), floats(tensor));
     worst = std::max(worst, apart);
@@ -217,15 +218,15 @@ BOOST_DATA_TEST_CASE(twenty_iterations_on_a_gpu_follow_those_on_the_cpu, data::m
     return;
   }
   constexpr int kLong = 20;
-  const auto losses = [&](const std::shared_ptr<Backend>& backend) {
+  const auto losses = [&](const std::shared_ptr<model::Backend>& backend) {
     const auto program = program_of(net, 0);
-    const auto weights = take(Weights::initialise(*program, 0, backend));
+    const auto weights = take(weights::Weights::initialise(*program, 0, backend));
     take(weights->load(*open_tensors(net.file("start.safetensors"))));
-    const auto session = take(TrainSession::create(program, weights, {4, net.size, net.size}));
+    const auto session = take(session::TrainSession::create(program, weights, {4, net.size, net.size}));
     const auto classes = static_cast<std::uint32_t>(session->output("confusion").desc.shape[0]);
     std::vector<float> image(static_cast<std::size_t>(session->image().desc.shape.count()));
     std::vector<std::int32_t> label(static_cast<std::size_t>(session->label().desc.shape.count()));
-    Random random(5 + seed_offset(), RandomPurpose::test);
+    core::Random random(5 + seed_offset(), core::RandomPurpose::test);
     std::vector<double> result;
     for (int step = 0; step < kLong; ++step) {
       for (float& value : image) value = static_cast<float>(random.next_between(-2, 2));
@@ -238,7 +239,7 @@ BOOST_DATA_TEST_CASE(twenty_iterations_on_a_gpu_follow_those_on_the_cpu, data::m
     }
     return result;
   };
-  const std::vector<double> cpu = losses(take(make_cpu_backend()));
+  const std::vector<double> cpu = losses(take(ops::make_cpu_backend()));
   const std::vector<double> gpu = losses(test_backend());
   double worst = 0;
   for (std::size_t i = 0; i < cpu.size(); ++i) worst = std::max(worst, relative(gpu[i], cpu[i]));

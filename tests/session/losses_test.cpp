@@ -36,26 +36,26 @@ struct LossCase {
   bool weighted = false;
 };
 
-const NamedTensor& tensor(const TensorFile& file, const std::string& name) {
-  const NamedTensor* found = file.find(name);
+const weights::NamedTensor& tensor(const weights::TensorFile& file, const std::string& name) {
+  const weights::NamedTensor* found = file.find(name);
   BOOST_REQUIRE_MESSAGE(found != nullptr, name);
   return *found;
 }
 
-void check_case(const LossCase& test, const TensorFile& golden, bool fuse) {
+void check_case(const LossCase& test, const weights::TensorFile& golden, bool fuse) {
   const Scratch folder;
   std::ofstream(folder / "net.json") << kGraph;
-  compiler::Compiled compiled = compiler::compile(folder / "net.json", test.definitions, op_registry());
+  compiler::Compiled compiled = compiler::compile(folder / "net.json", test.definitions, ops::op_registry());
   BOOST_TEST_REQUIRE(compiled.errors == "");
-  const auto program = take(Program::make(*std::move(compiled.model), op_registry()));
-  const auto weights = take(Weights::initialise(*program, 1, test_backend()));
-  Backend& backend = *weights->backend();
+  const auto program = take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
+  const auto weights = take(weights::Weights::initialise(*program, 1, test_backend()));
+  model::Backend& backend = *weights->backend();
   for (const char* name : {"weight", "bias"}) {
     const TensorView to = weights->variable(static_cast<std::size_t>(
         program->model().variable("score." + std::string(name)) - program->model().variables.data()));
     store<std::byte>(backend, tensor(golden, name).bytes, to);
   }
-  const auto session = take(TrainSession::create(program, weights, {2, kHeight, kWidth, fuse}));
+  const auto session = take(session::TrainSession::create(program, weights, {2, kHeight, kWidth, fuse}));
   store_nchw(backend, floats(tensor(golden, "image")), session->image());
   store<std::byte>(backend, tensor(golden, "label").bytes, session->label());
   if (test.weighted) require_ok(session->set_class_weights(floats(tensor(golden, "class_weights"))));

@@ -12,10 +12,10 @@ namespace {
 
 constexpr std::int64_t kMuch = std::int64_t{1} << 40;
 
-class CountRuns final : public StepObserver {
+class CountRuns final : public session::StepObserver {
  public:
-  void before(const StepView&) override { ++runs; }
-  void after(const StepView&) override {}
+  void before(const session::StepView&) override { ++runs; }
+  void after(const session::StepView&) override {}
   int runs = 0;
 };
 
@@ -26,17 +26,17 @@ struct Setup {
 };
 
 struct Trained {
-  std::shared_ptr<const Program> program = tiny_program(0.3);
-  std::shared_ptr<Weights> weights = take(Weights::initialise(*program, 5, test_backend()));
-  std::unique_ptr<TrainSession> session;
+  std::shared_ptr<const model::Program> program = tiny_program(0.3);
+  std::shared_ptr<weights::Weights> weights = take(weights::Weights::initialise(*program, 5, test_backend()));
+  std::unique_ptr<session::TrainSession> session;
 
   explicit Trained(const Setup& setup) {
-    TrainSession::Options options;
+    session::TrainSession::Options options;
     options.n = 2, options.h = 33, options.w = 41;
     options.accumulate = setup.accumulate;
     options.precision = setup.precision;
     options.memory_budget = setup.memory_budget;
-    session = take(TrainSession::create(program, weights, options));
+    session = take(session::TrainSession::create(program, weights, options));
   }
 };
 
@@ -46,11 +46,11 @@ struct Course {
   std::vector<float> values;     // parameters, running statistics and momentum, afterwards
   int runs = 0;                  // of kernels in the first step
   std::int64_t bytes = 0;
-  Recomputations recomputations;
+  session::Recomputations recomputations;
 };
 
-void fill(Backend& backend, const TrainSession& session, int step) {
-  Random random(static_cast<std::uint64_t>(step), RandomPurpose::test);
+void fill(model::Backend& backend, const session::TrainSession& session, int step) {
+  core::Random random(static_cast<std::uint64_t>(step), core::RandomPurpose::test);
   std::vector<float> image(static_cast<std::size_t>(session.image().desc.shape.count()));
   for (float& value : image) value = static_cast<float>(random.next_between(-2, 2));
   store<float>(backend, image, session.image());
@@ -61,8 +61,8 @@ void fill(Backend& backend, const TrainSession& session, int step) {
 
 Course train(const Setup& setup) {
   const Trained trained(setup);
-  TrainSession& session = *trained.session;
-  Backend& backend = *trained.weights->backend();
+  session::TrainSession& session = *trained.session;
+  model::Backend& backend = *trained.weights->backend();
   CountRuns count;
   Course course;
   for (int step = 0; step < 3; ++step) {
@@ -75,7 +75,7 @@ Course train(const Setup& setup) {
       require_ok(session.accumulate(3, false, true));
     }
     course.losses.push_back(static_cast<float>(*session.scalar("loss")));
-    for (const Variable& variable : trained.program->model().variables) {
+    for (const model::Variable& variable : trained.program->model().variables) {
       if (variable.kind != VariableKind::parameter) continue;
       const std::vector<float> gradient = fetch(backend, session.gradient(variable.name));
       course.gradients.insert(course.gradients.end(), gradient.begin(), gradient.end());
@@ -83,7 +83,7 @@ Course train(const Setup& setup) {
     require_ok(session.update(0.01));
   }
   std::vector<std::byte> storage;
-  for (const NamedTensor& tensor : take(trained.weights->snapshot(true, storage)))
+  for (const weights::NamedTensor& tensor : take(trained.weights->snapshot(true, storage)))
     course.values.insert(course.values.end(), floats(tensor).begin(), floats(tensor).end());
   course.runs = count.runs;
   course.bytes = session.planned_bytes();
@@ -140,9 +140,10 @@ BOOST_AUTO_TEST_CASE(the_least_memory_suffices_and_a_byte_less_does_not) {
   BOOST_TEST(exact.session->recomputations().undone == 0);
 
   const auto program = tiny_program(0.3);
-  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
+  const auto weights = take(weights::Weights::initialise(*program, 5, test_backend()));
   const auto refused =
-      TrainSession::create(program, weights, {.n = 2, .h = 33, .w = 41, .memory_budget = least - 1}).status();
+      session::TrainSession::create(program, weights, {.n = 2, .h = 33, .w = 41, .memory_budget = least - 1})
+          .status();
   BOOST_TEST((refused.code() == ErrorCode::out_of_memory));
   for (const std::string& text :
        {"needs " + std::to_string(least) + " bytes", "budget is " + std::to_string(least - 1) + " bytes",

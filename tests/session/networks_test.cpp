@@ -22,28 +22,28 @@ std::ostream& operator<<(std::ostream& out, const Network& network) { return out
 
 const std::vector<Network> kNetworks{
     {"spnet50"}, {"pspnet50"}, {"psanet50", {{"mask_h", 15}, {"mask_w", 17}}}, {"fcn50"}};
-const Session::Options kSize{.n = 1, .h = 113, .w = 129};
+const session::Session::Options kSize{.n = 1, .h = 113, .w = 129};
 
-std::shared_ptr<const Program> program_of(const Network& network) {
-  compiler::Compiled compiled =
-      compiler::compile(kSource / "graphs" / (network.name + ".json"), network.definitions, op_registry());
+std::shared_ptr<const model::Program> program_of(const Network& network) {
+  compiler::Compiled compiled = compiler::compile(kSource / "graphs" / (network.name + ".json"),
+                                                  network.definitions, ops::op_registry());
   BOOST_TEST_REQUIRE(compiled.errors == "");
-  return take(Program::make(*std::move(compiled.model), op_registry()));
+  return take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
 }
 
 // The same weights on any backend.
-std::vector<std::vector<float>> logits(const std::shared_ptr<const Program>& program,
-                                       const std::shared_ptr<Backend>& backend,
+std::vector<std::vector<float>> logits(const std::shared_ptr<const model::Program>& program,
+                                       const std::shared_ptr<model::Backend>& backend,
                                        const std::vector<DType>& precisions) {
-  const auto weights = take(Weights::initialise(*program, 7 + seed_offset(), backend));
+  const auto weights = take(weights::Weights::initialise(*program, 7 + seed_offset(), backend));
   std::vector<float> image(static_cast<std::size_t>(3 * kSize.h * kSize.w));
-  Random random(9 + seed_offset(), RandomPurpose::test);
+  core::Random random(9 + seed_offset(), core::RandomPurpose::test);
   for (float& value : image) value = static_cast<float>(random.next_between(-2, 2));
   std::vector<std::vector<float>> results;
   for (const DType precision : precisions) {
-    Session::Options options = kSize;
+    session::Session::Options options = kSize;
     options.precision = precision;
-    const auto session = take(Session::create(program, weights, options));
+    const auto session = take(session::Session::create(program, weights, options));
     require_ok(session->set_input_nchw(image));
     require_ok(session->run());
     results.push_back(fetch(*backend, session->output()));
@@ -54,7 +54,7 @@ std::vector<std::vector<float>> logits(const std::shared_ptr<const Program>& pro
 }  // namespace
 
 BOOST_DATA_TEST_CASE(logits_of_full_networks, data::make(kNetworks), network) {
-  const std::shared_ptr<Backend> backend = test_backend();
+  const std::shared_ptr<model::Backend> backend = test_backend();
   std::vector<DType> precisions;
   if (on_gpu()) precisions.push_back(DType::f32);
   if (backend->check_precision(DType::bf16).ok()) precisions.push_back(DType::bf16);
@@ -63,7 +63,7 @@ BOOST_DATA_TEST_CASE(logits_of_full_networks, data::make(kNetworks), network) {
     return;
   }
   const auto program = program_of(network);
-  const std::vector<float> exact = logits(program, take(make_cpu_backend()), {DType::f32}).front();
+  const std::vector<float> exact = logits(program, take(ops::make_cpu_backend()), {DType::f32}).front();
   const auto found = logits(program, backend, precisions);
   for (std::size_t i = 0; i < found.size(); ++i) {
     const double apart = relative_distance(found[i], exact);

@@ -21,21 +21,21 @@ const Network kNetworks[] = {
 };
 
 struct Loaded {
-  std::shared_ptr<const Program> program;
-  std::shared_ptr<Weights> weights;
+  std::shared_ptr<const model::Program> program;
+  std::shared_ptr<weights::Weights> weights;
 };
 
 Loaded load(const Network& network) {
-  compiler::Compiled compiled =
-      compiler::compile(kSource / "graphs" / (network.name + ".json"), network.definitions, op_registry());
+  compiler::Compiled compiled = compiler::compile(kSource / "graphs" / (network.name + ".json"),
+                                                  network.definitions, ops::op_registry());
   BOOST_TEST_REQUIRE(compiled.errors == "");
-  Loaded loaded{take(Program::make(*std::move(compiled.model), op_registry())), nullptr};
-  loaded.weights = take(Weights::initialise(*loaded.program, 3, test_backend()));
+  Loaded loaded{take(model::Program::make(*std::move(compiled.model), ops::op_registry())), nullptr};
+  loaded.weights = take(weights::Weights::initialise(*loaded.program, 3, test_backend()));
   return loaded;
 }
 
-std::vector<float> logits(const Loaded& loaded, const Session::Options& options) {
-  const auto session = take(Session::create(loaded.program, loaded.weights, options));
+std::vector<float> logits(const Loaded& loaded, const session::Session::Options& options) {
+  const auto session = take(session::Session::create(loaded.program, loaded.weights, options));
   const TensorView image = session->input();
   std::vector<float> pixels(static_cast<std::size_t>(image.desc.shape.count()));
   for (std::size_t i = 0; i < pixels.size(); ++i)
@@ -55,9 +55,9 @@ struct Trained {
 Trained train(const Network& network, DType precision) {
   const Loaded loaded = load(network);
   Trained trained;
-  const auto session = take(TrainSession::create(loaded.program, loaded.weights,
-                                                 {.n = 4, .h = 65, .w = 65, .precision = precision}));
-  Backend& backend = *loaded.weights->backend();
+  const auto session = take(session::TrainSession::create(
+      loaded.program, loaded.weights, {.n = 4, .h = 65, .w = 65, .precision = precision}));
+  model::Backend& backend = *loaded.weights->backend();
   const auto classes = static_cast<std::int32_t>(session->output("confusion").desc.shape[0]);
   std::vector<std::int32_t> label(4 * 65 * 65);
   std::vector<float> image(3 * label.size());
@@ -103,12 +103,12 @@ BOOST_AUTO_TEST_CASE(bf16_is_refused_where_the_cpu_has_none) {
     return;
   }
   const Loaded loaded = load(kNetworks[0]);
-  const Status status =
-      Session::create(loaded.program, loaded.weights, {.n = 1, .h = 33, .w = 33, .precision = DType::bf16})
-          .status();
+  const Status status = session::Session::create(loaded.program, loaded.weights,
+                                                 {.n = 1, .h = 33, .w = 33, .precision = DType::bf16})
+                            .status();
   BOOST_TEST(status.message().find("no instructions for bf16") != std::string::npos, status.message());
-  const Status training = TrainSession::create(loaded.program, loaded.weights,
-                                               {.n = 1, .h = 33, .w = 33, .precision = DType::bf16})
+  const Status training = session::TrainSession::create(loaded.program, loaded.weights,
+                                                        {.n = 1, .h = 33, .w = 33, .precision = DType::bf16})
                               .status();
   BOOST_TEST(training.message() == status.message());
 }
@@ -123,7 +123,7 @@ BOOST_AUTO_TEST_CASE(bf16_logits_are_near_those_of_f32) {
       const Loaded loaded = load(network);
       const std::vector<float> wide = logits(loaded, {.n = 2, .h = 65, .w = 81});
       for (const bool fuse : {true, false}) {
-        Session::Options options{.n = 2, .h = 65, .w = 81, .fuse = fuse};
+        session::Session::Options options{.n = 2, .h = 65, .w = 81, .fuse = fuse};
         options.precision = DType::bf16;
         const double distance = relative_distance(logits(loaded, options), wide);
         BOOST_TEST(distance < 2e-2);
@@ -162,8 +162,8 @@ BOOST_AUTO_TEST_CASE(sessions_of_both_precisions_share_weights) {
     return;
   }
   const Loaded loaded = load(kNetworks[1]);
-  const Session::Options wide{.n = 1, .h = 33, .w = 49};
-  Session::Options narrow = wide;
+  const session::Session::Options wide{.n = 1, .h = 33, .w = 49};
+  session::Session::Options narrow = wide;
   narrow.precision = DType::bf16;
   const std::vector<float> first = logits(loaded, wide);
   const std::vector<float> second = logits(loaded, narrow);
@@ -177,7 +177,7 @@ BOOST_AUTO_TEST_CASE(bf16_before_the_last_resize) {
     return;
   }
   const Loaded loaded = load(kNetworks[1]);
-  Session::Options options{.n = 1, .h = 33, .w = 49};
+  session::Session::Options options{.n = 1, .h = 33, .w = 49};
   options.before_resize = true;
   const std::vector<float> wide = logits(loaded, options);
   options.precision = DType::bf16;

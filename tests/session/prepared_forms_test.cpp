@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 struct Files {
   fs::path folder = fs::temp_directory_path() / "graphrun-XXXXXX";
-  std::shared_ptr<const Program> program = tiny_program(0.1);
+  std::shared_ptr<const model::Program> program = tiny_program(0.1);
   std::string weights, forms;
 
   Files() {
@@ -31,11 +31,11 @@ struct Files {
   Files(const Files&) = delete;
   Files& operator=(const Files&) = delete;
 
-  std::shared_ptr<Weights> open() const {
-    return take(Weights::map(*program, open_tensors(weights), test_backend()));
+  std::shared_ptr<weights::Weights> open() const {
+    return take(weights::Weights::map(*program, open_tensors(weights), test_backend()));
   }
-  std::vector<float> logits(const std::shared_ptr<Weights>& of, std::int64_t width = 49) const {
-    const auto session = take(Session::create(program, of, {1, 65, width}));
+  std::vector<float> logits(const std::shared_ptr<weights::Weights>& of, std::int64_t width = 49) const {
+    const auto session = take(session::Session::create(program, of, {1, 65, width}));
     std::vector<float> pixels(static_cast<std::size_t>(session->input().desc.shape.count()));
     for (std::size_t i = 0; i < pixels.size(); ++i)
       pixels[i] = static_cast<float>((i * 7919) % 201) / 100.0f - 1.0f;
@@ -44,7 +44,7 @@ struct Files {
     return fetch(*of->backend(), session->output());
   }
   // What `of` had to compute would be written there.
-  bool has_computed(const Weights& of) const {
+  bool has_computed(const weights::Weights& of) const {
     const fs::path other = folder / "other.safetensors";
     require_ok(of.keep_prepared(other.string()));
     return fs::remove(other);
@@ -96,7 +96,7 @@ BOOST_AUTO_TEST_CASE(prepared_weights_of_something_else_are_refused) {
   BOOST_TEST(same_bits(files.logits(replaced), expected));
   BOOST_TEST((replaced->use_prepared(files.weights).code() == ErrorCode::invalid_file));
 
-  const auto own = take(Weights::initialise(*files.program, 1, test_backend()));
+  const auto own = take(weights::Weights::initialise(*files.program, 1, test_backend()));
   BOOST_TEST((own->keep_prepared(files.forms).code() == ErrorCode::unsupported));
 }
 
@@ -109,13 +109,13 @@ BOOST_AUTO_TEST_CASE(damaged_prepared_weights_are_not_used) {
 
   // Forms of other sizes than this program's kernels ask for.
   const auto kept = open_tensors(files.forms);
-  std::vector<NamedTensor> shortened;
-  for (const NamedTensor& tensor : kept->tensors()) {
+  std::vector<weights::NamedTensor> shortened;
+  for (const weights::NamedTensor& tensor : kept->tensors()) {
     const std::int64_t bytes = std::ssize(tensor.bytes) / 2;
     shortened.push_back({tensor.name, TensorDesc::dense(DType::u8, {bytes}),
                          tensor.bytes.first(static_cast<std::size_t>(bytes))});
   }
-  require_ok(write_safetensors(files.forms, shortened, kept->metadata()));
+  require_ok(weights::write_safetensors(files.forms, shortened, kept->metadata()));
   const auto second = files.open();
   require_ok(second->use_prepared(files.forms));
   BOOST_TEST(same_bits(files.logits(second), expected));

@@ -8,13 +8,13 @@ using namespace graphrun::test;
 namespace {
 
 struct Loaded {
-  std::shared_ptr<const Program> program = tiny_program(0.1);
-  std::shared_ptr<Weights> weights =
-      take(Weights::map(*program, open_tensors(kTiny / "start.safetensors"), test_backend()));
+  std::shared_ptr<const model::Program> program = tiny_program(0.1);
+  std::shared_ptr<weights::Weights> weights =
+      take(weights::Weights::map(*program, open_tensors(kTiny / "start.safetensors"), test_backend()));
 };
 
-std::vector<float> logits(const Loaded& loaded, Session& session) {
-  Backend& backend = *loaded.weights->backend();
+std::vector<float> logits(const Loaded& loaded, session::Session& session) {
+  model::Backend& backend = *loaded.weights->backend();
   std::vector<float> pixels(static_cast<std::size_t>(session.input().desc.shape.count()));
   for (std::size_t i = 0; i < pixels.size(); ++i)
     pixels[i] = static_cast<float>((i * 7919) % 201) / 100.0f - 1.0f;
@@ -23,16 +23,17 @@ std::vector<float> logits(const Loaded& loaded, Session& session) {
   return fetch(backend, session.output());
 }
 
-std::vector<float> logits_alone(const Loaded& loaded, const SessionCache::Size& size) {
-  return logits(loaded, *take(Session::create(loaded.program, loaded.weights, {size.n, size.h, size.w})));
+std::vector<float> logits_alone(const Loaded& loaded, const session::SessionCache::Size& size) {
+  return logits(loaded,
+                *take(session::Session::create(loaded.program, loaded.weights, {size.n, size.h, size.w})));
 }
 
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(sessions_of_many_sizes_share_memory_and_are_bounded) {
   const Loaded loaded;
-  SessionCache cache(loaded.program, loaded.weights, {.sessions = 3});
-  const std::vector<SessionCache::Size> sizes{
+  session::SessionCache cache(loaded.program, loaded.weights, {.sessions = 3});
+  const std::vector<session::SessionCache::Size> sizes{
       {1, 33, 41}, {2, 65, 49}, {1, 40, 90}, {1, 17, 33}, {1, 33, 33}};
   std::int64_t most = 0;
   for (const auto& size : sizes) most = std::max(most, take(cache.plan(size)).arena_bytes);
@@ -52,8 +53,8 @@ BOOST_AUTO_TEST_CASE(sessions_of_many_sizes_share_memory_and_are_bounded) {
 
 BOOST_AUTO_TEST_CASE(memory_grows_to_the_largest_but_not_beyond_the_limit) {
   const Loaded loaded;
-  SessionCache cache(loaded.program, loaded.weights, {});
-  const SessionCache::Size small{1, 33, 41}, large{1, 65, 90};
+  session::SessionCache cache(loaded.program, loaded.weights, {});
+  const session::SessionCache::Size small{1, 33, 41}, large{1, 65, 90};
   take(cache.get(small));
   const std::int64_t before = cache.arena_bytes();
   BOOST_TEST(same_bits(logits(loaded, *take(cache.get(large))), logits_alone(loaded, large)));
@@ -69,9 +70,10 @@ BOOST_AUTO_TEST_CASE(memory_grows_to_the_largest_but_not_beyond_the_limit) {
 
 BOOST_AUTO_TEST_CASE(what_a_session_takes_is_known_before_it_is_made) {
   const Loaded loaded;
-  const Session::Options options{1, 65, 49};
-  const MethodNeeds needs = take(Session::plan(*loaded.program, *loaded.weights->backend(), options));
-  const auto session = take(Session::create(loaded.program, loaded.weights, options));
+  const session::Session::Options options{1, 65, 49};
+  const session::MethodNeeds needs =
+      take(session::Session::plan(*loaded.program, *loaded.weights->backend(), options));
+  const auto session = take(session::Session::create(loaded.program, loaded.weights, options));
   BOOST_TEST(needs.arena_bytes == session->arena_bytes());
   BOOST_TEST((needs.outputs.at("logits") == session->output().desc));
   BOOST_TEST(!needs.prepared_bytes.empty());
@@ -80,25 +82,25 @@ BOOST_AUTO_TEST_CASE(what_a_session_takes_is_known_before_it_is_made) {
 BOOST_AUTO_TEST_CASE(the_smallest_size_that_a_model_accepts) {
   const Loaded loaded;
   const auto fit = [&](std::int64_t h, std::int64_t w) {
-    const Session::Options fitting = take(Session::fit(*loaded.program, {1, h, w}));
+    const session::Session::Options fitting = take(session::Session::fit(*loaded.program, {1, h, w}));
     return std::pair(fitting.h, fitting.w);
   };
   BOOST_TEST((fit(33, 41) == std::pair<std::int64_t, std::int64_t>(33, 41)));
   BOOST_TEST((fit(3, 20) == std::pair<std::int64_t, std::int64_t>(16, 20)));
-  Model model = loaded.program->model();
+  model::Model model = loaded.program->model();
   model.requirements.push_back({Expr(0), "nothing will do"});
-  const auto program = take(Program::make(std::move(model), op_registry()));
-  const auto none = Session::fit(*program, {1, 33, 41});
+  const auto program = take(model::Program::make(std::move(model), ops::op_registry()));
+  const auto none = session::Session::fit(*program, {1, 33, 41});
   BOOST_REQUIRE(!none.ok());
   BOOST_TEST(none.status().message().find("nothing will do") != std::string::npos, none.status().message());
 }
 
 BOOST_AUTO_TEST_CASE(logits_before_the_last_resize) {
   const Loaded loaded;
-  Session::Options options{2, 65, 49};
-  const auto whole = take(Session::create(loaded.program, loaded.weights, options));
+  session::Session::Options options{2, 65, 49};
+  const auto whole = take(session::Session::create(loaded.program, loaded.weights, options));
   options.before_resize = true;
-  const auto before = take(Session::create(loaded.program, loaded.weights, options));
+  const auto before = take(session::Session::create(loaded.program, loaded.weights, options));
   const std::vector<float> expected = logits(loaded, *whole);
   const std::vector<float> found = logits(loaded, *before);
   const TensorDesc& low = before->output().desc;

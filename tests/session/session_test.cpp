@@ -18,13 +18,13 @@ using namespace graphrun::test;
 namespace {
 
 struct Loaded {
-  std::shared_ptr<const Program> program = tiny_program(0.1);
-  std::shared_ptr<Weights> weights =
-      take(Weights::map(*program, open_tensors(kTiny / "start.safetensors"), test_backend()));
+  std::shared_ptr<const model::Program> program = tiny_program(0.1);
+  std::shared_ptr<weights::Weights> weights =
+      take(weights::Weights::map(*program, open_tensors(kTiny / "start.safetensors"), test_backend()));
 };
 
-void fill(Backend& backend, const TensorView& image, std::uint32_t seed) {
-  Random random(seed, RandomPurpose::test);
+void fill(model::Backend& backend, const TensorView& image, std::uint32_t seed) {
+  core::Random random(seed, core::RandomPurpose::test);
   std::vector<float> values(static_cast<std::size_t>(image.desc.shape.count()));
   for (float& value : values) value = static_cast<float>(random.next_between(-2, 2));
   store<float>(backend, values, image);
@@ -34,9 +34,9 @@ void fill(Backend& backend, const TensorView& image, std::uint32_t seed) {
 std::vector<std::vector<float>> logits_at(const Loaded& loaded, std::int64_t n, std::int64_t h,
                                           std::int64_t w, int runs) {
   std::vector<std::vector<float>> results;
-  const auto session = Session::create(loaded.program, loaded.weights, {n, h, w});
+  const auto session = session::Session::create(loaded.program, loaded.weights, {n, h, w});
   if (!session.ok()) return results;
-  const std::shared_ptr<Backend>& backend = loaded.weights->backend();
+  const std::shared_ptr<model::Backend>& backend = loaded.weights->backend();
   fill(*backend, (*session)->input(), static_cast<std::uint32_t>(h));
   for (int i = 0; i < runs; ++i) {
     if (!(*session)->run().ok()) return results;
@@ -55,9 +55,9 @@ struct Steps {
 };
 
 // Returns the labels.
-std::vector<std::int32_t> random_batch(Backend& backend, const TrainSession& session) {
+std::vector<std::int32_t> random_batch(model::Backend& backend, const session::TrainSession& session) {
   fill(backend, session.image(), 7);
-  Random random(8, RandomPurpose::test);
+  core::Random random(8, core::RandomPurpose::test);
   std::vector<std::int32_t> label(static_cast<std::size_t>(session.label().desc.shape.count()));
   for (std::int32_t& value : label) value = static_cast<std::int32_t>(random.next_below(11));
   store<std::int32_t>(backend, label, session.label());
@@ -66,8 +66,8 @@ std::vector<std::int32_t> random_batch(Backend& backend, const TrainSession& ses
 
 Steps three_steps(std::int64_t seed) {
   const auto program = tiny_program(0.3);
-  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
-  const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
+  const auto weights = take(weights::Weights::initialise(*program, 5, test_backend()));
+  const auto session = take(session::TrainSession::create(program, weights, {2, 33, 41}));
   Steps result;
   for (int step = 0; step < 3; ++step) {
     random_batch(*weights->backend(), *session);
@@ -76,7 +76,7 @@ Steps three_steps(std::int64_t seed) {
     require_ok(session->update(0.01));
   }
   std::vector<std::byte> storage;
-  for (const NamedTensor& tensor : take(weights->snapshot(true, storage)))
+  for (const weights::NamedTensor& tensor : take(weights->snapshot(true, storage)))
     result.values.insert(result.values.end(), floats(tensor).begin(), floats(tensor).end());
   return result;
 }
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(parameters_are_bound_to_what_they_are) {
 
 BOOST_AUTO_TEST_CASE(a_size_that_the_model_refuses) {
   const Loaded loaded;
-  const auto session = Session::create(loaded.program, loaded.weights, {1, 8, 64});
+  const auto session = session::Session::create(loaded.program, loaded.weights, {1, 8, 64});
   BOOST_REQUIRE(!session.ok());
   BOOST_TEST(says(session.status(), "min(H, W) >= 16"), session.status().message());
   BOOST_TEST(says(session.status(), "the backbone works at an eighth"), session.status().message());
@@ -116,7 +116,7 @@ BOOST_AUTO_TEST_CASE(a_size_that_the_model_refuses) {
 
 BOOST_AUTO_TEST_CASE(a_size_beyond_what_a_tensor_may_have) {
   const Loaded loaded;
-  const auto session = Session::create(loaded.program, loaded.weights, {1000, 9700, 9700});
+  const auto session = session::Session::create(loaded.program, loaded.weights, {1000, 9700, 9700});
   BOOST_REQUIRE(!session.ok());
   BOOST_TEST((session.status().code() == ErrorCode::shape));
   BOOST_TEST(says(session.status(), "image: f32 (1000, 3, 9700, 9700) needs more than"),
@@ -125,7 +125,7 @@ BOOST_AUTO_TEST_CASE(a_size_beyond_what_a_tensor_may_have) {
 
 BOOST_AUTO_TEST_CASE(spans_of_another_size_than_the_tensor) {
   const Loaded loaded;
-  const auto session = take(Session::create(loaded.program, loaded.weights, {1, 33, 41}));
+  const auto session = take(session::Session::create(loaded.program, loaded.weights, {1, 33, 41}));
   std::vector<float> image(3 * 33 * 41 - 1);
   const Status set = session->set_input_nchw(image);
   BOOST_TEST(says(set, "expected 4059 numbers for (1, 3, 33, 41), got 4058"), set.message());
@@ -137,31 +137,32 @@ BOOST_AUTO_TEST_CASE(outputs_that_are_not_what_their_names_promise) {
   const Loaded loaded;
   // The named output becomes the first value of the method that a node writes.
   const auto bent = [&](std::size_t method, std::string_view name) {
-    Model model = loaded.program->model();
-    Method& changed = model.methods[method];
-    std::ranges::find(changed.outputs, name, &NamedValue::name)->value = changed.nodes[0].outputs[0];
-    return take(Program::make(std::move(model), op_registry()));
+    model::Model model = loaded.program->model();
+    model::Method& changed = model.methods[method];
+    std::ranges::find(changed.outputs, name, &model::NamedValue::name)->value = changed.nodes[0].outputs[0];
+    return take(model::Program::make(std::move(model), ops::op_registry()));
   };
   const auto index = [&](std::string_view name) {
-    const Model& model = loaded.program->model();
+    const model::Model& model = loaded.program->model();
     return static_cast<std::size_t>(model.method(name) - model.methods.data());
   };
-  const auto session = Session::create(bent(index("eval"), "logits"), loaded.weights, {1, 33, 41}).status();
+  const auto session =
+      session::Session::create(bent(index("eval"), "logits"), loaded.weights, {1, 33, 41}).status();
   BOOST_TEST(says(session, "output \"logits\": expected f32 (1, "), session.message());
   const auto program = bent(index("train"), "confusion");
-  const auto own = take(Weights::initialise(*program, 5, loaded.weights->backend()));
-  const auto training = TrainSession::create(program, own, {2, 33, 41}).status();
+  const auto own = take(weights::Weights::initialise(*program, 5, loaded.weights->backend()));
+  const auto training = session::TrainSession::create(program, own, {2, 33, 41}).status();
   BOOST_TEST(says(training, "output \"confusion\": expected i64 ("), training.message());
 }
 
 BOOST_AUTO_TEST_CASE(an_optimiser_step_on_weights_that_are_mapped) {
   if (is_for_the_host_alone("weights are copied to a GPU, never mapped")) return;
   const Loaded loaded;
-  Model model = loaded.program->model();
+  model::Model model = loaded.program->model();
   const auto number = model.method("update") - model.methods.data();
-  Method& update = model.methods[static_cast<std::size_t>(number)];
+  model::Method& update = model.methods[static_cast<std::size_t>(number)];
   // One step whose momentum is another parameter of the same shape, so that all it writes is in the file.
-  const Method old = update;
+  const model::Method old = update;
   Node step = old.nodes[0];
   const auto value = [&](std::size_t input) {
     return old.values[static_cast<std::size_t>(step.inputs[input])];
@@ -176,17 +177,17 @@ BOOST_AUTO_TEST_CASE(an_optimiser_step_on_weights_that_are_mapped) {
   update.values = {value(0), value(1), value(1 + count), value(other)};
   step.inputs = {0, 1, 2, 3};
   update.nodes = {step};
-  const auto program = take(Program::make(std::move(model), op_registry()));
+  const auto program = take(model::Program::make(std::move(model), ops::op_registry()));
   float memory = 0;  // of gradients that nobody computes
   const std::vector<TensorView> gradients(program->model().variables.size(), TensorView{{}, &memory});
-  const Status status = BoundMethod::bind(program, "update", loaded.weights, gradients, {}).status();
+  const Status status = session::BoundMethod::bind(program, "update", loaded.weights, gradients, {}).status();
   BOOST_TEST(says(status, "writes weights that are mapped"), status.message());
 }
 
 BOOST_AUTO_TEST_CASE(weights_that_do_not_fit_are_all_named_and_none_is_loaded) {
   const Loaded loaded;
   const auto start = open_tensors(kTiny / "start.safetensors");
-  std::vector<NamedTensor> tensors(start->tensors().begin(), start->tensors().end());
+  std::vector<weights::NamedTensor> tensors(start->tensors().begin(), start->tensors().end());
   const std::string missing = tensors[0].name;
   const std::string bent = tensors[1].name;
   tensors.erase(tensors.begin());
@@ -194,20 +195,20 @@ BOOST_AUTO_TEST_CASE(weights_that_do_not_fit_are_all_named_and_none_is_loaded) {
   tensors.push_back({"pretrained.surplus", tensors[2].desc, tensors[2].bytes});
   const Scratch folder;
   const std::string path = (folder / "bent.safetensors").string();
-  require_ok(write_safetensors(path, tensors, {}));
+  require_ok(weights::write_safetensors(path, tensors, {}));
   const auto file = open_tensors(path);
 
-  const auto weights = take(Weights::initialise(*loaded.program, 1, loaded.weights->backend()));
+  const auto weights = take(weights::Weights::initialise(*loaded.program, 1, loaded.weights->backend()));
   const auto values = [&] {
     std::vector<std::byte> storage;
     std::vector<float> all;
-    for (const NamedTensor& tensor : take(weights->snapshot(true, storage)))
+    for (const weights::NamedTensor& tensor : take(weights->snapshot(true, storage)))
       all.insert(all.end(), floats(tensor).begin(), floats(tensor).end());
     return all;
   };
   const std::vector<float> before = values();
-  for (const Status& status :
-       {weights->load(*file).status(), Weights::map(*loaded.program, file, weights->backend()).status()}) {
+  for (const Status& status : {weights->load(*file).status(),
+                               weights::Weights::map(*loaded.program, file, weights->backend()).status()}) {
     for (const std::string& name : {missing, bent, std::string("pretrained.surplus")})
       BOOST_TEST(says(status, name), status.message());
   }
@@ -224,8 +225,8 @@ BOOST_AUTO_TEST_CASE(training_with_dropout_repeats_by_its_seed) {
 
 BOOST_AUTO_TEST_CASE(class_weights_change_the_losses_and_what_they_are_averaged_over) {
   const auto program = tiny_program(0);
-  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
-  const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
+  const auto weights = take(weights::Weights::initialise(*program, 5, test_backend()));
+  const auto session = take(session::TrainSession::create(program, weights, {2, 33, 41}));
   const std::vector<std::int32_t> label = random_batch(*weights->backend(), *session);
   const auto totals = [&](const char* name) {
     const std::vector<double> pair = fetch<double>(*weights->backend(), session->output(name));
@@ -253,8 +254,8 @@ BOOST_AUTO_TEST_CASE(class_weights_change_the_losses_and_what_they_are_averaged_
 
 BOOST_AUTO_TEST_CASE(class_weights_that_are_none) {
   const auto program = tiny_program(0);
-  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
-  const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
+  const auto weights = take(weights::Weights::initialise(*program, 5, test_backend()));
+  const auto session = take(session::TrainSession::create(program, weights, {2, 33, 41}));
   const auto refused = [&](std::vector<float> list, const std::string& why) {
     const Status status = session->set_class_weights(list);
     BOOST_REQUIRE(!status.ok());
@@ -272,18 +273,19 @@ BOOST_AUTO_TEST_CASE(class_weights_that_are_none) {
 // What is frozen keeps its bits through training, and the rest learns.
 BOOST_AUTO_TEST_CASE(a_frozen_backbone_norm_stays_as_it_is) {
   const auto program = tiny_program(0, {{"frozen_bn", 1}});
-  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
+  const auto weights = take(weights::Weights::initialise(*program, 5, test_backend()));
   const auto values = [&] {
     std::map<std::string, std::vector<float>> all;
     std::vector<std::byte> storage;
-    for (const NamedTensor& tensor : take(weights->snapshot(false, storage)))
+    for (const weights::NamedTensor& tensor : take(weights->snapshot(false, storage)))
       all[tensor.name] = copy_of(floats(tensor));
     return all;
   };
   const auto before = values();
-  const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
-  const auto live = take(TrainSession::create(
-      tiny_program(0), take(Weights::initialise(*tiny_program(0), 5, weights->backend())), {2, 33, 41}));
+  const auto session = take(session::TrainSession::create(program, weights, {2, 33, 41}));
+  const auto live = take(session::TrainSession::create(
+      tiny_program(0), take(weights::Weights::initialise(*tiny_program(0), 5, weights->backend())),
+      {2, 33, 41}));
   BOOST_TEST(session->arena_bytes() < live->arena_bytes());
   for (int step = 0; step < 3; ++step) {
     random_batch(*weights->backend(), *session);
@@ -300,8 +302,8 @@ BOOST_AUTO_TEST_CASE(a_frozen_backbone_norm_stays_as_it_is) {
 
 BOOST_AUTO_TEST_CASE(a_label_that_is_no_class) {
   const auto program = tiny_program(0);
-  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
-  const auto session = take(TrainSession::create(program, weights, {2, 33, 41}));
+  const auto weights = take(weights::Weights::initialise(*program, 5, test_backend()));
+  const auto session = take(session::TrainSession::create(program, weights, {2, 33, 41}));
   for (const bool last : {false, true}) {
     std::vector<std::int32_t> label = random_batch(*weights->backend(), *session);
     const std::size_t at = last ? label.size() - 1 : 41 * 3 + 5;
@@ -333,7 +335,7 @@ BOOST_AUTO_TEST_CASE(a_run_allocates_nothing_and_locks_nothing) {
     BOOST_TEST_MESSAGE(name << ": oneDNN itself allocates " << after.by_onednn - before.by_onednn);
   };
   const Loaded loaded;
-  const auto session = take(Session::create(loaded.program, loaded.weights, {1, 33, 41}));
+  const auto session = take(session::Session::create(loaded.program, loaded.weights, {1, 33, 41}));
   fill(*loaded.weights->backend(), session->input(), 1);
   check("run", [&] { return session->run().ok(); });
   {
@@ -345,22 +347,23 @@ BOOST_AUTO_TEST_CASE(a_run_allocates_nothing_and_locks_nothing) {
 
   // Wide enough for filtering by tiles, the pyramid's kernel, and both types.
   const compiler::Definition wide[] = {{"width", 32}};
-  compiler::Compiled pspnet = compiler::compile(kSource / "graphs" / "pspnet_tiny.json", wide, op_registry());
+  compiler::Compiled pspnet =
+      compiler::compile(kSource / "graphs" / "pspnet_tiny.json", wide, ops::op_registry());
   BOOST_TEST_REQUIRE(pspnet.errors == "");
-  const auto pspnet_program = take(Program::make(*std::move(pspnet.model), op_registry()));
+  const auto pspnet_program = take(model::Program::make(*std::move(pspnet.model), ops::op_registry()));
   const auto backend = test_backend();
-  const auto pspnet_weights = take(Weights::initialise(*pspnet_program, 1, backend));
+  const auto pspnet_weights = take(weights::Weights::initialise(*pspnet_program, 1, backend));
   for (const DType type : {DType::f32, DType::bf16}) {
     if (!backend->check_precision(type).ok()) continue;
-    const auto pyramid =
-        take(Session::create(pspnet_program, pspnet_weights, {.h = 137, .w = 137, .precision = type}));
+    const auto pyramid = take(
+        session::Session::create(pspnet_program, pspnet_weights, {.h = 137, .w = 137, .precision = type}));
     fill(*backend, pyramid->input(), 2);
     check("pspnet " + std::string(to_string(type)), [&] { return pyramid->run().ok(); });
   }
 
   const auto program = tiny_program(0.1);
-  const auto weights = take(Weights::initialise(*program, 5, test_backend()));
-  const auto training = take(TrainSession::create(program, weights, {2, 33, 41}));
+  const auto weights = take(weights::Weights::initialise(*program, 5, test_backend()));
+  const auto training = take(session::TrainSession::create(program, weights, {2, 33, 41}));
   random_batch(*weights->backend(), *training);
   check("compute", [&] { return training->compute({}).ok(); });
   check("update", [&] { return training->update(0.01).ok(); });

@@ -77,8 +77,8 @@ BOOST_AUTO_TEST_CASE(tensors_go_in_and_out_as_npy) {
   Shell shell;
   shell.succeed(
       "grun run tiny.fb --weights $GOLDEN/start.safetensors --input $GOLDEN/image.npy --output y.npy");
-  NpyArray logits = take(read_npy(shell.path("y.npy").string()));
-  NpyArray golden = take(read_npy((kTiny / "logits.npy").string()));
+  weights::NpyArray logits = take(weights::read_npy(shell.path("y.npy").string()));
+  weights::NpyArray golden = take(weights::read_npy((kTiny / "logits.npy").string()));
   BOOST_TEST((logits.desc.shape == Shape{2, 11, 65, 65}));
   BOOST_TEST(relative_distance(floats(logits).first(floats(golden).size()), floats(golden)) < 1e-4);
   shell.succeed(
@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(tensors_go_in_and_out_as_npy) {
   shell.succeed(
       "grun run tiny.fb --weights $GOLDEN/start.safetensors --input $GOLDEN/image.npy --output parts.npy "
       "--parts");
-  NpyArray parts = take(read_npy(shell.path("parts.npy").string()));
+  weights::NpyArray parts = take(weights::read_npy(shell.path("parts.npy").string()));
   BOOST_TEST(relative_distance(floats(parts), floats(logits)) < 1e-5);
   shell.fail("grun run tiny.fb --weights $GOLDEN/start.safetensors --input $GOLDEN/logits.npy --output z.npy",
              1, {"logits.npy", "(N, 3, H, W)"});
@@ -151,8 +151,8 @@ BOOST_AUTO_TEST_CASE(checkpoints_are_converted) {
   const auto from = open_tensors(pth);
   const auto to = open_tensors(shell.path("out.safetensors"));
   BOOST_TEST_REQUIRE(to->tensors().size() == from->tensors().size());
-  for (const NamedTensor& tensor : from->tensors()) {
-    const NamedTensor* found = to->find(tensor.name);
+  for (const weights::NamedTensor& tensor : from->tensors()) {
+    const weights::NamedTensor* found = to->find(tensor.name);
     BOOST_REQUIRE_MESSAGE(found != nullptr, tensor.name);
     BOOST_TEST(std::ranges::equal(found->bytes, tensor.bytes), tensor.name);
   }

@@ -28,7 +28,7 @@ const std::string kTrain = kLoud + "-q ";
 // With the small network compiled as tiny.fb.
 struct TrainShell : CommandFolder {
   TrainShell() {
-    require_ok(write_file(path("small.json"), kData));
+    require_ok(core::write_file(path("small.json"), kData));
     succeed("graphc " + (kSource / "graphs/spnet_tiny.json").string() + " -o tiny.fb -D width=8");
   }
 };
@@ -100,7 +100,7 @@ BOOST_AUTO_TEST_CASE(stopped_runs_go_on_as_if_never_stopped) {
 BOOST_AUTO_TEST_CASE(a_run_goes_on_in_its_own_precision) {
   TrainShell shell;
   const std::string narrow = "grun" + kTrain + "--precision bf16 --max-iters ";
-  if (!take(make_cpu_backend())->check_precision(DType::bf16).ok()) {
+  if (!take(ops::make_cpu_backend())->check_precision(DType::bf16).ok()) {
     shell.fail(narrow + "2 -o narrow", 1, {"--precision bf16", "no instructions for bf16"});
     BOOST_TEST(!shell.has("narrow"));
     return;

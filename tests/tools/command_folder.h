@@ -21,11 +21,11 @@ class CommandFolder {
   // Exit status of a shell command; `graphc`, `grun` and $GOLDEN are known to it.
   int run(const std::string& command) {
     const std::string bin = GRAPHRUN_BINARY_DIR "/bin/";
-    require_ok(write_file(path("command.sh"),
-                          "set -u\nexport XDG_CACHE_HOME=$PWD/cache GRAPHRUN_HOME=" GRAPHRUN_SOURCE_DIR
-                          " OMP_WAIT_POLICY=passive\ngraphc() { " +
-                              bin + "graphc \"$@\"; }\ngrun() { " + bin + "grun \"$@\"; }\ngrun_path=" + bin +
-                              "grun\nGOLDEN=" + kTiny.string() + "\n" + command + "\n"));
+    require_ok(core::write_file(path("command.sh"),
+                                "set -u\nexport XDG_CACHE_HOME=$PWD/cache GRAPHRUN_HOME=" GRAPHRUN_SOURCE_DIR
+                                " OMP_WAIT_POLICY=passive\ngraphc() { " +
+                                    bin + "graphc \"$@\"; }\ngrun() { " + bin + "grun \"$@\"; }\ngrun_path=" +
+                                    bin + "grun\nGOLDEN=" + kTiny.string() + "\n" + command + "\n"));
     const int status =
         std::system(("cd " + folder_.path().string() + " && sh command.sh >out.txt 2>err.txt").c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -45,7 +45,7 @@ class CommandFolder {
 
   fs::path path(const std::string& name) const { return folder_ / name; }
   bool has(const std::string& name) const { return fs::exists(path(name)); }
-  std::string text(const std::string& name) const { return take(read_file(path(name), 1 << 24)); }
+  std::string text(const std::string& name) const { return take(core::read_file(path(name), 1 << 24)); }
   compiler::JsonValue json(const std::string& name) const {
     compiler::Diagnostics diagnostics;
     const auto value = compiler::read_json(path(name), name, diagnostics);
@@ -61,8 +61,8 @@ class CommandFolder {
     return lines;
   }
   void truncate(const std::string& from, const std::string& to) const {
-    const std::string whole = take(read_file(from, 1 << 24));
-    require_ok(write_file(path(to), std::string_view(whole).substr(0, whole.size() / 2)));
+    const std::string whole = take(core::read_file(from, 1 << 24));
+    require_ok(core::write_file(path(to), std::string_view(whole).substr(0, whole.size() / 2)));
   }
 
  private:

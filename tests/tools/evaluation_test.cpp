@@ -59,7 +59,7 @@ BOOST_AUTO_TEST_CASE(parts_of_a_split_protocols_and_splits_without_labels) {
   for (const std::string& file : shell.files("part/gray"))
     BOOST_TEST(shell.text("part/gray/" + file) == shell.text("batch/gray/" + file), file);
 
-  require_ok(write_file(shell.path("own.json"), kDescriptor));
+  require_ok(core::write_file(shell.path("own.json"), kDescriptor));
   const std::string model = "exp/latest/model.fb --weights exp/latest/checkpoints/*.safetensors";
   shell.succeed(
       "grun eval " + model +
@@ -91,15 +91,15 @@ BOOST_AUTO_TEST_CASE(bf16) {
   Run shell;
   const std::string model = "exp/latest/model.fb --weights exp/latest/checkpoints/*.safetensors";
   const std::string run = "grun run " + model + " --input $GOLDEN/image.npy ";
-  if (!take(make_cpu_backend())->check_precision(DType::bf16).ok()) {
+  if (!take(ops::make_cpu_backend())->check_precision(DType::bf16).ok()) {
     BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
     shell.fail(run + "--output y.npy --precision bf16", 1, {"--precision bf16", "no instructions for bf16"});
     return;
   }
   shell.succeed(run + "--output exact.npy");
   shell.succeed(run + "--output y.npy --precision bf16");
-  NpyArray exact = take(read_npy(shell.path("exact.npy").string()));
-  NpyArray logits = take(read_npy(shell.path("y.npy").string()));
+  weights::NpyArray exact = take(weights::read_npy(shell.path("exact.npy").string()));
+  weights::NpyArray logits = take(weights::read_npy(shell.path("y.npy").string()));
   const double distance = relative_distance(floats(logits), floats(exact));
   BOOST_TEST(distance > 1e-5);
   BOOST_TEST(distance < 0.1);

@@ -12,7 +12,7 @@ struct Launcher {
   Launcher() {
     setenv("OMPI_ALLOW_RUN_AS_ROOT", "1", 1);
     setenv("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1", 1);
-    const bool has_mpi = !mpi_version().empty();
+    const bool has_mpi = !collective::mpi_version().empty();
     if (has_mpi && std::system("command -v mpirun >/dev/null") == 0) return;
     std::puts(has_mpi ? "skipped: there is no mpirun" : "skipped: this build has no MPI");
     std::exit(77);
@@ -117,7 +117,7 @@ BOOST_AUTO_TEST_CASE(an_evaluation_does_not_depend_on_the_number_of_ranks) {
 BOOST_AUTO_TEST_CASE(an_error_of_ranks_ends_them_and_is_said_once) {
   Run shell;
   shell.fail(kEval + "--ranks 2 --weights nowhere.pth", 1,
-             {"grun: error: rank 0 on " + host_name() + ": nowhere.pth"});
+             {"grun: error: rank 0 on " + collective::host_name() + ": nowhere.pth"});
   BOOST_TEST(shell.text("err.txt").find("rank 1") == std::string::npos, shell.text("err.txt"));
   shell.fail(kEval + "--ranks=2 --set base=1", 2, {"base"});
   shell.fail("mpirun -n 2 --oversubscribe " GRAPHRUN_BINARY_DIR "/bin/" + kEval + "--ranks 2", 2,
@@ -127,25 +127,25 @@ BOOST_AUTO_TEST_CASE(an_error_of_ranks_ends_them_and_is_said_once) {
   // The second rank has the second image.
   shell.succeed(kEval + "--set index_step=4 -o out");
   shell.succeed("cd out/overlay; set -- *; head -c 200 $2 >half; mv half $2");
-  require_ok(
-      write_file(shell.path("own.json"), R"({"name": "own", "classes": [{"name": "a", "color": [1, 0, 0]},
+  require_ok(core::write_file(shell.path("own.json"),
+                              R"({"name": "own", "classes": [{"name": "a", "color": [1, 0, 0]},
     {"name": "b", "color": [2, 0, 0]}, {"name": "c", "color": [3, 0, 0]}, {"name": "d", "color": [4, 0, 0]},
     {"name": "e", "color": [5, 0, 0]}, {"name": "f", "color": [6, 0, 0]}, {"name": "g", "color": [7, 0, 0]}],
     "labels": {"offset": -1, "ignore": [0]},
     "splits": {"val": {"images": "out/overlay", "image_suffix": ".png", "labelled": false}}})"));
   shell.fail(kEval + "--dataset own.json --data-root . -o own --ranks 3", 1,
-             {"grun: error: rank 1 on " + host_name() + ": ", "out/overlay/"});
+             {"grun: error: rank 1 on " + collective::host_name() + ": ", "out/overlay/"});
 }
 
 BOOST_AUTO_TEST_CASE(ranks_go_together) {
   Run shell;
   BOOST_TEST_CONTEXT("killed") {
     shell.fail(evaluation("", "kill -9 " + kSecond), 1,
-               {"grun: error: rank 1 on " + host_name() + " was ended by signal 9"});
+               {"grun: error: rank 1 on " + collective::host_name() + " was ended by signal 9"});
   }
   BOOST_TEST_CONTEXT("hung") {
     shell.fail(evaluation("--set rank_timeout=1", "kill -STOP " + kSecond), 1,
-               {"no answer from rank 1 on " + host_name()});
+               {"no answer from rank 1 on " + collective::host_name()});
   }
   BOOST_TEST_CONTEXT("terminated") {
     shell.fail(evaluation("", "kill $first"), 143, {});
@@ -166,11 +166,12 @@ BOOST_AUTO_TEST_CASE(training_goes_on_after_a_fault) {
   };
   BOOST_TEST_CONTEXT("killed") {
     shell.fail(training("killed", 7, "kill -9 " + kSecond), 1,
-               {"rank 1 on " + host_name() + " was ended by signal 9"});
+               {"rank 1 on " + collective::host_name() + " was ended by signal 9"});
     check_resumed("killed");
   }
   BOOST_TEST_CONTEXT("hung") {
-    shell.fail(training("hung", 7, "kill -STOP " + kSecond), 1, {"no answer from rank 1 on " + host_name()});
+    shell.fail(training("hung", 7, "kill -STOP " + kSecond), 1,
+               {"no answer from rank 1 on " + collective::host_name()});
     check_resumed("hung");
   }
   BOOST_TEST_CONTEXT("terminated") {

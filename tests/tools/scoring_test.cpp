@@ -45,7 +45,7 @@ void make_root(CommandFolder& shell, const std::string& labels, const std::vecto
   std::string list;
   for (const std::string& name : names) list += "absent/" + name + ".jpg\tlabels/" + name + ".png\r\n";
   for (const char* file : {"root/list/validation.txt", "root/list/val.txt"})
-    require_ok(write_file(shell.path(file), list));
+    require_ok(core::write_file(shell.path(file), list));
 }
 
 }  // namespace
@@ -96,13 +96,13 @@ BOOST_AUTO_TEST_CASE(cityscapes_predictions_count_in_class_ids_and_in_label_ids)
   const std::string name = "val/lindau/lindau_000000_000019";
   for (const char* folder : {"root/leftImg8bit/val/lindau", "root/gtFine/val/lindau", "classes", "labels"})
     fs::create_directories(shell.path(folder));
-  const Image image{1, 4, std::vector<std::uint8_t>(12, 80)};
-  require_ok(write_rgb_png(shell.path("root/leftImg8bit/" + name + "_leftImg8bit.png"), image));
-  require_ok(
-      write_gray_png(shell.path("root/gtFine/" + name + "_gtFine_labelIds.png"), {1, 4, {7, 8, 26, 0}}));
+  const imaging::Image image{1, 4, std::vector<std::uint8_t>(12, 80)};
+  require_ok(datasets::write_rgb_png(shell.path("root/leftImg8bit/" + name + "_leftImg8bit.png"), image));
+  require_ok(datasets::write_gray_png(shell.path("root/gtFine/" + name + "_gtFine_labelIds.png"),
+                                      {1, 4, {7, 8, 26, 0}}));
   const std::string file = "/lindau_000000_000019_leftImg8bit.png";
-  require_ok(write_gray_png(shell.path("classes" + file), {1, 4, {0, 1, 0, 9}}));
-  require_ok(write_gray_png(shell.path("labels" + file), {1, 4, {7, 8, 7, 22}}));
+  require_ok(datasets::write_gray_png(shell.path("classes" + file), {1, 4, {0, 1, 0, 9}}));
+  require_ok(datasets::write_gray_png(shell.path("labels" + file), {1, 4, {7, 8, 7, 22}}));
   for (const std::string kind : {"class", "label"}) {
     const std::string folder = kind == "class" ? "classes" : "labels";
     shell.succeed("grun eval -q --dataset cityscapes --data-root root --predictions " + folder +
@@ -112,8 +112,8 @@ BOOST_AUTO_TEST_CASE(cityscapes_predictions_count_in_class_ids_and_in_label_ids)
   // What the folder lacks is said, and is no problem of what is there.
   shell.succeed("grun data check cityscapes --data-root root -q");
   BOOST_TEST(shell.text("out.txt").find("train: not there") != std::string::npos);
-  require_ok(
-      write_gray_png(shell.path("root/gtFine/" + name + "_gtFine_labelIds.png"), {1, 4, {7, 8, 255, 0}}));
+  require_ok(datasets::write_gray_png(shell.path("root/gtFine/" + name + "_gtFine_labelIds.png"),
+                                      {1, 4, {7, 8, 255, 0}}));
   shell.fail("grun data check cityscapes --data-root root -q", 1, {"1 problem"});
   BOOST_TEST(shell.text("out.txt").find("label id 255 first at row 0, column 2") != std::string::npos);
 }
@@ -122,10 +122,10 @@ BOOST_AUTO_TEST_CASE(scoring_says_what_it_cannot_take_into_account) {
   CommandFolder shell;
   make_root(shell, shell.path("own").string(), {"a", "b"});
   for (const char* folder : {"own", "predicted"}) fs::create_directories(shell.path(folder));
-  require_ok(write_gray_png(shell.path("own/a.png"), {1, 4, {1, 2, 150, 0}}));
-  require_ok(write_gray_png(shell.path("own/b.png"), {1, 2, {1, 1}}));
-  require_ok(write_gray_png(shell.path("predicted/a.png"), {1, 4, {1, 2, 150, 255}}));
-  require_ok(write_gray_png(shell.path("predicted/b.png"), {1, 2, {0, 150}}));
+  require_ok(datasets::write_gray_png(shell.path("own/a.png"), {1, 4, {1, 2, 150, 0}}));
+  require_ok(datasets::write_gray_png(shell.path("own/b.png"), {1, 2, {1, 1}}));
+  require_ok(datasets::write_gray_png(shell.path("predicted/a.png"), {1, 4, {1, 2, 150, 255}}));
+  require_ok(datasets::write_gray_png(shell.path("predicted/b.png"), {1, 2, {0, 150}}));
   const std::string score = "grun eval -q --dataset ade20k --data-root root --predictions predicted ";
 
   shell.succeed(score);

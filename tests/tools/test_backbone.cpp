@@ -5,7 +5,7 @@
 #include "runtime/weights/safetensors.h"
 #include "tests/datasets/scratch.h"
 #include "tests/session/compiled.h"
-#include "tools/support/backbone.h"
+#include "training/run/backbone.h"
 
 // ImageNet checkpoints as they are found, into the networks that can start from them: by name and by shape.
 using namespace graphrun;
@@ -81,27 +81,27 @@ Checkpoint spnet() {
 // Each tensor is full of a number of its own: its place in the list, from 1.
 void write(const Checkpoint& file, const std::filesystem::path& path) {
   std::vector<std::vector<float>> values;
-  std::vector<NamedTensor> tensors;
+  std::vector<weights::NamedTensor> tensors;
   for (const Entry& entry : file) {
     values.emplace_back(entry.shape.count(), static_cast<float>(values.size() + 1));
     tensors.push_back({entry.name, TensorDesc::dense(DType::f32, entry.shape),
                        std::as_bytes(std::span<const float>(values.back()))});
   }
-  require_ok(write_safetensors(path.string(), tensors, {}));
+  require_ok(weights::write_safetensors(path.string(), tensors, {}));
 }
 
-std::shared_ptr<const Program> network(const std::string& name, bool plain) {
+std::shared_ptr<const model::Program> network(const std::string& name, bool plain) {
   std::vector<compiler::Definition> definitions{{"width", kWidth}};
   if (plain) definitions.push_back({"deep_base", 0});
   if (name == "spnet_tiny") definitions.push_back({"spm_on", 0});
   compiler::Compiled compiled =
-      compiler::compile(kSource / "graphs" / (name + ".json"), definitions, op_registry());
+      compiler::compile(kSource / "graphs" / (name + ".json"), definitions, ops::op_registry());
   BOOST_TEST_REQUIRE(compiled.errors == "");
-  return take(Program::make(*std::move(compiled.model), op_registry()));
+  return take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
 }
 
 // The tensor of the file that a variable now holds, or empty.
-std::string held(const Program& program, const Weights& weights, const Checkpoint& file,
+std::string held(const model::Program& program, const weights::Weights& weights, const Checkpoint& file,
                  std::string_view name) {
   for (std::size_t i = 0; i < program.model().variables.size(); ++i) {
     if (program.model().variables[i].name != name) continue;
@@ -156,9 +156,10 @@ BOOST_AUTO_TEST_CASE(every_kind_of_backbone_finds_its_place) {
   for (const Mapping& mapping : mappings) {
     BOOST_TEST_CONTEXT(mapping.pairs[0].second << " into " << mapping.net) {
       const auto program = network(mapping.net, mapping.plain);
-      const auto weights = take(Weights::initialise(*program, 0, take(make_cpu_backend(1))));
+      const auto weights = take(weights::Weights::initialise(*program, 0, take(ops::make_cpu_backend(1))));
       write(mapping.file, path);
-      const BackboneReport report = take(load_backbone(path.string(), *program, *weights));
+      const training::BackboneReport report =
+          take(training::load_backbone(path.string(), *program, *weights));
       BOOST_TEST(report.not_taken == (std::vector<std::string>{"fc.bias", "fc.weight"}),
                  boost::test_tools::per_element());
       BOOST_TEST(report.unset.empty());
@@ -175,8 +176,8 @@ BOOST_AUTO_TEST_CASE(a_backbone_with_another_stem_is_an_error_that_says_what_hel
   const auto message = [&](const Checkpoint& file, const std::string& net, bool plain) {
     write(file, path);
     const auto program = network(net, plain);
-    const auto weights = take(Weights::initialise(*program, 0, take(make_cpu_backend(1))));
-    const auto report = load_backbone(path.string(), *program, *weights);
+    const auto weights = take(weights::Weights::initialise(*program, 0, take(ops::make_cpu_backend(1))));
+    const auto report = training::load_backbone(path.string(), *program, *weights);
     BOOST_TEST_REQUIRE(!report.ok());
     return report.status().message();
   };

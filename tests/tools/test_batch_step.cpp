@@ -3,7 +3,7 @@
 #include "runtime/core/random.h"
 #include "tests/datasets/scratch.h"
 #include "tests/session/compiled.h"
-#include "tools/train/batch_step.h"
+#include "training/batch_step.h"
 
 // A step of the trainer, as one batch and in parts.
 using namespace graphrun;
@@ -14,9 +14,9 @@ namespace {
 constexpr std::int64_t kBatch = 8, kSize = 24;
 
 // Without batch norm, with all else that looks at a sample's place in the batch.
-std::shared_ptr<const Program> plain_net() {
+std::shared_ptr<const model::Program> plain_net() {
   const Scratch folder;
-  require_ok(write_file(folder / "plain.json", R"({
+  require_ok(core::write_file(folder / "plain.json", R"({
     "inputs": {"image": {"shape": ["N", 3, "H", "W"], "dtype": "f32"},
                "label": {"shape": ["N", "H", "W"], "dtype": "i32"}},
     "graph": [
@@ -31,21 +31,21 @@ std::shared_ptr<const Program> plain_net() {
     "losses": {"main": {"op": "cross_entropy", "logits": "logits", "label": "label"},
                "aux": {"op": "cross_entropy", "logits": "aux_logits", "label": "label", "weight": 0.4}},
     "train": {"optimizer": {"op": "sgd", "momentum": 0, "weight_decay": 0}, "groups": [{"match": "*", "lr_mult": 1}]}})"));
-  compiler::Compiled compiled = compiler::compile(folder / "plain.json", {}, op_registry());
+  compiler::Compiled compiled = compiler::compile(folder / "plain.json", {}, ops::op_registry());
   BOOST_TEST_REQUIRE(compiled.errors == "");
-  return take(Program::make(*std::move(compiled.model), op_registry()));
+  return take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
 }
 
 struct Samples {
   std::vector<float> image = std::vector<float>(kBatch * kSize * kSize * 3);
   std::vector<std::int32_t> label = std::vector<std::int32_t>(kBatch * kSize * kSize);
-  Batch batch;
+  datasets::Batch batch;
 };
 
 // Every image has another share of labelled pixels, the first two none.
 Samples samples(std::uint32_t classes) {
   Samples made;
-  Random random(4, RandomPurpose::test);
+  core::Random random(4, core::RandomPurpose::test);
   for (float& value : made.image) value = static_cast<float>(random.next_between(-2, 2));
   for (std::size_t i = 0; i < made.label.size(); ++i) {
     const auto image = static_cast<std::int64_t>(i) / (kSize * kSize);
@@ -56,8 +56,8 @@ Samples samples(std::uint32_t classes) {
   return made;
 }
 
-SettingTable settings(std::int64_t parts, const std::string& class_weights = "null") {
-  SettingTable table;
+training::SettingTable settings(std::int64_t parts, const std::string& class_weights = "null") {
+  training::SettingTable table;
   require_ok(table.set("class_weights", class_weights, "test"));
   for (const std::string setting : {"train_h", "train_w"})
     require_ok(table.set(setting, std::to_string(kSize), "test"));
@@ -66,12 +66,12 @@ SettingTable settings(std::int64_t parts, const std::string& class_weights = "nu
 }
 
 struct Outcome {
-  Losses losses;
+  training::Losses losses;
   std::vector<std::int64_t> confusion;
   std::vector<float> change;  // of all parameters, for a learning rate of 1
 };
 
-std::vector<float> parameters(const Program& program, const Weights& weights) {
+std::vector<float> parameters(const model::Program& program, const weights::Weights& weights) {
   std::vector<float> all;
   for (std::size_t i = 0; i < program.model().variables.size(); ++i) {
     if (program.model().variables[i].kind != VariableKind::parameter) continue;
@@ -83,8 +83,8 @@ std::vector<float> parameters(const Program& program, const Weights& weights) {
 
 Outcome step(std::int64_t parts, const std::string& class_weights) {
   const auto program = plain_net();
-  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
-  const auto step = take(BatchStep::make(program, weights, kBatch, settings(parts, class_weights)));
+  const auto weights = take(weights::Weights::initialise(*program, 5, take(ops::make_cpu_backend())));
+  const auto step = take(training::BatchStep::make(program, weights, kBatch, settings(parts, class_weights)));
   const Samples data = samples(5);
   const std::vector<float> before = parameters(*program, *weights);
   Outcome outcome;
@@ -97,14 +97,16 @@ Outcome step(std::int64_t parts, const std::string& class_weights) {
 }
 
 struct Tiny {
-  std::shared_ptr<const Program> program = tiny_program(0);
-  std::shared_ptr<Weights> weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
-  std::unique_ptr<BatchStep> step = take(BatchStep::make(program, weights, kBatch, settings(2)));
+  std::shared_ptr<const model::Program> program = tiny_program(0);
+  std::shared_ptr<weights::Weights> weights =
+      take(weights::Weights::initialise(*program, 5, take(ops::make_cpu_backend())));
+  std::unique_ptr<training::BatchStep> step =
+      take(training::BatchStep::make(program, weights, kBatch, settings(2)));
   Samples data = samples(11);
 
   float* parameter(const std::string& name) const {
     const auto& variables = program->model().variables;
-    const auto found = std::ranges::find(variables, name, &Variable::name);
+    const auto found = std::ranges::find(variables, name, &model::Variable::name);
     BOOST_TEST_REQUIRE((found != variables.end()));
     return weights->variable(static_cast<std::size_t>(found - variables.begin())).as<float>();
   }
@@ -142,14 +144,14 @@ BOOST_AUTO_TEST_CASE(a_batch_in_parts_is_the_batch) {
 BOOST_AUTO_TEST_CASE(a_batch_without_labels_changes_nothing) {
   Tiny tiny;
   std::ranges::fill(tiny.data.label, 255);
-  const Losses losses = take(tiny.step->compute(tiny.data.batch, 77));
+  const training::Losses losses = take(tiny.step->compute(tiny.data.batch, 77));
   BOOST_TEST(losses.total == 0);
 }
 
 BOOST_AUTO_TEST_CASE(parts_that_do_not_divide_the_batch) {
   const auto program = plain_net();
-  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
-  const auto made = BatchStep::make(program, weights, kBatch, settings(3));
+  const auto weights = take(weights::Weights::initialise(*program, 5, take(ops::make_cpu_backend())));
+  const auto made = training::BatchStep::make(program, weights, kBatch, settings(3));
   BOOST_TEST_REQUIRE(!made.ok());
   BOOST_TEST(made.status().message().find("accumulate") != std::string::npos, made.status().message());
 }
@@ -178,7 +180,7 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_has_a_name) {
 
 BOOST_AUTO_TEST_CASE(a_sum_over_parts_that_overflows_has_a_name) {
   const auto program = plain_net();
-  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
+  const auto weights = take(weights::Weights::initialise(*program, 5, take(ops::make_cpu_backend())));
   const auto& variables = program->model().variables;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     if (variables[i].kind != VariableKind::parameter) continue;
@@ -186,7 +188,7 @@ BOOST_AUTO_TEST_CASE(a_sum_over_parts_that_overflows_has_a_name) {
     std::fill_n(view.as<float>(), view.desc.shape.count(), variables[i].name == "stem.weight" ? 1e36f : 0.0f);
   }
   weights->touch();
-  const auto step = take(BatchStep::make(program, weights, kBatch, settings(2)));
+  const auto step = take(training::BatchStep::make(program, weights, kBatch, settings(2)));
   Samples data = samples(5);
   std::ranges::fill(data.label, 1);
   const auto losses = step->compute(data.batch, 77);

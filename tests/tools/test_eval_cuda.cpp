@@ -1,10 +1,10 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "runtime/imaging/plane.h"
+#include "runtime/imaging/planes.h"
+#include "runtime/plugin/gpu_module.h"
 #include "tests/tools/tiny_net.h"
-#include "tools/eval/plane.h"
-#include "tools/eval/planes.h"
-#include "tools/gpu/module.h"
 
 // Evaluation on a GPU against that on the host.
 using namespace graphrun;
@@ -13,8 +13,8 @@ using namespace graphrun::test;
 namespace {
 
 struct Gpu {
-  static std::shared_ptr<Backend>& backend() {
-    static std::shared_ptr<Backend> opened;
+  static std::shared_ptr<model::Backend>& backend() {
+    static std::shared_ptr<model::Backend> opened;
     return opened;
   }
   Gpu() {
@@ -24,7 +24,7 @@ struct Gpu {
     std::exit(77);
   }
   static Status open() {
-    GRAPHRUN_ASSIGN(const GpuModule* const module, gpu_module());
+    GRAPHRUN_ASSIGN(const plugin::GpuModule* const module, plugin::gpu_module());
     GRAPHRUN_ASSIGN(backend(), module->make_backend({}));
     return {};
   }
@@ -43,7 +43,7 @@ std::vector<float> random_floats(std::int64_t count, float least, float most, st
 // Floats on a device.
 class Floats {
  public:
-  Floats(const std::shared_ptr<Backend>& backend, const std::vector<float>& values)
+  Floats(const std::shared_ptr<model::Backend>& backend, const std::vector<float>& values)
       : backend_(backend), count_(values.size()), buffer_(take(backend->allocate(bytes()))) {
     require_ok(backend->copy_to_device(buffer_->data(), values.data(), bytes()));
     require_ok(backend->synchronize());
@@ -57,29 +57,29 @@ class Floats {
 
  private:
   std::int64_t bytes() const { return static_cast<std::int64_t>(count_ * sizeof(float)); }
-  std::shared_ptr<Backend> backend_;
+  std::shared_ptr<model::Backend> backend_;
   std::size_t count_;
-  std::unique_ptr<Buffer> buffer_;
+  std::unique_ptr<model::Buffer> buffer_;
 };
 
 // What one device makes of an image: planes one after the other, and the label map.
 struct Made {
   std::vector<std::vector<float>> planes;
-  LabelMap map;
+  imaging::LabelMap map;
 };
 
 struct Arithmetic {
   std::int64_t classes = 11;
   bool flip = true;
-  Extent image;
-  Preprocess preprocess{255, {0.5, 0.25, 0.75}, {0.25, 0.5, 0.125}};
+  imaging::Extent image;
+  model::Preprocess preprocess{255, {0.5, 0.25, 0.75}, {0.25, 0.5, 0.125}};
 
   std::int64_t samples() const { return flip ? 2 : 1; }
-  std::unique_ptr<Planes> planes(const std::shared_ptr<Backend>& backend) const {
-    return take(make_planes(backend, {classes, flip, preprocess}));
+  std::unique_ptr<imaging::Planes> planes(const std::shared_ptr<model::Backend>& backend) const {
+    return take(imaging::make_planes(backend, {classes, flip, preprocess}));
   }
   // With a gap between pixels.
-  TensorDesc logits(const Extent& size) const {
+  TensorDesc logits(const imaging::Extent& size) const {
     TensorDesc desc = TensorDesc::nhwc(DType::f32, {samples() + 1, classes, size.height, size.width});
     desc.pixel_stride = classes + 3;
     return desc;
@@ -103,18 +103,18 @@ void check_same(const Arithmetic& test, const Made& host, const Made& gpu) {
 }
 
 // A view of the image, the windows of a slide over it, crops of random logits, and the way back.
-Made slide_on(const Arithmetic& test, const std::shared_ptr<Backend>& backend, const Extent& view,
-              const Extent& crop, const Extent& logits_size) {
+Made slide_on(const Arithmetic& test, const std::shared_ptr<model::Backend>& backend,
+              const imaging::Extent& view, const imaging::Extent& crop, const imaging::Extent& logits_size) {
   const auto planes = test.planes(backend);
-  const Image image = random_image(test.image.height, test.image.width);
+  const imaging::Image image = random_image(test.image.height, test.image.width);
   require_ok(planes->begin(image));
   Made made;
   Floats pixels(backend, std::vector<float>(static_cast<std::size_t>(view.height * view.width * 3), 7.0f));
   require_ok(planes->resize_normalised(view, pixels.data()));
   made.planes.push_back(pixels.values());
 
-  const SlideAxis rows = slide_axis(view.height, crop.height);
-  const SlideAxis columns = slide_axis(view.width, crop.width);
+  const imaging::SlideAxis rows = imaging::slide_axis(view.height, crop.height);
+  const imaging::SlideAxis columns = imaging::slide_axis(view.width, crop.width);
   TensorDesc input = TensorDesc::nhwc(DType::f32, {test.samples() + 1, 3, crop.height, crop.width});
   input.pixel_stride = 4;
   Floats sums(backend,
@@ -138,7 +138,7 @@ Made slide_on(const Arithmetic& test, const std::shared_ptr<Backend>& backend, c
 
   Floats total(backend,
                std::vector<float>(static_cast<std::size_t>(image.height * image.width * test.classes), 7.0f));
-  const CropSums back{sums.data(), rows, columns};
+  const imaging::CropSums back{sums.data(), rows, columns};
   require_ok(planes->resize_to_total(back, true, total.data()));
   made.planes.push_back(total.values());
   require_ok(planes->resize_to_total(back, false, total.data()));
@@ -148,22 +148,23 @@ Made slide_on(const Arithmetic& test, const std::shared_ptr<Backend>& backend, c
   return made;
 }
 
-void check_slide(const Arithmetic& test, const Extent& view, const Extent& crop, const Extent& logits) {
-  const auto host = take(make_cpu_backend());
+void check_slide(const Arithmetic& test, const imaging::Extent& view, const imaging::Extent& crop,
+                 const imaging::Extent& logits) {
+  const auto host = take(ops::make_cpu_backend());
   check_same(test, slide_on(test, host, view, crop, logits),
              slide_on(test, Gpu::backend(), view, crop, logits));
 }
 
 // `sums`: over two views before the last one.
-Made whole_on(const Arithmetic& test, const std::shared_ptr<Backend>& backend, const WholeLogits& sizes,
-              bool sums) {
+Made whole_on(const Arithmetic& test, const std::shared_ptr<model::Backend>& backend,
+              const imaging::WholeLogits& sizes, bool sums) {
   const auto planes = test.planes(backend);
-  const Image image = random_image(test.image.height, test.image.width);
+  const imaging::Image image = random_image(test.image.height, test.image.width);
   require_ok(planes->begin(image));
   Made made;
   Floats logits(backend, test.random_logits(sizes.logits.desc, 5));
   const TensorView of_device{sizes.logits.desc, logits.data()};
-  const WholeLogits view{of_device, sizes.input, sizes.view};
+  const imaging::WholeLogits view{of_device, sizes.input, sizes.view};
   Floats total(backend,
                std::vector<float>(static_cast<std::size_t>(image.height * image.width * test.classes), 7.0f));
   if (sums) {
@@ -177,19 +178,20 @@ Made whole_on(const Arithmetic& test, const std::shared_ptr<Backend>& backend, c
   return made;
 }
 
-void check_whole(const Arithmetic& test, const Extent& logits, const Extent& input, const Extent& view) {
+void check_whole(const Arithmetic& test, const imaging::Extent& logits, const imaging::Extent& input,
+                 const imaging::Extent& view) {
   const TensorView shape{test.logits(logits), nullptr};
-  const WholeLogits sizes{shape, input, view};
+  const imaging::WholeLogits sizes{shape, input, view};
   for (const bool sums : {false, true}) {
-    check_same(test, whole_on(test, take(make_cpu_backend()), sizes, sums),
+    check_same(test, whole_on(test, take(ops::make_cpu_backend()), sizes, sums),
                whole_on(test, Gpu::backend(), sizes, sums));
   }
 }
 
 // The weights of `net` on the GPU.
-std::shared_ptr<Weights> on_gpu(const Net& net) {
-  const std::shared_ptr<Backend>& backend = Gpu::backend();
-  std::shared_ptr<Weights> weights = take(Weights::initialise(*net.program, 1, backend));
+std::shared_ptr<weights::Weights> on_gpu(const Net& net) {
+  const std::shared_ptr<model::Backend>& backend = Gpu::backend();
+  std::shared_ptr<weights::Weights> weights = take(weights::Weights::initialise(*net.program, 1, backend));
   for (std::size_t i = 0; i < net.program->model().variables.size(); ++i) {
     const TensorView& from = net.weights->variable(i);
     if (from.data == nullptr) continue;
@@ -200,12 +202,14 @@ std::shared_ptr<Weights> on_gpu(const Net& net) {
   return weights;
 }
 
-void check_protocol(const Net& net, const std::shared_ptr<Weights>& weights, ProtocolSettings settings) {
+void check_protocol(const Net& net, const std::shared_ptr<weights::Weights>& weights,
+                    labelling::ProtocolSettings settings) {
   const auto on_host = net.protocol(settings);
-  const auto device = take(make_protocol(settings, net.program, weights));
-  for (const Extent& size : {Extent{70, 94}, Extent{94, 70}, Extent{30, 41}, Extent{70, 94}}) {
-    const Image image = random_image(size.height, size.width);
-    const LabelMap expected = take(on_host->label(image));
+  const auto device = take(labelling::make_protocol(settings, net.program, weights));
+  for (const imaging::Extent& size :
+       {imaging::Extent{70, 94}, imaging::Extent{94, 70}, imaging::Extent{30, 41}, imaging::Extent{70, 94}}) {
+    const imaging::Image image = random_image(size.height, size.width);
+    const imaging::LabelMap expected = take(on_host->label(image));
     BOOST_TEST(has_classes(expected));
     const std::size_t wrong = different(expected, take(device->label(image)));
     BOOST_TEST(wrong * 1000 <= expected.ids.size(), settings.name << ", " << settings.scales.size()
@@ -236,7 +240,7 @@ BOOST_AUTO_TEST_CASE(whole_arithmetic_is_that_of_the_host) {
 
 BOOST_AUTO_TEST_CASE(label_maps_are_those_of_the_host) {
   const Net net;
-  const std::shared_ptr<Weights> weights = on_gpu(net);
+  const std::shared_ptr<weights::Weights> weights = on_gpu(net);
   for (const bool before_resize : {true, false}) {
     check_protocol(net, weights,
                    {.scales = {0.75, 1.0}, .test_h = 33, .test_w = 41, .before_resize = before_resize});
@@ -248,11 +252,11 @@ BOOST_AUTO_TEST_CASE(label_maps_are_those_of_the_host) {
 
 BOOST_AUTO_TEST_CASE(a_plan_has_a_batch_that_fits) {
   const Net net;
-  const std::vector<Extent> sizes{{30, 60}, {60, 30}, {44, 44}};
-  const auto protocol =
-      take(make_protocol({.scales = {1.0, 1.5}, .test_h = 33, .test_w = 33}, net.program, on_gpu(net)));
-  const EvaluationMemory memory = take(protocol->plan(sizes));
+  const std::vector<imaging::Extent> sizes{{30, 60}, {60, 30}, {44, 44}};
+  const auto protocol = take(
+      labelling::make_protocol({.scales = {1.0, 1.5}, .test_h = 33, .test_w = 33}, net.program, on_gpu(net)));
+  const labelling::EvaluationMemory memory = take(protocol->plan(sizes));
   BOOST_TEST((memory.activations > 0 && memory.probabilities > 0));
   require_ok(protocol->reserve(memory, memory.activations));
-  for (const Extent& size : sizes) take(protocol->label(random_image(size.height, size.width)));
+  for (const imaging::Extent& size : sizes) take(protocol->label(random_image(size.height, size.width)));
 }

@@ -4,7 +4,7 @@
 #include "runtime/model/model_file.h"
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
-#include "tools/support/experiment.h"
+#include "training/run/run_folder.h"
 
 using namespace graphrun;
 using graphrun::test::require;
@@ -29,10 +29,10 @@ class InFolder {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_run_remembers_its_data_set) {
-  const RunRecord named = make_run_record("camvid", "");
+  const training::RunRecord named = training::make_run_record("camvid", "");
   BOOST_TEST(named.dataset == "camvid");
   BOOST_TEST(!named.data_root.has_value());
-  const RunRecord own = make_run_record("mine/data.json", "../files");
+  const training::RunRecord own = training::make_run_record("mine/data.json", "../files");
   BOOST_TEST(std::filesystem::path(own.dataset).is_absolute());
   BOOST_TEST(own.data_root.value().is_absolute());
 }
@@ -40,36 +40,36 @@ BOOST_AUTO_TEST_CASE(a_run_remembers_its_data_set) {
 BOOST_AUTO_TEST_CASE(the_newest_run_is_found_again) {
   const Scratch scratch;
   const InFolder here(scratch.path());
-  BOOST_TEST(latest_run_folder().status().message().find("train first") != std::string::npos);
-  const Descriptor descriptor = require(parse_descriptor(
+  BOOST_TEST(training::latest_run_folder().status().message().find("train first") != std::string::npos);
+  const datasets::Descriptor descriptor = require(datasets::parse_descriptor(
       R"({"name": "d", "classes": [{"name": "a", "color": [1, 2, 3]}], "labels": {"identity": 1},
           "splits": {"val": {"list": "val.txt"}}})",
       "d.json"));
-  Model model;
+  model::Model model;
   model.name = "empty";
-  const auto program = require(Program::make(model, op_registry()));
-  const RunRecord record{"/data/d.json", "/data/\"files\"", "bf16"};
-  const std::filesystem::path folder = new_run_folder("d", "empty");
-  require(start_run_folder(folder, *program, descriptor, record, SettingTable()));
-  require(point_latest_at(folder));
-  const std::filesystem::path latest = require(latest_run_folder());
+  const auto program = require(model::Program::make(model, ops::op_registry()));
+  const training::RunRecord record{"/data/d.json", "/data/\"files\"", "bf16"};
+  const std::filesystem::path folder = training::new_run_folder("d", "empty");
+  require(training::start_run_folder(folder, *program, descriptor, record, training::SettingTable()));
+  require(training::point_latest_at(folder));
+  const std::filesystem::path latest = require(training::latest_run_folder());
   BOOST_TEST(latest == std::filesystem::canonical(folder));
-  const RunRecord read = require(read_run_record(latest));
+  const training::RunRecord read = require(training::read_run_record(latest));
   BOOST_TEST(read.dataset == record.dataset);
   BOOST_TEST((read.data_root == record.data_root));
   BOOST_TEST(read.precision == record.precision);
-  const auto kept = require(Program::load((latest / "model.fb").string(), op_registry()));
+  const auto kept = require(model::Program::load((latest / "model.fb").string(), ops::op_registry()));
   BOOST_TEST((kept->model().class_names == std::vector<std::string>{"a"}));
   BOOST_TEST((kept->model().palette == std::vector<std::uint8_t>{1, 2, 3}));
-  BOOST_TEST(new_run_folder("d", "empty") != folder);
+  BOOST_TEST(training::new_run_folder("d", "empty") != folder);
 }
 
 BOOST_AUTO_TEST_CASE(a_damaged_record_is_an_error) {
   const Scratch scratch;
   for (const char* json : {"", "[]", "{}", "{\"dataset\": 1}", "{\"dataset\": \"d\", \"data_root\": 2}",
                            "{\"dataset\": \"d\", \"precision\": 16}"}) {
-    require(write_file(scratch / "run.json", json));
-    BOOST_TEST(read_run_record(scratch.path()).status().message().find("run.json: expected") !=
+    require(core::write_file(scratch / "run.json", json));
+    BOOST_TEST(training::read_run_record(scratch.path()).status().message().find("run.json: expected") !=
                std::string::npos);
   }
 }

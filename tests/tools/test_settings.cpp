@@ -3,8 +3,8 @@
 
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
-#include "tools/support/resolve.h"
-#include "tools/train/trainer.h"
+#include "training/run/resolve.h"
+#include "training/trainer.h"
 
 using namespace graphrun;
 using graphrun::test::require;
@@ -12,16 +12,16 @@ using graphrun::test::Scratch;
 
 namespace {
 
-Descriptor some_data() {
-  return require(parse_descriptor(
+datasets::Descriptor some_data() {
+  return require(datasets::parse_descriptor(
       R"({"name": "d", "classes": [{"name": "a", "color": [0, 0, 0]}], "labels": {"identity": 1},
           "splits": {"val": {"list": "val.txt"}}, "settings": {"epochs": 30, "base_lr": 0.3, "power": 0.3, "train_h": 30},
           "recipes": {"net*": {"base_lr": 0.4, "power": 0.4, "momentum": 0.4}, "other": {"epochs": 99}}})",
       "d.json"));
 }
 
-Model some_model() {
-  Model model;
+model::Model some_model() {
+  model::Model model;
   model.name = "net50";
   model.settings = {{"epochs", "20"}, {"base_lr", "0.2"}, {"train_w", "20"}, {"weight_decay", "0.2"}};
   return model;
@@ -31,9 +31,9 @@ Model some_model() {
 
 BOOST_AUTO_TEST_CASE(later_sources_of_settings_win) {
   const Scratch scratch;
-  require(write_file(scratch / "c.json", R"({"momentum": 0.5, "power": 0.5})"));
-  const Descriptor descriptor = some_data();
-  const SettingTable settings = require(resolve_settings(
+  require(core::write_file(scratch / "c.json", R"({"momentum": 0.5, "power": 0.5})"));
+  const datasets::Descriptor descriptor = some_data();
+  const training::SettingTable settings = require(training::resolve_settings(
       some_model(), &descriptor, {{(scratch / "c.json").string()}, {"power=0.6", "scales=0.5,1"}}));
   BOOST_TEST(settings.integer("batch_size") == 16);
   BOOST_TEST(settings.source("batch_size") == "default");
@@ -49,15 +49,16 @@ BOOST_AUTO_TEST_CASE(later_sources_of_settings_win) {
 }
 
 BOOST_AUTO_TEST_CASE(the_evaluation_crop_is_the_training_crop_unless_given) {
-  const Descriptor descriptor = some_data();
-  const SettingTable settings = require(resolve_settings(some_model(), &descriptor, {{}, {"test_w=77"}}));
+  const datasets::Descriptor descriptor = some_data();
+  const training::SettingTable settings =
+      require(training::resolve_settings(some_model(), &descriptor, {{}, {"test_w=77"}}));
   BOOST_TEST(settings.integer("test_h") == 30);
   BOOST_TEST(settings.integer("test_w") == 77);
 }
 
 BOOST_AUTO_TEST_CASE(masks_of_attention_follow_the_training_crop_unless_chosen) {
   const auto with_masks = [](double mask, double compact, double shrink = 2) {
-    Model model;
+    model::Model model;
     model.settings = {{"train_h", "465"}, {"train_w", "465"}};
     for (const auto& [name, value] :
          {std::pair("shrink_factor", shrink), {"compact", compact}, {"mask_h", mask}, {"mask_w", mask}}) {
@@ -66,8 +67,9 @@ BOOST_AUTO_TEST_CASE(masks_of_attention_follow_the_training_crop_unless_chosen) 
     }
     return model;
   };
-  const auto resolved = [](const Model& model, std::vector<std::string> sets) {
-    const SettingTable settings = require(resolve_settings(model, nullptr, {{}, std::move(sets)}));
+  const auto resolved = [](const model::Model& model, std::vector<std::string> sets) {
+    const training::SettingTable settings =
+        require(training::resolve_settings(model, nullptr, {{}, std::move(sets)}));
     return std::pair(settings.json("mask_h"), settings.json("mask_w"));
   };
   const auto pair = [](const char* h, const char* w) { return std::pair<std::string, std::string>(h, w); };
@@ -82,10 +84,10 @@ BOOST_AUTO_TEST_CASE(masks_of_attention_follow_the_training_crop_unless_chosen) 
 
 BOOST_AUTO_TEST_CASE(recorded_settings_can_be_given_back_and_defaults_stay_nobodys_choice) {
   const Scratch scratch;
-  SettingTable first;
+  training::SettingTable first;
   require(first.set_assignment("epochs=7", "--set"));
-  require(write_file(scratch / "config.json", first.to_json()));
-  SettingTable second;
+  require(core::write_file(scratch / "config.json", first.to_json()));
+  training::SettingTable second;
   require(second.set_from_file((scratch / "config.json").string()));
   BOOST_TEST(second.integer("epochs") == 7);
   BOOST_TEST(second.is_explicit("epochs"));
@@ -93,7 +95,7 @@ BOOST_AUTO_TEST_CASE(recorded_settings_can_be_given_back_and_defaults_stay_nobod
 }
 
 BOOST_AUTO_TEST_CASE(wrong_settings_are_refused_with_a_reason) {
-  SettingTable settings;
+  training::SettingTable settings;
   const auto message = [&](const char* assignment) {
     return settings.set_assignment(assignment, "--set").message();
   };
@@ -105,9 +107,9 @@ BOOST_AUTO_TEST_CASE(wrong_settings_are_refused_with_a_reason) {
 
 BOOST_AUTO_TEST_CASE(every_setting_is_documented_in_the_order_of_the_table) {
   constexpr std::int64_t kMaxBytes = 1 << 20;
-  const std::string text = require(read_file(GRAPHRUN_SOURCE_DIR "/doc/training.md", kMaxBytes));
+  const std::string text = require(core::read_file(GRAPHRUN_SOURCE_DIR "/doc/training.md", kMaxBytes));
   std::size_t at = text.find("| setting | default |");
-  for (const SettingSpec& spec : setting_specs()) {
+  for (const training::SettingSpec& spec : training::setting_specs()) {
     const std::size_t found = text.find("`" + std::string(spec.name) + "`", at);
     BOOST_TEST((found < text.find("\n\n", at)), spec.name << " is missing or in another place");
     if (found != std::string::npos) at = found;
@@ -115,14 +117,15 @@ BOOST_AUTO_TEST_CASE(every_setting_is_documented_in_the_order_of_the_table) {
 }
 
 BOOST_AUTO_TEST_CASE(the_learning_rate_falls_as_a_polynomial) {
-  BOOST_TEST(poly_learning_rate(0.01, 0.9, 1, 100) == 0.01);
-  BOOST_TEST(std::abs(poly_learning_rate(0.01, 0.9, 51, 100) - 0.01 * std::pow(0.5, 0.9)) < 1e-15);
-  BOOST_TEST(std::abs(poly_learning_rate(0.01, 0.9, 100, 100) - 0.01 * std::pow(0.01, 0.9)) < 1e-15);
-  BOOST_TEST(std::abs(poly_learning_rate(2.0, 1.0, 76, 100) - 0.5) < 1e-12);
+  BOOST_TEST(training::poly_learning_rate(0.01, 0.9, 1, 100) == 0.01);
+  BOOST_TEST(std::abs(training::poly_learning_rate(0.01, 0.9, 51, 100) - 0.01 * std::pow(0.5, 0.9)) < 1e-15);
+  BOOST_TEST(std::abs(training::poly_learning_rate(0.01, 0.9, 100, 100) - 0.01 * std::pow(0.01, 0.9)) <
+             1e-15);
+  BOOST_TEST(std::abs(training::poly_learning_rate(2.0, 1.0, 76, 100) - 0.5) < 1e-12);
 }
 
 BOOST_AUTO_TEST_CASE(class_weights_are_a_list_or_a_word) {
-  SettingTable settings;
+  training::SettingTable settings;
   BOOST_TEST(!settings.has_value("class_weights"));
   for (const char* text : {"[0.5, 1, 2]", "0.5,1,2"}) {
     require(settings.set("class_weights", text, "--set"));

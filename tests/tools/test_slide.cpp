@@ -2,7 +2,7 @@
 #include <cmath>
 #include <random>
 
-#include "tools/eval/probabilities.h"
+#include "runtime/imaging/probabilities.h"
 
 using namespace graphrun;
 
@@ -33,9 +33,10 @@ struct Crop {
   }
 };
 
-void check(std::int64_t samples, std::int64_t classes, const Extent& image, const Extent& crop) {
-  const SlideAxis rows = slide_axis(image.height, crop.height);
-  const SlideAxis columns = slide_axis(image.width, crop.width);
+void check(std::int64_t samples, std::int64_t classes, const imaging::Extent& image,
+           const imaging::Extent& crop) {
+  const imaging::SlideAxis rows = imaging::slide_axis(image.height, crop.height);
+  const imaging::SlideAxis columns = imaging::slide_axis(image.width, crop.width);
   const auto size = static_cast<std::size_t>(image.height * image.width * classes);
   std::vector<float> sums(size, NAN);  // nothing may be read before it was written
   std::vector<double> expected(size, 0);
@@ -43,11 +44,11 @@ void check(std::int64_t samples, std::int64_t classes, const Extent& image, cons
   for (std::size_t row = 0; row < rows.starts.size(); ++row) {
     for (std::size_t column = 0; column < columns.starts.size(); ++column) {
       const Crop logits(samples, classes, crop.height, crop.width, ++seed);
-      const WeightedTaps down = aligned_taps(crop.height, crop.height);
-      const WeightedTaps across = aligned_taps(crop.width, crop.width);
-      const WeightedTaps mirrored = reversed(across);
-      add_crop({logits.view, 0, down, across, samples == 2 ? &mirrored : nullptr, 2},
-               {rows, columns, row, column}, sums.data());
+      const imaging::WeightedTaps down = imaging::aligned_taps(crop.height, crop.height);
+      const imaging::WeightedTaps across = imaging::aligned_taps(crop.width, crop.width);
+      const imaging::WeightedTaps mirrored = imaging::reversed(across);
+      imaging::add_crop({logits.view, 0, down, across, samples == 2 ? &mirrored : nullptr, 2},
+                        {rows, columns, row, column}, sums.data());
       for (std::int64_t y = 0; y < crop.height; ++y) {
         for (std::int64_t x = 0; x < crop.width; ++x) {
           const std::int64_t to_y = rows.starts[row] + y;

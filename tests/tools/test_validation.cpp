@@ -4,8 +4,8 @@
 #include "runtime/collective/self.h"
 #include "runtime/session/image.h"
 #include "tests/session/compiled.h"
-#include "tools/train/setup.h"
-#include "tools/train/validation.h"
+#include "training/setup.h"
+#include "training/validation.h"
 
 // Validation between epochs: whatever its batches are, it is what the network says of each sample alone.
 using namespace graphrun;
@@ -15,44 +15,44 @@ namespace {
 
 constexpr std::int64_t kSize = 33, kSamples = 10;
 
-class Silent final : public TrainObserver {
+class Silent final : public training::TrainObserver {
  public:
-  void planned(std::int64_t, const Recomputations&) override {}
-  void iteration(const IterationRecord&, std::int64_t) override {}
+  void planned(std::int64_t, const session::Recomputations&) override {}
+  void iteration(const training::IterationRecord&, std::int64_t) override {}
   void validating(std::int64_t done, std::int64_t total, double) override { seen = done, of = total; }
-  void epoch(const EpochRecord&, std::int64_t) override {}
+  void epoch(const training::EpochRecord&, std::int64_t) override {}
   void saved(const std::filesystem::path&) override {}
   std::int64_t seen = 0, of = 0;
 };
 
-TrainJob make_job(const std::string& batch_size_val) {
-  const auto descriptor = take(parse_descriptor(
+training::TrainJob make_job(const std::string& batch_size_val) {
+  const auto descriptor = take(datasets::parse_descriptor(
       R"({"name": "d", "classes": [{"name": "a", "color": [9, 0, 0]}, {"name": "b", "color": [0, 9, 0]},
           {"name": "c", "color": [0, 0, 9]}, {"name": "d", "color": [9, 9, 0]}, {"name": "e", "color": [9, 0, 9]},
           {"name": "f", "color": [0, 9, 9]}, {"name": "g", "color": [9, 9, 9]}], "labels": {"identity": 7},
           "generator": {"name": "shapes", "height": 41, "width": 29}, "splits": {"val": {"count": 10, "seed": 2}}})",
       "d.json"));
   const auto program = take(tiny_program(0.1)->bind({{"classes", 7}}));
-  const auto weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
-  TrainJob job;
+  const auto weights = take(weights::Weights::initialise(*program, 5, take(ops::make_cpu_backend())));
+  training::TrainJob job;
   job.program = program;
   job.weights = weights;
-  job.validation = take(open_dataset(descriptor, "val", std::nullopt));
-  job.ranks = make_self();
-  for (const ClassInfo& info : descriptor.classes) job.palette.push_back(info.color);
+  job.validation = take(datasets::open_dataset(descriptor, "val", std::nullopt));
+  job.ranks = collective::make_self();
+  for (const datasets::ClassInfo& info : descriptor.classes) job.palette.push_back(info.color);
   for (const std::string setting : {"train_h", "train_w"})
     require_ok(job.settings.set(setting, std::to_string(kSize), "test"));
   require_ok(job.settings.set("batch_size_val", batch_size_val, "test"));
   return job;
 }
 
-Validation validate(const TrainJob& job) {
-  const auto validator =
-      take(Validator::make(job, augment_settings(job.settings, job.program->model().preprocess)));
+training::Validation validate(const training::TrainJob& job) {
+  const auto validator = take(training::Validator::make(
+      job, training::augment_settings(job.settings, job.program->model().preprocess)));
   Silent observer;
-  Validation first = *take(validator->run(observer));
+  training::Validation first = *take(validator->run(observer));
   BOOST_TEST((observer.seen == kSamples && observer.of == kSamples));
-  const Validation again = *take(validator->run(observer));
+  const training::Validation again = *take(validator->run(observer));
   BOOST_TEST(again.record.loss == first.record.loss);
   return first;
 }
@@ -60,21 +60,22 @@ Validation validate(const TrainJob& job) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(validation_is_the_mean_over_all_labelled_pixels_of_the_crops) {
-  const TrainJob job = make_job("4");
-  const Validation actual = validate(job);
-  AugmentSettings augment = augment_settings(job.settings, job.program->model().preprocess);
+  const training::TrainJob job = make_job("4");
+  const training::Validation actual = validate(job);
+  datasets::AugmentSettings augment =
+      training::augment_settings(job.settings, job.program->model().preprocess);
   augment.augment = false;
-  const auto session = take(Session::create(job.program, job.weights, {1, kSize, kSize}));
-  ConfusionMatrix confusion(7);
-  AugmentScratch scratch;
+  const auto session = take(session::Session::create(job.program, job.weights, {1, kSize, kSize}));
+  training::ConfusionMatrix confusion(7);
+  datasets::AugmentScratch scratch;
   double loss = 0;
   std::int64_t pixels = 0;
   std::vector<std::int32_t> label(kSize * kSize), prediction(kSize * kSize);
   for (std::int64_t i = 0; i < kSamples; ++i) {
-    require_ok(apply(take(job.validation->load(i)), augment, Draws{}, scratch, session->input().as<float>(),
-                     label.data()));
+    require_ok(datasets::apply(take(job.validation->load(i)), augment, datasets::Draws{}, scratch,
+                               session->input().as<float>(), label.data()));
     require_ok(session->run());
-    arg_max(session->output(), prediction);
+    session::arg_max(session->output(), prediction);
     confusion.add(prediction, label);
     for (std::size_t p = 0; p < label.size(); ++p) {
       if (label[p] == 255) continue;
@@ -88,17 +89,17 @@ BOOST_AUTO_TEST_CASE(validation_is_the_mean_over_all_labelled_pixels_of_the_crop
   }
   BOOST_TEST(pixels < kSamples * kSize * kSize);  // the images are narrower than the crop
   BOOST_TEST(std::abs(actual.record.loss - loss / static_cast<double>(pixels)) < 1e-5);
-  const Scores expected = Scores::of(confusion);
+  const training::Scores expected = training::Scores::of(confusion);
   BOOST_TEST(std::abs(actual.record.scores.mean_iou - expected.mean_iou) < 1e-3);
   BOOST_TEST(std::abs(actual.record.scores.accuracy - expected.accuracy) < 1e-3);
   for (const std::string other : {"1", "10", "64"})
     BOOST_TEST(std::abs(validate(make_job(other)).record.loss - actual.record.loss) < 1e-5);
 
   BOOST_TEST_REQUIRE(actual.pictures.size() == 4u);
-  const Image& picture = actual.pictures[1].image;
+  const imaging::Image& picture = actual.pictures[1].image;
   BOOST_TEST((picture.height == kSize && picture.width == 3 * kSize));
   BOOST_TEST(actual.pictures[1].name == job.validation->name(1));
-  const Sample sample = take(job.validation->load(1));
+  const datasets::Sample sample = take(job.validation->load(1));
   const std::int64_t left = (kSize - sample.image.width) / 2;
   const std::int64_t top = (sample.image.height - kSize) / 2;
   for (std::int64_t y = 0; y < kSize; ++y) {
@@ -108,22 +109,23 @@ BOOST_AUTO_TEST_CASE(validation_is_the_mean_over_all_labelled_pixels_of_the_crop
       for (std::int64_t c = 0; c < 3; ++c)
         BOOST_REQUIRE(picture.rgb[static_cast<std::size_t>(3 * to + c)] ==
                       sample.image.rgb[static_cast<std::size_t>(3 * from + c)]);
-      const Color color = job.palette[sample.label.ids[static_cast<std::size_t>(from)]];
+      const imaging::Color color = job.palette[sample.label.ids[static_cast<std::size_t>(from)]];
       BOOST_REQUIRE(picture.rgb[static_cast<std::size_t>(3 * (to + kSize))] == color.r);
     }
   }
 }
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_has_sums_of_what_its_epoch_has_done) {
-  TrainJob job = make_job("4");
+  training::TrainJob job = make_job("4");
   job.data = job.validation;
   require_ok(job.settings.set("batch_size", "2", "test"));  // 5 iterations an epoch
   job.start.iteration = 7;
   job.start.epoch = 1;
   job.start.sums.iterations = 2;
-  require_ok(check_start(job));
+  require_ok(training::check_start(job));
   for (const std::int64_t iterations : {std::int64_t{3}, INT64_MAX}) {
     job.start.sums.iterations = iterations;
-    BOOST_TEST(check_start(job).message().find("more iterations than it has done") != std::string::npos);
+    BOOST_TEST(training::check_start(job).message().find("more iterations than it has done") !=
+               std::string::npos);
   }
 }

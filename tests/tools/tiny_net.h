@@ -4,15 +4,15 @@
 #include <opencv2/imgproc.hpp>
 #include <random>
 
+#include "runtime/labelling/protocol.h"
 #include "runtime/session/image.h"
 #include "runtime/session/session.h"
 #include "tests/session/compiled.h"
-#include "tools/eval/protocol.h"
 
 // Images and a network for tests of protocols.
 namespace graphrun::test {
 
-inline Image random_image(std::int64_t height, std::int64_t width) {
+inline imaging::Image random_image(std::int64_t height, std::int64_t width) {
   std::mt19937 random(static_cast<std::uint32_t>(height * 1000 + width));
   cv::Mat small(5, 7, CV_8UC3);
   for (int i = 0; i < 105; ++i) small.data[i] = static_cast<std::uint8_t>(random() & 255U);
@@ -34,18 +34,19 @@ inline Expr steps_of_eight(const char* dim) {
 
 // As PSPNet's, heights and widths must be one more than a multiple of 8.
 struct Net {
-  std::shared_ptr<const Program> program = [] {
-    Model model = tiny_program(0.1)->model();
+  std::shared_ptr<const model::Program> program = [] {
+    model::Model model = tiny_program(0.1)->model();
     for (const char* dim : {"H", "W"}) model.requirements.push_back({steps_of_eight(dim), "of the test"});
-    return take(Program::make(std::move(model), op_registry()));
+    return take(model::Program::make(std::move(model), ops::op_registry()));
   }();
-  std::shared_ptr<Weights> weights = take(Weights::initialise(*program, 1, take(make_cpu_backend())));
+  std::shared_ptr<weights::Weights> weights =
+      take(weights::Weights::initialise(*program, 1, take(ops::make_cpu_backend())));
 
   // Logits are shifted so that over an image each class has the same mean: all of them win somewhere.
   Net() {
     take(weights->load(*open_tensors(kTiny / "start.safetensors")));
-    const auto session = take(Session::create(program, weights, {1, 65, 65}));
-    normalise_image(program->model().preprocess, random_image(65, 65).rgb, session->input());
+    const auto session = take(session::Session::create(program, weights, {1, 65, 65}));
+    session::normalise_image(program->model().preprocess, random_image(65, 65).rgb, session->input());
     require_ok(session->run());
     const std::span<const float> logits = floats(session->output());
     const auto classes = static_cast<std::size_t>(session->output().desc.c());
@@ -56,22 +57,22 @@ struct Net {
 
   // Of the layer that makes the logits.
   float* last_bias() const {
-    const std::vector<Variable>& variables = program->model().variables;
-    const auto bias = std::ranges::find(variables, "head.score_layer.4.bias", &Variable::name);
+    const std::vector<model::Variable>& variables = program->model().variables;
+    const auto bias = std::ranges::find(variables, "head.score_layer.4.bias", &model::Variable::name);
     BOOST_REQUIRE(bias != variables.end());
     return weights->variable(static_cast<std::size_t>(bias - variables.begin())).as<float>();
   }
 
-  std::unique_ptr<Protocol> protocol(const ProtocolSettings& settings) const {
-    return take(make_protocol(settings, program, weights));
+  std::unique_ptr<labelling::Protocol> protocol(const labelling::ProtocolSettings& settings) const {
+    return take(labelling::make_protocol(settings, program, weights));
   }
 };
 
-inline bool has_classes(const LabelMap& map) {
+inline bool has_classes(const imaging::LabelMap& map) {
   return std::ranges::any_of(map.ids, [&](std::uint8_t id) { return id != map.ids[0]; });
 }
 
-inline std::size_t different(const LabelMap& a, const LabelMap& b) {
+inline std::size_t different(const imaging::LabelMap& a, const imaging::LabelMap& b) {
   std::size_t count = 0;
   for (std::size_t i = 0; i < a.ids.size(); ++i) count += a.ids[i] != b.ids[i] ? 1 : 0;
   return count;

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "graphrun/tensor.h"
 #include "runtime/core/mapped_file.h"
-#include "runtime/core/tensor.h"
 #include "runtime/weights/tensor_file.h"
 
 namespace graphrun::test {
@@ -66,7 +66,7 @@ inline void check_contains(const std::string& text, const std::string& part) {
 }
 
 template <class T>
-std::vector<T> values(const NamedTensor& tensor) {
+std::vector<T> values(const weights::NamedTensor& tensor) {
   BOOST_REQUIRE(tensor.bytes.size() % sizeof(T) == 0);
   std::vector<T> out(tensor.bytes.size() / sizeof(T));
   if (!out.empty()) std::memcpy(out.data(), tensor.bytes.data(), tensor.bytes.size());
@@ -80,28 +80,28 @@ inline std::vector<float> ramp(std::int64_t count, float start) {
   return out;
 }
 
-inline const NamedTensor& tensor(const TensorFile& file, const std::string& name) {
-  const NamedTensor* found = file.find(name);
+inline const weights::NamedTensor& tensor(const weights::TensorFile& file, const std::string& name) {
+  const weights::NamedTensor* found = file.find(name);
   BOOST_REQUIRE_MESSAGE(found != nullptr, "no tensor " << name);
   return *found;
 }
 
-inline void check_f32(const TensorFile& file, const std::string& name, const Shape& shape,
+inline void check_f32(const weights::TensorFile& file, const std::string& name, const Shape& shape,
                       const std::vector<float>& expected) {
-  const NamedTensor& found = tensor(file, name);
+  const weights::NamedTensor& found = tensor(file, name);
   BOOST_TEST((found.desc == TensorDesc::dense(DType::f32, shape)),
              name << " is " << to_string(found.desc.shape));
   BOOST_TEST(values<float>(found) == expected, boost::test_tools::per_element());
 }
 
-inline std::vector<std::string> names(const TensorFile& file) {
+inline std::vector<std::string> names(const weights::TensorFile& file) {
   std::vector<std::string> out;
-  for (const NamedTensor& each : file.tensors()) out.push_back(each.name);
+  for (const weights::NamedTensor& each : file.tensors()) out.push_back(each.name);
   return out;
 }
 
 template <class T>
-NamedTensor named(const std::string& name, const Shape& shape, const std::vector<T>& data) {
+weights::NamedTensor named(const std::string& name, const Shape& shape, const std::vector<T>& data) {
   return {name, TensorDesc::dense(dtype_of<T>::value, shape), std::as_bytes(std::span(data))};
 }
 

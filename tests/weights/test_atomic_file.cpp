@@ -14,10 +14,10 @@ BOOST_AUTO_TEST_CASE(the_old_file_stays_until_commit) {
   const std::string path = scratch / "a";
   write(path, "old");
   {
-    AtomicFile file = ok(AtomicFile::create(path));
+    core::AtomicFile file = ok(core::AtomicFile::create(path));
     ok(file.write("new "));
     BOOST_TEST(read(path) == "old");
-    AtomicFile moved = std::move(file);
+    core::AtomicFile moved = std::move(file);
     ok(moved.write("content"));
     ok(moved.commit());
   }
@@ -28,8 +28,8 @@ BOOST_AUTO_TEST_CASE(the_old_file_stays_until_commit) {
 BOOST_AUTO_TEST_CASE(without_commit_nothing_remains) {
   const Scratch scratch;
   {
-    AtomicFile one = ok(AtomicFile::create(scratch / "a"));
-    AtomicFile two = ok(AtomicFile::create(scratch / "a"));
+    core::AtomicFile one = ok(core::AtomicFile::create(scratch / "a"));
+    core::AtomicFile two = ok(core::AtomicFile::create(scratch / "a"));
     ok(one.write("half"));
     BOOST_TEST(scratch.files() == 2);
   }
@@ -38,19 +38,19 @@ BOOST_AUTO_TEST_CASE(without_commit_nothing_remains) {
 
 BOOST_AUTO_TEST_CASE(devices_and_missing_folders_are_refused) {
   const Scratch scratch;
-  check_contains(error_of(AtomicFile::create("/dev/null")), "/dev/null: is not a regular file");
-  check_contains(error_of(AtomicFile::create(scratch / "no/file")), "No such file or directory");
+  check_contains(error_of(core::AtomicFile::create("/dev/null")), "/dev/null: is not a regular file");
+  check_contains(error_of(core::AtomicFile::create(scratch / "no/file")), "No such file or directory");
 }
 
 BOOST_AUTO_TEST_CASE(a_mapping_sees_the_bytes_and_outlives_a_replacement) {
   const Scratch scratch;
   write(scratch / "a", "content");
-  const auto mapped = ok(MappedFile::open(scratch / "a"));
-  AtomicFile file = ok(AtomicFile::create(scratch / "a"));
+  const auto mapped = ok(core::MappedFile::open(scratch / "a"));
+  core::AtomicFile file = ok(core::AtomicFile::create(scratch / "a"));
   ok(file.commit());
   BOOST_TEST(std::string(reinterpret_cast<const char*>(mapped->bytes().data()), mapped->bytes().size()) ==
              "content");
-  BOOST_TEST(ok(MappedFile::open(scratch / "a"))->bytes().empty());
+  BOOST_TEST(ok(core::MappedFile::open(scratch / "a"))->bytes().empty());
 }
 
 BOOST_AUTO_TEST_SUITE_END()

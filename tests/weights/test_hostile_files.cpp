@@ -30,13 +30,13 @@ std::vector<std::string> golden_files() {
 bool survives(const std::string& bytes) {
   const std::unique_ptr<std::byte[]> memory(new std::byte[bytes.size()]);
   std::memcpy(memory.get(), bytes.data(), bytes.size());
-  const auto table = read_tensors({memory.get(), bytes.size()});
+  const auto table = weights::read_tensors({memory.get(), bytes.size()});
   if (!table.ok()) {
     BOOST_TEST(!table.status().message().empty());
     return false;
   }
   unsigned sum = 0;
-  for (const NamedTensor& each : table->tensors) {
+  for (const weights::NamedTensor& each : table->tensors) {
     BOOST_TEST(static_cast<std::int64_t>(each.bytes.size()) == each.desc.bytes());
     for (const std::byte byte : each.bytes) sum += static_cast<unsigned>(byte);
   }
@@ -79,7 +79,7 @@ BOOST_AUTO_TEST_CASE(bit_flips_never_crash) {
 
 BOOST_AUTO_TEST_CASE(pickles_cannot_exhaust_memory) {
   const auto refused = [](const std::string& pickle, const std::string& why) {
-    check_contains(error_of(read_pickle(std::as_bytes(std::span(pickle)))), why);
+    check_contains(error_of(weights::read_pickle(std::as_bytes(std::span(pickle)))), why);
   };
   const std::string proto = "\x80\x02";
   refused(proto + std::string(3'000'000, 'N'), "too many objects");
@@ -102,7 +102,7 @@ BOOST_AUTO_TEST_CASE(pickles_cannot_exhaust_memory) {
 
 BOOST_AUTO_TEST_CASE(a_cycle_is_harmless) {
   const std::string pickle = std::string("\x80\x02}q\0X\1\0\0\0ah\0s.", 16);
-  const auto result = read_pickle(std::as_bytes(std::span(pickle)));
+  const auto result = weights::read_pickle(std::as_bytes(std::span(pickle)));
   BOOST_TEST(result.ok());
   BOOST_TEST(!survives(legacy_with(pickle)));
 }

@@ -16,9 +16,9 @@ std::string npy_of(const std::string& header, std::size_t data, char version = 1
   return bytes + header + std::string(data, '\1');
 }
 
-Result<NpyArray> read_bytes(const Scratch& scratch, const std::string& bytes) {
+Result<weights::NpyArray> read_bytes(const Scratch& scratch, const std::string& bytes) {
   write(scratch / "a.npy", bytes);
-  return read_npy(scratch / "a.npy");
+  return weights::read_npy(scratch / "a.npy");
 }
 
 }  // namespace
@@ -28,14 +28,14 @@ BOOST_AUTO_TEST_SUITE(npy)
 BOOST_AUTO_TEST_CASE(reads_and_writes_numpys_bytes) {
   const Scratch scratch;
   for (const std::string name : {"matrix.npy", "vector.npy", "scalar.npy", "image.npy"}) {
-    const NpyArray array = ok(read_npy(golden(name)));
-    ok(write_npy(scratch / name, array.desc, array.bytes));
+    const weights::NpyArray array = ok(weights::read_npy(golden(name)));
+    ok(weights::write_npy(scratch / name, array.desc, array.bytes));
     BOOST_TEST(read(scratch / name) == read(golden(name)), name);
   }
-  const NpyArray image = ok(read_npy(golden("image.npy")));
+  const weights::NpyArray image = ok(weights::read_npy(golden("image.npy")));
   BOOST_TEST((image.desc == TensorDesc::dense(DType::f32, {1, 3, 2, 4})));
   BOOST_TEST(values<float>({"", image.desc, image.bytes}) == ramp(24, 0), boost::test_tools::per_element());
-  const NpyArray vector = ok(read_npy(golden("vector.npy")));
+  const weights::NpyArray vector = ok(weights::read_npy(golden("vector.npy")));
   BOOST_TEST((vector.desc == TensorDesc::dense(DType::i32, {5})));
 }
 
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(errors) {
   const auto header = [](const std::string& descr, const std::string& shape) {
     return "{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + ", }\n";
   };
-  check_contains(error_of(read_npy(golden("fortran.npy"))), "Fortran order");
+  check_contains(error_of(weights::read_npy(golden("fortran.npy"))), "Fortran order");
   check_contains(attempt("hello"), "not a .npy file");
   check_contains(attempt(npy_of(header("<f4", "(2,)"), 7)), "has 7 bytes of data instead of 8");
   check_contains(attempt(npy_of(header("<f4", "(2,)"), 9)), "has 9 bytes of data instead of 8");
@@ -67,7 +67,8 @@ BOOST_AUTO_TEST_CASE(errors) {
   check_contains(attempt(npy_of("{'descr': '<f4', 'descr': '<f4'}\n", 8)), "unknown or repeated key 'descr'");
   check_contains(attempt(npy_of("{'descr': '<f4', ", 0)), "a string is missing");
   check_contains(attempt(npy_of(header("<f4", "()"), 4, 3)), "version 3");
-  check_contains(error_of(write_npy(scratch / "b.npy", TensorDesc::dense(DType::bf16, {}), {})), "no bf16");
+  check_contains(error_of(weights::write_npy(scratch / "b.npy", TensorDesc::dense(DType::bf16, {}), {})),
+                 "no bf16");
   BOOST_TEST(scratch.files() == 1);
 }
 

@@ -12,11 +12,11 @@ const std::vector<std::string> kForms{"zip_", "legacy_"};
 const std::vector<std::string> kNetworkNames{"bn.bias",   "bn.running_mean", "bn.running_var",
                                              "bn.weight", "conv.bias",       "conv.weight"};
 
-std::shared_ptr<const TensorFile> open_golden(const std::string& name) {
-  return ok(TensorFile::open(golden(name)));
+std::shared_ptr<const weights::TensorFile> open_golden(const std::string& name) {
+  return ok(weights::TensorFile::open(golden(name)));
 }
 
-void check_network(const TensorFile& file) {
+void check_network(const weights::TensorFile& file) {
   BOOST_TEST(names(file) == kNetworkNames, boost::test_tools::per_element());
   check_f32(file, "conv.weight", {3, 2, 3, 3}, ramp(54, 1));
   check_f32(file, "conv.bias", {3}, ramp(3, 2));
@@ -86,7 +86,7 @@ BOOST_AUTO_TEST_CASE(element_types) {
       const auto file = open_golden(form + "dtypes.pth");
       check_f32(*file, "parameter", {3}, ramp(3, 1));
       const auto check = [&](const std::string& name, DType dtype, const auto& expected) {
-        const NamedTensor& found = tensor(*file, name);
+        const weights::NamedTensor& found = tensor(*file, name);
         BOOST_TEST((found.desc == TensorDesc::dense(dtype, {3})), name);
         BOOST_TEST(reinterpret_cast<std::uintptr_t>(found.bytes.data()) % size_of(dtype) == 0);
         using T = typename std::decay_t<decltype(expected)>::value_type;
@@ -104,7 +104,7 @@ BOOST_AUTO_TEST_CASE(element_types) {
 
 BOOST_AUTO_TEST_CASE(code_is_refused_by_name) {
   for (const std::string& form : kForms) {
-    const auto file = TensorFile::open(golden(form + "evil.pth"));
+    const auto file = weights::TensorFile::open(golden(form + "evil.pth"));
     check_contains(error_of(file),
                    "the file wants to construct 'posix.system'; only tensors and plain containers are read");
     check_contains(error_of(file), "evil.pth");
@@ -113,32 +113,34 @@ BOOST_AUTO_TEST_CASE(code_is_refused_by_name) {
 
 BOOST_AUTO_TEST_CASE(errors_name_the_tensor) {
   for (const std::string& form : kForms) {
-    check_contains(error_of(TensorFile::open(golden(form + "bool.pth"))),
+    check_contains(error_of(weights::TensorFile::open(golden(form + "bool.pth"))),
                    "tensor 'mask': elements of a BoolStorage");
   }
-  check_contains(error_of(TensorFile::open(golden("zip_twice.pth"))), "two tensors are named 'weight'");
-  check_contains(error_of(TensorFile::open(golden("zip_no_tensors.pth"))), "its entries are 'net', 'epoch'");
+  check_contains(error_of(weights::TensorFile::open(golden("zip_twice.pth"))),
+                 "two tensors are named 'weight'");
+  check_contains(error_of(weights::TensorFile::open(golden("zip_no_tensors.pth"))),
+                 "its entries are 'net', 'epoch'");
 }
 
 BOOST_AUTO_TEST_CASE(other_files_are_refused) {
   const Scratch scratch;
   write(scratch / "empty", "");
   write(scratch / "text", "just some text, long enough to be a header");
-  check_contains(error_of(TensorFile::open(scratch / "empty")), "the file is empty");
-  check_contains(error_of(TensorFile::open(scratch / "text")),
+  check_contains(error_of(weights::TensorFile::open(scratch / "empty")), "the file is empty");
+  check_contains(error_of(weights::TensorFile::open(scratch / "text")),
                  "neither a safetensors file nor a PyTorch checkpoint");
-  const auto missing = TensorFile::open(scratch / "missing");
+  const auto missing = weights::TensorFile::open(scratch / "missing");
   check_contains(error_of(missing), "No such file");
   BOOST_TEST((missing.status().code() == ErrorCode::not_found));
-  check_contains(error_of(TensorFile::open(scratch.path)), "not a regular file");
+  check_contains(error_of(weights::TensorFile::open(scratch.path)), "not a regular file");
 }
 
 BOOST_AUTO_TEST_CASE(names) {
-  BOOST_TEST((canonical_name("module.layer0.0.weight") == "layer0.0.weight"));
-  BOOST_TEST((canonical_name("layer.module.weight") == "layer.module.weight"));
-  BOOST_TEST(!canonical_name("module.bn.num_batches_tracked").has_value());
-  BOOST_TEST(!canonical_name("criterion.weight").has_value());
-  BOOST_TEST((canonical_name("head.criterion.weight") == "head.criterion.weight"));
+  BOOST_TEST((weights::canonical_name("module.layer0.0.weight") == "layer0.0.weight"));
+  BOOST_TEST((weights::canonical_name("layer.module.weight") == "layer.module.weight"));
+  BOOST_TEST(!weights::canonical_name("module.bn.num_batches_tracked").has_value());
+  BOOST_TEST(!weights::canonical_name("criterion.weight").has_value());
+  BOOST_TEST((weights::canonical_name("head.criterion.weight") == "head.criterion.weight"));
 }
 
 BOOST_AUTO_TEST_SUITE_END()

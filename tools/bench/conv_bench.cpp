@@ -8,9 +8,10 @@
 #include <string>
 #include <vector>
 
+#include "graphrun/kernel/kernel.h"
 #include "ops/cpu_backend.h"
 #include "ops/registry.h"
-#include "runtime/model/kernel.h"
+#include "runtime/model/backend.h"
 
 // conv_bench [batch] [threads] [bf16|f32] [all]: GFLOP/s of every convolution of SPNet-50 at 480x480, in
 // training (forward, gradient of x, gradient of the weight) and fused in evaluation, and the sums weighted by
@@ -122,7 +123,7 @@ struct Timings {
 };
 
 // The shortest of at least three runs of the first kernel that takes the op, or of each.
-Result<Timings> measure(const Backend& backend, const char* name, const AttrMap& values,
+Result<Timings> measure(const model::Backend& backend, const char* name, const AttrMap& values,
                         const std::vector<TensorDesc>& inputs, const std::vector<TensorDesc>& outputs,
                         std::vector<bool> wanted, bool constant, bool all) {
   const OpDef& def = *op_registry().find(name);
@@ -178,7 +179,7 @@ AttrMap attrs_of(const Layer& v) {
 }
 
 Status bench(std::int64_t batch, int threads, DType type, bool all) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, make_cpu_backend(threads));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, ops::make_cpu_backend(threads));
   constexpr const char* kNames[] = {"forward", "grad x", "grad weight", "fused, evaluation"};
   double sums[4] = {}, fastest[4] = {};
   double operations = 0;
@@ -240,7 +241,7 @@ Status bench(std::int64_t batch, int threads, DType type, bool all) {
 
 // A 1x1 convolution of many pixels and channels is a matrix product with nothing else to do.
 Status peak(int threads) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, make_cpu_backend(threads));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, ops::make_cpu_backend(threads));
   constexpr std::int64_t kChannels = 1024, kSide = 96;
   std::string text;
   for (const DType type : {DType::f32, DType::bf16}) {

@@ -12,18 +12,18 @@
 
 // Seconds of all-reduces of several sizes between the ranks that mpirun started: what a step's exchanges
 // cost where nothing hides them. Prints medians on the first rank.
-namespace graphrun {
+namespace graphrun::tools {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-Result<double> median_seconds(Communicator& ranks, std::int64_t bytes, int rounds) {
+Result<double> median_seconds(collective::Communicator& ranks, std::int64_t bytes, int rounds) {
   std::vector<float> data(static_cast<std::size_t>(bytes) / sizeof(float), 1.0F);
   std::vector<double> seconds;
   for (int round = 0; round < rounds; ++round) {
-    GRAPHRUN_TRY(barrier(ranks));
+    GRAPHRUN_TRY(collective::barrier(ranks));
     const auto start = Clock::now();
-    GRAPHRUN_TRY(all_reduce<float>(ranks, data));
+    GRAPHRUN_TRY(collective::all_reduce<float>(ranks, data));
     seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
   }
   std::ranges::sort(seconds);
@@ -31,9 +31,9 @@ Result<double> median_seconds(Communicator& ranks, std::int64_t bytes, int round
 }
 
 Status run() {
-  std::unique_ptr<Communicator> ranks = make_self();
-  if (started_by_launcher()) {
-    GRAPHRUN_ASSIGN(ranks, join_mpi({}));
+  std::unique_ptr<collective::Communicator> ranks = collective::make_self();
+  if (collective::started_by_launcher()) {
+    GRAPHRUN_ASSIGN(ranks, collective::join_mpi({}));
   }
   const bool speaks = ranks->rank() == 0;
   if (speaks)
@@ -50,7 +50,7 @@ Status run() {
 }
 
 }  // namespace
-}  // namespace graphrun
+}  // namespace graphrun::tools
 
 int main() {
   const graphrun::Status status = graphrun::run();

@@ -74,7 +74,7 @@ int run(int argc, char** argv) {
     return kWrongCommandLine;
   }
 
-  const graphrun::OpRegistry& ops = graphrun::op_registry();
+  const graphrun::OpRegistry& ops = graphrun::ops::op_registry();
   const graphrun::compiler::Compiled compiled = graphrun::compiler::compile(graph, definitions, ops);
   if (!compiled.model) {
     std::cerr << compiled.errors;
@@ -89,7 +89,7 @@ int run(int argc, char** argv) {
     std::cout << *text;
   }
   if (output.empty()) return 0;
-  if (const graphrun::Status status = graphrun::write_model(*compiled.model, output); !status.ok()) {
+  if (const graphrun::Status status = graphrun::model::write_model(*compiled.model, output); !status.ok()) {
     std::cerr << "graphc: " << status.message() << "\n";
     return kWrongInput;
   }

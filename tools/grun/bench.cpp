@@ -7,16 +7,16 @@
 #include <chrono>
 #include <future>
 
+#include "runtime/core/system_memory.h"
+#include "runtime/profiling/step_times.h"
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
 #include "tools/grun/commands.h"
-#include "tools/support/common_options.h"
-#include "tools/support/memory.h"
-#include "tools/support/ranks.h"
-#include "tools/support/step_times.h"
-#include "tools/train/parallel.h"
+#include "tools/grun/common_options.h"
+#include "tools/grun/ranks.h"
+#include "training/parallel.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 namespace {
 
 struct BenchOptions {
@@ -40,7 +40,7 @@ struct Timing {
   double bind_seconds = 0;        // until a session was made: kernels chosen, weights prepared
   // Of training.
   std::int64_t planned_bytes = 0;
-  Recomputations recomputations{};
+  session::Recomputations recomputations{};
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -50,7 +50,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 // Calls `once` and waits for the device; times all but the first calls, in which libraries do what they do
 // once, and in which a device's work is recorded.
 template <class Once>
-Result<Timing> measure(const BenchOptions& options, Backend& backend, StepTimes* times, const Once& once) {
+Result<Timing> measure(const BenchOptions& options, model::Backend& backend, profiling::StepTimes* times,
+                       const Once& once) {
   using Clock = std::chrono::steady_clock;
   const int warm = backend.is_host() ? 1 : 3;
   std::vector<double> seconds;
@@ -66,37 +67,40 @@ Result<Timing> measure(const BenchOptions& options, Backend& backend, StepTimes*
   return Timing{.seconds = std::move(seconds), .device_bytes = backend.memory_in_use()};
 }
 
-Status fill_noise(Backend& backend, const TensorView& image) {
+Status fill_noise(model::Backend& backend, const TensorView& image) {
   std::vector<float> values(static_cast<std::size_t>(image.desc.shape.count()));
   for (std::size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<float>(i * 7919 % 2048) / 512.0f - 2.0f;
   return backend.copy_to_device(image.data, values.data(), image.desc.bytes());
 }
 
-Status fill_labels(Backend& backend, const TensorView& label, std::int64_t classes) {
+Status fill_labels(model::Backend& backend, const TensorView& label, std::int64_t classes) {
   std::vector<std::int32_t> values(static_cast<std::size_t>(label.desc.shape.count()));
   for (std::size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<std::int32_t>(static_cast<std::int64_t>(i) / 97 % classes);
   return backend.copy_to_device(label.data, values.data(), label.desc.bytes());
 }
 
-Result<Timing> bench_inference(const BenchOptions& options, const std::shared_ptr<const Program>& program,
-                               const std::shared_ptr<Weights>& weights, StepTimes* observer) {
-  Backend& backend = *weights->backend();
+Result<Timing> bench_inference(const BenchOptions& options,
+                               const std::shared_ptr<const model::Program>& program,
+                               const std::shared_ptr<weights::Weights>& weights,
+                               profiling::StepTimes* observer) {
+  model::Backend& backend = *weights->backend();
   const auto start = std::chrono::steady_clock::now();
-  std::vector<std::unique_ptr<Session>> sessions;
+  std::vector<std::unique_ptr<session::Session>> sessions;
   for (int i = 0; i < options.sessions; ++i) {
-    GRAPHRUN_ASSIGN(sessions.emplace_back(), Session::create(program, weights,
-                                                             {.n = options.shape[0],
-                                                              .h = options.shape[2],
-                                                              .w = options.shape[3],
-                                                              .fuse = !options.parts,
-                                                              .precision = options.common.compute_type()}));
+    GRAPHRUN_ASSIGN(sessions.emplace_back(),
+                    session::Session::create(program, weights,
+                                             {.n = options.shape[0],
+                                              .h = options.shape[2],
+                                              .w = options.shape[3],
+                                              .fuse = !options.parts,
+                                              .precision = options.common.compute_type()}));
   }
   const double bind_seconds = seconds_since(start);
   for (const auto& session : sessions) GRAPHRUN_TRY(fill_noise(backend, session->input()));
   std::barrier all_at_once(options.sessions);
-  const auto time_of = [&](Session& session) {
+  const auto time_of = [&](session::Session& session) {
     all_at_once.arrive_and_wait();
     return measure(options, backend, observer, [&] { return session.run(observer); });
   };
@@ -116,20 +120,20 @@ Result<Timing> bench_inference(const BenchOptions& options, const std::shared_pt
   return timing;
 }
 
-Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const Program> program,
-                              std::shared_ptr<Weights> weights, const DataParallel& parallel,
-                              StepTimes* observer) {
-  const std::shared_ptr<Backend> backend = weights->backend();
+Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const model::Program> program,
+                              std::shared_ptr<weights::Weights> weights,
+                              const session::DataParallel& parallel, profiling::StepTimes* observer) {
+  const std::shared_ptr<model::Backend> backend = weights->backend();
   const auto start = std::chrono::steady_clock::now();
-  GRAPHRUN_ASSIGN(const std::unique_ptr<TrainSession> session,
-                  TrainSession::create(std::move(program), std::move(weights),
-                                       {.n = options.shape[0],
-                                        .h = options.shape[2],
-                                        .w = options.shape[3],
-                                        .fuse = !options.parts,
-                                        .precision = options.common.compute_type(),
-                                        .memory_budget = options.memory_budget,
-                                        .parallel = parallel}));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<session::TrainSession> session,
+                  session::TrainSession::create(std::move(program), std::move(weights),
+                                                {.n = options.shape[0],
+                                                 .h = options.shape[2],
+                                                 .w = options.shape[3],
+                                                 .fuse = !options.parts,
+                                                 .precision = options.common.compute_type(),
+                                                 .memory_budget = options.memory_budget,
+                                                 .parallel = parallel}));
   const double bind_seconds = seconds_since(start);
   GRAPHRUN_TRY(session->check_supervised());
   GRAPHRUN_TRY(fill_noise(*backend, session->image()));
@@ -154,20 +158,23 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   const bool observed = options.common.verbose || !options.trace.empty();
   if (options.sessions > 1 && (trains || observed))
     return {ErrorCode::usage, "--sessions is of --mode infer, without -v and --profile"};
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
-  SettingTable settings;
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
+                  open_program(options.model, options.common));
+  training::SettingTable settings;
   for (const std::string& set : options.sets) GRAPHRUN_TRY(settings.set_assignment(set, "--set"));
   if (settings.flag("shard_optimizer"))
     return {ErrorCode::usage, "--set shard_optimizer=true: here every rank updates all parameters"};
   GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
-  Communicator& ranks = *outcome.ranks;
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
-  StepTimes times(backend->timeline());
-  StepTimes* const observer = observed ? &times : nullptr;
+  collective::Communicator& ranks = *outcome.ranks;
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
+                  weights::Weights::initialise(*program, 0, backend));
+  profiling::StepTimes times(backend->timeline());
+  profiling::StepTimes* const observer = observed ? &times : nullptr;
   const auto run = [&]() -> Result<Timing> {
     if (!trains) return bench_inference(options, program, weights, observer);
-    GRAPHRUN_ASSIGN(DataParallel parallel, data_parallel(settings, outcome.ranks, *backend));
+    GRAPHRUN_ASSIGN(session::DataParallel parallel,
+                    training::data_parallel(settings, outcome.ranks, *backend));
     parallel.exchange.overlap = options.exchange == "overlap";
     if (options.exchange == "none") parallel = {};
     return bench_training(options, program, weights, parallel, observer);
@@ -179,7 +186,7 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   // Of the slowest rank.
   std::array<double, 3> worst{seconds[seconds.size() / 2], seconds.front(),
                               static_cast<double>(usage.ru_maxrss) / 1024.0};
-  GRAPHRUN_TRY(all_reduce<double>(ranks, worst, Combine::max));
+  GRAPHRUN_TRY(collective::all_reduce<double>(ranks, worst, collective::Combine::max));
   if (ranks.rank() > 0) return {};
   const auto [median, fastest, peak] = worst;
   const double images = static_cast<double>(options.shape[0] * ranks.size() * options.sessions) / median;
@@ -212,10 +219,10 @@ Status bench(BenchOptions& options, Outcome& outcome) {
                backend->is_host() ? "" : fmt::format(", {:.0f} MB of the device in use", device_mb));
   }
   if (options.memory_budget > 0 && !options.json)
-    fmt::print("{}\n", planned_memory_text(timing.planned_bytes, timing.recomputations));
+    fmt::print("{}\n", core::planned_memory_text(timing.planned_bytes, timing.recomputations));
   if (options.common.verbose && !options.json) times.print(options.iterations);
   if (options.trace.empty()) return {};
-  Trace trace;
+  profiling::Trace trace;
   times.add_to(trace);
   return trace.write(options.trace);
 }
@@ -263,4 +270,4 @@ void add_bench(CLI::App& app, Outcome& outcome) {
   set_ranked_callback(*command, outcome, [options, &outcome] { return bench(*options, outcome); });
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

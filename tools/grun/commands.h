@@ -5,18 +5,18 @@
 #include <functional>
 #include <memory>
 
+#include "graphrun/status.h"
 #include "runtime/collective/communicator.h"
-#include "runtime/core/status.h"
 
 // The subcommands of grun: each adds itself to the command line and sets what runs when it is chosen.
-namespace graphrun {
+namespace graphrun::tools {
 
 // What a subcommand leaves behind.
 struct Outcome {
   Status status;
   int exit_status = 0;  // where there is no error: that of an interrupted run
   // Of a subcommand that ran on several: an error of one must end them all before they part.
-  std::shared_ptr<Communicator> ranks;
+  std::shared_ptr<collective::Communicator> ranks;
   int launch = 0;  // ranks to start with this command line, which have not been yet
 };
 
@@ -34,4 +34,4 @@ void add_bench(CLI::App& app, Outcome& outcome);
 void add_data(CLI::App& app, Outcome& outcome);
 void add_doctor(CLI::App& app, Outcome& outcome);
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

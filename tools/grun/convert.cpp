@@ -5,9 +5,9 @@
 
 #include "runtime/weights/safetensors.h"
 #include "tools/grun/commands.h"
-#include "tools/support/common_options.h"
+#include "tools/grun/common_options.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 namespace {
 
 struct ConvertOptions {
@@ -18,21 +18,22 @@ struct ConvertOptions {
 };
 
 Status convert(const ConvertOptions& options) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const TensorFile> file, TensorFile::open(options.input));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                  weights::TensorFile::open(options.input));
   if (!options.model.empty()) {
-    GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
+    GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                     open_program(options.model, options.common));
-    GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
-    GRAPHRUN_TRY(Weights::map(*program, file, backend).in(options.input));
+    GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
+    GRAPHRUN_TRY(weights::Weights::map(*program, file, backend).in(options.input));
   }
   // Larger elements first keep every tensor of the output aligned, so that it can be used where it is mapped.
-  std::vector<NamedTensor> tensors(file->tensors().begin(), file->tensors().end());
+  std::vector<weights::NamedTensor> tensors(file->tensors().begin(), file->tensors().end());
   std::ranges::stable_sort(tensors, std::ranges::greater(),
-                           [](const NamedTensor& tensor) { return size_of(tensor.desc.dtype); });
-  GRAPHRUN_TRY(write_safetensors(options.output, tensors, {}));
-  const auto bytes =
-      std::accumulate(tensors.begin(), tensors.end(), std::size_t{0},
-                      [](std::size_t sum, const NamedTensor& tensor) { return sum + tensor.bytes.size(); });
+                           [](const weights::NamedTensor& tensor) { return size_of(tensor.desc.dtype); });
+  GRAPHRUN_TRY(weights::write_safetensors(options.output, tensors, {}));
+  const auto bytes = std::accumulate(
+      tensors.begin(), tensors.end(), std::size_t{0},
+      [](std::size_t sum, const weights::NamedTensor& tensor) { return sum + tensor.bytes.size(); });
   if (!options.common.quiet)
     fmt::print("{}: {} tensors, {:.1f} MB\n", options.output, tensors.size(),
                static_cast<double>(bytes) / 1e6);
@@ -52,4 +53,4 @@ void add_convert(CLI::App& app, Outcome& outcome) {
   command->callback([options, &outcome] { outcome.status = convert(*options); });
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

@@ -8,13 +8,13 @@
 
 #include "datasets/check.h"
 #include "datasets/dataset.h"
+#include "datasets/locate.h"
 #include "tools/grun/commands.h"
+#include "tools/grun/common_options.h"
 #include "tools/grun/data_bench.h"
-#include "tools/support/common_options.h"
-#include "tools/support/locate.h"
-#include "tools/support/progress.h"
+#include "tools/grun/progress.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 namespace {
 
 struct DataOptions {
@@ -29,17 +29,18 @@ struct DataOptions {
 };
 
 // The one asked for, or all whose files are there.
-Result<std::vector<std::string>> chosen_splits(const DataOptions& options, const Descriptor& descriptor) {
+Result<std::vector<std::string>> chosen_splits(const DataOptions& options,
+                                               const datasets::Descriptor& descriptor) {
   if (!options.split.empty()) {
-    GRAPHRUN_TRY(status_of(find_split(descriptor, options.split)));
+    GRAPHRUN_TRY(status_of(datasets::find_split(descriptor, options.split)));
     return std::vector<std::string>{options.split};
   }
-  if (!descriptor.generator) GRAPHRUN_TRY(find_data_root(descriptor, options.root()));
+  if (!descriptor.generator) GRAPHRUN_TRY(datasets::find_data_root(descriptor, options.root()));
   std::vector<std::string> names;
   Status absent;
   for (const auto& [name, layouts] : descriptor.splits) {
     if (!descriptor.generator) {
-      const auto files = find_split_files(descriptor, name, options.root());
+      const auto files = datasets::find_split_files(descriptor, name, options.root());
       if (!files.ok() && files.status().code() == ErrorCode::not_found) {
         fmt::print("{}: not there\n", name);
         if (absent.ok() || name == "train") absent = files.status();
@@ -53,24 +54,24 @@ Result<std::vector<std::string>> chosen_splits(const DataOptions& options, const
 }
 
 // Images that training sees should not be those that it is judged by.
-Status note_shared_images(const Descriptor& descriptor, const std::vector<std::string>& splits,
+Status note_shared_images(const datasets::Descriptor& descriptor, const std::vector<std::string>& splits,
                           const std::optional<std::filesystem::path>& root) {
   const auto chosen = [&](const char* name) { return std::ranges::find(splits, name) != splits.end(); };
   if (descriptor.generator || !chosen("train") || !chosen("val")) return {};
-  GRAPHRUN_ASSIGN(const SplitFiles train, find_split_files(descriptor, "train", root));
-  GRAPHRUN_ASSIGN(const SplitFiles val, find_split_files(descriptor, "val", root));
+  GRAPHRUN_ASSIGN(const datasets::SplitFiles train, datasets::find_split_files(descriptor, "train", root));
+  GRAPHRUN_ASSIGN(const datasets::SplitFiles val, datasets::find_split_files(descriptor, "val", root));
   std::set<std::filesystem::path> seen;
-  for (const SamplePath& sample : train.samples) seen.insert(sample.image);
+  for (const datasets::SamplePath& sample : train.samples) seen.insert(sample.image);
   const auto shared = std::ranges::count_if(
-      val.samples, [&](const SamplePath& sample) { return seen.contains(sample.image); });
+      val.samples, [&](const datasets::SamplePath& sample) { return seen.contains(sample.image); });
   if (shared > 0) fmt::print("note: {} of {} val images are in train as well\n", shared, val.samples.size());
   return {};
 }
 
 Status check(const DataOptions& options) {
-  GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(options.dataset));
+  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, find_descriptor(options.dataset));
   GRAPHRUN_ASSIGN(const std::vector<std::string> splits, chosen_splits(options, descriptor));
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
   std::int64_t problems = 0;
   for (const std::string& split : splits) {
     Progress progress(stderr, options.common.quiet);
@@ -82,10 +83,10 @@ Status check(const DataOptions& options) {
       progress.update(done, total, (now - before) / static_cast<double>(done), split, done % kEvery == 0);
       before = now;
     };
-    GRAPHRUN_ASSIGN(const CheckReport report,
-                    check_dataset(descriptor, split, options.root(), backend->threads(), show));
+    GRAPHRUN_ASSIGN(const datasets::CheckReport report,
+                    datasets::check_dataset(descriptor, split, options.root(), backend->threads(), show));
     progress.clear();
-    fmt::print("{}\n", format_report(report));
+    fmt::print("{}\n", datasets::format_report(report));
     for (const auto& [kind, count] : report.counts) problems += count;
   }
   GRAPHRUN_TRY(note_shared_images(descriptor, splits, options.root()));
@@ -97,7 +98,7 @@ Status check(const DataOptions& options) {
 Status list_known() {
   std::set<std::string> names;
   std::error_code ignored;
-  for (const std::filesystem::path& folder : data_folders("datasets")) {
+  for (const std::filesystem::path& folder : datasets::data_folders("datasets")) {
     for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
       const std::string file = entry.path().filename().string();
       if (entry.path().extension() == ".json" && !file.ends_with(".schema.json"))
@@ -105,7 +106,7 @@ Status list_known() {
     }
   }
   for (const std::string& name : names) {
-    GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(name));
+    GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, find_descriptor(name));
     fmt::print("{:<12} {:>3} classes  {}\n", name, descriptor.classes.size(), descriptor.note);
   }
   return {};
@@ -113,10 +114,11 @@ Status list_known() {
 
 Status list(const DataOptions& options) {
   if (options.dataset.empty()) return list_known();
-  GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(options.dataset));
+  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, find_descriptor(options.dataset));
   GRAPHRUN_ASSIGN(const std::vector<std::string> splits, chosen_splits(options, descriptor));
   for (const std::string& split : splits) {
-    GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> data, open_dataset(descriptor, split, options.root()));
+    GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Dataset> data,
+                    datasets::open_dataset(descriptor, split, options.root()));
     fmt::print("{}: {} samples{}\n", split, data->size(), data->labelled() ? "" : ", without labels");
     if (options.common.verbose) {
       for (std::int64_t i = 0; i < data->size(); ++i) fmt::print("  {}\n", data->name(i));
@@ -127,7 +129,7 @@ Status list(const DataOptions& options) {
 
 struct BenchOptions {
   DataOptions data;
-  SettingSources settings;
+  training::SettingSources settings;
   std::string network;
   int workers = 1;
   double seconds = 10;
@@ -135,7 +137,7 @@ struct BenchOptions {
 };
 
 Status bench(const BenchOptions& options) {
-  GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(options.data.dataset));
+  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, find_descriptor(options.data.dataset));
   const std::string split = options.data.split.empty() ? "train" : options.data.split;
   GRAPHRUN_ASSIGN(const LoaderSpeed speed,
                   measure_loader(descriptor, split, options.data.root(), options.network, options.settings,
@@ -196,4 +198,4 @@ void add_data(CLI::App& app, Outcome& outcome) {
       ->callback([list_options, &outcome] { outcome.status = list(*list_options); });
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

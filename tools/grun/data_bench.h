@@ -6,10 +6,10 @@
 #include <string>
 
 #include "datasets/descriptor.h"
-#include "runtime/core/status.h"
-#include "tools/support/resolve.h"
+#include "graphrun/status.h"
+#include "training/run/resolve.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 
 struct LoaderSpeed {
   std::int64_t images = 0;
@@ -21,9 +21,9 @@ struct LoaderSpeed {
 
 // Makes training batches of a split for about so many seconds and throws them away: what the loader alone can
 // deliver, with the recipe of a network and so many worker threads. Only whole batches count.
-Result<LoaderSpeed> measure_loader(const Descriptor& descriptor, const std::string& split,
+Result<LoaderSpeed> measure_loader(const datasets::Descriptor& descriptor, const std::string& split,
                                    const std::optional<std::filesystem::path>& data_root,
-                                   const std::string& network, const SettingSources& sources, int workers,
-                                   double seconds);
+                                   const std::string& network, const training::SettingSources& sources,
+                                   int workers, double seconds);
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

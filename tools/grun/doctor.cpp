@@ -10,11 +10,11 @@
 
 #include "runtime/collective/mpi.h"
 #include "runtime/cpu/onednn.h"
-#include "tools/gpu/module.h"
+#include "runtime/plugin/gpu_module.h"
 #include "tools/grun/commands.h"
-#include "tools/support/common_options.h"
+#include "tools/grun/common_options.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 namespace {
 
 std::string cpu_features() {
@@ -41,7 +41,7 @@ std::string libraries() {
 }
 
 void report_gpus() {
-  const Result<const GpuModule*> module = gpu_module();
+  const Result<const plugin::GpuModule*> module = plugin::gpu_module();
   if (!module.ok()) {
     fmt::print("gpu        {}\n", module.status().message());
     return;
@@ -57,7 +57,7 @@ void report_gpus() {
 
 Status report() {
   const CommonOptions options;
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.backend());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.backend());
   const double gigabytes =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE)) / 1e9;
   fmt::print("cpu        {} threads for this process;{}\n", backend->threads(), cpu_features());
@@ -65,7 +65,7 @@ Status report() {
   const Status bf16 = backend->check_precision(DType::bf16);
   fmt::print("precision  f32{}\n", bf16.ok() ? ", bf16" : "; " + bf16.message());
   fmt::print("libraries  {}\n", libraries());
-  const std::string mpi = mpi_version();
+  const std::string mpi = collective::mpi_version();
   fmt::print("ranks      {}\n", mpi.empty() ? "this build has no MPI: one process only" : mpi);
   report_gpus();
   return {};
@@ -78,4 +78,4 @@ void add_doctor(CLI::App& app, Outcome& outcome) {
   command->callback([&outcome] { outcome.status = report(); });
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

@@ -4,28 +4,28 @@
 #include <optional>
 #include <system_error>
 
+#include "datasets/subset.h"
 #include "runtime/core/file.h"
-#include "tools/eval/evaluate_shares.h"
-#include "tools/eval/options.h"
-#include "tools/eval/predictions.h"
-#include "tools/eval/report.h"
-#include "tools/eval/subset.h"
 #include "tools/grun/commands.h"
-#include "tools/support/common_options.h"
-#include "tools/support/experiment.h"
-#include "tools/support/progress.h"
-#include "tools/support/ranks.h"
-#include "tools/support/resolve.h"
-#include "tools/train/checkpoint.h"
+#include "tools/grun/common_options.h"
+#include "tools/grun/progress.h"
+#include "tools/grun/protocol_options.h"
+#include "tools/grun/ranks.h"
+#include "training/checkpoint.h"
+#include "training/evaluation/evaluate_shares.h"
+#include "training/evaluation/predictions.h"
+#include "training/evaluation/report.h"
+#include "training/run/resolve.h"
+#include "training/run/run_folder.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 namespace {
 
 namespace fs = std::filesystem;
 
 struct EvalOptions {
   CommonOptions common;
-  SettingSources settings;
+  training::SettingSources settings;
   ProtocolOptions protocol;
   std::string model;
   std::string run;
@@ -40,16 +40,17 @@ struct EvalOptions {
   bool label_ids = false;
 };
 
-class Terminal final : public EvalObserver {
+class Terminal final : public training::EvalObserver {
  public:
   explicit Terminal(bool quiet) : progress_(stderr, quiet) {}
-  void image(std::int64_t done, std::int64_t total, double seconds, const ConfusionMatrix* so_far) override {
+  void image(std::int64_t done, std::int64_t total, double seconds,
+             const training::ConfusionMatrix* so_far) override {
     constexpr std::int64_t kEvery = 10;
     const bool due = done / kEvery > done_ / kEvery || done == total;
     done_ = done;
     std::string text = fmt::format("{:.3f} s", seconds);
     if (so_far != nullptr) {
-      const Metrics metrics = so_far->metrics();
+      const training::Metrics metrics = so_far->metrics();
       text += fmt::format(" mIoU {:.4f} accuracy {:.4f}", metrics.mean_iou, metrics.accuracy);
     }
     progress_.update(done, total, seconds, text, due);
@@ -65,7 +66,7 @@ struct Source {
   fs::path run;  // empty: none
   std::string model;
   std::string weights;
-  RunRecord data;
+  training::RunRecord data;
 };
 
 Result<Source> find_source(const EvalOptions& options) {
@@ -74,10 +75,10 @@ Result<Source> find_source(const EvalOptions& options) {
             "--weights best is a run's checkpoint: give --run DIR in the place of MODEL.fb"};
   }
   Source source{options.run, options.model, options.weights,
-                make_run_record(options.dataset, options.data_root)};
+                training::make_run_record(options.dataset, options.data_root)};
   const bool scored_alone = !options.predictions.empty() && !options.dataset.empty();
   if (source.run.empty() && source.model.empty() && !scored_alone) {
-    GRAPHRUN_ASSIGN(source.run, latest_run_folder());
+    GRAPHRUN_ASSIGN(source.run, training::latest_run_folder());
   }
   if (source.run.empty()) {
     if (source.data.dataset.empty()) return {ErrorCode::usage, "--dataset is missing"};
@@ -88,14 +89,14 @@ Result<Source> find_source(const EvalOptions& options) {
   }
   source.model = (source.run / "model.fb").string();
   if (source.data.dataset.empty()) {
-    GRAPHRUN_ASSIGN(const RunRecord record, read_run_record(source.run));
+    GRAPHRUN_ASSIGN(const training::RunRecord record, training::read_run_record(source.run));
     source.data.dataset = record.dataset;
     if (!source.data.data_root) source.data.data_root = record.data_root;
   }
   if (source.weights == "best") {
-    source.weights = best_checkpoint(source.run).string();
+    source.weights = training::best_checkpoint(source.run).string();
   } else if (source.weights.empty() && options.predictions.empty()) {
-    const std::optional<fs::path> checkpoint = latest_checkpoint(source.run);
+    const std::optional<fs::path> checkpoint = training::latest_checkpoint(source.run);
     if (!checkpoint) return {ErrorCode::not_found, source.run.string() + ": it has no checkpoint yet"};
     source.weights = checkpoint->string();
   }
@@ -111,11 +112,11 @@ Result<fs::path> make_output(const fs::path& folder) {
   return folder;
 }
 
-Status report(const EvalOptions& options, const fs::path& folder, const Descriptor& descriptor,
-              const Metrics& metrics, std::int64_t images, const ProtocolSettings* protocol,
-              const SampleRange& range) {
-  GRAPHRUN_TRY(write_file(folder / "metrics.json",
-                          metrics_json(metrics, descriptor.classes, images, protocol, range)));
+Status report(const EvalOptions& options, const fs::path& folder, const datasets::Descriptor& descriptor,
+              const training::Metrics& metrics, std::int64_t images,
+              const labelling::ProtocolSettings* protocol, const datasets::SampleRange& range) {
+  GRAPHRUN_TRY(core::write_file(
+      folder / "metrics.json", training::metrics_json(metrics, descriptor.classes, images, protocol, range)));
   if (!options.common.quiet) {
     for (std::size_t c = 0; c < descriptor.classes.size(); ++c) {
       fmt::print("{:>4} {:<24} iou {:.4f} accuracy {:.4f}\n", c, descriptor.classes[c].name,
@@ -128,31 +129,33 @@ Status report(const EvalOptions& options, const fs::path& folder, const Descript
 }
 
 // With those of the run below what the command line says.
-Result<SettingTable> find_settings(const EvalOptions& options, const Source& source, const Model& model,
-                                   const Descriptor& descriptor) {
-  SettingSources sources = options.settings;
+Result<training::SettingTable> find_settings(const EvalOptions& options, const Source& source,
+                                             const model::Model& model,
+                                             const datasets::Descriptor& descriptor) {
+  training::SettingSources sources = options.settings;
   if (!source.run.empty())
     sources.configs.insert(sources.configs.begin(), (source.run / "config.json").string());
-  return resolve_settings(model, &descriptor, sources);
+  return training::resolve_settings(model, &descriptor, sources);
 }
 
-SampleRange chosen_range(const SettingTable& settings) {
+datasets::SampleRange chosen_range(const training::SettingTable& settings) {
   return {settings.integer("index_start"), settings.integer("index_step")};
 }
 
 // Below a folder of results: parts of a split lie beside it.
-std::string range_suffix(const SampleRange& range) {
+std::string range_suffix(const datasets::SampleRange& range) {
   return range.whole() ? "" : fmt::format("_{}_{}", range.first, range.count);
 }
 
-fs::path prediction_folder(const EvalOptions& options, const Source& source, const SampleRange& range) {
+fs::path prediction_folder(const EvalOptions& options, const Source& source,
+                           const datasets::SampleRange& range) {
   if (!options.folder.empty()) return options.folder;
   if (source.run.empty()) return "eval";
   return source.run / "result" / "predictions" / (options.split + range_suffix(range));
 }
 
-fs::path label_folder(const EvalOptions& options, const Source& source, const ProtocolSettings& protocol,
-                      const SampleRange& range) {
+fs::path label_folder(const EvalOptions& options, const Source& source,
+                      const labelling::ProtocolSettings& protocol, const datasets::SampleRange& range) {
   if (!options.folder.empty()) return options.folder;
   if (source.run.empty()) return "eval";
   const std::string name = fmt::format("{}{}{}{}", protocol.name == "slide" ? "" : protocol.name + "_",
@@ -162,7 +165,7 @@ fs::path label_folder(const EvalOptions& options, const Source& source, const Pr
   return source.run / "result" / fs::path(source.weights).stem() / options.split / name;
 }
 
-void warn_of_strays(const StrayPixels& strays, std::size_t classes) {
+void warn_of_strays(const training::StrayPixels& strays, std::size_t classes) {
   if (strays.count == 0) return;
   fmt::print(stderr,
              "warning: {}: id {} at row {}, column {} is none of the {} classes; {} such pixels in all "
@@ -170,55 +173,60 @@ void warn_of_strays(const StrayPixels& strays, std::size_t classes) {
              strays.file.string(), strays.id, strays.row, strays.column, classes, strays.count);
 }
 
-Status score(const EvalOptions& options, const Source& source, const Descriptor& descriptor) {
-  const PredictionIds ids =
-      options.predictions_as == "label" ? PredictionIds::labels : PredictionIds::classes;
-  GRAPHRUN_ASSIGN(const SettingTable settings, find_settings(options, source, Model{}, descriptor));
+Status score(const EvalOptions& options, const Source& source, const datasets::Descriptor& descriptor) {
+  const training::PredictionIds ids =
+      options.predictions_as == "label" ? training::PredictionIds::labels : training::PredictionIds::classes;
+  GRAPHRUN_ASSIGN(const training::SettingTable settings,
+                  find_settings(options, source, model::Model{}, descriptor));
   Terminal terminal(options.common.quiet);
-  GRAPHRUN_ASSIGN(const Scoring scoring,
-                  score_predictions(descriptor, options.split, source.data.data_root, chosen_range(settings),
-                                    options.predictions, ids, terminal));
+  GRAPHRUN_ASSIGN(const training::Scoring scoring,
+                  training::score_predictions(descriptor, options.split, source.data.data_root,
+                                              chosen_range(settings), options.predictions, ids, terminal));
   warn_of_strays(scoring.strays, descriptor.classes.size());
   GRAPHRUN_ASSIGN(const fs::path folder, make_output(prediction_folder(options, source, scoring.range)));
   return report(options, folder, descriptor, scoring.confusion.metrics(), scoring.images, nullptr,
                 scoring.range);
 }
 
-Status label_split(EvalOptions& options, const Source& source, const Descriptor& descriptor,
+Status label_split(EvalOptions& options, const Source& source, const datasets::Descriptor& descriptor,
                    Outcome& outcome) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(source.model, options.common));
-  GRAPHRUN_ASSIGN(const SettingTable settings, find_settings(options, source, unbound->model(), descriptor));
-  GRAPHRUN_ASSIGN(ProtocolSettings protocol_settings, options.protocol.resolve(settings));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> unbound,
+                  open_program(source.model, options.common));
+  GRAPHRUN_ASSIGN(const training::SettingTable settings,
+                  find_settings(options, source, unbound->model(), descriptor));
+  GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol_settings, options.protocol.resolve(settings));
   protocol_settings.precision = options.common.compute_type();
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   bind_program(*unbound, source.model, options.common, &descriptor, &settings));
   GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
-  Communicator& ranks = *outcome.ranks;
+  collective::Communicator& ranks = *outcome.ranks;
   const bool is_first = ranks.rank() == 0;
   const bool quiet = options.common.quiet || !is_first;
   const bool several = ranks.size() > 1;
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, map_weights(*program, source.weights, backend));
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Protocol> protocol,
-                  make_protocol(protocol_settings, program, weights));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
+                  map_weights(*program, source.weights, backend));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<labelling::Protocol> protocol,
+                  labelling::make_protocol(protocol_settings, program, weights));
   if (protocol->classes() != static_cast<std::int64_t>(descriptor.classes.size())) {
     return {ErrorCode::invalid_argument,
             fmt::format("the network tells {} classes apart, data set {} has {}", protocol->classes(),
                         descriptor.name, descriptor.classes.size())};
   }
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Dataset> split,
-                  open_dataset(descriptor, options.split, source.data.data_root));
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Subset> data, Subset::make(*split, chosen_range(settings)));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Dataset> split,
+                  datasets::open_dataset(descriptor, options.split, source.data.data_root));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Subset> data,
+                  datasets::Subset::make(*split, chosen_range(settings)));
   GRAPHRUN_ASSIGN(const fs::path folder,
                   make_output(label_folder(options, source, protocol_settings, data->range())));
-  std::optional<PictureWriter> pictures;
+  std::optional<training::PictureWriter> pictures;
   if (!options.no_pictures) {
     std::vector<std::uint8_t> ids;
     if (options.label_ids) {
-      GRAPHRUN_ASSIGN(ids, class_label_ids(descriptor.labels));
+      GRAPHRUN_ASSIGN(ids, training::class_label_ids(descriptor.labels));
     }
-    GRAPHRUN_ASSIGN(pictures,
-                    PictureWriter::create(folder, class_colors(descriptor.classes), std::move(ids)));
+    GRAPHRUN_ASSIGN(pictures, training::PictureWriter::create(
+                                  folder, training::class_colors(descriptor.classes), std::move(ids)));
   }
   if (!quiet) {
     fmt::print("{} with {} on {}/{}: {} images, {}{} threads\n", program->model().name, source.weights,
@@ -226,11 +234,11 @@ Status label_split(EvalOptions& options, const Source& source, const Descriptor&
                several ? fmt::format("{} ranks, the first with ", ranks.size()) : "", backend->threads());
   }
   GRAPHRUN_ASSIGN(const std::int64_t most_bytes,
-                  options.protocol.most_bytes(*backend, local_rank(ranks).count));
-  const ImagesAside aside = images_aside(*backend, options.common.threads);
-  GRAPHRUN_ASSIGN(
-      const EvaluationMemory memory,
-      reserve_memory(*Subset::share(*data, ranks.rank(), ranks.size()), *protocol, most_bytes, aside));
+                  options.protocol.most_bytes(*backend, collective::local_rank(ranks).count));
+  const training::ImagesAside aside = training::images_aside(*backend, options.common.threads);
+  GRAPHRUN_ASSIGN(const labelling::EvaluationMemory memory,
+                  training::reserve_memory(*datasets::Subset::share(*data, ranks.rank(), ranks.size()),
+                                           *protocol, most_bytes, aside));
   if (!quiet) {
     fmt::print(
         "images up to {} x {}; {:.0f} MB of memory planned: {:.0f} activations, {:.0f} prepared weights, "
@@ -239,15 +247,16 @@ Status label_split(EvalOptions& options, const Source& source, const Descriptor&
         to_mb(memory.prepared), to_mb(memory.probabilities), to_mb(memory.pictures));
   }
   Terminal terminal(quiet);
-  GRAPHRUN_ASSIGN(const Evaluation evaluation,
-                  evaluate_shares(*data, *protocol, pictures ? &*pictures : nullptr, ranks, terminal, aside));
+  GRAPHRUN_ASSIGN(
+      const training::Evaluation evaluation,
+      training::evaluate_shares(*data, *protocol, pictures ? &*pictures : nullptr, ranks, terminal, aside));
   if (!is_first) return {};
   if (options.common.verbose) {
-    const ProtocolSeconds seconds = protocol->seconds();
+    const labelling::ProtocolSeconds seconds = protocol->seconds();
     fmt::print("label maps: {:.3f} s, of these network {:.3f} s, binding sizes {:.3f} s\n",
                evaluation.seconds, seconds.network, seconds.binding);
   }
-  const std::optional<ConfusionMatrix>& confusion = evaluation.confusion;
+  const std::optional<training::ConfusionMatrix>& confusion = evaluation.confusion;
   if (!confusion) {
     fmt::print("{} images without labels, in {}\n", data->size(), folder.string());
     return {};
@@ -258,7 +267,7 @@ Status label_split(EvalOptions& options, const Source& source, const Descriptor&
 
 Status run_evaluation(EvalOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const Source source, find_source(options));
-  GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(source.data.dataset));
+  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, find_descriptor(source.data.dataset));
   // Scoring is work for one: other ranks have nothing to do.
   if (!options.predictions.empty())
     return launched_rank() > 0 ? Status() : score(options, source, descriptor);
@@ -305,4 +314,4 @@ void add_eval(CLI::App& app, Outcome& outcome) {
   set_ranked_callback(*command, outcome, [options, &outcome] { return run_evaluation(*options, outcome); });
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 
+#include "runtime/profiling/layer_costs.h"
 #include "runtime/session/session.h"
 #include "tools/grun/commands.h"
-#include "tools/support/common_options.h"
-#include "tools/support/layer_costs.h"
-#include "tools/support/resolve.h"
+#include "tools/grun/common_options.h"
+#include "training/run/resolve.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 namespace {
 
 struct InfoOptions {
@@ -17,7 +17,7 @@ struct InfoOptions {
   std::vector<std::int64_t> shape;  // empty: one crop of the model's settings
 };
 
-std::int64_t count_elements(const Program& program, VariableKind kind) {
+std::int64_t count_elements(const model::Program& program, VariableKind kind) {
   std::int64_t count = 0;
   for (std::size_t i = 0; i < program.model().variables.size(); ++i) {
     if (program.model().variables[i].kind == kind) count += program.variable_shape(i).count();
@@ -25,42 +25,42 @@ std::int64_t count_elements(const Program& program, VariableKind kind) {
   return count;
 }
 
-void print_variables(const Program& program) {
+void print_variables(const model::Program& program) {
   fmt::print("variables\n");
   for (std::size_t i = 0; i < program.model().variables.size(); ++i) {
-    const Variable& variable = program.model().variables[i];
+    const model::Variable& variable = program.model().variables[i];
     if (variable.kind != VariableKind::parameter && variable.kind != VariableKind::buffer) continue;
     fmt::print("  {:<60} {}{}\n", variable.name, to_string(program.variable_shape(i)),
                variable.kind == VariableKind::buffer ? " buffer" : "");
   }
 }
 
-void print_head(const Program& program) {
-  const Model& model = program.model();
+void print_head(const model::Program& program) {
+  const model::Model& model = program.model();
   fmt::print("{}\n", model.name);
   if (!model.doc.empty()) fmt::print("  {}\n", model.doc);
   fmt::print("graph parameters\n");
-  for (const GraphParameter& parameter : model.parameters) {
+  for (const model::GraphParameter& parameter : model.parameters) {
     fmt::print("  {:<22} {:<10g}{} {}\n", parameter.name, parameter.value,
                parameter.structural ? "structural" : "late", parameter.doc);
   }
   fmt::print("methods\n");
-  for (const Method& method : model.methods) {
+  for (const model::Method& method : model.methods) {
     fmt::print("  {:<8} {} nodes\n", method.name, method.nodes.size());
   }
-  for (const Requirement& requirement : model.requirements) {
+  for (const model::Requirement& requirement : model.requirements) {
     fmt::print("requires {} ({})\n", to_string(requirement.condition), requirement.because);
   }
 }
 
-void print_layers(const std::vector<LayerCost>& layers) {
+void print_layers(const std::vector<profiling::LayerCost>& layers) {
   fmt::print("convolutions in inference{:>54}\n", "output      GFLOP");
-  for (const LayerCost& layer : layers) {
+  for (const profiling::LayerCost& layer : layers) {
     fmt::print("  {:<48} {:>22} {:>9.3f}\n", layer.path, to_string(layer.output), layer.flops / 1e9);
   }
 }
 
-Result<Shape> shape_of(const InfoOptions& options, const SettingTable& settings) {
+Result<Shape> shape_of(const InfoOptions& options, const training::SettingTable& settings) {
   if (!options.shape.empty()) {
     if (options.shape.size() != 4 || options.shape[1] != 3)
       return {ErrorCode::usage, "--shape: expected N,3,H,W"};
@@ -74,17 +74,20 @@ Result<Shape> shape_of(const InfoOptions& options, const SettingTable& settings)
 }
 
 Status info(const InfoOptions& options) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(options.model, options.common));
-  GRAPHRUN_ASSIGN(const SettingTable settings, resolve_settings(unbound->model(), nullptr, {}));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> unbound,
+                  open_program(options.model, options.common));
+  GRAPHRUN_ASSIGN(const training::SettingTable settings,
+                  training::resolve_settings(unbound->model(), nullptr, {}));
   GRAPHRUN_ASSIGN(const Shape shape, shape_of(options, settings));
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   bind_program(*unbound, options.model, options.common, nullptr, &settings));
-  GRAPHRUN_ASSIGN(const std::vector<LayerCost> layers, eval_layers(*program, shape));
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, Weights::initialise(*program, 0, backend));
+  GRAPHRUN_ASSIGN(const std::vector<profiling::LayerCost> layers, profiling::eval_layers(*program, shape));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
+                  weights::Weights::initialise(*program, 0, backend));
   GRAPHRUN_ASSIGN(
-      const std::unique_ptr<Session> session,
-      Session::create(
+      const std::unique_ptr<session::Session> session,
+      session::Session::create(
           program, weights,
           {.n = shape[0], .h = shape[2], .w = shape[3], .precision = options.common.compute_type()}));
   if (!options.common.quiet) {
@@ -93,7 +96,7 @@ Status info(const InfoOptions& options) {
   }
   if (options.common.verbose) print_variables(*program);
   double flops = 0;
-  for (const LayerCost& layer : layers) flops += layer.flops;
+  for (const profiling::LayerCost& layer : layers) flops += layer.flops;
   fmt::print("parameters   {:.3f} M\n",
              static_cast<double>(count_elements(*program, VariableKind::parameter)) / 1e6);
   fmt::print("buffers      {:.3f} M\n",
@@ -117,4 +120,4 @@ void add_info(CLI::App& app, Outcome& outcome) {
   command->callback([options, &outcome] { outcome.status = info(*options); });
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

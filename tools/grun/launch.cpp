@@ -18,7 +18,7 @@
 #include <system_error>
 #include <vector>
 
-namespace graphrun {
+namespace graphrun::tools {
 namespace {
 
 constexpr int kSignalStatus = 128;
@@ -200,4 +200,4 @@ Result<int> launch_ranks(int ranks, std::span<char* const> arguments) {
   return exit_status;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

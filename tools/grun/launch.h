@@ -3,9 +3,9 @@
 #include <span>
 #include <string>
 
-#include "runtime/core/status.h"
+#include "graphrun/status.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 
 // Starts this program on `ranks` ranks of this host by mpirun, with the same arguments (those of main,
 // without its first) but --ranks, and waits. The exit status is that of the first rank that failed; after
@@ -14,4 +14,4 @@ namespace graphrun {
 // was killed, with its host.
 Result<int> launch_ranks(int ranks, std::span<char* const> arguments);
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

@@ -6,23 +6,23 @@
 
 #include "tools/grun/commands.h"
 #include "tools/grun/launch.h"
-#include "tools/support/ranks.h"
+#include "tools/grun/ranks.h"
 
 // Exit status: 0 done, 1 the input is wrong or the work failed, 2 the command line is wrong, 130/143
 // interrupted.
 int main(int argc, char** argv) {
   CLI::App app{"grun: train, evaluate and run compiled graphs"};
   app.require_subcommand(1);
-  graphrun::Outcome outcome;
-  graphrun::add_info(app, outcome);
-  graphrun::add_run(app, outcome);
-  graphrun::add_predict(app, outcome);
-  graphrun::add_train(app, outcome);
-  graphrun::add_eval(app, outcome);
-  graphrun::add_convert(app, outcome);
-  graphrun::add_bench(app, outcome);
-  graphrun::add_data(app, outcome);
-  graphrun::add_doctor(app, outcome);
+  graphrun::tools::Outcome outcome;
+  graphrun::tools::add_info(app, outcome);
+  graphrun::tools::add_run(app, outcome);
+  graphrun::tools::add_predict(app, outcome);
+  graphrun::tools::add_train(app, outcome);
+  graphrun::tools::add_eval(app, outcome);
+  graphrun::tools::add_convert(app, outcome);
+  graphrun::tools::add_bench(app, outcome);
+  graphrun::tools::add_data(app, outcome);
+  graphrun::tools::add_doctor(app, outcome);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -32,14 +32,14 @@ int main(int argc, char** argv) {
     return 1;
   }
   if (outcome.launch > 0) {
-    const auto launched =
-        graphrun::launch_ranks(outcome.launch, std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
+    const auto launched = graphrun::tools::launch_ranks(
+        outcome.launch, std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
     if (launched.ok()) return *launched;
     outcome.status = launched.status();
   }
   if (!outcome.status.ok()) {
     const int exit_status = outcome.status.code() == graphrun::ErrorCode::usage ? 2 : 1;
-    graphrun::report_error(outcome.ranks.get(), outcome.status, exit_status);
+    graphrun::tools::report_error(outcome.ranks.get(), outcome.status, exit_status);
     return exit_status;
   }
   return outcome.exit_status;

@@ -4,23 +4,23 @@
 
 #include "datasets/image_io.h"
 #include "datasets/sample_list.h"
-#include "tools/eval/evaluate_shares.h"
-#include "tools/eval/options.h"
-#include "tools/eval/pictures.h"
-#include "tools/eval/subset.h"
+#include "datasets/subset.h"
 #include "tools/grun/commands.h"
-#include "tools/support/common_options.h"
-#include "tools/support/prepared_cache.h"
-#include "tools/support/progress.h"
-#include "tools/support/ranks.h"
-#include "tools/support/resolve.h"
+#include "tools/grun/common_options.h"
+#include "tools/grun/prepared_cache.h"
+#include "tools/grun/progress.h"
+#include "tools/grun/protocol_options.h"
+#include "tools/grun/ranks.h"
+#include "training/evaluation/evaluate_shares.h"
+#include "training/evaluation/pictures.h"
+#include "training/run/resolve.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 namespace {
 
 struct PredictOptions {
   CommonOptions common;
-  SettingSources settings;
+  training::SettingSources settings;
   ProtocolOptions protocol;
   std::string model;
   std::vector<std::string> images;
@@ -30,26 +30,31 @@ struct PredictOptions {
 };
 
 // The images of a command line.
-class ImageFiles final : public Dataset {
+class ImageFiles final : public datasets::Dataset {
  public:
   explicit ImageFiles(const std::vector<std::string>& paths) : paths_(paths) {}
   std::int64_t size() const override { return static_cast<std::int64_t>(paths_.size()); }
   bool labelled() const override { return false; }
-  std::string name(std::int64_t index) const override { return sample_name(path(index)); }
-  Result<Image> load_image(std::int64_t index) const override { return read_image(path(index)); }
-  Result<Extent> image_size(std::int64_t index) const override { return read_image_size(path(index)); }
-  Result<LabelMap> load_label(std::int64_t) const override { return LabelMap{}; }
+  std::string name(std::int64_t index) const override { return datasets::sample_name(path(index)); }
+  Result<imaging::Image> load_image(std::int64_t index) const override {
+    return datasets::read_image(path(index));
+  }
+  Result<imaging::Extent> image_size(std::int64_t index) const override {
+    return datasets::read_image_size(path(index));
+  }
+  Result<imaging::LabelMap> load_label(std::int64_t) const override { return imaging::LabelMap{}; }
 
  private:
   const std::string& path(std::int64_t index) const { return paths_[static_cast<std::size_t>(index)]; }
   const std::vector<std::string>& paths_;
 };
 
-class Terminal final : public EvalObserver {
+class Terminal final : public training::EvalObserver {
  public:
-  Terminal(const ImageFiles& images, const Communicator& ranks, bool quiet)
+  Terminal(const ImageFiles& images, const collective::Communicator& ranks, bool quiet)
       : images_(images), several_(ranks.size() > 1), progress_(stderr, quiet || ranks.rank() > 0) {}
-  void image(std::int64_t done, std::int64_t total, double seconds, const ConfusionMatrix*) override {
+  void image(std::int64_t done, std::int64_t total, double seconds,
+             const training::ConfusionMatrix*) override {
     const std::string name = several_ ? "" : images_.name(done - 1) + " ";
     progress_.update(done, total, seconds, fmt::format("{}{:.3f} s", name, seconds), true);
   }
@@ -61,13 +66,14 @@ class Terminal final : public EvalObserver {
   Progress progress_;
 };
 
-Result<std::vector<Color>> find_palette(const Model& model, const std::optional<Descriptor>& descriptor) {
-  if (descriptor) return class_colors(descriptor->classes);
+Result<std::vector<imaging::Color>> find_palette(const model::Model& model,
+                                                 const std::optional<datasets::Descriptor>& descriptor) {
+  if (descriptor) return training::class_colors(descriptor->classes);
   if (model.palette.empty()) {
     return {ErrorCode::invalid_argument,
             "the model carries no class names and colours (a run's model.fb does): give --dataset"};
   }
-  std::vector<Color> palette;
+  std::vector<imaging::Color> palette;
   for (std::size_t i = 0; i + 2 < model.palette.size(); i += 3) {
     palette.push_back({model.palette[i], model.palette[i + 1], model.palette[i + 2]});
   }
@@ -75,38 +81,42 @@ Result<std::vector<Color>> find_palette(const Model& model, const std::optional<
 }
 
 Status predict(PredictOptions& options, Outcome& outcome) {
-  std::optional<Descriptor> descriptor;
+  std::optional<datasets::Descriptor> descriptor;
   if (!options.dataset.empty()) {
     GRAPHRUN_ASSIGN(descriptor, find_descriptor(options.dataset));
   }
-  const Descriptor* known = descriptor ? &*descriptor : nullptr;
+  const datasets::Descriptor* known = descriptor ? &*descriptor : nullptr;
   const ImageFiles images(options.images);
-  GRAPHRUN_TRY(check_unique_names(images.names()));
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(options.model, options.common));
-  GRAPHRUN_ASSIGN(const SettingTable settings, resolve_settings(unbound->model(), known, options.settings));
-  GRAPHRUN_ASSIGN(ProtocolSettings protocol_settings, options.protocol.resolve(settings));
+  GRAPHRUN_TRY(datasets::check_unique_names(images.names()));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> unbound,
+                  open_program(options.model, options.common));
+  GRAPHRUN_ASSIGN(const training::SettingTable settings,
+                  training::resolve_settings(unbound->model(), known, options.settings));
+  GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol_settings, options.protocol.resolve(settings));
   protocol_settings.precision = options.common.compute_type();
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   bind_program(*unbound, options.model, options.common, known, &settings));
-  GRAPHRUN_ASSIGN(std::vector<Color> palette, find_palette(program->model(), descriptor));
+  GRAPHRUN_ASSIGN(std::vector<imaging::Color> palette, find_palette(program->model(), descriptor));
   GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
-  Communicator& ranks = *outcome.ranks;
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, map_weights(*program, options.weights, backend));
+  collective::Communicator& ranks = *outcome.ranks;
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
+                  map_weights(*program, options.weights, backend));
   GRAPHRUN_ASSIGN(const PreparedCache cache, PreparedCache::open(options.common, options.weights, *weights));
   cache.use(*weights);
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Protocol> protocol,
-                  make_protocol(protocol_settings, program, weights));
-  GRAPHRUN_ASSIGN(const PictureWriter pictures, PictureWriter::create(options.folder, std::move(palette)));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<labelling::Protocol> protocol,
+                  labelling::make_protocol(protocol_settings, program, weights));
+  GRAPHRUN_ASSIGN(const training::PictureWriter pictures,
+                  training::PictureWriter::create(options.folder, std::move(palette)));
   GRAPHRUN_ASSIGN(const std::int64_t most_bytes,
-                  options.protocol.most_bytes(*backend, local_rank(ranks).count));
-  const ImagesAside aside = images_aside(*backend, options.common.threads);
-  GRAPHRUN_TRY(status_of(
-      reserve_memory(*Subset::share(images, ranks.rank(), ranks.size()), *protocol, most_bytes, aside)));
+                  options.protocol.most_bytes(*backend, collective::local_rank(ranks).count));
+  const training::ImagesAside aside = training::images_aside(*backend, options.common.threads);
+  GRAPHRUN_TRY(status_of(training::reserve_memory(
+      *datasets::Subset::share(images, ranks.rank(), ranks.size()), *protocol, most_bytes, aside)));
   Terminal terminal(images, ranks, options.common.quiet);
-  GRAPHRUN_TRY(status_of(evaluate_shares(images, *protocol, &pictures, ranks, terminal, aside)));
+  GRAPHRUN_TRY(status_of(training::evaluate_shares(images, *protocol, &pictures, ranks, terminal, aside)));
   terminal.line(fmt::format("{} label maps in {}", images.size(), options.folder));
-  if (local_rank(ranks).index == 0) cache.keep(*weights);
+  if (collective::local_rank(ranks).index == 0) cache.keep(*weights);
   return {};
 }
 
@@ -129,4 +139,4 @@ void add_predict(CLI::App& app, Outcome& outcome) {
   set_ranked_callback(*command, outcome, [options, &outcome] { return predict(*options, outcome); });
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

@@ -1,7 +1,7 @@
 #include "runtime/collective/mpi.h"
 #include "tools/grun/commands.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 
 void set_ranked_callback(CLI::App& command, Outcome& outcome, std::function<Status()> work) {
   const auto ranks = std::make_shared<int>(1);
@@ -12,7 +12,7 @@ void set_ranked_callback(CLI::App& command, Outcome& outcome, std::function<Stat
   command.callback([ranks, &outcome, work = std::move(work)] {
     if (*ranks == 1) {
       outcome.status = work();
-    } else if (started_by_launcher()) {
+    } else if (collective::started_by_launcher()) {
       outcome.status = {ErrorCode::usage,
                         "--ranks: mpirun or srun has started this process as a rank already"};
     } else {
@@ -21,4 +21,4 @@ void set_ranked_callback(CLI::App& command, Outcome& outcome, std::function<Stat
   });
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

@@ -1,10 +1,10 @@
 #include "runtime/session/session.h"
 #include "runtime/weights/npy.h"
 #include "tools/grun/commands.h"
-#include "tools/support/common_options.h"
-#include "tools/support/prepared_cache.h"
+#include "tools/grun/common_options.h"
+#include "tools/grun/prepared_cache.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 namespace {
 
 struct RunOptions {
@@ -27,24 +27,26 @@ Status run(const RunOptions& options) {
   const auto [input_name, input_path] = split_name(options.input, "image");
   const auto [output_name, output_path] = split_name(options.output, "logits");
   if (input_name != "image") return {ErrorCode::usage, "the eval method's only input is \"image\""};
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program, open_program(options.model, options.common));
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Weights> weights, map_weights(*program, options.weights, backend));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
+                  open_program(options.model, options.common));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
+                  map_weights(*program, options.weights, backend));
   GRAPHRUN_ASSIGN(const PreparedCache cache, PreparedCache::open(options.common, options.weights, *weights));
   cache.use(*weights);
-  GRAPHRUN_ASSIGN(const NpyArray image, read_npy(input_path));
+  GRAPHRUN_ASSIGN(const weights::NpyArray image, weights::read_npy(input_path));
   if (image.desc.dtype != DType::f32 || image.desc.shape.rank() != 4 || image.desc.shape[1] != 3) {
     return {ErrorCode::shape, input_path + ": expected float32 (N, 3, H, W), got " +
                                   std::string(to_string(image.desc.dtype)) + " " +
                                   to_string(image.desc.shape)};
   }
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Session> session,
-                  Session::create(program, weights,
-                                  {.n = image.desc.n(),
-                                   .h = image.desc.h(),
-                                   .w = image.desc.w(),
-                                   .fuse = !options.parts,
-                                   .precision = options.common.compute_type()}));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<session::Session> session,
+                  session::Session::create(program, weights,
+                                           {.n = image.desc.n(),
+                                            .h = image.desc.h(),
+                                            .w = image.desc.w(),
+                                            .fuse = !options.parts,
+                                            .precision = options.common.compute_type()}));
   GRAPHRUN_TRY(session->set_input_nchw({reinterpret_cast<const float*>(image.bytes.data()),
                                         static_cast<std::size_t>(image.desc.shape.count())}));
   GRAPHRUN_TRY(session->run());
@@ -52,8 +54,8 @@ Status run(const RunOptions& options) {
   if (view.data == nullptr) return {ErrorCode::not_found, "the model has no output \"" + output_name + "\""};
   std::vector<float> values(static_cast<std::size_t>(view.desc.shape.count()));
   GRAPHRUN_TRY(session->get_output_nchw(output_name, values));
-  GRAPHRUN_TRY(write_npy(output_path, TensorDesc::dense(DType::f32, view.desc.shape),
-                         std::as_bytes(std::span(values))));
+  GRAPHRUN_TRY(weights::write_npy(output_path, TensorDesc::dense(DType::f32, view.desc.shape),
+                                  std::as_bytes(std::span(values))));
   cache.keep(*weights);
   return {};
 }
@@ -73,4 +75,4 @@ void add_run(CLI::App& app, Outcome& outcome) {
   command->callback([options, &outcome] { outcome.status = run(*options); });
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

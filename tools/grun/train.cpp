@@ -9,28 +9,28 @@
 #include <set>
 
 #include "ops/registry.h"
+#include "runtime/core/system_memory.h"
 #include "runtime/model/model_file.h"
 #include "tools/grun/commands.h"
-#include "tools/support/backbone.h"
-#include "tools/support/common_options.h"
-#include "tools/support/experiment.h"
-#include "tools/support/interrupt.h"
-#include "tools/support/memory.h"
-#include "tools/support/progress.h"
-#include "tools/support/ranks.h"
-#include "tools/support/resolve.h"
-#include "tools/train/class_weights.h"
-#include "tools/train/parallel.h"
-#include "tools/train/trainer.h"
+#include "tools/grun/common_options.h"
+#include "tools/grun/interrupt.h"
+#include "tools/grun/progress.h"
+#include "tools/grun/ranks.h"
+#include "training/class_weights.h"
+#include "training/parallel.h"
+#include "training/run/backbone.h"
+#include "training/run/resolve.h"
+#include "training/run/run_folder.h"
+#include "training/trainer.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 namespace {
 
 namespace fs = std::filesystem;
 
 struct TrainOptions {
   CommonOptions common;
-  SettingSources settings;
+  training::SettingSources settings;
   std::string model;
   std::string dataset;
   std::string data_root;
@@ -46,7 +46,7 @@ struct TrainOptions {
 };
 
 // The terminal's view of a run.
-class Terminal final : public TrainObserver {
+class Terminal final : public training::TrainObserver {
  public:
   // `shows_memory`: it was asked for, or decided about.
   Terminal(bool quiet, bool shows_memory, std::int64_t print_every)
@@ -55,10 +55,10 @@ class Terminal final : public TrainObserver {
         shows_memory_(shows_memory && !quiet),
         every_(print_every) {}
 
-  void planned(std::int64_t bytes, const Recomputations& recomputations) override {
-    if (shows_memory_) fmt::print("{}\n", planned_memory_text(bytes, recomputations));
+  void planned(std::int64_t bytes, const session::Recomputations& recomputations) override {
+    if (shows_memory_) fmt::print("{}\n", core::planned_memory_text(bytes, recomputations));
   }
-  void iteration(const IterationRecord& record, std::int64_t iterations) override {
+  void iteration(const training::IterationRecord& record, std::int64_t iterations) override {
     const std::string text = fmt::format(
         "epoch {} loss {:.4f} main {:.4f} aux {:.4f} lr {:.5f} data {:.3f}s step {:.3f}s", record.epoch,
         record.loss, record.main_loss, record.aux_loss, record.lr, record.data_s, record.step_s);
@@ -68,7 +68,7 @@ class Terminal final : public TrainObserver {
     validation_.update(done, total, seconds, "validation", false);
     if (done == total) validation_.clear();
   }
-  void epoch(const EpochRecord& record, std::int64_t epochs) override {
+  void epoch(const training::EpochRecord& record, std::int64_t epochs) override {
     std::string text =
         fmt::format("epoch {}/{}: main loss {:.4f}, train mIoU {:.4f}, accuracy {:.4f}", record.epoch, epochs,
                     record.loss, record.scores.mean_iou, record.scores.accuracy);
@@ -87,7 +87,7 @@ class Terminal final : public TrainObserver {
   std::int64_t every_;
 };
 
-Result<std::uint64_t> choose_seed(const TrainOptions& options, const SettingTable& settings) {
+Result<std::uint64_t> choose_seed(const TrainOptions& options, const training::SettingTable& settings) {
   if (options.seed) return *options.seed;
   if (settings.has_value("manual_seed")) return static_cast<std::uint64_t>(settings.integer("manual_seed"));
   if (options.deterministic) return std::uint64_t{0};
@@ -100,18 +100,18 @@ std::optional<fs::path> folder_to_resume(const TrainOptions& options) {
   if (options.resume.empty()) return std::nullopt;
   if (options.resume != "auto") return fs::path(options.resume);
   if (!options.folder.empty()) return fs::path(options.folder);
-  const auto latest = latest_run_folder();
+  const auto latest = training::latest_run_folder();
   if (latest.ok()) return *latest;
   return std::nullopt;
 }
 
 // A run goes on with its own data set, network and precision.
-Status check_resumed(const fs::path& run, const TrainOptions& options, const Descriptor& descriptor,
-                     const Model& model) {
-  GRAPHRUN_ASSIGN(const RunRecord record, read_run_record(run));
-  const Result<Descriptor> recorded = find_descriptor(record.dataset);
+Status check_resumed(const fs::path& run, const TrainOptions& options, const datasets::Descriptor& descriptor,
+                     const model::Model& model) {
+  GRAPHRUN_ASSIGN(const training::RunRecord record, training::read_run_record(run));
+  const Result<datasets::Descriptor> recorded = find_descriptor(record.dataset);
   const std::string dataset = recorded.ok() ? recorded->name : record.dataset;
-  GRAPHRUN_ASSIGN(const Model own, read_model((run / "model.fb").string(), op_registry()));
+  GRAPHRUN_ASSIGN(const model::Model own, model::read_model((run / "model.fb").string(), ops::op_registry()));
   if (record.precision != options.common.precision) {
     return {ErrorCode::invalid_argument, fmt::format("{} is a run in {}: resume it with --precision {}",
                                                      run.string(), record.precision, record.precision)};
@@ -124,25 +124,27 @@ Status check_resumed(const fs::path& run, const TrainOptions& options, const Des
                   options.resume == "auto" ? " (--resume DIR, -o DIR), or start anew without --resume" : "")};
 }
 
-Status load_start(const TrainOptions& options, const Program& program, Weights& weights) {
+Status load_start(const TrainOptions& options, const model::Program& program, weights::Weights& weights) {
   if (!options.weights.empty()) {
-    GRAPHRUN_ASSIGN(const std::shared_ptr<const TensorFile> file, TensorFile::open(options.weights));
+    GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                    weights::TensorFile::open(options.weights));
     return status_of(weights.load(*file).in(options.weights));
   }
   if (options.init_backbone.empty()) return {};
-  GRAPHRUN_ASSIGN(const BackboneReport report, load_backbone(options.init_backbone, program, weights));
-  if (!options.common.quiet) fmt::print("{}\n", format_report(report, options.common.verbose));
+  GRAPHRUN_ASSIGN(const training::BackboneReport report,
+                  training::load_backbone(options.init_backbone, program, weights));
+  if (!options.common.quiet) fmt::print("{}\n", training::format_report(report, options.common.verbose));
   return {};
 }
 
-bool mines_hard_pixels(const Model& model) {
-  const Method* const train = model.method("train");
+bool mines_hard_pixels(const model::Model& model) {
+  const model::Method* const train = model.method("train");
   return train != nullptr && std::ranges::find(train->nodes, "hard_label", &Node::op) != train->nodes.end();
 }
 
-void announce(const TrainOptions& options, const TrainJob& job, const Backend& backend) {
+void announce(const TrainOptions& options, const training::TrainJob& job, const model::Backend& backend) {
   if (options.common.quiet) return;
-  const SettingTable& settings = job.settings;
+  const training::SettingTable& settings = job.settings;
   const std::int64_t batch = settings.integer("batch_size");
   const std::int64_t parts = settings.integer("accumulate");
   const std::int64_t ranks = job.ranks->size();
@@ -170,26 +172,28 @@ void announce(const TrainOptions& options, const TrainJob& job, const Backend& b
 }
 
 // What one rank draws or names, and all take.
-Status agree_on_names(Communicator& ranks, std::uint64_t& seed, fs::path& folder) {
-  GRAPHRUN_TRY(broadcast(ranks, &seed, sizeof(seed)));
-  GRAPHRUN_ASSIGN(const std::vector<std::string> folders, all_gather_text(ranks, folder.string()));
+Status agree_on_names(collective::Communicator& ranks, std::uint64_t& seed, fs::path& folder) {
+  GRAPHRUN_TRY(collective::broadcast(ranks, &seed, sizeof(seed)));
+  GRAPHRUN_ASSIGN(const std::vector<std::string> folders,
+                  collective::all_gather_text(ranks, folder.string()));
   folder = folders[0];
   return {};
 }
 
 // A first rank's start, given to all: it alone reads the files.
-Status start_weights(const TrainOptions& options, const TrainJob& job) {
+Status start_weights(const TrainOptions& options, const training::TrainJob& job) {
   if (job.ranks->rank() == 0) GRAPHRUN_TRY(load_start(options, *job.program, *job.weights));
-  return broadcast_weights(*job.ranks, *job.program, *job.weights,
-                           {VariableKind::parameter, VariableKind::buffer});
+  return training::broadcast_weights(*job.ranks, *job.program, *job.weights,
+                                     {VariableKind::parameter, VariableKind::buffer});
 }
 
 // Before this the run's folder is only read, afterwards the first rank alone writes it.
-Status open_folder(const TrainOptions& options, const TrainJob& job, const Descriptor& descriptor) {
-  RunRecord record = make_run_record(options.dataset, options.data_root);
+Status open_folder(const TrainOptions& options, const training::TrainJob& job,
+                   const datasets::Descriptor& descriptor) {
+  training::RunRecord record = training::make_run_record(options.dataset, options.data_root);
   record.precision = options.common.precision;
-  GRAPHRUN_TRY(start_run_folder(job.folder, *job.program, descriptor, record, job.settings));
-  if (const Status linked = point_latest_at(job.folder); !linked.ok() && !options.common.quiet) {
+  GRAPHRUN_TRY(training::start_run_folder(job.folder, *job.program, descriptor, record, job.settings));
+  if (const Status linked = training::point_latest_at(job.folder); !linked.ok() && !options.common.quiet) {
     fmt::print(stderr, "warning: {}\n", linked.message());
   }
   return {};
@@ -203,74 +207,78 @@ Status run_training(TrainOptions options, Outcome& outcome) {
     return {ErrorCode::usage, "--resume DIR goes on in DIR; -o names a new run's folder"};
   }
   const std::optional<fs::path> resumed = folder_to_resume(options);
-  const std::optional<fs::path> checkpoint = resumed ? latest_checkpoint(*resumed) : std::nullopt;
+  const std::optional<fs::path> checkpoint = resumed ? training::latest_checkpoint(*resumed) : std::nullopt;
   if (!options.resume.empty() && options.resume != "auto" && !checkpoint) {
     return {ErrorCode::not_found, options.resume + ": no checkpoint to resume from"};
   }
-  SettingSources sources = options.settings;
+  training::SettingSources sources = options.settings;
   // A run goes on with its own settings; what the command line says now still wins.
   if (checkpoint) sources.configs.insert(sources.configs.begin(), (*resumed / "config.json").string());
-  GRAPHRUN_ASSIGN(const Descriptor descriptor, find_descriptor(options.dataset));
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> unbound, open_program(options.model, options.common));
+  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, find_descriptor(options.dataset));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> unbound,
+                  open_program(options.model, options.common));
   if (checkpoint) GRAPHRUN_TRY(check_resumed(*resumed, options, descriptor, unbound->model()));
-  GRAPHRUN_ASSIGN(SettingTable settings, resolve_settings(unbound->model(), &descriptor, sources));
+  GRAPHRUN_ASSIGN(training::SettingTable settings,
+                  training::resolve_settings(unbound->model(), &descriptor, sources));
   for (const char* name : {"train_h", "train_w"}) {
     if (!settings.has_value(name))
       return {ErrorCode::invalid_argument, std::string("the setting ") + name + " has no value"};
   }
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const Program> program,
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   bind_program(*unbound, options.model, options.common, &descriptor, &settings));
   GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
-  Communicator& ranks = *outcome.ranks;
+  collective::Communicator& ranks = *outcome.ranks;
   if (ranks.rank() > 0) options.common.quiet = true;
   GRAPHRUN_ASSIGN(std::uint64_t seed, choose_seed(options, settings));
-  fs::path folder = resumed && checkpoint     ? *resumed
-                    : !options.folder.empty() ? fs::path(options.folder)
-                                              : new_run_folder(descriptor.name, unbound->model().name);
+  fs::path folder = resumed && checkpoint ? *resumed
+                    : !options.folder.empty()
+                        ? fs::path(options.folder)
+                        : training::new_run_folder(descriptor.name, unbound->model().name);
   GRAPHRUN_TRY(agree_on_names(ranks, seed, folder));
   GRAPHRUN_TRY(settings.set("manual_seed", std::to_string(seed),
                             options.seed ? "--seed" : settings.source("manual_seed")));
-  GRAPHRUN_ASSIGN(const std::shared_ptr<Backend> backend, options.common.backend());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
   const std::optional<fs::path> data_root =
       options.data_root.empty() ? std::nullopt : std::optional<fs::path>(options.data_root);
-  GRAPHRUN_TRY(resolve_class_weights(settings, descriptor, data_root, backend->threads()));
+  GRAPHRUN_TRY(training::resolve_class_weights(settings, descriptor, data_root, backend->threads()));
 
-  TrainJob job;
+  training::TrainJob job;
   job.program = program;
   job.settings = settings;
   job.precision = options.common.compute_type();
   job.memory_budget = options.memory_budget;
   job.max_iters = options.max_iters;
-  for (const ClassInfo& info : descriptor.classes) job.palette.push_back(info.color);
+  for (const datasets::ClassInfo& info : descriptor.classes) job.palette.push_back(info.color);
   job.start.seed = seed;
-  GRAPHRUN_ASSIGN(job.data, open_dataset(descriptor, "train", data_root));
+  GRAPHRUN_ASSIGN(job.data, datasets::open_dataset(descriptor, "train", data_root));
   if (settings.flag("evaluate")) {
-    GRAPHRUN_ASSIGN(job.validation, open_dataset(descriptor, "val", data_root));
+    GRAPHRUN_ASSIGN(job.validation, datasets::open_dataset(descriptor, "val", data_root));
   }
   job.ranks = outcome.ranks;
   job.folder = folder;
   job.profile = options.profile;
-  GRAPHRUN_ASSIGN(job.weights, Weights::initialise(*program, seed, backend, held_state(job)));
+  GRAPHRUN_ASSIGN(job.weights,
+                  weights::Weights::initialise(*program, seed, backend, training::held_state(job)));
   if (checkpoint) {
-    GRAPHRUN_ASSIGN(job.start, read_checkpoint(*checkpoint, *job.weights));
+    GRAPHRUN_ASSIGN(job.start, training::read_checkpoint(*checkpoint, *job.weights));
     GRAPHRUN_TRY(job.settings.set("manual_seed", std::to_string(job.start.seed), checkpoint->string()));
   } else {
     GRAPHRUN_TRY(start_weights(options, job));
-    if (latest_checkpoint(job.folder)) {
+    if (training::latest_checkpoint(job.folder)) {
       return {ErrorCode::invalid_argument,
               job.folder.string() +
                   " holds a run already: give --resume auto to go on with it, or another folder"};
     }
   }
-  GRAPHRUN_TRY(check_start(job));
-  GRAPHRUN_TRY(require_same_job(ranks, job));
+  GRAPHRUN_TRY(training::check_start(job));
+  GRAPHRUN_TRY(training::require_same_job(ranks, job));
   if (ranks.rank() == 0) GRAPHRUN_TRY(open_folder(options, job, descriptor));
   announce(options, job, *backend);
 
   watch_signals();
   Terminal terminal(options.common.quiet, options.common.verbose || options.memory_budget > 0,
                     job.settings.integer("print_freq"));
-  GRAPHRUN_ASSIGN(const TrainOutcome result, train(job, terminal));
+  GRAPHRUN_ASSIGN(const training::TrainOutcome result, training::train(job, terminal));
   constexpr int kSignalStatus = 128;
   if (result.signal != 0) outcome.exit_status = kSignalStatus + result.signal;
   return {};
@@ -305,4 +313,4 @@ void add_train(CLI::App& app, Outcome& outcome) {
   set_ranked_callback(*command, outcome, [options, &outcome] { return run_training(*options, outcome); });
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

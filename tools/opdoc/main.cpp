@@ -3,4 +3,4 @@
 #include "ops/registry.h"
 #include "tools/opdoc/op_reference.h"
 
-int main() { fmt::print("{}", graphrun::op_reference(graphrun::op_registry())); }
+int main() { fmt::print("{}", graphrun::tools::op_reference(graphrun::ops::op_registry())); }

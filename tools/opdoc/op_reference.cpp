@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-namespace graphrun {
+namespace graphrun::tools {
 namespace {
 
 std::string cell(std::string_view text) {
@@ -128,4 +128,4 @@ std::string op_reference(const OpRegistry& ops) {
   return text;
 }
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

@@ -2,11 +2,11 @@
 
 #include <string>
 
-#include "runtime/model/op_def.h"
+#include "graphrun/kernel/op_def.h"
 
-namespace graphrun {
+namespace graphrun::tools {
 
 // The reference of all ops as Markdown, from their definitions: doc/ops.md.
 std::string op_reference(const OpRegistry& ops);
 
-}  // namespace graphrun
+}  // namespace graphrun::tools

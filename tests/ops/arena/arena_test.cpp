@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(the_first_value_that_is_not_finite) {
   const std::int64_t count = 200003;
   for (const std::int64_t at : {std::int64_t{-1}, std::int64_t{0}, std::int64_t{77777}, count - 1}) {
     for (const double value : {kInfinity, -kInfinity, std::nan("")}) {
-      const Values values = [at, value, i = std::int64_t{0}](Random&) mutable {
+      const Values values = [at, value, i = std::int64_t{0}](core::Random&) mutable {
         const std::int64_t k = i++;
         return k == at || (at >= 0 && k == at + 70000) ? value : 3e38;
       };

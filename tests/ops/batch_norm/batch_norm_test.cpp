@@ -208,7 +208,7 @@ BOOST_AUTO_TEST_CASE(variance_beside_a_large_mean) {
   const auto moments = harness.run(test);
   BOOST_REQUIRE(moments.ok());
   Tensors expected(1);
-  Random random(seed_of(test), RandomPurpose::test);
+  core::Random random(seed_of(test), core::RandomPurpose::test);
   HostTensor x = HostTensor::zeros({2, 16, 100, 90});
   for (double& value : x.values)
     value = static_cast<double>(static_cast<float>(test.inputs[0].values(random)));

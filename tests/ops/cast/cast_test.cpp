@@ -11,7 +11,7 @@
 namespace graphrun::test {
 namespace {
 
-std::unique_ptr<Kernel> cast_kernel(Backend& backend, const TensorDesc& from, const TensorDesc& to) {
+std::unique_ptr<Kernel> cast_kernel(model::Backend& backend, const TensorDesc& from, const TensorDesc& to) {
   const OpDef& def = *op_registry().find("cast");
   const TensorDesc inputs[] = {from};
   const TensorDesc outputs[] = {to};
@@ -26,7 +26,7 @@ std::unique_ptr<Kernel> cast_kernel(Backend& backend, const TensorDesc& from, co
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(bf16_rounds_to_nearest_even) {
-  const auto round = [](float value) { return static_cast<float>(BFloat16(value)); };
+  const auto round = [](float value) { return static_cast<float>(core::BFloat16(value)); };
   BOOST_TEST(round(1.0f) == 1.0f);
   BOOST_TEST(round(1.0f + 1.0f / 256) == 1.0f);               // halfway, to the even neighbour
   BOOST_TEST(round(1.0f + 3.0f / 256) == 1.0f + 4.0f / 256);  // halfway, to the even neighbour
@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(cast_there_and_back) {
   std::vector<MemoryTensor> tensors{MemoryTensor(wide), MemoryTensor(narrow), MemoryTensor(wide)};
   tensors[0].write(values);
 
-  const std::shared_ptr<Backend> backend = test_backend(2);
+  const std::shared_ptr<model::Backend> backend = test_backend(2);
   const auto turn = backend->turn();
   const auto there = cast_kernel(*backend, wide, narrow);
   const auto home = cast_kernel(*backend, narrow, wide);

@@ -125,13 +125,14 @@ BOOST_AUTO_TEST_CASE(totals) {
 // Weights of classes, one of them 0, and pixels that the loss leaves out.
 Case weigh(Case test, bool counted) {
   const std::int64_t classes = test.inputs[0].desc.shape[1];
-  test.inputs.push_back(dense(
-      {classes}, [n = 0](Random& random) mutable { return n++ == 1 ? 0 : random.next_between(0.1, 4); }));
+  test.inputs.push_back(dense({classes}, [n = 0](core::Random& random) mutable {
+    return n++ == 1 ? 0 : random.next_between(0.1, 4);
+  }));
   test.inputs.push_back(absent());
   if (!counted) return test;
   std::vector<double> all;
   std::vector<double> some;
-  Random random(3, RandomPurpose::test);
+  core::Random random(3, core::RandomPurpose::test);
   for (std::int64_t i = 0; i < test.inputs[1].desc.shape.count(); ++i) {
     all.push_back(random.next_bool(0.2) ? 255 : random.next_below(static_cast<std::uint32_t>(classes)));
     some.push_back(random.next_bool(0.5) ? 255 : all.back());

@@ -18,10 +18,10 @@ Reference masked(std::uint32_t seed, std::uint32_t iteration, std::uint32_t firs
     out[0] = in[0];
     for (std::int64_t n = 0; n < in[0].shape[0]; ++n)
       for (std::int64_t c = 0; c < in[0].shape[1]; ++c) {
-        const Philox4 random =
-            philox4x32(seed, 0, iteration, 0x80000000u + stream, first_sample + static_cast<std::uint32_t>(n),
-                       static_cast<std::uint32_t>(c));
-        const bool kept = uniform_float(random.word[0]) >= static_cast<float>(p);
+        const core::Philox4 random =
+            core::philox4x32(seed, 0, iteration, 0x80000000u + stream,
+                             first_sample + static_cast<std::uint32_t>(n), static_cast<std::uint32_t>(c));
+        const bool kept = core::uniform_float(random.word[0]) >= static_cast<float>(p);
         for (std::int64_t h = 0; h < in[0].shape[2]; ++h)
           for (std::int64_t w = 0; w < in[0].shape[3]; ++w) out[0].at(n, c, h, w) *= kept ? 1 / (1 - p) : 0;
       }

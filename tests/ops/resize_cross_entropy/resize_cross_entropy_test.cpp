@@ -155,7 +155,7 @@ BOOST_AUTO_TEST_CASE(weights_of_classes_and_pixels_left_out) {
   Case totals = totals_case({2, 19, 5, 6}, 23, 31, 0.2);
   std::vector<double> all;
   std::vector<double> some;
-  Random random(3, RandomPurpose::test);
+  core::Random random(3, core::RandomPurpose::test);
   for (int i = 0; i < 2 * 23 * 31; ++i) {
     all.push_back(random.next_bool(0.2) ? 255 : random.next_below(19));
     some.push_back(random.next_bool(0.5) ? 255 : all.back());

@@ -1,0 +1,33 @@
+#include "datasets/locate.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+
+namespace graphrun::datasets {
+
+std::vector<std::filesystem::path> data_folders(const std::string& kind) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> candidates;
+  if (const char* home = std::getenv("GRAPHRUN_HOME")) candidates.push_back(fs::path(home) / kind);
+  std::error_code ignored;
+  const fs::path program = fs::read_symlink("/proc/self/exe", ignored);
+  if (!program.empty()) {
+    candidates.push_back(program.parent_path().parent_path() / "share/graphrun" / kind);
+    // In a build folder, e.g. SOURCE/build/cpu/tools/grun: the nearest folder above that has both.
+    for (fs::path above = program.parent_path(); above.has_relative_path(); above = above.parent_path()) {
+      if (fs::exists(above / "CMakePresets.json", ignored)) candidates.push_back(above / kind);
+    }
+  }
+  candidates.push_back(fs::current_path(ignored) / kind);
+  std::vector<fs::path> folders;
+  for (const fs::path& candidate : candidates) {
+    const auto same = [&](const fs::path& folder) { return fs::equivalent(folder, candidate, ignored); };
+    if (fs::is_directory(candidate, ignored) && std::ranges::none_of(folders, same))
+      folders.push_back(candidate);
+  }
+  return folders;
+}
+
+}  // namespace graphrun::datasets

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graphrun/kernel/device_context.h"
+#include "graphrun/kernel/op_def.h"
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
+
+// What a device offers: kernels for nodes whose shapes are numbers.
+namespace graphrun {
+
+// Everything a kernel may know when it is prepared. References live as long as the call.
+struct KernelRequest {
+  const OpDef& def;
+  const Attributes& attrs;
+  // An absent optional input or an unwanted output has a desc of rank 0 and false here.
+  std::span<const TensorDesc> inputs;
+  std::span<const TensorDesc> outputs;
+  std::vector<bool> input_present;
+  std::vector<bool> output_present;
+  // Input i is a variable that does not change while the session lives, so that what depends on it alone can
+  // be computed once (Kernel::prepared_bytes). False in training.
+  std::vector<bool> input_constant;
+  int threads = 1;
+  // Backend::context() of the backend that is asked; outlives the kernel.
+  DeviceContext* device = nullptr;
+};
+
+struct KernelRun {
+  std::span<const TensorView> inputs;   // data is null where absent
+  std::span<const TensorView> outputs;  // data is null where unwanted
+  void* scratch = nullptr;              // scratch_bytes(), 64-byte aligned, undefined content
+  const void* prepared = nullptr;       // prepared_bytes(), 64-byte aligned, filled by prepare_constants
+};
+
+// A node made ready for one shape; nodes that are alike share it. run() allocates nothing, keeps nothing, and
+// may be called by one thread at a time; it uses up to KernelRequest::threads threads inside. Where the
+// device is not the host, run() and prepare_constants() start the work and do not wait for it.
+class Kernel {
+ public:
+  virtual ~Kernel() = default;
+  virtual std::string_view name() const = 0;
+  virtual std::int64_t scratch_bytes() const { return 0; }
+
+  // A form of the constant inputs (folded, reordered, cast), kept by Weights and shared by every kernel whose
+  // key, node variables and device agree. The key tells all that the form depends on besides the variables'
+  // values.
+  virtual std::int64_t prepared_bytes() const { return 0; }
+  virtual std::string prepared_key() const { return {}; }
+  virtual Status prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
+    (void)inputs, (void)prepared;
+    return {};
+  }
+
+  virtual Status run(const KernelRun& run) = 0;
+};
+
+// One way to compute an op. `prepare` declines with ErrorCode::declined and the reason, and the next
+// candidate is asked; any other error ends the bind.
+struct KernelEntry {
+  std::string_view op;
+  std::string_view name;
+  Result<std::unique_ptr<Kernel>> (*prepare)(const KernelRequest& request);
+};
+
+}  // namespace graphrun

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "graphrun/kernel/attributes.h"
+#include "graphrun/kernel/dim.h"
+#include "graphrun/status.h"
+#include "graphrun/tensor.h"
+#include "runtime/model/graph.h"
+
+// What an op is, apart from how a device computes it. Definitions are plain data and free functions; the list
+// of all ops is ops/op_list.inc. The compiler and the runtime's validation use the same definitions.
+namespace graphrun {
+
+// Type of a value. The shape may be symbolic in the compiler and is constant at bind.
+struct ValueType {
+  DType dtype = DType::f32;
+  Layout layout = Layout::dense;
+  std::vector<Dim> shape;
+
+  // Activations: rank 4, NHWC in memory, f32 standing for "the compute precision" unless the op is
+  // always_f32.
+  static ValueType activation(Dim n, Dim c, Dim h, Dim w) {
+    return {DType::f32, Layout::nhwc, {std::move(n), std::move(c), std::move(h), std::move(w)}};
+  }
+  static ValueType dense(DType dtype, std::vector<Dim> shape) {
+    return {dtype, Layout::dense, std::move(shape)};
+  }
+};
+std::string to_string(const ValueType& type);  // "f32 (N, 64, (H - 1)/2 + 1, (W - 1)/2 + 1)"
+
+struct InputSpec {
+  std::string_view name;  // the key in a graph file
+  std::string_view doc;
+  bool optional = false;
+  bool variadic = false;    // the last input only: any number of values, at least one
+  bool shape_only = false;  // only its shape is read; the value need not be alive
+  bool frozen = false;      // a constant to the gradient: a parameter that is only read so is not trained
+  // A variable that each node of this op brings along, named <node path>.<name>, unless the graph gives
+  // another.
+  bool is_variable = false;
+  VariableKind variable = VariableKind::parameter;
+  Init init{};                         // its default initialiser
+  std::string_view if_attribute = {};  // the variable exists only where this boolean attribute is true
+};
+
+// Over which ranks an output is summed before anything reads it.
+enum class Reduction : std::uint8_t { none, batch_statistics, loss };
+
+struct OutputSpec {
+  std::string_view name;
+  std::string_view doc;
+  Reduction reduction = Reduction::none;
+};
+
+struct IndexPair {
+  int output = 0;
+  int input = 0;
+};
+
+enum class Precision : std::uint8_t {
+  compute,     // follows the session's precision
+  always_f32,  // statistics, losses, master weights
+};
+
+// Writes nodes into a graph: gradients, composites' parts, the forms of an op in a method.
+class GraphWriter {
+ public:
+  virtual ~GraphWriter() = default;
+  // Appends a node and returns one value for each output of the op. `suffix` tells it from its siblings in
+  // paths. Errors of inference stop the pass that runs; the returned ids are valid in any case.
+  virtual std::vector<ValueId> add(std::string_view op, std::vector<ValueId> inputs, AttrMap attrs,
+                                   std::string_view suffix) = 0;
+  virtual const ValueType& type(ValueId value) const = 0;
+  // The value of a model input in this method, e.g. "rng". Where the model has none of that name, the
+  // compiler adds it with this type; elsewhere it is kNoValue.
+  virtual ValueId input(std::string_view name, const ValueType& type) = 0;
+};
+
+struct GradientRequest {
+  const Node& node;
+  std::span<const ValueId> output_gradients;  // kNoValue: nothing flows back through this output
+  std::vector<bool> needed;                   // by input
+};
+
+struct OpDef {
+  std::string_view name;
+  std::string_view doc;
+  std::vector<InputSpec> inputs;
+  std::vector<OutputSpec> outputs;
+  std::vector<AttrSpec> attrs;
+  Precision precision = Precision::compute;
+
+  // The types of the outputs. An absent optional input is null. Errors give what is expected and what is
+  // there.
+  using Infer = Status (*)(const Attributes& attrs, std::span<const ValueType* const> inputs,
+                           std::vector<ValueType>& outputs);
+  Infer infer = nullptr;
+
+  // The shape of the variable for input `index` (InputSpec::is_variable); other inputs' types are known,
+  // those of variables are null. Null when the op has no variables.
+  using VariableShape = Result<std::vector<Dim>> (*)(const Attributes& attrs,
+                                                     std::span<const ValueType* const> inputs, int index);
+  VariableShape variable_shape = nullptr;
+
+  // One value (or kNoValue) for each input. Null: `not_differentiable` says why; gradients stop here.
+  using Gradient = std::vector<ValueId> (*)(const GradientRequest& request, GraphWriter& graph);
+  Gradient gradient = nullptr;
+  std::string_view not_differentiable = {};
+
+  // How the op is written in a method; null: as it is. Returns one value for each output.
+  using Rewrite = std::vector<ValueId> (*)(const Node& node, GraphWriter& graph);
+  Rewrite for_eval = nullptr;
+  Rewrite for_train = nullptr;
+  // Composites: the parts that define the op's meaning. A backend without a kernel for the whole runs these.
+  Rewrite parts = nullptr;
+
+  // output may take the memory of input when nobody reads the input afterwards.
+  std::vector<IndexPair> in_place{};
+  // output is the new content of the variable that is this input, written in place.
+  std::vector<IndexPair> updates{};
+  // Its last input is variadic, each of its values a variable, and any of these may be written in place; none
+  // of them is read afterwards.
+  bool writes_inputs = false;
+  // Cheaper to compute again from its inputs than to keep from forward to backward.
+  bool recompute = false;
+  // Internal to lowered graphs; a graph file cannot use it.
+  bool internal = false;
+
+  int input_index(std::string_view name) const;   // -1: none
+  int output_index(std::string_view name) const;  // -1: none
+};
+
+// The ops that a program may use, by name.
+class OpRegistry {
+ public:
+  explicit OpRegistry(std::vector<const OpDef*> defs);
+  const OpDef* find(std::string_view name) const;
+  std::span<const OpDef* const> all() const { return defs_; }  // sorted by name
+
+ private:
+  std::vector<const OpDef*> defs_;
+};
+
+// Helpers of infer functions: an error of the form "<what>: expected <a>, got <b>".
+Status require_equal(const Dim& expected, const Dim& actual, std::string_view what);
+Status require_rank(const ValueType& type, int rank, std::string_view what);
+
+}  // namespace graphrun

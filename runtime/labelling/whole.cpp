@@ -1,0 +1,109 @@
+#include "runtime/labelling/whole.h"
+
+#include <algorithm>
+#include <set>
+
+#include "runtime/imaging/plane.h"
+#include "runtime/imaging/slide_grid.h"
+#include "runtime/labelling/network.h"
+
+namespace graphrun::labelling {
+namespace {
+
+class Whole final : public Protocol {
+ public:
+  Whole(const ProtocolSettings& settings, std::unique_ptr<Network> network)
+      : settings_(settings),
+        network_(std::move(network)),
+        view_(network_->backend()),
+        total_(network_->backend()) {}
+
+  std::int64_t classes() const override { return network_->classes(); }
+  ProtocolSeconds seconds() const override { return network_->seconds(); }
+
+  Result<EvaluationMemory> plan(std::span<const imaging::Extent> images) override {
+    EvaluationMemory memory;
+    std::int64_t view = 0, total = 0;
+    std::set<imaging::Extent> inputs;
+    for (const imaging::Extent& image : images) {
+      for (const double scale : settings_.scales) {
+        GRAPHRUN_ASSIGN(const imaging::Extent size, imaging::view_extent(image, scale, settings_.base_size));
+        view = std::max(view, imaging::Plane::bytes(size, 3));
+        GRAPHRUN_ASSIGN(const imaging::Extent input, network_->fit(samples(), size));
+        inputs.insert(input);
+      }
+      if (settings_.scales.size() > 1) total = std::max(total, imaging::Plane::bytes(image, classes()));
+    }
+    memory.probabilities = view + total;
+    // No smaller input has larger activations: those that another one holds need not be planned. From the
+    // highest down, such an input is as wide as none before it.
+    std::int64_t widest = 0;
+    for (auto input = inputs.rbegin(); input != inputs.rend(); ++input) {
+      if (input->width <= widest) continue;
+      widest = input->width;
+      GRAPHRUN_TRY(network_->plan({samples(), input->height, input->width}, memory));
+    }
+    // But kernels may be others at small sizes, with forms of the weights of their own.
+    const auto smallest = std::ranges::min_element(
+        inputs, {}, [](const imaging::Extent& input) { return input.height * input.width; });
+    if (smallest != inputs.end())
+      GRAPHRUN_TRY(network_->plan({samples(), smallest->height, smallest->width}, memory));
+    return memory;
+  }
+  Status reserve(const EvaluationMemory& memory, std::int64_t most_bytes) override {
+    return network_->reserve(memory.activations, most_bytes);
+  }
+
+  Result<imaging::LabelMap> label(const imaging::Image& image) override {
+    const imaging::Extent extent{image.height, image.width};
+    const std::size_t scales = settings_.scales.size();
+    imaging::Planes& planes = network_->planes();
+    if (scales > 1) GRAPHRUN_TRY(total_.reserve(extent, classes()));
+    std::vector<imaging::Extent> sizes;
+    for (const double scale : settings_.scales) {
+      GRAPHRUN_ASSIGN(const imaging::Extent size, imaging::view_extent(extent, scale, settings_.base_size));
+      GRAPHRUN_TRY(view_.reserve(size, 3));
+      sizes.push_back(size);
+    }
+    GRAPHRUN_TRY(planes.begin(image));
+    for (std::size_t i = 0; i < scales; ++i) {
+      const imaging::Extent& size = sizes[i];
+      GRAPHRUN_ASSIGN(const imaging::Extent input, network_->fit(samples(), size));
+      GRAPHRUN_ASSIGN(session::Session* const session,
+                      network_->bind({samples(), input.height, input.width}));
+      GRAPHRUN_TRY(planes.resize_normalised(size, view_.data()));
+      GRAPHRUN_TRY(planes.copy_window({view_.data(), size, 0, 0, size.width}, session->input(), 0));
+      GRAPHRUN_TRY(network_->run(*session));
+      const TensorView output = session->output();
+      const imaging::WholeLogits logits{output, input, size};
+      if (i + 1 < scales) {
+        GRAPHRUN_TRY(planes.view_to_total(logits, i == 0, total_.data()));
+      } else {
+        GRAPHRUN_TRY(planes.view_to_classes(logits, scales > 1 ? total_.data() : nullptr));
+      }
+    }
+    GRAPHRUN_ASSIGN(imaging::LabelMap map, planes.finish());
+    GRAPHRUN_TRY(network_->end_image());
+    return map;
+  }
+
+ private:
+  std::int64_t samples() const { return settings_.flip ? 2 : 1; }
+
+  ProtocolSettings settings_;
+  std::unique_ptr<Network> network_;
+  imaging::Plane view_;   // the image at one scale, normalised
+  imaging::Plane total_;  // of probabilities over scales, at the image's size
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Protocol>> make_whole(const ProtocolSettings& settings,
+                                             std::shared_ptr<const model::Program> program,
+                                             std::shared_ptr<weights::Weights> weights) {
+  GRAPHRUN_ASSIGN(std::unique_ptr<Network> network,
+                  Network::make(settings, std::move(program), std::move(weights)));
+  return std::unique_ptr<Protocol>(std::make_unique<Whole>(settings, std::move(network)));
+}
+
+}  // namespace graphrun::labelling

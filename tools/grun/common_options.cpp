@@ -1,0 +1,162 @@
+#include "tools/grun/common_options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+
+#include "datasets/locate.h"
+#include "ops/cpu_backend.h"
+#include "ops/registry.h"
+#include "runtime/plugin/gpu_module.h"
+
+namespace graphrun::tools {
+
+namespace {
+
+// Of cuda (0) or cuda:N.
+std::optional<int> gpu_number(std::string_view name) {
+  constexpr std::string_view kName = "cuda";
+  if (!name.starts_with(kName)) return std::nullopt;
+  name.remove_prefix(kName.size());
+  if (name.empty()) return 0;
+  int number = 0;
+  const auto [stop, error] = std::from_chars(name.data() + 1, name.data() + name.size(), number);
+  const bool whole = name.size() > 1 && name[0] == ':' && stop == name.data() + name.size();
+  return whole && error == std::errc() && number >= 0 ? std::optional(number) : std::nullopt;
+}
+
+// Where a user's caches lie (XDG Base Directory Specification); empty where there is no home.
+std::filesystem::path user_cache() {
+  const char* const cache = std::getenv("XDG_CACHE_HOME");
+  const char* const home = std::getenv("HOME");
+  const bool named = cache != nullptr && *cache != '\0';
+  if (!named && (home == nullptr || *home == '\0')) return {};
+  return (named ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache") / "graphrun";
+}
+
+}  // namespace
+
+void CommonOptions::add_to(CLI::App& command) {
+  command.add_option("--device", device, "where to compute: cpu, cuda or cuda:N")
+      ->check([](const std::string& name) {
+        return name == "cpu" || gpu_number(name) ? "" : name + ": expected cpu, cuda or cuda:N";
+      })
+      ->capture_default_str();
+  command.add_option("--threads", threads, "0: all that this process may use")
+      ->check(CLI::Range(0, 4096))
+      ->capture_default_str();
+  command.add_option("--precision", precision, "f32 or bf16: of activations and convolutions")
+      ->check(CLI::IsMember({"f32", "bf16"}))
+      ->capture_default_str();
+  command.add_option(
+      "--cache", cache,
+      "folder of what is computed once: weights as kernels want them (run, predict), engines of "
+      "convolutions (--device cuda); default: graphrun in the user's cache folder; none: "
+      "nothing is kept");
+  command.add_option("-D", definitions, "name=value: a late graph parameter")->allow_extra_args(false);
+  command.add_flag("-q", quiet, "only results and errors");
+  command.add_flag("-v", verbose, "more detail");
+}
+
+Result<std::string> CommonOptions::cache_folder() const {
+  if (cache == "none") return std::string();
+  const std::filesystem::path folder = cache.empty() ? user_cache() : std::filesystem::path(cache);
+  if (folder.empty()) return std::string();
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (!error) return folder.string();
+  if (cache.empty()) return std::string();
+  return {ErrorCode::io, "--cache " + cache + ": " + error.message()};
+}
+
+void add_memory_budget(CLI::App& command, std::int64_t& bytes) {
+  command
+      .add_option("--memory-budget", bytes,
+                  "of a rank's training, whole numbers such as 8GB or 1500MB: what would be computed again "
+                  "in the backward pass is kept "
+                  "as far as it fits, for faster steps with the same bits; the least memory if not given")
+      ->transform(CLI::AsSizeValue(true))
+      ->check(CLI::PositiveNumber);
+}
+
+Result<std::shared_ptr<model::Backend>> CommonOptions::backend() const {
+  const auto make = [this]() -> Result<std::shared_ptr<model::Backend>> {
+    const std::optional<int> gpu = gpu_number(device);
+    if (!gpu) return ops::make_cpu_backend(threads);
+    GRAPHRUN_ASSIGN(const plugin::GpuModule* const module, plugin::gpu_module());
+    GRAPHRUN_ASSIGN(const std::string folder, cache_folder());
+    return module->make_backend({*gpu, folder.empty() ? folder : folder + "/convolutions.txt"});
+  };
+  GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend, make().in("--device " + device));
+  GRAPHRUN_TRY(backend->check_precision(compute_type()).in("--precision " + precision));
+  return backend;
+}
+
+Result<model::Bindings> CommonOptions::bindings() const {
+  model::Bindings bindings;
+  for (const std::string& definition : definitions) {
+    const std::size_t equals = definition.find('=');
+    const std::string name = definition.substr(0, equals);
+    std::string value = equals == std::string::npos ? "" : definition.substr(equals + 1);
+    if (value == "true") value = "1";
+    if (value == "false") value = "0";
+    double number = 0;
+    const char* end = value.data() + value.size();
+    const auto [stop, error] = std::from_chars(value.data(), end, number);
+    if (name.empty() || value.empty() || error != std::errc() || stop != end || !std::isfinite(number)) {
+      return {ErrorCode::usage, "-D " + definition + ": expected name=number"};
+    }
+    bindings[name] = number;
+  }
+  return bindings;
+}
+
+Result<std::shared_ptr<const model::Program>> open_program(const std::string& path,
+                                                           const CommonOptions& options) {
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
+                  model::Program::load(path, ops::op_registry()));
+  return bind_program(*program, path, options);
+}
+
+Result<std::shared_ptr<const model::Program>> bind_program(const model::Program& program,
+                                                           const std::string& path,
+                                                           const CommonOptions& options,
+                                                           const datasets::Descriptor* descriptor,
+                                                           const training::SettingTable* settings) {
+  GRAPHRUN_ASSIGN(model::Bindings bindings, options.bindings());
+  for (const model::GraphParameter& parameter : program.model().parameters) {
+    if (parameter.structural) continue;
+    const auto spec =
+        std::ranges::find(training::setting_specs(), parameter.name, &training::SettingSpec::name);
+    const bool is_setting = settings != nullptr && spec != training::setting_specs().end();
+    if (is_setting && settings->is_explicit(parameter.name) && settings->has_value(parameter.name)) {
+      bindings.try_emplace(parameter.name, settings->real(parameter.name));
+    }
+    if (descriptor != nullptr && parameter.name == "classes") {
+      bindings.try_emplace("classes", static_cast<double>(descriptor->classes.size()));
+    }
+  }
+  auto bound = program.bind(bindings);
+  if (bound.ok() || options.definitions.empty()) return std::move(bound).in(path);
+  // Whatever is wrong with -D is wrong with the command line.
+  const ErrorCode code = bound.status().code();
+  return {code == ErrorCode::invalid_argument ? ErrorCode::usage : code,
+          path + ": " + bound.status().message()};
+}
+
+Result<datasets::Descriptor> find_descriptor(const std::string& name_or_path) {
+  const std::vector<std::filesystem::path> folders = datasets::data_folders("datasets");
+  return datasets::load_descriptor(name_or_path, folders);
+}
+
+Result<std::shared_ptr<weights::Weights>> map_weights(const model::Program& program, const std::string& path,
+                                                      std::shared_ptr<model::Backend> backend) {
+  GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file, weights::TensorFile::open(path));
+  return weights::Weights::map(program, std::move(file), std::move(backend)).in(path);
+}
+
+}  // namespace graphrun::tools

@@ -1,0 +1,175 @@
+#include "training/checkpoint.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "runtime/weights/safetensors.h"
+
+namespace graphrun::training {
+namespace {
+
+namespace fs = std::filesystem;
+constexpr std::string_view kPrefix = "epoch_";
+constexpr std::string_view kSuffix = ".safetensors";
+constexpr std::int64_t kMany = std::int64_t{1} << 50;  // iterations, pixels of an epoch
+
+// A finite number, not negative, that is all of the text.
+template <class T>
+std::optional<T> parse(std::string_view text) {
+  T value = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || stop != text.data() + text.size() || !(value >= 0)) return std::nullopt;
+  if (!std::isfinite(static_cast<double>(value))) return std::nullopt;
+  return value;
+}
+
+template <class T>
+std::optional<T> number_in(const weights::TensorFile& file, const char* key) {
+  const auto found = file.metadata().find(key);
+  if (found == file.metadata().end()) return std::nullopt;
+  return parse<T>(found->second);
+}
+
+std::string text_of(double value) {
+  std::array<char, 32> text{};  // the shortest that reads back as the same bits
+  return {text.data(), std::to_chars(text.data(), text.data() + text.size(), value).ptr};
+}
+
+std::string text_of(const std::vector<std::int64_t>& numbers) {
+  std::string text;
+  for (const std::int64_t number : numbers) text += (text.empty() ? "" : " ") + std::to_string(number);
+  return text;
+}
+
+// Leaves the value as it is where the key is missing. False: what is there is no such number.
+template <class T>
+bool read_optional(const weights::TensorFile& file, const char* key, T& value) {
+  if (!file.metadata().contains(key)) return true;
+  const std::optional<T> number = number_in<T>(file, key);
+  if (number) value = *number;
+  return number.has_value();
+}
+
+// The same of counts, whose sum is at most kMany.
+bool read_optional(const weights::TensorFile& file, const char* key, std::vector<std::int64_t>& numbers) {
+  const auto found = file.metadata().find(key);
+  if (found == file.metadata().end()) return true;
+  std::int64_t sum = 0;
+  for (std::string_view rest = found->second; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(' '), rest.size());
+    const auto number = parse<std::int64_t>(rest.substr(0, end));
+    if (!number || *number > kMany - sum) return false;
+    sum += *number;
+    numbers.push_back(*number);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return true;
+}
+
+// Epochs of the epoch checkpoints of a run, ascending.
+std::vector<std::int64_t> saved_epochs(const fs::path& run_folder) {
+  std::vector<std::int64_t> epochs;
+  std::error_code ignored;
+  for (const fs::directory_entry& entry : fs::directory_iterator(run_folder / "checkpoints", ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
+    std::int64_t epoch = 0;
+    const char* end = name.data() + name.size() - kSuffix.size();
+    const auto [stop, error] = std::from_chars(name.data() + kPrefix.size(), end, epoch);
+    if (error == std::errc() && stop == end) epochs.push_back(epoch);
+  }
+  std::ranges::sort(epochs);
+  return epochs;
+}
+
+}  // namespace
+
+Status write_checkpoint(const fs::path& path, std::span<const weights::NamedTensor> tensors,
+                        const TrainState& state) {
+  std::map<std::string, std::string> metadata{{"format", "graphrun checkpoint 1"},
+                                              {"iteration", std::to_string(state.iteration)},
+                                              {"epoch", std::to_string(state.epoch)},
+                                              {"seed", std::to_string(state.seed)}};
+  if (state.best.epoch > 0) {
+    metadata["best_epoch"] = std::to_string(state.best.epoch);
+    metadata["best_mIoU"] = text_of(state.best.mean_iou);
+  }
+  if (state.sums.iterations > 0) {
+    metadata["epoch_iterations"] = std::to_string(state.sums.iterations);
+    metadata["epoch_loss"] = text_of(state.sums.loss);
+    metadata["epoch_confusion"] = text_of(state.sums.confusion);
+  }
+  return weights::write_safetensors(path.string(), tensors, metadata);
+}
+
+Result<TrainState> read_checkpoint(const fs::path& path, weights::Weights& weights) {
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                  weights::TensorFile::open(path.string()));
+  const auto iteration = number_in<std::int64_t>(*file, "iteration");
+  const auto epoch = number_in<std::int64_t>(*file, "epoch");
+  const auto seed = number_in<std::uint64_t>(*file, "seed");
+  if (!iteration || *iteration > kMany || !epoch || !seed) {
+    return {ErrorCode::invalid_file, path.string() +
+                                         ": no checkpoint of a training run (its position is not in it); "
+                                         "to start from these weights give them with --weights"};
+  }
+  TrainState state{*iteration, *epoch, *seed, {}, {}};
+  if (!read_optional(*file, "best_epoch", state.best.epoch) ||
+      !read_optional(*file, "best_mIoU", state.best.mean_iou) ||
+      !read_optional(*file, "epoch_iterations", state.sums.iterations) ||
+      !read_optional(*file, "epoch_loss", state.sums.loss) ||
+      !read_optional(*file, "epoch_confusion", state.sums.confusion)) {
+    return {ErrorCode::invalid_file, path.string() + ": the figures of its run are damaged"};
+  }
+  GRAPHRUN_ASSIGN(const bool has_state, weights.load(*file).in(path.string()));
+  if (!has_state) return {ErrorCode::invalid_file, path.string() + ": it lacks the optimiser's state"};
+  return state;
+}
+
+std::optional<fs::path> latest_checkpoint(const fs::path& run_folder) {
+  std::vector<fs::path> candidates;
+  const std::vector<std::int64_t> epochs = saved_epochs(run_folder);
+  if (!epochs.empty()) candidates.push_back(epoch_checkpoint(run_folder, epochs.back()));
+  candidates.push_back(interrupted_checkpoint(run_folder));
+  candidates.push_back(best_checkpoint(run_folder));
+  std::optional<fs::path> furthest;
+  std::int64_t furthest_iteration = -1;
+  for (const fs::path& candidate : candidates) {
+    const auto file = weights::TensorFile::open(candidate.string());
+    if (!file.ok()) continue;
+    const std::int64_t iteration = number_in<std::int64_t>(**file, "iteration").value_or(-1);
+    if (iteration <= furthest_iteration) continue;
+    furthest = candidate;
+    furthest_iteration = iteration;
+  }
+  return furthest;
+}
+
+fs::path epoch_checkpoint(const fs::path& run_folder, std::int64_t epoch) {
+  return run_folder / "checkpoints" / (std::string(kPrefix) + std::to_string(epoch) + std::string(kSuffix));
+}
+
+fs::path best_checkpoint(const fs::path& run_folder) {
+  return run_folder / "checkpoints" / ("best" + std::string(kSuffix));
+}
+
+fs::path interrupted_checkpoint(const fs::path& run_folder) {
+  return run_folder / "checkpoints" / ("interrupted" + std::string(kSuffix));
+}
+
+void prune_checkpoints(const fs::path& run_folder, std::int64_t keep) {
+  const std::vector<std::int64_t> epochs = saved_epochs(run_folder);
+  std::error_code ignored;
+  for (std::size_t i = 0; i + static_cast<std::size_t>(keep) < epochs.size(); ++i) {
+    fs::remove(epoch_checkpoint(run_folder, epochs[i]), ignored);
+  }
+}
+
+}  // namespace graphrun::training

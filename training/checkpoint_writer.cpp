@@ -1,0 +1,61 @@
+#include "training/checkpoint_writer.h"
+
+#include <algorithm>
+#include <chrono>
+
+namespace graphrun::training {
+namespace {
+
+bool in_checkpoint(VariableKind kind) { return kind != VariableKind::gradient; }
+
+}  // namespace
+
+Result<CheckpointContent> gather_checkpoint(const model::Program& program, const weights::Weights& weights,
+                                            collective::Communicator& ranks, const std::vector<int>& owners) {
+  const std::vector<model::Variable>& variables = program.model().variables;
+  const bool writes = ranks.rank() == 0;
+  std::size_t all = 0;
+  std::size_t largest = 0;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (!in_checkpoint(variables[i].kind)) continue;
+    const auto bytes = static_cast<std::size_t>(weights.variable(i).desc.bytes());
+    all += bytes;
+    largest = std::max(largest, bytes);
+  }
+  CheckpointContent content;
+  content.storage.resize(writes ? all : owners.empty() ? 0 : largest);
+  std::byte* memory = content.storage.data();
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    if (!in_checkpoint(variables[i].kind)) continue;
+    const TensorView& view = weights.variable(i);
+    const std::int64_t bytes = view.desc.bytes();
+    const bool shared_out = !owners.empty() && variables[i].kind == VariableKind::optimizer_state;
+    if (!writes && !shared_out) continue;
+    if (view.data != nullptr) GRAPHRUN_TRY(weights.backend()->copy_to_host(memory, view.data, bytes));
+    if (shared_out && owners[i] != 0) GRAPHRUN_TRY(collective::broadcast(ranks, memory, bytes, owners[i]));
+    if (!writes) continue;
+    content.tensors.push_back({variables[i].name, view.desc, {memory, static_cast<std::size_t>(bytes)}});
+    memory += bytes;
+  }
+  return content;
+}
+
+Status CheckpointWriter::start(const std::filesystem::path& path, CheckpointContent content,
+                               const TrainState& state) {
+  GRAPHRUN_TRY(status_of(written(true)));
+  path_ = path;
+  result_ = std::async(std::launch::async, [path, state, content = std::move(content)] {
+    return write_checkpoint(path, content.tensors, state);
+  });
+  return {};
+}
+
+Result<std::optional<std::filesystem::path>> CheckpointWriter::written(bool wait) {
+  using Path = std::optional<std::filesystem::path>;
+  if (!result_.valid()) return Path();
+  if (!wait && result_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return Path();
+  GRAPHRUN_TRY(result_.get());
+  return Path(path_);
+}
+
+}  // namespace graphrun::training

@@ -1,0 +1,32 @@
+#include "training/class_weights.h"
+
+#include <fmt/format.h>
+
+#include "datasets/check.h"
+
+namespace graphrun::training {
+namespace {
+
+constexpr const char* kName = "class_weights";
+
+}  // namespace
+
+Status resolve_class_weights(SettingTable& settings, const datasets::Descriptor& descriptor,
+                             const std::optional<std::filesystem::path>& data_root, int threads) {
+  if (settings.json(kName) != "\"suggested\"") return {};
+  GRAPHRUN_ASSIGN(const datasets::CheckReport report,
+                  datasets::check_dataset(descriptor, "train", data_root, threads));
+  std::string list;
+  for (const datasets::ClassCount& counted : report.classes)
+    list += fmt::format("{}{:.6g}", list.empty() ? "" : ", ", counted.weight);
+  return settings.set(kName, "[" + list + "]", settings.source(kName) + ": suggested for the split train");
+}
+
+Status apply_class_weights(const SettingTable& settings, session::TrainSession& session) {
+  if (!settings.has_value(kName)) return {};
+  const std::vector<double> list = settings.reals(kName);
+  const std::vector<float> weights(list.begin(), list.end());
+  return session.set_class_weights(weights);
+}
+
+}  // namespace graphrun::training

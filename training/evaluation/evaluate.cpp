@@ -1,0 +1,109 @@
+#include "training/evaluation/evaluate.h"
+
+#include <algorithm>
+#include <chrono>
+#include <deque>
+#include <future>
+
+#include "datasets/sample_list.h"
+#include "runtime/cpu/processors.h"
+
+namespace graphrun::training {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// A thread where the system gives one, else when the result is wanted.
+constexpr std::launch kAside = std::launch::async | std::launch::deferred;
+
+// In the order of images.
+template <typename T>
+using Pending = std::deque<std::future<T>>;
+
+template <typename T>
+T take_first(Pending<T>& pending) {
+  T first = pending.front().get();
+  pending.pop_front();
+  return first;
+}
+
+std::string megabytes(std::int64_t bytes) { return std::to_string(bytes / 1000000) + " MB"; }
+
+// In memory at once: the image in hand and those aside with their label maps (the data set's and the
+// network's); those that are written also overlaid and compressed.
+std::int64_t picture_bytes_of_pixel(const ImagesAside& aside) {
+  return (1 + aside.decoded + aside.written) * (3 + 2) + aside.written * 6;
+}
+
+}  // namespace
+
+ImagesAside images_aside(const model::Backend& backend, int threads) {
+  if (backend.is_host()) return {};
+  const int processors = threads > 0 ? threads : cpu::usable_processors();
+  return {std::min(processors, 4), std::min(processors, 8)};
+}
+
+Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data,
+                                                   labelling::Protocol& protocol, std::int64_t most_bytes,
+                                                   const ImagesAside& aside) {
+  std::vector<imaging::Extent> sizes;
+  for (std::int64_t i = 0; i < data.size(); ++i) {
+    GRAPHRUN_ASSIGN(const imaging::Extent size, data.image_size(i));
+    sizes.push_back(size);
+  }
+  GRAPHRUN_ASSIGN(labelling::EvaluationMemory memory, protocol.plan(sizes));
+  const auto pixels = [](const imaging::Extent& size) { return size.height * size.width; };
+  for (const imaging::Extent& size : sizes) {
+    if (pixels(size) > pixels(memory.largest)) memory.largest = size;
+  }
+  memory.pictures = picture_bytes_of_pixel(aside) * pixels(memory.largest);
+  if (memory.total() > most_bytes) {
+    return {ErrorCode::out_of_memory,
+            "images of up to " + std::to_string(memory.largest.width) + " x " +
+                std::to_string(memory.largest.height) + " need " + megabytes(memory.total()) +
+                " of memory (" + megabytes(memory.activations) + " of them activations), and " +
+                megabytes(most_bytes) + " may be used; lower base_size, the scales or --batch"};
+  }
+  GRAPHRUN_TRY(protocol.reserve(memory, most_bytes - (memory.total() - memory.activations)));
+  return memory;
+}
+
+Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,
+                            const PictureWriter* pictures, EvalObserver& observer, const ImagesAside& aside) {
+  if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
+  Evaluation result;
+  if (data.labelled()) result.confusion.emplace(static_cast<int>(protocol.classes()));
+  Pending<Result<datasets::Sample>> decoded;
+  std::int64_t begun = 0;
+  const auto decode_until = [&](std::int64_t end) {
+    for (; begun < std::min(end, data.size()); ++begun) {
+      decoded.push_back(std::async(kAside, [&data, i = begun] { return data.load(i); }));
+    }
+  };
+  Pending<Status> written;
+  decode_until(aside.decoded);
+  for (std::int64_t i = 0; i < data.size(); ++i) {
+    const auto start = Clock::now();
+    GRAPHRUN_ASSIGN(datasets::Sample sample, take_first(decoded));
+    decode_until(i + 1 + aside.decoded);
+    const auto in_hand = Clock::now();
+    GRAPHRUN_ASSIGN(imaging::LabelMap map, protocol.label(sample.image).in(data.name(i)));
+    result.seconds += seconds_since(in_hand);
+    if (result.confusion) result.confusion->add(map.ids, sample.label.ids, imaging::kIgnoredClass);
+    if (pictures != nullptr) {
+      if (std::ssize(written) == aside.written) GRAPHRUN_TRY(take_first(written));
+      written.push_back(
+          std::async(kAside, [pictures, name = data.name(i), image = std::move(sample.image),
+                              ids = std::move(map)] { return pictures->write(name, image, ids); }));
+    }
+    observer.image(i + 1, data.size(), seconds_since(start), result.confusion ? &*result.confusion : nullptr);
+  }
+  while (!written.empty()) GRAPHRUN_TRY(take_first(written));
+  return result;
+}
+
+}  // namespace graphrun::training

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "datasets/dataset.h"
+#include "graphrun/status.h"
+#include "runtime/labelling/protocol.h"
+#include "runtime/model/backend.h"
+#include "training/evaluation/metrics.h"
+#include "training/evaluation/pictures.h"
+
+namespace graphrun::training {
+
+// Who watches an evaluation: the terminal.
+class EvalObserver {
+ public:
+  virtual ~EvalObserver() = default;
+  // `done` images of `total`; `seconds` for the last. `so_far` is null in a split without labels, and with
+  // several ranks.
+  virtual void image(std::int64_t done, std::int64_t total, double seconds,
+                     const ConfusionMatrix* so_far) = 0;
+};
+
+// Images that are in memory beside the one that the network has in hand, each at work on a thread of its own.
+struct ImagesAside {
+  int decoded = 1;  // the next ones, which are decoded or wait; at least one
+  int written = 1;  // the last ones, whose pictures are written; at least one
+  bool operator==(const ImagesAside&) const = default;
+};
+// One of each on the host, where they take processors from the kernels; on other devices a few, at most as
+// many of each as `threads`, or, where that is 0, as the processors that this process may use.
+ImagesAside images_aside(const model::Backend& backend, int threads);
+
+// Plans memory from the sizes that the images' headers give, and takes that of the activations. Errors: a
+// header that cannot be read, more than `most_bytes`.
+Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data,
+                                                   labelling::Protocol& protocol, std::int64_t most_bytes,
+                                                   const ImagesAside& aside = {});
+
+struct Evaluation {
+  std::optional<ConfusionMatrix> confusion;  // none in a split without labels
+  double seconds = 0;                        // from decoded images to label maps
+};
+// Labels every image of a split, in its order; `pictures` may be null. While the network has an image in
+// hand, the next ones are decoded and the last ones' pictures are written. All that was begun has ended when
+// this returns. Errors: data, the network, disk; two images of one name where pictures are written.
+Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,
+                            const PictureWriter* pictures, EvalObserver& observer,
+                            const ImagesAside& aside = {});
+
+}  // namespace graphrun::training

@@ -1,0 +1,68 @@
+#include "training/evaluation/evaluate_shares.h"
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <thread>
+
+#include "datasets/sample_list.h"
+#include "datasets/subset.h"
+#include "tools/grun/ranks.h"
+
+namespace graphrun::training {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class Counter final : public EvalObserver {
+ public:
+  void image(std::int64_t done, std::int64_t, double, const ConfusionMatrix*) override { done_ = done; }
+  std::int64_t done() const { return done_; }
+
+ private:
+  std::atomic<std::int64_t> done_ = 0;
+};
+
+void tell(EvalObserver& observer, std::int64_t done, std::int64_t total, Clock::time_point& last,
+          std::int64_t& told) {
+  if (done == told) return;
+  const auto now = Clock::now();
+  const double seconds = std::chrono::duration<double>(now - std::exchange(last, now)).count();
+  observer.image(done, total, seconds / static_cast<double>(done - told), nullptr);
+  told = done;
+}
+
+}  // namespace
+
+Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Protocol& protocol,
+                                   const PictureWriter* pictures, collective::Communicator& ranks,
+                                   EvalObserver& observer, const ImagesAside& aside) {
+  if (ranks.size() == 1) return evaluate(data, protocol, pictures, observer, aside);
+  if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
+  const std::unique_ptr<datasets::Subset> own = datasets::Subset::share(data, ranks.rank(), ranks.size());
+  Counter counter;
+  std::future<Result<Evaluation>> work =
+      std::async(std::launch::async, [&] { return evaluate(*own, protocol, pictures, counter, aside); });
+  std::optional<Evaluation> result;
+  Clock::time_point last = Clock::now();
+  std::int64_t told = 0;
+  // Ranks meet at this pace, so that each hears that the others live.
+  constexpr std::chrono::milliseconds kPace{200};
+  for (std::array<std::int64_t, 2> done_and_busy{0, 1}; done_and_busy[1] > 0;) {
+    if (result) {
+      std::this_thread::sleep_for(kPace);
+    } else if (work.wait_for(kPace) == std::future_status::ready) {
+      GRAPHRUN_ASSIGN(result, work.get());
+    }
+    done_and_busy = {counter.done(), result ? 0 : 1};
+    if (const Status met = collective::all_reduce<std::int64_t>(ranks, done_and_busy); !met.ok())
+      tools::report_error(&ranks, met, 1);
+    if (ranks.rank() == 0) tell(observer, done_and_busy[0], data.size(), last, told);
+  }
+  if (result->confusion)
+    GRAPHRUN_TRY(collective::all_reduce<std::int64_t>(ranks, result->confusion->cells()));
+  return *std::move(result);
+}
+
+}  // namespace graphrun::training

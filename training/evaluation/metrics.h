@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace graphrun::training {
+
+struct ClassMetrics {
+  std::int64_t intersection = 0;
+  std::int64_t union_ = 0;
+  std::int64_t target = 0;
+  double iou = 0;       // intersection / (union + 1e-10): 0 for a class that is absent from both
+  double accuracy = 0;  // intersection / (target + 1e-10)
+};
+
+struct Metrics {
+  std::vector<ClassMetrics> classes;
+  double mean_iou = 0;       // over all classes, absent ones too
+  double mean_accuracy = 0;  // likewise
+  double accuracy = 0;       // of all labelled pixels
+};
+
+// Counts of labelled pixels by label and prediction. Ids that are no class count in their own row and column:
+// such a prediction counts as a pixel of its label's class, such a label only where it was predicted as a
+// class.
+class ConfusionMatrix {
+ public:
+  explicit ConfusionMatrix(int classes)
+      : classes_(classes),
+        cells_(static_cast<std::size_t>(classes + 1) * static_cast<std::size_t>(classes + 1)) {}
+
+  int classes() const { return classes_; }
+  // Pixels by pixel; those whose label is `ignore_label` count nowhere. Precondition: equal sizes.
+  void add(std::span<const std::uint8_t> prediction, std::span<const std::uint8_t> label,
+           int ignore_label = 255);
+  void add(std::span<const std::int32_t> prediction, std::span<const std::int32_t> label,
+           int ignore_label = 255);
+  // Counts made elsewhere, classes x classes, of labels and predictions that are classes.
+  void add(std::span<const std::int64_t> cells);
+  // Precondition: as many classes.
+  void merge(const ConfusionMatrix& other);
+  Metrics metrics() const;
+
+  // Row: label, column: prediction; classes + 1 each, the last one for ids that are no class. For sums over
+  // ranks and for counts made elsewhere.
+  std::span<std::int64_t> cells() { return cells_; }
+  std::span<const std::int64_t> cells() const { return cells_; }
+
+ private:
+  template <class T>
+  void count(std::span<const T> prediction, std::span<const T> label, int ignore_label);
+  std::int64_t cell(int label, int prediction) const {
+    return cells_[static_cast<std::size_t>(label) * static_cast<std::size_t>(classes_ + 1) +
+                  static_cast<std::size_t>(prediction)];
+  }
+  int classes_;
+  std::vector<std::int64_t> cells_;
+};
+
+}  // namespace graphrun::training

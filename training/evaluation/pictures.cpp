@@ -1,0 +1,55 @@
+#include "training/evaluation/pictures.h"
+
+#include <system_error>
+
+#include "datasets/image_io.h"
+
+namespace graphrun::training {
+
+std::vector<imaging::Color> class_colors(std::span<const datasets::ClassInfo> classes) {
+  std::vector<imaging::Color> colors;
+  for (const datasets::ClassInfo& info : classes) colors.push_back(info.color);
+  return colors;
+}
+
+Result<std::vector<std::uint8_t>> class_label_ids(const datasets::LabelRule& rule) {
+  std::vector<std::uint8_t> ids;
+  for (int c = 0; c < rule.classes(); ++c) {
+    const std::uint16_t id = rule.label_id(c);
+    if (id > 255) {
+      return {ErrorCode::unsupported, "class " + std::to_string(c) + " has the label id " +
+                                          std::to_string(id) + ", which an 8-bit picture cannot hold"};
+    }
+    ids.push_back(static_cast<std::uint8_t>(id));
+  }
+  return ids;
+}
+
+Result<PictureWriter> PictureWriter::create(const std::filesystem::path& folder,
+                                            std::vector<imaging::Color> palette,
+                                            std::vector<std::uint8_t> label_ids) {
+  for (const char* kind : {"gray", "color", "overlay", "label"}) {
+    if (label_ids.empty() && std::string_view(kind) == "label") continue;
+    std::error_code error;
+    std::filesystem::create_directories(folder / kind, error);
+    if (error) return {ErrorCode::io, (folder / kind).string() + ": " + error.message()};
+  }
+  return PictureWriter(folder, std::move(palette), std::move(label_ids));
+}
+
+Status PictureWriter::write(const std::string& name, const imaging::Image& image,
+                            const imaging::LabelMap& map) const {
+  constexpr float kOpacity = 0.6f;
+  const std::string file = name + ".png";
+  GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "gray" / file, map));
+  GRAPHRUN_TRY(datasets::write_palette_png(folder_ / "color" / file, map, palette_));
+  if (!label_ids_.empty()) {
+    imaging::LabelMap labels = map;
+    for (std::uint8_t& id : labels.ids) id = label_ids_[id];
+    GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "label" / file, labels));
+  }
+  return datasets::write_rgb_png(folder_ / "overlay" / file,
+                                 datasets::overlay(image, map, palette_, kOpacity));
+}
+
+}  // namespace graphrun::training

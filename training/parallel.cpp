@@ -1,0 +1,139 @@
+#include "training/parallel.h"
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "runtime/core/hash.h"
+#include "runtime/model/model_file.h"
+#include "runtime/plugin/gpu_module.h"
+#include "tools/grun/interrupt.h"
+
+namespace graphrun::training {
+namespace {
+
+std::uint64_t hash_of_names(const datasets::Dataset* data) {
+  std::uint64_t hash = core::kHashStart;
+  for (std::int64_t i = 0; data != nullptr && i < data->size(); ++i)
+    hash = core::hash_of(data->name(i) + "\n", hash);
+  return hash;
+}
+
+std::string start_text(const TrainJob& job) {
+  const TrainState& start = job.start;
+  return std::to_string(start.iteration) + " " + std::to_string(start.epoch) + " " +
+         std::to_string(start.seed) + " " + std::to_string(job.max_iters.value_or(-1)) + " " +
+         job.folder.string();
+}
+
+// The same ranks with memory of the device.
+Result<std::shared_ptr<collective::Communicator>> ranks_of_device(
+    const std::shared_ptr<collective::Communicator>& ranks, const model::Backend& backend) {
+  if (backend.is_host()) return ranks;
+  GRAPHRUN_ASSIGN(const plugin::GpuModule* const module, plugin::gpu_module());
+  GRAPHRUN_ASSIGN(std::unique_ptr<collective::Communicator> made, module->join_nccl(*ranks, backend));
+  const auto keep_host_ranks = [ranks](collective::Communicator* nccl) { delete nccl; };
+  return std::shared_ptr<collective::Communicator>(made.release(), keep_host_ranks);
+}
+
+}  // namespace
+
+Result<session::DataParallel> data_parallel(const SettingTable& settings,
+                                            const std::shared_ptr<collective::Communicator>& host_ranks,
+                                            const model::Backend& backend) {
+  session::DataParallel parallel;
+  if (host_ranks->size() == 1) return parallel;
+  GRAPHRUN_ASSIGN(const std::shared_ptr<collective::Communicator> ranks,
+                  ranks_of_device(host_ranks, backend));
+  parallel.ranks = ranks;
+  parallel.mean_of_ranks = settings.word("loss_average") == "rank";
+  parallel.shard_optimizer = settings.flag("shard_optimizer");
+  constexpr double kMiB = 1 << 20;
+  parallel.exchange.bucket_bytes = static_cast<std::int64_t>(settings.real("bucket_mb") * kMiB);
+  parallel.exchange.type = settings.word("gradient_exchange") == "bf16" ? DType::bf16 : DType::f32;
+  if (!settings.flag("sync_bn")) return parallel;
+  const std::int64_t group = settings.integer("sync_bn_group");
+  if (group == 0 || group == ranks->size()) {
+    parallel.norm_ranks = ranks;
+  } else if (ranks->size() % group != 0) {
+    return {ErrorCode::invalid_argument, "sync_bn_group " + std::to_string(group) +
+                                             ": expected a divisor of the " + std::to_string(ranks->size()) +
+                                             " ranks"};
+  } else {
+    GRAPHRUN_ASSIGN(parallel.norm_ranks, ranks->split(static_cast<int>(ranks->rank() / group)));
+  }
+  return parallel;
+}
+
+Status require_same_job(collective::Communicator& ranks, const TrainJob& job) {
+  if (ranks.size() == 1) return {};
+  GRAPHRUN_ASSIGN(const std::vector<std::byte> model, model::serialize(job.program->model()));
+  const std::string_view model_bytes(reinterpret_cast<const char*>(model.data()), model.size());
+  const std::array<std::pair<const char*, std::uint64_t>, 5> parts{
+      {{"another model", core::hash_of(model_bytes)},
+       {"other settings", core::hash_of(job.settings.values())},
+       {"another list of training data", hash_of_names(job.data.get())},
+       {"another list of validation data", hash_of_names(job.validation.get())},
+       {"another starting point", core::hash_of(start_text(job))}}};
+  std::string own;
+  for (const auto& [what, hash] : parts) own += std::to_string(hash) + "\n";
+  GRAPHRUN_ASSIGN(const std::vector<std::string> all, collective::all_gather_text(ranks, own));
+  for (std::size_t rank = 1; rank < all.size(); ++rank) {
+    if (all[rank] == all[0]) continue;
+    std::string_view first = all[0];
+    std::string_view other = all[rank];
+    std::string differs;
+    for (const auto& [what, hash] : parts) {
+      const std::size_t first_end = first.find('\n');
+      const std::size_t other_end = other.find('\n');
+      if (first.substr(0, first_end) != other.substr(0, other_end))
+        differs += (differs.empty() ? "" : ", ") + std::string(what);
+      first.remove_prefix(first_end + 1);
+      other.remove_prefix(other_end + 1);
+    }
+    return {ErrorCode::invalid_argument, ranks.describe(static_cast<int>(rank)) + " has " + differs +
+                                             " than " + ranks.describe(0) +
+                                             ": all ranks must do the same job"};
+  }
+  return {};
+}
+
+Status broadcast_weights(collective::Communicator& ranks, const model::Program& program,
+                         weights::Weights& weights, const std::vector<VariableKind>& kinds) {
+  if (ranks.size() == 1) return {};
+  const std::vector<model::Variable>& variables = program.model().variables;
+  model::Backend& backend = *weights.backend();
+  std::vector<std::byte> staged;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    const TensorView& view = weights.variable(i);
+    if (view.data == nullptr || std::ranges::find(kinds, variables[i].kind) == kinds.end()) continue;
+    const std::int64_t bytes = view.desc.bytes();
+    if (backend.is_host()) {
+      GRAPHRUN_TRY(collective::broadcast(ranks, view.data, bytes));
+      continue;
+    }
+    staged.resize(static_cast<std::size_t>(bytes));
+    GRAPHRUN_TRY(backend.copy_to_host(staged.data(), view.data, bytes));
+    GRAPHRUN_TRY(collective::broadcast(ranks, staged.data(), bytes));
+    GRAPHRUN_TRY(backend.copy_to_device(view.data, staged.data(), bytes));
+  }
+  weights.touch();
+  return {};
+}
+
+int StopVote::signal() const { return terminated ? SIGTERM : interrupted ? SIGINT : 0; }
+
+Result<StopVote> vote(collective::Communicator& ranks, std::span<std::int64_t> counts) {
+  std::vector<std::int64_t> sums(counts.begin(), counts.end());
+  const int signal = tools::caught_signal();
+  sums.push_back(signal == SIGINT ? 1 : 0);
+  sums.push_back(signal != 0 && signal != SIGINT ? 1 : 0);
+  GRAPHRUN_TRY(collective::all_reduce(ranks, std::span(sums)));
+  std::copy_n(sums.begin(), counts.size(), counts.begin());
+  return StopVote{sums[counts.size()] > 0, sums.back() > 0};
+}
+
+}  // namespace graphrun::training

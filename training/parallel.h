@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "runtime/collective/communicator.h"
+#include "runtime/session/train_session.h"
+#include "training/run/settings.h"
+#include "training/trainer.h"
+
+namespace graphrun::training {
+
+// How the settings want several ranks to work together. Every rank calls it. Errors: groups of batch norm
+// that do not divide the ranks; on a GPU, NCCL's. `ranks`: of the host.
+Result<session::DataParallel> data_parallel(const SettingTable& settings,
+                                            const std::shared_ptr<collective::Communicator>& ranks,
+                                            const model::Backend& backend);
+
+// Refuses ranks whose model, settings, data lists or starting point differ from the first one's. Every rank
+// calls it and has the same error, which names the rank and what differs.
+Status require_same_job(collective::Communicator& ranks, const TrainJob& job);
+
+// Gives every rank the first one's values of these kinds of variables. `ranks`: of the host.
+Status broadcast_weights(collective::Communicator& ranks, const model::Program& program,
+                         weights::Weights& weights, const std::vector<VariableKind>& kinds);
+
+// Whether a rank wants to stop.
+struct StopVote {
+  bool interrupted = false;
+  bool terminated = false;
+  // The signal that the run ends by: SIGTERM before SIGINT; 0: none.
+  int signal() const;
+};
+// Adds up `counts` of all ranks, and asks every one whether a signal came. Every rank has the same answer.
+Result<StopVote> vote(collective::Communicator& ranks, std::span<std::int64_t> counts = {});
+
+}  // namespace graphrun::training

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "datasets/descriptor.h"
+#include "graphrun/status.h"
+#include "runtime/model/graph.h"
+#include "training/run/settings.h"
+
+namespace graphrun::training {
+
+// What the command line says of settings.
+struct SettingSources {
+  std::vector<std::string> configs;  // --config FILE.json
+  std::vector<std::string> sets;     // --set key=value
+};
+
+// All settings in the order of precedence: defaults, the model's train section, the data set's settings, its
+// recipe for this network, --config, --set. `descriptor` may be null. ErrorCode::usage where a --set is
+// wrong.
+Result<SettingTable> resolve_settings(const model::Model& model, const datasets::Descriptor* descriptor,
+                                      const SettingSources& sources);
+
+}  // namespace graphrun::training

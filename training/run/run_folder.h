@@ -1,0 +1,42 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "datasets/descriptor.h"
+#include "graphrun/status.h"
+#include "runtime/model/program.h"
+#include "training/run/settings.h"
+
+namespace graphrun::training {
+
+// The folder of a training run: model.fb, config.json, run.json, metrics.jsonl, checkpoints/.
+
+// Where a run's data came from, and what it computes in; run.json.
+struct RunRecord {
+  std::string dataset;                             // a name, or the absolute path of a descriptor
+  std::optional<std::filesystem::path> data_root;  // absolute
+  std::string precision = "f32";
+};
+// From what the command line says: relative paths become absolute, an empty data_root is none.
+RunRecord make_run_record(const std::string& dataset, const std::string& data_root);
+
+// exp/DATASET/MODEL/TIME, unused so far. Only the name: nothing is made.
+std::filesystem::path new_run_folder(const std::string& dataset, const std::string& model);
+
+// Makes the folder and writes config.json, run.json and model.fb: the program's model with class names and
+// palette of the data set, and with the run's settings in the place of the graph's.
+Status start_run_folder(const std::filesystem::path& folder, const model::Program& program,
+                        const datasets::Descriptor& descriptor, const RunRecord& record,
+                        const SettingTable& settings);
+
+Result<RunRecord> read_run_record(const std::filesystem::path& folder);
+
+// Makes exp/latest, below the current folder, a link to the run's folder.
+Status point_latest_at(const std::filesystem::path& folder);
+
+// What exp/latest points at; the error says that there is no run yet.
+Result<std::filesystem::path> latest_run_folder();
+
+}  // namespace graphrun::training

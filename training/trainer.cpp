@@ -1,0 +1,289 @@
+#include "training/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <string>
+
+#include "datasets/loader.h"
+#include "runtime/profiling/step_times.h"
+#include "runtime/session/shard.h"
+#include "training/batch_step.h"
+#include "training/checkpoint_writer.h"
+#include "training/evaluation/metrics.h"
+#include "training/parallel.h"
+#include "training/run/run_log.h"
+#include "training/setup.h"
+#include "training/validation.h"
+
+namespace graphrun::training {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds(Clock::time_point start, Clock::time_point end) {
+  return std::chrono::duration<double>(end - start).count();
+}
+
+Result<datasets::Sampler> make_sampler(const TrainJob& job) {
+  datasets::SamplerSettings sampling;
+  sampling.samples = job.data->size();
+  sampling.batch_size = job.settings.integer("batch_size");
+  sampling.shuffle = job.settings.flag("shuffle");
+  sampling.seed = job.start.seed;
+  sampling.rank = job.ranks->rank();
+  sampling.ranks = job.ranks->size();
+  return datasets::Sampler::make(sampling);
+}
+
+class Trainer {
+ public:
+  Trainer(const TrainJob& job, TrainObserver& observer) : job_(job), observer_(observer), state_(job.start) {}
+
+  Result<TrainOutcome> run() {
+    GRAPHRUN_TRY(prepare());
+    GRAPHRUN_TRY(agree_on_stop());
+    // An epoch that was stopped after its last iteration.
+    if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
+    const std::int64_t end = job_.max_iters ? std::min(*job_.max_iters, iterations_) : iterations_;
+    if (state_.iteration < end && signal_ == 0) GRAPHRUN_TRY(train_until(end));
+    if (state_.iteration != saved_iteration_) GRAPHRUN_TRY(save(interrupted_checkpoint(job_.folder)));
+    GRAPHRUN_TRY(note_written(true));
+    return TrainOutcome{state_, signal_};
+  }
+
+ private:
+  Status prepare() {
+    const SettingTable& settings = job_.settings;
+    GRAPHRUN_TRY(check_start(job_));
+    GRAPHRUN_ASSIGN(sampler_, make_sampler(job_));
+    augment_ = augment_settings(settings, job_.program->model().preprocess);
+    GRAPHRUN_TRY(datasets::validate(augment_));
+    iterations_ = settings.integer("epochs") * sampler_->iterations_per_epoch();
+    GRAPHRUN_ASSIGN(const session::DataParallel parallel,
+                    data_parallel(settings, job_.ranks, *job_.weights->backend()));
+    GRAPHRUN_ASSIGN(step_,
+                    BatchStep::make(job_.program, job_.weights, sampler_->batch_size_of_rank(), settings,
+                                    job_.precision, parallel, job_.ranks, job_.memory_budget));
+    if (is_first()) observer_.planned(step_->session().planned_bytes(), step_->session().recomputations());
+    local_norm_ = parallel.ranks != nullptr && parallel.norm_ranks != parallel.ranks;
+    owners_ = state_owners(job_);
+    if (job_.validation != nullptr) {
+      GRAPHRUN_ASSIGN(validator_, Validator::make(job_, augment_));
+    }
+    GRAPHRUN_TRY(restore_sums());
+    if (is_first()) {
+      GRAPHRUN_ASSIGN(log_, RunLog::open(job_.folder, state_));
+    }
+    return {};
+  }
+
+  bool is_first() const { return job_.ranks->rank() == 0; }
+
+  Status agree_on_stop() {
+    GRAPHRUN_ASSIGN(const StopVote stop, vote(*job_.ranks));
+    signal_ = stop.signal();
+    return {};
+  }
+
+  Status restore_sums() {
+    confusion_.emplace(step_->confusion().classes());
+    const std::vector<std::int64_t>& saved = state_.sums.confusion;
+    if (saved.empty()) return {};
+    if (saved.size() != confusion_->cells().size())
+      return {ErrorCode::invalid_file, "the checkpoint's epoch counts other classes than the model has"};
+    std::ranges::copy(saved, confusion_->cells().begin());
+    return {};
+  }
+
+  bool epoch_done() const {
+    return state_.iteration == (state_.epoch + 1) * sampler_->iterations_per_epoch();
+  }
+
+  Status train_until(std::int64_t end) {
+    datasets::LoaderSettings loading;
+    loading.workers = static_cast<int>(job_.settings.integer("workers"));
+    loading.seed = state_.seed;
+    loading.first = state_.iteration;
+    loading.end = end;
+    loading.memory = [&backend = *job_.weights->backend()](std::int64_t bytes) {
+      return backend.allocate_host(bytes);
+    };
+    GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Loader> loader,
+                    datasets::Loader::start(*job_.data, *sampler_, augment_, loading));
+    while (state_.iteration < end && signal_ == 0) {
+      GRAPHRUN_TRY(iterate(*loader).in("iteration " + std::to_string(state_.iteration + 1)));
+      if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
+    }
+    return {};
+  }
+
+  Status iterate(datasets::Loader& loader) {
+    IterationRecord record;
+    record.iter = state_.iteration + 1;
+    record.epoch = state_.epoch + 1;
+    const auto data_start = Clock::now();
+    GRAPHRUN_ASSIGN(const datasets::Batch* const batch, loader.next());
+    const auto step_start = Clock::now();
+    record.lr = poly_learning_rate(job_.settings.real("base_lr"), job_.settings.real("power"), record.iter,
+                                   iterations_);
+    std::optional<profiling::StepTimes> times;
+    if (profiles(record.iter)) times.emplace(job_.weights->backend()->timeline());
+    profiling::StepTimes* const observer = times ? &*times : nullptr;
+    GRAPHRUN_ASSIGN(const Losses losses, step_->compute(*batch, state_.seed, observer));
+    const auto computed = Clock::now();
+    GRAPHRUN_TRY(step_->update(record.lr, observer));
+    if (times) GRAPHRUN_TRY(times->end());
+    const auto step_end = Clock::now();
+    if (times && is_first()) GRAPHRUN_TRY(write_profile(*times, data_start, step_start, computed, step_end));
+    record.loss = losses.total;
+    record.main_loss = losses.main;
+    record.aux_loss = losses.aux;
+    record.data_s = seconds(data_start, step_start);
+    record.step_s = seconds(step_start, step_end);
+    record.images_per_s = static_cast<double>(batch->n * job_.ranks->size()) / seconds(data_start, step_end);
+    ConfusionMatrix confusion = step_->confusion();
+    GRAPHRUN_ASSIGN(const StopVote stop, vote(*job_.ranks, confusion.cells()));
+    signal_ = stop.signal();
+    record.scores = Scores::of(confusion);
+    confusion_->merge(confusion);
+    state_.sums.loss += losses.main;
+    ++state_.sums.iterations;
+    ++state_.iteration;
+    if (!is_first()) return {};
+    GRAPHRUN_TRY(log_->iteration(record));
+    observer_.iteration(record, iterations_);
+    return note_written(false);
+  }
+
+  // The third iteration of this run: by then files are in the system's cache and libraries have chosen. On
+  // every rank, though the first one alone writes: what one rank starts step by step and another replays need
+  // not meet.
+  bool profiles(std::int64_t iteration) const {
+    return !job_.profile.empty() && iteration == job_.start.iteration + 3;
+  }
+  Status write_profile(const profiling::StepTimes& times, Clock::time_point start, Clock::time_point loaded,
+                       Clock::time_point computed, Clock::time_point end) const {
+    using Lane = profiling::Trace::Lane;
+    profiling::Trace trace;
+    trace.add(Lane::host, "wait for the loader", "loader", 0, seconds(start, loaded));
+    trace.add(Lane::host, "copies, losses and gradients", "step", seconds(start, loaded),
+              seconds(start, computed));
+    trace.add(Lane::host, "update", "step", seconds(start, computed), seconds(start, end));
+    times.add_to(trace, seconds(start, loaded));
+    return trace.write(job_.profile);
+  }
+
+  // Leaves the epoch unfinished where a signal ends its validation: a resumed run does that again.
+  Status finish_epoch() {
+    EpochRecord record;
+    record.epoch = state_.epoch + 1;
+    record.iter = state_.iteration;
+    record.loss = state_.sums.loss / static_cast<double>(std::max<std::int64_t>(state_.sums.iterations, 1));
+    record.scores = Scores::of(*confusion_);
+    const bool last = state_.iteration == iterations_;
+    std::vector<Picture> pictures;
+    if (validator_ != nullptr && (last || record.epoch % job_.settings.integer("evaluate_freq") == 0)) {
+      GRAPHRUN_TRY(unite_buffers());
+      GRAPHRUN_ASSIGN(std::optional<Validation> validation, validator_->run(observer_));
+      if (!validation) return agree_on_stop();
+      record.validation = validation->record;
+      pictures = std::move(validation->pictures);
+      const double mean_iou = record.validation->scores.mean_iou;
+      record.is_best = state_.best.epoch == 0 || mean_iou > state_.best.mean_iou;
+      if (record.is_best) state_.best = {record.epoch, mean_iou};
+    }
+    if (is_first()) {
+      GRAPHRUN_TRY(log_->epoch(record, pictures));
+      observer_.epoch(record, job_.settings.integer("epochs"));
+    }
+    state_.epoch = record.epoch;
+    state_.sums = {};
+    std::ranges::fill(confusion_->cells(), 0);
+    if (record.is_best) GRAPHRUN_TRY(save(best_checkpoint(job_.folder)));
+    if (last || record.epoch % job_.settings.integer("save_freq") == 0) {
+      GRAPHRUN_TRY(save(epoch_checkpoint(job_.folder, record.epoch)));
+    }
+    return {};
+  }
+
+  // Running statistics of batch norm that each rank has for itself: the first one's count.
+  Status unite_buffers() {
+    if (!local_norm_) return {};
+    return broadcast_weights(*job_.ranks, *job_.program, *job_.weights, {VariableKind::buffer});
+  }
+
+  Status save(const std::filesystem::path& path) {
+    if (state_.sums.iterations > 0)
+      state_.sums.confusion.assign(confusion_->cells().begin(), confusion_->cells().end());
+    GRAPHRUN_ASSIGN(CheckpointContent content,
+                    gather_checkpoint(*job_.program, *job_.weights, *job_.ranks, owners_));
+    saved_iteration_ = state_.iteration;
+    if (!is_first()) return {};
+    GRAPHRUN_TRY(note_written(true));
+    return writer_.start(path, std::move(content), state_);
+  }
+
+  Status note_written(bool wait) {
+    GRAPHRUN_ASSIGN(const std::optional<std::filesystem::path> path, writer_.written(wait));
+    if (!path) return {};
+    observer_.saved(*path);
+    prune_checkpoints(job_.folder, job_.settings.integer("keep"));
+    return {};
+  }
+
+  const TrainJob& job_;
+  TrainObserver& observer_;
+  TrainState state_;
+  std::int64_t iterations_ = 0;  // of the whole schedule
+  std::int64_t saved_iteration_ = -1;
+  std::optional<datasets::Sampler> sampler_;
+  datasets::AugmentSettings augment_;
+  std::unique_ptr<BatchStep> step_;
+  std::unique_ptr<Validator> validator_;  // null without `evaluate`
+  std::unique_ptr<RunLog> log_;           // null but for the first rank
+  CheckpointWriter writer_;
+  std::vector<int> owners_;                   // of the optimiser's state
+  bool local_norm_ = false;                   // not all ranks share batch norm's statistics
+  int signal_ = 0;                            // the signal that all ranks stop for
+  std::optional<ConfusionMatrix> confusion_;  // of the epoch so far
+};
+
+}  // namespace
+
+double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::int64_t max_iter) {
+  return base_lr * std::pow(1.0 - static_cast<double>(iter - 1) / static_cast<double>(max_iter), power);
+}
+
+Status check_start(const TrainJob& job) {
+  GRAPHRUN_ASSIGN(const datasets::Sampler sampler, make_sampler(job));
+  const std::int64_t per_epoch = sampler.iterations_per_epoch();
+  const std::int64_t whole = job.start.iteration / per_epoch;
+  const bool unfinished = job.start.iteration % per_epoch == 0 && job.start.epoch == whole - 1;
+  if (job.start.epoch == whole || unfinished) {
+    if (job.start.sums.iterations <= job.start.iteration - job.start.epoch * per_epoch) return {};
+    return {ErrorCode::invalid_file, "the checkpoint's epoch has sums of more iterations than it has done"};
+  }
+  return {ErrorCode::invalid_argument,
+          "the checkpoint has done " + std::to_string(job.start.iteration) + " iterations and " +
+              std::to_string(job.start.epoch) + " epochs, but an epoch has " + std::to_string(per_epoch) +
+              " iterations now: resume with the run's own batch_size and data; to go on with others start a "
+              "new run with --weights"};
+}
+
+std::vector<int> state_owners(const TrainJob& job) {
+  const bool shared_out = job.ranks->size() > 1 && job.settings.flag("shard_optimizer");
+  return shared_out ? session::share_out(*job.program, job.ranks->size()) : std::vector<int>();
+}
+
+std::vector<bool> held_state(const TrainJob& job) {
+  std::vector<bool> held;
+  for (const int owner : state_owners(job)) held.push_back(owner == job.ranks->rank());
+  return held;
+}
+
+Result<TrainOutcome> train(const TrainJob& job, TrainObserver& observer) {
+  return Trainer(job, observer).run();
+}
+
+}  // namespace graphrun::training

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "datasets/dataset.h"
+#include "graphrun/status.h"
+#include "runtime/collective/communicator.h"
+#include "runtime/model/program.h"
+#include "runtime/session/recomputation.h"
+#include "runtime/weights/weights.h"
+#include "training/checkpoint.h"
+#include "training/records.h"
+#include "training/run/settings.h"
+
+namespace graphrun::training {
+
+// Who watches a run: the terminal of the first rank.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  // Before the first iteration: TrainSession::planned_bytes() of this rank.
+  virtual void planned(std::int64_t bytes, const session::Recomputations& recomputations) = 0;
+  virtual void iteration(const IterationRecord& record, std::int64_t iterations) = 0;
+  // `done` images of a validation's `total`; `seconds` for the last ones.
+  virtual void validating(std::int64_t done, std::int64_t total, double seconds) = 0;
+  virtual void epoch(const EpochRecord& record, std::int64_t epochs) = 0;
+  virtual void saved(const std::filesystem::path& checkpoint) = 0;
+};
+
+struct TrainJob {
+  std::shared_ptr<const model::Program> program;  // bound
+  std::shared_ptr<weights::Weights> weights;      // writable
+  std::shared_ptr<const datasets::Dataset> data;
+  std::shared_ptr<const datasets::Dataset> validation;  // null without `evaluate`
+  std::vector<imaging::Color> palette;                  // of the classes, for pictures
+  SettingTable settings;
+  DType precision = DType::f32;                     // of activations, in validation too
+  std::int64_t memory_budget = 0;                   // of a rank; TrainSession::Options
+  TrainState start;                                 // seed, and what is done
+  std::optional<std::int64_t> max_iters;            // stop after so many in all; the schedule stays
+  std::filesystem::path folder;                     // exists for the first rank, with checkpoints/ in it
+  std::shared_ptr<collective::Communicator> ranks;  // all that do this job together; host memory
+  std::string profile;                              // file for the trace of an iteration; empty: none
+};
+
+struct TrainOutcome {
+  TrainState state;
+  int signal = 0;  // that ended the run, on whatever rank it came; 0: none
+};
+
+// poly learning rate of iteration `iter` (from 1) of `max_iter`: base_lr before the first step.
+double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::int64_t max_iter);
+
+// That the batches fit the data, and job.start's iterations its epochs. To be asked before anything of a
+// run's folder is replaced.
+Status check_start(const TrainJob& job);
+
+// By index of Model::variables: the rank that holds an optimiser state, and whether this one does; empty
+// where every rank holds all. Of program, settings and ranks alone.
+std::vector<int> state_owners(const TrainJob& job);
+std::vector<bool> held_state(const TrainJob& job);
+
+// Trains from job.start to the end of the schedule, max_iters, or a signal to any rank (support/interrupt.h):
+// then the state is saved and returned. Every rank calls it; the first one alone writes and is watched.
+// Errors: data, a loss or gradient that is not finite (names the iteration and the first tensor that is
+// not), disk, another rank that takes no part.
+Result<TrainOutcome> train(const TrainJob& job, TrainObserver& observer);
+
+}  // namespace graphrun::training
