@@ -2,17 +2,30 @@
 
 #include <type_traits>
 
+#include "ops/cuda_backend.h"
+#include "runtime/collective/device_ranks.h"
 #include "runtime/collective/nccl.h"
+#include "runtime/core/build_stamp.h"
 #include "runtime/cuda/device.h"
 #include "runtime/imaging/cuda_planes.h"
 
+// The GPU's library: what its rooms offer, behind the interface of runtime/plugin.
 namespace graphrun {
 namespace {
 
 Result<std::unique_ptr<collective::Communicator>> join_nccl(collective::Communicator& host,
-                                                            const model::Backend& gpu) {
-  const auto turn = gpu.turn();
-  return collective::make_nccl(host, static_cast<cuda::Device*>(gpu.context())->stream());
+                                                            DeviceContext& gpu) {
+  return collective::make_nccl(host, static_cast<cuda::Device&>(gpu).stream());
+}
+
+constexpr imaging::DeviceImaging kImaging{imaging::make_cuda_planes, imaging::free_gpu_bytes};
+constexpr collective::DeviceRanks kRanks{join_nccl};
+
+Result<std::shared_ptr<model::Backend>> make_backend(const plugin::GpuOptions& options) {
+  return ops::make_cuda_backend(
+      {options.device,
+       options.tuning_file,
+       {{imaging::DeviceImaging::kService, &kImaging}, {collective::DeviceRanks::kService, &kRanks}}});
 }
 
 std::vector<std::pair<std::string, std::string>> versions() {
@@ -21,17 +34,13 @@ std::vector<std::pair<std::string, std::string>> versions() {
   return all;
 }
 
+constexpr plugin::GpuModule kModule{make_backend, ops::list_gpus, versions};
+
 }  // namespace
 }  // namespace graphrun
 
-extern "C" const graphrun::plugin::GpuModule* graphrun_gpu_module() {
-  static const graphrun::plugin::GpuModule module{graphrun::plugin::GpuModule::kInterface,
-                                                  graphrun::ops::make_cuda_backend,
-                                                  graphrun::ops::list_gpus,
-                                                  graphrun::versions,
-                                                  graphrun::join_nccl,
-                                                  graphrun::imaging::make_cuda_planes,
-                                                  graphrun::imaging::free_gpu_bytes};
-  return &module;
-}
+extern "C" const char* graphrun_module_stamp() { return graphrun::core::build_stamp().data(); }
+static_assert(std::is_same_v<decltype(&graphrun_module_stamp), graphrun::plugin::GetModuleStamp>);
+
+extern "C" const graphrun::plugin::GpuModule* graphrun_gpu_module() { return &graphrun::kModule; }
 static_assert(std::is_same_v<decltype(&graphrun_gpu_module), graphrun::plugin::GetGpuModule>);

@@ -26,8 +26,9 @@ write_basic_package_version_file(graphrunConfigVersion.cmake COMPATIBILITY SameM
 install(FILES ${CMAKE_BINARY_DIR}/graphrunConfig.cmake ${CMAKE_BINARY_DIR}/graphrunConfigVersion.cmake cmake/FindOneDNN.cmake
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graphrun)
 
-install(FILES runtime/embed/graphrun.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun)
-foreach(room core collective model weights session)
+install(FILES api/graphrun.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun)
+install(DIRECTORY include/graphrun DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+foreach(room core collective imaging model weights session)
   install(DIRECTORY runtime/${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/runtime FILES_MATCHING PATTERN "*.h")
 endforeach()
 install(FILES ops/cpu_backend.h ops/cuda_backend.h ops/registry.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/ops)

@@ -16,7 +16,7 @@ set(CMAKE_BUILD_RPATH ${GRAPHRUN_MODULES})
 set(CMAKE_INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR}/graphrun)
 
 add_library(graphrun_options INTERFACE)
-target_include_directories(graphrun_options INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
+target_include_directories(graphrun_options INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>)
 target_compile_options(graphrun_options INTERFACE
   $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wno-sign-conversion;-Werror;-fno-math-errno>>)
 # By which kept files tell builds apart (runtime/core/build_id.h); some linkers write none unless asked.

@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "compiler/expand.h"
-#include "compiler/ir.h"
+#include "compiler/ir/graph.h"
 #include "compiler/passes/passes.h"
 #include "compiler/update.h"
 #include "runtime/model/validate.h"

@@ -1,5 +1,5 @@
 #include "compiler/compile.h"
-#include "compiler/ir.h"
+#include "compiler/ir/graph.h"
 #include "runtime/model/infer.h"
 
 namespace graphrun::compiler {

@@ -2,7 +2,7 @@
 
 #include "compiler/diagnostics.h"
 #include "compiler/expand.h"
-#include "compiler/ir.h"
+#include "compiler/ir/graph.h"
 
 namespace graphrun::compiler {
 

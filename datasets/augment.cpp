@@ -29,7 +29,7 @@ Status check_sample(const Sample& sample, const Draws& draws, const std::int32_t
   }
   const double height = std::nearbyint(static_cast<double>(image.height) * factor_y(draws));
   const double width = std::nearbyint(static_cast<double>(image.width) * factor_x(draws));
-  if (!(height >= 1 && width >= 1 && height * width <= static_cast<double>(kMaxPixels))) {
+  if (!(height >= 1 && width >= 1 && height * width <= static_cast<double>(imaging::kMaxPixels))) {
     return {ErrorCode::invalid_argument, "an image of " + std::to_string(image.width) + " x " +
                                              std::to_string(image.height) + " cannot be scaled by " +
                                              std::to_string(draws.scale)};

@@ -139,7 +139,7 @@ std::optional<ImageHeader> pnm_header(std::string_view file) {
     if (at >= file.size() || file[at] < '0' || file[at] > '9') return std::nullopt;
     while (at < file.size() && file[at] >= '0' && file[at] <= '9') {
       number = number * 10 + (file[at++] - '0');
-      if (number > kMaxPixels) return std::nullopt;
+      if (number > imaging::kMaxPixels) return std::nullopt;
     }
   }
   return ImageHeader{ImageFormat::pnm, numbers[1], numbers[0], false, false, 8, PngColor::rgb};
@@ -163,8 +163,8 @@ Result<ImageHeader> read_image_header(std::string_view file) {
   }
   if (!header) return Status(ErrorCode::invalid_file, "has a broken image header");
   // Both sides are below 2^32, so that the product fits once neither exceeds the limit.
-  if (header->height < 1 || header->width < 1 || header->height > kMaxPixels || header->width > kMaxPixels ||
-      header->height * header->width > kMaxPixels) {
+  if (header->height < 1 || header->width < 1 || header->height > imaging::kMaxPixels || header->width > imaging::kMaxPixels ||
+      header->height * header->width > imaging::kMaxPixels) {
     return Status(ErrorCode::invalid_file, "claims to be " + std::to_string(header->width) + " x " +
                                                std::to_string(header->height) + " pixels");
   }

@@ -30,4 +30,8 @@ std::vector<std::filesystem::path> data_folders(const std::string& kind) {
   return folders;
 }
 
+Result<Descriptor> find_descriptor(const std::string& name_or_path) {
+  return load_descriptor(name_or_path, data_folders("datasets"));
+}
+
 }  // namespace graphrun::datasets

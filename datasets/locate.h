@@ -1,7 +1,11 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
+
+#include "datasets/descriptor.h"
+#include "graphrun/status.h"
 
 namespace graphrun::datasets {
 
@@ -9,5 +13,8 @@ namespace graphrun::datasets {
 // installed program (PREFIX/share/graphrun/KIND), the source tree a program was built in, ./KIND. Only those
 // that exist, each once.
 std::vector<std::filesystem::path> data_folders(const std::string& kind);
+
+// A data set's descriptor by name, looked up in data_folders("datasets"), or by path.
+Result<Descriptor> find_descriptor(const std::string& name_or_path);
 
 }  // namespace graphrun::datasets

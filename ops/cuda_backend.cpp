@@ -39,8 +39,11 @@ class DeviceBuffer final : public model::Buffer {
 
 class CudaBackend final : public model::Backend {
  public:
-  CudaBackend(std::shared_ptr<cuda::Device> device, std::vector<KernelEntry> kernels)
-      : device_(std::move(device)), label_("cuda:" + std::to_string(device_->index())) {
+  CudaBackend(std::shared_ptr<cuda::Device> device, std::vector<KernelEntry> kernels,
+              std::map<std::string_view, const void*> services)
+      : device_(std::move(device)),
+        services_(std::move(services)),
+        label_("cuda:" + std::to_string(device_->index())) {
     for (const KernelEntry& entry : kernels) kernels_[std::string(entry.op)].push_back(entry);
   }
   std::string_view device() const override { return label_; }
@@ -88,12 +91,17 @@ class CudaBackend final : public model::Backend {
     cudaMemGetInfo(&free_bytes, &all);
     return static_cast<std::int64_t>(all - free_bytes);
   }
+  const void* service(std::string_view name) const override {
+    const auto found = services_.find(name);
+    return found == services_.end() ? nullptr : found->second;
+  }
   Result<std::unique_ptr<Recording>> record(const std::function<Status()>& enqueue) override {
     return cuda::Recording::make(*device_, enqueue);
   }
 
  private:
   std::shared_ptr<cuda::Device> device_;
+  std::map<std::string_view, const void*> services_;
   std::string label_;
   std::map<std::string, std::vector<KernelEntry>, std::less<>> kernels_;
 };
@@ -115,7 +123,8 @@ Result<std::shared_ptr<model::Backend>> make_cuda_backend(const CudaOptions& opt
 #define GRAPHRUN_OPS(room) take(ops::room::cuda_kernels());
 #include "ops/op_list.inc"
 #undef GRAPHRUN_OPS
-  return std::shared_ptr<model::Backend>(std::make_shared<CudaBackend>(std::move(device), std::move(all)));
+  return std::shared_ptr<model::Backend>(
+      std::make_shared<CudaBackend>(std::move(device), std::move(all), options.services));
 }
 
 Result<std::vector<std::string>> list_gpus() {

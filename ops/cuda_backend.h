@@ -1,7 +1,10 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "graphrun/status.h"
@@ -14,6 +17,8 @@ struct CudaOptions {
   // Where it is kept which of the library's convolutions is the fastest for a shape, read at the start and
   // written as more is measured; empty: measured anew in each process.
   std::string tuning_file{};
+  // Backend::service() by name; they outlive the backend.
+  std::map<std::string_view, const void*> services{};
 };
 
 // A GPU of compute capability 8.0 or later, with one stream: sessions of several threads take turns. Errors

@@ -2,15 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <span>
 #include <string>
 #include <utility>
 
+#include "runtime/collective/device_ranks.h"
 #include "runtime/core/hash.h"
 #include "runtime/model/model_file.h"
-#include "runtime/plugin/gpu_module.h"
-#include "tools/grun/interrupt.h"
 
 namespace graphrun::training {
 namespace {
@@ -33,8 +31,13 @@ std::string start_text(const TrainJob& job) {
 Result<std::shared_ptr<collective::Communicator>> ranks_of_device(
     const std::shared_ptr<collective::Communicator>& ranks, const model::Backend& backend) {
   if (backend.is_host()) return ranks;
-  GRAPHRUN_ASSIGN(const plugin::GpuModule* const module, plugin::gpu_module());
-  GRAPHRUN_ASSIGN(std::unique_ptr<collective::Communicator> made, module->join_nccl(*ranks, backend));
+  const auto* const device_ranks = model::service_of<collective::DeviceRanks>(backend);
+  if (device_ranks == nullptr) {
+    return {ErrorCode::unsupported, "several ranks cannot train on " + std::string(backend.device())};
+  }
+  const auto turn = backend.turn();
+  GRAPHRUN_ASSIGN(std::unique_ptr<collective::Communicator> made,
+                  device_ranks->join(*ranks, *backend.context()));
   const auto keep_host_ranks = [ranks](collective::Communicator* nccl) { delete nccl; };
   return std::shared_ptr<collective::Communicator>(made.release(), keep_host_ranks);
 }
@@ -124,16 +127,17 @@ Status broadcast_weights(collective::Communicator& ranks, const model::Program& 
   return {};
 }
 
-int StopVote::signal() const { return terminated ? SIGTERM : interrupted ? SIGINT : 0; }
-
-Result<StopVote> vote(collective::Communicator& ranks, std::span<std::int64_t> counts) {
+Result<core::Stop> vote(collective::Communicator& ranks, const core::StopToken& stop,
+                        std::span<std::int64_t> counts) {
   std::vector<std::int64_t> sums(counts.begin(), counts.end());
-  const int signal = tools::caught_signal();
-  sums.push_back(signal == SIGINT ? 1 : 0);
-  sums.push_back(signal != 0 && signal != SIGINT ? 1 : 0);
+  const core::Stop asked = stop.asked();
+  sums.push_back(asked == core::Stop::interrupted ? 1 : 0);
+  sums.push_back(asked == core::Stop::terminated ? 1 : 0);
   GRAPHRUN_TRY(collective::all_reduce(ranks, std::span(sums)));
   std::copy_n(sums.begin(), counts.size(), counts.begin());
-  return StopVote{sums[counts.size()] > 0, sums.back() > 0};
+  const bool interrupted = sums[counts.size()] > 0;
+  const bool terminated = sums.back() > 0;
+  return terminated ? core::Stop::terminated : interrupted ? core::Stop::interrupted : core::Stop::none;
 }
 
 }  // namespace graphrun::training

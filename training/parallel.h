@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime/collective/communicator.h"
+#include "runtime/core/stop.h"
 #include "runtime/session/train_session.h"
 #include "training/run/settings.h"
 #include "training/trainer.h"
@@ -25,14 +26,9 @@ Status require_same_job(collective::Communicator& ranks, const TrainJob& job);
 Status broadcast_weights(collective::Communicator& ranks, const model::Program& program,
                          weights::Weights& weights, const std::vector<VariableKind>& kinds);
 
-// Whether a rank wants to stop.
-struct StopVote {
-  bool interrupted = false;
-  bool terminated = false;
-  // The signal that the run ends by: SIGTERM before SIGINT; 0: none.
-  int signal() const;
-};
-// Adds up `counts` of all ranks, and asks every one whether a signal came. Every rank has the same answer.
-Result<StopVote> vote(collective::Communicator& ranks, std::span<std::int64_t> counts = {});
+// Adds up `counts` of all ranks, and asks every one whether it is to stop: Stop::terminated where any rank is
+// asked to terminate, else Stop::interrupted where any is interrupted. Every rank has the same answer.
+Result<core::Stop> vote(collective::Communicator& ranks, const core::StopToken& stop,
+                        std::span<std::int64_t> counts = {});
 
 }  // namespace graphrun::training

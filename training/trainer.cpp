@@ -12,7 +12,7 @@
 #include "training/checkpoint_writer.h"
 #include "training/evaluation/metrics.h"
 #include "training/parallel.h"
-#include "training/run/run_log.h"
+#include "training/run_log.h"
 #include "training/setup.h"
 #include "training/validation.h"
 
@@ -46,10 +46,10 @@ class Trainer {
     // An epoch that was stopped after its last iteration.
     if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     const std::int64_t end = job_.max_iters ? std::min(*job_.max_iters, iterations_) : iterations_;
-    if (state_.iteration < end && signal_ == 0) GRAPHRUN_TRY(train_until(end));
+    if (state_.iteration < end && stop_ == core::Stop::none) GRAPHRUN_TRY(train_until(end));
     if (state_.iteration != saved_iteration_) GRAPHRUN_TRY(save(interrupted_checkpoint(job_.folder)));
     GRAPHRUN_TRY(note_written(true));
-    return TrainOutcome{state_, signal_};
+    return TrainOutcome{state_, stop_};
   }
 
  private:
@@ -81,8 +81,7 @@ class Trainer {
   bool is_first() const { return job_.ranks->rank() == 0; }
 
   Status agree_on_stop() {
-    GRAPHRUN_ASSIGN(const StopVote stop, vote(*job_.ranks));
-    signal_ = stop.signal();
+    GRAPHRUN_ASSIGN(stop_, vote(*job_.ranks, job_.stop));
     return {};
   }
 
@@ -111,7 +110,7 @@ class Trainer {
     };
     GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Loader> loader,
                     datasets::Loader::start(*job_.data, *sampler_, augment_, loading));
-    while (state_.iteration < end && signal_ == 0) {
+    while (state_.iteration < end && stop_ == core::Stop::none) {
       GRAPHRUN_TRY(iterate(*loader).in("iteration " + std::to_string(state_.iteration + 1)));
       if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     }
@@ -143,8 +142,7 @@ class Trainer {
     record.step_s = seconds(step_start, step_end);
     record.images_per_s = static_cast<double>(batch->n * job_.ranks->size()) / seconds(data_start, step_end);
     ConfusionMatrix confusion = step_->confusion();
-    GRAPHRUN_ASSIGN(const StopVote stop, vote(*job_.ranks, confusion.cells()));
-    signal_ = stop.signal();
+    GRAPHRUN_ASSIGN(stop_, vote(*job_.ranks, job_.stop, confusion.cells()));
     record.scores = Scores::of(confusion);
     confusion_->merge(confusion);
     state_.sums.loss += losses.main;
@@ -174,7 +172,7 @@ class Trainer {
     return trace.write(job_.profile);
   }
 
-  // Leaves the epoch unfinished where a signal ends its validation: a resumed run does that again.
+  // Leaves the epoch unfinished where its validation is stopped: a resumed run does that again.
   Status finish_epoch() {
     EpochRecord record;
     record.epoch = state_.epoch + 1;
@@ -245,7 +243,7 @@ class Trainer {
   CheckpointWriter writer_;
   std::vector<int> owners_;                   // of the optimiser's state
   bool local_norm_ = false;                   // not all ranks share batch norm's statistics
-  int signal_ = 0;                            // the signal that all ranks stop for
+  core::Stop stop_ = core::Stop::none;        // why all ranks stop
   std::optional<ConfusionMatrix> confusion_;  // of the epoch so far
 };
 

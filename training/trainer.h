@@ -9,6 +9,7 @@
 #include "datasets/dataset.h"
 #include "graphrun/status.h"
 #include "runtime/collective/communicator.h"
+#include "runtime/core/stop.h"
 #include "runtime/model/program.h"
 #include "runtime/session/recomputation.h"
 #include "runtime/weights/weights.h"
@@ -44,12 +45,13 @@ struct TrainJob {
   std::optional<std::int64_t> max_iters;            // stop after so many in all; the schedule stays
   std::filesystem::path folder;                     // exists for the first rank, with checkpoints/ in it
   std::shared_ptr<collective::Communicator> ranks;  // all that do this job together; host memory
+  core::StopToken stop;                             // asked between iterations
   std::string profile;                              // file for the trace of an iteration; empty: none
 };
 
 struct TrainOutcome {
   TrainState state;
-  int signal = 0;  // that ended the run, on whatever rank it came; 0: none
+  core::Stop stop = core::Stop::none;  // why the run ended early, on whatever rank that was asked
 };
 
 // poly learning rate of iteration `iter` (from 1) of `max_iter`: base_lr before the first step.
@@ -64,10 +66,10 @@ Status check_start(const TrainJob& job);
 std::vector<int> state_owners(const TrainJob& job);
 std::vector<bool> held_state(const TrainJob& job);
 
-// Trains from job.start to the end of the schedule, max_iters, or a signal to any rank (support/interrupt.h):
-// then the state is saved and returned. Every rank calls it; the first one alone writes and is watched.
-// Errors: data, a loss or gradient that is not finite (names the iteration and the first tensor that is
-// not), disk, another rank that takes no part.
+// Trains from job.start to the end of the schedule, max_iters, or until any rank's job.stop asks: then the
+// state is saved and returned. Every rank calls it; the first one alone writes and is watched. Errors: data,
+// a loss or gradient that is not finite (names the iteration and the first tensor that is not), disk, another
+// rank that takes no part.
 Result<TrainOutcome> train(const TrainJob& job, TrainObserver& observer);
 
 }  // namespace graphrun::training

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "compiler/ir.h"
+#include "compiler/ir/graph.h"
 
 namespace graphrun::compiler {
 

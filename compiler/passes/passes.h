@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "compiler/ir.h"
+#include "compiler/ir/graph.h"
 
 // Each pass takes a graph and gives a new one that computes the same outputs and stores.
 namespace graphrun::compiler {

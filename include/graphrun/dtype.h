@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "runtime/core/bfloat16.h"
+#include "graphrun/bfloat16.h"
 
 namespace graphrun {
 
@@ -64,7 +64,7 @@ struct dtype_of<float> {
   static constexpr DType value = DType::f32;
 };
 template <>
-struct dtype_of<core::BFloat16> {
+struct dtype_of<BFloat16> {
   static constexpr DType value = DType::bf16;
 };
 template <>

@@ -2,8 +2,8 @@
 
 #include <stdint.h>
 
+#include "graphrun/device_function.h"
 #include "ops/common/bins.h"
-#include "runtime/core/device_function.h"
 
 // Bodies of adaptive_avg_pool and its gradient, in gather form. Compiled for the CPU and for the GPU: no std.
 namespace graphrun::ops::adaptive_avg_pool {

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/core/device_function.h"
+#include "graphrun/device_function.h"
 
 // One element each. What is per channel: mean, scale = inv_std * weight, bias.
 namespace graphrun::ops::batch_norm {

@@ -4,9 +4,9 @@
 #include <span>
 #include <type_traits>
 
+#include "graphrun/bfloat16.h"
 #include "ops/batch_norm/body.h"
 #include "ops/common/cuda_kernel.cuh"
-#include "runtime/core/bfloat16.h"
 
 // How this room's GPU kernels walk over a map: a thread keeps to one group of neighbouring channels, whose
 // constants stay in its registers, and goes from pixel to pixel.
@@ -152,7 +152,7 @@ struct Group {
 };
 
 template <int kVector>
-struct Group<core::BFloat16, kVector> {
+struct Group<BFloat16, kVector> {
   static_assert(kVector % 2 == 0);
   using Packed = cuda::Vector<uint32_t, kVector / 2>;
   Packed packed;
@@ -163,8 +163,8 @@ struct Group<core::BFloat16, kVector> {
   }
 };
 template <>
-struct Group<core::BFloat16, 1> {
-  using Packed = cuda::Vector<core::BFloat16, 1>;
+struct Group<BFloat16, 1> {
+  using Packed = cuda::Vector<BFloat16, 1>;
   Packed packed;
 
   __device__ float operator[](int) const { return static_cast<float>(packed.element[0]); }
@@ -185,7 +185,7 @@ __device__ inline Group<T, kVector> load_group(const T* from) {
 template <class T, int kVector>
 __device__ inline void store_group(T* to, const float (&values)[kVector]) {
   typename Group<T, kVector>::Packed packed;
-  if constexpr (std::is_same_v<T, core::BFloat16> && kVector > 1) {
+  if constexpr (std::is_same_v<T, BFloat16> && kVector > 1) {
 #pragma unroll
     for (int i = 0; i < kVector / 2; ++i) packed.element[i] = bf16_pair(values[2 * i], values[2 * i + 1]);
   } else {

@@ -48,8 +48,8 @@ std::unique_ptr<Kernel> make_cast(const KernelRequest& request) {
 Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
   const DType from = request.inputs[0].dtype;
   const DType to = request.outputs[0].dtype;
-  if (from == DType::f32 && to == DType::bf16) return make_cast<float, core::BFloat16>(request);
-  if (from == DType::bf16 && to == DType::f32) return make_cast<core::BFloat16, float>(request);
+  if (from == DType::f32 && to == DType::bf16) return make_cast<float, BFloat16>(request);
+  if (from == DType::bf16 && to == DType::f32) return make_cast<BFloat16, float>(request);
   return {ErrorCode::declined, "casts between f32 and bf16, got " + std::string(to_string(from)) + " to " +
                                    std::string(to_string(to))};
 }

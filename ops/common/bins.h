@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-#include "runtime/core/device_function.h"
+#include "graphrun/device_function.h"
 
 // Compiled for the CPU and for the GPU: no std.
 namespace graphrun::ops {

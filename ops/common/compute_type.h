@@ -19,7 +19,7 @@ Result<std::unique_ptr<Kernel>> for_activation_type(const KernelRequest& request
     }
   }
   if (any[0] && any[1]) return {ErrorCode::declined, "activations differ in their type"};
-  return any[1] ? prepare(core::BFloat16()) : prepare(float());
+  return any[1] ? prepare(BFloat16()) : prepare(float());
 }
 
 }  // namespace graphrun::ops

@@ -2,9 +2,9 @@
 
 #include <initializer_list>
 
+#include "graphrun/bfloat16.h"
 #include "ops/common/cuda_kernel.cuh"
 #include "ops/common/function_kernel.h"
-#include "runtime/core/bfloat16.h"
 
 // Elementwise ops on activations of one shape: each thread takes as many neighbouring channels as fit into
 // one access of 16 bytes, where all tensors allow that.

@@ -2,9 +2,9 @@
 
 #include <initializer_list>
 
+#include "graphrun/bfloat16.h"
 #include "ops/common/cuda_kernel.cuh"
 #include "ops/common/function_kernel.h"
-#include "runtime/core/bfloat16.h"
 
 // Kernels whose threads take neighbouring channels of one pixel, as many as fit into 16 bytes.
 namespace graphrun::ops {

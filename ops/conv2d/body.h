@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-#include "runtime/core/device_function.h"
+#include "graphrun/device_function.h"
 
 // Bodies of conv2d and its gradients, in gather form: correct for every stride, dilation and padding.
 // Compiled for the CPU and for the GPU: no std. Weights are dense (O, C, KH, KW); sums are in f64.

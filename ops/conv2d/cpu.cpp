@@ -78,7 +78,7 @@ std::int64_t bias_scratch_bytes(const TensorDesc& gy) {
 void sum_pixels(const TensorView& gy, float* gbias, double* partial, int threads) {
   const TensorDesc& desc = gy.desc;
   const std::int64_t pieces = cpu::piece_count(desc.pixels(), kPixelsOfPiece);
-  desc.dtype == DType::bf16 ? sum_pieces<core::BFloat16>(gy, partial, pieces, threads)
+  desc.dtype == DType::bf16 ? sum_pieces<BFloat16>(gy, partial, pieces, threads)
                             : sum_pieces<float>(gy, partial, pieces, threads);
   for (std::int64_t o = 0; o < desc.c(); ++o) {
     double sum = 0;

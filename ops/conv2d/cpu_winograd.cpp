@@ -136,9 +136,9 @@ Prepared prepare(const KernelRequest& request) {
   GRAPHRUN_TRY(require_tiles(g));
   // Products are computed in f32, of which a direct convolution in bf16 does twice as many in a second.
   constexpr std::int64_t kFewestOfBf16 = 512 * 1024;
-  if (std::is_same_v<T, core::BFloat16> && cpu::uses_matrix_units())
+  if (std::is_same_v<T, BFloat16> && cpu::uses_matrix_units())
     return {ErrorCode::declined, "matrix units are faster in bf16 without tiles"};
-  if (std::is_same_v<T, core::BFloat16> && g.c * g.o < kFewestOfBf16)
+  if (std::is_same_v<T, BFloat16> && g.c * g.o < kFewestOfBf16)
     return {ErrorCode::declined, "too few channels to be faster in f32 than bf16 without tiles"};
   const std::int64_t all = Tiles(g).count();
   const std::int64_t chunks = (all + kMostTiles - 1) / kMostTiles;

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "graphrun/bfloat16.h"
 #include "ops/conv2d/winograd.h"
-#include "runtime/core/bfloat16.h"
 #include "runtime/cpu/simd.h"
 
 namespace graphrun::ops::conv2d::winograd {
@@ -79,7 +79,7 @@ inline void filter_spread(const float* const (&y)[kOut], std::int64_t count, flo
 
 // Some channels of a pixel as floats: in place, or in `room`.
 inline const float* floats(const float* pixel, std::int64_t, float*) { return pixel; }
-inline const float* floats(const core::BFloat16* pixel, std::int64_t count, float* room) {
+inline const float* floats(const BFloat16* pixel, std::int64_t count, float* room) {
   for (std::int64_t c = 0; c < count; ++c) room[c] = static_cast<float>(pixel[c]);
   return room;
 }
@@ -251,14 +251,14 @@ void transform_in(const InTile<T>& pixels, std::int64_t channels, float* to, std
   in_loop(pixels, channels, to, pitch);
 }
 template void transform_in(const InTile<float>&, std::int64_t, float*, std::int64_t);
-template void transform_in(const InTile<core::BFloat16>&, std::int64_t, float*, std::int64_t);
+template void transform_in(const InTile<BFloat16>&, std::int64_t, float*, std::int64_t);
 
 template <class T>
 void transform_out(const float* from, std::int64_t pitch, std::int64_t channels, const OutPixels<T>& pixels) {
   out_loop(from, pitch, channels, pixels);
 }
 template void transform_out(const float*, std::int64_t, std::int64_t, const OutPixels<float>&);
-template void transform_out(const float*, std::int64_t, std::int64_t, const OutPixels<core::BFloat16>&);
+template void transform_out(const float*, std::int64_t, std::int64_t, const OutPixels<BFloat16>&);
 
 void spread_out(const OutTile<const float>& pixels, std::int64_t channels, float* to, std::int64_t pitch) {
   spread_loop(pixels, channels, to, pitch);

@@ -82,7 +82,7 @@ Prepared ForwardKernel::make(const KernelRequest& request, const Options& option
   form.add(g.o * g.taps() * g.c * static_cast<std::int64_t>(size_of(type)));
   if (kernel->pack_bias_) {
     kernel->bias_at_ = form.add(y.c() * static_cast<std::int64_t>(sizeof(float)));
-    kernel->narrow_bias_at_ = form.add(y.c() * static_cast<std::int64_t>(sizeof(core::BFloat16)));
+    kernel->narrow_bias_at_ = form.add(y.c() * static_cast<std::int64_t>(sizeof(BFloat16)));
   }
   kernel->form_bytes_ = form.bytes();
   ScratchPlan scratch;

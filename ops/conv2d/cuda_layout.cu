@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "graphrun/bfloat16.h"
 #include "ops/conv2d/body.h"
-#include "runtime/core/bfloat16.h"
 #include "runtime/cuda/launch.cuh"
 
 namespace graphrun::ops::conv2d::gpu {
@@ -186,14 +186,14 @@ struct PackBias {
   Fold fold;
   const float* bias;
   float* to;
-  core::BFloat16* narrow;
+  BFloat16* narrow;
   __device__ void operator()(int64_t o) const {
     double value = bias != nullptr ? static_cast<double>(bias[o]) : 0.0;
     if (fold.weight != nullptr)
       value = static_cast<double>(fold.bias[o]) +
               (value - static_cast<double>(fold.mean[o])) * fold_scale(fold, o);
     to[o] = static_cast<float>(value);
-    if (narrow != nullptr) narrow[o] = core::BFloat16(static_cast<float>(value));
+    if (narrow != nullptr) narrow[o] = BFloat16(static_cast<float>(value));
   }
 };
 
@@ -347,36 +347,35 @@ Status require_taps(std::int64_t taps) {
 
 Status pack_weights(cudaStream_t stream, const WeightForm& form, const Fold& fold, const float* weight,
                     DType type, void* to) {
-  return type == DType::bf16 ? pack_as(stream, form, fold, weight, at<core::BFloat16>(to))
+  return type == DType::bf16 ? pack_as(stream, form, fold, weight, at<BFloat16>(to))
                              : pack_as(stream, form, fold, weight, at<float>(to));
 }
 
 Status turn_weights(cudaStream_t stream, const WeightForm& form, const float* weight, DType type, void* to) {
-  return type == DType::bf16 ? turn_as(stream, form, weight, at<core::BFloat16>(to))
+  return type == DType::bf16 ? turn_as(stream, form, weight, at<BFloat16>(to))
                              : turn_as(stream, form, weight, at<float>(to));
 }
 
 Status unpack_weights(cudaStream_t stream, const WeightForm& form, DType type, const void* from,
                       float* weight) {
-  return type == DType::bf16 ? unpack_as(stream, form, static_cast<const core::BFloat16*>(from), weight)
+  return type == DType::bf16 ? unpack_as(stream, form, static_cast<const BFloat16*>(from), weight)
                              : unpack_as(stream, form, static_cast<const float*>(from), weight);
 }
 
 Status pack_bias(cudaStream_t stream, const Fold& fold, const float* bias, std::int64_t outputs, float* to,
                  void* narrow) {
-  return cuda::for_each(stream, outputs, PackBias{fold, bias, to, at<core::BFloat16>(narrow)}, "bias");
+  return cuda::for_each(stream, outputs, PackBias{fold, bias, to, at<BFloat16>(narrow)}, "bias");
 }
 
 Status pack_pixels(cudaStream_t stream, const TensorView& from, std::int64_t channels, DType type, void* to) {
   if (type == DType::f32) return pack_pixels_as<float, float>(stream, from, channels, to);
-  return from.desc.dtype == DType::f32
-             ? pack_pixels_as<float, core::BFloat16>(stream, from, channels, to)
-             : pack_pixels_as<core::BFloat16, core::BFloat16>(stream, from, channels, to);
+  return from.desc.dtype == DType::f32 ? pack_pixels_as<float, BFloat16>(stream, from, channels, to)
+                                       : pack_pixels_as<BFloat16, BFloat16>(stream, from, channels, to);
 }
 
 Status finish_pixels(cudaStream_t stream, const void* from, std::int64_t from_stride,
                      const Epilogue& epilogue, const TensorView& to) {
-  return to.desc.dtype == DType::bf16 ? finish_as<core::BFloat16>(stream, from, from_stride, epilogue, to)
+  return to.desc.dtype == DType::bf16 ? finish_as<BFloat16>(stream, from, from_stride, epilogue, to)
                                       : finish_as<float>(stream, from, from_stride, epilogue, to);
 }
 
@@ -386,7 +385,7 @@ std::int64_t pixel_sum_bytes(const TensorDesc& gy) {
 
 Status sum_over_pixels(cudaStream_t stream, const TensorView& gy, void* partial, float* gbias) {
   auto* const sums = at<double>(partial);
-  GRAPHRUN_TRY(gy.desc.dtype == DType::bf16 ? sum_pieces<core::BFloat16>(stream, gy, sums)
+  GRAPHRUN_TRY(gy.desc.dtype == DType::bf16 ? sum_pieces<BFloat16>(stream, gy, sums)
                                             : sum_pieces<float>(stream, gy, sums));
   add_pieces<<<static_cast<unsigned>(gy.desc.c()), kThreads, 0, stream>>>(sums, pieces_of(gy.desc),
                                                                           gy.desc.c(), gbias);

@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-#include "runtime/core/device_function.h"
+#include "graphrun/device_function.h"
 
 namespace graphrun::ops::elementwise {
 

@@ -65,7 +65,7 @@ class NarrowProduct final : public Kernel {
 
  private:
   static void* image(const TensorView& view, std::int64_t n) {
-    return view.as<core::BFloat16>() + n * view.desc.h() * view.desc.w() * view.desc.pixel_stride;
+    return view.as<BFloat16>() + n * view.desc.h() * view.desc.w() * view.desc.pixel_stride;
   }
   cpu::Primitive product_;
   int left_, right_;

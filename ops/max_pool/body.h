@@ -2,7 +2,7 @@
 
 #include <stdint.h>
 
-#include "runtime/core/device_function.h"
+#include "graphrun/device_function.h"
 
 // Bodies of max_pool and its gradient, in gather form. Compiled for the CPU and for the GPU: no std.
 namespace graphrun::ops::max_pool {

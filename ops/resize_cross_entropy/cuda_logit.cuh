@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdint.h>
 
-#include "runtime/core/device_function.h"
+#include "graphrun/device_function.h"
 #include "runtime/numeric/tap.h"
 
 // The arithmetic of a pixel's logits, the same wherever a GPU needs them again. Exponentials are taken to the

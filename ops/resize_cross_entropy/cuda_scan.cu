@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "graphrun/bfloat16.h"
 #include "ops/resize_cross_entropy/cuda_logit.cuh"
-#include "runtime/core/bfloat16.h"
 
 namespace graphrun::ops::resize_cross_entropy {
 namespace {
@@ -368,7 +368,7 @@ Status Scan::start_as(cudaStream_t stream, const DeviceLabels& labels, const Ten
 template <Goal kGoal>
 Status Scan::start(cudaStream_t stream, const DeviceLabels& labels, const TensorView& logits,
                    const ScanResults& results) const {
-  return logits.desc.dtype == DType::bf16 ? start_as<kGoal, core::BFloat16>(stream, labels, logits, results)
+  return logits.desc.dtype == DType::bf16 ? start_as<kGoal, BFloat16>(stream, labels, logits, results)
                                           : start_as<kGoal, float>(stream, labels, logits, results);
 }
 template Status Scan::start<Goal::totals>(cudaStream_t, const DeviceLabels&, const TensorView&,

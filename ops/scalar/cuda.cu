@@ -63,7 +63,7 @@ Prepared prepare_scale(const KernelRequest& request) {
     case DType::f32:
       return make_map_kernel<float, 1>(request, "cuda", scale);
     case DType::bf16:
-      return make_map_kernel<core::BFloat16, 1>(request, "cuda", scale);
+      return make_map_kernel<BFloat16, 1>(request, "cuda", scale);
     default:
       return {ErrorCode::declined, "computes in f32 and bf16 only"};
   }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/core/device_function.h"
+#include "graphrun/device_function.h"
 
 namespace graphrun::ops::sgd {
 

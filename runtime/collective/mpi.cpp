@@ -11,8 +11,8 @@
 #include <map>
 #include <thread>
 
+#include "graphrun/bfloat16.h"
 #include "runtime/collective/host_name.h"
-#include "runtime/core/bfloat16.h"
 
 namespace graphrun::collective {
 namespace {
@@ -31,10 +31,9 @@ Status check(int code, std::string_view what) {
 
 // MPI knows no bf16: the sum of two numbers in f32, rounded.
 void add_bf16(void* in, void* in_out, int* count, MPI_Datatype*) {
-  const auto* const from = static_cast<const core::BFloat16*>(in);
-  auto* const to = static_cast<core::BFloat16*>(in_out);
-  for (int i = 0; i < *count; ++i)
-    to[i] = core::BFloat16(static_cast<float>(to[i]) + static_cast<float>(from[i]));
+  const auto* const from = static_cast<const BFloat16*>(in);
+  auto* const to = static_cast<BFloat16*>(in_out);
+  for (int i = 0; i < *count; ++i) to[i] = BFloat16(static_cast<float>(to[i]) + static_cast<float>(from[i]));
 }
 
 // MPI from its start to its end.

@@ -1,7 +1,5 @@
 #include "runtime/core/system_memory.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <fstream>
 #include <string>
@@ -59,11 +57,6 @@ std::optional<std::int64_t> available_memory() {
   const auto group = group_memory();
   if (system && group) return std::min(*system, *group);
   return system ? system : group;
-}
-
-std::string planned_memory_text(std::int64_t bytes, const session::Recomputations& recomputations) {
-  return fmt::format("{:.0f} MB of memory planned; {} of {} recomputations undone",
-                     static_cast<double>(bytes) / 1e6, recomputations.undone, recomputations.all);
 }
 
 }  // namespace graphrun::core

@@ -1,4 +1,4 @@
-#include "runtime/core/device_function.h"
+#include "graphrun/device_function.h"
 #include "runtime/imaging/cuda_jobs.h"
 #include "runtime/imaging/cuda_pixel.cuh"
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "datasets/sample.h"
+#include "runtime/imaging/image.h"
 #include "graphrun/status.h"
 #include "runtime/model/backend.h"
 

@@ -1,20 +1,30 @@
 #include "runtime/imaging/planes.h"
 
+#include <string>
+
 #include "runtime/imaging/host_planes.h"
-#include "runtime/plugin/gpu_module.h"
 
 namespace graphrun::imaging {
+namespace {
+
+Result<const DeviceImaging*> imaging_of(const model::Backend& backend) {
+  const auto* const service = model::service_of<DeviceImaging>(backend);
+  if (service != nullptr) return service;
+  return {ErrorCode::unsupported, "label maps cannot be computed on " + std::string(backend.device())};
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Planes>> make_planes(const std::shared_ptr<model::Backend>& backend,
                                             const Planes::Settings& settings) {
   if (backend->is_host()) return make_host_planes(*backend, settings);
-  GRAPHRUN_ASSIGN(const plugin::GpuModule* const module, plugin::gpu_module());
-  return module->make_planes(backend, settings);
+  GRAPHRUN_ASSIGN(const DeviceImaging* const service, imaging_of(*backend));
+  return service->make_planes(backend, settings);
 }
 
 Result<std::int64_t> free_device_bytes(const model::Backend& backend) {
-  GRAPHRUN_ASSIGN(const plugin::GpuModule* const module, plugin::gpu_module());
-  return module->free_bytes(backend);
+  GRAPHRUN_ASSIGN(const DeviceImaging* const service, imaging_of(backend));
+  return service->free_bytes(backend);
 }
 
 }  // namespace graphrun::imaging

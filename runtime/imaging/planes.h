@@ -2,8 +2,9 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
-#include "datasets/sample.h"
+#include "runtime/imaging/image.h"
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
 #include "runtime/imaging/probabilities.h"
@@ -66,10 +67,18 @@ class Planes {
   virtual Status resize_to_classes(const CropSums& sums, const float* total) = 0;
 };
 
-// On the backend's device: the host, or a GPU of the GPU's library.
+// Service of a backend whose device is not the host (Backend::service).
+struct DeviceImaging {
+  static constexpr std::string_view kService = "imaging";
+  std::unique_ptr<Planes> (*make_planes)(const std::shared_ptr<model::Backend>& backend,
+                                         const Planes::Settings& settings);
+  Result<std::int64_t> (*free_bytes)(const model::Backend& backend);
+};
+
+// On the backend's device. Errors (unsupported): a device that has no such service.
 Result<std::unique_ptr<Planes>> make_planes(const std::shared_ptr<model::Backend>& backend,
                                             const Planes::Settings& settings);
-// Bytes that could still be taken of a GPU.
+// Free memory of a device other than the host, in bytes.
 Result<std::int64_t> free_device_bytes(const model::Backend& backend);
 
 }  // namespace graphrun::imaging

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "datasets/sample.h"
+#include "runtime/imaging/image.h"
 #include "graphrun/tensor.h"
 #include "runtime/model/graph.h"
 

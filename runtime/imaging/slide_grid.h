@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "datasets/sample.h"
+#include "runtime/imaging/image.h"
 #include "graphrun/status.h"
 #include "runtime/imaging/taps.h"
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-#include "datasets/sample.h"
+#include "runtime/imaging/image.h"
 #include "graphrun/status.h"
 #include "runtime/imaging/planes.h"
 #include "runtime/labelling/protocol.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "datasets/sample.h"
+#include "runtime/imaging/image.h"
 #include "graphrun/status.h"
 #include "runtime/model/program.h"
 #include "runtime/weights/weights.h"

@@ -60,6 +60,12 @@ class Backend {
     (void)enqueue;
     return {ErrorCode::declined, "runs cannot be recorded"};
   }
+  // What the device offers beside kernels, by the name that its type gives (service_of); null: nothing of
+  // that name.
+  virtual const void* service(std::string_view name) const {
+    (void)name;
+    return nullptr;
+  }
   // Threads that kernels of a session use; 1 where the device has its own parallelism.
   virtual int threads() const = 0;
   // body(i) for each i of [0, count), on all threads where the device is the host. What a body calls then
@@ -68,5 +74,11 @@ class Backend {
     for (std::int64_t i = 0; i < count; ++i) body(i);
   }
 };
+
+// The service whose type is S, which names itself S::kService; null where the backend has none.
+template <class S>
+const S* service_of(const Backend& backend) {
+  return static_cast<const S*>(backend.service(S::kService));
+}
 
 }  // namespace graphrun::model

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "runtime/core/device_function.h"
+#include "graphrun/device_function.h"
 
 namespace graphrun::numeric {
 

@@ -1,20 +1,32 @@
 #include <dlfcn.h>
 
+#include <string>
+
+#include "runtime/core/build_stamp.h"
 #include "runtime/plugin/gpu_module.h"
 
 namespace graphrun::plugin {
+namespace {
 
-Result<const GpuModule*> gpu_module() {
-  static const Result<const GpuModule*> opened = []() -> Result<const GpuModule*> {
-    void* const library = dlopen(kGpuLibrary, RTLD_NOW | RTLD_LOCAL);
-    void* const function = library == nullptr ? nullptr : dlsym(library, kGpuFunction);
-    const std::string failed = "the GPU backend cannot be loaded: ";
-    if (function == nullptr) return {ErrorCode::unsupported, failed + dlerror()};
-    const GpuModule* const module = reinterpret_cast<GetGpuModule>(function)();
-    if (module->interface == GpuModule::kInterface) return module;
-    return {ErrorCode::unsupported, failed + kGpuLibrary + " is of another version of graphrun"};
-  }();
-  return opened;
+std::string loader_error() {
+  const char* const error = dlerror();
+  return error == nullptr ? "no reason was given" : error;
+}
+
+}  // namespace
+
+Result<const GpuModule*> gpu_module(const char* library) {
+  const std::string failed = "the GPU backend cannot be loaded: ";
+  void* const handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
+  if (handle == nullptr) return {ErrorCode::unsupported, failed + loader_error()};
+  void* const stamp = dlsym(handle, kModuleStampFunction);
+  if (stamp == nullptr || reinterpret_cast<GetModuleStamp>(stamp)() != core::build_stamp()) {
+    dlclose(handle);
+    return {ErrorCode::unsupported, failed + library + " is of another build of graphrun than this program"};
+  }
+  void* const function = dlsym(handle, kGpuFunction);
+  if (function == nullptr) return {ErrorCode::unsupported, failed + loader_error()};
+  return reinterpret_cast<GetGpuModule>(function)();
 }
 
 }  // namespace graphrun::plugin

@@ -6,39 +6,38 @@
 #include <vector>
 
 #include "graphrun/status.h"
-#include "ops/cuda_backend.h"
-#include "runtime/collective/communicator.h"
-#include "runtime/imaging/planes.h"
 #include "runtime/model/backend.h"
 
 namespace graphrun::plugin {
 
+struct GpuOptions {
+  int device = 0;  // as CUDA counts them
+  // File that remembers which of cuDNN's convolutions is the fastest for a shape, read at the start and
+  // written as more is measured; empty: measured anew in each process.
+  std::string tuning_file{};
+};
+
 // What programs use of the GPU. A library of its own, opened when a GPU is asked for: CUDA's libraries are
 // hundreds of megabytes, which a program that computes on the CPU neither loads nor needs to have.
 struct GpuModule {
-  // Of this struct and of all classes that pass through it: to be raised with any change.
-  static constexpr int kInterface = 1;
-  int interface;
-  Result<std::shared_ptr<model::Backend>> (*make_backend)(const ops::CudaOptions& options);
+  // Its services (Backend::service): imaging::DeviceImaging, collective::DeviceRanks.
+  Result<std::shared_ptr<model::Backend>> (*make_backend)(const GpuOptions& options);
+  // A line for each GPU, or why there is none.
   Result<std::vector<std::string>> (*list_gpus)();
-  // By name.
+  // Versions of the libraries in use, by name.
   std::vector<std::pair<std::string, std::string>> (*versions)();
-  // The ranks of `host`, which must outlive it, with memory of the GPU. Collective.
-  Result<std::unique_ptr<collective::Communicator>> (*join_nccl)(collective::Communicator& host,
-                                                                 const model::Backend& gpu);
-  // Of an evaluation whose network runs on this GPU.
-  std::unique_ptr<imaging::Planes> (*make_planes)(const std::shared_ptr<model::Backend>& gpu,
-                                                  const imaging::Planes::Settings& settings);
-  // That could still be taken.
-  Result<std::int64_t> (*free_bytes)(const model::Backend& gpu);
 };
 
 inline constexpr char kGpuLibrary[] = "libgraphrun_gpu.so";
+// The library's functions: core::build_stamp() of its build, compared before anything else of it is used, and
+// the module.
+inline constexpr char kModuleStampFunction[] = "graphrun_module_stamp";
+using GetModuleStamp = const char* (*)();
 inline constexpr char kGpuFunction[] = "graphrun_gpu_module";
 using GetGpuModule = const GpuModule* (*)();
 
-// Errors (unsupported): this build is without, or a library that it needs is not on this machine; the message
-// names it.
-Result<const GpuModule*> gpu_module();
+// Opens the library, which stays open. Errors (unsupported): this build is without, a library that it needs
+// is not on this machine (the message names it), or the library is of another build than this program.
+Result<const GpuModule*> gpu_module(const char* library = kGpuLibrary);
 
 }  // namespace graphrun::plugin

@@ -181,7 +181,7 @@ class Binder {
 Result<MethodNeeds> BoundMethod::plan(const model::Program& program, std::string_view method,
                                       const model::Backend& backend, const MethodOptions& options) {
   GRAPHRUN_ASSIGN(const model::Method* const found, find_method(program.model(), method, options));
-  GRAPHRUN_ASSIGN(const Planned planned, graphrun::plan(program, *found, backend, options));
+  GRAPHRUN_ASSIGN(const Planned planned, session::plan(program, *found, backend, options));
   MethodNeeds needs;
   needs.arena_bytes = planned.plan.bytes;
   for (const LoweredNode& node : planned.lowered.nodes) {
@@ -199,7 +199,7 @@ Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const mod
                                                        std::span<const TensorView> gradients,
                                                        const MethodOptions& options) {
   GRAPHRUN_ASSIGN(const model::Method* const found, find_method(program->model(), method, options));
-  GRAPHRUN_ASSIGN(Planned planned, graphrun::plan(*program, *found, *weights->backend(), options));
+  GRAPHRUN_ASSIGN(Planned planned, session::plan(*program, *found, *weights->backend(), options));
   std::unique_ptr<BoundMethod> bound(new BoundMethod());
   GRAPHRUN_TRY(
       Binder(program->model(), *found, std::move(planned), gradients, *weights).bind(*bound, options));

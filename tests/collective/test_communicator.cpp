@@ -35,8 +35,8 @@ template <class T>
 std::vector<T> values_of(int rank) {
   std::vector<T> values;
   for (std::int64_t i = 0; i < kCount; ++i) {
-    if constexpr (std::is_same_v<T, core::BFloat16>) {
-      values.push_back(core::BFloat16(static_cast<float>(i % 50 + rank)));
+    if constexpr (std::is_same_v<T, BFloat16>) {
+      values.push_back(BFloat16(static_cast<float>(i % 50 + rank)));
     } else {
       values.push_back(static_cast<T>(i % 50 + rank));
     }
@@ -65,7 +65,7 @@ void check_type(const std::string& type) {
   require(ranks().wait(require(ranks().reduce(values.data(), kCount, dtype_of<T>::value, root))));
   if (ranks().rank() == root) check_sums(values, "reduced " + type);
 
-  if constexpr (!std::is_same_v<T, core::BFloat16>) {
+  if constexpr (!std::is_same_v<T, BFloat16>) {
     values = values_of<T>(ranks().rank());
     require(collective::all_reduce<T>(ranks(), values, collective::Combine::max));
     BOOST_TEST((values == values_of<T>(ranks().size() - 1)), "maximum of " + type);
@@ -79,10 +79,10 @@ BOOST_AUTO_TEST_CASE(numbers_of_every_type_are_combined) {
   check_type<double>("f64");
   check_type<std::int32_t>("i32");
   check_type<std::int64_t>("i64");
-  check_type<core::BFloat16>("bf16");
+  check_type<BFloat16>("bf16");
   if (ranks().size() == 1) return;
-  std::vector<core::BFloat16> values(2);
-  const Status refused = collective::all_reduce<core::BFloat16>(ranks(), values, collective::Combine::max);
+  std::vector<BFloat16> values(2);
+  const Status refused = collective::all_reduce<BFloat16>(ranks(), values, collective::Combine::max);
   BOOST_TEST((!refused.ok() && refused.message().find("bf16") != std::string::npos));
   BOOST_TEST(!collective::all_reduce(ranks(), values.data(), 2, DType::u8).ok());
 }

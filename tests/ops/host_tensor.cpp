@@ -15,7 +15,7 @@ void visit_type(DType type, const Visit& visit) {
     case DType::f32:
       return visit(float{});
     case DType::bf16:
-      return visit(core::BFloat16{});
+      return visit(BFloat16{});
     case DType::f64:
       return visit(double{});
     case DType::i32:
@@ -31,7 +31,7 @@ void visit_type(DType type, const Visit& visit) {
 
 template <class T>
 T from_double(double value) {
-  if constexpr (std::is_same_v<T, core::BFloat16>) {
+  if constexpr (std::is_same_v<T, BFloat16>) {
     return T(static_cast<float>(value));
   } else {
     return static_cast<T>(value);

@@ -126,7 +126,7 @@ struct Timings {
 Result<Timings> measure(const model::Backend& backend, const char* name, const AttrMap& values,
                         const std::vector<TensorDesc>& inputs, const std::vector<TensorDesc>& outputs,
                         std::vector<bool> wanted, bool constant, bool all) {
-  const OpDef& def = *op_registry().find(name);
+  const OpDef& def = *ops::op_registry().find(name);
   const auto nothing = [](std::string_view) { return std::optional<Number>(); };
   GRAPHRUN_ASSIGN(const Attributes attrs, Attributes::evaluate(def.attrs, values, nothing));
   std::vector<bool> present;

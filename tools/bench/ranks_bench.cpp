@@ -53,7 +53,7 @@ Status run() {
 }  // namespace graphrun::tools
 
 int main() {
-  const graphrun::Status status = graphrun::run();
+  const graphrun::Status status = graphrun::tools::run();
   if (!status.ok()) fmt::print(stderr, "ranks_bench: {}\n", status.message());
   return status.ok() ? EXIT_SUCCESS : EXIT_FAILURE;
 }

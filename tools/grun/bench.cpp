@@ -7,7 +7,7 @@
 #include <chrono>
 #include <future>
 
-#include "runtime/core/system_memory.h"
+#include "tools/grun/progress.h"
 #include "runtime/profiling/step_times.h"
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
@@ -219,7 +219,7 @@ Status bench(BenchOptions& options, Outcome& outcome) {
                backend->is_host() ? "" : fmt::format(", {:.0f} MB of the device in use", device_mb));
   }
   if (options.memory_budget > 0 && !options.json)
-    fmt::print("{}\n", core::planned_memory_text(timing.planned_bytes, timing.recomputations));
+    fmt::print("{}\n", planned_memory_text(timing.planned_bytes, timing.recomputations));
   if (options.common.verbose && !options.json) times.print(options.iterations);
   if (options.trace.empty()) return {};
   profiling::Trace trace;

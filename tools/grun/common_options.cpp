@@ -8,7 +8,6 @@
 #include <optional>
 #include <system_error>
 
-#include "datasets/locate.h"
 #include "ops/cpu_backend.h"
 #include "ops/registry.h"
 #include "runtime/plugin/gpu_module.h"
@@ -146,11 +145,6 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
   const ErrorCode code = bound.status().code();
   return {code == ErrorCode::invalid_argument ? ErrorCode::usage : code,
           path + ": " + bound.status().message()};
-}
-
-Result<datasets::Descriptor> find_descriptor(const std::string& name_or_path) {
-  const std::vector<std::filesystem::path> folders = datasets::data_folders("datasets");
-  return datasets::load_descriptor(name_or_path, folders);
 }
 
 Result<std::shared_ptr<weights::Weights>> map_weights(const model::Program& program, const std::string& path,

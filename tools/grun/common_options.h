@@ -55,9 +55,6 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
                                                            const datasets::Descriptor* descriptor = nullptr,
                                                            const training::SettingTable* settings = nullptr);
 
-// A data set's descriptor by name or path, looked up in graphrun's own folder of descriptors.
-Result<datasets::Descriptor> find_descriptor(const std::string& name_or_path);
-
 // Mapped weights for inference, with the file's name in errors.
 Result<std::shared_ptr<weights::Weights>> map_weights(const model::Program& program, const std::string& path,
                                                       std::shared_ptr<model::Backend> backend);

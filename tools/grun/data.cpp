@@ -69,7 +69,7 @@ Status note_shared_images(const datasets::Descriptor& descriptor, const std::vec
 }
 
 Status check(const DataOptions& options) {
-  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, find_descriptor(options.dataset));
+  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, datasets::find_descriptor(options.dataset));
   GRAPHRUN_ASSIGN(const std::vector<std::string> splits, chosen_splits(options, descriptor));
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
   std::int64_t problems = 0;
@@ -106,7 +106,7 @@ Status list_known() {
     }
   }
   for (const std::string& name : names) {
-    GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, find_descriptor(name));
+    GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, datasets::find_descriptor(name));
     fmt::print("{:<12} {:>3} classes  {}\n", name, descriptor.classes.size(), descriptor.note);
   }
   return {};
@@ -114,7 +114,7 @@ Status list_known() {
 
 Status list(const DataOptions& options) {
   if (options.dataset.empty()) return list_known();
-  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, find_descriptor(options.dataset));
+  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, datasets::find_descriptor(options.dataset));
   GRAPHRUN_ASSIGN(const std::vector<std::string> splits, chosen_splits(options, descriptor));
   for (const std::string& split : splits) {
     GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Dataset> data,
@@ -137,7 +137,7 @@ struct BenchOptions {
 };
 
 Status bench(const BenchOptions& options) {
-  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, find_descriptor(options.data.dataset));
+  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, datasets::find_descriptor(options.data.dataset));
   const std::string split = options.data.split.empty() ? "train" : options.data.split;
   GRAPHRUN_ASSIGN(const LoaderSpeed speed,
                   measure_loader(descriptor, split, options.data.root(), options.network, options.settings,

@@ -4,6 +4,7 @@
 #include <optional>
 #include <system_error>
 
+#include "datasets/locate.h"
 #include "datasets/subset.h"
 #include "runtime/core/file.h"
 #include "tools/grun/commands.h"
@@ -267,7 +268,7 @@ Status label_split(EvalOptions& options, const Source& source, const datasets::D
 
 Status run_evaluation(EvalOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const Source source, find_source(options));
-  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, find_descriptor(source.data.dataset));
+  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, datasets::find_descriptor(source.data.dataset));
   // Scoring is work for one: other ranks have nothing to do.
   if (!options.predictions.empty())
     return launched_rank() > 0 ? Status() : score(options, source, descriptor);

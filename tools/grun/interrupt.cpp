@@ -17,12 +17,33 @@ extern "C" void remember_signal(int number) {
 
 }  // namespace
 
-void watch_signals() {
+core::StopToken watch_signals() {
   std::signal(SIGINT, remember_signal);
   std::signal(SIGTERM, remember_signal);
   std::signal(SIGUSR1, remember_signal);
+  return core::StopToken([] {
+    switch (signal_number.load()) {
+      case 0:
+        return core::Stop::none;
+      case SIGINT:
+        return core::Stop::interrupted;
+      default:
+        return core::Stop::terminated;
+    }
+  });
 }
 
-int caught_signal() { return signal_number.load(); }
+int exit_status_of(core::Stop stop) {
+  constexpr int kSignalStatus = 128;
+  switch (stop) {
+    case core::Stop::none:
+      return 0;
+    case core::Stop::interrupted:
+      return kSignalStatus + SIGINT;
+    case core::Stop::terminated:
+      break;
+  }
+  return kSignalStatus + SIGTERM;
+}
 
 }  // namespace graphrun::tools

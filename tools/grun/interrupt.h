@@ -1,13 +1,15 @@
 #pragma once
 
+#include "runtime/core/stop.h"
+
 namespace graphrun::tools {
 
 // From here on SIGINT, SIGTERM and SIGUSR1, which mpirun passes on to ranks and which counts as SIGTERM, only
-// set a flag, which a loop looks at between iterations; a second one ends the process as usual. For programs:
-// signal handlers are the process's.
-void watch_signals();
+// set a flag, which the token reads; a second one ends the process as usual. For programs: signal handlers
+// are the process's.
+core::StopToken watch_signals();
 
-// The signal that came, or 0.
-int caught_signal();
+// That of a program which a signal has ended, or 0.
+int exit_status_of(core::Stop stop);
 
 }  // namespace graphrun::tools

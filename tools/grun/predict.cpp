@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "datasets/image_io.h"
+#include "datasets/locate.h"
 #include "datasets/sample_list.h"
 #include "datasets/subset.h"
 #include "tools/grun/commands.h"
@@ -83,7 +84,7 @@ Result<std::vector<imaging::Color>> find_palette(const model::Model& model,
 Status predict(PredictOptions& options, Outcome& outcome) {
   std::optional<datasets::Descriptor> descriptor;
   if (!options.dataset.empty()) {
-    GRAPHRUN_ASSIGN(descriptor, find_descriptor(options.dataset));
+    GRAPHRUN_ASSIGN(descriptor, datasets::find_descriptor(options.dataset));
   }
   const datasets::Descriptor* known = descriptor ? &*descriptor : nullptr;
   const ImageFiles images(options.images);

@@ -48,4 +48,9 @@ void Progress::line(const std::string& text) {
   std::fflush(stream_);
 }
 
+std::string planned_memory_text(std::int64_t bytes, const session::Recomputations& recomputations) {
+  return fmt::format("{:.0f} MB of memory planned; {} of {} recomputations undone",
+                     static_cast<double>(bytes) / 1e6, recomputations.undone, recomputations.all);
+}
+
 }  // namespace graphrun::tools

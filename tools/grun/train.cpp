@@ -8,8 +8,8 @@
 #include <random>
 #include <set>
 
+#include "datasets/locate.h"
 #include "ops/registry.h"
-#include "runtime/core/system_memory.h"
 #include "runtime/model/model_file.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
@@ -56,7 +56,7 @@ class Terminal final : public training::TrainObserver {
         every_(print_every) {}
 
   void planned(std::int64_t bytes, const session::Recomputations& recomputations) override {
-    if (shows_memory_) fmt::print("{}\n", core::planned_memory_text(bytes, recomputations));
+    if (shows_memory_) fmt::print("{}\n", planned_memory_text(bytes, recomputations));
   }
   void iteration(const training::IterationRecord& record, std::int64_t iterations) override {
     const std::string text = fmt::format(
@@ -109,7 +109,7 @@ std::optional<fs::path> folder_to_resume(const TrainOptions& options) {
 Status check_resumed(const fs::path& run, const TrainOptions& options, const datasets::Descriptor& descriptor,
                      const model::Model& model) {
   GRAPHRUN_ASSIGN(const training::RunRecord record, training::read_run_record(run));
-  const Result<datasets::Descriptor> recorded = find_descriptor(record.dataset);
+  const Result<datasets::Descriptor> recorded = datasets::find_descriptor(record.dataset);
   const std::string dataset = recorded.ok() ? recorded->name : record.dataset;
   GRAPHRUN_ASSIGN(const model::Model own, model::read_model((run / "model.fb").string(), ops::op_registry()));
   if (record.precision != options.common.precision) {
@@ -214,7 +214,7 @@ Status run_training(TrainOptions options, Outcome& outcome) {
   training::SettingSources sources = options.settings;
   // A run goes on with its own settings; what the command line says now still wins.
   if (checkpoint) sources.configs.insert(sources.configs.begin(), (*resumed / "config.json").string());
-  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, find_descriptor(options.dataset));
+  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, datasets::find_descriptor(options.dataset));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> unbound,
                   open_program(options.model, options.common));
   if (checkpoint) GRAPHRUN_TRY(check_resumed(*resumed, options, descriptor, unbound->model()));
@@ -275,12 +275,11 @@ Status run_training(TrainOptions options, Outcome& outcome) {
   if (ranks.rank() == 0) GRAPHRUN_TRY(open_folder(options, job, descriptor));
   announce(options, job, *backend);
 
-  watch_signals();
+  job.stop = watch_signals();
   Terminal terminal(options.common.quiet, options.common.verbose || options.memory_budget > 0,
                     job.settings.integer("print_freq"));
   GRAPHRUN_ASSIGN(const training::TrainOutcome result, training::train(job, terminal));
-  constexpr int kSignalStatus = 128;
-  if (result.signal != 0) outcome.exit_status = kSignalStatus + result.signal;
+  outcome.exit_status = exit_status_of(result.stop);
   return {};
 }
 

@@ -5,6 +5,7 @@
 
 #include "datasets/dataset.h"
 #include "graphrun/status.h"
+#include "runtime/core/stop.h"
 #include "runtime/labelling/protocol.h"
 #include "runtime/model/backend.h"
 #include "training/evaluation/metrics.h"
@@ -44,9 +45,10 @@ struct Evaluation {
 };
 // Labels every image of a split, in its order; `pictures` may be null. While the network has an image in
 // hand, the next ones are decoded and the last ones' pictures are written. All that was begun has ended when
-// this returns. Errors: data, the network, disk; two images of one name where pictures are written.
+// this returns. Errors: data, the network, disk; two images of one name where pictures are written;
+// `interrupted` where `stop` asked between two images.
 Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,
                             const PictureWriter* pictures, EvalObserver& observer,
-                            const ImagesAside& aside = {});
+                            const ImagesAside& aside = {}, const core::StopToken& stop = {});
 
 }  // namespace graphrun::training

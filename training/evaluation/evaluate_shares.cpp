@@ -8,7 +8,6 @@
 
 #include "datasets/sample_list.h"
 #include "datasets/subset.h"
-#include "tools/grun/ranks.h"
 
 namespace graphrun::training {
 namespace {
@@ -42,8 +41,10 @@ Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Pro
   if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
   const std::unique_ptr<datasets::Subset> own = datasets::Subset::share(data, ranks.rank(), ranks.size());
   Counter counter;
-  std::future<Result<Evaluation>> work =
-      std::async(std::launch::async, [&] { return evaluate(*own, protocol, pictures, counter, aside); });
+  std::atomic<bool> gives_up = false;
+  const core::StopToken stop([&] { return gives_up ? core::Stop::terminated : core::Stop::none; });
+  std::future<Result<Evaluation>> work = std::async(
+      std::launch::async, [&] { return evaluate(*own, protocol, pictures, counter, aside, stop); });
   std::optional<Evaluation> result;
   Clock::time_point last = Clock::now();
   std::int64_t told = 0;
@@ -56,8 +57,10 @@ Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Pro
       GRAPHRUN_ASSIGN(result, work.get());
     }
     done_and_busy = {counter.done(), result ? 0 : 1};
-    if (const Status met = collective::all_reduce<std::int64_t>(ranks, done_and_busy); !met.ok())
-      tools::report_error(&ranks, met, 1);
+    if (Status met = collective::all_reduce<std::int64_t>(ranks, done_and_busy); !met.ok()) {
+      gives_up = true;
+      return met;
+    }
     if (ranks.rank() == 0) tell(observer, done_and_busy[0], data.size(), last, told);
   }
   if (result->confusion)

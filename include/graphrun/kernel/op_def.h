@@ -8,9 +8,9 @@
 
 #include "graphrun/kernel/attributes.h"
 #include "graphrun/kernel/dim.h"
+#include "graphrun/kernel/node.h"
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
-#include "runtime/model/graph.h"
 
 // What an op is, apart from how a device computes it. Definitions are plain data and free functions; the list
 // of all ops is ops/op_list.inc. The compiler and the runtime's validation use the same definitions.

@@ -3,8 +3,8 @@
 #include <limits>
 #include <vector>
 
+#include "graphrun/bfloat16.h"
 #include "ops/registry.h"
-#include "runtime/core/bfloat16.h"
 #include "tests/ops/placed.h"
 #include "tests/ops/test_backend.h"
 
@@ -26,7 +26,7 @@ std::unique_ptr<Kernel> cast_kernel(model::Backend& backend, const TensorDesc& f
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(bf16_rounds_to_nearest_even) {
-  const auto round = [](float value) { return static_cast<float>(core::BFloat16(value)); };
+  const auto round = [](float value) { return static_cast<float>(BFloat16(value)); };
   BOOST_TEST(round(1.0f) == 1.0f);
   BOOST_TEST(round(1.0f + 1.0f / 256) == 1.0f);               // halfway, to the even neighbour
   BOOST_TEST(round(1.0f + 3.0f / 256) == 1.0f + 4.0f / 256);  // halfway, to the even neighbour

@@ -3,7 +3,7 @@
 #include <boost/test/unit_test.hpp>
 #include <vector>
 
-#include "runtime/core/bfloat16.h"
+#include "graphrun/bfloat16.h"
 
 // Pixels stored in bf16 take part as the floats that they stand for, and results are those of f32, rounded.
 namespace graphrun::ops::conv2d::winograd {
@@ -12,14 +12,14 @@ namespace {
 constexpr std::int64_t kChannels = 70, kPitch = 80;
 
 struct Pixels {
-  std::vector<core::BFloat16> stored;
+  std::vector<BFloat16> stored;
   std::vector<float> values;
 };
 
 Pixels pixels(std::int64_t count, std::uint32_t seed) {
   Pixels all;
   for (std::int64_t i = 0; i < count * kChannels; ++i) {
-    all.stored.push_back(core::BFloat16(static_cast<float>(i * 7919 % 2048 + seed) / 512.0f - 2.0f));
+    all.stored.push_back(BFloat16(static_cast<float>(i * 7919 % 2048 + seed) / 512.0f - 2.0f));
     all.values.push_back(static_cast<float>(all.stored.back()));
   }
   return all;
@@ -29,7 +29,7 @@ Pixels pixels(std::int64_t count, std::uint32_t seed) {
 
 BOOST_AUTO_TEST_CASE(tiles_of_bf16_pixels) {
   const Pixels x = pixels(kPoints, 1);
-  InTile<core::BFloat16> stored{};
+  InTile<BFloat16> stored{};
   InTile<float> values{};
   for (std::size_t i = 0; i < kPoints; i += i % 5 == 0 ? 2 : 1) {
     stored[i] = x.stored.data() + i * kChannels;
@@ -43,9 +43,9 @@ BOOST_AUTO_TEST_CASE(tiles_of_bf16_pixels) {
 
 BOOST_AUTO_TEST_CASE(results_in_bf16) {
   const Pixels points = pixels(kPoints, 2), residual = pixels(kOut * kOut, 3), bias = pixels(1, 4);
-  std::vector<core::BFloat16> y(kOut * kOut * kChannels);
+  std::vector<BFloat16> y(kOut * kOut * kChannels);
   std::vector<float> expected(y.size());
-  OutPixels<core::BFloat16> stored{.y = {}, .add = true, .relu = true, .bias = bias.values.data()};
+  OutPixels<BFloat16> stored{.y = {}, .add = true, .relu = true, .bias = bias.values.data()};
   OutPixels<float> values{.y = {}, .add = true, .relu = true, .bias = bias.values.data()};
   for (std::size_t i = 0; i < kOut * kOut; ++i) {
     stored.y[i] = y.data() + i * kChannels;
@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(results_in_bf16) {
   transform_out(points.values.data(), kChannels, kChannels, stored);
   transform_out(points.values.data(), kChannels, kChannels, values);
   for (std::size_t i = 0; i < y.size(); ++i)
-    BOOST_TEST(static_cast<float>(y[i]) == static_cast<float>(core::BFloat16(expected[i])));
+    BOOST_TEST(static_cast<float>(y[i]) == static_cast<float>(BFloat16(expected[i])));
 }
 
 }  // namespace graphrun::ops::conv2d::winograd

@@ -1,4 +1,4 @@
-#include "compiler/ir.h"
+#include "compiler/ir/graph.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "training/run/run_log.h"
+#include "training/run_log.h"
 
 #include <fmt/format.h>
 

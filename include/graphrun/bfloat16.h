@@ -2,9 +2,9 @@
 
 #include <stdint.h>
 
-#include "runtime/core/device_function.h"
+#include "graphrun/device_function.h"
 
-namespace graphrun::core {
+namespace graphrun {
 
 // bf16: the upper half of an IEEE binary32. Arithmetic is done in float; storing rounds to nearest, ties to
 // even, and keeps NaN a NaN.
@@ -27,4 +27,4 @@ struct BFloat16 {
   }
 };
 
-}  // namespace graphrun::core
+}  // namespace graphrun
