@@ -256,7 +256,7 @@ BOOST_AUTO_TEST_CASE(a_frozen_backbone_norm_is_not_trained) {
 BOOST_AUTO_TEST_CASE(a_group_without_learning_rate_is_not_trained) {
   const test::Scratch folder;
   fs::copy(kGraphs / "blocks", folder / "blocks");
-  std::string text = *read_file(kGraphs / "spnet_tiny.json", 1 << 20);
+  std::string text = *core::read_file(kGraphs / "spnet_tiny.json", 1 << 20);
   const std::string rate = R"("match": "pretrained.*", "lr_mult": )";
   text.replace(text.find(rate) + rate.size(), 1, "0");
   std::ofstream(folder / "net.json") << text;

@@ -218,7 +218,7 @@ bool OpHarness::check_kernels(const Case& test, const Reference& reference) cons
       taken = check_kernel(entry, test, data, expected) || taken;
     }
     if (!taken && is_narrow(test) && on_gpu()) {
-      BOOST_TEST(!takes(**make_cpu_backend(2), test, data), "the CPU takes it, and no kernel here");
+      BOOST_TEST(!takes(**ops::make_cpu_backend(2), test, data), "the CPU takes it, and no kernel here");
     }
   }
   return taken;

@@ -18,8 +18,8 @@ BOOST_AUTO_TEST_CASE(a_scale_that_makes_an_image_too_large_is_named) {
   BOOST_REQUIRE(!refused.ok());
   for (const std::string text : {"400 x 300", "base_size 100000", "scale 100 ", "10000000 x 7500000"})
     BOOST_TEST(refused.status().message().find(text) != std::string::npos, refused.status().message());
-  BOOST_TEST(!imaging::view_extent({1, kMaxPixels}, 100, 0).ok());
-  BOOST_TEST((*view_extent({1 << 14, 1 << 14}, 1, 0) == imaging::Extent{1 << 14, 1 << 14}));
+  BOOST_TEST(!imaging::view_extent({1, imaging::kMaxPixels}, 100, 0).ok());
+  BOOST_TEST((*imaging::view_extent({1 << 14, 1 << 14}, 1, 0) == imaging::Extent{1 << 14, 1 << 14}));
 }
 
 BOOST_AUTO_TEST_CASE(halves_are_rounded_to_even) {

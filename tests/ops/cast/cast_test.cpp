@@ -12,7 +12,7 @@ namespace graphrun::test {
 namespace {
 
 std::unique_ptr<Kernel> cast_kernel(model::Backend& backend, const TensorDesc& from, const TensorDesc& to) {
-  const OpDef& def = *op_registry().find("cast");
+  const OpDef& def = *ops::op_registry().find("cast");
   const TensorDesc inputs[] = {from};
   const TensorDesc outputs[] = {to};
   for (const KernelEntry& entry : backend.candidates("cast")) {
