@@ -16,7 +16,7 @@ enum class Mode { eval, train };
 Result<Graph> lower(Context context, const Graph& graph, const std::vector<model::NamedValue>& outputs,
                     Mode mode, std::string name);
 
-// Nodes, outputs of nodes and values that nothing needs are removed.
+// Nodes, optional outputs of nodes and values that nothing needs are removed.
 Graph remove_dead_code(Context context, const Graph& graph);
 
 // conv2d and the batch_norm_eval that alone reads it become conv2d_bn. What is fused stays behind as dead

@@ -5,16 +5,13 @@ namespace {
 
 Status infer_axpby(const Attributes&, std::span<const ValueType* const> inputs,
                    std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_dense(*inputs[0], DType::f32, {2}, "factors"));
-  GRAPHRUN_TRY(require_dense(*inputs[1], DType::f32, inputs[1]->shape, "x"));
-  GRAPHRUN_TRY(require_dense(*inputs[2], DType::f32, inputs[1]->shape, "y"));
+  GRAPHRUN_TRY(require_shape(*inputs[0], {2}, "factors"));
   outputs = {*inputs[1]};
   return {};
 }
 
-Status infer_first_nonfinite(const Attributes&, std::span<const ValueType* const> inputs,
+Status infer_first_nonfinite(const Attributes&, std::span<const ValueType* const>,
                              std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_dense(*inputs[0], DType::f32, inputs[0]->shape, "x"));
   outputs = {ValueType::dense(DType::i64, {})};
   return {};
 }
@@ -25,10 +22,10 @@ std::vector<const OpDef*> definitions() {
   static const OpDef axpby{
       .name = "axpby",
       .doc = "a x + b y with factors that are known when it runs; y is not read where b is 0.",
-      .inputs = {{.name = "factors", .doc = "f32 (2): a and b"},
-                 {.name = "x", .doc = "f32, dense"},
-                 {.name = "y", .doc = "of the shape of x"}},
-      .outputs = {{"z", "of the shape of x"}},
+      .inputs = {{.name = "factors", .doc = "f32 (2): a and b", .type = OperandType::dense(DType::f32, 1)},
+                 {.name = "x", .doc = "f32, dense", .type = OperandType::dense(DType::f32)},
+                 {.name = "y", .doc = "of the shape of x", .type = OperandType::same_as(1)}},
+      .outputs = {{"z", "of the shape of x", OperandType::same_as(1)}},
       .attrs = {},
       .precision = Precision::always_f32,
       .infer = infer_axpby,
@@ -38,8 +35,9 @@ std::vector<const OpDef*> definitions() {
   static const OpDef first_nonfinite{
       .name = "first_nonfinite",
       .doc = "Where the first infinity or NaN is.",
-      .inputs = {{.name = "x", .doc = "f32, dense"}},
-      .outputs = {{"index", "i64 scalar: index in memory order, -1 where all are finite"}},
+      .inputs = {{.name = "x", .doc = "f32, dense", .type = OperandType::dense(DType::f32)}},
+      .outputs = {{"index", "i64 scalar: index in memory order, -1 where all are finite",
+                   OperandType::scalar(DType::i64)}},
       .attrs = {},
       .precision = Precision::always_f32,
       .infer = infer_first_nonfinite,

@@ -5,7 +5,6 @@ namespace {
 
 Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
              std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_dense(*inputs[0], DType::f32, {}, "lr"));
   const std::size_t values = inputs.size() - 1;
   if (values % 3 != 0) {
     return {ErrorCode::shape, "values: expected parameters, gradients and momenta, got " +
@@ -19,11 +18,8 @@ Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
   }
   for (std::size_t i = 0; i < count; ++i) {
     const ValueType& parameter = *inputs[1 + i];
-    GRAPHRUN_TRY(
-        require_dense(*inputs[1 + count + i], DType::f32, parameter.shape, "gradient " + std::to_string(i)));
-    GRAPHRUN_TRY(require_dense(*inputs[1 + 2 * count + i], DType::f32, parameter.shape,
-                               "momentum " + std::to_string(i)));
-    GRAPHRUN_TRY(require_dense(parameter, DType::f32, parameter.shape, "parameter " + std::to_string(i)));
+    GRAPHRUN_TRY(require_same_type(parameter, *inputs[1 + count + i], "gradient " + std::to_string(i)));
+    GRAPHRUN_TRY(require_same_type(parameter, *inputs[1 + 2 * count + i], "momentum " + std::to_string(i)));
   }
   outputs.clear();
   return {};
@@ -37,9 +33,12 @@ std::vector<const OpDef*> definitions() {
       .doc =
           "A step of stochastic gradient descent: g += weight_decay * p; m = momentum * m + g; "
           "p -= lr * lr_mult * m. It has no outputs: parameters and momenta are written in place.",
-      .inputs = {{.name = "lr", .doc = "f32 scalar, the learning rate of this step"},
+      .inputs = {{.name = "lr",
+                  .doc = "f32 scalar, the learning rate of this step",
+                  .type = OperandType::scalar(DType::f32)},
                  {.name = "values",
                   .doc = "k parameters, their k gradients, their k momenta, f32, dense",
+                  .type = OperandType::dense(DType::f32),
                   .variadic = true}},
       .outputs = {},
       .attrs = {{.name = "momentum",

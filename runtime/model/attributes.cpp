@@ -20,7 +20,12 @@ Status check_range(const AttrSpec& spec, double value) {
 
 Result<Dim> integer_of(const AttrSpec& spec, const Expr& expr, const SymbolLookup& lookup) {
   GRAPHRUN_ASSIGN(Dim dim, evaluate_dim(expr, lookup));
-  if (dim.is_constant()) GRAPHRUN_TRY(check_range(spec, static_cast<double>(dim.constant())));
+  if (dim.is_constant()) {
+    GRAPHRUN_TRY(check_range(spec, static_cast<double>(dim.constant())));
+  } else if (spec.structural || spec.kind == AttrKind::boolean) {
+    return error("it decides what the graph is, so only structural parameters may be in it; " +
+                 to_string(dim) + " is not known when the graph is compiled");
+  }
   return dim;
 }
 

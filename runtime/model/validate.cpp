@@ -157,9 +157,8 @@ Status check_store_types(const Model& model, const Method& method, const std::ve
   for (const Variable& variable : model.variables) variables[variable.name] = &variable;
   for (const NamedValue& store : method.stores) {
     GRAPHRUN_ASSIGN(const ValueType expected, variable_type(*variables.at(store.name), parameters));
-    const ValueType& actual = types[static_cast<std::size_t>(store.value)];
-    if (actual.dtype == expected.dtype && actual.layout == Layout::dense && actual.shape == expected.shape)
-      continue;
+    const ValueType& actual = at(types, store.value);
+    if (actual == expected) continue;
     return {ErrorCode::shape, "store of \"" + store.name + "\": expected " + to_string(expected) + ", got " +
                                   to_string(actual)};
   }

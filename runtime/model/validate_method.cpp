@@ -23,15 +23,6 @@ Status check_attr(const AttrValue& value, const ExprChecker& exprs) {
   return {};
 }
 
-Status check_input_count(const OpDef& def, std::size_t count) {
-  const std::size_t specs = def.inputs.size();
-  const bool variadic = specs > 0 && def.inputs.back().variadic;
-  const bool fits = variadic ? count >= specs : count == specs;
-  if (fits) return {};
-  return bad("expected " + std::string(variadic ? "at least " : "") + std::to_string(specs) +
-             " inputs, got " + std::to_string(count));
-}
-
 // Walks the nodes in order and knows which values have been written.
 class MethodValidator {
  public:
@@ -98,19 +89,8 @@ class MethodValidator {
 
   Status check_node(const Node& node) {
     GRAPHRUN_TRY(check_name(node.path));
-    const OpDef* def = registry_.find(node.op);
-    if (def == nullptr) {
-      std::vector<std::string_view> names;
-      for (const OpDef* known : registry_.all()) names.push_back(known->name);
-      const std::string near = nearest_name(node.op, names);
-      return bad("unknown op " + quoted(node.op) +
-                 (near.empty() ? "" : "; did you mean " + quoted(near) + "?"));
-    }
-    GRAPHRUN_TRY(check_input_count(*def, node.inputs.size()));
-    if (node.outputs.size() != def->outputs.size()) {
-      return bad("expected " + std::to_string(def->outputs.size()) + " outputs, got " +
-                 std::to_string(node.outputs.size()));
-    }
+    GRAPHRUN_ASSIGN(const OpDef* def, find_op(registry_, node.op));
+    GRAPHRUN_TRY(check_presence(*def, node));
     for (const auto& [name, attr] : node.attrs) {
       const std::string what = "attribute " + quoted(name);
       GRAPHRUN_TRY(check_attr(attr, exprs_).in(what));
@@ -120,12 +100,8 @@ class MethodValidator {
         return bad(what + " must not depend on sizes");
     }
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      const InputSpec& spec = def->inputs[std::min(i, def->inputs.size() - 1)];
-      const bool may_miss = spec.optional || !spec.if_attribute.empty();
-      if (node.inputs[i] == kNoValue && may_miss) continue;
-      const std::string what = "input " + quoted(spec.name);
-      if (node.inputs[i] == kNoValue) return bad(what + " is missing");
-      GRAPHRUN_TRY(check_read(node.inputs[i]).in(what));
+      if (node.inputs[i] == kNoValue) continue;
+      GRAPHRUN_TRY(check_read(node.inputs[i]).in("input " + quoted(def->input(i).name)));
     }
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       GRAPHRUN_TRY(write(node.outputs[i]).in("output " + quoted(def->outputs[i].name)));

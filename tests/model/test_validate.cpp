@@ -54,7 +54,8 @@ BOOST_AUTO_TEST_CASE(faults_of_nodes) {
   const std::string conv1 = "method eval: body.conv1 (project): ";
   check_all({
       {"unknown op", [](model::Model& m) { node(eval(m), "body.relu1").op = "rellu"; },
-       "method eval: body.relu1 (rellu): unknown op \"rellu\"; did you mean \"relu\"?"},
+       "method eval: body.relu1 (rellu): op \"rellu\" is in no op library that was given; did you mean "
+       "\"relu\"?"},
       {"no path", [](model::Model& m) { conv(m).path = ""; }, "an empty name"},
       {"control characters", [](model::Model& m) { conv(m).path = "a\nb"; }, "control characters"},
       {"too few inputs", [](model::Model& m) { conv(m).inputs.resize(2); },

@@ -33,6 +33,15 @@ void require_documented(const Specs& specs, std::string_view what) {
   }
 }
 
+// "The same type as that input" has one that is always there and says its type itself.
+void require_target(const OpDef& def, const OperandType& type) {
+  if (type.kind != OperandType::Kind::same_as) return;
+  BOOST_TEST_REQUIRE((type.input >= 0 && type.input < std::ssize(def.inputs)));
+  const InputSpec& target = def.inputs[static_cast<std::size_t>(type.input)];
+  BOOST_TEST((!target.optional && !target.variadic && target.if_attribute.empty()));
+  BOOST_TEST((target.type.kind != OperandType::Kind::same_as && target.type.kind != OperandType::Kind::any));
+}
+
 BOOST_AUTO_TEST_CASE(every_op_is_complete) {
   const std::string tests = test_sources();
   const auto backend = ops::make_cpu_backend(1);
@@ -64,9 +73,16 @@ BOOST_AUTO_TEST_CASE(definitions_are_consistent) {
       for (std::size_t i = 0; i < def->inputs.size(); ++i) {
         const InputSpec& input = def->inputs[i];
         BOOST_TEST((!input.variadic || i + 1 == def->inputs.size()), "only the last input may be variadic");
+        BOOST_TEST((input.type.kind != OperandType::Kind::any || input.shape_only),
+                   "an undeclared type is read");
+        require_target(*def, input.type);
         if (input.if_attribute.empty()) continue;
         const auto attr = std::ranges::find(def->attrs, input.if_attribute, &AttrSpec::name);
         BOOST_TEST((attr != def->attrs.end() && attr->kind == AttrKind::boolean));
+      }
+      for (const OutputSpec& output : def->outputs) {
+        BOOST_TEST((output.type.kind != OperandType::Kind::any));
+        require_target(*def, output.type);
       }
       for (const auto* pairs : {&def->in_place, &def->updates}) {
         for (const IndexPair pair : *pairs) {

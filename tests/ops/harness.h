@@ -89,6 +89,8 @@ class OpHarness {
   // For tests of their own: what inference says of the case, and what the first kernel gives.
   Result<std::vector<ValueType>> infer(const Case& test) const;
   Result<std::vector<HostTensor>> run(const Case& test) const;
+  // What each kernel gives that takes the case, by its name; outputs that are not wanted are not `present`.
+  std::map<std::string, std::vector<HostTensor>> run_all(const Case& test) const;
 
  private:
   // Returns whether any kernel took the case.

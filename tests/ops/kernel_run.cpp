@@ -59,10 +59,6 @@ Status run(model::Backend& backend, Kernel& kernel, const KernelRun& run, int re
 
 }  // namespace
 
-const InputSpec& input_spec(const OpDef& def, std::size_t i) {
-  return def.inputs[std::min(i, def.inputs.size() - 1)];
-}
-
 std::string to_string(const Variant& variant) {
   std::string text = std::to_string(variant.threads) + " threads";
   if (variant.recorded) text += ", recorded";
@@ -128,7 +124,7 @@ Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const Kern
   std::vector<TensorView> input_views;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     input_views.push_back(question.present[i] ? placed_inputs[i].view() : TensorView());
-    if (input_spec(*data.def, i).shape_only) input_views.back().data = nullptr;
+    if (data.def->input(i).shape_only) input_views.back().data = nullptr;
   }
   std::vector<TensorView> output_views;
   for (std::size_t i = 0; i < outputs.size(); ++i)

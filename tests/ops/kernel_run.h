@@ -45,6 +45,4 @@ Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const Kern
 // Whether any kernel of the backend takes the case.
 bool takes(model::Backend& backend, const Case& test, const CaseData& data);
 
-const InputSpec& input_spec(const OpDef& def, std::size_t i);
-
 }  // namespace graphrun::test

@@ -31,6 +31,13 @@ struct KernelRequest {
   DeviceContext* device = nullptr;
 };
 
+// That every operand is stored as its op declares it, activations in f32 or bf16; of inputs whose shape alone
+// is read nothing is asked. ErrorCode::declined names the first that is not.
+Status check_storage(const KernelRequest& request);
+// The element type of all activations of a request (f32 where there are none). Declined: what check_storage()
+// declines, and activations of several types.
+Result<DType> activation_type(const KernelRequest& request);
+
 struct KernelRun {
   std::span<const TensorView> inputs;   // data is null where absent
   std::span<const TensorView> outputs;  // data is null where unwanted

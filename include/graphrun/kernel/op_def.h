@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,12 +31,50 @@ struct ValueType {
   static ValueType dense(DType dtype, std::vector<Dim> shape) {
     return {dtype, Layout::dense, std::move(shape)};
   }
+  bool operator==(const ValueType&) const = default;
 };
 std::string to_string(const ValueType& type);  // "f32 (N, 64, (H - 1)/2 + 1, (W - 1)/2 + 1)"
+
+// Which values an operand may be, apart from their extents. resolve() checks every operand of every node
+// against this: inputs before OpDef::infer, which may rely on it, and outputs after it. Kernels see what is
+// declared, too (check_storage()).
+struct OperandType {
+  enum class Kind : std::uint8_t {
+    // (N, C, H, W) in NHWC memory, f32 or bf16. In a graph f32 stands for the precision of the session, which
+    // may
+    // store activations in another type; all activations of a node, inputs and outputs, have the same one.
+    activation,
+    // (N, C, H, W) in NHWC memory, of exactly `dtype`: numbers of pixels and channels that no precision
+    // changes.
+    nhwc,
+    // Row-major in the order of the shape, of exactly `dtype`.
+    dense,
+    // f32 or bf16, an activation or dense.
+    real,
+    // Element type, layout and extents are those of the input with the index `input`.
+    same_as,
+    // Everything. Only for inputs of which nothing but the shape is read.
+    any,
+  };
+  Kind kind = Kind::activation;
+  DType dtype = DType::f32;  // of nhwc and dense
+  int rank = -1;             // of dense; -1: any
+  int input = -1;            // of same_as: one that is always there and is itself not same_as
+
+  static constexpr OperandType activation() { return {}; }
+  static constexpr OperandType nhwc(DType dtype) { return {Kind::nhwc, dtype, 4, -1}; }
+  static constexpr OperandType dense(DType dtype, int rank = -1) { return {Kind::dense, dtype, rank, -1}; }
+  static constexpr OperandType scalar(DType dtype) { return dense(dtype, 0); }
+  static constexpr OperandType real() { return {Kind::real, DType::f32, -1, -1}; }
+  static constexpr OperandType same_as(int input) { return {Kind::same_as, DType::f32, -1, input}; }
+  static constexpr OperandType any() { return {Kind::any, DType::f32, -1, -1}; }
+};
+std::string to_string(const OperandType& type);  // "an activation", "dense f32 of rank 1"
 
 struct InputSpec {
   std::string_view name;  // the key in a graph file
   std::string_view doc;
+  OperandType type = OperandType::activation();
   bool optional = false;
   bool variadic = false;    // the last input only: any number of values, at least one
   bool shape_only = false;  // only its shape is read; the value need not be alive
@@ -45,7 +84,7 @@ struct InputSpec {
   bool is_variable = false;
   VariableKind variable = VariableKind::parameter;
   Init init{};                         // its default initialiser
-  std::string_view if_attribute = {};  // the variable exists only where this boolean attribute is true
+  std::string_view if_attribute = {};  // it is there exactly where this boolean attribute is true
 };
 
 // Over which ranks an output is summed before anything reads it.
@@ -54,7 +93,10 @@ enum class Reduction : std::uint8_t { none, batch_statistics, loss };
 struct OutputSpec {
   std::string_view name;
   std::string_view doc;
+  OperandType type = OperandType::activation();
   Reduction reduction = Reduction::none;
+  // A node may be without it: kernels then get no memory for it and write nothing. The others always have it.
+  bool optional = false;
 };
 
 struct IndexPair {
@@ -95,14 +137,15 @@ struct OpDef {
   std::vector<AttrSpec> attrs;
   Precision precision = Precision::compute;
 
-  // The types of the outputs. An absent optional input is null. Errors give what is expected and what is
+  // The types of the outputs, absent ones too. There is an input for each of `inputs` (more where the last
+  // one is variadic), of its declared type; an absent one is null. Errors give what is expected and what is
   // there.
   using Infer = Status (*)(const Attributes& attrs, std::span<const ValueType* const> inputs,
                            std::vector<ValueType>& outputs);
   Infer infer = nullptr;
 
-  // The shape of the variable for input `index` (InputSpec::is_variable); other inputs' types are known,
-  // those of variables are null. Null when the op has no variables.
+  // The shape of the variable for input `index` (InputSpec::is_variable). Other inputs' types are known and
+  // as declared, those of variables are null. Null when the op has no variables.
   using VariableShape = Result<std::vector<Dim>> (*)(const Attributes& attrs,
                                                      std::span<const ValueType* const> inputs, int index);
   VariableShape variable_shape = nullptr;
@@ -131,6 +174,11 @@ struct OpDef {
   // Internal to lowered graphs; a graph file cannot use it.
   bool internal = false;
 
+  // What holds for input `index` of a node: a variadic input's specification goes for all that follow.
+  // Precondition: the op has inputs.
+  const InputSpec& input(std::size_t index) const {
+    return inputs[index < inputs.size() ? index : inputs.size() - 1];
+  }
   int input_index(std::string_view name) const;   // -1: none
   int output_index(std::string_view name) const;  // -1: none
 };
@@ -146,8 +194,7 @@ class OpRegistry {
   std::vector<const OpDef*> defs_;
 };
 
-// Helpers of infer functions: an error of the form "<what>: expected <a>, got <b>".
+// A helper of infer functions: an error of the form "<what>: expected <a>, got <b>".
 Status require_equal(const Dim& expected, const Dim& actual, std::string_view what);
-Status require_rank(const ValueType& type, int rank, std::string_view what);
 
 }  // namespace graphrun
