@@ -74,7 +74,7 @@ struct Form {
 template <class T>
 Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form& form, double eps) {
   constexpr std::size_t kResidual = 5;
-  const bool has_residual = request.inputs.size() > kResidual && request.input_present[kResidual];
+  const bool has_residual = request.input_present[kResidual];
   const bool relu = request.attrs.text("activation") == "relu";
   Apply<T> args{};
   args.x_stride = request.inputs[0].pixel_stride;

@@ -18,7 +18,6 @@ namespace graphrun::ops::resize_cross_entropy {
 namespace {
 
 using cross_entropy::Labels;
-using cross_entropy::optional_view;
 using cross_entropy::RowSums;
 using cross_entropy::Scores;
 using cross_entropy::weight_of;
@@ -183,8 +182,7 @@ class Totals final : public Kernel {
 
   Status run(const KernelRun& run) override {
     const TensorView& logits = run.inputs[0];
-    const Labels labels =
-        geometry_.labels(logits, run.inputs[1], optional_view(run.inputs, 2), optional_view(run.inputs, 3));
+    const Labels labels = geometry_.labels(logits, run.inputs[1], run.inputs[2], run.inputs[3]);
     GRAPHRUN_TRY(check_labels(labels));
     const Scores scores{scratch_at<RowSums>(run.scratch, rows_),
                         scratch_at<std::int32_t>(run.scratch, predictions_)};
@@ -246,7 +244,7 @@ class Grad final : public Kernel {
   std::int64_t scratch_bytes() const override { return geometry_.scratch.bytes(); }
 
   Status run(const KernelRun& run) override {
-    const Labels labels = geometry_.labels(run.inputs[1], run.inputs[2], optional_view(run.inputs, 3), {});
+    const Labels labels = geometry_.labels(run.inputs[1], run.inputs[2], run.inputs[3], {});
     GRAPHRUN_TRY(check_labels(labels));
     const TensorDesc& to = run.outputs[0].desc;
     cpu::parallel_for(geometry_.threads, to.n() * to.h(), 1, [&](std::int64_t begin, std::int64_t end) {

@@ -48,6 +48,25 @@ Result<std::vector<ValueType>> leaf_types(const Model& model, const Method& meth
   return types;
 }
 
+// Resolves all nodes; keep(node) takes what each means.
+template <class Keep>
+Result<std::vector<ValueType>> resolve_all(const Model& model, const Method& method,
+                                           const OpRegistry& registry, const SymbolLookup& dims,
+                                           const Keep& keep) {
+  const SymbolLookup parameters = model.parameter_values();
+  const SymbolLookup lookup = [&](std::string_view symbol) -> std::optional<Number> {
+    if (auto value = dims(symbol)) return value;
+    return parameters(symbol);
+  };
+  GRAPHRUN_ASSIGN(std::vector<ValueType> types, leaf_types(model, method, lookup));
+  for (const Node& node : method.nodes) {
+    Result<ResolvedNode> resolved = resolve_next(node, registry, lookup, types);
+    if (!resolved.ok()) return std::move(resolved).status().in(describe(node));
+    keep(*std::move(resolved));
+  }
+  return types;
+}
+
 }  // namespace
 
 Result<ValueType> input_type(const Input& input, const SymbolLookup& lookup) {
@@ -68,26 +87,16 @@ Result<ValueType> variable_type(const Variable& variable, const SymbolLookup& lo
 
 Result<ResolvedMethod> resolve_method(const Model& model, const Method& method, const OpRegistry& registry,
                                       const SymbolLookup& dims) {
-  const SymbolLookup parameters = model.parameter_values();
-  const SymbolLookup lookup = [&](std::string_view symbol) -> std::optional<Number> {
-    if (auto value = dims(symbol)) return value;
-    return parameters(symbol);
-  };
   ResolvedMethod result;
-  GRAPHRUN_ASSIGN(result.types, leaf_types(model, method, lookup));
   result.nodes.reserve(method.nodes.size());
-  for (const Node& node : method.nodes) {
-    Result<ResolvedNode> resolved = resolve_next(node, registry, lookup, result.types);
-    if (!resolved.ok()) return std::move(resolved).status().in(describe(node));
-    result.nodes.push_back(*std::move(resolved));
-  }
+  const auto keep = [&](ResolvedNode node) { result.nodes.push_back(std::move(node)); };
+  GRAPHRUN_ASSIGN(result.types, resolve_all(model, method, registry, dims, keep));
   return result;
 }
 
 Result<std::vector<ValueType>> infer_types(const Model& model, const Method& method,
                                            const OpRegistry& registry, const SymbolLookup& dims) {
-  GRAPHRUN_ASSIGN(ResolvedMethod resolved, resolve_method(model, method, registry, dims));
-  return std::move(resolved.types);
+  return resolve_all(model, method, registry, dims, [](const ResolvedNode&) {});
 }
 
 std::vector<std::string> dim_names(const Model& model) {

@@ -22,7 +22,7 @@ struct ResolvedMethod {
 // cannot be evaluated, operands that do not fit, extents below 1 or beyond a tensor's limits.
 Result<ResolvedMethod> resolve_method(const Model& model, const Method& method, const OpRegistry& registry,
                                       const SymbolLookup& dims);
-// Its types alone.
+// Its types alone, without keeping what the nodes mean.
 Result<std::vector<ValueType>> infer_types(const Model& model, const Method& method,
                                            const OpRegistry& registry, const SymbolLookup& dims);
 
