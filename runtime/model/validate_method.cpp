@@ -76,14 +76,13 @@ class MethodValidator {
   bool in_range(ValueId value) const {
     return value >= 0 && static_cast<std::size_t>(value) < method_.values.size();
   }
-  const Value& value(ValueId id) const { return method_.values[static_cast<std::size_t>(id)]; }
+  const Value& value(ValueId id) const { return at(method_.values, id); }
 
   // That `id` can be read at this point.
   Status check_read(ValueId id) const {
     if (!in_range(id)) return bad("there is no value " + std::to_string(id));
-    const std::size_t index = static_cast<std::size_t>(id);
-    if (!written_[index]) return bad("value " + quoted(value(id).name) + " is read before it is written");
-    if (updated_[index]) return bad("variable " + quoted(value(id).name) + " is read after its update");
+    if (!at(written_, id)) return bad("value " + quoted(value(id).name) + " is read before it is written");
+    if (at(updated_, id)) return bad("variable " + quoted(value(id).name) + " is read after its update");
     return {};
   }
 
@@ -125,9 +124,8 @@ class MethodValidator {
     if (target.index < 0 || static_cast<std::size_t>(target.index) != node_) {
       return bad("value " + quoted(target.name) + " names another node as its origin");
     }
-    if (written_[static_cast<std::size_t>(id)])
-      return bad("value " + quoted(target.name) + " is written twice");
-    written_[static_cast<std::size_t>(id)] = true;
+    if (at(written_, id)) return bad("value " + quoted(target.name) + " is written twice");
+    at(written_, id) = true;
     return {};
   }
 
@@ -137,7 +135,7 @@ class MethodValidator {
     if (value(id).origin != Origin::variable) return bad("is updated in place and must be a variable");
     if (std::ranges::count(node.inputs, id) > 1)
       return bad("variable " + quoted(value(id).name) + " is updated and read twice");
-    updated_[static_cast<std::size_t>(id)] = true;
+    at(updated_, id) = true;
     return {};
   }
 
@@ -162,8 +160,8 @@ class MethodValidator {
       if (!variables.contains(store.name)) return bad(what + ": there is no such variable");
       GRAPHRUN_TRY(check_read(store.value).in(what));
       if (value(store.value).origin != Origin::node) return bad(what + ": its value is written by no node");
-      if (stored[static_cast<std::size_t>(store.value)]) return bad(what + ": its value is stored twice");
-      stored[static_cast<std::size_t>(store.value)] = true;
+      if (at(stored, store.value)) return bad(what + ": its value is stored twice");
+      at(stored, store.value) = true;
       GRAPHRUN_TRY(check_store_order(store).in(what));
     }
     return {};
@@ -187,7 +185,7 @@ class MethodValidator {
       return same ? Status() : bad("its value is the new content of another variable");
     }
     if (target == kNoValue) return {};
-    if (updated_[static_cast<std::size_t>(target)]) return bad("the variable is updated in place, too");
+    if (at(updated_, target)) return bad("the variable is updated in place, too");
     for (std::size_t i = writer; i < method_.nodes.size(); ++i) {
       if (std::ranges::count(method_.nodes[i].inputs, target) == 0) continue;
       return bad("the variable is read by " + method_.nodes[i].path + " when it has been replaced");
