@@ -7,6 +7,7 @@
 #include "compiler/ir/graph.h"
 #include "compiler/passes/passes.h"
 #include "compiler/update.h"
+#include "runtime/model/make_signature.h"
 #include "runtime/model/validate.h"
 
 namespace graphrun::compiler {
@@ -14,10 +15,12 @@ namespace {
 
 class Compiler {
  public:
-  Compiler(const Source& source, Context context, Diagnostics& diagnostics)
+  Compiler(const Source& source, Context context, std::map<std::string, std::string> input_roles,
+           Diagnostics& diagnostics)
       : source_(source),
         context_(context),
         diagnostics_(diagnostics),
+        input_roles_(std::move(input_roles)),
         expansion_(expand(source, context, diagnostics)) {}
 
   void run() {
@@ -38,11 +41,17 @@ class Compiler {
     }
     for (Graph& graph : graphs)
       context_.model.methods.push_back(without_defaults(context_, std::move(graph)).method);
-    if (Status valid = model::validate(context_.model, context_.ops); diagnostics_.ok() && !valid.ok())
-      report(valid.message());
+    if (Status valid = finish(); diagnostics_.ok() && !valid.ok()) report(valid.message());
   }
 
  private:
+  Status finish() {
+    GRAPHRUN_TRY(model::validate_structure(context_.model, context_.ops));
+    context_.model.signature =
+        model::make_signature(context_.model, context_.ops, {input_roles_, expansion_.output_roles});
+    return model::validate_types(context_.model, context_.ops);
+  }
+
   // The statement whose node the message is about.
   void report(const std::string& message) {
     Position at = source_.graph().at;
@@ -77,8 +86,8 @@ class Compiler {
   }
 
   std::optional<Graph> make_eval() {
-    auto graph =
-        checked(lower(context_, expansion_.graph, expansion_.graph.method.outputs, Mode::eval, "eval"));
+    auto graph = checked(lower(context_, expansion_.graph, expansion_.graph.method.outputs, Mode::eval,
+                               std::string(methods::kEval)));
     if (graph) graph = checked(fuse_conv_bn(context_, *graph));
     if (graph) graph = checked(remove_dead_code(context_, *graph));
     if (graph) graph = checked(fuse_pyramid(context_, *graph));
@@ -88,14 +97,16 @@ class Compiler {
 
   std::optional<Graph> make_train() {
     std::vector<model::NamedValue> outputs;
-    for (const Loss& loss : expansion_.losses) outputs.push_back({loss.name + "_loss", loss.value});
+    for (const Loss& loss : expansion_.losses)
+      outputs.push_back({loss.name + port_names::kLossSuffix, loss.value});
     const auto counted =
         std::ranges::find_if(expansion_.losses, [](const Loss& loss) { return loss.confusion != kNoValue; });
-    if (counted != expansion_.losses.end()) outputs.push_back({"confusion", counted->confusion});
+    if (counted != expansion_.losses.end()) outputs.push_back({port_names::kConfusion, counted->confusion});
     for (const Loss& loss : expansion_.losses) {
-      if (loss.totals != kNoValue) outputs.push_back({loss.name + "_totals", loss.totals});
+      if (loss.totals != kNoValue) outputs.push_back({loss.name + port_names::kTotalsSuffix, loss.totals});
     }
-    auto graph = checked(lower(context_, expansion_.graph, outputs, Mode::train, "train"));
+    auto graph =
+        checked(lower(context_, expansion_.graph, outputs, Mode::train, std::string(methods::kTrain)));
     if (graph) graph = checked(add_total_loss(*std::move(graph)));
     if (graph) graph = checked(fuse_resize_cross_entropy(context_, *graph));
     const std::vector<bool> fixed = expansion_.optimizer
@@ -108,7 +119,7 @@ class Compiler {
     return graph;
   }
 
-  // Output "loss": the weighted sum of the losses, which are the first outputs.
+  // The output of the whole loss: the weighted sum of the losses, which are the first outputs.
   Result<Graph> add_total_loss(Graph graph) {
     std::vector<ValueId> values;
     std::vector<Expr> weights;
@@ -117,17 +128,18 @@ class Compiler {
       weights.push_back(expansion_.losses[i].weight);
     }
     Builder builder(context_, std::move(graph));
-    builder.set_path("loss");
+    builder.set_path(port_names::kLoss);
     const ValueId total =
         builder.add("weighted_sum", std::move(values), {{"weights", std::move(weights)}}, "")[0];
     std::vector<model::NamedValue>& outputs = builder.graph().method.outputs;
-    outputs.insert(outputs.begin(), {"loss", total});
+    outputs.insert(outputs.begin(), {port_names::kLoss, total});
     return std::move(builder).finish();
   }
 
   const Source& source_;
   Context context_;
   Diagnostics& diagnostics_;
+  std::map<std::string, std::string> input_roles_;
   Expansion expansion_;
 };
 
@@ -138,9 +150,11 @@ Compiled compile(const std::filesystem::path& path, std::span<const Definition> 
   Diagnostics diagnostics;
   Compiled result;
   if (const std::optional<Source> source = read_source(path, diagnostics)) {
-    model::Model model = read_declarations(*source, definitions, diagnostics);
+    Declarations declared = read_declarations(*source, definitions, diagnostics);
+    model::Model& model = declared.model;
     result.definitions_fit = check_definitions(*source, model, definitions, diagnostics);
-    if (result.definitions_fit) Compiler(*source, Context{ops, model}, diagnostics).run();
+    if (result.definitions_fit)
+      Compiler(*source, Context{ops, model}, std::move(declared.input_roles), diagnostics).run();
     if (diagnostics.ok()) result.model = std::move(model);
   }
   result.errors = diagnostics.text();

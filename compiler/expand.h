@@ -34,6 +34,7 @@ struct Optimizer {
 // parameters go, every value with its type. method.outputs are the file's outputs.
 struct Expansion {
   Graph graph;
+  std::map<std::string, std::string> output_roles;  // by output, those that the file gives
   std::vector<Loss> losses;
   std::optional<Optimizer> optimizer;
   std::map<std::string, Position, std::less<>> places;  // by node path: the statement

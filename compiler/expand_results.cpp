@@ -13,7 +13,19 @@ void Expander::outputs() {
   }
   if (!expect(*json, JsonValue::Kind::object, "an object of names of values", diagnostics_)) return;
   for (const JsonMember& member : json->members) {
-    const std::optional<ValueId> found = value(member.value);
+    const JsonValue* named = &member.value;
+    if (named->is_object()) {
+      check_keys(*named, {"doc", "value", "role"}, "an output", diagnostics_);
+      if (const JsonValue* role = named->find("role");
+          role != nullptr && expect(*role, JsonValue::Kind::text, "a role", diagnostics_))
+        result_.output_roles[member.key] = role->text;
+      named = named->find("value");
+      if (named == nullptr) {
+        error(member.at, "the output " + in_quotes(member.key) + " has no value");
+        continue;
+      }
+    }
+    const std::optional<ValueId> found = value(*named);
     if (found && *found != kPoison) builder_.graph().method.outputs.push_back({member.key, *found});
   }
 }

@@ -24,32 +24,31 @@ Result<std::unique_ptr<Validator>> Validator::make(const TrainJob& job,
                   session::Session::create(
                       job.program, job.weights,
                       {.n = batch, .h = augment.train_h, .w = augment.train_w, .precision = job.precision}));
-  if (session->output().data == nullptr)
-    return {ErrorCode::invalid_argument, "the method \"eval\" has no output \"logits\""};
-  std::unique_ptr<Validator> validator(new Validator(job, augment, std::move(session)));
+  GRAPHRUN_ASSIGN(const TensorView logits, session->logits());
+  std::unique_ptr<Validator> validator(new Validator(job, augment, std::move(session), logits));
   GRAPHRUN_TRY(validator->bind());
   return validator;
 }
 
 Validator::Validator(const TrainJob& job, const datasets::AugmentSettings& augment,
-                     std::unique_ptr<session::Session> session)
+                     std::unique_ptr<session::Session> session, const TensorView& logits)
     : job_(job),
       augment_(augment),
       session_(std::move(session)),
       pixels_(augment.train_h * augment.train_w),
       label_(static_cast<std::size_t>(session_->input().desc.pixels())),
-      confusion_(static_cast<int>(session_->output().desc.c())) {
+      logits_(logits),
+      confusion_(static_cast<int>(logits.desc.c())) {
   augment_.augment = false;
 }
 
 Status Validator::bind() {
   model::Backend& backend = *job_.weights->backend();
-  const TensorView logits = session_->output();
-  const Shape labels{logits.desc.n(), logits.desc.h(), logits.desc.w()};
+  const Shape labels{logits_.desc.n(), logits_.desc.h(), logits_.desc.w()};
   device_label_.desc = TensorDesc::dense(DType::i32, labels);
   classes_.desc = TensorDesc::dense(DType::i32, labels);
   totals_.desc = TensorDesc::dense(DType::f64, {2});
-  counts_.desc = TensorDesc::dense(DType::i64, {logits.desc.c(), logits.desc.c()});
+  counts_.desc = TensorDesc::dense(DType::i64, {logits_.desc.c(), logits_.desc.c()});
   const auto views = {&device_label_, &classes_, &totals_, &counts_};
   const auto aligned = [](std::int64_t bytes) { return (bytes + 63) / 64 * 64; };
   std::int64_t bytes = 0;
@@ -63,8 +62,8 @@ Status Validator::bind() {
   const OpRegistry& ops = job_.program->registry();
   const AttrMap ignore{{"ignore_label", Expr(std::int64_t{augment_.ignore_label})}};
   GRAPHRUN_ASSIGN(score_, session::BoundOp::bind(ops, backend, "cross_entropy_totals", ignore,
-                                                 {logits, device_label_}, {totals_, counts_}));
-  GRAPHRUN_ASSIGN(arg_max_, session::BoundOp::bind(ops, backend, "argmax", {}, {logits}, {classes_}));
+                                                 {logits_, device_label_}, {totals_, counts_}));
+  GRAPHRUN_ASSIGN(arg_max_, session::BoundOp::bind(ops, backend, "argmax", {}, {logits_}, {classes_}));
   return {};
 }
 

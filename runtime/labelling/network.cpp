@@ -4,29 +4,33 @@
 
 #include "runtime/model/infer.h"
 #include "runtime/session/dims.h"
+#include "runtime/session/roles.h"
 
 namespace graphrun::labelling {
 namespace {
 
-// The channels of the output "logits", whatever the image's size.
+// The classes of the logits, whatever the image's size.
 Result<std::int64_t> count_classes(const model::Program& program) {
   const model::Model& model = program.model();
-  const model::Method* const method = model.method("eval");
+  const model::Method* const method = model.method(methods::kEval);
+  const model::Port* const image_port = model.signature.input(roles::kImage);
+  const model::Port* const logits_port = model.signature.output(methods::kEval, roles::kLogits);
   const Status missing(ErrorCode::invalid_argument,
-                       "the method \"eval\" has no output \"logits\" (N, classes, H, W)");
-  if (method == nullptr) return missing;
-  const auto logits = std::ranges::find(method->outputs, "logits", &model::NamedValue::name);
-  if (logits == method->outputs.end()) return missing;
-  GRAPHRUN_ASSIGN(const std::vector<ValueType> types,
-                  model::infer_types(model, *method, program.registry(), model::symbolic_dims(model)));
-  const ValueType& type = types[static_cast<std::size_t>(logits->value)];
-  if (type.layout != Layout::nhwc || !type.shape[1].is_constant()) return missing;
-  const auto image = std::ranges::find_if(method->values, [](const model::Value& value) {
-    return value.origin == model::Origin::input && value.name == "image";
+                       "the model's signature has no image (N, channels, H, W) in its method \"eval\" with "
+                       "logits (N, classes, H, W)");
+  if (method == nullptr || image_port == nullptr || logits_port == nullptr) return missing;
+  if (!logits_port->interpolation.empty())
+    return {ErrorCode::unsupported, "logits that are smaller than the image are not interpolated"};
+  const auto image = std::ranges::find_if(method->values, [&](const model::Value& value) {
+    return value.origin == model::Origin::input && value.name == image_port->name;
   });
   if (image == method->values.end()) return missing;
+  GRAPHRUN_ASSIGN(const std::vector<ValueType> types,
+                  model::infer_types(model, *method, program.registry(), model::symbolic_dims(model)));
+  const auto logits = std::ranges::find(method->outputs, logits_port->name, &model::NamedValue::name);
+  const ValueType& type = types[static_cast<std::size_t>(logits->value)];
   const ValueType& wanted = types[static_cast<std::size_t>(image - method->values.begin())];
-  if (wanted.shape.size() != 4) return missing;
+  if (type.layout != Layout::nhwc || !type.shape[1].is_constant() || wanted.shape.size() != 4) return missing;
   GRAPHRUN_TRY(require_equal(wanted.shape[2], type.shape[2], "height of logits"));
   GRAPHRUN_TRY(require_equal(wanted.shape[3], type.shape[3], "width of logits"));
   return type.shape[1].constant();
@@ -50,6 +54,7 @@ Network::Network(std::shared_ptr<const model::Program> program, std::shared_ptr<
 Result<std::unique_ptr<Network>> Network::make(const ProtocolSettings& settings,
                                                std::shared_ptr<const model::Program> program,
                                                std::shared_ptr<weights::Weights> weights) {
+  GRAPHRUN_TRY(session::require_rgb(program->model()));
   GRAPHRUN_ASSIGN(const std::int64_t classes, count_classes(*program));
   if (classes > imaging::kMaxClasses) {
     return {ErrorCode::unsupported, "label maps hold " + std::to_string(imaging::kMaxClasses) +
@@ -63,7 +68,9 @@ Result<std::unique_ptr<Network>> Network::make(const ProtocolSettings& settings,
 }
 
 Status Network::check(const imaging::Extent& size) const {
-  return status_of(session::solve_dims(*program_, {{"image", Shape{1, 3, size.height, size.width}}}));
+  GRAPHRUN_ASSIGN(const session::InputShapes image,
+                  session::image_shapes(*program_, 1, size.height, size.width));
+  return status_of(session::solve_dims(*program_, image));
 }
 
 Result<imaging::Extent> Network::fit(std::int64_t n, const imaging::Extent& size) {

@@ -147,9 +147,10 @@ class Slide final : public Protocol {
                                       session->input(), i * samples_of_crop()));
     }
     GRAPHRUN_TRY(network_->run(*session));
+    GRAPHRUN_ASSIGN(const TensorView logits, session->logits());
     for (std::int64_t i = 0; i < count; ++i) {
       const Crop& crop = crops[static_cast<std::size_t>(i)];
-      GRAPHRUN_TRY(planes.add_crop(session->output(), i * samples_of_crop(), crop.place, sums_.data()));
+      GRAPHRUN_TRY(planes.add_crop(logits, i * samples_of_crop(), crop.place, sums_.data()));
       if (crop.last) GRAPHRUN_TRY(end_scale(scales, crop.scale));
     }
     return {};

@@ -74,7 +74,7 @@ class Whole final : public Protocol {
       GRAPHRUN_TRY(planes.resize_normalised(size, view_.data()));
       GRAPHRUN_TRY(planes.copy_window({view_.data(), size, 0, 0, size.width}, session->input(), 0));
       GRAPHRUN_TRY(network_->run(*session));
-      const TensorView output = session->output();
+      GRAPHRUN_ASSIGN(const TensorView output, session->logits());
       const imaging::WholeLogits logits{output, input, size};
       if (i + 1 < scales) {
         GRAPHRUN_TRY(planes.view_to_total(logits, i == 0, total_.data()));

@@ -31,8 +31,9 @@ SymbolLookup symbolic_dims(const Model& model);
 // Their names in order of appearance: inputs' extents that are one symbol and no graph parameter.
 std::vector<std::string> dim_names(const Model& model);
 
-// The type of an input or of a variable with the symbols that `lookup` gives.
+// The type of an input with the symbols that `lookup` gives: of rank 4 and real, an activation.
 Result<ValueType> input_type(const Input& input, const SymbolLookup& lookup);
+// The type of a variable with the parameters that `lookup` gives.
 Result<ValueType> variable_type(const Variable& variable, const SymbolLookup& lookup);
 
 // "pretrained.layer1.0.conv1 (conv2d)", as errors name a node.

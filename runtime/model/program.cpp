@@ -76,7 +76,11 @@ Result<std::shared_ptr<const Program>> Program::bind(const Bindings& bindings) c
   }
   if (changes.empty()) return shared_from_this();
   Model bound = model_;
-  for (const auto& [index, value] : changes) bound.parameters[index].value = value;
+  for (const auto& [index, value] : changes) {
+    GraphParameter& parameter = bound.parameters[index];
+    parameter.value = value;
+    parameter.chosen = !parameter.from.tokens.empty();
+  }
   return make(std::move(bound), *registry_);
 }
 

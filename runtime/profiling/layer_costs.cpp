@@ -5,13 +5,22 @@
 #include <string_view>
 
 #include "runtime/model/infer.h"
-#include "runtime/session/dims.h"
 
 namespace graphrun::profiling {
+
+Status check_image_shape(const model::Program& program, std::span<const std::int64_t> shape) {
+  GRAPHRUN_ASSIGN(const session::InputShapes image, session::image_shapes(program, 1, 1, 1));
+  const std::int64_t channels = image.begin()->second[1];
+  if (shape.size() == 4 && shape[1] == channels) return {};
+  return {ErrorCode::usage, "--shape: expected N," + std::to_string(channels) + ",H,W"};
+}
+
 Result<std::vector<LayerCost>> eval_layers(const model::Program& program, const Shape& image) {
-  const model::Method* method = program.model().method("eval");
+  const model::Method* method = program.model().method(methods::kEval);
   if (method == nullptr) return {ErrorCode::not_found, "the model has no method \"eval\""};
-  GRAPHRUN_ASSIGN(session::DimValues dims, session::solve_dims(program, {{"image", image}}));
+  GRAPHRUN_ASSIGN(const session::InputShapes shapes,
+                  session::image_shapes(program, image[0], image[2], image[3]));
+  GRAPHRUN_ASSIGN(session::DimValues dims, session::solve_dims(program, shapes));
   GRAPHRUN_ASSIGN(
       const std::vector<ValueType> types,
       model::infer_types(program.model(), *method, program.registry(), session::lookup_in(std::move(dims))));

@@ -12,6 +12,7 @@
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
 #include "runtime/collective/communicator.h"
+#include "runtime/session/dims.h"
 #include "runtime/session/lower.h"
 #include "runtime/session/recomputation.h"
 #include "runtime/session/replay.h"
@@ -55,9 +56,9 @@ struct Reductions {
 };
 
 struct MethodOptions {
-  // Extents of the inputs in the logical order of the model, e.g. {"image", (1, 3, 480, 480)}. Inputs that
-  // the method does not use may be missing when the dims of the others give theirs.
-  std::map<std::string, Shape, std::less<>> input_shapes;
+  // Extents of the inputs by name, in the logical order of the model: (1, 3, 480, 480) of an image. An input
+  // may be missing where the others give its extents.
+  InputShapes input_shapes;
   bool constant_weights = false;
   bool fuse = true;
   DType precision = DType::f32;  // of activations: f32 or bf16

@@ -1,8 +1,8 @@
 #include "runtime/session/session.h"
 
 #include <algorithm>
+#include <cstring>
 
-#include "runtime/session/dims.h"
 #include "runtime/session/layout.h"
 #include "runtime/session/roles.h"
 
@@ -16,15 +16,47 @@ Status check_count(std::size_t actual, const TensorDesc& desc) {
                                            to_string(desc.shape) + ", got " + std::to_string(actual)};
 }
 
-MethodOptions method_options(const Session::Options& options) {
+std::string name_of(const model::Port* port) { return port == nullptr ? std::string() : port->name; }
+
+Result<MethodOptions> method_options(const model::Program& program, const Session::Options& options) {
+  const model::Signature& signature = program.model().signature;
   MethodOptions method_options;
-  method_options.input_shapes["image"] = Shape{options.n, 3, options.h, options.w};
+  method_options.input_shapes = options.inputs;
+  const model::Port* const image = signature.input(roles::kImage);
+  if (options.inputs.empty() || (image != nullptr && !options.inputs.contains(image->name))) {
+    GRAPHRUN_ASSIGN(InputShapes shapes, image_shapes(program, options.n, options.h, options.w));
+    method_options.input_shapes.merge(shapes);
+  }
   method_options.constant_weights = true;
   method_options.fuse = options.fuse;
   method_options.precision = options.precision;
-  if (options.before_resize) method_options.before_resize = "logits";
+  if (options.before_resize)
+    method_options.before_resize = name_of(signature.output(methods::kEval, roles::kLogits));
   method_options.arena = options.arena;
   return method_options;
+}
+
+// Logits have the image's pixels, or, before a resize, their own.
+Status check_logits(const TensorView& logits, const TensorDesc& image, bool before_resize,
+                    const std::string& what) {
+  const TensorDesc& actual = logits.desc;
+  const bool map = actual.shape.rank() == image.shape.rank();
+  Shape expected = image.shape;
+  expected[1] = map ? actual.c() : 1;
+  if (map && before_resize) expected[2] = actual.h(), expected[3] = actual.w();
+  return check_role(logits, TensorDesc::nhwc(DType::f32, expected), what);
+}
+
+// The dense tensor in the order that the session has it in.
+std::vector<std::byte> in_memory_order(const TensorView& from, const TensorView& to) {
+  std::vector<std::byte> staged(static_cast<std::size_t>(to.desc.bytes()));
+  if (to.desc.layout == Layout::nhwc) {
+    nchw_to_nhwc({from.as<const float>(), static_cast<std::size_t>(from.desc.shape.count())},
+                 {to.desc, staged.data()});
+  } else {
+    std::memcpy(staged.data(), from.data, staged.size());
+  }
+  return staged;
 }
 
 }  // namespace
@@ -34,25 +66,31 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
                                                  const Options& options) {
   std::shared_ptr<model::Backend> backend = weights->backend();
   GRAPHRUN_TRY(backend->check_precision(options.precision));
-  GRAPHRUN_ASSIGN(
-      std::unique_ptr<BoundMethod> method,
-      BoundMethod::bind(std::move(program), "eval", std::move(weights), {}, method_options(options)));
-  const Shape image{options.n, 3, options.h, options.w};
-  GRAPHRUN_TRY(check_role(method->input("image"), TensorDesc::nhwc(DType::f32, image), "input \"image\""));
-  if (const TensorView logits = method->output("logits"); logits.data != nullptr) {
-    const bool map = logits.desc.shape.rank() == 4;
-    Shape expected = image;
-    expected[1] = map ? logits.desc.c() : 1;
-    if (map && options.before_resize) expected[2] = logits.desc.h(), expected[3] = logits.desc.w();
-    GRAPHRUN_TRY(check_role(logits, TensorDesc::nhwc(DType::f32, expected), "output \"logits\""));
+  GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(*program, options));
+  const model::Signature& signature = program->model().signature;
+  const std::string image = name_of(signature.input(roles::kImage));
+  const std::string logits = name_of(signature.output(methods::kEval, roles::kLogits));
+  GRAPHRUN_ASSIGN(std::unique_ptr<BoundMethod> method,
+                  BoundMethod::bind(std::move(program), methods::kEval, std::move(weights), {}, bound));
+  if (!image.empty()) {
+    const TensorDesc expected = TensorDesc::nhwc(DType::f32, bound.input_shapes.at(image));
+    GRAPHRUN_TRY(check_role(method->input(image), expected, "input \"" + image + "\""));
+    if (!logits.empty()) {
+      GRAPHRUN_TRY(
+          check_logits(method->output(logits), expected, options.before_resize, "output \"" + logits + "\""));
+    }
   }
-  return std::unique_ptr<Session>(new Session(std::move(method), std::move(backend)));
+  std::unique_ptr<Session> session(new Session(std::move(method), std::move(backend)));
+  session->image_ = image;
+  session->logits_ = logits;
+  return session;
 }
 
 Result<MethodNeeds> Session::plan(const model::Program& program, const model::Backend& backend,
                                   const Options& options) {
   GRAPHRUN_TRY(backend.check_precision(options.precision));
-  return BoundMethod::plan(program, "eval", backend, method_options(options));
+  GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(program, options));
+  return BoundMethod::plan(program, methods::kEval, backend, bound);
 }
 
 Result<Session::Options> Session::fit(const model::Program& program, const Options& options) {
@@ -63,7 +101,8 @@ Result<Session::Options> Session::fit(const model::Program& program, const Optio
       Options larger = options;
       larger.h += rows;
       larger.w += more - rows;
-      const Status status = status_of(solve_dims(program, method_options(larger).input_shapes));
+      GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(program, larger));
+      const Status status = status_of(solve_dims(program, bound.input_shapes));
       if (status.ok()) return larger;
       if (status.code() != ErrorCode::shape) return status;
       if (more == 0) refused = status;
@@ -72,8 +111,30 @@ Result<Session::Options> Session::fit(const model::Program& program, const Optio
   return refused;
 }
 
+Result<TensorView> Session::input(std::string_view name) const {
+  const TensorView view = method_->input(name);
+  if (view.data != nullptr) return view;
+  return {ErrorCode::not_found, "the model has no input \"" + std::string(name) + "\" in its method \"" +
+                                    std::string(methods::kEval) + "\""};
+}
+
+Result<TensorView> Session::output(std::string_view name) const {
+  const TensorView view = method_->output(name);
+  if (view.data != nullptr) return view;
+  return {ErrorCode::not_found, "the model has no output \"" + std::string(name) + "\""};
+}
+
+Result<TensorView> Session::logits() const {
+  if (!logits_.empty()) return output(logits_);
+  return {ErrorCode::not_found,
+          "the model has no output with the role \"" + std::string(roles::kLogits) + "\""};
+}
+
 Status Session::set_input_nchw(std::span<const float> image) {
   const TensorView view = input();
+  if (view.data == nullptr)
+    return {ErrorCode::not_found,
+            "the model has no input with the role \"" + std::string(roles::kImage) + "\""};
   GRAPHRUN_TRY(check_count(image.size(), view.desc));
   if (backend_->is_host()) {
     nchw_to_nhwc(image, view);
@@ -84,10 +145,20 @@ Status Session::set_input_nchw(std::span<const float> image) {
   return backend_->copy_to_device(view.data, staged.data(), view.desc.bytes());
 }
 
+Status Session::set_input(std::string_view name, const TensorView& from) {
+  GRAPHRUN_ASSIGN(const TensorView view, input(name));
+  const TensorDesc expected = TensorDesc::dense(view.desc.dtype, view.desc.shape);
+  GRAPHRUN_TRY(check_role(from, expected, "input \"" + std::string(name) + "\""));
+  if (view.desc.layout == Layout::nhwc && view.desc.dtype != DType::f32) {
+    return {ErrorCode::unsupported, "input \"" + std::string(name) + "\": maps of " +
+                                        std::string(to_string(view.desc.dtype)) + " cannot be set"};
+  }
+  const std::vector<std::byte> staged = in_memory_order(from, view);
+  return backend_->copy_to_device(view.data, staged.data(), view.desc.bytes());
+}
+
 Status Session::get_output_nchw(std::string_view name, std::span<float> out) const {
-  const TensorView view = output(name);
-  if (view.data == nullptr)
-    return {ErrorCode::not_found, "the model has no output \"" + std::string(name) + "\""};
+  GRAPHRUN_ASSIGN(const TensorView view, output(name));
   if (view.desc.layout != Layout::nhwc || view.desc.dtype != DType::f32) {
     return {ErrorCode::invalid_argument, "output \"" + std::string(name) + "\" is not an f32 map"};
   }

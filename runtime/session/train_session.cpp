@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "runtime/session/dims.h"
 #include "runtime/session/nonfinite.h"
 #include "runtime/session/roles.h"
 #include "runtime/session/shard.h"
@@ -31,7 +32,8 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
   if (session->parallel_.ranks != nullptr && session->parallel_.ranks->size() == 1) session->parallel_ = {};
   GRAPHRUN_TRY(session->bind_gradient_ops(options));
   MethodOptions method_options;
-  method_options.input_shapes["image"] = Shape{options.n, 3, options.h, options.w};
+  GRAPHRUN_ASSIGN(method_options.input_shapes,
+                  image_shapes(*session->program_, options.n, options.h, options.w));
   method_options.fuse = options.fuse;
   method_options.precision = options.precision;
   method_options.reductions.batch_statistics = session->parallel_.norm_ranks;
@@ -76,7 +78,7 @@ Status TrainSession::bind_train(std::int64_t budget, MethodOptions method_option
       return arena;
     };
   }
-  GRAPHRUN_ASSIGN(train_, BoundMethod::bind(program_, "train", weights_, gradients_, method_options));
+  GRAPHRUN_ASSIGN(train_, BoundMethod::bind(program_, methods::kTrain, weights_, gradients_, method_options));
   return {};
 }
 
@@ -85,8 +87,8 @@ Status TrainSession::bind_update(MethodOptions method_options) {
   model::Method own;
   if (parallel_.shard_optimizer) {
     owners_ = share_out(*program_, parallel_.ranks->size());
-    const model::Method* const update = model.method("update");
-    if (update == nullptr) return {ErrorCode::not_found, "the model has no method \"update\""};
+    const model::Method* const update = model.method(methods::kUpdate);
+    if (update == nullptr) return {ErrorCode::not_found, "the model has no method to update with"};
     GRAPHRUN_ASSIGN(own, restrict_update(model, *update, owners_, parallel_.ranks->rank()));
     method_options.method = &own;
     parameter_bytes_.resize(static_cast<std::size_t>(parallel_.ranks->size()));
@@ -100,7 +102,8 @@ Status TrainSession::bind_update(MethodOptions method_options) {
       parameter_bytes_[static_cast<std::size_t>(owners_[i])] += weights_->variable(i).desc.bytes();
     }
   }
-  GRAPHRUN_ASSIGN(update_, BoundMethod::bind(program_, "update", weights_, gradients_, method_options));
+  GRAPHRUN_ASSIGN(update_,
+                  BoundMethod::bind(program_, methods::kUpdate, weights_, gradients_, method_options));
   return {};
 }
 
@@ -117,31 +120,50 @@ Status TrainSession::bind_exchange(const OpRegistry& ops) {
   return {};
 }
 
-// What this class and its users copy to and from by its name.
+TensorView TrainSession::input_of(const BoundMethod& method, std::string_view role) const {
+  const model::Port* const port = program_->model().signature.input(role);
+  return port == nullptr ? TensorView() : method.input(port->name);
+}
+
+TensorView TrainSession::output_of(std::string_view role) const {
+  const model::Port* const port = program_->model().signature.output(methods::kTrain, role);
+  return port == nullptr ? TensorView() : train_->output(port->name);
+}
+
+// What this class and its users copy to and from by its role.
 Status TrainSession::check_roles(const Options& options) const {
-  const auto check = [](const TensorView& view, const TensorDesc& expected, const char* what) {
-    return view.data == nullptr ? Status() : check_role(view, expected, what);
+  const model::Signature& signature = program_->model().signature;
+  const auto check = [](const TensorView& view, const model::Port* port, const char* kind,
+                        const TensorDesc& expected) {
+    if (view.data == nullptr) return Status();
+    return check_role(view, expected, std::string(kind) + " \"" + port->name + "\"");
   };
-  GRAPHRUN_TRY(check_role(image(), TensorDesc::nhwc(DType::f32, {options.n, 3, options.h, options.w}),
-                          "input \"image\""));
+  const auto input = [&](const BoundMethod& method, std::string_view role, const TensorDesc& expected) {
+    return check(input_of(method, role), signature.input(role), "input", expected);
+  };
+  GRAPHRUN_ASSIGN(const InputShapes image, image_shapes(*program_, options.n, options.h, options.w));
+  const auto& [name, shape] = *image.begin();
   GRAPHRUN_TRY(
-      check(label(), TensorDesc::dense(DType::i32, {options.n, options.h, options.w}), "input \"label\""));
-  GRAPHRUN_TRY(check(train_->input("rng"), TensorDesc::dense(DType::i64, {3}), "input \"rng\""));
-  if (const TensorView weights = class_weights(); weights.data != nullptr) {
+      check_role(train_->input(name), TensorDesc::nhwc(DType::f32, shape), "input \"" + name + "\""));
+  GRAPHRUN_TRY(
+      input(*train_, roles::kLabel, TensorDesc::dense(DType::i32, {options.n, options.h, options.w})));
+  GRAPHRUN_TRY(input(*train_, roles::kRandomState, TensorDesc::dense(DType::i64, {3})));
+  const TensorView weights = class_weights();
+  if (weights.data != nullptr) {
     const std::int64_t classes = weights.desc.shape.rank() == 1 ? weights.desc.shape[0] : 1;
-    GRAPHRUN_TRY(check(weights, TensorDesc::dense(DType::f32, {classes}), "input \"class_weights\""));
+    GRAPHRUN_TRY(input(*train_, roles::kClassWeights, TensorDesc::dense(DType::f32, {classes})));
   }
-  const TensorView confusion = output("confusion");
+  const TensorView confusion = output_of(roles::kConfusion);
   const std::int64_t classes = confusion.desc.shape.rank() == 0 ? 1 : confusion.desc.shape[0];
-  GRAPHRUN_TRY(check(confusion, TensorDesc::dense(DType::i64, {classes, classes}), "output \"confusion\""));
-  return check(update_->input("lr"), TensorDesc::dense(DType::f32, {}), "input \"lr\"");
+  GRAPHRUN_TRY(check(confusion, signature.output(methods::kTrain, roles::kConfusion), "output",
+                     TensorDesc::dense(DType::i64, {classes, classes})));
+  return input(*update_, roles::kLearningRate, TensorDesc::dense(DType::f32, {}));
 }
 
 Status TrainSession::check_supervised() const {
-  if (label().data == nullptr)
-    return {ErrorCode::invalid_argument, "the method \"train\" has no input \"label\""};
-  if (output("confusion").data == nullptr)
-    return {ErrorCode::invalid_argument, "the method \"train\" has no output \"confusion\""};
+  const model::Model& model = program_->model();
+  if (label().data == nullptr) return missing_port(model, "input", roles::kLabel);
+  if (output_of(roles::kConfusion).data == nullptr) return missing_port(model, "output", roles::kConfusion);
   return {};
 }
 
@@ -150,7 +172,7 @@ Status TrainSession::set_class_weights(std::span<const float> weights) {
     return Status(ErrorCode::invalid_argument, "class weights: " + message);
   };
   const TensorView view = class_weights();
-  if (view.data == nullptr) return bad("the method \"train\" has no input \"class_weights\"");
+  if (view.data == nullptr) return missing_port(program_->model(), "input", roles::kClassWeights);
   const std::int64_t classes = view.desc.shape.count();
   if (std::ssize(weights) != classes)
     return bad("expected one for each of " + std::to_string(classes) + " classes, got " +
@@ -205,7 +227,7 @@ Status TrainSession::bind_gradient_ops(const Options& options) {
 }
 
 Status TrainSession::compute(const RandomState& random, StepObserver* observer) {
-  if (const TensorView view = train_->input("rng"); view.data != nullptr) {
+  if (const TensorView view = input_of(*train_, roles::kRandomState); view.data != nullptr) {
     const std::array<std::int64_t, 3> numbers{random.seed, random.iteration, random.first_sample};
     GRAPHRUN_TRY(weights_->backend()->copy_to_device(view.data, numbers.data(), sizeof(numbers)));
   }
@@ -292,7 +314,8 @@ Result<std::string> TrainSession::find_nonfinite(const RandomState& random) {
     if (variables[i].kind == VariableKind::parameter)
       GRAPHRUN_TRY(check("the parameter " + variables[i].name, weights_->variable(i)));
   }
-  GRAPHRUN_TRY(check("the input image", image()));
+  const model::Port* const image_port = program_->model().signature.input(roles::kImage);
+  GRAPHRUN_TRY(check("the input " + image_port->name, image()));
   NonFiniteFinder finder(backend);
   GRAPHRUN_TRY(compute(random, &finder));
   GRAPHRUN_TRY(finder.status());
@@ -302,12 +325,12 @@ Result<std::string> TrainSession::find_nonfinite(const RandomState& random) {
 
 Status TrainSession::update(double learning_rate, StepObserver* observer) {
   const float rate = static_cast<float>(learning_rate);
-  const TensorView lr = update_->input("lr");
+  const TensorView lr = input_of(*update_, roles::kLearningRate);
   // A rank may have no parameter to update.
   if (lr.data != nullptr) {
     GRAPHRUN_TRY(weights_->backend()->copy_to_device(lr.data, &rate, sizeof(rate)));
   } else if (owners_.empty()) {
-    return {ErrorCode::not_found, "the method \"update\" has no input \"lr\""};
+    return missing_port(program_->model(), "input", roles::kLearningRate);
   }
   weights_->touch();
   GRAPHRUN_TRY(update_->run(observer));
@@ -323,10 +346,9 @@ Status TrainSession::gather_parameters() {
   return {};
 }
 
-Result<double> TrainSession::scalar(std::string_view name) const {
-  const TensorView view = output(name);
+Result<double> TrainSession::number(const TensorView& view, std::string_view what) const {
   if (view.data == nullptr || view.desc.shape.count() != 1 || view.desc.dtype != DType::f32)
-    return {ErrorCode::not_found, "the method \"train\" has no scalar output \"" + std::string(name) + "\""};
+    return {ErrorCode::not_found, "training has no scalar output \"" + std::string(what) + "\""};
   float value = 0;
   GRAPHRUN_TRY(weights_->backend()->copy_to_host(&value, view.data, sizeof(value)));
   return static_cast<double>(value);

@@ -7,12 +7,13 @@
 #include <chrono>
 #include <future>
 
-#include "tools/grun/progress.h"
+#include "runtime/profiling/layer_costs.h"
 #include "runtime/profiling/step_times.h"
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
+#include "tools/grun/progress.h"
 #include "tools/grun/ranks.h"
 #include "training/parallel.h"
 
@@ -137,7 +138,7 @@ Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const
   const double bind_seconds = seconds_since(start);
   GRAPHRUN_TRY(session->check_supervised());
   GRAPHRUN_TRY(fill_noise(*backend, session->image()));
-  GRAPHRUN_TRY(fill_labels(*backend, session->label(), session->output("confusion").desc.shape[0]));
+  GRAPHRUN_TRY(fill_labels(*backend, session->label(), session->output_of(roles::kConfusion).desc.shape[0]));
   std::int64_t iteration = 0;
   const auto step = [&]() -> Status {
     GRAPHRUN_TRY(session->compute({0, iteration++, 0}, observer));
@@ -151,8 +152,6 @@ Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const
 }
 
 Status bench(BenchOptions& options, Outcome& outcome) {
-  if (options.shape.size() != 4 || options.shape[1] != 3)
-    return {ErrorCode::usage, "--shape: expected N,3,H,W"};
   const bool trains = options.mode == "train";
   if (options.memory_budget > 0 && !trains) return {ErrorCode::usage, "--memory-budget is of --mode train"};
   const bool observed = options.common.verbose || !options.trace.empty();
@@ -160,6 +159,7 @@ Status bench(BenchOptions& options, Outcome& outcome) {
     return {ErrorCode::usage, "--sessions is of --mode infer, without -v and --profile"};
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   open_program(options.model, options.common));
+  GRAPHRUN_TRY(profiling::check_image_shape(*program, options.shape));
   training::SettingTable settings;
   for (const std::string& set : options.sets) GRAPHRUN_TRY(settings.set_assignment(set, "--set"));
   if (settings.flag("shard_optimizer"))
@@ -238,7 +238,7 @@ void add_bench(CLI::App& app, Outcome& outcome) {
   command->add_option("--mode", options->mode, "infer or train")
       ->check(CLI::IsMember({"infer", "train"}))
       ->capture_default_str();
-  command->add_option("--shape", options->shape, "N,3,H,W of the image, of each rank")
+  command->add_option("--shape", options->shape, "N,C,H,W of the image, of each rank")
       ->delimiter(',')
       ->capture_default_str();
   command->add_option("--iters", options->iterations, "timed runs, after one that is not")

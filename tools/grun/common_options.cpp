@@ -11,6 +11,7 @@
 #include "ops/cpu_backend.h"
 #include "ops/registry.h"
 #include "runtime/plugin/gpu_module.h"
+#include "training/run/resolve.h"
 
 namespace graphrun::tools {
 
@@ -134,6 +135,11 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
     const bool is_setting = settings != nullptr && spec != training::setting_specs().end();
     if (is_setting && settings->is_explicit(parameter.name) && settings->has_value(parameter.name)) {
       bindings.try_emplace(parameter.name, settings->real(parameter.name));
+    }
+    if (settings != nullptr) {
+      GRAPHRUN_ASSIGN(const std::optional<double> derived,
+                      training::derived_value(parameter, program.model(), *settings));
+      if (derived) bindings.try_emplace(parameter.name, *derived);
     }
     if (descriptor != nullptr && parameter.name == "classes") {
       bindings.try_emplace("classes", static_cast<double>(descriptor->classes.size()));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,11 @@ struct SettingSources {
   std::vector<std::string> configs;  // --config FILE.json
   std::vector<std::string> sets;     // --set key=value
 };
+
+// The value that the settings ask of a parameter of the model (GraphParameter::from); empty where it does not
+// depend on them, where somebody chose it, and where a setting has no value that it depends on.
+Result<std::optional<double>> derived_value(const model::GraphParameter& parameter, const model::Model& model,
+                                            const SettingTable& settings);
 
 // All settings in the order of precedence: defaults, the model's train section, the data set's settings, its
 // recipe for this network, --config, --set. `descriptor` may be null. ErrorCode::usage where a --set is
