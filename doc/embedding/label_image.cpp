@@ -42,10 +42,11 @@ graphrun::Status label(const std::string& model, const std::string& weights_path
   GRAPHRUN_ASSIGN(auto session,
                   graphrun::Session::create(program, weights, {1, picture.height, picture.width}));
 
-  graphrun::normalise_image(program->model().preprocess, picture.rgb, session->input());
+  GRAPHRUN_TRY(graphrun::normalise_image(program->model().preprocess, picture.rgb, session->input()));
   GRAPHRUN_TRY(session->run());
   std::vector<std::int32_t> classes(static_cast<std::size_t>(picture.width * picture.height));
-  graphrun::arg_max(session->output("logits"), classes);
+  GRAPHRUN_ASSIGN(const auto logits, session->logits());
+  GRAPHRUN_TRY(graphrun::arg_max(logits, classes));
 
   std::map<std::int32_t, std::size_t> counts;
   const std::vector<std::uint8_t>& palette = program->model().palette;

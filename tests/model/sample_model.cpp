@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "runtime/model/make_signature.h"
+
 namespace graphrun::test {
 namespace {
 
@@ -317,6 +319,14 @@ model::Model sample_model() {
   model.class_names = {"sky", "road", "car"};
   model.palette = {1, 2, 3, 4, 5, 6, 7, 8, 9};
   model.settings = {{"base_lr", "0.01"}, {"scales", "[0.5, 1]"}};
+  model.metadata = {{"calibration", R"({"temperature": 1.25})"}};
+  model.required_ops = {{"sample", "1.2", {"project", "join"}}};
+  model.protocol = model::LabellingProtocol{"slide", 473, 465, 512, {0.5, 1}, false};
+  model.parameters[2].from = binary(ExprOp::divide, "base_lr", 4);
+  model.parameters[2].chosen = true;
+  model.methods[0].quantised = {{1, 8, true, 0, {0.5F, 0.25F}, {}}, {0, 8, false, -1, {0.125F}, {128}}};
+  model.signature = model::make_signature(model, sample_registry());
+  model.signature.outputs[0].properties = {{"unit", "\"score\""}};
   return model;
 }
 
@@ -359,10 +369,27 @@ model::Model large_model() {
   return model;
 }
 
+namespace {
+
+auto fields(const model::Port& port) {
+  return std::tie(port.name, port.method, port.role, port.head, port.dtype, port.rank, port.channels,
+                  port.classes, port.stride, port.interpolation, port.align_corners, port.properties);
+}
+
+auto fields(const model::QuantisedValue& value) {
+  return std::tie(value.value, value.bits, value.is_signed, value.axis, value.scales, value.zero_points);
+}
+
+}  // namespace
+
 bool equal(const model::Model& a, const model::Model& b) {
   const auto parameter = [](const model::GraphParameter& x, const model::GraphParameter& y) {
-    return std::tie(x.name, x.value, x.integer, x.structural, x.min, x.max, x.doc) ==
-           std::tie(y.name, y.value, y.integer, y.structural, y.min, y.max, y.doc);
+    return std::tie(x.name, x.value, x.integer, x.structural, x.min, x.max, x.doc, x.from, x.chosen) ==
+           std::tie(y.name, y.value, y.integer, y.structural, y.min, y.max, y.doc, y.from, y.chosen);
+  };
+  const auto same_fields = [](const auto& x, const auto& y) { return fields(x) == fields(y); };
+  const auto same_hints = [&](const model::Method& x, const model::Method& y) {
+    return all_equal(x.quantised, y.quantised, same_fields);
   };
   const auto input = [](const model::Input& x, const model::Input& y) {
     return std::tie(x.name, x.dtype, x.shape) == std::tie(y.name, y.dtype, y.shape);
@@ -378,10 +405,13 @@ bool equal(const model::Model& a, const model::Model& b) {
   return a.name == b.name && a.doc == b.doc && all_equal(a.parameters, b.parameters, parameter) &&
          all_equal(a.inputs, b.inputs, input) && all_equal(a.requirements, b.requirements, requirement) &&
          all_equal(a.variables, b.variables, same_variable) &&
-         all_equal(a.methods, b.methods, equal_method) &&
-         a.preprocess.value_scale == b.preprocess.value_scale && a.preprocess.mean == b.preprocess.mean &&
-         a.preprocess.std == b.preprocess.std && a.class_names == b.class_names && a.palette == b.palette &&
-         a.settings == b.settings;
+         all_equal(a.methods, b.methods, equal_method) && all_equal(a.methods, b.methods, same_hints) &&
+         all_equal(a.signature.inputs, b.signature.inputs, same_fields) &&
+         all_equal(a.signature.outputs, b.signature.outputs, same_fields) &&
+         a.required_ops == b.required_ops && a.protocol == b.protocol && a.metadata == b.metadata &&
+         a.preprocess.stored == b.preprocess.stored && a.preprocess.value_scale == b.preprocess.value_scale &&
+         a.preprocess.mean == b.preprocess.mean && a.preprocess.std == b.preprocess.std &&
+         a.class_names == b.class_names && a.palette == b.palette && a.settings == b.settings;
 }
 
 }  // namespace graphrun::test

@@ -46,7 +46,7 @@ std::vector<std::vector<float>> logits(const std::shared_ptr<const model::Progra
     const auto session = take(session::Session::create(program, weights, options));
     require_ok(session->set_input_nchw(image));
     require_ok(session->run());
-    results.push_back(fetch(*backend, session->output()));
+    results.push_back(fetch(*backend, take(session->logits())));
   }
   return results;
 }

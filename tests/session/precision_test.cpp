@@ -42,8 +42,8 @@ std::vector<float> logits(const Loaded& loaded, const session::Session::Options&
     pixels[i] = static_cast<float>((i * 7919) % 201) / 100.0f - 1.0f;
   store<float>(*loaded.weights->backend(), pixels, image);
   require_ok(session->run());
-  BOOST_TEST((session->output().desc.dtype == DType::f32));
-  return fetch(*loaded.weights->backend(), session->output());
+  BOOST_TEST((take(session->logits()).desc.dtype == DType::f32));
+  return fetch(*loaded.weights->backend(), take(session->logits()));
 }
 
 struct Trained {

@@ -41,7 +41,7 @@ struct Files {
       pixels[i] = static_cast<float>((i * 7919) % 201) / 100.0f - 1.0f;
     store<float>(*of->backend(), pixels, session->input());
     require_ok(session->run());
-    return fetch(*of->backend(), session->output());
+    return fetch(*of->backend(), take(session->logits()));
   }
   // What `of` had to compute would be written there.
   bool has_computed(const weights::Weights& of) const {

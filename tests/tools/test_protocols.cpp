@@ -42,7 +42,7 @@ std::vector<cv::Mat> whole_probabilities(const Net& net, const imaging::Image& i
       std::copy_n(reinterpret_cast<const float*>(padded.data), 3 * height * width,
                   session->input().as<float>());
       require_ok(session->run());
-      const TensorView logits = session->output();
+      const TensorView logits = take(session->logits());
       std::vector<float> planes(static_cast<std::size_t>(logits.desc.shape.count()));
       session::nhwc_to_nchw(logits, planes);
       std::vector<cv::Mat> exponentials;

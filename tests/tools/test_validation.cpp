@@ -75,12 +75,13 @@ BOOST_AUTO_TEST_CASE(validation_is_the_mean_over_all_labelled_pixels_of_the_crop
     require_ok(datasets::apply(take(job.validation->load(i)), augment, datasets::Draws{}, scratch,
                                session->input().as<float>(), label.data()));
     require_ok(session->run());
-    session::arg_max(session->output(), prediction);
+    const TensorView output = take(session->logits());
+    require_ok(session::arg_max(output, prediction));
     confusion.add(prediction, label);
     for (std::size_t p = 0; p < label.size(); ++p) {
       if (label[p] == 255) continue;
       const float* const logits =
-          session->output().as<float>() + static_cast<std::int64_t>(p) * session->output().desc.pixel_stride;
+          output.as<float>() + static_cast<std::int64_t>(p) * output.desc.pixel_stride;
       double sum = 0;
       for (int c = 0; c < 7; ++c) sum += std::exp(static_cast<double>(logits[c]));
       loss += std::log(sum) - static_cast<double>(logits[label[p]]);

@@ -195,7 +195,8 @@ Status label_split(EvalOptions& options, const Source& source, const datasets::D
                   open_program(source.model, options.common));
   GRAPHRUN_ASSIGN(const training::SettingTable settings,
                   find_settings(options, source, unbound->model(), descriptor));
-  GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol_settings, options.protocol.resolve(settings));
+  GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol_settings,
+                  options.protocol.resolve(settings, unbound->model()));
   protocol_settings.precision = options.common.compute_type();
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   bind_program(*unbound, source.model, options.common, &descriptor, &settings));

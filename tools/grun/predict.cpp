@@ -93,7 +93,8 @@ Status predict(PredictOptions& options, Outcome& outcome) {
                   open_program(options.model, options.common));
   GRAPHRUN_ASSIGN(const training::SettingTable settings,
                   training::resolve_settings(unbound->model(), known, options.settings));
-  GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol_settings, options.protocol.resolve(settings));
+  GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol_settings,
+                  options.protocol.resolve(settings, unbound->model()));
   protocol_settings.precision = options.common.compute_type();
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   bind_program(*unbound, options.model, options.common, known, &settings));

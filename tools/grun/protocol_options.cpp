@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <tuple>
 
 #include "runtime/core/system_memory.h"
 #include "runtime/imaging/planes.h"
@@ -10,10 +11,12 @@ namespace graphrun::tools {
 
 void ProtocolOptions::add_to(CLI::App& command) {
   command
-      .add_option("--protocol", protocol,
-                  "slide: overlapping crops of test_h x test_w; whole: the image in one pass")
-      ->check(CLI::IsMember({"slide", "whole"}))
-      ->capture_default_str();
+      .add_option(
+          "--protocol", protocol,
+          "slide: overlapping crops of test_h x test_w; whole: the image in one pass; the model's own "
+          "if not given")
+      ->check(CLI::IsMember({model::kSlideProtocol, model::kWholeProtocol}))
+      ->default_str(std::string(model::kSlideProtocol));
   CLI::Option* list = command.add_option("--scales", scales, "e.g. 0.5,1.0; the setting scales if not given")
                           ->delimiter(',')
                           ->allow_extra_args(false)
@@ -37,23 +40,30 @@ void ProtocolOptions::add_to(CLI::App& command) {
       ->check(CLI::PositiveNumber);
 }
 
-Result<labelling::ProtocolSettings> ProtocolOptions::resolve(const training::SettingTable& settings) const {
-  for (const char* name : {"test_h", "test_w"}) {
-    if (protocol == "slide" && !settings.has_value(name)) {
-      return {ErrorCode::invalid_argument,
-              std::string("the setting ") + name + " has no value; give it with --set " + name + "=PIXELS"};
-    }
-  }
+Result<labelling::ProtocolSettings> ProtocolOptions::resolve(const training::SettingTable& settings,
+                                                             const model::Model& model) const {
+  const model::LabellingProtocol own = model.protocol.value_or(model::LabellingProtocol{});
+  const auto is_settings = [&](const char* name) { return !model.protocol || settings.is_explicit(name); };
   labelling::ProtocolSettings resolved;
-  resolved.name = protocol;
-  resolved.scales = settings.reals("scales");
+  resolved.name = protocol.empty() ? own.name : protocol;
+  if (resolved.name != model::kSlideProtocol && resolved.name != model::kWholeProtocol) {
+    return {ErrorCode::unsupported, "the model's protocol \"" + resolved.name +
+                                        "\" is not known here; give --protocol slide or whole"};
+  }
+  resolved.scales = is_settings("scales") ? settings.reals("scales") : own.scales;
   if (!scales.empty()) resolved.scales = scales;
   if (multi_scale) resolved.scales = {0.5, 0.75, 1.0, 1.25, 1.5, 1.75};
-  resolved.flip = !no_flip;
-  resolved.base_size = settings.integer("base_size");
-  if (protocol == "slide") {
-    resolved.test_h = settings.integer("test_h");
-    resolved.test_w = settings.integer("test_w");
+  resolved.flip = !no_flip && own.flip;
+  resolved.base_size = is_settings("base_size") ? settings.integer("base_size") : own.base_size;
+  if (resolved.name == model::kSlideProtocol) {
+    for (const auto& [name, stored, size] : {std::tuple("test_h", own.crop_h, &resolved.test_h),
+                                             std::tuple("test_w", own.crop_w, &resolved.test_w)}) {
+      if (!settings.has_value(name) && stored == 0) {
+        return {ErrorCode::invalid_argument,
+                std::string("the setting ") + name + " has no value; give it with --set " + name + "=PIXELS"};
+      }
+      *size = settings.has_value(name) ? settings.integer(name) : stored;
+    }
   }
   resolved.batch = batch;
   resolved.sessions = sessions;

@@ -29,6 +29,16 @@ Result<std::pair<std::string, std::string>> split_name(const std::string& text, 
           text + ": the model says of none of its " + std::string(kind) + "s what it is for: give name=file"};
 }
 
+// Whether the element type, the rank and every extent that does not depend on sizes are those of the input.
+bool fits(const model::Model& model, const model::Input& input, const TensorDesc& desc) {
+  if (desc.dtype != input.dtype || desc.shape.rank() != static_cast<int>(input.shape.size())) return false;
+  for (int axis = 0; axis < desc.shape.rank(); ++axis) {
+    const auto extent = evaluate_dim(input.shape[static_cast<std::size_t>(axis)], model.parameter_values());
+    if (extent.ok() && !(*extent == Dim(desc.shape[axis]))) return false;
+  }
+  return true;
+}
+
 // Tensors by the names of the inputs that they are for.
 Result<std::map<std::string, weights::NpyArray>> read_inputs(const RunOptions& options,
                                                              const model::Model& model) {
@@ -45,8 +55,7 @@ Result<std::map<std::string, weights::NpyArray>> read_inputs(const RunOptions& o
                                     (near.empty() ? "" : "; did you mean \"" + near + "\"?")};
     }
     GRAPHRUN_ASSIGN(weights::NpyArray array, weights::read_npy(path));
-    if (array.desc.dtype != input->dtype ||
-        array.desc.shape.rank() != static_cast<int>(input->shape.size())) {
+    if (!fits(model, *input, array.desc)) {
       return {ErrorCode::shape, path + ": expected " + std::string(to_string(input->dtype)) + " " +
                                     session::declared_shape(*input) + ", got " +
                                     std::string(to_string(array.desc.dtype)) + " " +
