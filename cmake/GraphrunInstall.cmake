@@ -29,7 +29,7 @@ install(FILES ${CMAKE_BINARY_DIR}/graphrunConfig.cmake ${CMAKE_BINARY_DIR}/graph
 install(FILES api/graphrun.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun)
 install(DIRECTORY include/graphrun DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 foreach(room core collective imaging model weights session)
-  install(DIRECTORY runtime/${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/runtime FILES_MATCHING PATTERN "*.h")
+  install(DIRECTORY runtime/${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/runtime FILES_MATCHING PATTERN "*.h" PATTERN "parse_pools.h" EXCLUDE)
 endforeach()
 install(FILES ops/cpu_backend.h ops/cuda_backend.h ops/registry.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/ops)
 install(DIRECTORY graphs datasets DESTINATION ${CMAKE_INSTALL_DATADIR}/graphrun FILES_MATCHING PATTERN "*.json")

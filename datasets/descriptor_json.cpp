@@ -8,6 +8,7 @@
 #include <set>
 
 #include "datasets/descriptor.h"
+#include "runtime/core/component_name.h"
 
 namespace graphrun::datasets {
 
@@ -297,6 +298,9 @@ Result<Descriptor> read_descriptor(const Node& root) {
   Descriptor descriptor;
   GRAPHRUN_ASSIGN(const Node name, require(root, "name"));
   GRAPHRUN_ASSIGN(descriptor.name, read_string(name));
+  // Folders of runs are named after it.
+  if (!core::is_component_name(descriptor.name))
+    return name.expected("letters, digits and . _ + -, beginning with a letter or digit");
   GRAPHRUN_TRY(read_optional(root, "note", descriptor.note));
   GRAPHRUN_TRY(read_optional(root, "data_root", descriptor.data_root));
   GRAPHRUN_TRY(read_optional(root, "data_hint", descriptor.data_hint));

@@ -128,6 +128,7 @@ Signature make_signature(const Model& model, const OpRegistry& registry, const G
     signature.inputs.push_back(std::move(port));
   }
   for (const Method& method : model.methods) {
+    if (method.outputs.empty()) continue;
     const auto types = infer_types(model, method, registry, symbols);
     if (!types.ok()) continue;  // such a method is no part of a valid model
     for (const NamedValue& output : method.outputs) {
