@@ -16,27 +16,29 @@ namespace {
 class Compiler {
  public:
   Compiler(const Source& source, Context context, std::map<std::string, std::string> input_roles,
-           Diagnostics& diagnostics)
+           Diagnostics& diagnostics, const CompileOptions& options)
       : source_(source),
         context_(context),
         diagnostics_(diagnostics),
         input_roles_(std::move(input_roles)),
-        expansion_(expand(source, context, diagnostics)) {}
+        expansion_(expand(source, context, diagnostics, options.optimizer)) {}
 
   void run() {
     if (!diagnostics_.ok()) return;
     check_unused();
+    const bool is_updated = expansion_.optimizer && !expansion_.losses.empty();
+    if (is_updated)
+      groups_ = make_parameter_groups(context_, *expansion_.optimizer, expansion_.graph, diagnostics_);
     std::vector<Graph> graphs;
     if (auto eval = make_eval()) graphs.push_back(*std::move(eval));
     if (!expansion_.losses.empty()) {
       if (auto train = make_train()) graphs.push_back(*std::move(train));
     }
     if (!diagnostics_.ok()) return;
-    if (expansion_.optimizer && !expansion_.losses.empty()) {
-      const ParameterGroups groups =
-          order_variables(context_, *expansion_.optimizer, {&graphs[0], &graphs[1]}, graphs[1], diagnostics_);
-      if (!diagnostics_.ok()) return;
-      auto update = checked(make_update(context_, *expansion_.optimizer, groups));
+    if (is_updated) {
+      const OpDef& optimizer = *context_.ops.find(expansion_.optimizer->op);
+      order_variables(context_, *optimizer.optimizer, groups_, {&graphs[0], &graphs[1]}, graphs[1]);
+      auto update = checked(make_update(context_, optimizer, groups_));
       if (update) graphs.push_back(*std::move(update));
     }
     for (Graph& graph : graphs)
@@ -88,9 +90,7 @@ class Compiler {
   std::optional<Graph> make_eval() {
     auto graph = checked(lower(context_, expansion_.graph, expansion_.graph.method.outputs, Mode::eval,
                                std::string(methods::kEval)));
-    if (graph) graph = checked(fuse_conv_bn(context_, *graph));
-    if (graph) graph = checked(remove_dead_code(context_, *graph));
-    if (graph) graph = checked(fuse_pyramid(context_, *graph));
+    if (graph) graph = checked(fuse(context_, *std::move(graph), false));
     if (graph) graph = checked(remove_dead_code(context_, *graph));
     return graph;
   }
@@ -108,9 +108,9 @@ class Compiler {
     auto graph =
         checked(lower(context_, expansion_.graph, outputs, Mode::train, std::string(methods::kTrain)));
     if (graph) graph = checked(add_total_loss(*std::move(graph)));
-    if (graph) graph = checked(fuse_resize_cross_entropy(context_, *graph));
+    if (graph) graph = checked(fuse(context_, *std::move(graph), true));
     const std::vector<bool> fixed = expansion_.optimizer
-                                        ? fixed_parameters(context_.model, *expansion_.optimizer)
+                                        ? fixed_parameters(context_, *expansion_.optimizer, groups_)
                                         : std::vector<bool>(context_.model.variables.size(), false);
     if (graph) graph = checked(differentiate(context_, *graph, fixed));
     if (graph) graph = checked(remove_dead_code(context_, *graph));
@@ -141,12 +141,13 @@ class Compiler {
   Diagnostics& diagnostics_;
   std::map<std::string, std::string> input_roles_;
   Expansion expansion_;
+  std::vector<ParameterGroup> groups_;  // where there is a method "update"
 };
 
 }  // namespace
 
 Compiled compile(const std::filesystem::path& path, std::span<const Definition> definitions,
-                 const OpRegistry& ops) {
+                 const OpRegistry& ops, const CompileOptions& options) {
   Diagnostics diagnostics;
   Compiled result;
   if (const std::optional<Source> source = read_source(path, diagnostics)) {
@@ -154,7 +155,7 @@ Compiled compile(const std::filesystem::path& path, std::span<const Definition> 
     model::Model& model = declared.model;
     result.definitions_fit = check_definitions(*source, model, definitions, diagnostics);
     if (result.definitions_fit)
-      Compiler(*source, Context{ops, model}, std::move(declared.input_roles), diagnostics).run();
+      Compiler(*source, Context{ops, model}, std::move(declared.input_roles), diagnostics, options).run();
     if (diagnostics.ok()) result.model = std::move(model);
   }
   result.errors = diagnostics.text();

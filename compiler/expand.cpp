@@ -12,12 +12,18 @@ constexpr std::array<std::string_view, 5> kStatements{"op", "block", "repeat", "
 
 }  // namespace
 
-Expansion expand(const Source& source, Context context, Diagnostics& diagnostics) {
-  return Expander(source, context, diagnostics).run();
+Expansion expand(const Source& source, Context context, Diagnostics& diagnostics,
+                 std::string_view optimizer) {
+  return Expander(source, context, diagnostics, optimizer).run();
 }
 
-Expander::Expander(const Source& source, Context context, Diagnostics& diagnostics)
-    : source_(source), context_(context), diagnostics_(diagnostics), builder_(context, "graph") {}
+Expander::Expander(const Source& source, Context context, Diagnostics& diagnostics,
+                   std::string_view optimizer)
+    : source_(source),
+      context_(context),
+      diagnostics_(diagnostics),
+      builder_(context, "graph"),
+      chosen_optimizer_(optimizer) {}
 
 Expansion Expander::run() {
   const JsonValue& file = source_.graph();

@@ -29,7 +29,8 @@ Result<CheckpointContent> gather_checkpoint(const model::Program& program, const
     if (!in_checkpoint(variables[i].kind)) continue;
     const TensorView& view = weights.variable(i);
     const std::int64_t bytes = view.desc.bytes();
-    const bool shared_out = !owners.empty() && variables[i].kind == VariableKind::optimizer_state;
+    const bool shared_out =
+        !owners.empty() && variables[i].kind == VariableKind::optimizer_state && owners[i] >= 0;
     if (!writes && !shared_out) continue;
     if (view.data != nullptr) GRAPHRUN_TRY(weights.backend()->copy_to_host(memory, view.data, bytes));
     if (shared_out && owners[i] != 0) GRAPHRUN_TRY(collective::broadcast(ranks, memory, bytes, owners[i]));

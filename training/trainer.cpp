@@ -276,9 +276,7 @@ std::vector<int> state_owners(const TrainJob& job) {
 }
 
 std::vector<bool> held_state(const TrainJob& job) {
-  std::vector<bool> held;
-  for (const int owner : state_owners(job)) held.push_back(owner == job.ranks->rank());
-  return held;
+  return session::held_by(state_owners(job), job.ranks->rank());
 }
 
 Result<TrainOutcome> train(const TrainJob& job, TrainObserver& observer) {

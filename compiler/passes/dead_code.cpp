@@ -3,8 +3,9 @@
 #include "compiler/passes/passes.h"
 
 namespace graphrun::compiler {
+namespace {
 
-Graph remove_dead_code(Context context, const Graph& graph) {
+Graph without_dead(Context context, const Graph& graph, bool all_outputs) {
   const model::Method& from = graph.method;
   std::vector<bool> live(from.values.size(), false);
   const auto need = [&live](ValueId value) {
@@ -23,7 +24,7 @@ Graph remove_dead_code(Context context, const Graph& graph) {
     if (!keep[i]) continue;
     for (const ValueId input : node.inputs) need(input);
     for (std::size_t k = 0; k < specs.size(); ++k) {
-      if (!specs[k].optional) need(node.outputs[k]);
+      if (all_outputs || !specs[k].optional) need(node.outputs[k]);
     }
   }
 
@@ -58,5 +59,10 @@ Graph remove_dead_code(Context context, const Graph& graph) {
   for (model::NamedValue& store : result.method.stores) renumber(store.value);
   return result;
 }
+
+}  // namespace
+
+Graph remove_dead_code(Context context, const Graph& graph) { return without_dead(context, graph, false); }
+Graph remove_dead_nodes(Context context, const Graph& graph) { return without_dead(context, graph, true); }
 
 }  // namespace graphrun::compiler

@@ -84,6 +84,16 @@ Status require_weight(const Attributes& attrs, const ValueType& weight, const Di
   return require_shape(weight, {channels, inputs, kernel[0], kernel[1]}, "weight");
 }
 
+double product_cost(const ValueType& y, const ValueType& weight) {
+  const double pixels = element_count(y) / static_cast<double>(y.shape[1].constant());
+  return 2 * pixels * element_count(weight);
+}
+
+double forward_cost(const Attributes&, std::span<const ValueType* const> inputs,
+                    std::span<const ValueType* const> outputs) {
+  return product_cost(*outputs[0], *inputs[kWeight]);
+}
+
 std::vector<const OpDef*> definitions() {
   static const OpDef forward = [] {
     OpDef def;
@@ -115,6 +125,7 @@ std::vector<const OpDef*> definitions() {
     def.infer = infer;
     def.variable_shape = variable_shape;
     def.gradient = gradient;
+    def.cost = forward_cost;
     return def;
   }();
   return {&forward, &grad_data_definition(), &grad_weight_definition(), &with_batch_norm_definition(),

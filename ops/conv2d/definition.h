@@ -34,6 +34,12 @@ Result<ValueType> convolved(const Attributes& attrs, const ValueType& x, const D
 Status require_weight(const Attributes& attrs, const ValueType& weight, const Dim& channels,
                       const Dim& inputs);
 
+// Operations of a convolution: each pixel of y (or of its gradient) meets the whole weight.
+double product_cost(const ValueType& y, const ValueType& weight);
+// The same as OpDef::cost of conv2d and its fused forms.
+double forward_cost(const Attributes& attrs, std::span<const ValueType* const> inputs,
+                    std::span<const ValueType* const> outputs);
+
 const OpDef& grad_data_definition();
 const OpDef& grad_weight_definition();
 const OpDef& with_batch_norm_definition();

@@ -28,6 +28,17 @@ std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
                    pick_attrs(node.attrs, {"eps", "activation"}), "bn");
 }
 
+// A convolution and the normalisation that alone reads it.
+std::optional<Node> match(const Node& norm, const GraphReader& graph) {
+  const Node* conv = sole_producer(graph, norm.inputs[0], "conv2d");
+  if (conv == nullptr) return std::nullopt;
+  Node fused{conv->path + "_bn", {}, conv->attrs, conv->inputs, {}};
+  fused.attrs.insert(norm.attrs.begin(), norm.attrs.end());
+  fused.attrs.erase("bias");
+  fused.inputs.insert(fused.inputs.end(), norm.inputs.begin() + 1, norm.inputs.end());
+  return fused;
+}
+
 }  // namespace
 
 const OpDef& with_batch_norm_definition() {
@@ -63,6 +74,8 @@ const OpDef& with_batch_norm_definition() {
     op.infer = infer;
     op.not_differentiable = "it is made for evaluation only";
     op.parts = parts;
+    op.fusion = {"batch_norm_eval", match};
+    op.cost = forward_cost;
     op.in_place = {{0, kResidual}};
     op.internal = true;
     return op;

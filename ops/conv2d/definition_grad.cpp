@@ -30,6 +30,16 @@ Status infer_grad_weight(const Attributes& attrs, std::span<const ValueType* con
   return {};
 }
 
+double cost_grad_data(const Attributes&, std::span<const ValueType* const> inputs,
+                      std::span<const ValueType* const>) {
+  return product_cost(*inputs[0], *inputs[1]);
+}
+
+double cost_grad_weight(const Attributes&, std::span<const ValueType* const> inputs,
+                        std::span<const ValueType* const>) {
+  return product_cost(*inputs[0], *inputs[2]);
+}
+
 }  // namespace
 
 const OpDef& grad_data_definition() {
@@ -43,6 +53,7 @@ const OpDef& grad_data_definition() {
       .attrs = window_attrs(),
       .infer = infer_grad_data,
       .not_differentiable = kGradientOnce,
+      .cost = cost_grad_data,
       .internal = true,
   };
   return def;
@@ -63,6 +74,7 @@ const OpDef& grad_weight_definition() {
       .attrs = window_attrs(),
       .infer = infer_grad_weight,
       .not_differentiable = kGradientOnce,
+      .cost = cost_grad_weight,
       .internal = true,
   };
   return def;

@@ -37,6 +37,22 @@ std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
       node.attrs, "conv");
 }
 
+// The convolution of a concatenation that it alone reads, of x with values resized for that.
+std::optional<Node> match(const Node& conv, const GraphReader& graph) {
+  if (conv.inputs[kResidual] != kNoValue) return std::nullopt;
+  const Node* concat = sole_producer(graph, conv.inputs[kX], "concat");
+  if (concat == nullptr || concat->inputs.size() < 2) return std::nullopt;
+  Node fused{conv.path, {}, conv.attrs, conv.inputs, {}};
+  fused.inputs[kX] = concat->inputs[0];
+  fused.inputs.resize(kLevels);
+  for (std::size_t i = 1; i < concat->inputs.size(); ++i) {
+    const Node* resize = sole_producer(graph, concat->inputs[i], "resize");
+    if (resize == nullptr) return std::nullopt;
+    fused.inputs.push_back(resize->inputs[0]);
+  }
+  return fused;
+}
+
 }  // namespace
 
 const OpDef& with_pyramid_definition() {
@@ -55,6 +71,8 @@ const OpDef& with_pyramid_definition() {
     op.infer = infer;
     op.not_differentiable = single.not_differentiable;
     op.parts = parts;
+    op.fusion = {"conv2d_bn", match};
+    op.cost = forward_cost;
     op.internal = true;
     return op;
   }();

@@ -70,6 +70,7 @@ std::vector<const OpDef*> ohem_definitions() {
       .precision = Precision::always_f32,
       .infer = infer_hard,
       .not_differentiable = "it only selects pixels",
+      .compares_samples = true,
       .internal = true,
   };
   return {&probability, &hard};

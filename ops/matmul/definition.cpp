@@ -42,6 +42,20 @@ std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph
   return gradients;
 }
 
+// Each element of y is a sum of `inner` products.
+double product_cost(const ValueType& y, double inner) { return 2 * element_count(y) * inner; }
+double channels(const ValueType& type) { return static_cast<double>(type.shape[1].constant()); }
+
+double cost(const Attributes&, std::span<const ValueType* const> inputs,
+            std::span<const ValueType* const> outputs) {
+  return product_cost(*outputs[0], channels(*inputs[0]));
+}
+double cost_grad_x(const Attributes&, std::span<const ValueType* const> inputs,
+                   std::span<const ValueType* const> outputs) {
+  const ValueType& gy = *inputs[0];
+  return product_cost(*outputs[0], static_cast<double>(gy.shape[2].constant() * gy.shape[3].constant()));
+}
+
 constexpr std::string_view kOnce = "second derivatives are not offered";
 
 }  // namespace
@@ -58,6 +72,7 @@ std::vector<const OpDef*> definitions() {
       .attrs = {},
       .infer = infer,
       .gradient = gradient,
+      .cost = cost,
   };
   static const OpDef grad_a = {
       .name = "matmul_grad_a",
@@ -67,6 +82,7 @@ std::vector<const OpDef*> definitions() {
       .attrs = {},
       .infer = infer_grad_a,
       .not_differentiable = kOnce,
+      .cost = cost,
       .internal = true,
   };
   static const OpDef grad_x = {
@@ -79,6 +95,7 @@ std::vector<const OpDef*> definitions() {
       .attrs = {},
       .infer = infer_grad_x,
       .not_differentiable = kOnce,
+      .cost = cost_grad_x,
       .internal = true,
   };
   return {&forward, &grad_a, &grad_x};

@@ -64,6 +64,7 @@ std::vector<const OpDef*> definitions() {
                  .symbolic = true}},
       .infer = infer,
       .gradient = gradient,
+      .interpolates = IndexPair{0, 0},
   };
   static const OpDef backward = {
       .name = "resize_grad",

@@ -45,6 +45,23 @@ std::vector<ValueId> parts_of_probability(const Node& node, GraphWriter& graph) 
   return at_label_size("label_probability", node, graph, "probability");
 }
 
+bool scores_pixels(const Node& node) {
+  return node.op == "cross_entropy_totals" || node.op == "label_probability";
+}
+
+// A resize stays when anybody else reads it: then its result exists anyway.
+std::optional<Node> match(const Node& scores, const GraphReader& graph) {
+  const ValueId large = scores.inputs[0];
+  const Node* resize = graph.producer(large);
+  if (resize == nullptr || resize->op != "resize") return std::nullopt;
+  for (const Node* reader : graph.readers(large)) {
+    if (reader == nullptr || !scores_pixels(*reader) || reader->inputs[0] != large) return std::nullopt;
+  }
+  Node fused{scores.path, {}, scores.attrs, scores.inputs, {}};
+  fused.inputs[0] = resize->inputs[0];
+  return fused;
+}
+
 std::vector<ValueId> parts_of_grad(const Node& node, GraphWriter& graph) {
   const ValueId logits = node.inputs[1];
   std::vector<ValueId> inputs = node.inputs;
@@ -80,6 +97,7 @@ std::vector<const OpDef*> definitions() {
       .infer = infer_totals,
       .gradient = gradient,
       .parts = parts_of_totals,
+      .fusion = {"cross_entropy_totals", match},
       .internal = true,
   };
   static const OpDef grad = {
@@ -108,6 +126,7 @@ std::vector<const OpDef*> definitions() {
       .infer = infer_probability,
       .not_differentiable = "it only selects pixels",
       .parts = parts_of_probability,
+      .fusion = {"label_probability", match},
       .internal = true,
   };
   return {&totals, &grad, &probability};

@@ -42,6 +42,11 @@ int OpDef::output_index(std::string_view wanted) const {
   return found == outputs.end() ? -1 : static_cast<int>(found - outputs.begin());
 }
 
+const Node* sole_producer(const GraphReader& graph, ValueId value, std::string_view op) {
+  const Node* node = graph.producer(value);
+  return node != nullptr && node->op == op && graph.readers(value).size() == 1 ? node : nullptr;
+}
+
 OpRegistry::OpRegistry(std::vector<const OpDef*> defs) : defs_(std::move(defs)) {
   std::ranges::sort(defs_, {}, [](const OpDef* def) { return def->name; });
 }
@@ -55,6 +60,12 @@ Status require_equal(const Dim& expected, const Dim& actual, std::string_view wh
   if (expected == actual) return {};
   return {ErrorCode::shape,
           std::string(what) + ": expected " + to_string(expected) + ", got " + to_string(actual)};
+}
+
+double element_count(const ValueType& type) {
+  double count = 1;
+  for (const Dim& extent : type.shape) count *= static_cast<double>(extent.constant());
+  return count;
 }
 
 }  // namespace graphrun

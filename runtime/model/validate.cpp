@@ -96,6 +96,10 @@ Status check_owner(const Model& model, const Variable& variable, const std::vect
     default:
       return bad("an unknown kind of variable");
   }
+  // A number of a whole update, such as its count of steps.
+  const bool is_scalar = variable.kind == VariableKind::optimizer_state && variable.of == -1;
+  if (is_scalar)
+    return variable.shape.empty() ? Status() : bad("belongs to no parameter, and is no scalar either");
   const bool exists = variable.of >= 0 && static_cast<std::size_t>(variable.of) < model.variables.size();
   if (!exists || model.variables[static_cast<std::size_t>(variable.of)].kind != VariableKind::parameter) {
     return bad("belongs to variable " + std::to_string(variable.of) + ", which is no parameter");

@@ -1,9 +1,8 @@
 #include "runtime/profiling/layer_costs.h"
 
-#include <algorithm>
-#include <iterator>
 #include <string_view>
 
+#include "runtime/model/cost.h"
 #include "runtime/model/infer.h"
 
 namespace graphrun::profiling {
@@ -21,22 +20,21 @@ Result<std::vector<LayerCost>> eval_layers(const model::Program& program, const 
   GRAPHRUN_ASSIGN(const session::InputShapes shapes,
                   session::image_shapes(program, image[0], image[2], image[3]));
   GRAPHRUN_ASSIGN(session::DimValues dims, session::solve_dims(program, shapes));
-  GRAPHRUN_ASSIGN(
-      const std::vector<ValueType> types,
-      model::infer_types(program.model(), *method, program.registry(), session::lookup_in(std::move(dims))));
-  const auto shape_of = [&](ValueId value) {
-    std::vector<std::int64_t> extents;
-    for (const Dim& dim : types[static_cast<std::size_t>(value)].shape) extents.push_back(dim.constant());
-    return Shape(extents);
+  const SymbolLookup sizes = session::lookup_in(std::move(dims));
+  GRAPHRUN_ASSIGN(const std::vector<ValueType> types,
+                  model::infer_types(program.model(), *method, program.registry(), sizes));
+  const SymbolLookup symbols = [&, parameters = program.model().parameter_values()](std::string_view name) {
+    const auto found = parameters(name);
+    return found ? found : sizes(name);
   };
   std::vector<LayerCost> layers;
-  constexpr std::string_view kConvolutions[] = {"conv2d", "conv2d_bn", "conv2d_bn_pyramid"};
   for (const Node& node : method->nodes) {
-    if (std::ranges::find(kConvolutions, node.op) == std::end(kConvolutions)) continue;
-    const Shape weight = shape_of(node.inputs[1]);
-    const Shape output = shape_of(node.outputs[0]);
-    const double window = static_cast<double>(weight[1] * weight[2] * weight[3]);
-    layers.push_back({node.path, output, 2 * window * static_cast<double>(output.count())});
+    GRAPHRUN_ASSIGN(const double operations, model::cost_of(node, program.registry(), types, symbols));
+    if (operations == 0) continue;
+    std::vector<std::int64_t> extents;
+    for (const Dim& dim : types[static_cast<std::size_t>(node.outputs[0])].shape)
+      extents.push_back(dim.constant());
+    layers.push_back({node.path, Shape(extents), operations});
   }
   return layers;
 }

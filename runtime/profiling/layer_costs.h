@@ -11,7 +11,7 @@
 
 namespace graphrun::profiling {
 
-// A convolution of the eval method.
+// A node of the eval method that does products: a convolution, a product of matrices.
 struct LayerCost {
   std::string path;
   Shape output;
@@ -21,7 +21,7 @@ struct LayerCost {
 // ErrorCode::usage where a --shape is no N,C,H,W with the channels of the model's image.
 Status check_image_shape(const model::Program& program, std::span<const std::int64_t> shape);
 
-// The convolutions of the eval method for one image shape (N, C, H, W), in their order.
+// Those of the eval method for one image shape (N, C, H, W), in their order.
 Result<std::vector<LayerCost>> eval_layers(const model::Program& program, const Shape& image);
 
 }  // namespace graphrun::profiling

@@ -148,7 +148,7 @@ class Binder {
     for (std::size_t step = 0; step < lowered_.nodes.size(); ++step) {
       LoweredNode& node = lowered_.nodes[step];
       BoundMethod::Step made{
-          std::move(node.path), node.def, node.kernel, {}, {}, nullptr, nullptr, {}, {}, {}};
+          std::move(node.path), node.def, node.kernel, {}, {}, nullptr, nullptr, {}, {}, {}, node.operations};
       for (const ValueId id : node.inputs) made.inputs.push_back(view(id));
       for (const ValueId id : node.outputs) made.outputs.push_back(view(id));
       if (made.kernel->scratch_bytes() > 0) made.scratch = arena_ + plan_.scratch[step];
@@ -251,7 +251,8 @@ Status BoundMethod::run(StepObserver* observer) {
 Status BoundMethod::run_steps(StepObserver* observer, StepHook* hook) {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
-    const StepView view{step.path, *step.def, step.kernel->name(), step.inputs, step.outputs};
+    const StepView view{step.path,   *step.def,    step.kernel->name(),
+                        step.inputs, step.outputs, step.operations};
     if (observer != nullptr) observer->before(view);
     Status status = step.kernel->run({step.inputs, step.outputs, step.scratch, step.prepared});
     if (observer != nullptr) observer->after(view);

@@ -28,6 +28,7 @@ struct StepView {
   std::string_view kernel;
   std::span<const TensorView> inputs;
   std::span<const TensorView> outputs;
+  double operations;  // of products, 2 for a multiplication with its addition (OpDef::cost)
 };
 
 // Called before and after each step of a run, on the thread that runs.
@@ -135,6 +136,7 @@ class BoundMethod {
     std::string prepared_key;
     std::vector<Exchange> exchanges;
     std::vector<std::int32_t> variables;  // that it reads or writes
+    double operations = 0;
   };
   friend class Binder;
   BoundMethod() = default;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "runtime/model/cost.h"
 #include "runtime/model/infer.h"
 
 namespace graphrun::session {
@@ -52,7 +53,7 @@ class Lowering final : public GraphWriter {
       result_.descs.push_back(of_node ? stored(desc, *resolved.nodes[node].def) : desc);
     }
     result_.outputs = method_.outputs;
-    const Node* const left_out = leave_out_resize();
+    const Node* const left_out = leave_out_interpolation();
     for (const model::NamedValue& output : result_.outputs) {
       at(result_.descs, output.value).dtype = at(types_, output.value).dtype;
     }
@@ -123,7 +124,7 @@ class Lowering final : public GraphWriter {
   }
 
   // The node that LowerOptions::before_resize makes superfluous; its output is redirected.
-  const Node* leave_out_resize() {
+  const Node* leave_out_interpolation() {
     const auto output = std::ranges::find(result_.outputs, options_.before_resize, &model::NamedValue::name);
     if (output == result_.outputs.end()) return nullptr;
     const model::Value& value = at(method_.values, output->value);
@@ -133,8 +134,10 @@ class Lowering final : public GraphWriter {
       return std::ranges::find(reader.inputs, output->value) != reader.inputs.end();
     });
     const bool once = std::ranges::count(result_.outputs, output->value, &model::NamedValue::value) == 1;
-    if (node.op != "resize" || read || !once) return nullptr;
-    output->value = node.inputs[0];
+    const std::optional<IndexPair> pair = program_.registry().find(node.op)->interpolates;
+    const bool makes_it = pair && node.outputs[static_cast<std::size_t>(pair->output)] == output->value;
+    if (!makes_it || node.outputs.size() != 1 || read || !once) return nullptr;
+    output->value = node.inputs[static_cast<std::size_t>(pair->input)];
     return &node;
   }
 
@@ -193,8 +196,10 @@ class Lowering final : public GraphWriter {
     }
     request.inputs = inputs;
     request.outputs = outputs;
+    // A value and its cast have the same shape, and the cost is a matter of shapes.
+    GRAPHRUN_ASSIGN(const double operations, model::cost_of(node, program_.registry(), types_, symbols_));
     if (std::shared_ptr<Kernel> kernel = kernel_of_equal(node, request)) {
-      result_.nodes.push_back({node.path, &def, std::move(kernel), node.inputs, node.outputs});
+      result_.nodes.push_back({node.path, &def, std::move(kernel), node.inputs, node.outputs, operations});
       return true;
     }
     auto chosen = choose_kernel(backend_, request);
@@ -202,7 +207,7 @@ class Lowering final : public GraphWriter {
       const std::shared_ptr<Kernel> kernel = *std::move(chosen);
       made_.push_back({&def, node.attrs, std::move(inputs), std::move(outputs), request.input_present,
                        request.output_present, request.input_constant, kernel});
-      result_.nodes.push_back({node.path, &def, kernel, node.inputs, node.outputs});
+      result_.nodes.push_back({node.path, &def, kernel, node.inputs, node.outputs, operations});
       return true;
     }
     if (chosen.status().code() != ErrorCode::declined)

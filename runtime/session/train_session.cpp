@@ -84,10 +84,16 @@ Status TrainSession::bind_train(std::int64_t budget, MethodOptions method_option
 
 Status TrainSession::bind_update(MethodOptions method_options) {
   const model::Model& model = program_->model();
+  const model::Method* const update = model.method(methods::kUpdate);
+  const model::Port* const rate = model.signature.input(roles::kLearningRate);
+  for (const model::Value& value : update == nullptr ? std::vector<model::Value>() : update->values) {
+    if (value.origin != model::Origin::input || (rate != nullptr && value.name == rate->name)) continue;
+    return {ErrorCode::unsupported, "the method that updates parameters has the input \"" + value.name +
+                                        "\"; a training session gives the learning rate alone"};
+  }
   model::Method own;
   if (parallel_.shard_optimizer) {
     owners_ = share_out(*program_, parallel_.ranks->size());
-    const model::Method* const update = model.method(methods::kUpdate);
     if (update == nullptr) return {ErrorCode::not_found, "the model has no method to update with"};
     GRAPHRUN_ASSIGN(own, restrict_update(model, *update, owners_, parallel_.ranks->rank()));
     method_options.method = &own;

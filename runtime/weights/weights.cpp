@@ -30,7 +30,8 @@ Weights::Weights(const model::Program& program, std::shared_ptr<model::Backend> 
     : backend_(std::move(backend)) {
   const model::Model& model = program.model();
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
-    items_.push_back({model.variables[i].name, model.variables[i].kind, program.variable_shape(i)});
+    const model::Variable& variable = model.variables[i];
+    items_.push_back({variable.name, variable.kind, program.variable_shape(i), variable.of});
     views_.push_back({TensorDesc::dense(model.variables[i].dtype, items_.back().shape), nullptr});
   }
 }
@@ -115,17 +116,22 @@ Status Weights::allocate(const std::vector<bool>& holds) {
   };
   for (const VariableKind kind :
        {VariableKind::parameter, VariableKind::buffer, VariableKind::optimizer_state}) {
-    // Without padding between them: one update kernel walks over all parameters as one range.
+    // Without padding between them: one update kernel walks over all parameters as one range. Where the
+    // parameters' order begins anew, so does the next state of the optimiser.
+    std::vector<std::int64_t> offsets(items_.size(), 0);
     std::int64_t bytes = 0;
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      if (is_here(i, kind)) bytes += views_[i].desc.bytes();
-    }
-    GRAPHRUN_ASSIGN(std::unique_ptr<model::Buffer> buffer, backend_->allocate(bytes));
-    auto* memory = static_cast<std::byte*>(buffer->data());
+    std::int32_t owner = -1;
     for (std::size_t i = 0; i < items_.size(); ++i) {
       if (!is_here(i, kind)) continue;
-      views_[i].data = memory;
-      memory += views_[i].desc.bytes();
+      if (kind == VariableKind::optimizer_state && items_[i].of <= owner) bytes = aligned(bytes);
+      owner = items_[i].of;
+      offsets[i] = bytes;
+      bytes += views_[i].desc.bytes();
+    }
+    GRAPHRUN_ASSIGN(std::unique_ptr<model::Buffer> buffer, backend_->allocate(bytes));
+    auto* const memory = static_cast<std::byte*>(buffer->data());
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (is_here(i, kind)) views_[i].data = memory + offsets[i];
     }
     buffers_.push_back(std::move(buffer));
   }

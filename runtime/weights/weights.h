@@ -27,9 +27,9 @@ class Weights {
                                               std::shared_ptr<const TensorFile> file,
                                               std::shared_ptr<model::Backend> backend);
   // For training and random starts: own memory, parameters first, then buffers, then optimiser state, each
-  // kind one contiguous range in the order of the model. Drawn from the model's initialisers, keyed by seed
-  // and variable name. Optimiser state for which `holds` (by index of Model::variables; empty: all) says no
-  // gets no memory: it is another rank's.
+  // kind, and each of the optimiser's states, one contiguous range in the order of the model. Drawn from the
+  // model's initialisers, keyed by seed and variable name. Optimiser state for which `holds` (by index of
+  // Model::variables; empty: all) says no gets no memory: it is another rank's.
   static Result<std::shared_ptr<Weights>> initialise(const model::Program& program, std::uint64_t seed,
                                                      std::shared_ptr<model::Backend> backend,
                                                      const std::vector<bool>& holds = {});
@@ -79,6 +79,7 @@ class Weights {
     std::string name;
     VariableKind kind;
     Shape shape;
+    std::int32_t of;  // Variable::of
   };
   Weights(const model::Program& program, std::shared_ptr<model::Backend> backend);
   Result<std::vector<const NamedTensor*>> match(const TensorFile& file) const;

@@ -27,11 +27,11 @@ struct Job {
 BOOST_TEST_GLOBAL_FIXTURE(Job);
 
 // With a pyramid: batch norm over maps of 1x1.
-std::shared_ptr<const model::Program> program_of(double dropout) {
+std::shared_ptr<const model::Program> program_of(double dropout, const std::string& optimizer) {
   compiler::Compiled compiled =
       compiler::compile(kSource / "graphs" / "pspnet_tiny.json",
                         std::vector<compiler::Definition>{{"width", 2}, {"classes", 3}, {"dropout", dropout}},
-                        ops::op_registry());
+                        ops::op_registry(), {.optimizer = optimizer});
   BOOST_TEST_REQUIRE(compiled.errors == "");
   return take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
 }
@@ -72,17 +72,16 @@ struct Setup {
   std::int64_t unlabelled = kBatch;
   bool accumulate = false;
   std::int64_t memory_budget = 0;
+  std::string optimizer{};  // empty: the graph's
 };
 
 // Steps of a batch of which this session has the samples from `first` on.
 Course train(const Setup& setup, const session::DataParallel& parallel, std::int64_t first,
              std::int64_t batch) {
-  const auto program = program_of(setup.dropout);
+  const auto program = program_of(setup.dropout, setup.optimizer);
   std::vector<bool> held;
-  if (parallel.shard_optimizer) {
-    for (const int owner : session::share_out(*program, parallel.ranks->size()))
-      held.push_back(owner == parallel.ranks->rank());
-  }
+  if (parallel.shard_optimizer)
+    held = session::held_by(session::share_out(*program, parallel.ranks->size()), parallel.ranks->rank());
   const auto weights = start_weights(*program, held);
   session::TrainSession::Options options;
   options.n = batch;

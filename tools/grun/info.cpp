@@ -54,7 +54,7 @@ void print_head(const model::Program& program) {
 }
 
 void print_layers(const std::vector<profiling::LayerCost>& layers) {
-  fmt::print("convolutions in inference{:>54}\n", "output      GFLOP");
+  fmt::print("products in inference{:>58}\n", "output      GFLOP");
   for (const profiling::LayerCost& layer : layers) {
     fmt::print("  {:<48} {:>22} {:>9.3f}\n", layer.path, to_string(layer.output), layer.flops / 1e9);
   }
@@ -103,7 +103,7 @@ Status info(const InfoOptions& options) {
              static_cast<double>(count_elements(*program, VariableKind::parameter)) / 1e6);
   fmt::print("buffers      {:.3f} M\n",
              static_cast<double>(count_elements(*program, VariableKind::buffer)) / 1e6);
-  fmt::print("inference    {}: {:.1f} GFLOP of convolutions (2 for a multiplication with its addition)\n",
+  fmt::print("inference    {}: {:.1f} GFLOP of products (2 for a multiplication with its addition)\n",
              to_string(shape), flops / 1e9);
   fmt::print("memory       {:.1f} MB of activations and scratch, planned\n",
              static_cast<double>(session->arena_bytes()) / 1e6);

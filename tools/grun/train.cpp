@@ -137,9 +137,12 @@ Status load_start(const TrainOptions& options, const model::Program& program, we
   return {};
 }
 
-bool mines_hard_pixels(const model::Model& model) {
-  const model::Method* const train = model.method("train");
-  return train != nullptr && std::ranges::find(train->nodes, "hard_label", &Node::op) != train->nodes.end();
+// Hard pixels, for instance, are chosen among those of all samples.
+bool compares_samples(const model::Program& program) {
+  const model::Method* const train = program.model().method("train");
+  return train != nullptr && std::ranges::any_of(train->nodes, [&](const Node& node) {
+           return program.registry().find(node.op)->compares_samples;
+         });
 }
 
 void announce(const TrainOptions& options, const training::TrainJob& job, const model::Backend& backend) {
@@ -163,7 +166,7 @@ void announce(const TrainOptions& options, const training::TrainJob& job, const 
     fmt::print(stderr, "warning: batch norm sees {} images at a time; under {} its statistics are noisy\n",
                norm_batch, kSmallBatch);
   }
-  if (parts * ranks > 1 && mines_hard_pixels(job.program->model())) {
+  if (parts * ranks > 1 && compares_samples(*job.program)) {
     fmt::print(stderr,
                "note: hard pixels are chosen among the {} images of a part, and ohem_min_kept is of a part\n",
                own / parts);

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -129,6 +131,63 @@ struct GradientRequest {
   std::vector<bool> needed;                   // by input
 };
 
+// A graph as OpDef::fusion sees it.
+class GraphReader {
+ public:
+  virtual ~GraphReader() = default;
+  virtual const Node* producer(ValueId value) const = 0;  // null: an input or a variable
+  // The node of each input that is the value; null stands for an output or a store of the method.
+  virtual std::span<const Node* const> readers(ValueId value) const = 0;
+};
+// The node of this op that writes the value, if the value is read once in all; else null.
+const Node* sole_producer(const GraphReader& graph, ValueId value, std::string_view op);
+
+// How the compiler finds nodes whose work a composite does at once.
+struct Fusion {
+  std::string_view last;  // the op of the last of these nodes
+  // The composite's node, without outputs, over values that the graph has before `last`; empty where what is
+  // around `last` is something else. Nodes that nothing reads afterwards are removed.
+  using Match = std::optional<Node> (*)(const Node& last, const GraphReader& graph);
+  Match match = nullptr;
+};
+
+// Which parameters a rule is about: everything that is given must fit. In patterns * stands for any text.
+struct ParameterSelector {
+  std::string name = "*";     // of the parameter, e.g. "layer4.*"
+  std::string op = "*";       // of the node that reads it, as the graph file writes it, e.g. "batch_norm"
+  std::string operand = "*";  // which of that node's inputs it is, e.g. "bias"
+  int rank = -1;              // -1: any
+};
+
+// A variable that an optimiser keeps from step to step, 0 at the start.
+struct OptimizerState {
+  // The variable is <name>:<parameter>; a scalar is <name>:<path of the update's node>, and Variable::of is
+  // -1.
+  std::string_view name;
+  bool scalar = false;  // one number for all parameters of a node; else a tensor for each, of its shape
+};
+
+// Parameters for which an attribute has another value than the others'.
+struct OptimizerRule {
+  ParameterSelector which;
+  std::string_view attr;
+  double value = 0;
+};
+
+// An op that updates parameters from their gradients. Its inputs are f32: first scalars that the training
+// loop gives by name ("lr", the learning rate), then, in the last input, which is variadic: k parameters,
+// their k gradients, k tensors of each state that is no scalar, in the order of `states`, and one of each
+// scalar. All of them are variables and may be written (OpDef::writes_inputs). Where ranks share the
+// parameters out, k may be 0 for a node with scalars, which must then go on as on the other ranks.
+struct OptimizerSpec {
+  std::vector<OptimizerState> states;
+  // The attribute that multiplies the learning rate: parameters for which it is 0 are not trained at all.
+  // Empty: there is none.
+  std::string_view rate_multiplier{};
+  // What holds where a graph file gives no rules.
+  std::vector<OptimizerRule> rules{};
+};
+
 struct OpDef {
   std::string_view name;
   std::string_view doc;
@@ -161,6 +220,18 @@ struct OpDef {
   Rewrite for_train = nullptr;
   // Composites: the parts that define the op's meaning. A backend without a kernel for the whole runs these.
   Rewrite parts = nullptr;
+  // Composites: where a graph has the parts. A fusion that loses a gradient is left out of methods that are
+  // differentiated.
+  Fusion fusion{};
+
+  // Operations of products, 2 for a multiplication with its addition. Types are numbers; absent inputs and
+  // unwanted outputs are null. Null: the sum of a composite's parts, 0 for others.
+  using Cost = double (*)(const Attributes& attrs, std::span<const ValueType* const> inputs,
+                          std::span<const ValueType* const> outputs);
+  Cost cost = nullptr;
+
+  // Present where the op can be the optimiser of a graph's `train` section.
+  std::optional<OptimizerSpec> optimizer{};
 
   // output may take the memory of input when nobody reads the input afterwards.
   std::vector<IndexPair> in_place{};
@@ -171,6 +242,12 @@ struct OpDef {
   bool writes_inputs = false;
   // Cheaper to compute again from its inputs than to keep from forward to backward.
   bool recompute = false;
+  // output is input at another size, interpolated bilinearly with aligned corners: whoever interpolates
+  // further may start from the input instead.
+  std::optional<IndexPair> interpolates{};
+  // What it gives for a sample depends on which others are computed with it on this rank, so that a batch in
+  // parts is not the batch (hard pixels are chosen among all of them).
+  bool compares_samples = false;
   // Internal to lowered graphs; a graph file cannot use it.
   bool internal = false;
 
@@ -183,18 +260,29 @@ struct OpDef {
   int output_index(std::string_view name) const;  // -1: none
 };
 
+struct OpLibrary;  // runtime/model/op_library.h
+
 // The ops that a program may use, by name.
 class OpRegistry {
  public:
   explicit OpRegistry(std::vector<const OpDef*> defs);
+  // The ops of all libraries, which live as long as the registry. Errors: two ops of one name (names both
+  // libraries), an op without a name or without inference.
+  static Result<OpRegistry> make(std::vector<std::shared_ptr<const OpLibrary>> libraries);
+
   const OpDef* find(std::string_view name) const;
   std::span<const OpDef* const> all() const { return defs_; }  // sorted by name
+  // The library that brought the op; null for an unknown op and in a registry that was made of ops alone.
+  const OpLibrary* library_of(std::string_view op) const;
 
  private:
   std::vector<const OpDef*> defs_;
+  std::vector<std::shared_ptr<const OpLibrary>> libraries_;
 };
 
 // A helper of infer functions: an error of the form "<what>: expected <a>, got <b>".
 Status require_equal(const Dim& expected, const Dim& actual, std::string_view what);
+// For cost functions: how many elements there are. Precondition: every extent is a number.
+double element_count(const ValueType& type);
 
 }  // namespace graphrun
