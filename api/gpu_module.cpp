@@ -25,6 +25,7 @@ Result<std::shared_ptr<model::Backend>> make_backend(const plugin::GpuOptions& o
   return ops::make_cuda_backend(
       {options.device,
        options.tuning_file,
+       options.libraries,
        {{imaging::DeviceImaging::kService, &kImaging}, {collective::DeviceRanks::kService, &kRanks}}});
 }
 

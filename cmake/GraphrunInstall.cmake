@@ -27,7 +27,8 @@ install(FILES ${CMAKE_BINARY_DIR}/graphrunConfig.cmake ${CMAKE_BINARY_DIR}/graph
   DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/graphrun)
 
 install(FILES api/graphrun.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun)
-install(DIRECTORY include/graphrun DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY include/graphrun DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(FILES ${CMAKE_BINARY_DIR}/generated/graphrun/kernel/headers.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/kernel)
 foreach(room core collective imaging model weights session)
   install(DIRECTORY runtime/${room} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/graphrun/runtime FILES_MATCHING PATTERN "*.h" PATTERN "parse_pools.h" EXCLUDE)
 endforeach()

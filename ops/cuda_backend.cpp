@@ -10,6 +10,7 @@
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/recording.h"
 #include "runtime/cuda/timeline.h"
+#include "runtime/model/kernel_table.h"
 
 #define GRAPHRUN_OPS(room)                 \
   namespace graphrun::ops::room {          \
@@ -39,13 +40,13 @@ class DeviceBuffer final : public model::Buffer {
 
 class CudaBackend final : public model::Backend {
  public:
-  CudaBackend(std::shared_ptr<cuda::Device> device, std::vector<KernelEntry> kernels,
-              std::map<std::string_view, const void*> services)
+  CudaBackend(std::shared_ptr<cuda::Device> device, std::span<const KernelEntry> own,
+              const CudaOptions& options)
       : device_(std::move(device)),
-        services_(std::move(services)),
-        label_("cuda:" + std::to_string(device_->index())) {
-    for (const KernelEntry& entry : kernels) kernels_[std::string(entry.op)].push_back(entry);
-  }
+        services_(options.services),
+        label_("cuda:" + std::to_string(device_->index())),
+        libraries_(options.libraries),
+        kernels_(model::make_kernel_table(libraries_, "cuda", own)) {}
   std::string_view device() const override { return label_; }
   std::vector<KernelEntry> candidates(std::string_view op) const override {
     const auto found = kernels_.find(op);
@@ -103,7 +104,8 @@ class CudaBackend final : public model::Backend {
   std::shared_ptr<cuda::Device> device_;
   std::map<std::string_view, const void*> services_;
   std::string label_;
-  std::map<std::string, std::vector<KernelEntry>, std::less<>> kernels_;
+  OpLibraries libraries_;
+  model::KernelTable kernels_;
 };
 
 // 13020 -> "13.2"
@@ -123,8 +125,7 @@ Result<std::shared_ptr<model::Backend>> make_cuda_backend(const CudaOptions& opt
 #define GRAPHRUN_OPS(room) take(ops::room::cuda_kernels());
 #include "ops/op_list.inc"
 #undef GRAPHRUN_OPS
-  return std::shared_ptr<model::Backend>(
-      std::make_shared<CudaBackend>(std::move(device), std::move(all), options.services));
+  return std::shared_ptr<model::Backend>(std::make_shared<CudaBackend>(std::move(device), all, options));
 }
 
 Result<std::vector<std::string>> list_gpus() {

@@ -36,11 +36,10 @@ inline UpdateOperands update_operands(const KernelRequest& request) {
   return update_operands(*request.def.optimizer, request.def.inputs.size() - 1, request.inputs.size());
 }
 
-// As many operands as parameters ask for, all of them f32 and of the parameters' shapes, and one or as many
+// As many operands as parameters ask for, gradients and states of their parameter's shape, and one or as many
 // rate multipliers.
 inline Status require_update(const OptimizerSpec& spec, std::size_t given, const Attributes& attrs,
                              std::span<const ValueType* const> inputs) {
-  for (std::size_t i = 0; i < given; ++i) GRAPHRUN_TRY(require_dense(*inputs[i], DType::f32, {}, "a rate"));
   const UpdateOperands at = update_operands(spec, given, std::max(inputs.size(), given + scalar_count(spec)));
   if (at.scalar(scalar_count(spec)) != inputs.size()) {
     return {ErrorCode::shape, "values: expected parameters, gradients and " + std::to_string(at.states) +
@@ -53,17 +52,16 @@ inline Status require_update(const OptimizerSpec& spec, std::size_t given, const
                                   std::to_string(at.count) + " numbers, got " + std::to_string(multipliers)};
   }
   for (std::size_t i = 0; i < at.count; ++i) {
-    const std::vector<Dim>& shape = inputs[at.parameter(i)]->shape;
+    const ValueType& parameter = *inputs[at.parameter(i)];
     const auto require = [&](std::size_t index, std::string_view what) {
-      return require_dense(*inputs[index], DType::f32, shape, std::string(what) + " " + std::to_string(i));
+      return require_same_type(parameter, *inputs[index], std::string(what) + " " + std::to_string(i));
     };
-    GRAPHRUN_TRY(require(at.parameter(i), "parameter"));
     GRAPHRUN_TRY(require(at.gradient(i), "gradient"));
     for (std::size_t state = 0; state < at.states; ++state)
       GRAPHRUN_TRY(require(at.state(state, i), "state"));
   }
   for (std::size_t i = at.scalar(0); i < inputs.size(); ++i)
-    GRAPHRUN_TRY(require_dense(*inputs[i], DType::f32, {}, "a scalar"));
+    GRAPHRUN_TRY(require_same_type(ValueType::dense(DType::f32, {}), *inputs[i], "a scalar"));
   return {};
 }
 

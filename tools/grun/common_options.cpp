@@ -11,6 +11,7 @@
 #include "ops/cpu_backend.h"
 #include "ops/registry.h"
 #include "runtime/plugin/gpu_module.h"
+#include "runtime/plugin/op_libraries.h"
 #include "training/run/resolve.h"
 
 namespace graphrun::tools {
@@ -58,6 +59,10 @@ void CommonOptions::add_to(CLI::App& command) {
       "convolutions (--device cuda); default: graphrun in the user's cache folder; none: "
       "nothing is kept");
   command.add_option("-D", definitions, "name=value: a late graph parameter")->allow_extra_args(false);
+  command
+      .add_option("--ops", op_libraries,
+                  "a shared object with ops and kernels of others; its code runs with this program's rights")
+      ->allow_extra_args(false);
   command.add_flag("-q", quiet, "only results and errors");
   command.add_flag("-v", verbose, "more detail");
 }
@@ -83,13 +88,28 @@ void add_memory_budget(CLI::App& command, std::int64_t& bytes) {
       ->check(CLI::PositiveNumber);
 }
 
+Result<const CommonOptions::Ops*> CommonOptions::open_ops() const {
+  if (ops_->registry != nullptr) return ops_.get();
+  GRAPHRUN_ASSIGN(OpLibraries libraries, plugin::open_op_libraries(op_libraries).in("--ops"));
+  GRAPHRUN_ASSIGN(ops_->registry, ops::op_registry_with(libraries).in("--ops"));
+  ops_->libraries = std::move(libraries);
+  return ops_.get();
+}
+
+Result<const OpRegistry*> CommonOptions::registry() const {
+  GRAPHRUN_ASSIGN(const Ops* const opened, open_ops());
+  return opened->registry.get();
+}
+
 Result<std::shared_ptr<model::Backend>> CommonOptions::backend() const {
-  const auto make = [this]() -> Result<std::shared_ptr<model::Backend>> {
+  GRAPHRUN_ASSIGN(const Ops* const opened, open_ops());
+  const auto make = [&]() -> Result<std::shared_ptr<model::Backend>> {
     const std::optional<int> gpu = gpu_number(device);
-    if (!gpu) return ops::make_cpu_backend(threads);
+    if (!gpu) return ops::make_cpu_backend(threads, opened->libraries);
     GRAPHRUN_ASSIGN(const plugin::GpuModule* const module, plugin::gpu_module());
     GRAPHRUN_ASSIGN(const std::string folder, cache_folder());
-    return module->make_backend({*gpu, folder.empty() ? folder : folder + "/convolutions.txt"});
+    return module->make_backend(
+        {*gpu, folder.empty() ? folder : folder + "/convolutions.txt", opened->libraries});
   };
   GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend, make().in("--device " + device));
   GRAPHRUN_TRY(backend->check_precision(compute_type()).in("--precision " + precision));
@@ -117,8 +137,8 @@ Result<model::Bindings> CommonOptions::bindings() const {
 
 Result<std::shared_ptr<const model::Program>> open_program(const std::string& path,
                                                            const CommonOptions& options) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
-                  model::Program::load(path, ops::op_registry()));
+  GRAPHRUN_ASSIGN(const OpRegistry* const registry, options.registry());
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program, model::Program::load(path, *registry));
   return bind_program(*program, path, options);
 }
 

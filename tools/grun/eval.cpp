@@ -304,7 +304,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
                                                  "score these saved PNGs, without a network and images");
   for (const char* of_network :
        {"model", "--weights", "--protocol", "--scales", "--ms", "--no-flip", "--batch", "--sessions",
-        "--memory-limit", "--precision", "-D", "--label-ids"}) {
+        "--memory-limit", "--precision", "-D", "--ops", "--label-ids"}) {
     predictions->excludes(command->get_option(of_network));
   }
   command

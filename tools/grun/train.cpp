@@ -9,7 +9,6 @@
 #include <set>
 
 #include "datasets/locate.h"
-#include "ops/registry.h"
 #include "runtime/model/model_file.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
@@ -111,7 +110,8 @@ Status check_resumed(const fs::path& run, const TrainOptions& options, const dat
   GRAPHRUN_ASSIGN(const training::RunRecord record, training::read_run_record(run));
   const Result<datasets::Descriptor> recorded = datasets::find_descriptor(record.dataset);
   const std::string dataset = recorded.ok() ? recorded->name : record.dataset;
-  GRAPHRUN_ASSIGN(const model::Model own, model::read_model((run / "model.fb").string(), ops::op_registry()));
+  GRAPHRUN_ASSIGN(const OpRegistry* const registry, options.common.registry());
+  GRAPHRUN_ASSIGN(const model::Model own, model::read_model((run / "model.fb").string(), *registry));
   if (record.precision != options.common.precision) {
     return {ErrorCode::invalid_argument, fmt::format("{} is a run in {}: resume it with --precision {}",
                                                      run.string(), record.precision, record.precision)};

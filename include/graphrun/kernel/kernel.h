@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -72,7 +73,9 @@ class Kernel {
 struct KernelEntry {
   std::string_view op;
   std::string_view name;
-  Result<std::unique_ptr<Kernel>> (*prepare)(const KernelRequest& request);
+  // May carry state; called by several threads at once.
+  std::function<Result<std::unique_ptr<Kernel>>(const KernelRequest& request)> prepare;
+  std::string_view device{};  // "cpu", "cuda"; empty in a backend's own list
 };
 
 }  // namespace graphrun

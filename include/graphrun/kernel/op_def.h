@@ -260,7 +260,7 @@ struct OpDef {
   int output_index(std::string_view name) const;  // -1: none
 };
 
-struct OpLibrary;  // runtime/model/op_library.h
+struct OpLibrary;  // graphrun/kernel/op_library.h
 
 // The ops that a program may use, by name.
 class OpRegistry {
