@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "ops/common/definition.h"
 #include "graphrun/kernel/kernel.h"
+#include "ops/common/definition.h"
 
 // What definitions and kernels of optimisers share: the operands that OptimizerSpec describes. All of
 // graphrun's optimisers have a rate multiplier.

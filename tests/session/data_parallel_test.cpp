@@ -178,6 +178,17 @@ BOOST_AUTO_TEST_CASE(optimiser_shared_out) {
   check_same(on_ranks({}, parallel), train({}, {}, 0, kBatch), kBar);
 }
 
+// Every rank counts the steps of all groups, whether or not it has parameters of them.
+BOOST_AUTO_TEST_CASE(an_optimiser_with_scalars) {
+  const Setup setup{.optimizer = "adamw"};
+  const Course whole = train(setup, {}, 0, kBatch);
+  check_same(on_ranks(setup, all_together()), whole, kBar);
+  session::DataParallel parallel = all_together();
+  parallel.shard_optimizer = true;
+  if (Job::ranks->size() == 1) parallel = {};
+  check_same(on_ranks(setup, parallel), whole, kBar);
+}
+
 // What ranks exchange stays in step, whatever each of them keeps or computes again.
 BOOST_AUTO_TEST_CASE(ranks_of_unequal_memory) {
   session::DataParallel parallel = all_together();

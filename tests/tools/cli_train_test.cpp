@@ -51,6 +51,19 @@ void check_same(const CommandFolder& shell, const std::string& run, const std::s
 
 }  // namespace
 
+// Two states of each parameter and a count of steps are in the checkpoint.
+BOOST_AUTO_TEST_CASE(a_run_with_adamw_goes_on_as_if_never_stopped) {
+  TrainShell shell;
+  shell.fail("graphc " + (kSource / "graphs/spnet_tiny.json").string() + " -o no.fb --optimizer adamv", 2,
+             {"--optimizer adamv: expected one of adamw, sgd"});
+  shell.succeed("graphc " + (kSource / "graphs/spnet_tiny.json").string() +
+                " -o tiny.fb -D width=8 --optimizer adamw");
+  shell.succeed("grun" + kTrain + "-o whole");
+  shell.succeed("grun" + kTrain + "-o part --max-iters 7");
+  shell.succeed("grun" + kTrain + "--resume part");
+  check_same(shell, "part", "whole");
+}
+
 BOOST_AUTO_TEST_CASE(stopped_runs_go_on_as_if_never_stopped) {
   TrainShell shell;
   shell.succeed("grun" + kTrain + "-o whole");
