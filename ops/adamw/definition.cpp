@@ -38,6 +38,7 @@ std::vector<const OpDef*> definitions() {
       .inputs = {learning_rate_input(),
                  {.name = "values",
                   .doc = "k parameters, their k gradients, k m, k v, f32, dense; t, an f32 scalar",
+                  .type = OperandType::dense(DType::f32),
                   .variadic = true}},
       .outputs = {},
       .attrs = {number("beta1", "part of the mean of gradients that is kept", 0.9, kBelowOne),
