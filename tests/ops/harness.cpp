@@ -180,11 +180,6 @@ std::vector<HostTensor> read_all(const CaseData& data, const std::vector<MemoryT
   return values;
 }
 
-bool is_narrow(const Case& test) {
-  return std::ranges::any_of(test.inputs,
-                             [](const InputCase& input) { return input.desc.dtype == DType::bf16; });
-}
-
 // The case with activations that are stored in bf16, 8 bits of which are significant.
 Case in_bf16(Case test) {
   for (InputCase& input : test.inputs) {
@@ -235,7 +230,7 @@ void OpHarness::check(const Case& given, const Reference& reference) const {
   const Case test = with_all_inputs(registry_, given);
   BOOST_TEST(check_kernels(test, reference), test.op << ": every kernel declines the case");
   const Case narrow = in_bf16(test);
-  if (is_narrow(narrow) && backend_->check_precision(DType::bf16).ok()) check_kernels(narrow, reference);
+  if (is_narrow(narrow)) check_bf16(*backend_, narrow, check_kernels(narrow, reference));
 }
 
 bool OpHarness::check_kernels(const Case& test, const Reference& reference) const {
@@ -248,8 +243,10 @@ bool OpHarness::check_kernels(const Case& test, const Reference& reference) cons
     for (const KernelEntry& entry : candidates) {
       taken = check_kernel(entry, test, data, expected) || taken;
     }
+    check_choice(*backend_, test, data);
     if (!taken && is_narrow(test) && on_gpu()) {
-      BOOST_TEST(!takes(**ops::make_cpu_backend(2), test, data), "the CPU takes it, and no kernel here");
+      BOOST_TEST(takers_of(**ops::make_cpu_backend(2), test, data, false).empty(),
+                 "the CPU takes it, and no kernel here");
     }
   }
   return taken;

@@ -11,6 +11,7 @@
 #include "runtime/core/random.h"
 #include "runtime/model/backend.h"
 #include "tests/ops/host_tensor.h"
+#include "tests/ops/kernel_choice.h"
 
 // The one test of all ops: a case says what goes in, a naive reference in double says what comes out.
 namespace graphrun::test {
@@ -46,6 +47,7 @@ struct Case {
   bool same_bits = true;              // for any number of the CPU's threads
   std::map<std::string, InputCase> model_inputs{};  // for GraphWriter::input, e.g. "rng"
   std::uint64_t seed = 1;                           // seed_offset() is added
+  std::vector<KernelChoice> kernels{};              // that it was written for
 };
 std::uint64_t seed_of(const Case& test);
 
@@ -73,9 +75,10 @@ class OpHarness {
 
   // Inferred against actual type; every kernel of the op, at 1 and 2 threads, with constant variables, and
   // in place where the op allows it, against the reference; the same bits for 1 and 2 threads; nothing
-  // written beside the outputs; no poison read. The same with activations in bf16 of those kernels that take
-  // it, to 1 % of the largest value. On a GPU, a run and its replayed recording take the place of 1 and 2
-  // threads, and whatever the CPU takes in bf16 some kernel must take.
+  // written beside the outputs; no poison read; the kernels that Case::kernels names take it. The same with
+  // activations in bf16, to 1 % of the largest value, which some kernel must take, but for ops that have none
+  // (kernel_choice.h). On a GPU, a run and its replayed recording take the place of 1 and 2 threads, and
+  // whatever the CPU takes in bf16 some kernel must take.
   void check(const Case& test, const Reference& reference) const;
   // The gradient's nodes (of the op's form in training) against central differences of the reference in
   // double.

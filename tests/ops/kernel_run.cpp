@@ -59,6 +59,17 @@ Status run(model::Backend& backend, Kernel& kernel, const KernelRun& run, int re
 
 }  // namespace
 
+bool is_narrow(const Case& test) {
+  return std::ranges::any_of(test.inputs,
+                             [](const InputCase& input) { return input.desc.dtype == DType::bf16; });
+}
+
+bool has_variables(const Case& test) {
+  return std::ranges::any_of(test.inputs, [](const InputCase& input) {
+    return input.present && input.desc.layout == Layout::dense && input.desc.dtype == DType::f32;
+  });
+}
+
 std::string to_string(const Variant& variant) {
   std::string text = std::to_string(variant.threads) + " threads";
   if (variant.recorded) text += ", recorded";
@@ -74,10 +85,7 @@ std::vector<Variant> variants_of(const model::Backend& backend, const Case& test
   const bool host = backend.is_host();
   const int threads = host ? 2 : 1;
   std::vector<Variant> variants{{1, false, {}, false}, {threads, false, {}, !host}};
-  const bool has_dense = std::ranges::any_of(test.inputs, [](const InputCase& input) {
-    return input.present && input.desc.layout == Layout::dense && input.desc.dtype == DType::f32;
-  });
-  if (has_dense) variants.push_back({threads, true, {}, !host});
+  if (has_variables(test)) variants.push_back({threads, true, {}, !host});
   std::vector<IndexPair> pairs = data.def->in_place;
   pairs.insert(pairs.end(), data.def->updates.begin(), data.def->updates.end());
   for (const IndexPair pair : pairs) {
@@ -90,12 +98,15 @@ std::vector<Variant> variants_of(const model::Backend& backend, const Case& test
   return variants;
 }
 
-bool takes(model::Backend& backend, const Case& test, const CaseData& data) {
+std::vector<std::string_view> takers_of(model::Backend& backend, const Case& test, const CaseData& data,
+                                        bool constant) {
   const auto turn = backend.turn();
-  const Question question = ask(test, data, {});
-  return std::ranges::any_of(backend.candidates(test.op), [&](const KernelEntry& entry) {
-    return entry.prepare(request(backend, data, question, 1)).ok();
-  });
+  const Question question = ask(test, data, {.constant = constant});
+  std::vector<std::string_view> names;
+  for (const KernelEntry& entry : backend.candidates(test.op)) {
+    if (entry.prepare(request(backend, data, question, 1)).ok()) names.push_back(entry.name);
+  }
+  return names;
 }
 
 Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const KernelEntry& entry,

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "graphrun/kernel/kernel.h"
@@ -42,7 +43,13 @@ Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const Kern
                                              const Case& test, const CaseData& data, const Variant& variant,
                                              std::string& declined);
 
-// Whether any kernel of the backend takes the case.
-bool takes(model::Backend& backend, const Case& test, const CaseData& data);
+// The kernels of the backend that take the case, in the order in which a session asks them.
+std::vector<std::string_view> takers_of(model::Backend& backend, const Case& test, const CaseData& data,
+                                        bool constant);
+
+// Whether activations of the case are stored in bf16.
+bool is_narrow(const Case& test);
+// Whether it has dense f32 inputs, which may be variables that do not change.
+bool has_variables(const Case& test);
 
 }  // namespace graphrun::test

@@ -10,6 +10,7 @@
 #include "tests/datasets/scratch.h"
 #include "tests/session/allocations.h"
 #include "tests/session/compiled.h"
+#include "tests/skip.h"
 
 // What programs that embed the runtime rely on.
 using namespace graphrun;
@@ -154,8 +155,8 @@ BOOST_AUTO_TEST_CASE(outputs_that_are_not_what_their_names_promise) {
              train.message());
 }
 
-BOOST_AUTO_TEST_CASE(an_optimiser_step_on_weights_that_are_mapped) {
-  if (is_for_the_host_alone("weights are copied to a GPU, never mapped")) return;
+BOOST_AUTO_TEST_CASE(an_optimiser_step_on_weights_that_are_mapped, *needs("host")) {
+  if (on_gpu()) return skip("weights are copied to a GPU, never mapped");
   const Loaded loaded;
   model::Model model = loaded.program->model();
   const auto number = model.method("update") - model.methods.data();
@@ -319,8 +320,8 @@ BOOST_AUTO_TEST_CASE(a_label_that_is_no_class) {
 }
 
 // oneDNN allocates inside its own executions; all else must be still.
-BOOST_AUTO_TEST_CASE(a_run_allocates_nothing_and_locks_nothing) {
-  if (is_for_the_host_alone("it counts what the host allocates")) return;
+BOOST_AUTO_TEST_CASE(a_run_allocates_nothing_and_locks_nothing, *needs("host")) {
+  if (on_gpu()) return skip("it counts what the host allocates");
   const auto check = [](const std::string& name, const auto& run) {
     BOOST_REQUIRE(run());
     const Allocations before = allocations();
