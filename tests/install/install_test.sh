@@ -19,6 +19,10 @@ prefix=$work/moved
 
 ! grep -rniE 'opencv|boost|flatbuffers|rapidjson' "$prefix/lib/cmake" || fail "the package must not need these"
 
+# Other images than PNG and JPEG are decoded by a library that is opened when one comes.
+! ldd "$prefix/bin/grun" | grep -i opencv || fail "grun links these"
+ldd "$prefix/lib/graphrun/libgraphrun_codecs.so" | grep -q opencv_imgcodecs || fail "the codecs are not OpenCV's"
+
 say "doc/embedding"
 cp -r "$source/doc/embedding" "$work/embedding"
 cmake -S "$work/embedding" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" >"$work/configure.log" ||
