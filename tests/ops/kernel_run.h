@@ -27,8 +27,8 @@ struct CaseData {
 // How a kernel is run.
 struct Variant {
   int threads = 1;
-  bool constant = false;           // dense f32 inputs do not change
-  std::optional<IndexPair> alias;  // this output lies in this input's memory
+  bool constant = false;             // dense f32 inputs do not change
+  std::optional<IndexPair> alias{};  // this output lies in this input's memory
   // The run is recorded and replayed, twice where that gives the same once more.
   bool recorded = false;
 };
