@@ -20,6 +20,11 @@ std::optional<Number> no_symbols(std::string_view) { return std::nullopt; }
 
 std::size_t size(int i) { return static_cast<std::size_t>(i); }
 
+std::set<std::string, std::less<>>& checked() {
+  static std::set<std::string, std::less<>> ops;
+  return ops;
+}
+
 // Expected and actual of one tensor; reports the worst element.
 void compare(const HostTensor& expected, const HostTensor& actual, DType dtype, double tolerance,
              std::string_view what, double least_scale = 0) {
@@ -226,8 +231,11 @@ std::uint64_t seed_of(const Case& test) { return test.seed + seed_offset(); }
 
 OpHarness::OpHarness() : registry_(ops::op_registry()), backend_(test_backend(2)) {}
 
+const std::set<std::string, std::less<>>& checked_ops() { return checked(); }
+
 void OpHarness::check(const Case& given, const Reference& reference) const {
   const Case test = with_all_inputs(registry_, given);
+  checked().insert(test.op);
   BOOST_TEST(check_kernels(test, reference), test.op << ": every kernel declines the case");
   const Case narrow = in_bf16(test);
   if (is_narrow(narrow)) check_bf16(*backend_, narrow, check_kernels(narrow, reference));
@@ -282,6 +290,7 @@ bool OpHarness::check_kernel(const KernelEntry& entry, const Case& test, const C
 void OpHarness::check_gradient(const Case& given, const Reference& reference,
                                const GradientOptions& options) const {
   const Case test = with_all_inputs(registry_, given);
+  checked().insert(test.op);
   BOOST_TEST_CONTEXT("gradient of " << test.op) {
     const CaseData data = make_data(registry_, test);
     std::vector<int> by = options.inputs;
@@ -368,6 +377,7 @@ void OpHarness::check_gradient(const Case& given, const Reference& reference,
 
 void OpHarness::check_form(const Case& given, Form form, const Reference& reference) const {
   const Case test = with_all_inputs(registry_, given);
+  checked().insert(test.op);
   BOOST_TEST_CONTEXT(test.op << (form == Form::eval ? " in evaluation" : " in training")) {
     check_rewrite(registry_, *backend_, test, form == Form::eval ? &OpDef::for_eval : &OpDef::for_train,
                   reference);
@@ -376,6 +386,7 @@ void OpHarness::check_form(const Case& given, Form form, const Reference& refere
 
 void OpHarness::check_parts(const Case& given, const Reference& reference) const {
   const Case test = with_all_inputs(registry_, given);
+  checked().insert(test.op);
   BOOST_TEST_CONTEXT("parts of " << test.op) {
     check_rewrite(registry_, *backend_, test, &OpDef::parts, reference);
   }

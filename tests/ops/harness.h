@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -67,6 +68,9 @@ struct GradientOptions {
 enum class Form { eval, train };
 
 struct CaseData;
+
+// The ops of which some case was checked in this run of the program.
+const std::set<std::string, std::less<>>& checked_ops();
 
 // Its kernels are those of test_backend().
 class OpHarness {

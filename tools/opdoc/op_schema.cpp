@@ -39,7 +39,7 @@ std::string section(const OpDef& def) {
   std::string members;
   const auto add = [&](std::string_view name, std::string_view type, std::string_view doc) {
     names += ", " + quoted(name);
-    members += (members.empty() ? "\n      " : ",\n      ") + member(name, type, doc);
+    members += (members.empty() ? "\n        " : ",\n        ") + member(name, type, doc);
   };
   for (const InputSpec& spec : def.inputs)
     add(spec.name, spec.variadic ? R"("type": ["string", "array"])" : R"("type": "string")", spec.doc);
