@@ -71,6 +71,8 @@ struct CaseData;
 
 // The ops of which some case was checked in this run of the program.
 const std::set<std::string, std::less<>>& checked_ops();
+// For a test that runs an op's kernels without the harness.
+void count_as_checked(std::string_view op);
 
 // Its kernels are those of test_backend().
 class OpHarness {
