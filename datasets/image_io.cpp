@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "datasets/codecs/opencv_codecs.h"
 #include "datasets/image_header.h"
 #include "datasets/jpeg_codec.h"
-#include "datasets/opencv_codecs.h"
 #include "datasets/png_codec.h"
 #include "runtime/core/file.h"
 #include "runtime/core/mapped_file.h"

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "graphrun/kernel/kernel.h"
 #include "graphrun/bfloat16.h"
+#include "graphrun/kernel/kernel.h"
 
 // Kernels that compute in float and store activations as float or BFloat16.
 namespace graphrun::ops {

@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "runtime/imaging/image.h"
 #include "graphrun/status.h"
+#include "runtime/imaging/image.h"
 #include "runtime/imaging/planes.h"
 #include "runtime/labelling/protocol.h"
 #include "runtime/session/session_cache.h"

@@ -1,4 +1,4 @@
-#include "datasets/opencv_codecs.h"
+#include "datasets/codecs/opencv_codecs.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "datasets/sample.h"
+#include "runtime/imaging/image.h"
 
 namespace graphrun::datasets {
 
