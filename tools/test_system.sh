@@ -52,7 +52,7 @@ fi
 
 root=$(mktemp -d "${TMPDIR:-/tmp}/graphrun-$suite-XXXXXX")
 logs=$PWD/build/system
-folder=/srv/graphrun
+folder=/usr/src/graphrun
 mkdir -p "$logs"
 log=
 job=
