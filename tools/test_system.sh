@@ -26,8 +26,11 @@ while (($#)); do
     demo | test | all) what=$1 ;;
     --user) user=builder ;;
     --keep) keep=true ;;
-    --ccache) cache=$(realpath -e "${2:-}") && shift || usage ;;
-    --mirror) mirror=${2:-} && shift || usage ;;
+    --ccache | --mirror)
+      (($# > 1)) || usage
+      [[ $1 == --mirror ]] && mirror=$2 || cache=$(realpath -e "$2")
+      shift
+      ;;
     *) usage ;;
   esac
   shift
