@@ -3,7 +3,7 @@
 #include "runtime/collective/self.h"
 #include "tests/datasets/scratch.h"
 #include "tests/session/compiled.h"
-#include "tools/train/checkpoint_writer.h"
+#include "training/checkpoint_writer.h"
 
 // Checkpoints that are written while training goes on.
 using namespace graphrun;
@@ -13,15 +13,16 @@ namespace {
 
 struct Run {
   Scratch folder;
-  std::shared_ptr<const Program> program = tiny_program(0);
-  std::shared_ptr<Weights> weights = take(Weights::initialise(*program, 5, take(make_cpu_backend())));
-  std::unique_ptr<Communicator> self = make_self();
-  CheckpointWriter writer;
+  std::shared_ptr<const model::Program> program = tiny_program(0);
+  std::shared_ptr<weights::Weights> weights =
+      take(weights::Weights::initialise(*program, 5, take(ops::make_cpu_backend())));
+  std::unique_ptr<collective::Communicator> self = collective::make_self();
+  training::CheckpointWriter writer;
 
-  std::filesystem::path path(int epoch) const { return epoch_checkpoint(folder.path(), epoch); }
+  std::filesystem::path path(int epoch) const { return training::epoch_checkpoint(folder.path(), epoch); }
   Status save(int epoch) {
-    CheckpointContent content = take(gather_checkpoint(*program, *weights, *self, {}));
-    TrainState state;
+    training::CheckpointContent content = take(training::gather_checkpoint(*program, *weights, *self, {}));
+    training::TrainState state;
     state.iteration = epoch * 10;
     state.epoch = epoch;
     return writer.start(path(epoch), std::move(content), state);
@@ -49,7 +50,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_of_the_moment_it_was_begun_in) {
   BOOST_TEST((take(run.writer.written(true)) == run.path(3)));
   BOOST_TEST(!take(run.writer.written(true)).has_value());
   for (int epoch = 1; epoch <= 3; ++epoch) {
-    const TrainState state = take(read_checkpoint(run.path(epoch), *run.weights));
+    const training::TrainState state = take(training::read_checkpoint(run.path(epoch), *run.weights));
     BOOST_TEST(state.iteration == epoch * 10);
     const auto values = floats(run.weights->variable(0));
     BOOST_TEST(std::ranges::count(values, static_cast<float>(epoch)) == std::ssize(values));
@@ -58,7 +59,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_of_the_moment_it_was_begun_in) {
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_that_cannot_be_written_is_told_once) {
   Run run;
-  require_ok(write_file(run.folder / "checkpoints", "a file where the folder should be"));
+  require_ok(core::write_file(run.folder / "checkpoints", "a file where the folder should be"));
   require_ok(run.save(1));
   const auto written = run.writer.written(true);
   BOOST_TEST_REQUIRE(!written.ok());
