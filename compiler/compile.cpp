@@ -89,7 +89,7 @@ class Compiler {
 
   std::optional<Graph> make_eval() {
     auto graph = checked(lower(context_, expansion_.graph, expansion_.graph.method.outputs, Mode::eval,
-                               std::string(methods::kEval)));
+                               std::string(model::methods::kEval)));
     if (graph) graph = checked(fuse(context_, *std::move(graph), false));
     if (graph) graph = checked(remove_dead_code(context_, *graph));
     return graph;
@@ -98,15 +98,15 @@ class Compiler {
   std::optional<Graph> make_train() {
     std::vector<model::NamedValue> outputs;
     for (const Loss& loss : expansion_.losses)
-      outputs.push_back({loss.name + port_names::kLossSuffix, loss.value});
+      outputs.push_back({loss.name + model::port_names::kLossSuffix, loss.value});
     const auto counted =
         std::ranges::find_if(expansion_.losses, [](const Loss& loss) { return loss.confusion != kNoValue; });
-    if (counted != expansion_.losses.end()) outputs.push_back({port_names::kConfusion, counted->confusion});
+    if (counted != expansion_.losses.end()) outputs.push_back({model::port_names::kConfusion, counted->confusion});
     for (const Loss& loss : expansion_.losses) {
-      if (loss.totals != kNoValue) outputs.push_back({loss.name + port_names::kTotalsSuffix, loss.totals});
+      if (loss.totals != kNoValue) outputs.push_back({loss.name + model::port_names::kTotalsSuffix, loss.totals});
     }
     auto graph =
-        checked(lower(context_, expansion_.graph, outputs, Mode::train, std::string(methods::kTrain)));
+        checked(lower(context_, expansion_.graph, outputs, Mode::train, std::string(model::methods::kTrain)));
     if (graph) graph = checked(add_total_loss(*std::move(graph)));
     if (graph) graph = checked(fuse(context_, *std::move(graph), true));
     const std::vector<bool> fixed = expansion_.optimizer
@@ -128,11 +128,11 @@ class Compiler {
       weights.push_back(expansion_.losses[i].weight);
     }
     Builder builder(context_, std::move(graph));
-    builder.set_path(port_names::kLoss);
+    builder.set_path(model::port_names::kLoss);
     const ValueId total =
         builder.add("weighted_sum", std::move(values), {{"weights", std::move(weights)}}, "")[0];
     std::vector<model::NamedValue>& outputs = builder.graph().method.outputs;
-    outputs.insert(outputs.begin(), {port_names::kLoss, total});
+    outputs.insert(outputs.begin(), {model::port_names::kLoss, total});
     return std::move(builder).finish();
   }
 

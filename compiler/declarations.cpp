@@ -252,7 +252,7 @@ class Reader {
     for (const model::Input& input : model_.inputs) {
       const auto given = input_roles_.find(input.name);
       const std::string_view role = given == input_roles_.end() ? input.name : given->second;
-      if (role != roles::kImage || input.shape.size() != 4) continue;
+      if (role != model::roles::kImage || input.shape.size() != 4) continue;
       const Result<Dim> channels = evaluate_dim(input.shape[1], model_.parameter_values());
       const bool known = channels.ok() && channels->is_constant() && channels->constant() >= 1 &&
                          channels->constant() <= model::kMaxImageChannels;

@@ -50,8 +50,8 @@ BatchStep::BatchStep(std::shared_ptr<model::Backend> backend, std::unique_ptr<se
       parts_(parts),
       ranks_(std::move(host_ranks)),
       mean_of_ranks_(mean_of_ranks),
-      confusion_(static_cast<int>(session_->output_of(roles::kConfusion).desc.shape[0])),
-      part_confusion_(static_cast<std::size_t>(session_->output_of(roles::kConfusion).desc.shape.count())) {}
+      confusion_(static_cast<int>(session_->output_of(model::roles::kConfusion).desc.shape[0])),
+      part_confusion_(static_cast<std::size_t>(session_->output_of(model::roles::kConfusion).desc.shape.count())) {}
 
 Result<Losses> BatchStep::compute(const datasets::Batch& batch, std::uint64_t seed,
                                   session::StepObserver* observer) {
@@ -65,9 +65,9 @@ Result<Losses> BatchStep::compute(const datasets::Batch& batch, std::uint64_t se
                                                     first_sample + part * session_->image().desc.n()};
     GRAPHRUN_TRY(session_->compute(random, observer));
     Losses losses;
-    GRAPHRUN_ASSIGN(losses.total, loss(roles::kLoss, 0));
-    GRAPHRUN_ASSIGN(losses.main, loss(roles::kMainLoss, losses.total));
-    GRAPHRUN_ASSIGN(losses.aux, loss(roles::kAuxLoss, 0));
+    GRAPHRUN_ASSIGN(losses.total, loss(model::roles::kLoss, 0));
+    GRAPHRUN_ASSIGN(losses.main, loss(model::roles::kMainLoss, losses.total));
+    GRAPHRUN_ASSIGN(losses.aux, loss(model::roles::kAuxLoss, 0));
     GRAPHRUN_TRY(check_finite(losses, random));
     GRAPHRUN_ASSIGN(const double weight, count());
     if (parts_ == 1) {
@@ -146,10 +146,10 @@ Status BatchStep::check_finite(const Losses& losses, const session::TrainSession
 
 // Adds the part to the batch's confusion matrix; returns what the part's main loss was averaged over.
 Result<double> BatchStep::count() {
-  const TensorView view = session_->output_of(roles::kConfusion);
+  const TensorView view = session_->output_of(model::roles::kConfusion);
   GRAPHRUN_TRY(backend_->copy_to_host(part_confusion_.data(), view.data, view.desc.bytes()));
   confusion_.add(part_confusion_);
-  if (const TensorView totals = session_->output_of(roles::kMainTotals); totals.data != nullptr) {
+  if (const TensorView totals = session_->output_of(model::roles::kMainTotals); totals.data != nullptr) {
     std::array<double, 2> sums{};  // of losses and of weights
     GRAPHRUN_TRY(session::check_role(totals, TensorDesc::dense(DType::f64, {2}), "totals of the main loss"));
     GRAPHRUN_TRY(backend_->copy_to_host(sums.data(), totals.data, sizeof(sums)));

@@ -254,7 +254,7 @@ double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::
 }
 
 Status check_start(const TrainJob& job) {
-  GRAPHRUN_TRY(require_rgb(job.program->model()));
+  GRAPHRUN_TRY(session::require_rgb(job.program->model()));
   GRAPHRUN_ASSIGN(const datasets::Sampler sampler, make_sampler(job));
   const std::int64_t per_epoch = sampler.iterations_per_epoch();
   const std::int64_t whole = job.start.iteration / per_epoch;

@@ -64,7 +64,7 @@ Result<model::ResolvedNode> Builder::resolve_next(Node& node, const OpDef& def) 
     node.outputs.push_back(static_cast<ValueId>(graph_.types.size() + i));
   std::vector<const ValueType*> inputs;
   for (const ValueId input : node.inputs) inputs.push_back(input == kNoValue ? nullptr : &type(input));
-  return resolve(node, context_.ops, inputs, symbols_of(context_.model));
+  return model::resolve(node, context_.ops, inputs, symbols_of(context_.model));
 }
 
 std::vector<ValueId> Builder::add(Node node) {

@@ -12,9 +12,9 @@ namespace {
 // The classes of the logits, whatever the image's size.
 Result<std::int64_t> count_classes(const model::Program& program) {
   const model::Model& model = program.model();
-  const model::Method* const method = model.method(methods::kEval);
-  const model::Port* const image_port = model.signature.input(roles::kImage);
-  const model::Port* const logits_port = model.signature.output(methods::kEval, roles::kLogits);
+  const model::Method* const method = model.method(model::methods::kEval);
+  const model::Port* const image_port = model.signature.input(model::roles::kImage);
+  const model::Port* const logits_port = model.signature.output(model::methods::kEval, model::roles::kLogits);
   const Status missing(ErrorCode::invalid_argument,
                        "the model's signature has no image (N, channels, H, W) in its method \"eval\" with "
                        "logits (N, classes, H, W)");

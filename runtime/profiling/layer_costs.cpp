@@ -15,7 +15,7 @@ Status check_image_shape(const model::Program& program, std::span<const std::int
 }
 
 Result<std::vector<LayerCost>> eval_layers(const model::Program& program, const Shape& image) {
-  const model::Method* method = program.model().method(methods::kEval);
+  const model::Method* method = program.model().method(model::methods::kEval);
   if (method == nullptr) return {ErrorCode::not_found, "the model has no method \"eval\""};
   GRAPHRUN_ASSIGN(const session::InputShapes shapes,
                   session::image_shapes(program, image[0], image[2], image[3]));

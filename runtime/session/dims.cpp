@@ -27,8 +27,8 @@ SymbolLookup lookup_in(DimValues values) {
 
 Result<InputShapes> image_shapes(const model::Program& program, std::int64_t n, std::int64_t h,
                                  std::int64_t w) {
-  const model::Port* const image = program.model().signature.input(roles::kImage);
-  if (image == nullptr) return missing_port(program.model(), "input", roles::kImage);
+  const model::Port* const image = program.model().signature.input(model::roles::kImage);
+  if (image == nullptr) return missing_port(program.model(), "input", model::roles::kImage);
   GRAPHRUN_ASSIGN(const Dim channels, evaluate_dim(image->channels, program.model().parameter_values()));
   return InputShapes{{image->name, Shape{n, channels.constant(), h, w}}};
 }

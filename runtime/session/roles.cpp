@@ -18,7 +18,7 @@ Status check_role(const TensorView& view, const TensorDesc& expected, const std:
 
 Status require_rgb(const model::Model& model) {
   constexpr std::size_t kChannels = 3;
-  if (model.signature.input(roles::kImage) == nullptr) return missing_port(model, "input", roles::kImage);
+  if (model.signature.input(model::roles::kImage) == nullptr) return missing_port(model, "input", model::roles::kImage);
   // validate() has compared the signature's channels with these.
   const model::Preprocess& preprocess = model.preprocess;
   if (preprocess.mean.size() == kChannels && preprocess.stored == model::PixelType::u8) return {};

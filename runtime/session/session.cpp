@@ -22,7 +22,7 @@ Result<MethodOptions> method_options(const model::Program& program, const Sessio
   const model::Signature& signature = program.model().signature;
   MethodOptions method_options;
   method_options.input_shapes = options.inputs;
-  const model::Port* const image = signature.input(roles::kImage);
+  const model::Port* const image = signature.input(model::roles::kImage);
   if (options.inputs.empty() || (image != nullptr && !options.inputs.contains(image->name))) {
     GRAPHRUN_ASSIGN(InputShapes shapes, image_shapes(program, options.n, options.h, options.w));
     method_options.input_shapes.merge(shapes);
@@ -31,7 +31,7 @@ Result<MethodOptions> method_options(const model::Program& program, const Sessio
   method_options.fuse = options.fuse;
   method_options.precision = options.precision;
   if (options.before_resize)
-    method_options.before_resize = name_of(signature.output(methods::kEval, roles::kLogits));
+    method_options.before_resize = name_of(signature.output(model::methods::kEval, model::roles::kLogits));
   method_options.arena = options.arena;
   return method_options;
 }
@@ -68,10 +68,10 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
   GRAPHRUN_TRY(backend->check_precision(options.precision));
   GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(*program, options));
   const model::Signature& signature = program->model().signature;
-  const std::string image = name_of(signature.input(roles::kImage));
-  const std::string logits = name_of(signature.output(methods::kEval, roles::kLogits));
+  const std::string image = name_of(signature.input(model::roles::kImage));
+  const std::string logits = name_of(signature.output(model::methods::kEval, model::roles::kLogits));
   GRAPHRUN_ASSIGN(std::unique_ptr<BoundMethod> method,
-                  BoundMethod::bind(std::move(program), methods::kEval, std::move(weights), {}, bound));
+                  BoundMethod::bind(std::move(program), model::methods::kEval, std::move(weights), {}, bound));
   if (!image.empty()) {
     const TensorDesc expected = TensorDesc::nhwc(DType::f32, bound.input_shapes.at(image));
     GRAPHRUN_TRY(check_role(method->input(image), expected, "input \"" + image + "\""));
@@ -90,7 +90,7 @@ Result<MethodNeeds> Session::plan(const model::Program& program, const model::Ba
                                   const Options& options) {
   GRAPHRUN_TRY(backend.check_precision(options.precision));
   GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(program, options));
-  return BoundMethod::plan(program, methods::kEval, backend, bound);
+  return BoundMethod::plan(program, model::methods::kEval, backend, bound);
 }
 
 Result<Session::Options> Session::fit(const model::Program& program, const Options& options) {
@@ -115,7 +115,7 @@ Result<TensorView> Session::input(std::string_view name) const {
   const TensorView view = method_->input(name);
   if (view.data != nullptr) return view;
   return {ErrorCode::not_found, "the model has no input \"" + std::string(name) + "\" in its method \"" +
-                                    std::string(methods::kEval) + "\""};
+                                    std::string(model::methods::kEval) + "\""};
 }
 
 Result<TensorView> Session::output(std::string_view name) const {
@@ -127,14 +127,14 @@ Result<TensorView> Session::output(std::string_view name) const {
 Result<TensorView> Session::logits() const {
   if (!logits_.empty()) return output(logits_);
   return {ErrorCode::not_found,
-          "the model has no output with the role \"" + std::string(roles::kLogits) + "\""};
+          "the model has no output with the role \"" + std::string(model::roles::kLogits) + "\""};
 }
 
 Status Session::set_input_nchw(std::span<const float> image) {
   const TensorView view = input();
   if (view.data == nullptr)
     return {ErrorCode::not_found,
-            "the model has no input with the role \"" + std::string(roles::kImage) + "\""};
+            "the model has no input with the role \"" + std::string(model::roles::kImage) + "\""};
   GRAPHRUN_TRY(check_count(image.size(), view.desc));
   if (backend_->is_host()) {
     nchw_to_nhwc(image, view);

@@ -78,14 +78,14 @@ Status TrainSession::bind_train(std::int64_t budget, MethodOptions method_option
       return arena;
     };
   }
-  GRAPHRUN_ASSIGN(train_, BoundMethod::bind(program_, methods::kTrain, weights_, gradients_, method_options));
+  GRAPHRUN_ASSIGN(train_, BoundMethod::bind(program_, model::methods::kTrain, weights_, gradients_, method_options));
   return {};
 }
 
 Status TrainSession::bind_update(MethodOptions method_options) {
   const model::Model& model = program_->model();
-  const model::Method* const update = model.method(methods::kUpdate);
-  const model::Port* const rate = model.signature.input(roles::kLearningRate);
+  const model::Method* const update = model.method(model::methods::kUpdate);
+  const model::Port* const rate = model.signature.input(model::roles::kLearningRate);
   for (const model::Value& value : update == nullptr ? std::vector<model::Value>() : update->values) {
     if (value.origin != model::Origin::input || (rate != nullptr && value.name == rate->name)) continue;
     return {ErrorCode::unsupported, "the method that updates parameters has the input \"" + value.name +
@@ -109,7 +109,7 @@ Status TrainSession::bind_update(MethodOptions method_options) {
     }
   }
   GRAPHRUN_ASSIGN(update_,
-                  BoundMethod::bind(program_, methods::kUpdate, weights_, gradients_, method_options));
+                  BoundMethod::bind(program_, model::methods::kUpdate, weights_, gradients_, method_options));
   return {};
 }
 
@@ -132,7 +132,7 @@ TensorView TrainSession::input_of(const BoundMethod& method, std::string_view ro
 }
 
 TensorView TrainSession::output_of(std::string_view role) const {
-  const model::Port* const port = program_->model().signature.output(methods::kTrain, role);
+  const model::Port* const port = program_->model().signature.output(model::methods::kTrain, role);
   return port == nullptr ? TensorView() : train_->output(port->name);
 }
 
@@ -152,24 +152,24 @@ Status TrainSession::check_roles(const Options& options) const {
   GRAPHRUN_TRY(
       check_role(train_->input(name), TensorDesc::nhwc(DType::f32, shape), "input \"" + name + "\""));
   GRAPHRUN_TRY(
-      input(*train_, roles::kLabel, TensorDesc::dense(DType::i32, {options.n, options.h, options.w})));
-  GRAPHRUN_TRY(input(*train_, roles::kRandomState, TensorDesc::dense(DType::i64, {3})));
+      input(*train_, model::roles::kLabel, TensorDesc::dense(DType::i32, {options.n, options.h, options.w})));
+  GRAPHRUN_TRY(input(*train_, model::roles::kRandomState, TensorDesc::dense(DType::i64, {3})));
   const TensorView weights = class_weights();
   if (weights.data != nullptr) {
     const std::int64_t classes = weights.desc.shape.rank() == 1 ? weights.desc.shape[0] : 1;
-    GRAPHRUN_TRY(input(*train_, roles::kClassWeights, TensorDesc::dense(DType::f32, {classes})));
+    GRAPHRUN_TRY(input(*train_, model::roles::kClassWeights, TensorDesc::dense(DType::f32, {classes})));
   }
-  const TensorView confusion = output_of(roles::kConfusion);
+  const TensorView confusion = output_of(model::roles::kConfusion);
   const std::int64_t classes = confusion.desc.shape.rank() == 0 ? 1 : confusion.desc.shape[0];
-  GRAPHRUN_TRY(check(confusion, signature.output(methods::kTrain, roles::kConfusion), "output",
+  GRAPHRUN_TRY(check(confusion, signature.output(model::methods::kTrain, model::roles::kConfusion), "output",
                      TensorDesc::dense(DType::i64, {classes, classes})));
-  return input(*update_, roles::kLearningRate, TensorDesc::dense(DType::f32, {}));
+  return input(*update_, model::roles::kLearningRate, TensorDesc::dense(DType::f32, {}));
 }
 
 Status TrainSession::check_supervised() const {
   const model::Model& model = program_->model();
-  if (label().data == nullptr) return missing_port(model, "input", roles::kLabel);
-  if (output_of(roles::kConfusion).data == nullptr) return missing_port(model, "output", roles::kConfusion);
+  if (label().data == nullptr) return missing_port(model, "input", model::roles::kLabel);
+  if (output_of(model::roles::kConfusion).data == nullptr) return missing_port(model, "output", model::roles::kConfusion);
   return {};
 }
 
@@ -178,7 +178,7 @@ Status TrainSession::set_class_weights(std::span<const float> weights) {
     return Status(ErrorCode::invalid_argument, "class weights: " + message);
   };
   const TensorView view = class_weights();
-  if (view.data == nullptr) return missing_port(program_->model(), "input", roles::kClassWeights);
+  if (view.data == nullptr) return missing_port(program_->model(), "input", model::roles::kClassWeights);
   const std::int64_t classes = view.desc.shape.count();
   if (std::ssize(weights) != classes)
     return bad("expected one for each of " + std::to_string(classes) + " classes, got " +
@@ -233,7 +233,7 @@ Status TrainSession::bind_gradient_ops(const Options& options) {
 }
 
 Status TrainSession::compute(const RandomState& random, StepObserver* observer) {
-  if (const TensorView view = input_of(*train_, roles::kRandomState); view.data != nullptr) {
+  if (const TensorView view = input_of(*train_, model::roles::kRandomState); view.data != nullptr) {
     const std::array<std::int64_t, 3> numbers{random.seed, random.iteration, random.first_sample};
     GRAPHRUN_TRY(weights_->backend()->copy_to_device(view.data, numbers.data(), sizeof(numbers)));
   }
@@ -320,7 +320,7 @@ Result<std::string> TrainSession::find_nonfinite(const RandomState& random) {
     if (variables[i].kind == VariableKind::parameter)
       GRAPHRUN_TRY(check("the parameter " + variables[i].name, weights_->variable(i)));
   }
-  const model::Port* const image_port = program_->model().signature.input(roles::kImage);
+  const model::Port* const image_port = program_->model().signature.input(model::roles::kImage);
   GRAPHRUN_TRY(check("the input " + image_port->name, image()));
   NonFiniteFinder finder(backend);
   GRAPHRUN_TRY(compute(random, &finder));
@@ -331,12 +331,12 @@ Result<std::string> TrainSession::find_nonfinite(const RandomState& random) {
 
 Status TrainSession::update(double learning_rate, StepObserver* observer) {
   const float rate = static_cast<float>(learning_rate);
-  const TensorView lr = input_of(*update_, roles::kLearningRate);
+  const TensorView lr = input_of(*update_, model::roles::kLearningRate);
   // A rank may have no parameter to update.
   if (lr.data != nullptr) {
     GRAPHRUN_TRY(weights_->backend()->copy_to_device(lr.data, &rate, sizeof(rate)));
   } else if (owners_.empty()) {
-    return missing_port(program_->model(), "input", roles::kLearningRate);
+    return missing_port(program_->model(), "input", model::roles::kLearningRate);
   }
   weights_->touch();
   GRAPHRUN_TRY(update_->run(observer));

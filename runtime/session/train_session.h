@@ -51,8 +51,8 @@ class TrainSession {
                                                       const Options& options);
 
   // Memory of the device: (N, channels, H, W) in NHWC and i32 (N, H, W), to be filled before compute().
-  TensorView image() const { return input_of(*train_, roles::kImage); }
-  TensorView label() const { return input_of(*train_, roles::kLabel); }
+  TensorView image() const { return input_of(*train_, model::roles::kImage); }
+  TensorView label() const { return input_of(*train_, model::roles::kLabel); }
 
   // Errors: a model whose signature has no label or no confusion counts, which training on images needs.
   Status check_supervised() const;
@@ -109,7 +109,7 @@ class TrainSession {
  private:
   TrainSession(std::shared_ptr<const model::Program> program, std::shared_ptr<weights::Weights> weights)
       : program_(std::move(program)), weights_(std::move(weights)), train_replay_(*weights_->backend()) {}
-  TensorView class_weights() const { return input_of(*train_, roles::kClassWeights); }
+  TensorView class_weights() const { return input_of(*train_, model::roles::kClassWeights); }
   TensorView input_of(const BoundMethod& method, std::string_view role) const;
   Result<double> number(const TensorView& view, std::string_view what) const;
   Status allocate_gradients();

@@ -42,9 +42,9 @@ BOOST_AUTO_TEST_CASE(a_name_whose_tensor_is_another_has_no_role) {
   model.inputs[2].name = "label";
   model.methods[2].values[0].name = "label";
   const model::Model upgraded = require(from_version_1(model));
-  BOOST_TEST(upgraded.signature.input(roles::kLabel) == nullptr);
-  BOOST_TEST(upgraded.signature.input(roles::kLearningRate) == nullptr);
-  BOOST_TEST(upgraded.signature.input(roles::kImage) != nullptr);
+  BOOST_TEST(upgraded.signature.input(model::roles::kLabel) == nullptr);
+  BOOST_TEST(upgraded.signature.input(model::roles::kLearningRate) == nullptr);
+  BOOST_TEST(upgraded.signature.input(model::roles::kImage) != nullptr);
 }
 
 BOOST_AUTO_TEST_CASE(images_of_other_channels_are_taken_as_they_are) {
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(images_of_other_channels_are_taken_as_they_are) {
   BOOST_TEST(model.preprocess.mean.size() == 3u);
   const model::Model upgraded = require(from_version_1(model));
   BOOST_TEST(upgraded.preprocess.mean.size() == 64u);
-  BOOST_TEST(to_string(upgraded.signature.input(roles::kImage)->channels) == "64");
+  BOOST_TEST(to_string(upgraded.signature.input(model::roles::kImage)->channels) == "64");
   model.preprocess.mean.push_back(0);
   model.preprocess.std.push_back(1);
   expect_error(message_of(from_version_1(model)), "preprocess: mean and std must have 3 numbers each");

@@ -175,11 +175,11 @@ BOOST_AUTO_TEST_CASE(tensors_that_are_no_image_or_no_logits) {
 BOOST_AUTO_TEST_CASE(what_the_graph_says_is_in_the_file) {
   const model::Model model = compiled(kTwoInputs);
   const model::Model read = take(model::parse_model(take(model::serialize(model)), ops::op_registry()));
-  const model::Port* const image = read.signature.input(roles::kImage);
+  const model::Port* const image = read.signature.input(model::roles::kImage);
   BOOST_REQUIRE(image != nullptr);
   BOOST_TEST(image->name == "rgbn");
   BOOST_TEST(to_string(image->channels) == "4");
-  const model::Port* const logits = read.signature.output(methods::kEval, roles::kLogits);
+  const model::Port* const logits = read.signature.output(model::methods::kEval, model::roles::kLogits);
   BOOST_REQUIRE(logits != nullptr);
   BOOST_TEST(logits->name == "seg");
   BOOST_TEST(to_string(logits->classes) == "3");
@@ -200,7 +200,7 @@ BOOST_AUTO_TEST_CASE(training_asks_for_roles) {
                "deep": {"op": "cross_entropy", "logits": "y", "label": "truth", "weight": 0.5}},
     "train": {"optimizer": {"op": "sgd"}}
   })");
-  BOOST_TEST(model.signature.output(methods::kTrain, roles::kAuxLoss)->head == "deep");
+  BOOST_TEST(model.signature.output(model::methods::kTrain, model::roles::kAuxLoss)->head == "deep");
   const auto program =
       take(take(model::Program::make(std::move(model), ops::op_registry()))->bind({{"classes", 2}}));
   const auto weights = take(weights::Weights::initialise(*program, 3, test_backend()));
@@ -211,10 +211,10 @@ BOOST_AUTO_TEST_CASE(training_asks_for_roles) {
   store<std::int32_t>(backend, std::vector<std::int32_t>(kHeight * kWidth, 1), session->label());
   require_ok(session->compute({}));
   require_ok(session->update(0.1));
-  const double main = take(session->scalar_of(roles::kMainLoss));
-  const double deep = take(session->scalar_of(roles::kAuxLoss));
-  BOOST_TEST(std::abs(take(session->scalar_of(roles::kLoss)) - main - deep / 2) < 1e-6);
-  BOOST_TEST((session->output_of(roles::kConfusion).desc.shape == Shape{2, 2}));
+  const double main = take(session->scalar_of(model::roles::kMainLoss));
+  const double deep = take(session->scalar_of(model::roles::kAuxLoss));
+  BOOST_TEST(std::abs(take(session->scalar_of(model::roles::kLoss)) - main - deep / 2) < 1e-6);
+  BOOST_TEST((session->output_of(model::roles::kConfusion).desc.shape == Shape{2, 2}));
   BOOST_TEST((session->output_of("nothing").data == nullptr));
 }
 

@@ -64,7 +64,7 @@ std::vector<float> training(const Old& old, const std::shared_ptr<const model::P
     store_nchw(backend, floats(image), session->image());
     store<std::byte>(backend, label.bytes, session->label());
     require_ok(session->compute({7, step, 0}));
-    for (const std::string_view role : {roles::kLoss, roles::kMainLoss, roles::kAuxLoss})
+    for (const std::string_view role : {model::roles::kLoss, model::roles::kMainLoss, model::roles::kAuxLoss})
       result.push_back(static_cast<float>(take(session->scalar_of(role))));
     require_ok(session->update(0.01));
   }

@@ -138,7 +138,7 @@ Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const
   const double bind_seconds = seconds_since(start);
   GRAPHRUN_TRY(session->check_supervised());
   GRAPHRUN_TRY(fill_noise(*backend, session->image()));
-  GRAPHRUN_TRY(fill_labels(*backend, session->label(), session->output_of(roles::kConfusion).desc.shape[0]));
+  GRAPHRUN_TRY(fill_labels(*backend, session->label(), session->output_of(model::roles::kConfusion).desc.shape[0]));
   std::int64_t iteration = 0;
   const auto step = [&]() -> Status {
     GRAPHRUN_TRY(session->compute({0, iteration++, 0}, observer));

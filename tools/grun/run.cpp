@@ -44,7 +44,7 @@ Result<std::map<std::string, weights::NpyArray>> read_inputs(const RunOptions& o
                                                              const model::Model& model) {
   std::map<std::string, weights::NpyArray> arrays;
   for (const std::string& text : options.inputs) {
-    GRAPHRUN_ASSIGN(const auto named, split_name(text, model.signature.input(roles::kImage), "input"));
+    GRAPHRUN_ASSIGN(const auto named, split_name(text, model.signature.input(model::roles::kImage), "input"));
     const auto& [name, path] = named;
     const auto input = std::ranges::find(model.inputs, name, &model::Input::name);
     if (input == model.inputs.end()) {
@@ -71,7 +71,7 @@ Status run(const RunOptions& options) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   open_program(options.model, options.common));
   const model::Model& model = program->model();
-  const model::Port* const logits = model.signature.output(methods::kEval, roles::kLogits);
+  const model::Port* const logits = model.signature.output(model::methods::kEval, model::roles::kLogits);
   GRAPHRUN_ASSIGN(const auto output, split_name(options.output, logits, "output"));
   const auto& [output_name, output_path] = output;
   GRAPHRUN_ASSIGN(auto arrays, read_inputs(options, model));
