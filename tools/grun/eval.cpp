@@ -7,6 +7,8 @@
 #include "datasets/locate.h"
 #include "datasets/subset.h"
 #include "runtime/core/file.h"
+#include "runtime/labelling/labelling.h"
+#include "runtime/labelling/protocol_json.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
 #include "tools/grun/progress.h"
@@ -83,9 +85,6 @@ Result<Source> find_source(const EvalOptions& options) {
   }
   if (source.run.empty()) {
     if (source.data.dataset.empty()) return {ErrorCode::usage, "--dataset is missing"};
-    if (source.weights.empty() && options.predictions.empty()) {
-      return {ErrorCode::usage, "--weights is missing"};
-    }
     return source;
   }
   source.model = (source.run / "model.fb").string();
@@ -191,24 +190,29 @@ Status score(const EvalOptions& options, const Source& source, const datasets::D
 
 Status label_split(EvalOptions& options, const Source& source, const datasets::Descriptor& descriptor,
                    Outcome& outcome) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> unbound,
-                  open_program(source.model, options.common));
+  GRAPHRUN_ASSIGN(const weights::ModelSource model, open_source(source.model, options.common));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                  weights::open_weights(model, source.weights));
+  GRAPHRUN_ASSIGN(options.settings.stored, stored_settings(model));
   GRAPHRUN_ASSIGN(const training::SettingTable settings,
-                  find_settings(options, source, unbound->model(), descriptor));
-  GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol_settings, options.protocol.resolve(settings));
-  protocol_settings.precision = options.common.compute_type();
+                  find_settings(options, source, model.program->model(), descriptor));
+  labelling::Labelling::Options opening{.memory_limit = options.protocol.memory_limit};
+  GRAPHRUN_ASSIGN(const labelling::ProtocolSettings own, labelling::protocol_of(model));
+  GRAPHRUN_ASSIGN(opening.protocol, options.protocol.resolve(settings, own));
+  opening.protocol.precision = options.common.compute_type();
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
-                  bind_program(*unbound, source.model, options.common, &descriptor, &settings));
+                  bind_program(*model.program, source.model, options.common, &descriptor, &settings));
   GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
   collective::Communicator& ranks = *outcome.ranks;
   const bool is_first = ranks.rank() == 0;
   const bool quiet = options.common.quiet || !is_first;
   const bool several = ranks.size() > 1;
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
-  GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
-                  map_weights(*program, source.weights, backend));
-  GRAPHRUN_ASSIGN(const std::unique_ptr<labelling::Protocol> protocol,
-                  labelling::make_protocol(protocol_settings, program, weights));
+  opening.processes = collective::local_rank(ranks).count;
+  const std::string& weights_from = weights_path(model, source.weights);
+  GRAPHRUN_ASSIGN(const labelling::Labelling labelling,
+                  labelling::Labelling::open(program, file, weights_from, backend, opening));
+  labelling::Protocol* const protocol = &labelling.protocol();
   if (protocol->classes() != static_cast<std::int64_t>(descriptor.classes.size())) {
     return {ErrorCode::invalid_argument,
             fmt::format("the network tells {} classes apart, data set {} has {}", protocol->classes(),
@@ -219,7 +223,7 @@ Status label_split(EvalOptions& options, const Source& source, const datasets::D
   GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Subset> data,
                   datasets::Subset::make(*split, chosen_range(settings)));
   GRAPHRUN_ASSIGN(const fs::path folder,
-                  make_output(label_folder(options, source, protocol_settings, data->range())));
+                  make_output(label_folder(options, source, opening.protocol, data->range())));
   std::optional<training::PictureWriter> pictures;
   if (!options.no_pictures) {
     std::vector<std::uint8_t> ids;
@@ -230,16 +234,14 @@ Status label_split(EvalOptions& options, const Source& source, const datasets::D
                                   folder, training::class_colors(descriptor.classes), std::move(ids)));
   }
   if (!quiet) {
-    fmt::print("{} with {} on {}/{}: {} images, {}{} threads\n", program->model().name, source.weights,
+    fmt::print("{} with {} on {}/{}: {} images, {}{} threads\n", program->model().name, weights_from,
                descriptor.name, options.split, data->size(),
                several ? fmt::format("{} ranks, the first with ", ranks.size()) : "", backend->threads());
   }
-  GRAPHRUN_ASSIGN(const std::int64_t most_bytes,
-                  options.protocol.most_bytes(*backend, collective::local_rank(ranks).count));
   const training::ImagesAside aside = training::images_aside(*backend, options.common.threads);
   GRAPHRUN_ASSIGN(const labelling::EvaluationMemory memory,
                   training::reserve_memory(*datasets::Subset::share(*data, ranks.rank(), ranks.size()),
-                                           *protocol, most_bytes, aside));
+                                           *protocol, labelling.most_bytes(), aside));
   if (!quiet) {
     fmt::print(
         "images up to {} x {}; {:.0f} MB of memory planned: {:.0f} activations, {:.0f} prepared weights, "
@@ -262,7 +264,7 @@ Status label_split(EvalOptions& options, const Source& source, const datasets::D
     fmt::print("{} images without labels, in {}\n", data->size(), folder.string());
     return {};
   }
-  return report(options, folder, descriptor, confusion->metrics(), data->size(), &protocol_settings,
+  return report(options, folder, descriptor, confusion->metrics(), data->size(), &opening.protocol,
                 data->range());
 }
 
@@ -283,7 +285,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
       "label and score a split; without MODEL.fb the newest run: its model, data set, last checkpoint");
   const auto options = std::make_shared<EvalOptions>();
   options->common.add_to(*command);
-  CLI::Option* model = command->add_option("model", options->model, "MODEL.fb");
+  CLI::Option* model = command->add_option("model", options->model, "MODEL.fb, or a bundle");
   command->add_option("--run", options->run, "a run's folder instead of exp/latest")->excludes(model);
   command->add_option("--weights", options->weights, ".safetensors or .pth; best: the run's by validation");
   command->add_option("--dataset", options->dataset, "a name (grun data list) or a descriptor's path");

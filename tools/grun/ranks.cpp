@@ -15,6 +15,7 @@
 #include <thread>
 #include <tuple>
 
+#include "api/devices.h"
 #include "runtime/collective/host_name.h"
 #include "runtime/collective/mpi.h"
 #include "runtime/collective/self.h"
@@ -113,6 +114,7 @@ Result<std::shared_ptr<collective::Communicator>> join_ranks(CommonOptions& opti
   GRAPHRUN_ASSIGN(std::shared_ptr<collective::Communicator> ranks,
                   collective::join_mpi({.timeout_s = timeout_s}));
   if (ranks->size() > 1) GRAPHRUN_TRY(divide_cpus(*ranks, options));
+  if (ranks->size() > 1) options.device = api::devices().resolve(options.device);
   if (ranks->size() > 1 && options.device == "cuda")
     options.device = fmt::format("cuda:{}", collective::local_rank(*ranks).index);
   return ranks;
