@@ -19,8 +19,6 @@ Result<Dataset> Dataset::open(const std::string& name, const std::string& root) 
   Impl impl;
   impl.data = {name, root};
   GRAPHRUN_ASSIGN(impl.descriptor, impl.data.descriptor());
-  for (const datasets::ClassInfo& info : impl.descriptor.classes)
-    impl.classes.push_back({info.name, {info.color.r, info.color.g, info.color.b}});
   return Dataset(std::make_shared<const Impl>(std::move(impl)));
 }
 
@@ -35,12 +33,9 @@ Result<Dataset> Dataset::make(const std::string& name, std::vector<ClassInfo> cl
   if (splits.empty()) return {ErrorCode::invalid_argument, name + ": there is no split"};
   Impl impl;
   impl.descriptor.name = name;
+  impl.descriptor.classes = std::move(classes);
   std::map<std::uint16_t, int> identity;
-  for (int c = 0; c < count; ++c) {
-    const ClassInfo& info = classes[static_cast<std::size_t>(c)];
-    impl.descriptor.classes.push_back({info.name, {info.color[0], info.color[1], info.color[2]}});
-    identity.emplace(static_cast<std::uint16_t>(c), c);
-  }
+  for (int c = 0; c < count; ++c) identity.emplace(static_cast<std::uint16_t>(c), c);
   GRAPHRUN_ASSIGN(impl.descriptor.labels, datasets::LabelRule::make(count, identity, {}, {}));
   impl.data.name = name;
   for (const auto& [split, samples] : splits) {
@@ -48,14 +43,13 @@ Result<Dataset> Dataset::make(const std::string& name, std::vector<ClassInfo> cl
     impl.data.own_splits[split] = api::own_samples(samples, count);
   }
   impl.data.own = std::make_shared<const datasets::Descriptor>(impl.descriptor);
-  impl.classes = std::move(classes);
   impl.own = std::move(splits);
   return Dataset(std::make_shared<const Impl>(std::move(impl)));
 }
 
 const std::string& Dataset::name() const { return impl_->descriptor.name; }
 
-const std::vector<ClassInfo>& Dataset::classes() const { return impl_->classes; }
+const std::vector<ClassInfo>& Dataset::classes() const { return impl_->descriptor.classes; }
 
 std::vector<std::string> Dataset::splits() const {
   std::vector<std::string> names;

@@ -1,7 +1,8 @@
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
-#include <vector>
 
 #include "graphrun/dataset.h"
 #include "training/jobs/data.h"
@@ -11,7 +12,6 @@ namespace graphrun {
 struct Dataset::Impl {
   training::JobData data;
   datasets::Descriptor descriptor;
-  std::vector<ClassInfo> classes;
   std::map<std::string, std::shared_ptr<const Samples>> own;  // as make() got them
 };
 

@@ -31,7 +31,7 @@ class Course final : public training::EvalJobObserver {
 Result<training::EvalRequest> request_of(const EvaluateOptions& options) {
   if (!options.model.empty() && !options.run.empty())
     return {ErrorCode::invalid_argument, "`model` and `run` exclude each other: give one of them"};
-  if (options.protocol != "slide" && options.protocol != "whole")
+  if (!options.protocol.empty() && options.protocol != "slide" && options.protocol != "whole")
     return {ErrorCode::invalid_argument, "protocol " + options.protocol + ": expected slide or whole"};
   training::EvalRequest request;
   request.model = options.model;
@@ -41,7 +41,8 @@ Result<training::EvalRequest> request_of(const EvaluateOptions& options) {
   request.split = options.split;
   request.protocol.protocol = options.protocol;
   request.protocol.scales = options.scales;
-  request.protocol.no_flip = !options.flip;
+  request.protocol.flip = options.flip.value_or(false);
+  request.protocol.no_flip = !options.flip.value_or(true);
   request.protocol.batch = options.batch;
   request.protocol.memory_limit = options.memory_limit;
   request.settings = api::setting_sources(options.configs, options.settings);

@@ -1,45 +1,20 @@
 #include "api/job.h"
 
-#include <charconv>
 #include <utility>
 
 #include "api/dataset.h"
-#include "ops/cpu_backend.h"
+#include "api/devices.h"
 #include "ops/registry.h"
 #include "runtime/collective/self.h"
-#include "runtime/plugin/gpu_module.h"
 #include "training/jobs/ranks.h"
 
 namespace graphrun::api {
-namespace {
-
-// Of cuda (0) or cuda:N.
-std::optional<int> gpu_number(std::string_view name) {
-  constexpr std::string_view kName = "cuda";
-  if (name == kName) return 0;
-  if (!name.starts_with("cuda:")) return std::nullopt;
-  name.remove_prefix(kName.size() + 1);
-  int number = 0;
-  const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), number);
-  const bool whole = !name.empty() && stop == name.data() + name.size();
-  return whole && error == std::errc() && number >= 0 ? std::optional(number) : std::nullopt;
-}
-
-Result<std::shared_ptr<model::Backend>> open_backend(const JobPlace& place) {
-  if (place.device == "cpu") return ops::make_cpu_backend(place.threads);
-  const std::optional<int> gpu = gpu_number(place.device);
-  if (!gpu) return {ErrorCode::invalid_argument, "expected cpu, cuda or cuda:N"};
-  GRAPHRUN_ASSIGN(const plugin::GpuModule* const module, plugin::gpu_module());
-  return module->make_backend({*gpu, place.cache.empty() ? "" : place.cache + "/convolutions.txt"});
-}
-
-}  // namespace
 
 training::Platform platform(JobPlace& place, std::vector<std::string>& notes) {
   const auto join = [&place, &notes](double timeout_s) -> Result<training::RankOfJob> {
     if (!place.join_ranks) return training::RankOfJob{collective::make_self(), place.threads};
     GRAPHRUN_ASSIGN(training::JoinedRanks joined,
-                    training::join_ranks({place.device, place.threads, timeout_s}));
+                    training::join_ranks({devices().resolve(place.device), place.threads, timeout_s}));
     place.device = joined.device;
     place.threads = joined.threads;
     notes.insert(notes.end(), joined.notes.begin(), joined.notes.end());
@@ -47,7 +22,7 @@ training::Platform platform(JobPlace& place, std::vector<std::string>& notes) {
   };
   const auto open = [&place]() -> Result<std::shared_ptr<model::Backend>> {
     GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend,
-                    open_backend(place).in("device " + place.device));
+                    devices().open(place.device, {place.threads, place.cache}).in("device " + place.device));
     GRAPHRUN_TRY(
         backend->check_precision(place.precision).in("precision " + std::string(to_string(place.precision))));
     return backend;

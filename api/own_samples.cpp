@@ -1,11 +1,15 @@
 #include "api/own_samples.h"
 
+#include <algorithm>
 #include <exception>
 #include <new>
+#include <string>
 #include <utility>
 
 namespace graphrun::api {
 namespace {
+
+static_assert(kUnlabelled == imaging::kIgnoredClass);
 
 // Calls a caller's function, which may throw.
 template <class Call>
@@ -67,23 +71,16 @@ class OwnSamples final : public datasets::Dataset {
     return imaging::Image{image.height, image.width, std::move(image.rgb)};
   }
   Result<imaging::LabelMap> label_of(std::int64_t index) const {
-    GRAPHRUN_ASSIGN(const LabelMap label, guarded([&] { return samples_->label(index); }));
+    GRAPHRUN_ASSIGN(LabelMap label, guarded([&] { return samples_->label(index); }));
     GRAPHRUN_TRY(check_size(label.height, label.width, label.ids.size(), 1));
-    imaging::LabelMap map{label.height, label.width, {}};
-    map.ids.reserve(label.ids.size());
-    for (std::size_t i = 0; i < label.ids.size(); ++i) {
-      const ClassId id = label.ids[i];
-      if (id >= classes_ && id != kUnlabelled) {
-        const auto pixel = static_cast<std::int64_t>(i);
-        return {ErrorCode::invalid_argument, "id " + std::to_string(id) + " at row " +
-                                                 std::to_string(pixel / label.width) + ", column " +
-                                                 std::to_string(pixel % label.width) + " is none of the " +
-                                                 std::to_string(classes_) + " classes"};
-      }
-      using Id = decltype(map.ids)::value_type;
-      map.ids.push_back(id == kUnlabelled ? Id{imaging::kIgnoredClass} : static_cast<Id>(id));
-    }
-    return map;
+    const auto strange = std::ranges::find_if(
+        label.ids, [this](ClassId id) { return id >= classes_ && id != imaging::kIgnoredClass; });
+    if (strange == label.ids.end()) return label;
+    const std::int64_t pixel = strange - label.ids.begin();
+    return {ErrorCode::invalid_argument, "id " + std::to_string(*strange) + " at row " +
+                                             std::to_string(pixel / label.width) + ", column " +
+                                             std::to_string(pixel % label.width) + " is none of the " +
+                                             std::to_string(classes_) + " classes"};
   }
 
   std::shared_ptr<const Samples> samples_;
@@ -108,12 +105,7 @@ class PublicSamples final : public Samples {
   }
   Result<LabelMap> label(std::int64_t index) const override {
     GRAPHRUN_TRY(check(index));
-    GRAPHRUN_ASSIGN(const imaging::LabelMap map, samples_->load_label(index));
-    LabelMap label{map.height, map.width, {}};
-    label.ids.reserve(map.ids.size());
-    for (const auto id : map.ids)
-      label.ids.push_back(id == imaging::kIgnoredClass ? kUnlabelled : ClassId{id});
-    return label;
+    return samples_->load_label(index);
   }
 
  private:

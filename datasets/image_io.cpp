@@ -48,6 +48,17 @@ Result<imaging::Image> decode_image(std::string& file) {
   return image;
 }
 
+Result<std::vector<std::uint8_t>> to_bytes(const imaging::LabelMap& map) {
+  std::vector<std::uint8_t> bytes(map.ids.size());
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const ClassId id = map.ids[i] == imaging::kIgnoredClass ? imaging::kByteIgnored : map.ids[i];
+    if (id > 255)
+      return Status(ErrorCode::invalid_argument, "8 bits do not hold the id " + std::to_string(id));
+    bytes[i] = static_cast<std::uint8_t>(id);
+  }
+  return bytes;
+}
+
 }  // namespace
 
 Result<imaging::Image> read_image(const std::filesystem::path& path) {
@@ -69,17 +80,29 @@ Result<LabelImage> read_label(const std::filesystem::path& path) {
   return decode_label_png(file).in(path.string());
 }
 
-Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map) {
-  auto png = encode_png(map.ids, map.height, map.width, PngColor::gray, {});
-  if (!png.ok()) return std::move(png).status().in(path.string());
-  return core::write_file(path, *png);
+Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map, std::int64_t classes) {
+  const auto encode = [&]() -> Result<std::string> {
+    if (classes > imaging::kMaxByteClasses) return encode_wide_png(map.ids, map.height, map.width);
+    GRAPHRUN_ASSIGN(const std::vector<std::uint8_t> bytes, to_bytes(map));
+    return encode_png(bytes, map.height, map.width, PngColor::gray, {});
+  };
+  GRAPHRUN_ASSIGN(const std::string png, encode().in(path.string()));
+  return core::write_file(path, png);
 }
 
 Status write_palette_png(const std::filesystem::path& path, const imaging::LabelMap& map,
                          std::span<const imaging::Color> palette) {
-  auto png = encode_png(map.ids, map.height, map.width, PngColor::palette, palette);
-  if (!png.ok()) return std::move(png).status().in(path.string());
-  return core::write_file(path, *png);
+  constexpr std::size_t kMostColors = 256;
+  if (palette.size() > kMostColors) {
+    return write_rgb_png(path, overlay({map.height, map.width, std::vector<std::uint8_t>(3 * map.ids.size())},
+                                       map, palette, 1));
+  }
+  const auto encode = [&]() -> Result<std::string> {
+    GRAPHRUN_ASSIGN(const std::vector<std::uint8_t> bytes, to_bytes(map));
+    return encode_png(bytes, map.height, map.width, PngColor::palette, palette);
+  };
+  GRAPHRUN_ASSIGN(const std::string png, encode().in(path.string()));
+  return core::write_file(path, png);
 }
 
 Status write_rgb_png(const std::filesystem::path& path, const imaging::Image& image) {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -8,6 +7,7 @@
 #include <vector>
 
 #include "graphrun/api.h"
+#include "graphrun/class_info.h"
 #include "graphrun/image.h"
 #include "graphrun/status.h"
 
@@ -31,11 +31,6 @@ struct RgbImage {
   std::int64_t height = 0;        // pixels
   std::int64_t width = 0;         // pixels
   std::vector<std::uint8_t> rgb;  // 3 * height * width
-};
-
-struct ClassInfo {
-  std::string name;
-  std::array<std::uint8_t, 3> color{};  // red, green, blue: in pictures of label maps
 };
 
 // In a label: the pixel counts nowhere.

@@ -22,23 +22,24 @@ namespace graphrun {
 // As the command line of `grun eval`. What is left open comes from `run`, or from the latest run where there
 // is neither `model` nor `run`.
 struct EvaluateOptions {
-  std::string model{};  // .fb; excludes `run`
+  std::string model{};  // .fb or .grun; excludes `run`
   std::string run{};    // a run's folder
-  std::string
-      weights;  // .safetensors or .pth; empty: the run's last checkpoint; best: its best by validation
+  // .safetensors or .pth; empty: the bundle's, or the run's last checkpoint; best: the run's best by
+  // validation.
+  std::string weights{};
   std::string dataset{};    // a data set's name, or the path of a descriptor; excludes `data`
   std::string data_root{};  // folder of the data set's files
   std::optional<Dataset> data{};
   std::string split = "val";
-  std::string protocol = "slide";      // slide: overlapping crops; whole: the image in one pass
+  std::string protocol{};              // slide: overlapping crops; whole: in one pass; empty: the model's own
   std::vector<double> scales{};        // empty: the setting scales
-  bool flip = true;                    // also mirrored
+  std::optional<bool> flip{};          // mirrored views too; empty: as the model's own protocol has it
   std::int64_t batch = 0;              // crops that go through the network at once; 0: as fits the device
   std::uint64_t memory_limit = 0;      // bytes that may be planned; 0: what is available
   std::vector<std::string> configs{};  // JSON files of settings
-  std::map<std::string, std::string> settings{};  // by name: JSON text of the value
+  std::map<std::string, std::string> settings{};  // by name: the JSON text of the value
   std::map<std::string, double> parameters{};     // late graph parameters, as -D
-  std::string device = "cpu";                     // cpu, cuda, cuda:N
+  std::string device = "cpu";                     // auto, cpu, cuda, cuda:N
   int threads = 0;                                // of the CPU; 0: all that this process may use
   std::string precision = "f32";                  // of activations: f32 or bf16
   std::string cache{};                     // folder of what a device computes once; empty: nothing is kept

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -24,6 +25,11 @@ struct ImageView {
   // Bytes of a row's pixels, and from one row to the next.
   std::int64_t row_bytes() const { return width * channels * static_cast<std::int64_t>(size_of(dtype)); }
   std::int64_t pitch() const { return row_pitch == 0 ? row_bytes() : row_pitch; }
+};
+
+struct Color {
+  std::uint8_t r = 0, g = 0, b = 0;
+  bool operator==(const Color&) const = default;
 };
 
 // Number of a class, from 0.

@@ -35,14 +35,15 @@ struct TrainerOptions {
   std::optional<Dataset> data{};
   std::string weights{};        // parameters to start from: .safetensors or .pth
   std::string init_backbone{};  // an ImageNet checkpoint to start the backbone from; excludes `weights`
-  // auto (the run of `folder`, or else the latest, if it has a checkpoint), or the folder of a run to go on with.
+  // auto (the run of `folder`, or else the latest, if it has a checkpoint), or the folder of a run to go on
+  // with.
   std::string resume{};
   std::string folder{};                // of the run; empty: exp/DATASET/MODEL/TIME below the current folder
   std::vector<std::string> configs{};  // JSON files of settings
   // By name (doc/training.md), the JSON text of the value; they win over `configs`.
   std::map<std::string, std::string> settings{};
   std::map<std::string, double> parameters{};  // late graph parameters, as -D
-  std::string device = "cpu";                  // cpu, cuda, cuda:N
+  std::string device = "cpu";                  // auto, cpu, cuda, cuda:N
   int threads = 0;                             // of the CPU; 0: all that this process may use
   std::string precision = "f32";               // of activations: f32 or bf16
   std::string cache{};                      // folder of what a device computes once; empty: nothing is kept

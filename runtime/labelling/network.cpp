@@ -63,7 +63,8 @@ Result<std::unique_ptr<Network>> Network::make(const ProtocolSettings& settings,
 }
 
 Status Network::check(const imaging::Extent& size) const {
-  return status_of(session::solve_dims(*program_, {{"image", Shape{1, 3, size.height, size.width}}}));
+  return status_of(
+      session::solve_dims(*program_, {{"image", Shape{1, channels(), size.height, size.width}}}));
 }
 
 Result<imaging::Extent> Network::fit(std::int64_t n, const imaging::Extent& size) {

@@ -56,13 +56,21 @@ Result<std::size_t> find_late(const Model& model, const std::string& name, doubl
 
 Result<std::shared_ptr<const Program>> Program::load(const std::string& path, const OpRegistry& registry) {
   GRAPHRUN_ASSIGN(Model model, read_model(path, registry));
-  std::shared_ptr<Program> program(new Program(std::move(model), registry));
-  GRAPHRUN_ASSIGN(program->variable_shapes_, evaluate_shapes(program->model_).in(path));
-  return std::shared_ptr<const Program>(std::move(program));
+  return of_valid(std::move(model), registry).in(path);
+}
+
+Result<std::shared_ptr<const Program>> Program::parse(std::span<const std::byte> bytes,
+                                                      const OpRegistry& registry) {
+  GRAPHRUN_ASSIGN(Model model, parse_model(bytes, registry));
+  return of_valid(std::move(model), registry);
 }
 
 Result<std::shared_ptr<const Program>> Program::make(Model model, const OpRegistry& registry) {
   GRAPHRUN_TRY(validate(model, registry));
+  return of_valid(std::move(model), registry);
+}
+
+Result<std::shared_ptr<const Program>> Program::of_valid(Model model, const OpRegistry& registry) {
   std::shared_ptr<Program> program(new Program(std::move(model), registry));
   GRAPHRUN_ASSIGN(program->variable_shapes_, evaluate_shapes(program->model_));
   return std::shared_ptr<const Program>(std::move(program));

@@ -16,7 +16,13 @@ std::optional<std::string_view> canonical_name(std::string_view name) {
 
 Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& path) {
   GRAPHRUN_ASSIGN(std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
-  GRAPHRUN_ASSIGN(TensorTable table, read_tensors(file->bytes()).in(path));
+  const std::span<const std::byte> bytes = file->bytes();
+  return open_part(std::move(file), bytes).in(path);
+}
+
+Result<std::shared_ptr<const TensorFile>> TensorFile::open_part(std::shared_ptr<const core::MappedFile> file,
+                                                                std::span<const std::byte> part) {
+  GRAPHRUN_ASSIGN(TensorTable table, read_tensors(part));
   return std::shared_ptr<const TensorFile>(new TensorFile(std::move(file), std::move(table)));
 }
 

@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(a_known_data_set_shows_its_samples) {
   BOOST_TEST(shapes.name() == "shapes");
   BOOST_TEST_REQUIRE(shapes.classes().size() == 7u);
   BOOST_TEST(shapes.classes()[1].name == "disc");
-  BOOST_TEST(int{shapes.classes()[1].color[0]} == 220);
+  BOOST_TEST(int{shapes.classes()[1].color.r} == 220);
   BOOST_TEST((shapes.splits() == std::vector<std::string>{"train", "val"}));
   const std::shared_ptr<const Samples> val = require(shapes.split("val"));
   BOOST_TEST(val->size() == 100);

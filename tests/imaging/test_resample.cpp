@@ -74,8 +74,8 @@ BOOST_AUTO_TEST_CASE(probabilities_come_back_as_opencv_resizes_them) {
     BOOST_TEST(most(expected, total) < 1e-6f);
     const std::vector<float> once = total;
     imaging::resize_to_total(resize, false, total.data());
-    std::vector<std::uint8_t> alone(static_cast<std::size_t>(to.height * to.width));
-    std::vector<std::uint8_t> summed(alone.size());
+    std::vector<ClassId> alone(static_cast<std::size_t>(to.height * to.width));
+    std::vector<ClassId> summed(alone.size());
     imaging::resize_to_classes(resize, nullptr, alone.data());
     imaging::resize_to_classes(resize, once.data(), summed.data());
     for (std::size_t i = 0; i < alone.size(); ++i) {
@@ -98,7 +98,7 @@ BOOST_AUTO_TEST_CASE(the_first_of_equal_maxima_wins) {
   const std::vector<float> plane = {0.25f, 0.5f, 0.5f, 0.125f, 0.125f, 0.125f};
   const imaging::LinearTaps one = imaging::linear_taps(1, 1);
   const imaging::LinearTaps two = imaging::linear_taps(2, 2);
-  std::vector<std::uint8_t> ids(2);
+  std::vector<ClassId> ids(2);
   imaging::resize_to_classes({plane.data(), one, two, 2, 3, 1}, nullptr, ids.data());
   BOOST_TEST((ids[0] == 1 && ids[1] == 0));
 }

@@ -69,7 +69,7 @@ struct Net {
 };
 
 inline bool has_classes(const imaging::LabelMap& map) {
-  return std::ranges::any_of(map.ids, [&](std::uint8_t id) { return id != map.ids[0]; });
+  return std::ranges::any_of(map.ids, [&](ClassId id) { return id != map.ids[0]; });
 }
 
 inline std::size_t different(const imaging::LabelMap& a, const imaging::LabelMap& b) {

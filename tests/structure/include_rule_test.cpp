@@ -45,7 +45,7 @@ const std::map<std::string, Room>& rooms() {
         {"runtime/labelling",
          {{"include", "runtime/core", "runtime/imaging", "runtime/model", "runtime/session",
            "runtime/weights"},
-          {}}},
+          {"rapidjson"}}},
         {"runtime/plugin", {{"include", "runtime/core", "runtime/model"}, {}}},
         {"ops",
          {{"include", "runtime/core", "runtime/numeric", "runtime/model", "runtime/cpu", "runtime/cuda"},

@@ -42,10 +42,11 @@ class TwoImages final : public datasets::Dataset {
 
 class AlwaysOne final : public labelling::Protocol {
  public:
-  Result<imaging::LabelMap> label(const imaging::Image& image) override {
-    return imaging::LabelMap{image.height, image.width, std::vector<std::uint8_t>(image.rgb.size() / 3, 1)};
+  Result<LabelMap> label(const ImageView& image) override {
+    return imaging::LabelMap{image.height, image.width, std::vector<ClassId>(static_cast<std::size_t>(image.height * image.width), 1)};
   }
   std::int64_t classes() const override { return 2; }
+  std::int64_t channels() const override { return 3; }
   labelling::ProtocolSeconds seconds() const override { return {}; }
   Result<labelling::EvaluationMemory> plan(std::span<const imaging::Extent> images) override {
     labelling::EvaluationMemory memory;
@@ -94,7 +95,7 @@ class ManyImages final : public datasets::Dataset {
     const imaging::Extent size = extent(index);
     return imaging::LabelMap{
         size.height, size.width,
-        std::vector<std::uint8_t>(static_cast<std::size_t>(size.height * size.width), 1)};
+        std::vector<ClassId>(static_cast<std::size_t>(size.height * size.width), 1)};
   }
   // How many images were asked for, once there are `expected`, or after some time.
   std::int64_t asked(std::int64_t expected) const {
@@ -114,17 +115,19 @@ class ManyImages final : public datasets::Dataset {
 
 class BrightPixels final : public labelling::Protocol {
  public:
-  Result<imaging::LabelMap> label(const imaging::Image& image) override {
+  Result<LabelMap> label(const ImageView& image) override {
     if (watched != nullptr) {
       const std::int64_t expected = std::min(images + 1 + ahead, watched->size());
       BOOST_TEST(watched->asked(expected) == expected);
     }
     ++images;
     imaging::LabelMap map{image.height, image.width, {}};
-    for (std::size_t i = 0; i < image.rgb.size(); i += 3) map.ids.push_back(image.rgb[i] > 100 ? 1 : 0);
+    const auto* const rgb = static_cast<const std::uint8_t*>(image.data);
+    for (std::int64_t i = 0; i < image.height * image.width; ++i) map.ids.push_back(rgb[3 * i] > 100 ? 1 : 0);
     return map;
   }
   std::int64_t classes() const override { return 2; }
+  std::int64_t channels() const override { return 3; }
   labelling::ProtocolSeconds seconds() const override { return {}; }
   Result<labelling::EvaluationMemory> plan(std::span<const imaging::Extent>) override {
     return labelling::EvaluationMemory{};

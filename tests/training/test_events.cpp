@@ -3,7 +3,7 @@
 
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
-#include "training/tensorboard/crc32c.h"
+#include "runtime/core/crc32c.h"
 #include "training/tensorboard/event_file.h"
 
 using namespace graphrun;
@@ -52,10 +52,10 @@ using Events = std::vector<std::pair<std::int64_t, std::string>>;
 
 // RFC 3720, appendix B.4, and the check value of the catalogue of CRCs.
 BOOST_AUTO_TEST_CASE(crcs_are_those_of_the_standard) {
-  BOOST_TEST(training::crc32c("") == 0u);
-  BOOST_TEST(training::crc32c("123456789") == 0xE3069283u);
-  BOOST_TEST(training::crc32c(std::string(32, '\0')) == 0x8A9136AAu);
-  BOOST_TEST(training::crc32c(std::string(32, '\xff')) == 0x62A8AB43u);
+  BOOST_TEST(core::crc32c("") == 0u);
+  BOOST_TEST(core::crc32c("123456789") == 0xE3069283u);
+  BOOST_TEST(core::crc32c(std::string(32, '\0')) == 0x8A9136AAu);
+  BOOST_TEST(core::crc32c(std::string(32, '\xff')) == 0x62A8AB43u);
 }
 
 // Bytes that TensorBoard's own writers give.
@@ -113,7 +113,7 @@ BOOST_AUTO_TEST_CASE(event_files_are_cut_within_their_folder_and_within_memory) 
   constexpr std::uint64_t kLength = std::uint64_t{1} << 40;
   std::string head = training::frame("").substr(0, 8);
   for (std::size_t i = 0; i < 8; ++i) head[i] = static_cast<char>(kLength >> (8 * i) & 0xff);
-  const std::uint32_t crc = training::crc32c(head);
+  const std::uint32_t crc = core::crc32c(head);
   const std::uint32_t masked = ((crc >> 15) | (crc << 17)) + 0xA282EAD8u;
   for (int i = 0; i < 4; ++i) head.push_back(static_cast<char>(masked >> (8 * i) & 0xff));
   BOOST_TEST_REQUIRE(training::framed_length(head).value() == kLength);

@@ -9,9 +9,9 @@ using namespace graphrun;
 
 namespace {
 
-using Ids = std::vector<std::uint8_t>;
+using Ids = std::vector<ClassId>;
 
-// Files of one name in two folders, ids minus `shift` with 0 becoming ignored where shift is 1.
+// Files of one name in two folders, ids minus `shift`. Labels of 0 count nowhere where shift is 1, else 255.
 training::Metrics score(const std::filesystem::path& predictions, const std::filesystem::path& labels,
                         const std::vector<std::string>& names, int classes, int shift) {
   training::ConfusionMatrix confusion(classes);
@@ -22,10 +22,10 @@ training::Metrics score(const std::filesystem::path& predictions, const std::fil
     BOOST_REQUIRE(prediction->ids.size() == label->ids.size());
     Ids ids[2];
     for (std::size_t i = 0; i < label->ids.size(); ++i) {
-      ids[0].push_back(static_cast<std::uint8_t>(prediction->ids[i] - shift));
-      ids[1].push_back(static_cast<std::uint8_t>(label->ids[i] - shift));
+      ids[0].push_back(static_cast<ClassId>(prediction->ids[i] - shift));
+      ids[1].push_back(static_cast<ClassId>(label->ids[i] - shift));
     }
-    confusion.add(ids[0], ids[1]);
+    confusion.add(ids[0], ids[1], shift == 1 ? imaging::kIgnoredClass : 255);
   }
   return confusion.metrics();
 }
@@ -40,7 +40,7 @@ void check(const training::Metrics& metrics, double accuracy, double mean_iou, d
 
 BOOST_AUTO_TEST_CASE(metrics_count_as_the_reference_does) {
   training::ConfusionMatrix confusion(4);  // class 3 is absent from both
-  confusion.add(Ids{0, 0, 1, 1, 2, 9, 0}, Ids{0, 1, 1, 255, 2, 2, 7});
+  confusion.add(Ids{0, 0, 1, 1, 2, 9, 0}, Ids{0, 1, 1, 255, 2, 2, 7}, 255);
   const training::Metrics m = confusion.metrics();
   BOOST_TEST((m.classes[0].intersection == 1 && m.classes[0].union_ == 3 && m.classes[0].target == 1));
   BOOST_TEST((m.classes[1].intersection == 1 && m.classes[1].union_ == 2 && m.classes[1].target == 2));
@@ -54,9 +54,9 @@ BOOST_AUTO_TEST_CASE(matrices_merge_to_the_matrix_of_all) {
   const Ids prediction = {0, 1, 1, 0, 2, 2};
   const Ids label = {0, 1, 0, 255, 2, 1};
   training::ConfusionMatrix all(3), first(3), second(3);
-  all.add(prediction, label);
-  first.add(std::span(prediction).first(2), std::span(label).first(2));
-  second.add(std::span(prediction).subspan(2), std::span(label).subspan(2));
+  all.add(prediction, label, 255);
+  first.add(std::span(prediction).first(2), std::span(label).first(2), 255);
+  second.add(std::span(prediction).subspan(2), std::span(label).subspan(2), 255);
   first.merge(second);
   BOOST_TEST(std::equal(all.cells().begin(), all.cells().end(), first.cells().begin()));
   training::ConfusionMatrix wide(3);
@@ -67,7 +67,7 @@ BOOST_AUTO_TEST_CASE(matrices_merge_to_the_matrix_of_all) {
 
 BOOST_AUTO_TEST_CASE(no_labelled_pixel_gives_zero) {
   training::ConfusionMatrix confusion(2);
-  confusion.add(Ids{0, 1}, Ids{255, 255});
+  confusion.add(Ids{0, 1}, Ids{255, 255}, 255);
   check(confusion.metrics(), 0, 0, 0);
 }
 

@@ -1,32 +1,20 @@
 #include "tools/grun/common_options.h"
 
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <optional>
 #include <system_error>
 
-#include "ops/cpu_backend.h"
+#include "api/devices.h"
 #include "ops/registry.h"
-#include "runtime/plugin/gpu_module.h"
 #include "training/jobs/bind.h"
 
 namespace graphrun::tools {
 
 namespace {
-
-// Of cuda (0) or cuda:N.
-std::optional<int> gpu_number(std::string_view name) {
-  constexpr std::string_view kName = "cuda";
-  if (!name.starts_with(kName)) return std::nullopt;
-  name.remove_prefix(kName.size());
-  if (name.empty()) return 0;
-  int number = 0;
-  const auto [stop, error] = std::from_chars(name.data() + 1, name.data() + name.size(), number);
-  const bool whole = name.size() > 1 && name[0] == ':' && stop == name.data() + name.size();
-  return whole && error == std::errc() && number >= 0 ? std::optional(number) : std::nullopt;
-}
 
 // Where a user's caches lie (XDG Base Directory Specification); empty where there is no home.
 std::filesystem::path user_cache() {
@@ -40,10 +28,9 @@ std::filesystem::path user_cache() {
 }  // namespace
 
 void CommonOptions::add_to(CLI::App& command) {
-  command.add_option("--device", device, "where to compute: cpu, cuda or cuda:N")
-      ->check([](const std::string& name) {
-        return name == "cpu" || gpu_number(name) ? "" : name + ": expected cpu, cuda or cuda:N";
-      })
+  command
+      .add_option("--device", device, "where to compute: cpu, cuda, cuda:N, or auto: a GPU if there is one")
+      ->check([](const std::string& name) { return api::devices().check_name(name); })
       ->capture_default_str();
   command.add_option("--threads", threads, "0: all that this process may use")
       ->check(CLI::Range(0, 4096))
@@ -83,14 +70,16 @@ void add_memory_budget(CLI::App& command, std::int64_t& bytes) {
 }
 
 Result<std::shared_ptr<model::Backend>> CommonOptions::backend() const {
-  const auto make = [this]() -> Result<std::shared_ptr<model::Backend>> {
-    const std::optional<int> gpu = gpu_number(device);
-    if (!gpu) return ops::make_cpu_backend(threads);
-    GRAPHRUN_ASSIGN(const plugin::GpuModule* const module, plugin::gpu_module());
-    GRAPHRUN_ASSIGN(const std::string folder, cache_folder());
-    return module->make_backend({*gpu, folder.empty() ? folder : folder + "/convolutions.txt"});
+  const auto open = [this]() -> Result<std::shared_ptr<model::Backend>> {
+    const plugin::Devices devices = api::devices();
+    const std::string name = devices.resolve(device);
+    plugin::DeviceOptions device_options{threads};
+    if (name != "cpu") {
+      GRAPHRUN_ASSIGN(device_options.cache_folder, cache_folder());
+    }
+    return devices.open(name, device_options);
   };
-  GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend, make().in("--device " + device));
+  GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend, open().in("--device " + device));
   GRAPHRUN_TRY(backend->check_precision(compute_type()).in("--precision " + precision));
   return backend;
 }
@@ -114,10 +103,23 @@ Result<model::Bindings> CommonOptions::bindings() const {
   return bindings;
 }
 
+void say_cache_note(const CommonOptions& options, const std::string& note) {
+  if (options.verbose && !note.empty()) fmt::print(stderr, "{}\n", note);
+}
+
+void warn_not_kept(const CommonOptions& options, const std::string& note) {
+  if (!options.quiet && !note.empty()) fmt::print(stderr, "warning: {}\n", note);
+}
+
+Result<weights::ModelSource> open_source(const std::string& path, const CommonOptions& options) {
+  GRAPHRUN_ASSIGN(const model::Bindings chosen, options.bindings());
+  return training::open_source(path, ops::op_registry(), chosen);
+}
+
 Result<std::shared_ptr<const model::Program>> open_program(const std::string& path,
                                                            const CommonOptions& options) {
-  GRAPHRUN_ASSIGN(const model::Bindings chosen, options.bindings());
-  return training::open_program(path, ops::op_registry(), chosen);
+  GRAPHRUN_ASSIGN(weights::ModelSource source, open_source(path, options));
+  return std::move(source.program);
 }
 
 Result<std::shared_ptr<const model::Program>> bind_program(const model::Program& program,
@@ -127,12 +129,6 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
                                                            const training::SettingTable* settings) {
   GRAPHRUN_ASSIGN(const model::Bindings chosen, options.bindings());
   return training::bind_program(program, path, {chosen, descriptor, settings});
-}
-
-Result<std::shared_ptr<weights::Weights>> map_weights(const model::Program& program, const std::string& path,
-                                                      std::shared_ptr<model::Backend> backend) {
-  GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file, weights::TensorFile::open(path));
-  return weights::Weights::map(program, std::move(file), std::move(backend)).in(path);
 }
 
 }  // namespace graphrun::tools

@@ -106,7 +106,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
   const auto options = std::make_shared<EvalOptions>();
   training::EvalRequest& request = options->request;
   options->common.add_to(*command);
-  CLI::Option* model = command->add_option("model", request.model, "MODEL.fb");
+  CLI::Option* model = command->add_option("model", request.model, "MODEL.fb, or a bundle");
   command->add_option("--run", request.run, "a run's folder instead of exp/latest")->excludes(model);
   command->add_option("--weights", request.weights, ".safetensors or .pth; best: the run's by validation");
   add_data_options(*command, request.data.name, request.data.root);

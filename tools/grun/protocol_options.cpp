@@ -2,18 +2,25 @@
 
 namespace graphrun::tools {
 
-void ProtocolOptions::add_to(CLI::App& command) {
+void ProtocolOptions::add_choice_to(CLI::App& command) {
   command
-      .add_option("--protocol", protocol,
-                  "slide: overlapping crops of test_h x test_w; whole: the image in one pass")
-      ->check(CLI::IsMember({"slide", "whole"}))
-      ->capture_default_str();
+      .add_option(
+          "--protocol", protocol,
+          "slide: overlapping crops of test_h x test_w; whole: the image in one pass; the model's, else "
+          "slide, if not given")
+      ->check(CLI::IsMember({"slide", "whole"}));
   CLI::Option* list = command.add_option("--scales", scales, "e.g. 0.5,1.0; the setting scales if not given")
                           ->delimiter(',')
                           ->allow_extra_args(false)
                           ->check(CLI::Range(1e-3, 100.0));
   command.add_flag("--ms", multi_scale, "scales 0.5, 0.75, 1.0, 1.25, 1.5, 1.75")->excludes(list);
-  command.add_flag("--no-flip", no_flip, "no mirrored views");
+  CLI::Option* never = command.add_flag("--no-flip", no_flip, "no mirrored views");
+  command.add_flag("--flip", flip, "mirrored views too, where the model's own protocol has none")
+      ->excludes(never);
+}
+
+void ProtocolOptions::add_to(CLI::App& command) {
+  add_choice_to(command);
   command
       .add_option(
           "--batch", batch,

@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <thread>
 
+#include "api/devices.h"
 #include "runtime/collective/host_name.h"
 #include "runtime/collective/mpi.h"
 #include "training/jobs/ranks.h"
@@ -14,7 +15,7 @@ namespace graphrun::tools {
 
 Result<std::shared_ptr<collective::Communicator>> join_ranks(CommonOptions& options, double timeout_s) {
   GRAPHRUN_ASSIGN(training::JoinedRanks joined,
-                  training::join_ranks({options.device, options.threads, timeout_s}));
+                  training::join_ranks({api::devices().resolve(options.device), options.threads, timeout_s}));
   options.device = joined.device;
   options.threads = joined.threads;
   for (const std::string& note : joined.notes) {

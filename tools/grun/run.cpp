@@ -1,8 +1,8 @@
 #include "runtime/session/session.h"
 #include "runtime/weights/npy.h"
+#include "runtime/weights/prepared_cache.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
-#include "tools/grun/prepared_cache.h"
 
 namespace graphrun::tools {
 namespace {
@@ -27,13 +27,17 @@ Status run(const RunOptions& options) {
   const auto [input_name, input_path] = split_name(options.input, "image");
   const auto [output_name, output_path] = split_name(options.output, "logits");
   if (input_name != "image") return {ErrorCode::usage, "the eval method's only input is \"image\""};
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
-                  open_program(options.model, options.common));
+  GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(options.model, options.common));
+  GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
+                  weights::open_weights(source, options.weights));
+  const std::shared_ptr<const model::Program>& program = source.program;
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
+  const std::string& weights_from = weights_path(source, options.weights);
   GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
-                  map_weights(*program, options.weights, backend));
-  GRAPHRUN_ASSIGN(const PreparedCache cache, PreparedCache::open(options.common, options.weights, *weights));
-  cache.use(*weights);
+                  weights::Weights::map(*program, std::move(file), backend).in(weights_from));
+  GRAPHRUN_ASSIGN(const std::string cache_folder, options.common.cache_folder());
+  const weights::PreparedCache cache(cache_folder, weights_from, options.common.compute_type(), *weights);
+  say_cache_note(options.common, cache.use(*weights));
   GRAPHRUN_ASSIGN(const weights::NpyArray image, weights::read_npy(input_path));
   if (image.desc.dtype != DType::f32 || image.desc.shape.rank() != 4 || image.desc.shape[1] != 3) {
     return {ErrorCode::shape, input_path + ": expected float32 (N, 3, H, W), got " +
@@ -56,7 +60,7 @@ Status run(const RunOptions& options) {
   GRAPHRUN_TRY(session->get_output_nchw(output_name, values));
   GRAPHRUN_TRY(weights::write_npy(output_path, TensorDesc::dense(DType::f32, view.desc.shape),
                                   std::as_bytes(std::span(values))));
-  cache.keep(*weights);
+  warn_not_kept(options.common, cache.keep(*weights));
   return {};
 }
 
@@ -67,8 +71,8 @@ void add_run(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("run", "one pass of the eval method, from .npy to .npy (float32 NCHW)");
   const auto options = std::make_shared<RunOptions>();
   options->common.add_to(*command);
-  command->add_option("model", options->model, "MODEL.fb")->required();
-  command->add_option("--weights", options->weights, ".safetensors or .pth")->required();
+  command->add_option("model", options->model, "MODEL.fb, or a bundle")->required();
+  command->add_option("--weights", options->weights, ".safetensors or .pth; a bundle has its own");
   command->add_option("--input", options->input, "[image=]x.npy")->required();
   command->add_option("--output", options->output, "[logits=]y.npy")->required();
   command->add_flag("--parts", options->parts, "run fused nodes as their parts, for comparisons");

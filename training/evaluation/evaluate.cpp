@@ -7,6 +7,7 @@
 
 #include "datasets/sample_list.h"
 #include "runtime/cpu/processors.h"
+#include "runtime/labelling/labelling.h"
 
 namespace graphrun::training {
 namespace {
@@ -31,12 +32,10 @@ T take_first(Pending<T>& pending) {
   return first;
 }
 
-std::string megabytes(std::int64_t bytes) { return std::to_string(bytes / 1000000) + " MB"; }
-
 // In memory at once: the image in hand and those aside with their label maps (the data set's and the
 // network's); those that are written also overlaid and compressed.
 std::int64_t picture_bytes_of_pixel(const ImagesAside& aside) {
-  return (1 + aside.decoded + aside.written) * (3 + 2) + aside.written * 6;
+  return (1 + aside.decoded + aside.written) * (3 + 4) + aside.written * 7;
 }
 
 }  // namespace
@@ -57,21 +56,7 @@ Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data
     GRAPHRUN_ASSIGN(const imaging::Extent size, data.image_size(i));
     sizes.push_back(size);
   }
-  GRAPHRUN_ASSIGN(labelling::EvaluationMemory memory, protocol.plan(sizes));
-  const auto pixels = [](const imaging::Extent& size) { return size.height * size.width; };
-  for (const imaging::Extent& size : sizes) {
-    if (pixels(size) > pixels(memory.largest)) memory.largest = size;
-  }
-  memory.pictures = picture_bytes_of_pixel(aside) * pixels(memory.largest);
-  if (memory.total() > most_bytes) {
-    return {ErrorCode::out_of_memory,
-            "images of up to " + std::to_string(memory.largest.width) + " x " +
-                std::to_string(memory.largest.height) + " need " + megabytes(memory.total()) +
-                " of memory (" + megabytes(memory.activations) + " of them activations), and " +
-                megabytes(most_bytes) + " may be used; lower base_size, the scales or --batch"};
-  }
-  GRAPHRUN_TRY(protocol.reserve(memory, most_bytes - (memory.total() - memory.activations)));
-  return memory;
+  return labelling::reserve_memory(protocol, sizes, picture_bytes_of_pixel(aside), most_bytes);
 }
 
 Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,

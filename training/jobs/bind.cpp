@@ -28,10 +28,11 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
           path + ": " + bound.status().message()};
 }
 
-Result<std::shared_ptr<const model::Program>> open_program(const std::string& path, const OpRegistry& ops,
-                                                           const model::Bindings& chosen) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program, model::Program::load(path, ops));
-  return bind_program(*program, path, {chosen});
+Result<weights::ModelSource> open_source(const std::string& path, const OpRegistry& ops,
+                                         const model::Bindings& chosen) {
+  GRAPHRUN_ASSIGN(weights::ModelSource source, weights::open_model(path, ops));
+  GRAPHRUN_ASSIGN(source.program, bind_program(*source.program, path, {chosen}));
+  return source;
 }
 
 }  // namespace graphrun::training

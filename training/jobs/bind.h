@@ -6,6 +6,7 @@
 #include "datasets/descriptor.h"
 #include "graphrun/status.h"
 #include "runtime/model/program.h"
+#include "runtime/weights/model_source.h"
 #include "training/run/settings.h"
 
 namespace graphrun::training {
@@ -23,8 +24,8 @@ struct BindingSources {
 Result<std::shared_ptr<const model::Program>> bind_program(const model::Program& program,
                                                            const std::string& path,
                                                            const BindingSources& sources);
-// Reads a model, and binds it.
-Result<std::shared_ptr<const model::Program>> open_program(const std::string& path, const OpRegistry& ops,
-                                                           const model::Bindings& chosen);
+// Opens MODEL, a .fb or a bundle, and binds its program.
+Result<weights::ModelSource> open_source(const std::string& path, const OpRegistry& ops,
+                                         const model::Bindings& chosen);
 
 }  // namespace graphrun::training

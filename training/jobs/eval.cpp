@@ -6,6 +6,8 @@
 
 #include "datasets/subset.h"
 #include "runtime/core/file.h"
+#include "runtime/labelling/labelling.h"
+#include "runtime/labelling/protocol_json.h"
 #include "training/evaluation/evaluate_shares.h"
 #include "training/evaluation/report.h"
 #include "training/jobs/bind.h"
@@ -28,9 +30,8 @@ datasets::SampleRange chosen_range(const SettingTable& settings) {
 }
 
 // With those of the run below what the user says.
-Result<SettingTable> find_settings(const EvalRequest& request, const EvalSource& source,
+Result<SettingTable> find_settings(SettingSources sources, const EvalSource& source,
                                    const model::Model& model, const datasets::Descriptor& descriptor) {
-  SettingSources sources = request.settings;
   if (!source.run.empty())
     sources.configs.insert(sources.configs.begin(), (source.run / "config.json").string());
   return resolve_settings(model, &descriptor, sources);
@@ -56,7 +57,8 @@ Result<EvalOutcome> score(const EvalRequest& request, const EvalSource& source,
   if (source.data.own != nullptr) {
     return {ErrorCode::unsupported, "saved predictions are scored with a data set's label files alone"};
   }
-  GRAPHRUN_ASSIGN(const SettingTable settings, find_settings(request, source, model::Model{}, descriptor));
+  GRAPHRUN_ASSIGN(const SettingTable settings,
+                  find_settings(request.settings, source, model::Model{}, descriptor));
   const std::string& root = source.data.root;
   GRAPHRUN_ASSIGN(const Scoring scoring,
                   score_predictions(
@@ -72,9 +74,9 @@ Result<EvalOutcome> score(const EvalRequest& request, const EvalSource& source,
 }
 
 // One evaluation of a network on a split.
-class Labelling {
+class SplitEvaluation {
  public:
-  Labelling(const EvalRequest& request, const EvalSource& source, const datasets::Descriptor& descriptor,
+  SplitEvaluation(const EvalRequest& request, const EvalSource& source, const datasets::Descriptor& descriptor,
             const Platform& platform, EvalJobObserver& observer)
       : request_(request),
         source_(source),
@@ -89,10 +91,10 @@ class Labelling {
     announce();
     GRAPHRUN_TRY(reserve());
     GRAPHRUN_ASSIGN(const Evaluation evaluation,
-                    evaluate_shares(*data_, *protocol_, pictures_ ? &*pictures_ : nullptr, ranks(), observer_,
+                    evaluate_shares(*data_, protocol(), pictures_ ? &*pictures_ : nullptr, ranks(), observer_,
                                     aside_, stop));
     EvalOutcome outcome{folder_, descriptor_.classes, data_->size(),
-                        {},      evaluation.seconds,  protocol_->seconds()};
+                        {},      evaluation.seconds,  protocol().seconds()};
     if (is_first() && evaluation.confusion) {
       GRAPHRUN_TRY(write_metrics(outcome, *evaluation.confusion, &protocol_settings_, data_->range()));
     }
@@ -101,28 +103,42 @@ class Labelling {
 
  private:
   collective::Communicator& ranks() const { return *job_.ranks; }
+  labelling::Protocol& protocol() const { return labelling_->protocol(); }
   bool is_first() const { return ranks().rank() == 0; }
 
   Status open_network() {
-    GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> unbound,
-                    open_program(source_.model, platform_.ops, request_.parameters));
-    GRAPHRUN_ASSIGN(settings_, find_settings(request_, source_, unbound->model(), descriptor_));
-    GRAPHRUN_ASSIGN(protocol_settings_, request_.protocol.resolve(settings_));
-    protocol_settings_.precision = request_.precision;
-    GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
-                    bind_program(*unbound, source_.model, {request_.parameters, &descriptor_, &settings_}));
+    GRAPHRUN_ASSIGN(const weights::ModelSource model,
+                    open_source(source_.model, platform_.ops, request_.parameters));
+    GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                    weights::open_weights(model, source_.weights));
+    weights_path_ = source_.weights.empty() ? model.path : source_.weights;
+    labelling::Labelling::Options opening{.memory_limit = request_.protocol.memory_limit};
+    GRAPHRUN_ASSIGN(opening.protocol, resolve(model));
+    protocol_settings_ = opening.protocol;
+    GRAPHRUN_ASSIGN(
+        const std::shared_ptr<const model::Program> program,
+        bind_program(*model.program, source_.model, {request_.parameters, &descriptor_, &settings_}));
     model_name_ = program->model().name;
     GRAPHRUN_ASSIGN(job_, platform_.join_ranks(settings_.real("rank_timeout")));
     GRAPHRUN_ASSIGN(backend_, platform_.open_device());
-    GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
-                    weights::TensorFile::open(source_.weights));
-    GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
-                    weights::Weights::map(*program, std::move(file), backend_).in(source_.weights));
-    GRAPHRUN_ASSIGN(protocol_, labelling::make_protocol(protocol_settings_, program, weights));
-    if (protocol_->classes() == static_cast<std::int64_t>(descriptor_.classes.size())) return {};
+    opening.processes = collective::local_rank(ranks()).count;
+    GRAPHRUN_ASSIGN(labelling_, labelling::Labelling::open(program, file, weights_path_, backend_, opening));
+    if (protocol().classes() == static_cast<std::int64_t>(descriptor_.classes.size())) return {};
     return {ErrorCode::invalid_argument,
-            fmt::format("the network tells {} classes apart, data set {} has {}", protocol_->classes(),
+            fmt::format("the network tells {} classes apart, data set {} has {}", protocol().classes(),
                         descriptor_.name, descriptor_.classes.size())};
+  }
+
+  // Settings, and the protocol as they and the model have it.
+  Result<labelling::ProtocolSettings> resolve(const weights::ModelSource& model) {
+    SettingSources sources = request_.settings;
+    GRAPHRUN_ASSIGN(sources.stored, stored_settings(model));
+    GRAPHRUN_ASSIGN(settings_,
+                    find_settings(std::move(sources), source_, model.program->model(), descriptor_));
+    GRAPHRUN_ASSIGN(const labelling::ProtocolSettings own, labelling::protocol_of(model));
+    GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol, request_.protocol.resolve(settings_, own));
+    protocol.precision = request_.precision;
+    return protocol;
   }
 
   Status open_data() {
@@ -146,17 +162,15 @@ class Labelling {
 
   void announce() {
     if (!is_first()) return;
-    observer_.starting({model_name_, source_.weights, descriptor_.name, request_.split, data_->size(),
+    observer_.starting({model_name_, weights_path_, descriptor_.name, request_.split, data_->size(),
                         ranks().size(), backend_->threads()});
   }
 
   Status reserve() {
-    GRAPHRUN_ASSIGN(const std::int64_t most_bytes,
-                    request_.protocol.most_bytes(*backend_, collective::local_rank(ranks()).count));
     aside_ = images_aside(*backend_, job_.threads);
     GRAPHRUN_ASSIGN(const labelling::EvaluationMemory memory,
                     reserve_memory(*datasets::Subset::share(*data_, ranks().rank(), ranks().size()),
-                                   *protocol_, most_bytes, aside_));
+                                   protocol(), labelling_->most_bytes(), aside_));
     if (is_first()) observer_.planned(memory);
     return {};
   }
@@ -170,8 +184,9 @@ class Labelling {
   labelling::ProtocolSettings protocol_settings_;
   RankOfJob job_;
   std::string model_name_;
+  std::string weights_path_;
   std::shared_ptr<model::Backend> backend_;
-  std::unique_ptr<labelling::Protocol> protocol_;
+  std::optional<labelling::Labelling> labelling_;
   std::shared_ptr<const datasets::Dataset> split_;
   std::unique_ptr<datasets::Subset> data_;
   fs::path folder_;
@@ -186,7 +201,7 @@ Result<EvalOutcome> run_evaluation(const EvalRequest& request, const Platform& p
   GRAPHRUN_ASSIGN(const EvalSource source, find_eval_source(request));
   GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, source.data.descriptor());
   if (!request.predictions.empty()) return score(request, source, descriptor, observer);
-  return Labelling(request, source, descriptor, platform, observer).run(stop);
+  return SplitEvaluation(request, source, descriptor, platform, observer).run(stop);
 }
 
 }  // namespace graphrun::training

@@ -25,9 +25,9 @@ namespace graphrun::training {
 // What a user says of an evaluation. What is left open comes from a run's folder: `run`, or the latest where
 // neither model nor run is given.
 struct EvalRequest {
-  std::string model;    // MODEL.fb; excludes run
+  std::string model;    // MODEL.fb or a bundle; excludes run
   std::string run;      // a run's folder
-  std::string weights;  // empty: the run's last checkpoint; best: its best by validation
+  std::string weights;  // empty: the bundle's, or the run's last checkpoint; best: its best by validation
   JobData data;
   std::string split = "val";
   ProtocolChoice protocol;

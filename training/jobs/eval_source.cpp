@@ -17,14 +17,6 @@ std::string range_suffix(const datasets::SampleRange& range) {
   return range.whole() ? "" : fmt::format("_{}_{}", range.first, range.count);
 }
 
-Status require_given(const EvalRequest& request, const EvalSource& source) {
-  if (source.data.name.empty()) return {ErrorCode::usage, "--dataset is missing"};
-  if (source.weights.empty() && request.predictions.empty()) {
-    return {ErrorCode::usage, "--weights is missing"};
-  }
-  return {};
-}
-
 Status take_data_from_run(EvalSource& source) {
   if (!source.data.name.empty()) return {};
   GRAPHRUN_ASSIGN(const RunRecord record, read_run_record(source.run));
@@ -49,7 +41,7 @@ Result<EvalSource> find_eval_source(const EvalRequest& request) {
     GRAPHRUN_ASSIGN(source.run, latest_run_folder());
   }
   if (source.run.empty()) {
-    GRAPHRUN_TRY(require_given(request, source));
+    if (source.data.name.empty()) return {ErrorCode::usage, "--dataset is missing"};
     return source;
   }
   source.model = (source.run / "model.fb").string();

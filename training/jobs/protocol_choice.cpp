@@ -1,28 +1,26 @@
 #include "training/jobs/protocol_choice.h"
 
-#include <algorithm>
-#include <limits>
-
-#include "runtime/core/system_memory.h"
-#include "runtime/imaging/planes.h"
+#include "graphrun/kernel/attributes.h"
+#include "runtime/labelling/protocol_json.h"
 
 namespace graphrun::training {
 
-Result<labelling::ProtocolSettings> ProtocolChoice::resolve(const SettingTable& settings) const {
+Result<labelling::ProtocolSettings> ProtocolChoice::resolve(const SettingTable& settings,
+                                                            const labelling::ProtocolSettings& own) const {
+  labelling::ProtocolSettings resolved;
+  resolved.name = protocol.empty() ? own.name : protocol;
   for (const char* name : {"test_h", "test_w"}) {
-    if (protocol == "slide" && !settings.has_value(name)) {
+    if (resolved.name == "slide" && !settings.has_value(name)) {
       return {ErrorCode::invalid_argument,
               std::string("the setting ") + name + " has no value; give it with --set " + name + "=PIXELS"};
     }
   }
-  labelling::ProtocolSettings resolved;
-  resolved.name = protocol;
   resolved.scales = settings.reals("scales");
   if (!scales.empty()) resolved.scales = scales;
   if (multi_scale) resolved.scales = {0.5, 0.75, 1.0, 1.25, 1.5, 1.75};
-  resolved.flip = !no_flip;
+  resolved.flip = !no_flip && (flip || own.flip);
   resolved.base_size = settings.integer("base_size");
-  if (protocol == "slide") {
+  if (resolved.name == "slide") {
     resolved.test_h = settings.integer("test_h");
     resolved.test_w = settings.integer("test_w");
   }
@@ -31,11 +29,17 @@ Result<labelling::ProtocolSettings> ProtocolChoice::resolve(const SettingTable& 
   return resolved;
 }
 
-Result<std::int64_t> ProtocolChoice::most_bytes(const model::Backend& backend, int processes) const {
-  constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
-  if (memory_limit != 0) return static_cast<std::int64_t>(std::min<std::uint64_t>(memory_limit, kUnlimited));
-  if (!backend.is_host()) return imaging::free_device_bytes(backend);
-  return core::available_memory().value_or(kUnlimited) / processes;
+Result<std::map<std::string, std::string>> stored_settings(const weights::ModelSource& source) {
+  std::map<std::string, std::string> settings;
+  if (source.protocol.empty()) return settings;
+  GRAPHRUN_ASSIGN(const labelling::ProtocolSettings stored, labelling::protocol_of(source));
+  std::string scales;
+  for (const double scale : stored.scales) scales += (scales.empty() ? "[" : ",") + number_text(scale);
+  settings["scales"] = scales + "]";
+  settings["base_size"] = std::to_string(stored.base_size);
+  if (stored.test_h > 0) settings["test_h"] = std::to_string(stored.test_h);
+  if (stored.test_w > 0) settings["test_w"] = std::to_string(stored.test_w);
+  return settings;
 }
 
 }  // namespace graphrun::training

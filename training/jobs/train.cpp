@@ -77,8 +77,9 @@ class Preparation {
     SettingSources sources = request_.settings;
     // A run goes on with its own settings; what the user says now still wins.
     if (from_) sources.configs.insert(sources.configs.begin(), (from_->folder / "config.json").string());
-    GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> unbound,
-                    open_program(request_.model, platform_.ops, request_.parameters));
+    GRAPHRUN_ASSIGN(const weights::ModelSource source,
+                    open_source(request_.model, platform_.ops, request_.parameters));
+    const std::shared_ptr<const model::Program>& unbound = source.program;
     if (from_) {
       GRAPHRUN_TRY(
           check_resumed(from_->folder, request_.precision, descriptor_, *unbound, request_.resume != "auto"));

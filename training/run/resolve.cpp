@@ -34,6 +34,17 @@ Status resolve_mask(const model::Model& model, const char* mask, const char* cro
                       settings.source(crop));
 }
 
+// The default of ignore_label is a class where there are more than 255: then it is the highest number.
+Status resolve_ignore_label(const datasets::Descriptor& descriptor, SettingTable& settings) {
+  const auto classes = static_cast<std::int64_t>(descriptor.classes.size());
+  if (classes <= imaging::kMaxByteClasses || settings.integer("ignore_label") >= classes) return {};
+  if (settings.is_explicit("ignore_label")) {
+    return {ErrorCode::invalid_argument, "ignore_label " + settings.json("ignore_label") +
+                                             " is one of the classes of data set " + descriptor.name};
+  }
+  return settings.set("ignore_label", std::to_string(imaging::kIgnoredClass), "data set " + descriptor.name);
+}
+
 }  // namespace
 
 Result<SettingTable> resolve_settings(const model::Model& model, const datasets::Descriptor* descriptor,
@@ -46,6 +57,7 @@ Result<SettingTable> resolve_settings(const model::Model& model, const datasets:
     GRAPHRUN_TRY(settings.set_all(datasets::recipe_settings(*descriptor, model.name),
                                   "data set " + descriptor->name + ", recipe for " + model.name));
   }
+  GRAPHRUN_TRY(settings.set_all(sources.stored, "stored with the model"));
   for (const std::string& path : sources.configs) GRAPHRUN_TRY(settings.set_from_file(path));
   for (const std::string& assignment : sources.sets) {
     const Status status = settings.set_assignment(assignment, "--set");
@@ -56,6 +68,7 @@ Result<SettingTable> resolve_settings(const model::Model& model, const datasets:
       GRAPHRUN_TRY(settings.set(test, settings.json(train), settings.source(train)));
     }
   }
+  if (descriptor != nullptr) GRAPHRUN_TRY(resolve_ignore_label(*descriptor, settings));
   GRAPHRUN_TRY(resolve_mask(model, "mask_h", "train_h", own, settings));
   GRAPHRUN_TRY(resolve_mask(model, "mask_w", "train_w", own, settings));
   return settings;

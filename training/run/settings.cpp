@@ -36,7 +36,7 @@ constexpr std::array kSpecs{
                 "rows of PSANet's masks; from the training crop if not given"},
     SettingSpec{"mask_w", integer, "null", 1, 1e5,
                 "columns of PSANet's masks; from the training crop if not given"},
-    SettingSpec{"ignore_label", integer, "255", 0, 255, "class id of pixels that count nowhere"},
+    SettingSpec{"ignore_label", integer, "255", 0, 65535, "class id of pixels that count nowhere"},
     SettingSpec{"aux_weight", real, "0.4", 0, kMany, "weight of the auxiliary loss"},
     SettingSpec{"class_weights", weights, "null", 0, 1e6,
                 "of the losses, one a class; \"suggested\": what grun data check suggests"},

@@ -1,6 +1,5 @@
-#include "tools/grun/prepared_cache.h"
+#include "runtime/weights/prepared_cache.h"
 
-#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -15,7 +14,7 @@
 
 #include "runtime/core/hash.h"
 
-namespace graphrun::tools {
+namespace graphrun::weights {
 namespace {
 
 namespace fs = std::filesystem;
@@ -70,47 +69,41 @@ void remove_oldest(const fs::path& folder, const fs::path& newest) {
 
 }  // namespace
 
-Result<PreparedCache> PreparedCache::open(const CommonOptions& options, const std::string& weights_path,
-                                          const weights::Weights& weights) {
-  PreparedCache cache;
-  cache.quiet_ = options.quiet;
-  cache.verbose_ = options.verbose;
-  GRAPHRUN_ASSIGN(const std::string parent, options.cache_folder());
+PreparedCache::PreparedCache(const std::string& folder, const std::string& weights_path, DType precision,
+                             const Weights& weights) {
   const std::string identity = weights.backend()->form_identity();
-  if (parent.empty() || identity.empty()) return cache;
-  const fs::path folder = fs::path(parent) / "prepared";
+  if (folder.empty() || identity.empty()) return;
+  const fs::path prepared = fs::path(folder) / "prepared";
   constexpr mode_t kOwn = 0700;
-  ::mkdir(folder.c_str(), kOwn);
+  ::mkdir(prepared.c_str(), kOwn);
   std::error_code error;
   const fs::path whole = fs::canonical(weights_path, error);
-  if (error) return cache;
+  if (error) return;
   constexpr std::size_t kLongestStem = 64;
-  cache.path_ = (folder / fmt::format("{}-{}-{:016x}{}", whole.stem().string().substr(0, kLongestStem),
-                                      options.precision,
-                                      core::hash_of(identity, core::hash_of(whole.string())), kSuffix))
-                    .string();
-  return cache;
+  char hash[kHashDigits + 1];
+  std::snprintf(hash, sizeof hash, "%016llx",
+                static_cast<unsigned long long>(core::hash_of(identity, core::hash_of(whole.string()))));
+  path_ = (prepared / (whole.stem().string().substr(0, kLongestStem) + "-" +
+                       std::string(to_string(precision)) + "-" + hash + std::string(kSuffix)))
+              .string();
 }
 
-void PreparedCache::use(weights::Weights& weights) const {
-  if (path_.empty()) return;
+std::string PreparedCache::use(Weights& weights) const {
+  if (path_.empty()) return {};
   const Status status = weights.use_prepared(path_);
-  if (status.ok()) {
-    std::error_code ignored;
-    fs::last_write_time(path_, fs::file_time_type::clock::now(), ignored);
-  } else if (verbose_ && status.code() != ErrorCode::not_found) {
-    fmt::print(stderr, "weights are prepared anew: {}\n", status.message());
-  }
+  if (!status.ok())
+    return status.code() == ErrorCode::not_found ? "" : "weights are prepared anew: " + status.message();
+  std::error_code ignored;
+  fs::last_write_time(path_, fs::file_time_type::clock::now(), ignored);
+  return {};
 }
 
-void PreparedCache::keep(const weights::Weights& weights) const {
-  if (path_.empty()) return;
+std::string PreparedCache::keep(const Weights& weights) const {
+  if (path_.empty()) return {};
   const Status status = weights.keep_prepared(path_);
-  if (status.ok()) {
-    remove_oldest(fs::path(path_).parent_path(), path_);
-  } else if (!quiet_) {
-    fmt::print(stderr, "warning: prepared weights are not kept: {}\n", status.message());
-  }
+  if (!status.ok()) return "prepared weights are not kept: " + status.message();
+  remove_oldest(fs::path(path_).parent_path(), path_);
+  return {};
 }
 
-}  // namespace graphrun::tools
+}  // namespace graphrun::weights
