@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/core/guard.h"
+
 namespace graphrun::weights {
 namespace {
 
@@ -261,7 +263,7 @@ Result<TensorTable> read_safetensors(std::span<const std::byte> file) {
 
 Status write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                          const std::map<std::string, std::string>& metadata, core::AtomicFile::Access access,
-                         const std::function<void(const NamedTensor&)>& written) {
+                         const std::function<void(const NamedTensor&)>& written) try {
   GRAPHRUN_TRY(check_for_write(tensors).in(path));
   std::optional<std::string> header = header_of(tensors, metadata);
   if (!header) return {ErrorCode::invalid_argument, path + ": a name or metadata is not UTF-8"};
@@ -277,6 +279,8 @@ Status write_safetensors(const std::string& path, std::span<const NamedTensor> t
     if (written) written(tensor);
   }
   return file.commit();
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::weights

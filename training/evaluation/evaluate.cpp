@@ -6,6 +6,7 @@
 #include <future>
 
 #include "datasets/sample_list.h"
+#include "runtime/core/guard.h"
 #include "runtime/cpu/processors.h"
 
 namespace graphrun::training {
@@ -49,7 +50,7 @@ ImagesAside images_aside(const model::Backend& backend, int threads) {
 
 Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data,
                                                    labelling::Protocol& protocol, std::int64_t most_bytes,
-                                                   const ImagesAside& aside) {
+                                                   const ImagesAside& aside) try {
   std::vector<imaging::Extent> sizes;
   for (std::int64_t i = 0; i < data.size(); ++i) {
     GRAPHRUN_ASSIGN(const imaging::Extent size, data.image_size(i));
@@ -70,11 +71,13 @@ Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data
   }
   GRAPHRUN_TRY(protocol.reserve(memory, most_bytes - (memory.total() - memory.activations)));
   return memory;
+} catch (...) {
+  return core::caught();
 }
 
 Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,
                             const PictureWriter* pictures, EvalObserver& observer, const ImagesAside& aside,
-                            const core::StopToken& stop) {
+                            const core::StopToken& stop) try {
   if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
   Evaluation result;
   if (data.labelled()) result.confusion.emplace(static_cast<int>(protocol.classes()));
@@ -106,6 +109,8 @@ Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& 
   }
   while (!written.empty()) GRAPHRUN_TRY(take_first(written));
   return result;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training
