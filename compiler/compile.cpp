@@ -154,6 +154,7 @@ Compiled compile(const std::filesystem::path& path, std::span<const Definition> 
     if (result.definitions_fit) Compiler(*source, Context{ops, model}, diagnostics).run();
     if (diagnostics.ok()) result.model = std::move(model);
   }
+  result.diagnostics = diagnostics.errors();
   result.errors = diagnostics.text();
   return result;
 } catch (...) {

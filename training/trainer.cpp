@@ -47,7 +47,7 @@ class Trainer {
     // An epoch that was stopped after its last iteration.
     if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     const std::int64_t end = job_.max_iters ? std::min(*job_.max_iters, iterations_) : iterations_;
-    if (state_.iteration < end && stop_ == core::Stop::none) GRAPHRUN_TRY(train_until(end));
+    if (state_.iteration < end && stop_ == Stop::none) GRAPHRUN_TRY(train_until(end));
     if (state_.iteration != saved_iteration_) GRAPHRUN_TRY(save(interrupted_checkpoint(job_.folder)));
     GRAPHRUN_TRY(note_written(true));
     return TrainOutcome{state_, stop_};
@@ -111,7 +111,7 @@ class Trainer {
     };
     GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Loader> loader,
                     datasets::Loader::start(*job_.data, *sampler_, augment_, loading));
-    while (state_.iteration < end && stop_ == core::Stop::none) {
+    while (state_.iteration < end && stop_ == Stop::none) {
       GRAPHRUN_TRY(iterate(*loader).in("iteration " + std::to_string(state_.iteration + 1)));
       if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     }
@@ -244,7 +244,7 @@ class Trainer {
   CheckpointWriter writer_;
   std::vector<int> owners_;                   // of the optimiser's state
   bool local_norm_ = false;                   // not all ranks share batch norm's statistics
-  core::Stop stop_ = core::Stop::none;        // why all ranks stop
+  Stop stop_ = Stop::none;                    // why all ranks stop
   std::optional<ConfusionMatrix> confusion_;  // of the epoch so far
 };
 

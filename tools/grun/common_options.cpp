@@ -1,6 +1,5 @@
 #include "tools/grun/common_options.h"
 
-#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -11,6 +10,7 @@
 #include "ops/cpu_backend.h"
 #include "ops/registry.h"
 #include "runtime/plugin/gpu_module.h"
+#include "training/jobs/bind.h"
 
 namespace graphrun::tools {
 
@@ -116,9 +116,8 @@ Result<model::Bindings> CommonOptions::bindings() const {
 
 Result<std::shared_ptr<const model::Program>> open_program(const std::string& path,
                                                            const CommonOptions& options) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
-                  model::Program::load(path, ops::op_registry()));
-  return bind_program(*program, path, options);
+  GRAPHRUN_ASSIGN(const model::Bindings chosen, options.bindings());
+  return training::open_program(path, ops::op_registry(), chosen);
 }
 
 Result<std::shared_ptr<const model::Program>> bind_program(const model::Program& program,
@@ -126,25 +125,8 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
                                                            const CommonOptions& options,
                                                            const datasets::Descriptor* descriptor,
                                                            const training::SettingTable* settings) {
-  GRAPHRUN_ASSIGN(model::Bindings bindings, options.bindings());
-  for (const model::GraphParameter& parameter : program.model().parameters) {
-    if (parameter.structural) continue;
-    const auto spec =
-        std::ranges::find(training::setting_specs(), parameter.name, &training::SettingSpec::name);
-    const bool is_setting = settings != nullptr && spec != training::setting_specs().end();
-    if (is_setting && settings->is_explicit(parameter.name) && settings->has_value(parameter.name)) {
-      bindings.try_emplace(parameter.name, settings->real(parameter.name));
-    }
-    if (descriptor != nullptr && parameter.name == "classes") {
-      bindings.try_emplace("classes", static_cast<double>(descriptor->classes.size()));
-    }
-  }
-  auto bound = program.bind(bindings);
-  if (bound.ok() || options.definitions.empty()) return std::move(bound).in(path);
-  // Whatever is wrong with -D is wrong with the command line.
-  const ErrorCode code = bound.status().code();
-  return {code == ErrorCode::invalid_argument ? ErrorCode::usage : code,
-          path + ": " + bound.status().message()};
+  GRAPHRUN_ASSIGN(const model::Bindings chosen, options.bindings());
+  return training::bind_program(program, path, {chosen, descriptor, settings});
 }
 
 Result<std::shared_ptr<weights::Weights>> map_weights(const model::Program& program, const std::string& path,

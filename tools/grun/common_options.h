@@ -46,9 +46,7 @@ void add_memory_budget(CLI::App& command, std::int64_t& bytes);
 Result<std::shared_ptr<const model::Program>> open_program(const std::string& path,
                                                            const CommonOptions& options);
 
-// The model of `path` with its late parameters bound. They get, the first that there is: the command line's
-// -D, a setting of the same name that somebody set (null: none), `classes` of the descriptor (null: none),
-// their default.
+// training::bind_program with -D as what is chosen.
 Result<std::shared_ptr<const model::Program>> bind_program(const model::Program& program,
                                                            const std::string& path,
                                                            const CommonOptions& options,

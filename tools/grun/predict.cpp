@@ -8,6 +8,7 @@
 #include "datasets/subset.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
+#include "tools/grun/job_options.h"
 #include "tools/grun/prepared_cache.h"
 #include "tools/grun/progress.h"
 #include "tools/grun/protocol_options.h"
@@ -134,9 +135,7 @@ void add_predict(CLI::App& app, Outcome& outcome) {
   command->add_option("--dataset", options->dataset, "colours and sizes; a run's model.fb has them");
   command->add_option("-o", options->folder, "folder of gray/, color/ and overlay/")->required();
   options->protocol.add_to(*command);
-  command->add_option("--config", options->settings.configs, "settings, a JSON object")
-      ->allow_extra_args(false);
-  command->add_option("--set", options->settings.sets, "key=value: one setting")->allow_extra_args(false);
+  add_settings(*command, options->settings);
   set_ranked_callback(*command, outcome, [options, &outcome] { return predict(*options, outcome); });
 }
 

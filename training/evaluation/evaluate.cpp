@@ -48,6 +48,8 @@ ImagesAside images_aside(const model::Backend& backend, int threads) {
   return {std::min(processors, 4), std::min(processors, 8)};
 }
 
+Status evaluation_stopped() { return {ErrorCode::interrupted, "the evaluation was stopped"}; }
+
 Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data,
                                                    labelling::Protocol& protocol, std::int64_t most_bytes,
                                                    const ImagesAside& aside) try {
@@ -77,7 +79,7 @@ Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data
 
 Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,
                             const PictureWriter* pictures, EvalObserver& observer, const ImagesAside& aside,
-                            const core::StopToken& stop) try {
+                            const StopToken& stop) try {
   if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
   Evaluation result;
   if (data.labelled()) result.confusion.emplace(static_cast<int>(protocol.classes()));
@@ -91,7 +93,7 @@ Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& 
   Pending<Status> written;
   decode_until(aside.decoded);
   for (std::int64_t i = 0; i < data.size(); ++i) {
-    if (stop.asked() != core::Stop::none) return {ErrorCode::interrupted, "the evaluation was stopped"};
+    if (stop.asked() != Stop::none) return evaluation_stopped();
     const auto start = Clock::now();
     GRAPHRUN_ASSIGN(datasets::Sample sample, take_first(decoded));
     decode_until(i + 1 + aside.decoded);

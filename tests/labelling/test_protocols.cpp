@@ -1,6 +1,6 @@
 #include "runtime/imaging/slide_grid.h"
 #include "runtime/session/layout.h"
-#include "tests/tools/tiny_net.h"
+#include "tests/labelling/tiny_net.h"
 #include "training/evaluation/evaluate.h"
 
 // The protocols with a real network, the small one of the goldens.

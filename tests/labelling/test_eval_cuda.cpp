@@ -4,7 +4,7 @@
 #include "runtime/imaging/plane.h"
 #include "runtime/imaging/planes.h"
 #include "runtime/plugin/gpu_module.h"
-#include "tests/tools/tiny_net.h"
+#include "tests/labelling/tiny_net.h"
 
 // Evaluation on a GPU against that on the host.
 using namespace graphrun;

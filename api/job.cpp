@@ -1,0 +1,89 @@
+#include "api/job.h"
+
+#include <charconv>
+#include <utility>
+
+#include "api/dataset.h"
+#include "ops/cpu_backend.h"
+#include "ops/registry.h"
+#include "runtime/collective/self.h"
+#include "runtime/plugin/gpu_module.h"
+#include "training/jobs/ranks.h"
+
+namespace graphrun::api {
+namespace {
+
+// Of cuda (0) or cuda:N.
+std::optional<int> gpu_number(std::string_view name) {
+  constexpr std::string_view kName = "cuda";
+  if (name == kName) return 0;
+  if (!name.starts_with("cuda:")) return std::nullopt;
+  name.remove_prefix(kName.size() + 1);
+  int number = 0;
+  const auto [stop, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  const bool whole = !name.empty() && stop == name.data() + name.size();
+  return whole && error == std::errc() && number >= 0 ? std::optional(number) : std::nullopt;
+}
+
+Result<std::shared_ptr<model::Backend>> open_backend(const JobPlace& place) {
+  if (place.device == "cpu") return ops::make_cpu_backend(place.threads);
+  const std::optional<int> gpu = gpu_number(place.device);
+  if (!gpu) return {ErrorCode::invalid_argument, "expected cpu, cuda or cuda:N"};
+  GRAPHRUN_ASSIGN(const plugin::GpuModule* const module, plugin::gpu_module());
+  return module->make_backend({*gpu, place.cache.empty() ? "" : place.cache + "/convolutions.txt"});
+}
+
+}  // namespace
+
+training::Platform platform(JobPlace& place, std::vector<std::string>& notes) {
+  const auto join = [&place, &notes](double timeout_s) -> Result<training::RankOfJob> {
+    if (!place.join_ranks) return training::RankOfJob{collective::make_self(), place.threads};
+    GRAPHRUN_ASSIGN(training::JoinedRanks joined,
+                    training::join_ranks({place.device, place.threads, timeout_s}));
+    place.device = joined.device;
+    place.threads = joined.threads;
+    notes.insert(notes.end(), joined.notes.begin(), joined.notes.end());
+    return training::RankOfJob{joined.ranks, joined.threads};
+  };
+  const auto open = [&place]() -> Result<std::shared_ptr<model::Backend>> {
+    GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend,
+                    open_backend(place).in("device " + place.device));
+    GRAPHRUN_TRY(
+        backend->check_precision(place.precision).in("precision " + std::string(to_string(place.precision))));
+    return backend;
+  };
+  return {ops::op_registry(), join, open};
+}
+
+Result<DType> precision_of(const std::string& name) {
+  for (const DType type : {DType::f32, DType::bf16}) {
+    if (name == to_string(type)) return type;
+  }
+  return {ErrorCode::invalid_argument, "precision " + name + ": expected f32 or bf16"};
+}
+
+Result<training::JobData> job_data(const std::string& dataset, const std::string& root,
+                                   const std::optional<Dataset>& data, bool may_be_absent) {
+  if (data && !dataset.empty())
+    return {ErrorCode::invalid_argument, "`dataset` and `data` exclude each other: give one of them"};
+  if (data && !root.empty())
+    return {ErrorCode::invalid_argument, "`data_root` is of `dataset`; `data` knows where its files are"};
+  if (data) return data->impl().data;
+  if (dataset.empty() && !may_be_absent)
+    return {ErrorCode::invalid_argument, "there is no data: give `dataset` or `data`"};
+  return training::JobData{dataset, root};
+}
+
+training::SettingSources setting_sources(const std::vector<std::string>& configs,
+                                         const std::map<std::string, std::string>& settings) {
+  training::SettingSources sources{configs, {}};
+  for (const auto& [name, value] : settings) sources.sets.push_back(name + "=" + value);
+  return sources;
+}
+
+Status without_usage(Status status) {
+  if (status.ok() || status.code() != ErrorCode::usage) return status;
+  return {ErrorCode::invalid_argument, status.message()};
+}
+
+}  // namespace graphrun::api
