@@ -7,6 +7,7 @@
 #include "compiler/ir/graph.h"
 #include "compiler/passes/passes.h"
 #include "compiler/update.h"
+#include "runtime/core/guard.h"
 #include "runtime/model/validate.h"
 
 namespace graphrun::compiler {
@@ -131,10 +132,20 @@ class Compiler {
   Expansion expansion_;
 };
 
+Compiled not_compiled(const Status& status) noexcept {
+  Compiled result;
+  try {
+    result.errors = status.message() + "\n";
+  } catch (...) {
+    result.errors = "out of memory\n";  // short enough for the string itself
+  }
+  return result;
+}
+
 }  // namespace
 
 Compiled compile(const std::filesystem::path& path, std::span<const Definition> definitions,
-                 const OpRegistry& ops) {
+                 const OpRegistry& ops) try {
   Diagnostics diagnostics;
   Compiled result;
   if (const std::optional<Source> source = read_source(path, diagnostics)) {
@@ -146,6 +157,8 @@ Compiled compile(const std::filesystem::path& path, std::span<const Definition> 
   result.diagnostics = diagnostics.errors();
   result.errors = diagnostics.text();
   return result;
+} catch (...) {
+  return not_compiled(core::caught());
 }
 
 }  // namespace graphrun::compiler

@@ -10,6 +10,7 @@
 #include "datasets/dataset.h"
 #include "datasets/image_io.h"
 #include "datasets/sample_list.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun::datasets {
 
@@ -187,7 +188,7 @@ void add_unknown(Counts& counts) {
 
 Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::string& split,
                                   const std::optional<std::filesystem::path>& data_root, int threads,
-                                  const CheckProgress& progress) {
+                                  const CheckProgress& progress) try {
   GRAPHRUN_TRY(find_split(descriptor, split));
   Counts counts(descriptor.classes.size());
   CheckReport report;
@@ -221,6 +222,8 @@ Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::strin
   report.classes = std::move(counts.per_class);
   report.problems = std::move(counts.problems);
   return report;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::datasets

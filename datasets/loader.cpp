@@ -9,6 +9,8 @@
 #include <system_error>
 #include <thread>
 
+#include "runtime/core/guard.h"
+
 namespace graphrun::datasets {
 
 namespace {
@@ -133,7 +135,7 @@ Loader::Loader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<Loader>> Loader::start(const Dataset& dataset, const Sampler& sampler,
                                               const AugmentSettings& augment,
-                                              const LoaderSettings& settings) {
+                                              const LoaderSettings& settings) try {
   GRAPHRUN_TRY(validate(augment));
   if (!dataset.labelled()) return Status(ErrorCode::invalid_argument, "the split has no labels to train on");
   LoaderSettings checked = settings;
@@ -175,6 +177,8 @@ Result<std::unique_ptr<Loader>> Loader::start(const Dataset& dataset, const Samp
     return Status(ErrorCode::io, std::string("cannot start loader threads: ") + error.what());
   }
   return loader;
+} catch (...) {
+  return core::caught();
 }
 
 Loader::~Loader() {
@@ -186,7 +190,7 @@ Loader::~Loader() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
-Result<const Batch*> Loader::next() {
+Result<const Batch*> Loader::next() try {
   State& s = *state_;
   std::unique_lock lock(s.mutex);
   if (s.delivered == s.settings.end) {
@@ -202,6 +206,8 @@ Result<const Batch*> Loader::next() {
   if (slot.failed >= 0) return slot.status;
   ++s.delivered;
   return static_cast<const Batch*>(&slot.batch);
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::datasets

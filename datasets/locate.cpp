@@ -5,6 +5,8 @@
 #include <string>
 #include <system_error>
 
+#include "runtime/core/guard.h"
+
 namespace graphrun::datasets {
 
 std::vector<std::filesystem::path> data_folders(const std::string& kind) {
@@ -30,8 +32,10 @@ std::vector<std::filesystem::path> data_folders(const std::string& kind) {
   return folders;
 }
 
-Result<Descriptor> find_descriptor(const std::string& name_or_path) {
+Result<Descriptor> find_descriptor(const std::string& name_or_path) try {
   return load_descriptor(name_or_path, data_folders("datasets"));
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::datasets

@@ -33,8 +33,18 @@ static void read_bytes(png_structp png, png_bytep out, std::size_t count) {
   std::memcpy(out, rest->data(), count);
   rest->remove_prefix(count);
 }
+// An exception must not pass through libpng's frames, and a jump must not leave a handler.
+static bool append_bytes(std::string& out, png_bytep bytes, std::size_t count) {
+  try {
+    out.append(reinterpret_cast<const char*>(bytes), count);
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
 static void write_bytes(png_structp png, png_bytep bytes, std::size_t count) {
-  static_cast<std::string*>(png_get_io_ptr(png))->append(reinterpret_cast<const char*>(bytes), count);
+  auto* out = static_cast<std::string*>(png_get_io_ptr(png));
+  if (!append_bytes(*out, bytes, count)) png_error(png, "no memory for the file");
 }
 static void flush_bytes(png_structp) {}
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "datasets/loader.h"
+#include "runtime/core/guard.h"
 #include "runtime/profiling/step_times.h"
 #include "runtime/session/shard.h"
 #include "training/batch_step.h"
@@ -253,7 +254,7 @@ double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::
   return base_lr * std::pow(1.0 - static_cast<double>(iter - 1) / static_cast<double>(max_iter), power);
 }
 
-Status check_start(const TrainJob& job) {
+Status check_start(const TrainJob& job) try {
   GRAPHRUN_ASSIGN(const datasets::Sampler sampler, make_sampler(job));
   const std::int64_t per_epoch = sampler.iterations_per_epoch();
   const std::int64_t whole = job.start.iteration / per_epoch;
@@ -267,6 +268,8 @@ Status check_start(const TrainJob& job) {
               std::to_string(job.start.epoch) + " epochs, but an epoch has " + std::to_string(per_epoch) +
               " iterations now: resume with the run's own batch_size and data; to go on with others start a "
               "new run with --weights"};
+} catch (...) {
+  return core::caught();
 }
 
 std::vector<int> state_owners(const TrainJob& job) {
@@ -280,8 +283,10 @@ std::vector<bool> held_state(const TrainJob& job) {
   return held;
 }
 
-Result<TrainOutcome> train(const TrainJob& job, TrainObserver& observer) {
+Result<TrainOutcome> train(const TrainJob& job, TrainObserver& observer) try {
   return Trainer(job, observer).run();
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/core/guard.h"
 #include "runtime/session/dims.h"
 #include "runtime/session/layout.h"
 #include "runtime/session/roles.h"
@@ -31,7 +32,7 @@ MethodOptions method_options(const Session::Options& options) {
 
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Program> program,
                                                  std::shared_ptr<weights::Weights> weights,
-                                                 const Options& options) {
+                                                 const Options& options) try {
   std::shared_ptr<model::Backend> backend = weights->backend();
   GRAPHRUN_TRY(backend->check_precision(options.precision));
   GRAPHRUN_ASSIGN(
@@ -47,15 +48,19 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
     GRAPHRUN_TRY(check_role(logits, TensorDesc::nhwc(DType::f32, expected), "output \"logits\""));
   }
   return std::unique_ptr<Session>(new Session(std::move(method), std::move(backend)));
+} catch (...) {
+  return core::caught();
 }
 
 Result<MethodNeeds> Session::plan(const model::Program& program, const model::Backend& backend,
-                                  const Options& options) {
+                                  const Options& options) try {
   GRAPHRUN_TRY(backend.check_precision(options.precision));
   return BoundMethod::plan(program, "eval", backend, method_options(options));
+} catch (...) {
+  return core::caught();
 }
 
-Result<Session::Options> Session::fit(const model::Program& program, const Options& options) {
+Result<Session::Options> Session::fit(const model::Program& program, const Options& options) try {
   constexpr std::int64_t kMost = 128;
   Status refused;
   for (std::int64_t more = 0; more <= 2 * kMost; ++more) {
@@ -70,9 +75,11 @@ Result<Session::Options> Session::fit(const model::Program& program, const Optio
     }
   }
   return refused;
+} catch (...) {
+  return core::caught();
 }
 
-Status Session::set_input_nchw(std::span<const float> image) {
+Status Session::set_input_nchw(std::span<const float> image) try {
   const TensorView view = input();
   GRAPHRUN_TRY(check_count(image.size(), view.desc));
   if (backend_->is_host()) {
@@ -82,9 +89,11 @@ Status Session::set_input_nchw(std::span<const float> image) {
   std::vector<float> staged(image.size());
   nchw_to_nhwc(image, {view.desc, staged.data()});
   return backend_->copy_to_device(view.data, staged.data(), view.desc.bytes());
+} catch (...) {
+  return core::caught();
 }
 
-Status Session::get_output_nchw(std::string_view name, std::span<float> out) const {
+Status Session::get_output_nchw(std::string_view name, std::span<float> out) const try {
   const TensorView view = output(name);
   if (view.data == nullptr)
     return {ErrorCode::not_found, "the model has no output \"" + std::string(name) + "\""};
@@ -100,6 +109,8 @@ Status Session::get_output_nchw(std::string_view name, std::span<float> out) con
   GRAPHRUN_TRY(backend_->copy_to_host(staged.data(), view.data, view.desc.bytes()));
   nhwc_to_nchw({view.desc, staged.data()}, out);
   return {};
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::session

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/core/guard.h"
+
 namespace graphrun::weights {
 namespace {
 
@@ -292,12 +294,14 @@ Status emit_safetensors(std::span<const NamedTensor> tensors,
 
 Status write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                          const std::map<std::string, std::string>& metadata, core::AtomicFile::Access access,
-                         const std::function<void(const NamedTensor&)>& written) {
+                         const std::function<void(const NamedTensor&)>& written) try {
   GRAPHRUN_ASSIGN(const std::string header, checked_header(tensors, metadata).in(path));
   GRAPHRUN_ASSIGN(core::AtomicFile file, core::AtomicFile::create(path, access));
   const auto sink = [&file](std::span<const std::byte> bytes) { return file.write(bytes); };
   GRAPHRUN_TRY(emit(header, tensors, sink, written));
   return file.commit();
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::weights

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "runtime/core/guard.h"
+
 namespace graphrun::weights {
 
 std::optional<std::string_view> canonical_name(std::string_view name) {
@@ -14,7 +16,7 @@ std::optional<std::string_view> canonical_name(std::string_view name) {
   return name;
 }
 
-Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& path) {
+Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& path) try {
   GRAPHRUN_ASSIGN(std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
   const std::span<const std::byte> bytes = file->bytes();
   return open_part(std::move(file), bytes).in(path);
@@ -24,6 +26,8 @@ Result<std::shared_ptr<const TensorFile>> TensorFile::open_part(std::shared_ptr<
                                                                 std::span<const std::byte> part) {
   GRAPHRUN_ASSIGN(TensorTable table, read_tensors(part));
   return std::shared_ptr<const TensorFile>(new TensorFile(std::move(file), std::move(table)));
+} catch (...) {
+  return core::caught();
 }
 
 const NamedTensor* TensorFile::find(std::string_view name) const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compiler/compile.h"
+#include "graphrun/version.h"
 #include "ops/registry.h"
 #include "runtime/model/model_file.h"
 
@@ -57,6 +58,8 @@ int run(int argc, char** argv) {
   app.add_option("-D,--define", texts,
                  "default of a graph parameter: name=value; name=a,b is name_0=a, name_1=b")
       ->allow_extra_args(false);
+  app.set_version_flag("--version", "graphc " + std::string(graphrun::version()) + " (" +
+                                        std::string(graphrun::build()) + ")");
   app.add_flag("--print", print, "show the expanded graph, one node a line, with inferred shapes");
   try {
     app.parse(argc, argv);

@@ -4,6 +4,7 @@
 #include <exception>
 #include <span>
 
+#include "graphrun/version.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/launch.h"
 #include "tools/grun/ranks.h"
@@ -13,6 +14,7 @@
 int main(int argc, char** argv) {
   CLI::App app{"grun: train, evaluate and run compiled graphs"};
   app.require_subcommand(1);
+  app.set_version_flag("--version", fmt::format("grun {} ({})", graphrun::version(), graphrun::build()));
   graphrun::tools::Outcome outcome;
   graphrun::tools::add_info(app, outcome);
   graphrun::tools::add_run(app, outcome);

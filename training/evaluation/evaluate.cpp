@@ -6,6 +6,7 @@
 #include <future>
 
 #include "datasets/sample_list.h"
+#include "runtime/core/guard.h"
 #include "runtime/cpu/processors.h"
 #include "runtime/labelling/labelling.h"
 
@@ -50,18 +51,20 @@ Status evaluation_stopped() { return {ErrorCode::interrupted, "the evaluation wa
 
 Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data,
                                                    labelling::Protocol& protocol, std::int64_t most_bytes,
-                                                   const ImagesAside& aside) {
+                                                   const ImagesAside& aside) try {
   std::vector<imaging::Extent> sizes;
   for (std::int64_t i = 0; i < data.size(); ++i) {
     GRAPHRUN_ASSIGN(const imaging::Extent size, data.image_size(i));
     sizes.push_back(size);
   }
   return labelling::reserve_memory(protocol, sizes, picture_bytes_of_pixel(aside), most_bytes);
+} catch (...) {
+  return core::caught();
 }
 
 Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,
                             const PictureWriter* pictures, EvalObserver& observer, const ImagesAside& aside,
-                            const StopToken& stop) {
+                            const StopToken& stop) try {
   if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
   Evaluation result;
   if (data.labelled()) result.confusion.emplace(static_cast<int>(protocol.classes()));
@@ -93,6 +96,8 @@ Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& 
   }
   while (!written.empty()) GRAPHRUN_TRY(take_first(written));
   return result;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training

@@ -8,6 +8,7 @@
 
 #include "datasets/sample_list.h"
 #include "datasets/subset.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun::training {
 namespace {
@@ -36,7 +37,7 @@ void tell(EvalObserver& observer, std::int64_t done, std::int64_t total, Clock::
 
 Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Protocol& protocol,
                                    const PictureWriter* pictures, collective::Communicator& ranks,
-                                   EvalObserver& observer, const ImagesAside& aside, const StopToken& stop) {
+                                   EvalObserver& observer, const ImagesAside& aside, const StopToken& stop) try {
   if (ranks.size() == 1) return evaluate(data, protocol, pictures, observer, aside, stop);
   if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
   const std::unique_ptr<datasets::Subset> own = datasets::Subset::share(data, ranks.rank(), ranks.size());
@@ -69,6 +70,8 @@ Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Pro
   if (result->confusion)
     GRAPHRUN_TRY(collective::all_reduce<std::int64_t>(ranks, result->confusion->cells()));
   return *std::move(result);
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training

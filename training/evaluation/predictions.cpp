@@ -7,6 +7,7 @@
 #include "datasets/dataset.h"
 #include "datasets/image_io.h"
 #include "datasets/sample_list.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun::training {
 namespace {
@@ -52,7 +53,7 @@ std::string size_text(const imaging::LabelMap& map) {
 Result<Scoring> score_predictions(const datasets::Descriptor& descriptor, const std::string& split,
                                   const std::optional<fs::path>& data_root,
                                   const datasets::SampleRange& range, const fs::path& folder,
-                                  PredictionIds ids, EvalObserver& observer) {
+                                  PredictionIds ids, EvalObserver& observer) try {
   using Clock = std::chrono::steady_clock;
   GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Dataset> all,
                   datasets::open_dataset(descriptor, split, data_root));
@@ -84,6 +85,8 @@ Result<Scoring> score_predictions(const datasets::Descriptor& descriptor, const 
     observer.image(i + 1, data->size(), seconds, &scoring.confusion);
   }
   return scoring;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training

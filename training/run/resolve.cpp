@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/core/guard.h"
+
 namespace graphrun::training {
 namespace {
 
@@ -48,7 +50,7 @@ Status resolve_ignore_label(const datasets::Descriptor& descriptor, SettingTable
 }  // namespace
 
 Result<SettingTable> resolve_settings(const model::Model& model, const datasets::Descriptor* descriptor,
-                                      const SettingSources& sources) {
+                                      const SettingSources& sources) try {
   SettingTable settings;
   GRAPHRUN_TRY(settings.set_all(model.settings, "model " + model.name));
   const SettingTable own = settings;
@@ -72,6 +74,8 @@ Result<SettingTable> resolve_settings(const model::Model& model, const datasets:
   GRAPHRUN_TRY(resolve_mask(model, "mask_h", "train_h", own, settings));
   GRAPHRUN_TRY(resolve_mask(model, "mask_w", "train_w", own, settings));
   return settings;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training

@@ -11,6 +11,7 @@
 
 #include "graphrun/kernel/attributes.h"
 #include "runtime/core/file.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun::training {
 namespace {
@@ -214,7 +215,7 @@ Status SettingTable::set_all(const std::map<std::string, std::string>& values, s
   return {};
 }
 
-Status SettingTable::set_from_file(const std::string& path) {
+Status SettingTable::set_from_file(const std::string& path) try {
   constexpr std::int64_t kMaxBytes = std::int64_t{1} << 20;
   GRAPHRUN_ASSIGN(const std::string json, core::read_file(path, kMaxBytes));
   const rapidjson::Document document = parse(json);
@@ -231,6 +232,8 @@ Status SettingTable::set_from_file(const std::string& path) {
     GRAPHRUN_TRY(set(name, text_of(recorded ? member.value["value"] : member.value), path));
   }
   return {};
+} catch (...) {
+  return core::caught();
 }
 
 Status SettingTable::set_assignment(std::string_view assignment, std::string_view source) {
