@@ -4,6 +4,7 @@
 
 #include "api/own_samples.h"
 #include "datasets/label_rule.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun {
 
@@ -15,15 +16,17 @@ bool Samples::labelled() const { return true; }
 
 Dataset::Dataset(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
-Result<Dataset> Dataset::open(const std::string& name, const std::string& root) {
+Result<Dataset> Dataset::open(const std::string& name, const std::string& root) try {
   Impl impl;
   impl.data = {name, root};
   GRAPHRUN_ASSIGN(impl.descriptor, impl.data.descriptor());
   return Dataset(std::make_shared<const Impl>(std::move(impl)));
+} catch (...) {
+  return core::caught();
 }
 
 Result<Dataset> Dataset::make(const std::string& name, std::vector<ClassInfo> classes,
-                              std::map<std::string, std::shared_ptr<const Samples>> splits) {
+                              std::map<std::string, std::shared_ptr<const Samples>> splits) try {
   const auto count = static_cast<int>(classes.size());
   if (name.empty()) return {ErrorCode::invalid_argument, "a data set needs a name"};
   if (classes.empty() || classes.size() > static_cast<std::size_t>(imaging::kMaxClasses)) {
@@ -45,6 +48,8 @@ Result<Dataset> Dataset::make(const std::string& name, std::vector<ClassInfo> cl
   impl.data.own = std::make_shared<const datasets::Descriptor>(impl.descriptor);
   impl.own = std::move(splits);
   return Dataset(std::make_shared<const Impl>(std::move(impl)));
+} catch (...) {
+  return core::caught();
 }
 
 const std::string& Dataset::name() const { return impl_->descriptor.name; }
@@ -58,11 +63,13 @@ std::vector<std::string> Dataset::splits() const {
   return names;
 }
 
-Result<std::shared_ptr<const Samples>> Dataset::split(const std::string& name) const {
+Result<std::shared_ptr<const Samples>> Dataset::split(const std::string& name) const try {
   if (const auto found = impl_->own.find(name); found != impl_->own.end()) return found->second;
   GRAPHRUN_ASSIGN(const std::shared_ptr<const datasets::Dataset> samples,
                   impl_->data.open(impl_->descriptor, name));
   return api::public_samples(samples);
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun

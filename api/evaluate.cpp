@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/job.h"
+#include "runtime/core/guard.h"
 #include "training/jobs/eval.h"
 
 namespace graphrun {
@@ -75,7 +76,7 @@ Evaluation evaluation_of(const training::EvalOutcome& outcome) {
 }  // namespace
 
 Result<Evaluation> evaluate(const EvaluateOptions& options, EvaluateObserver* observer,
-                            const StopToken& stop) {
+                            const StopToken& stop) try {
   GRAPHRUN_ASSIGN(const training::EvalRequest request, request_of(options));
   api::JobPlace place{options.device, options.threads, options.cache, request.precision, options.join_ranks};
   std::vector<std::string> notes;
@@ -87,6 +88,8 @@ Result<Evaluation> evaluate(const EvaluateOptions& options, EvaluateObserver* ob
   for (const std::string& text : notes) hears.note(text);
   if (!outcome.ok()) return api::without_usage(outcome.status());
   return evaluation_of(*outcome);
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun

@@ -1,10 +1,10 @@
 #include "api/own_samples.h"
 
 #include <algorithm>
-#include <exception>
-#include <new>
 #include <string>
 #include <utility>
+
+#include "runtime/core/guard.h"
 
 namespace graphrun::api {
 namespace {
@@ -13,16 +13,8 @@ static_assert(kUnlabelled == imaging::kIgnoredClass);
 
 // Calls a caller's function, which may throw.
 template <class Call>
-auto guarded(const Call& call) -> decltype(call()) {
-  try {
-    return call();
-  } catch (const std::bad_alloc&) {
-    return Status(ErrorCode::out_of_memory, "the data source ran out of memory");
-  } catch (const std::exception& error) {
-    return Status(ErrorCode::internal, std::string("the data source threw: ") + error.what());
-  } catch (...) {
-    return Status(ErrorCode::internal, "the data source threw what is no std::exception");
-  }
+auto ask(const Call& call) -> decltype(call()) {
+  return core::guard(call).in("the data source");
 }
 
 std::string size_text(std::int64_t height, std::int64_t width) {
@@ -45,7 +37,7 @@ class OwnSamples final : public datasets::Dataset {
   std::int64_t size() const override { return size_; }
   bool labelled() const override { return labelled_; }
   std::string name(std::int64_t index) const override {
-    const Result<std::string> name = guarded([&]() -> Result<std::string> { return samples_->name(index); });
+    const Result<std::string> name = ask([&]() -> Result<std::string> { return samples_->name(index); });
     return name.ok() ? *name : std::to_string(index);
   }
   Result<imaging::Image> load_image(std::int64_t index) const override {
@@ -58,20 +50,20 @@ class OwnSamples final : public datasets::Dataset {
 
  private:
   std::int64_t ask_size() const {
-    const Result<std::int64_t> size = guarded([&]() -> Result<std::int64_t> { return samples_->size(); });
+    const Result<std::int64_t> size = ask([&]() -> Result<std::int64_t> { return samples_->size(); });
     return size.ok() && *size > 0 ? *size : 0;
   }
   bool ask_labelled() const {
-    const Result<bool> labelled = guarded([&]() -> Result<bool> { return samples_->labelled(); });
+    const Result<bool> labelled = ask([&]() -> Result<bool> { return samples_->labelled(); });
     return labelled.ok() && *labelled;
   }
   Result<imaging::Image> image_of(std::int64_t index) const {
-    GRAPHRUN_ASSIGN(RgbImage image, guarded([&] { return samples_->image(index); }));
+    GRAPHRUN_ASSIGN(RgbImage image, ask([&] { return samples_->image(index); }));
     GRAPHRUN_TRY(check_size(image.height, image.width, image.rgb.size(), 3));
     return imaging::Image{image.height, image.width, std::move(image.rgb)};
   }
   Result<imaging::LabelMap> label_of(std::int64_t index) const {
-    GRAPHRUN_ASSIGN(LabelMap label, guarded([&] { return samples_->label(index); }));
+    GRAPHRUN_ASSIGN(LabelMap label, ask([&] { return samples_->label(index); }));
     GRAPHRUN_TRY(check_size(label.height, label.width, label.ids.size(), 1));
     const auto strange = std::ranges::find_if(
         label.ids, [this](ClassId id) { return id >= classes_ && id != imaging::kIgnoredClass; });

@@ -6,6 +6,7 @@
 
 #include "api/impl.h"
 #include "graphrun/dataset.h"
+#include "runtime/core/guard.h"
 #include "runtime/imaging/resample.h"
 #include "runtime/session/layout.h"
 #include "runtime/session/train_session.h"
@@ -61,7 +62,7 @@ TrainSession& TrainSession::operator=(TrainSession&&) noexcept = default;
 TrainSession::~TrainSession() = default;
 
 Result<TrainSession> TrainSession::create(const Program& program, const Device& device,
-                                          const TrainSessionOptions& options) {
+                                          const TrainSessionOptions& options) try {
   auto impl = std::make_unique<Impl>(Impl{program, device, nullptr, nullptr, 0});
   impl->seed = static_cast<std::int64_t>(options.seed);
   GRAPHRUN_ASSIGN(impl->weights,
@@ -75,17 +76,23 @@ Result<TrainSession> TrainSession::create(const Program& program, const Device& 
   GRAPHRUN_ASSIGN(impl->session, session::TrainSession::create(impl->model(), impl->weights, of_session));
   GRAPHRUN_TRY(impl->session->check_supervised());
   return TrainSession(std::move(impl));
+} catch (...) {
+  return core::caught();
 }
 
-Status TrainSession::load(const std::string& path) {
+Status TrainSession::load(const std::string& path) try {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file, weights::TensorFile::open(path));
   return status_of(impl_->weights->load(*file).in(path));
+} catch (...) {
+  return core::caught();
 }
 
-Status TrainSession::save(const std::string& path) const {
+Status TrainSession::save(const std::string& path) const try {
   std::vector<std::byte> storage;
   GRAPHRUN_ASSIGN(const std::vector<weights::NamedTensor> tensors, impl_->weights->snapshot(true, storage));
   return weights::write_safetensors(path, tensors, {});
+} catch (...) {
+  return core::caught();
 }
 
 Weights TrainSession::weights() const {
@@ -93,13 +100,15 @@ Weights TrainSession::weights() const {
       std::make_shared<const Weights::Impl>(Weights::Impl{impl_->device, impl_->model(), impl_->weights}));
 }
 
-Status TrainSession::set_image(const ImageView& image, std::int64_t sample) {
+Status TrainSession::set_image(const ImageView& image, std::int64_t sample) try {
   const TensorView view = impl_->session->image();
   GRAPHRUN_TRY(check_sample(sample, view.desc.n()));
   return imaging::write_normalised(image, impl_->model()->model().preprocess, impl_->backend(), view, sample);
+} catch (...) {
+  return core::caught();
 }
 
-Status TrainSession::set_label(const LabelMap& label, std::int64_t sample) {
+Status TrainSession::set_label(const LabelMap& label, std::int64_t sample) try {
   const TensorView view = impl_->session->label();
   const Shape& shape = view.desc.shape;
   GRAPHRUN_TRY(check_sample(sample, shape[0]));
@@ -123,27 +132,35 @@ Status TrainSession::set_label(const LabelMap& label, std::int64_t sample) {
   }
   return impl_->backend().copy_to_device(view.as<std::int32_t>() + sample * pixels, ids.data(),
                                          pixels * std::int64_t{sizeof(std::int32_t)});
+} catch (...) {
+  return core::caught();
 }
 
-Status TrainSession::set_images(std::span<const float> values) {
+Status TrainSession::set_images(std::span<const float> values) try {
   const TensorView view = impl_->session->image();
   GRAPHRUN_TRY(check_count(values.size(), view.desc, "images"));
   std::vector<float> staged(values.size());
   session::nchw_to_nhwc(values, {view.desc, staged.data()});
   return impl_->backend().copy_to_device(view.data, staged.data(), view.desc.bytes());
+} catch (...) {
+  return core::caught();
 }
 
-Status TrainSession::set_labels(std::span<const std::int32_t> ids) {
+Status TrainSession::set_labels(std::span<const std::int32_t> ids) try {
   const TensorView view = impl_->session->label();
   GRAPHRUN_TRY(check_count(ids.size(), view.desc, "labels"));
   return impl_->backend().copy_to_device(view.data, ids.data(), view.desc.bytes());
+} catch (...) {
+  return core::caught();
 }
 
-Status TrainSession::set_class_weights(std::span<const float> weights) {
+Status TrainSession::set_class_weights(std::span<const float> weights) try {
   return impl_->session->set_class_weights(weights);
+} catch (...) {
+  return core::caught();
 }
 
-Result<Losses> TrainSession::compute(std::int64_t iteration) {
+Result<Losses> TrainSession::compute(std::int64_t iteration) try {
   const session::TrainSession::RandomState random{impl_->seed, iteration, 0};
   GRAPHRUN_TRY(impl_->session->compute(random));
   Losses losses;
@@ -153,17 +170,25 @@ Result<Losses> TrainSession::compute(std::int64_t iteration) {
   if (std::isfinite(losses.total)) return losses;
   GRAPHRUN_ASSIGN(const std::string where, impl_->session->find_nonfinite(random));
   return {ErrorCode::invalid_argument, "the loss is not finite: " + where};
+} catch (...) {
+  return core::caught();
 }
 
-Status TrainSession::update(double learning_rate) { return impl_->session->update(learning_rate); }
+Status TrainSession::update(double learning_rate) try {
+  return impl_->session->update(learning_rate);
+} catch (...) {
+  return core::caught();
+}
 
-Status TrainSession::get_gradient(std::string_view parameter, std::span<float> values) const {
+Status TrainSession::get_gradient(std::string_view parameter, std::span<float> values) const try {
   const TensorView view = impl_->session->gradient(parameter);
   if (view.data == nullptr) {
     return {ErrorCode::not_found, "there is no trained parameter \"" + std::string(parameter) + "\""};
   }
   GRAPHRUN_TRY(check_count(values.size(), view.desc, parameter));
   return impl_->backend().copy_to_host(values.data(), view.data, view.desc.bytes());
+} catch (...) {
+  return core::caught();
 }
 
 std::vector<std::string> TrainSession::parameter_names() const {

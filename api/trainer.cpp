@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "api/job.h"
+#include "runtime/core/guard.h"
 #include "training/jobs/train.h"
 
 namespace graphrun {
@@ -89,7 +90,7 @@ Trainer::Trainer(Trainer&&) noexcept = default;
 Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 Trainer::~Trainer() = default;
 
-Result<Trainer> Trainer::prepare(const TrainerOptions& options, TrainObserver* observer) {
+Result<Trainer> Trainer::prepare(const TrainerOptions& options, TrainObserver* observer) try {
   GRAPHRUN_ASSIGN(const training::TrainRequest request, request_of(options));
   api::JobPlace place{options.device, options.threads, options.cache, request.precision, options.join_ranks};
   std::vector<std::string> notes;
@@ -104,13 +105,15 @@ Result<Trainer> Trainer::prepare(const TrainerOptions& options, TrainObserver* o
   impl->job = *std::move(job);
   impl->folder = impl->job.folder.string();
   return Trainer(std::move(impl));
+} catch (...) {
+  return core::caught();
 }
 
 const std::string& Trainer::folder() const { return impl_->folder; }
 std::int64_t Trainer::iterations_done() const { return impl_->job.start.iteration; }
 std::int64_t Trainer::samples() const { return impl_->job.data->size(); }
 
-Result<TrainResult> Trainer::run(TrainObserver* observer, const StopToken& stop) {
+Result<TrainResult> Trainer::run(TrainObserver* observer, const StopToken& stop) try {
   if (impl_->has_failed)
     return {ErrorCode::invalid_argument, "the run has failed before: prepare another one that resumes it"};
   training::TrainJob& job = impl_->job;
@@ -131,6 +134,8 @@ Result<TrainResult> Trainer::run(TrainObserver* observer, const StopToken& stop)
   result.best_epoch = job.start.best.epoch;
   result.best_mean_iou = job.start.best.mean_iou;
   return result;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun
