@@ -180,13 +180,14 @@ Status TrainSession::update(double learning_rate) try {
   return core::caught();
 }
 
-Status TrainSession::get_gradient(std::string_view parameter, std::span<float> values) const try {
+Result<std::vector<float>> TrainSession::gradient(std::string_view parameter) const try {
   const TensorView view = impl_->session->gradient(parameter);
   if (view.data == nullptr) {
     return {ErrorCode::not_found, "there is no trained parameter \"" + std::string(parameter) + "\""};
   }
-  GRAPHRUN_TRY(check_count(values.size(), view.desc, parameter));
-  return impl_->backend().copy_to_host(values.data(), view.data, view.desc.bytes());
+  std::vector<float> values(static_cast<std::size_t>(view.desc.shape.count()));
+  GRAPHRUN_TRY(impl_->backend().copy_to_host(values.data(), view.data, view.desc.bytes()));
+  return values;
 } catch (...) {
   return core::caught();
 }

@@ -87,8 +87,8 @@ class GRAPHRUN_API TrainSession {
   // One optimiser step with these gradients.
   Status update(double learning_rate);
 
-  // Of a parameter, dense f32 in its logical order, after compute(). Errors: not_found; another count.
-  Status get_gradient(std::string_view parameter, std::span<float> values) const;
+  // Of a parameter, dense f32 in its logical order, after compute(). Errors: not_found.
+  Result<std::vector<float>> gradient(std::string_view parameter) const;
   // The names of the parameters that are trained.
   std::vector<std::string> parameter_names() const;
 

@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(what_is_missing_or_does_not_fit_is_told) {
   };
   refused({.model = "a.fb", .run = "run"}, "exclude each other");
   refused({.model = "a.fb"}, "--dataset is missing");
-  refused({.model = "a.fb", .dataset = "shapes"}, "--weights is missing");
+  refused({.model = "a.fb", .dataset = "shapes"}, "a.fb");
   refused({.run = "no_run", .dataset = "shapes"}, "it has no checkpoint yet");
   refused({.model = "a.fb", .weights = "b", .dataset = "shapes", .protocol = "glance"}, "slide or whole");
 }

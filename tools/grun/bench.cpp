@@ -272,7 +272,7 @@ void add_bench(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("bench", "time inference (full logits) or a training step; -v: by kernel and node");
   const auto options = std::make_shared<BenchOptions>();
   options->common.add_to(*command);
-  command->add_option("model", options->model, "MODEL.fb")->required();
+  add_model(*command, options->model);
   command->add_option("--mode", options->mode, "infer or train")
       ->check(CLI::IsMember({"infer", "train"}))
       ->capture_default_str();

@@ -59,6 +59,14 @@ Result<std::string> CommonOptions::cache_folder() const {
   return {ErrorCode::io, "--cache " + cache + ": " + error.message()};
 }
 
+void add_model(CLI::App& command, std::string& path) {
+  command.add_option("model", path, "MODEL.fb, or a bundle")->required();
+}
+
+void add_weights(CLI::App& command, std::string& path) {
+  command.add_option("--weights", path, ".safetensors or .pth; a bundle has its own");
+}
+
 void add_memory_budget(CLI::App& command, std::int64_t& bytes) {
   command
       .add_option("--memory-budget", bytes,

@@ -39,6 +39,10 @@ struct CommonOptions {
   Result<model::Bindings> bindings() const;
 };
 
+// Adds MODEL, which must be given, and --weights.
+void add_model(CLI::App& command, std::string& path);
+void add_weights(CLI::App& command, std::string& path);
+
 // Adds --memory-budget, which is TrainSession::Options::memory_budget.
 void add_memory_budget(CLI::App& command, std::int64_t& bytes);
 

@@ -82,8 +82,8 @@ void add_pack(CLI::App& app, Outcome& outcome) {
   options->common.add_to(*command);
   command->get_option("--precision")
       ->description("f32 or bf16: what weights of two and more axes are stored in");
-  command->add_option("model", options->model, "MODEL.fb, or a bundle")->required();
-  command->add_option("--weights", options->weights, ".safetensors or .pth; a bundle has its own");
+  add_model(*command, options->model);
+  add_weights(*command, options->weights);
   command->add_option("--dataset", options->dataset,
                       "class names, colours and sizes; a run's model.fb has them");
   command->add_option("-o", options->bundle, "NAME.grun")->required();

@@ -134,9 +134,9 @@ void add_predict(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("predict", "label images: class ids, colours, colours over the image");
   const auto options = std::make_shared<PredictOptions>();
   options->common.add_to(*command);
-  command->add_option("model", options->model, "MODEL.fb, or a bundle")->required();
+  add_model(*command, options->model);
   command->add_option("images", options->images, "image files")->required();
-  command->add_option("--weights", options->weights, ".safetensors or .pth; a bundle has its own");
+  add_weights(*command, options->weights);
   command->add_option("--dataset", options->dataset, "colours and sizes; a run's model.fb has them");
   command->add_option("-o", options->folder, "folder of gray/, color/ and overlay/")->required();
   options->protocol.add_to(*command);

@@ -71,8 +71,8 @@ void add_run(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("run", "one pass of the eval method, from .npy to .npy (float32 NCHW)");
   const auto options = std::make_shared<RunOptions>();
   options->common.add_to(*command);
-  command->add_option("model", options->model, "MODEL.fb, or a bundle")->required();
-  command->add_option("--weights", options->weights, ".safetensors or .pth; a bundle has its own");
+  add_model(*command, options->model);
+  add_weights(*command, options->weights);
   command->add_option("--input", options->input, "[image=]x.npy")->required();
   command->add_option("--output", options->output, "[logits=]y.npy")->required();
   command->add_flag("--parts", options->parts, "run fused nodes as their parts, for comparisons");

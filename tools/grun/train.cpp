@@ -113,7 +113,7 @@ void add_train(CLI::App& app, Outcome& outcome) {
   const auto options = std::make_shared<TrainOptions>();
   training::TrainRequest& request = options->request;
   options->common.add_to(*command);
-  command->add_option("model", request.model, "MODEL.fb")->required();
+  add_model(*command, request.model);
   add_data_options(*command, request.data.name, request.data.root);
   command->get_option("--dataset")->required();
   command->add_option("--weights", request.weights, "start from these parameters");
