@@ -21,7 +21,7 @@ Result<EvaluationMemory> reserve_memory(Protocol& protocol, std::span<const imag
 class Labelling {
  public:
   struct Options {
-    ProtocolSettings protocol;
+    ProtocolSettings protocol{};
     std::string cache_folder{};      // for prepared weights; empty: nothing is kept
     std::uint64_t memory_limit = 0;  // bytes; 0: what the device has available now
     int processes = 1;               // that share a host's available memory
