@@ -1,7 +1,6 @@
 #pragma once
 
-// The version of these headers, for the preprocessor; C reads this header too. Within one major version a program
-// that was linked against an earlier shared library runs with a later one.
+// The version of these headers, for the preprocessor; C reads this header too.
 #define GRAPHRUN_VERSION_MAJOR 0
 #define GRAPHRUN_VERSION_MINOR 1
 #define GRAPHRUN_VERSION_PATCH 0
