@@ -4,13 +4,16 @@
 
 #include "api/devices.h"
 #include "api/impl.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun {
 
-Result<Device> Device::open(std::string_view name, const DeviceOptions& options) {
+Result<Device> Device::open(std::string_view name, const DeviceOptions& options) try {
   GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend,
                   api::devices().open(name, {options.threads, options.cache}));
   return Device(std::make_shared<const Impl>(Impl{std::move(backend)}));
+} catch (...) {
+  return core::caught();
 }
 
 std::string Device::name() const { return std::string(impl_->backend->device()); }

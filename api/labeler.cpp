@@ -5,6 +5,7 @@
 
 #include "api/impl.h"
 #include "ops/registry.h"
+#include "runtime/core/guard.h"
 #include "runtime/imaging/resample.h"
 #include "runtime/labelling/labelling.h"
 #include "runtime/labelling/protocol_json.h"
@@ -75,7 +76,7 @@ Labeler::Labeler(Labeler&&) noexcept = default;
 Labeler& Labeler::operator=(Labeler&&) noexcept = default;
 Labeler::~Labeler() = default;
 
-Result<Labeler> Labeler::open(const LabelerOptions& options) {
+Result<Labeler> Labeler::open(const LabelerOptions& options) try {
   GRAPHRUN_ASSIGN(weights::ModelSource source, weights::open_model(options.model, ops::op_registry()));
   GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
                   weights::open_weights(source, options.weights));
@@ -93,9 +94,11 @@ Result<Labeler> Labeler::open(const LabelerOptions& options) {
       labelling::Labelling::open(source.program, std::move(file), from, device.impl().backend, opening));
   return Labeler(
       std::make_unique<Impl>(std::move(device), api::describe(std::move(source)), std::move(labelling)));
+} catch (...) {
+  return core::caught();
 }
 
-Result<std::vector<LabelMap>> Labeler::label(std::span<const ImageView> images) {
+Result<std::vector<LabelMap>> Labeler::label(std::span<const ImageView> images) try {
   for (const ImageView& image : images) GRAPHRUN_TRY(imaging::check_image(image, channels()));
   const std::lock_guard lock(impl_->mutex);
   GRAPHRUN_TRY(impl_->reserve(images));
@@ -106,11 +109,15 @@ Result<std::vector<LabelMap>> Labeler::label(std::span<const ImageView> images) 
     maps.push_back(std::move(map));
   }
   return maps;
+} catch (...) {
+  return core::caught();
 }
 
-Result<LabelMap> Labeler::label(const ImageView& image) {
+Result<LabelMap> Labeler::label(const ImageView& image) try {
   GRAPHRUN_ASSIGN(std::vector<LabelMap> maps, label(std::span(&image, 1)));
   return std::move(maps.front());
+} catch (...) {
+  return core::caught();
 }
 
 std::int64_t Labeler::classes() const { return impl_->engine.protocol().classes(); }
@@ -119,7 +126,7 @@ const std::vector<Color>& Labeler::palette() const { return impl_->program->pale
 std::int64_t Labeler::channels() const { return impl_->engine.protocol().channels(); }
 const Device& Labeler::device() const { return impl_->device; }
 
-Result<std::int64_t> Labeler::memory_for(const ImageSize& size) {
+Result<std::int64_t> Labeler::memory_for(const ImageSize& size) try {
   if (size.height < 1 || size.width < 1 || size.height > imaging::kMaxPixels / size.width)
     return {ErrorCode::invalid_argument, "an image of no pixels, or of too many"};
   const std::lock_guard lock(impl_->mutex);
@@ -127,12 +134,16 @@ Result<std::int64_t> Labeler::memory_for(const ImageSize& size) {
   GRAPHRUN_ASSIGN(labelling::EvaluationMemory memory, impl_->engine.protocol().plan(std::span(&extent, 1)));
   memory.pictures = size.height * size.width * Impl::kPictureBytes;
   return memory.total();
+} catch (...) {
+  return core::caught();
 }
 
-Status Labeler::keep_prepared() const {
+Status Labeler::keep_prepared() const try {
   const std::lock_guard lock(impl_->mutex);
   const std::string note = impl_->engine.keep_prepared();
   return note.empty() ? Status() : Status(ErrorCode::io, note);
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun

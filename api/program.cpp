@@ -2,6 +2,7 @@
 
 #include "api/impl.h"
 #include "ops/registry.h"
+#include "runtime/core/guard.h"
 #include "runtime/session/session.h"
 
 namespace graphrun {
@@ -30,11 +31,13 @@ std::shared_ptr<const Program::Impl> describe(weights::ModelSource source) {
 
 }  // namespace api
 
-Result<Program> Program::load(const std::string& path, const Parameters& parameters) {
+Result<Program> Program::load(const std::string& path, const Parameters& parameters) try {
   GRAPHRUN_ASSIGN(weights::ModelSource source, weights::open_model(path, ops::op_registry()));
   const model::Bindings bindings(parameters.begin(), parameters.end());
   GRAPHRUN_ASSIGN(source.program, source.program->bind(bindings).in(path));
   return Program(api::describe(std::move(source)));
+} catch (...) {
+  return core::caught();
 }
 
 std::string Program::name() const { return impl_->source.program->model().name; }
@@ -47,10 +50,12 @@ std::int64_t Program::image_channels() const {
 }
 bool Program::has_weights() const { return impl_->source.is_bundle(); }
 
-Result<ImageSize> Program::fit(const ImageSize& size) const {
+Result<ImageSize> Program::fit(const ImageSize& size) const try {
   GRAPHRUN_ASSIGN(const session::Session::Options options,
                   session::Session::fit(*impl_->source.program, {1, size.height, size.width}));
   return ImageSize{options.h, options.w};
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "api/impl.h"
+#include "runtime/core/guard.h"
 #include "runtime/imaging/resample.h"
 #include "runtime/numeric/softmax_row.h"
 #include "runtime/session/session.h"
@@ -43,7 +44,7 @@ Session& Session::operator=(Session&&) noexcept = default;
 Session::~Session() = default;
 
 Result<Session> Session::create(const Program& program, const Weights& weights,
-                                const SessionOptions& options) {
+                                const SessionOptions& options) try {
   const std::shared_ptr<const model::Program>& model = program.impl().source.program;
   if (weights.impl().program != model)
     return {ErrorCode::invalid_argument, "the weights are those of another program"};
@@ -53,36 +54,48 @@ Result<Session> Session::create(const Program& program, const Weights& weights,
           model, weights.impl().values,
           {.n = options.batch, .h = options.height, .w = options.width, .precision = options.precision}));
   return Session(std::make_unique<Impl>(Impl{program, weights, std::move(session)}));
+} catch (...) {
+  return core::caught();
 }
 
-Result<TensorView> Session::input(std::string_view name) const {
+Result<TensorView> Session::input(std::string_view name) const try {
   const bool known = name == kImage;
   return impl_->placed(known ? impl_->bound->input() : TensorView{}, "input", name);
+} catch (...) {
+  return core::caught();
 }
 
-Result<TensorView> Session::output(std::string_view name) const {
+Result<TensorView> Session::output(std::string_view name) const try {
   return impl_->placed(impl_->bound->output(name), "output", name);
+} catch (...) {
+  return core::caught();
 }
 
-Status Session::set_image(const ImageView& image, std::int64_t sample) {
+Status Session::set_image(const ImageView& image, std::int64_t sample) try {
   GRAPHRUN_ASSIGN(const TensorView view, input(kImage));
   GRAPHRUN_TRY(check_sample(sample, view.desc));
   const model::Preprocess& preprocess = impl_->program.impl().source.program->model().preprocess;
   return imaging::write_normalised(image, preprocess, impl_->backend(), view, sample);
+} catch (...) {
+  return core::caught();
 }
 
-Status Session::set_input(std::string_view name, std::span<const float> values) {
+Status Session::set_input(std::string_view name, std::span<const float> values) try {
   GRAPHRUN_TRY(status_of(input(name)));
   return impl_->bound->set_input_nchw(values);
+} catch (...) {
+  return core::caught();
 }
 
 Status Session::run() { return impl_->bound->run(); }
 
-Status Session::get_output(std::string_view name, std::span<float> values) const {
+Status Session::get_output(std::string_view name, std::span<float> values) const try {
   return impl_->bound->get_output_nchw(name, values);
+} catch (...) {
+  return core::caught();
 }
 
-Result<LabelMap> Session::label_map(std::int64_t sample) const {
+Result<LabelMap> Session::label_map(std::int64_t sample) const try {
   GRAPHRUN_ASSIGN(const TensorView logits, output(kLogits));
   const TensorDesc& desc = logits.desc;
   GRAPHRUN_TRY(check_sample(sample, desc));
@@ -105,6 +118,8 @@ Result<LabelMap> Session::label_map(std::int64_t sample) const {
     pixel += desc.pixel_stride;
   }
   return map;
+} catch (...) {
+  return core::caught();
 }
 
 std::int64_t Session::arena_bytes() const { return impl_->bound->arena_bytes(); }

@@ -20,10 +20,12 @@ Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& pa
   GRAPHRUN_ASSIGN(std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
   const std::span<const std::byte> bytes = file->bytes();
   return open_part(std::move(file), bytes).in(path);
+} catch (...) {
+  return core::caught();
 }
 
 Result<std::shared_ptr<const TensorFile>> TensorFile::open_part(std::shared_ptr<const core::MappedFile> file,
-                                                                std::span<const std::byte> part) {
+                                                                std::span<const std::byte> part) try {
   GRAPHRUN_ASSIGN(TensorTable table, read_tensors(part));
   return std::shared_ptr<const TensorFile>(new TensorFile(std::move(file), std::move(table)));
 } catch (...) {

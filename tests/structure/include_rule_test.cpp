@@ -64,7 +64,6 @@ const std::map<std::string, Room>& rooms() {
     rows["api"] = {below, {"cuda"}};
     below.insert("api");
     rows["examples"] = {{"include"}, {}};
-    rows["doc"] = {{"api"}, {}};
     const Names programs{"CLI",       "fmt",         "rapidjson",   "opencv2", "png.h",
                          "jpeglib.h", "flatbuffers", "oneapi/dnnl", "cuda"};
     rows["tools"] = {below, programs};
