@@ -16,9 +16,15 @@ set(CMAKE_BUILD_RPATH ${GRAPHRUN_MODULES})
 set(CMAKE_INSTALL_RPATH $ORIGIN/../${CMAKE_INSTALL_LIBDIR}/graphrun)
 
 add_library(graphrun_options INTERFACE)
-target_include_directories(graphrun_options INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>)
+target_include_directories(graphrun_options INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}> $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}/include>
+  $<BUILD_INTERFACE:${CMAKE_BINARY_DIR}/include>)
+# Our functions cannot be replaced by another library's (api/version_script.sh), and each has a section of its own, so that
+# the linker drops what nothing calls.
 target_compile_options(graphrun_options INTERFACE
-  $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wno-sign-conversion;-Werror;-fno-math-errno>>)
+  $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-Wall;-Wextra;-Wpedantic;-Wshadow;-Wconversion;-Wno-sign-conversion;-Werror;-fno-math-errno>>
+  $<BUILD_INTERFACE:$<$<COMPILE_LANGUAGE:CXX>:-fno-semantic-interposition;-fvisibility-inlines-hidden;-ffunction-sections;-fdata-sections>>)
+# The version that headers and programs tell is the one above.
+configure_file(${CMAKE_SOURCE_DIR}/include/graphrun/version.h.in ${CMAKE_BINARY_DIR}/include/graphrun/version.h @ONLY)
 # By which kept files tell builds apart (runtime/core/build_id.h); some linkers write none unless asked.
 add_link_options(LINKER:--build-id=sha1)
 if(GRAPHRUN_SANITIZE)

@@ -7,6 +7,7 @@
 #include "compiler/ir/graph.h"
 #include "compiler/passes/passes.h"
 #include "compiler/update.h"
+#include "runtime/core/guard.h"
 #include "runtime/model/make_signature.h"
 #include "runtime/model/validate.h"
 
@@ -144,10 +145,20 @@ class Compiler {
   std::vector<ParameterGroup> groups_;  // where there is a method "update"
 };
 
+Compiled not_compiled(const Status& status) noexcept {
+  Compiled result;
+  try {
+    result.errors = status.message() + "\n";
+  } catch (...) {
+    result.errors = "out of memory\n";  // short enough for the string itself
+  }
+  return result;
+}
+
 }  // namespace
 
 Compiled compile(const std::filesystem::path& path, std::span<const Definition> definitions,
-                 const OpRegistry& ops, const CompileOptions& options) {
+                 const OpRegistry& ops, const CompileOptions& options) try {
   Diagnostics diagnostics;
   Compiled result;
   if (const std::optional<Source> source = read_source(path, diagnostics)) {
@@ -158,8 +169,11 @@ Compiled compile(const std::filesystem::path& path, std::span<const Definition> 
       Compiler(*source, Context{ops, model}, std::move(declared.input_roles), diagnostics, options).run();
     if (diagnostics.ok()) result.model = std::move(model);
   }
+  result.diagnostics = diagnostics.errors();
   result.errors = diagnostics.text();
   return result;
+} catch (...) {
+  return not_compiled(core::caught());
 }
 
 }  // namespace graphrun::compiler

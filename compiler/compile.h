@@ -4,8 +4,10 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "compiler/declarations.h"
+#include "compiler/diagnostics.h"
 #include "graphrun/kernel/op_def.h"
 #include "runtime/model/graph.h"
 
@@ -24,9 +26,10 @@
 namespace graphrun::compiler {
 
 struct Compiled {
-  std::optional<model::Model> model;  // empty where there are errors
-  std::string errors;                 // a line each: "file:line:column: error: node: message"
-  bool definitions_fit = true;        // else the errors are about them
+  std::optional<model::Model> model;    // empty where there are errors
+  std::vector<Diagnostic> diagnostics;  // the errors; the first ones, where they are very many
+  std::string errors;                   // a line each
+  bool definitions_fit = true;          // else the errors are about them
 };
 struct CompileOptions {
   // The op that is the optimiser instead of the file's. It takes those of the file's attributes that it has

@@ -4,7 +4,14 @@
 
 #include "graphrun/kernel/attributes.h"
 
-namespace graphrun::compiler {
+namespace graphrun {
+
+std::string to_string(const Diagnostic& diagnostic) {
+  return diagnostic.file + ":" + std::to_string(diagnostic.line) + ":" + std::to_string(diagnostic.column) +
+         ": error: " + (diagnostic.node.empty() ? "" : diagnostic.node + ": ") + diagnostic.message;
+}
+
+namespace compiler {
 
 std::int32_t Diagnostics::add_file(std::string name) {
   files_.push_back(std::move(name));
@@ -13,22 +20,28 @@ std::int32_t Diagnostics::add_file(std::string name) {
 
 void Diagnostics::error(Position at, std::string_view node, std::string_view message) {
   constexpr std::size_t kMaxErrors = 100;
-  if (lines_.size() >= kMaxErrors) {
+  if (errors_.size() >= kMaxErrors) {
     truncated_ = true;
     return;
   }
   if (!seen_.emplace(at, std::string(message)).second) return;
-  std::string line = files_[static_cast<std::size_t>(at.file)] + ":" + std::to_string(at.line) + ":" +
-                     std::to_string(at.column) + ": error: ";
-  if (!node.empty()) line += std::string(node) + ": ";
-  lines_.push_back({at, line + std::string(message)});
+  errors_.push_back({at, std::string(node), std::string(message)});
+}
+
+std::vector<Diagnostic> Diagnostics::errors() const {
+  std::vector<Error> sorted = errors_;
+  std::ranges::stable_sort(sorted, {}, &Error::at);
+  std::vector<Diagnostic> all;
+  for (Error& error : sorted) {
+    all.push_back({files_[static_cast<std::size_t>(error.at.file)], error.at.line, error.at.column,
+                   std::move(error.node), std::move(error.message)});
+  }
+  return all;
 }
 
 std::string Diagnostics::text() const {
   std::string all;
-  std::vector<Line> sorted = lines_;
-  std::ranges::stable_sort(sorted, {}, &Line::at);
-  for (const Line& line : sorted) all += line.text + "\n";
+  for (const Diagnostic& error : errors()) all += to_string(error) + "\n";
   if (truncated_) all += "more errors are not shown\n";
   return all;
 }
@@ -47,4 +60,5 @@ std::string suggestion(std::string_view name, const std::vector<std::string_view
   return list;
 }
 
-}  // namespace graphrun::compiler
+}  // namespace compiler
+}  // namespace graphrun

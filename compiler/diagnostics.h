@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "graphrun/diagnostic.h"
+
 // Errors of graph files, with their positions.
 namespace graphrun::compiler {
 
@@ -28,17 +30,20 @@ class Diagnostics {
   void error(Position at, std::string_view node, std::string_view message);
   void error(Position at, std::string_view message) { error(at, {}, message); }
 
-  bool ok() const { return lines_.empty(); }
-  // One line an error, in the order of files and places: "file:line:column: error: node: message".
+  bool ok() const { return errors_.empty(); }
+  // In the order of files and places; the first hundred.
+  std::vector<Diagnostic> errors() const;
+  // One line an error.
   std::string text() const;
 
  private:
   std::vector<std::string> files_;
-  struct Line {
+  struct Error {
     Position at;
-    std::string text;
+    std::string node;
+    std::string message;
   };
-  std::vector<Line> lines_;
+  std::vector<Error> errors_;
   std::set<std::pair<Position, std::string>> seen_;
   bool truncated_ = false;
 };

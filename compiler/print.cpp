@@ -1,5 +1,6 @@
 #include "compiler/compile.h"
 #include "compiler/ir/graph.h"
+#include "runtime/core/guard.h"
 #include "runtime/model/infer.h"
 
 namespace graphrun::compiler {
@@ -72,7 +73,7 @@ std::string_view kind_name(VariableKind kind) {
 
 }  // namespace
 
-Result<std::string> print(const model::Model& model, const OpRegistry& ops) {
+Result<std::string> print(const model::Model& model, const OpRegistry& ops) try {
   std::string all = "model " + model.name + "\n";
   for (const model::Variable& variable : model.variables) {
     GRAPHRUN_ASSIGN(const ValueType type, model::variable_type(variable, symbols_of(model)));
@@ -84,6 +85,8 @@ Result<std::string> print(const model::Model& model, const OpRegistry& ops) {
     all += Printer(method, types).run();
   }
   return all;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::compiler

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <new>
 #include <string>
 #include <utility>
 
@@ -133,11 +132,7 @@ void transform(const Sample& sample, const AugmentSettings& settings, const Draw
 Status apply(const Sample& sample, const AugmentSettings& settings, const Draws& draws,
              AugmentScratch& scratch, float* image, std::int32_t* label) {
   GRAPHRUN_TRY(check_sample(sample, draws, label));
-  try {
-    transform(sample, settings, draws, scratch, image, label);
-  } catch (const std::bad_alloc&) {
-    return {ErrorCode::out_of_memory, "no memory to transform an image"};
-  }
+  transform(sample, settings, draws, scratch, image, label);
   return {};
 }
 

@@ -10,6 +10,7 @@
 #include "datasets/dataset.h"
 #include "datasets/image_io.h"
 #include "datasets/sample_list.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun::datasets {
 
@@ -107,13 +108,14 @@ void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int
   if (!label->palette.empty()) compare_palette(*label, descriptor, rule, sample, path.label.string(), counts);
 }
 
-Counts check_samples(const Descriptor& descriptor, const std::vector<SamplePath>& samples, int threads,
-                     const CheckProgress& progress) {
+Result<Counts> check_samples(const Descriptor& descriptor, const std::vector<SamplePath>& samples,
+                             int threads, const CheckProgress& progress) {
   std::vector<Counts> counts(static_cast<std::size_t>(threads), Counts(descriptor.classes.size()));
   std::atomic<std::size_t> next{0};
   std::atomic<std::int64_t> done{0};
   const auto total = static_cast<std::int64_t>(samples.size());
-  const auto work = [&](Counts& mine) {
+  std::vector<Status> ended(counts.size());
+  const auto count = [&](Counts& mine) -> Status {
     for (std::size_t i = next++; i < samples.size(); i = next++) {
       const auto sample = static_cast<std::int64_t>(i);
       try {
@@ -124,12 +126,16 @@ Counts check_samples(const Descriptor& descriptor, const std::vector<SamplePath>
       ++done;
       if (progress && &mine == counts.data()) progress(done, total);
     }
+    return {};
   };
+  const auto work = [&](std::size_t t) { ended[t] = core::guard([&] { return count(counts[t]); }); };
   {
     std::vector<std::jthread> pool;
-    for (std::size_t t = 1; t < counts.size(); ++t) pool.emplace_back([&, t] { work(counts[t]); });
-    work(counts[0]);
+    pool.reserve(counts.size());
+    for (std::size_t t = 1; t < counts.size(); ++t) pool.emplace_back([&, t] { work(t); });
+    work(0);
   }
+  for (const Status& status : ended) GRAPHRUN_TRY(status);
   if (progress) progress(total, total);
   for (std::size_t t = 1; t < counts.size(); ++t) counts[0].merge(counts[t]);
   return std::move(counts[0]);
@@ -187,7 +193,7 @@ void add_unknown(Counts& counts) {
 
 Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::string& split,
                                   const std::optional<std::filesystem::path>& data_root, int threads,
-                                  const CheckProgress& progress) {
+                                  const CheckProgress& progress) try {
   GRAPHRUN_TRY(find_split(descriptor, split));
   Counts counts(descriptor.classes.size());
   CheckReport report;
@@ -199,7 +205,7 @@ Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::strin
     GRAPHRUN_ASSIGN(const SplitFiles files, find_split_files(descriptor, split, data_root));
     const std::vector<SamplePath>& samples = files.samples;
     report.samples = static_cast<std::int64_t>(samples.size());
-    counts = check_samples(descriptor, samples, std::clamp(threads, 1, 256), progress);
+    GRAPHRUN_ASSIGN(counts, check_samples(descriptor, samples, std::clamp(threads, 1, 256), progress));
     report.labelled = files.labelled;
     add_repeated_names(samples, counts);
   }
@@ -221,6 +227,8 @@ Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::strin
   report.classes = std::move(counts.per_class);
   report.problems = std::move(counts.problems);
   return report;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::datasets

@@ -4,6 +4,7 @@
 
 #include "datasets/image_io.h"
 #include "datasets/shapes.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun::datasets {
 
@@ -38,12 +39,14 @@ class FileDataset final : public Dataset {
 
 }  // namespace
 
-Result<imaging::Extent> Dataset::image_size(std::int64_t index) const {
+Result<imaging::Extent> Dataset::image_size(std::int64_t index) const try {
   GRAPHRUN_ASSIGN(const imaging::Image image, load_image(index));
   return imaging::Extent{image.height, image.width};
+} catch (...) {
+  return core::caught();
 }
 
-Result<Sample> Dataset::load(std::int64_t index) const {
+Result<Sample> Dataset::load(std::int64_t index) const try {
   Sample sample;
   GRAPHRUN_ASSIGN(sample.image, load_image(index));
   GRAPHRUN_ASSIGN(sample.label, load_label(index));
@@ -55,6 +58,8 @@ Result<Sample> Dataset::load(std::int64_t index) const {
                       std::to_string(sample.label.width) + " x " + std::to_string(sample.label.height));
   }
   return sample;
+} catch (...) {
+  return core::caught();
 }
 
 std::vector<std::string> Dataset::names() const {
@@ -99,11 +104,13 @@ Result<std::filesystem::path> find_data_root(const Descriptor& descriptor,
 }
 
 Result<std::unique_ptr<Dataset>> open_dataset(const Descriptor& descriptor, const std::string& split,
-                                              const std::optional<std::filesystem::path>& data_root) {
+                                              const std::optional<std::filesystem::path>& data_root) try {
   GRAPHRUN_ASSIGN(const auto layouts, find_split(descriptor, split));
   if (descriptor.generator) return make_generated(descriptor, layouts.front());
   GRAPHRUN_ASSIGN(auto files, find_split_files(descriptor, split, data_root));
   return std::unique_ptr<Dataset>(std::make_unique<FileDataset>(std::move(files), descriptor));
+} catch (...) {
+  return core::caught();
 }
 
 Result<SplitFiles> find_split_files(const Descriptor& descriptor, const std::string& split,

@@ -1,6 +1,7 @@
 #include "datasets/descriptor.h"
 
 #include "runtime/core/file.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun::datasets {
 
@@ -9,7 +10,7 @@ constexpr std::int64_t kMaxDescriptorBytes = std::int64_t{16} << 20;
 }  // namespace
 
 Result<Descriptor> load_descriptor(const std::string& name_or_path,
-                                   std::span<const std::filesystem::path> search_dirs) {
+                                   std::span<const std::filesystem::path> search_dirs) try {
   std::filesystem::path file;
   if (name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".json")) {
     file = name_or_path;
@@ -32,6 +33,8 @@ Result<Descriptor> load_descriptor(const std::string& name_or_path,
   }
   GRAPHRUN_ASSIGN(const std::string text, core::read_file(file, kMaxDescriptorBytes));
   return parse_descriptor(text, file);
+} catch (...) {
+  return core::caught();
 }
 
 Settings recipe_settings(const Descriptor& descriptor, std::string_view network) {

@@ -10,15 +10,13 @@
 
 #include "datasets/label_rule.h"
 #include "datasets/sample.h"
+#include "graphrun/class_info.h"
 #include "graphrun/status.h"
 
 // What a data set is, read from a JSON file (format: datasets/dataset.schema.json).
 namespace graphrun::datasets {
 
-struct ClassInfo {
-  std::string name;
-  imaging::Color color;
-};
+using graphrun::ClassInfo;
 
 // One way in which a split's files may lie. All paths are relative to the data root or the first of
 // Descriptor::subfolders that exists in it, and stay inside. Exactly one of `list` and `images` is set, or

@@ -10,6 +10,8 @@
 #include "datasets/descriptor.h"
 #include "runtime/core/component_name.h"
 
+#include "runtime/core/guard.h"
+
 namespace graphrun::datasets {
 
 namespace {
@@ -340,7 +342,7 @@ Result<Descriptor> read_descriptor(const Node& root) {
 
 }  // namespace
 
-Result<Descriptor> parse_descriptor(std::string_view json, const std::filesystem::path& file) {
+Result<Descriptor> parse_descriptor(std::string_view json, const std::filesystem::path& file) try {
   rapidjson::Document document;
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
                               rapidjson::kParseFullPrecisionFlag;
@@ -358,6 +360,8 @@ Result<Descriptor> parse_descriptor(std::string_view json, const std::filesystem
   if (!descriptor.ok()) return std::move(descriptor).status().in(file.string());
   descriptor->file = file;
   return descriptor;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::datasets

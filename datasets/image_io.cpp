@@ -11,6 +11,7 @@
 #include "datasets/jpeg_codec.h"
 #include "datasets/png_codec.h"
 #include "runtime/core/file.h"
+#include "runtime/core/guard.h"
 #include "runtime/core/mapped_file.h"
 
 namespace graphrun::datasets {
@@ -48,44 +49,79 @@ Result<imaging::Image> decode_image(std::string& file) {
   return image;
 }
 
-}  // namespace
-
-Result<imaging::Image> read_image(const std::filesystem::path& path) {
-  GRAPHRUN_ASSIGN(std::string file, core::read_file(path, kMaxImageBytes));
-  return decode_image(file).in(path.string());
+Result<std::vector<std::uint8_t>> to_bytes(const imaging::LabelMap& map) {
+  std::vector<std::uint8_t> bytes(map.ids.size());
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const ClassId id = map.ids[i] == imaging::kIgnoredClass ? imaging::kByteIgnored : map.ids[i];
+    if (id > 255)
+      return Status(ErrorCode::invalid_argument, "8 bits do not hold the id " + std::to_string(id));
+    bytes[i] = static_cast<std::uint8_t>(id);
+  }
+  return bytes;
 }
 
-Result<imaging::Extent> read_image_size(const std::filesystem::path& path) {
+}  // namespace
+
+Result<imaging::Image> read_image(const std::filesystem::path& path) try {
+  GRAPHRUN_ASSIGN(std::string file, core::read_file(path, kMaxImageBytes));
+  return decode_image(file).in(path.string());
+} catch (...) {
+  return core::caught();
+}
+
+Result<imaging::Extent> read_image_size(const std::filesystem::path& path) try {
   GRAPHRUN_ASSIGN(const auto file, core::MappedFile::open(path.string()));
   const std::span<const std::byte> bytes = file->bytes();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(text).in(path.string()));
   return header.turned ? imaging::Extent{header.width, header.height}
                        : imaging::Extent{header.height, header.width};
+} catch (...) {
+  return core::caught();
 }
 
-Result<LabelImage> read_label(const std::filesystem::path& path) {
+Result<LabelImage> read_label(const std::filesystem::path& path) try {
   GRAPHRUN_ASSIGN(const std::string file, core::read_file(path, kMaxImageBytes));
   return decode_label_png(file).in(path.string());
+} catch (...) {
+  return core::caught();
 }
 
-Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map) {
-  auto png = encode_png(map.ids, map.height, map.width, PngColor::gray, {});
-  if (!png.ok()) return std::move(png).status().in(path.string());
-  return core::write_file(path, *png);
+Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map, std::int64_t classes) try {
+  const auto encode = [&]() -> Result<std::string> {
+    if (classes > imaging::kMaxByteClasses) return encode_wide_png(map.ids, map.height, map.width);
+    GRAPHRUN_ASSIGN(const std::vector<std::uint8_t> bytes, to_bytes(map));
+    return encode_png(bytes, map.height, map.width, PngColor::gray, {});
+  };
+  GRAPHRUN_ASSIGN(const std::string png, encode().in(path.string()));
+  return core::write_file(path, png);
+} catch (...) {
+  return core::caught();
 }
 
 Status write_palette_png(const std::filesystem::path& path, const imaging::LabelMap& map,
-                         std::span<const imaging::Color> palette) {
-  auto png = encode_png(map.ids, map.height, map.width, PngColor::palette, palette);
-  if (!png.ok()) return std::move(png).status().in(path.string());
-  return core::write_file(path, *png);
+                         std::span<const imaging::Color> palette) try {
+  constexpr std::size_t kMostColors = 256;
+  if (palette.size() > kMostColors) {
+    return write_rgb_png(path, overlay({map.height, map.width, std::vector<std::uint8_t>(3 * map.ids.size())},
+                                       map, palette, 1));
+  }
+  const auto encode = [&]() -> Result<std::string> {
+    GRAPHRUN_ASSIGN(const std::vector<std::uint8_t> bytes, to_bytes(map));
+    return encode_png(bytes, map.height, map.width, PngColor::palette, palette);
+  };
+  GRAPHRUN_ASSIGN(const std::string png, encode().in(path.string()));
+  return core::write_file(path, png);
+} catch (...) {
+  return core::caught();
 }
 
-Status write_rgb_png(const std::filesystem::path& path, const imaging::Image& image) {
+Status write_rgb_png(const std::filesystem::path& path, const imaging::Image& image) try {
   auto png = encode_png(image.rgb, image.height, image.width, PngColor::rgb, {});
   if (!png.ok()) return std::move(png).status().in(path.string());
   return core::write_file(path, *png);
+} catch (...) {
+  return core::caught();
 }
 
 imaging::Image overlay(const imaging::Image& image, const imaging::LabelMap& map,

@@ -19,9 +19,12 @@ Result<imaging::Extent> read_image_size(const std::filesystem::path& path);
 // scaled greys. A colour picture is an error that says so.
 Result<LabelImage> read_label(const std::filesystem::path& path);
 
-// Class ids as an 8-bit grey PNG.
-Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map);
-// Class ids as an indexed PNG. Entry i of the palette is class i's colour, black beyond; at most 256 colours.
+// Ids as a grey PNG: of 8 bits, with 255 for kIgnoredClass, or of 16 where there are more than
+// imaging::kMaxByteClasses classes. Errors: an id that 8 bits do not hold.
+Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map,
+                      std::int64_t classes = imaging::kMaxByteClasses);
+// Class ids as an indexed PNG. Entry i of the palette is class i's colour, black beyond. An RGB picture where
+// there are more than 256 colours.
 Status write_palette_png(const std::filesystem::path& path, const imaging::LabelMap& map,
                          std::span<const imaging::Color> palette);
 Status write_rgb_png(const std::filesystem::path& path, const imaging::Image& image);

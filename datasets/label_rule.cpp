@@ -25,7 +25,7 @@ Result<LabelRule> LabelRule::make(int classes, const std::map<std::uint16_t, int
                                                      std::to_string(class_id) + ", but there are " +
                                                      std::to_string(classes) + " classes");
     }
-    rule.table_[id] = static_cast<std::int16_t>(class_id);
+    rule.table_[id] = class_id;
     auto& first = lowest[static_cast<std::size_t>(class_id)];
     if (!first) first = id;
   }
@@ -54,7 +54,7 @@ Result<LabelRule> LabelRule::make(int classes, const std::map<std::uint16_t, int
 }
 
 Result<imaging::LabelMap> LabelRule::apply(const LabelImage& label) const {
-  imaging::LabelMap map{label.height, label.width, std::vector<std::uint8_t>(label.ids.size())};
+  imaging::LabelMap map{label.height, label.width, std::vector<ClassId>(label.ids.size())};
   for (std::size_t i = 0; i < label.ids.size(); ++i) {
     const std::uint16_t id = label.ids[i];
     const int class_id = id < table_.size() ? table_[id] : -1;
@@ -65,7 +65,7 @@ Result<imaging::LabelMap> LabelRule::apply(const LabelImage& label) const {
                                                  std::to_string(pixel % label.width) +
                                                  " is neither a class nor ignored");
     }
-    map.ids[i] = static_cast<std::uint8_t>(class_id);
+    map.ids[i] = static_cast<ClassId>(class_id);
   }
   return map;
 }

@@ -24,9 +24,9 @@ class LabelRule {
 
   int classes() const { return static_cast<int>(label_ids_.size()); }
   // Class or kIgnoredClass; empty for an id that the data set does not have.
-  std::optional<std::uint8_t> class_of(std::uint16_t label_id) const {
+  std::optional<ClassId> class_of(std::uint16_t label_id) const {
     if (label_id >= table_.size() || table_[label_id] < 0) return std::nullopt;
-    return static_cast<std::uint8_t>(table_[label_id]);
+    return static_cast<ClassId>(table_[label_id]);
   }
   std::uint16_t label_id(int class_id) const { return label_ids_[static_cast<std::size_t>(class_id)]; }
 
@@ -34,7 +34,7 @@ class LabelRule {
   Result<imaging::LabelMap> apply(const LabelImage& label) const;
 
  private:
-  std::vector<std::int16_t> table_;  // by label id: class, kIgnoredClass, or -1
+  std::vector<std::int32_t> table_;  // by label id: class, kIgnoredClass, or -1
   std::vector<std::uint16_t> label_ids_;
 };
 

@@ -8,6 +8,8 @@
 #include <system_error>
 #include <thread>
 
+#include "runtime/core/guard.h"
+
 namespace graphrun::datasets {
 
 namespace {
@@ -26,6 +28,7 @@ struct Slot {
   std::int64_t unfinished = 0;  // samples not yet written
   std::int64_t failed = -1;     // the first sample with an error, which `status` holds
   Status status;
+  Status begun;  // an error: the batch does not know its samples
 };
 
 struct Task {
@@ -71,14 +74,17 @@ struct Loader::State {
     const std::int64_t per_epoch = sampler.iterations_per_epoch();
     slot.batch.iteration = iteration;
     slot.batch.epoch = iteration / per_epoch;
-    if (slot.batch.epoch != order_epoch) {
-      order_epoch = slot.batch.epoch;
-      order = sampler.order(order_epoch);
-    }
-    const auto samples = sampler.batch(order, iteration % per_epoch);
-    slot.batch.samples.assign(samples.begin(), samples.end());
     slot.unfinished = slot.batch.n;
     slot.failed = -1;
+    slot.begun = core::guard([&]() -> Status {
+      if (slot.batch.epoch != order_epoch) {
+        order = sampler.order(slot.batch.epoch);
+        order_epoch = slot.batch.epoch;
+      }
+      const auto samples = sampler.batch(order, iteration % per_epoch);
+      slot.batch.samples.assign(samples.begin(), samples.end());
+      return {};
+    });
   }
 
   // Waits for work; an empty task means that there is none left.
@@ -107,9 +113,10 @@ struct Loader::State {
   }
 
   Status make_sample(const Task& task, AugmentScratch& scratch) const {
-    const Batch& batch = task.slot->batch;
-    const std::int64_t index = batch.samples[static_cast<std::size_t>(task.place)];
-    try {
+    GRAPHRUN_TRY(task.slot->begun);
+    return core::guard([&]() -> Status {
+      const Batch& batch = task.slot->batch;
+      const std::int64_t index = batch.samples[static_cast<std::size_t>(task.place)];
       GRAPHRUN_ASSIGN(const Sample sample, dataset.load(index));
       const core::Random random(settings.seed, core::RandomPurpose::augment,
                                 static_cast<std::uint32_t>(batch.epoch), static_cast<std::uint32_t>(index));
@@ -117,9 +124,7 @@ struct Loader::State {
       return apply(sample, augment, draw(augment, random), scratch, batch.image + task.place * pixels * 3,
                    batch.label + task.place * pixels)
           .in(dataset.name(index));
-    } catch (const std::bad_alloc&) {
-      return {ErrorCode::out_of_memory, dataset.name(index) + ": no memory to load it"};
-    }
+    });
   }
 
   void work() {
@@ -132,7 +137,7 @@ Loader::Loader(std::unique_ptr<State> state) : state_(std::move(state)) {}
 
 Result<std::unique_ptr<Loader>> Loader::start(const Dataset& dataset, const Sampler& sampler,
                                               const AugmentSettings& augment,
-                                              const LoaderSettings& settings) {
+                                              const LoaderSettings& settings) try {
   GRAPHRUN_TRY(validate(augment));
   if (!dataset.labelled()) return Status(ErrorCode::invalid_argument, "the split has no labels to train on");
   LoaderSettings checked = settings;
@@ -173,6 +178,8 @@ Result<std::unique_ptr<Loader>> Loader::start(const Dataset& dataset, const Samp
     return Status(ErrorCode::io, std::string("cannot start loader threads: ") + error.what());
   }
   return loader;
+} catch (...) {
+  return core::caught();
 }
 
 Loader::~Loader() {
@@ -184,7 +191,7 @@ Loader::~Loader() {
   for (std::thread& worker : state_->workers) worker.join();
 }
 
-Result<const Batch*> Loader::next() {
+Result<const Batch*> Loader::next() try {
   State& s = *state_;
   std::unique_lock lock(s.mutex);
   if (s.delivered == s.settings.end) {
@@ -200,6 +207,8 @@ Result<const Batch*> Loader::next() {
   if (slot.failed >= 0) return slot.status;
   ++s.delivered;
   return static_cast<const Batch*>(&slot.batch);
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::datasets

@@ -1,14 +1,30 @@
 #include "datasets/locate.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <string>
 #include <system_error>
 
-namespace graphrun::datasets {
+#include "runtime/core/guard.h"
 
-std::vector<std::filesystem::path> data_folders(const std::string& kind) {
-  namespace fs = std::filesystem;
+namespace graphrun::datasets {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The file that this code was loaded from: a program, or the shared library that somebody's program links.
+fs::path own_file() {
+  std::error_code ignored;
+  Dl_info object{};
+  if (dladdr(reinterpret_cast<const void*>(&data_folders), &object) == 0) return {};
+  return fs::canonical(object.dli_fname, ignored);
+}
+
+}  // namespace
+
+std::vector<fs::path> data_folders(const std::string& kind) {
   std::vector<fs::path> candidates;
   if (const char* home = std::getenv("GRAPHRUN_HOME")) candidates.push_back(fs::path(home) / kind);
   std::error_code ignored;
@@ -20,6 +36,10 @@ std::vector<std::filesystem::path> data_folders(const std::string& kind) {
       if (fs::exists(above / "CMakePresets.json", ignored)) candidates.push_back(above / kind);
     }
   }
+  // As installed, PREFIX/lib/libgraphrun_training.so or a folder deeper.
+  const fs::path library = own_file().parent_path();
+  for (const fs::path& above : {library.parent_path(), library.parent_path().parent_path()})
+    candidates.push_back(above / "share/graphrun" / kind);
   candidates.push_back(fs::current_path(ignored) / kind);
   std::vector<fs::path> folders;
   for (const fs::path& candidate : candidates) {
@@ -30,8 +50,10 @@ std::vector<std::filesystem::path> data_folders(const std::string& kind) {
   return folders;
 }
 
-Result<Descriptor> find_descriptor(const std::string& name_or_path) {
+Result<Descriptor> find_descriptor(const std::string& name_or_path) try {
   return load_descriptor(name_or_path, data_folders("datasets"));
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::datasets

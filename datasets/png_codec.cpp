@@ -33,8 +33,18 @@ static void read_bytes(png_structp png, png_bytep out, std::size_t count) {
   std::memcpy(out, rest->data(), count);
   rest->remove_prefix(count);
 }
+// An exception must not pass through libpng's frames, and a jump must not leave a handler.
+static bool append_bytes(std::string& out, png_bytep bytes, std::size_t count) {
+  try {
+    out.append(reinterpret_cast<const char*>(bytes), count);
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
 static void write_bytes(png_structp png, png_bytep bytes, std::size_t count) {
-  static_cast<std::string*>(png_get_io_ptr(png))->append(reinterpret_cast<const char*>(bytes), count);
+  auto* out = static_cast<std::string*>(png_get_io_ptr(png));
+  if (!append_bytes(*out, bytes, count)) png_error(png, "no memory for the file");
 }
 static void flush_bytes(png_structp) {}
 }
@@ -86,21 +96,29 @@ bool read_rows(Reader& reader, std::string_view* rest, const ImageHeader& header
   return true;
 }
 
-bool write_rows(Writer& writer, std::string* out, std::int64_t height, std::int64_t width, PngColor color,
-                png_bytepp rows, png_const_colorp palette) {
+struct PngForm {
+  std::int64_t height;
+  std::int64_t width;
+  PngColor color;
+  int bit_depth;  // of a sample: 8 or 16, these in the machine's order in memory
+};
+
+bool write_rows(Writer& writer, std::string* out, const PngForm& form, png_bytepp rows,
+                png_const_colorp palette) {
   png_structp png = writer.png;
   if (setjmp(png_jmpbuf(png)) != 0) return false;
   png_set_write_fn(png, out, write_bytes, flush_bytes);
   png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
-  png_set_IHDR(png, writer.info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), 8,
-               static_cast<int>(color), PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+  png_set_IHDR(png, writer.info, static_cast<png_uint_32>(form.width), static_cast<png_uint_32>(form.height),
+               form.bit_depth, static_cast<int>(form.color), PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
                PNG_FILTER_TYPE_DEFAULT);
   // What filters leave of label maps, and of label colours over photographs, is runs: searching for other
   // repetitions takes five times as long and gains 1 %.
   png_set_compression_strategy(png, Z_RLE);
-  if (color != PngColor::rgb) png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_UP);
-  if (color == PngColor::palette) png_set_PLTE(png, writer.info, palette, PNG_MAX_PALETTE_LENGTH);
+  if (form.color != PngColor::rgb) png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_UP);
+  if (form.color == PngColor::palette) png_set_PLTE(png, writer.info, palette, PNG_MAX_PALETTE_LENGTH);
   png_write_info(png, writer.info);
+  if (form.bit_depth == 16 && std::endian::native == std::endian::little) png_set_swap(png);
   png_write_image(png, rows);
   png_write_end(png, nullptr);
   return true;
@@ -175,17 +193,20 @@ std::optional<imaging::Image> decode_plain_png(std::string_view file, const Imag
   return image;
 }
 
-Result<std::string> encode_png(std::span<const std::uint8_t> pixels, std::int64_t height, std::int64_t width,
-                               PngColor color, std::span<const imaging::Color> palette) {
-  const std::int64_t row_bytes = width * (color == PngColor::rgb ? 3 : 1);
-  if (height < 1 || width < 1 || static_cast<std::int64_t>(pixels.size()) != height * row_bytes) {
-    return Status(ErrorCode::invalid_argument,
-                  "the pixels do not fill " + std::to_string(width) + " x " + std::to_string(height));
+namespace {
+
+Result<std::string> encode(std::span<const std::uint8_t> pixels, const PngForm& form,
+                           std::span<const imaging::Color> palette) {
+  const std::int64_t row_bytes = form.width * (form.color == PngColor::rgb ? 3 : 1) * (form.bit_depth / 8);
+  if (form.height < 1 || form.width < 1 ||
+      static_cast<std::int64_t>(pixels.size()) != form.height * row_bytes) {
+    return Status(ErrorCode::invalid_argument, "the pixels do not fill " + std::to_string(form.width) +
+                                                   " x " + std::to_string(form.height));
   }
   std::array<png_color, PNG_MAX_PALETTE_LENGTH> colors{};
   if (palette.size() > colors.size()) return Status(ErrorCode::invalid_argument, "more than 256 colours");
   for (std::size_t i = 0; i < palette.size(); ++i) colors[i] = {palette[i].r, palette[i].g, palette[i].b};
-  std::vector<png_bytep> rows(static_cast<std::size_t>(height));
+  std::vector<png_bytep> rows(static_cast<std::size_t>(form.height));
   for (std::size_t y = 0; y < rows.size(); ++y) {
     // libpng's interface is not const-correct: png_write_image does not change the rows.
     rows[y] = const_cast<png_bytep>(pixels.data()) + y * static_cast<std::size_t>(row_bytes);
@@ -193,10 +214,23 @@ Result<std::string> encode_png(std::span<const std::uint8_t> pixels, std::int64_
   std::string out;
   Writer writer;
   if (writer.info == nullptr) return Status(ErrorCode::out_of_memory, "no memory for the PNG writer");
-  if (!write_rows(writer, &out, height, width, color, rows.data(), colors.data())) {
+  if (!write_rows(writer, &out, form, rows.data(), colors.data())) {
     return Status(ErrorCode::internal, std::string("libpng: ") + writer.error.text);
   }
   return out;
+}
+
+}  // namespace
+
+Result<std::string> encode_png(std::span<const std::uint8_t> pixels, std::int64_t height, std::int64_t width,
+                               PngColor color, std::span<const imaging::Color> palette) {
+  return encode(pixels, {height, width, color, 8}, palette);
+}
+
+Result<std::string> encode_wide_png(std::span<const std::uint16_t> pixels, std::int64_t height,
+                                    std::int64_t width) {
+  return encode({reinterpret_cast<const std::uint8_t*>(pixels.data()), pixels.size_bytes()},
+                {height, width, PngColor::gray, 16}, {});
 }
 
 }  // namespace graphrun::datasets

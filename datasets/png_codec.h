@@ -22,5 +22,8 @@ std::optional<imaging::Image> decode_plain_png(std::string_view file, const Imag
 // A palette has 256 entries in the file; those not given are black.
 Result<std::string> encode_png(std::span<const std::uint8_t> pixels, std::int64_t height, std::int64_t width,
                                PngColor color, std::span<const imaging::Color> palette);
+// A grey PNG of 16 bits: `pixels` has height * width numbers.
+Result<std::string> encode_wide_png(std::span<const std::uint16_t> pixels, std::int64_t height,
+                                    std::int64_t width);
 
 }  // namespace graphrun::datasets

@@ -144,12 +144,12 @@ Sample make_shapes(std::uint64_t seed, std::int64_t index, std::int64_t height, 
 
   const auto pixels = static_cast<std::size_t>(height * width);
   Sample sample{{height, width, std::vector<std::uint8_t>(pixels * 3)},
-                {height, width, std::vector<std::uint8_t>(pixels)}};
+                {height, width, std::vector<ClassId>(pixels)}};
   for (std::size_t i = 0; i < pixels; ++i) {
     const double x = static_cast<double>(static_cast<std::int64_t>(i) % width) + 0.5;
     const double y = static_cast<double>(static_cast<std::int64_t>(i) / width) + 0.5;
     Rgb color = ground.at(x, y);
-    std::uint8_t kind = 0;
+    ClassId kind = 0;
     for (std::uint32_t f = 0; f < count; ++f) {  // later figures lie above earlier ones
       const Figure& figure = figures[f];
       const double dx = (x - figure.x) / figure.radius;
@@ -157,7 +157,7 @@ Sample make_shapes(std::uint64_t seed, std::int64_t index, std::int64_t height, 
       const double u = dx * figure.turn.x + dy * figure.turn.y;
       const double v = dy * figure.turn.x - dx * figure.turn.y;
       if (!covers(figure.kind, u, v)) continue;
-      kind = static_cast<std::uint8_t>(figure.kind);
+      kind = static_cast<ClassId>(figure.kind);
       const bool dark = kind == 6 && static_cast<int>(std::floor((u + 1.1) * 2.5)) % 2 == 1;
       color = dark ? shade(figure.color, 0.55) : figure.color;
     }

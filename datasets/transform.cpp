@@ -363,7 +363,7 @@ void write_label(const imaging::LabelMap& label, const Scaling& canvas, const Tu
   constexpr std::int64_t kHalf = 1 << (kTurnBits - 1);
   const std::int64_t shift = shift_of(window.top, window.height, canvas.height);
   const Span span = columns_of(window, canvas.width);
-  const auto value = [&](std::uint8_t id) {
+  const auto value = [&](ClassId id) {
     return id == imaging::kIgnoredClass ? ignore_label : std::int32_t{id};
   };
   // Label columns and rows of those of the canvas.
@@ -384,7 +384,7 @@ void write_label(const imaging::LabelMap& label, const Scaling& canvas, const Tu
     }
   }
   const std::int64_t* const offsets = scratch.steps.data();
-  const std::uint8_t* const ids = label.ids.data();
+  const ClassId* const ids = label.ids.data();
   for (std::int64_t y = 0; y < window.height; ++y, out += window.width) {
     const std::int64_t row = y + shift;
     if (row < 0 || row >= canvas.height) {

@@ -23,10 +23,16 @@ namespace {
 // Pages come zeroed and uncommitted from the kernel; huge pages save TLB misses on large arenas.
 class HostBuffer final : public model::Buffer {
  public:
-  HostBuffer(void* data, std::int64_t bytes) : data_(data), bytes_(bytes) {}
-  ~HostBuffer() override { munmap(data_, static_cast<std::size_t>(bytes_)); }
+  explicit HostBuffer(std::int64_t bytes)
+      : data_(mmap(nullptr, static_cast<std::size_t>(bytes), PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)),
+        bytes_(bytes) {}
+  ~HostBuffer() override {
+    if (has_memory()) munmap(data_, static_cast<std::size_t>(bytes_));
+  }
   HostBuffer(const HostBuffer&) = delete;
   HostBuffer& operator=(const HostBuffer&) = delete;
+  bool has_memory() const { return data_ != MAP_FAILED; }
   void* data() override { return data_; }
   std::int64_t bytes() const override { return bytes_; }
 
@@ -48,15 +54,14 @@ class CpuBackend final : public model::Backend {
   }
   Result<std::unique_ptr<model::Buffer>> allocate(std::int64_t bytes) override {
     const std::int64_t size = std::max<std::int64_t>(bytes, 64);
-    void* data = mmap(nullptr, static_cast<std::size_t>(size), PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (data == MAP_FAILED) {
+    auto buffer = std::make_unique<HostBuffer>(size);
+    if (!buffer->has_memory()) {
       return {ErrorCode::out_of_memory,
               "the system has not the " + std::to_string(size) + " bytes of memory asked for"};
     }
     constexpr std::int64_t kHugePagesFrom = std::int64_t{8} << 20;
-    if (size >= kHugePagesFrom) madvise(data, static_cast<std::size_t>(size), MADV_HUGEPAGE);
-    return std::unique_ptr<model::Buffer>(std::make_unique<HostBuffer>(data, size));
+    if (size >= kHugePagesFrom) madvise(buffer->data(), static_cast<std::size_t>(size), MADV_HUGEPAGE);
+    return std::unique_ptr<model::Buffer>(std::move(buffer));
   }
   std::shared_ptr<void> allocate_host(std::int64_t bytes) override {
     auto buffer = allocate(bytes);

@@ -18,7 +18,7 @@ rm -rf "$bundle"
 mkdir -p "$bundle/bin" "$bundle/lib" "$bundle/models" "$bundle/tools"
 
 for program in "$build"/bin/grun "$build"/bin/graphc "$build"/tests/ops/test_op_* "$build"/tests/session/test_session \
-  "$build"/tests/collective/test_nccl "$build"/tests/tools/test_eval_cuda; do
+  "$build"/tests/collective/test_nccl "$build"/tests/labelling/test_eval_cuda; do
   if [ -f "$program" ] && [ -x "$program" ]; then
     strip -o "$bundle/bin/$(basename "$program")" "$program"
   fi

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <vector>
 
+#include "runtime/core/guard.h"
 #include "runtime/weights/safetensors.h"
 
 namespace graphrun::training {
@@ -76,14 +77,16 @@ bool read_optional(const weights::TensorFile& file, const char* key, std::vector
 // Epochs of the epoch checkpoints of a run, ascending.
 std::vector<std::int64_t> saved_epochs(const fs::path& run_folder) {
   std::vector<std::int64_t> epochs;
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(run_folder / "checkpoints", ignored)) {
-    const std::string name = entry.path().filename().string();
+  std::error_code error;
+  // A folder that goes away meanwhile ends the loop; a range-for would throw.
+  for (fs::directory_iterator entry(run_folder / "checkpoints", error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
     if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
     std::int64_t epoch = 0;
-    const char* end = name.data() + name.size() - kSuffix.size();
-    const auto [stop, error] = std::from_chars(name.data() + kPrefix.size(), end, epoch);
-    if (error == std::errc() && stop == end) epochs.push_back(epoch);
+    const char* const digits_end = name.data() + name.size() - kSuffix.size();
+    const auto [stop, wrong] = std::from_chars(name.data() + kPrefix.size(), digits_end, epoch);
+    if (wrong == std::errc() && stop == digits_end) epochs.push_back(epoch);
   }
   std::ranges::sort(epochs);
   return epochs;
@@ -92,7 +95,7 @@ std::vector<std::int64_t> saved_epochs(const fs::path& run_folder) {
 }  // namespace
 
 Status write_checkpoint(const fs::path& path, std::span<const weights::NamedTensor> tensors,
-                        const TrainState& state) {
+                        const TrainState& state) try {
   std::map<std::string, std::string> metadata{{"format", "graphrun checkpoint 1"},
                                               {"iteration", std::to_string(state.iteration)},
                                               {"epoch", std::to_string(state.epoch)},
@@ -107,9 +110,11 @@ Status write_checkpoint(const fs::path& path, std::span<const weights::NamedTens
     metadata["epoch_confusion"] = text_of(state.sums.confusion);
   }
   return weights::write_safetensors(path.string(), tensors, metadata);
+} catch (...) {
+  return core::caught();
 }
 
-Result<TrainState> read_checkpoint(const fs::path& path, weights::Weights& weights) {
+Result<TrainState> read_checkpoint(const fs::path& path, weights::Weights& weights) try {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
                   weights::TensorFile::open(path.string()));
   const auto iteration = number_in<std::int64_t>(*file, "iteration");
@@ -131,6 +136,8 @@ Result<TrainState> read_checkpoint(const fs::path& path, weights::Weights& weigh
   GRAPHRUN_ASSIGN(const bool has_state, weights.load(*file).in(path.string()));
   if (!has_state) return {ErrorCode::invalid_file, path.string() + ": it lacks the optimiser's state"};
   return state;
+} catch (...) {
+  return core::caught();
 }
 
 std::optional<fs::path> latest_checkpoint(const fs::path& run_folder) {

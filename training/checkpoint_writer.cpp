@@ -2,6 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <memory>
+#include <system_error>
+
+#include "runtime/core/guard.h"
 
 namespace graphrun::training {
 namespace {
@@ -11,7 +15,8 @@ bool in_checkpoint(VariableKind kind) { return kind != VariableKind::gradient; }
 }  // namespace
 
 Result<CheckpointContent> gather_checkpoint(const model::Program& program, const weights::Weights& weights,
-                                            collective::Communicator& ranks, const std::vector<int>& owners) {
+                                            collective::Communicator& ranks,
+                                            const std::vector<int>& owners) try {
   const std::vector<model::Variable>& variables = program.model().variables;
   const bool writes = ranks.rank() == 0;
   std::size_t all = 0;
@@ -39,24 +44,36 @@ Result<CheckpointContent> gather_checkpoint(const model::Program& program, const
     memory += bytes;
   }
   return content;
+} catch (...) {
+  return core::caught();
 }
 
 Status CheckpointWriter::start(const std::filesystem::path& path, CheckpointContent content,
-                               const TrainState& state) {
+                               const TrainState& state) try {
   GRAPHRUN_TRY(status_of(written(true)));
   path_ = path;
-  result_ = std::async(std::launch::async, [path, state, content = std::move(content)] {
-    return write_checkpoint(path, content.tensors, state);
-  });
+  const auto kept = std::make_shared<CheckpointContent>(std::move(content));
+  const auto write = [path, state, kept] { return write_checkpoint(path, kept->tensors, state); };
+  try {
+    result_ = std::async(std::launch::async, write);
+  } catch (const std::system_error&) {  // no thread to be had: training waits, and the checkpoint is written
+    std::promise<Status> done;
+    done.set_value(write());
+    result_ = done.get_future();
+  }
   return {};
+} catch (...) {
+  return core::caught();
 }
 
-Result<std::optional<std::filesystem::path>> CheckpointWriter::written(bool wait) {
+Result<std::optional<std::filesystem::path>> CheckpointWriter::written(bool wait) try {
   using Path = std::optional<std::filesystem::path>;
   if (!result_.valid()) return Path();
   if (!wait && result_.wait_for(std::chrono::seconds(0)) != std::future_status::ready) return Path();
   GRAPHRUN_TRY(result_.get());
   return Path(path_);
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training

@@ -9,17 +9,26 @@ namespace {
 
 constexpr const char* kName = "class_weights";
 
+bool are_suggested(const SettingTable& settings) { return settings.json(kName) == "\"suggested\""; }
+
 }  // namespace
 
 Status resolve_class_weights(SettingTable& settings, const datasets::Descriptor& descriptor,
                              const std::optional<std::filesystem::path>& data_root, int threads) {
-  if (settings.json(kName) != "\"suggested\"") return {};
+  if (!are_suggested(settings)) return {};
   GRAPHRUN_ASSIGN(const datasets::CheckReport report,
                   datasets::check_dataset(descriptor, "train", data_root, threads));
   std::string list;
   for (const datasets::ClassCount& counted : report.classes)
     list += fmt::format("{}{:.6g}", list.empty() ? "" : ", ", counted.weight);
   return settings.set(kName, "[" + list + "]", settings.source(kName) + ": suggested for the split train");
+}
+
+Status require_given_class_weights(const SettingTable& settings) {
+  if (!are_suggested(settings)) return {};
+  return {ErrorCode::unsupported,
+          "class_weights=suggested counts the files of a data set's descriptor: give a list for data of your "
+          "own"};
 }
 
 Status apply_class_weights(const SettingTable& settings, session::TrainSession& session) {

@@ -15,6 +15,9 @@ namespace graphrun::training {
 Status resolve_class_weights(SettingTable& settings, const datasets::Descriptor& descriptor,
                              const std::optional<std::filesystem::path>& data_root, int threads);
 
+// For data that is no descriptor's files. Error: "suggested", which only those can be counted for.
+Status require_given_class_weights(const SettingTable& settings);
+
 // Gives the session the list, if there is one.
 Status apply_class_weights(const SettingTable& settings, session::TrainSession& session);
 

@@ -127,17 +127,16 @@ Status broadcast_weights(collective::Communicator& ranks, const model::Program& 
   return {};
 }
 
-Result<core::Stop> vote(collective::Communicator& ranks, const core::StopToken& stop,
-                        std::span<std::int64_t> counts) {
+Result<Stop> vote(collective::Communicator& ranks, const StopToken& stop, std::span<std::int64_t> counts) {
   std::vector<std::int64_t> sums(counts.begin(), counts.end());
-  const core::Stop asked = stop.asked();
-  sums.push_back(asked == core::Stop::interrupted ? 1 : 0);
-  sums.push_back(asked == core::Stop::terminated ? 1 : 0);
+  const Stop asked = stop.asked();
+  sums.push_back(asked == Stop::interrupted ? 1 : 0);
+  sums.push_back(asked == Stop::terminated ? 1 : 0);
   GRAPHRUN_TRY(collective::all_reduce(ranks, std::span(sums)));
   std::copy_n(sums.begin(), counts.size(), counts.begin());
   const bool interrupted = sums[counts.size()] > 0;
   const bool terminated = sums.back() > 0;
-  return terminated ? core::Stop::terminated : interrupted ? core::Stop::interrupted : core::Stop::none;
+  return terminated ? Stop::terminated : interrupted ? Stop::interrupted : Stop::none;
 }
 
 }  // namespace graphrun::training

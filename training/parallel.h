@@ -4,8 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "graphrun/stop.h"
 #include "runtime/collective/communicator.h"
-#include "runtime/core/stop.h"
 #include "runtime/session/train_session.h"
 #include "training/run/settings.h"
 #include "training/trainer.h"
@@ -28,7 +28,7 @@ Status broadcast_weights(collective::Communicator& ranks, const model::Program& 
 
 // Adds up `counts` of all ranks, and asks every one whether it is to stop: Stop::terminated where any rank is
 // asked to terminate, else Stop::interrupted where any is interrupted. Every rank has the same answer.
-Result<core::Stop> vote(collective::Communicator& ranks, const core::StopToken& stop,
-                        std::span<std::int64_t> counts = {});
+Result<Stop> vote(collective::Communicator& ranks, const StopToken& stop,
+                  std::span<std::int64_t> counts = {});
 
 }  // namespace graphrun::training

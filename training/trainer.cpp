@@ -6,6 +6,7 @@
 #include <string>
 
 #include "datasets/loader.h"
+#include "runtime/core/guard.h"
 #include "runtime/profiling/step_times.h"
 #include "runtime/session/shard.h"
 #include "training/batch_step.h"
@@ -46,7 +47,7 @@ class Trainer {
     // An epoch that was stopped after its last iteration.
     if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     const std::int64_t end = job_.max_iters ? std::min(*job_.max_iters, iterations_) : iterations_;
-    if (state_.iteration < end && stop_ == core::Stop::none) GRAPHRUN_TRY(train_until(end));
+    if (state_.iteration < end && stop_ == Stop::none) GRAPHRUN_TRY(train_until(end));
     if (state_.iteration != saved_iteration_) GRAPHRUN_TRY(save(interrupted_checkpoint(job_.folder)));
     GRAPHRUN_TRY(note_written(true));
     return TrainOutcome{state_, stop_};
@@ -110,7 +111,7 @@ class Trainer {
     };
     GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Loader> loader,
                     datasets::Loader::start(*job_.data, *sampler_, augment_, loading));
-    while (state_.iteration < end && stop_ == core::Stop::none) {
+    while (state_.iteration < end && stop_ == Stop::none) {
       GRAPHRUN_TRY(iterate(*loader).in("iteration " + std::to_string(state_.iteration + 1)));
       if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     }
@@ -243,7 +244,7 @@ class Trainer {
   CheckpointWriter writer_;
   std::vector<int> owners_;                   // of the optimiser's state
   bool local_norm_ = false;                   // not all ranks share batch norm's statistics
-  core::Stop stop_ = core::Stop::none;        // why all ranks stop
+  Stop stop_ = Stop::none;                    // why all ranks stop
   std::optional<ConfusionMatrix> confusion_;  // of the epoch so far
 };
 
@@ -253,7 +254,7 @@ double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::
   return base_lr * std::pow(1.0 - static_cast<double>(iter - 1) / static_cast<double>(max_iter), power);
 }
 
-Status check_start(const TrainJob& job) {
+Status check_start(const TrainJob& job) try {
   GRAPHRUN_TRY(session::require_rgb(job.program->model()));
   GRAPHRUN_ASSIGN(const datasets::Sampler sampler, make_sampler(job));
   const std::int64_t per_epoch = sampler.iterations_per_epoch();
@@ -268,6 +269,8 @@ Status check_start(const TrainJob& job) {
               std::to_string(job.start.epoch) + " epochs, but an epoch has " + std::to_string(per_epoch) +
               " iterations now: resume with the run's own batch_size and data; to go on with others start a "
               "new run with --weights"};
+} catch (...) {
+  return core::caught();
 }
 
 std::vector<int> state_owners(const TrainJob& job) {
@@ -279,8 +282,10 @@ std::vector<bool> held_state(const TrainJob& job) {
   return session::held_by(state_owners(job), job.ranks->rank());
 }
 
-Result<TrainOutcome> train(const TrainJob& job, TrainObserver& observer) {
+Result<TrainOutcome> train(const TrainJob& job, TrainObserver& observer) try {
   return Trainer(job, observer).run();
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training

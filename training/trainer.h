@@ -8,8 +8,8 @@
 
 #include "datasets/dataset.h"
 #include "graphrun/status.h"
+#include "graphrun/stop.h"
 #include "runtime/collective/communicator.h"
-#include "runtime/core/stop.h"
 #include "runtime/model/program.h"
 #include "runtime/session/recomputation.h"
 #include "runtime/weights/weights.h"
@@ -45,13 +45,13 @@ struct TrainJob {
   std::optional<std::int64_t> max_iters;            // stop after so many in all; the schedule stays
   std::filesystem::path folder;                     // exists for the first rank, with checkpoints/ in it
   std::shared_ptr<collective::Communicator> ranks;  // all that do this job together; host memory
-  core::StopToken stop;                             // asked between iterations
+  StopToken stop;                                   // asked between iterations
   std::string profile;                              // file for the trace of an iteration; empty: none
 };
 
 struct TrainOutcome {
   TrainState state;
-  core::Stop stop = core::Stop::none;  // why the run ended early, on whatever rank that was asked
+  Stop stop = Stop::none;  // why the run ended early, on whatever rank that was asked
 };
 
 // poly learning rate of iteration `iter` (from 1) of `max_iter`: base_lr before the first step.

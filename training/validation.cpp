@@ -97,8 +97,8 @@ Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
   for (std::int64_t first = 0; first < largest; first += batch) {
     const std::int64_t count = std::min(batch, sampling.samples - first);
     if (count > 0) GRAPHRUN_TRY(fill(*loader, first, count));
-    GRAPHRUN_ASSIGN(const core::Stop stop, vote(*job_.ranks, job_.stop));
-    if (stop != core::Stop::none) return std::optional<Validation>();
+    GRAPHRUN_ASSIGN(const Stop stop, vote(*job_.ranks, job_.stop));
+    if (stop != Stop::none) return std::optional<Validation>();
     if (count <= 0) continue;
     GRAPHRUN_TRY(session_->run());
     GRAPHRUN_TRY(score());

@@ -1,15 +1,19 @@
 #pragma once
 
 #include <cstdlib>
-#include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <variant>
 
+#include "graphrun/api.h"
+
 // Errors are values. No function of this library throws across its interface, prints or exits; what can fail
 // for a reason outside the program (a file, an attribute, a shape, memory) returns Status or Result<T>.
+//
+//     graphrun::Result<Answer> answer = ask();
+//     if (!answer.ok()) return std::fprintf(stderr, "%s\n", answer.status().message().c_str()), 1;
+//     use(*answer);
 namespace graphrun {
 
 enum class ErrorCode {
@@ -26,39 +30,42 @@ enum class ErrorCode {
   internal,          // a broken promise inside graphrun
 };
 
-std::string_view to_string(ErrorCode code);
+GRAPHRUN_API std::string_view to_string(ErrorCode code);
 
-// Success, or an error code with a message. Success costs one null pointer.
-class [[nodiscard]] Status {
+// Success, or an error code with a message. Success costs one null pointer; copies share the message and
+// never fail. Where there is no memory for a message, the error is out_of_memory instead.
+class [[nodiscard]] GRAPHRUN_API Status {
  public:
-  Status() = default;
-  Status(ErrorCode code, std::string message) : error_(new Error{code, std::move(message)}) {}
-  Status(const Status& other) : error_(other.error_ ? new Error(*other.error_) : nullptr) {}
-  Status(Status&&) noexcept = default;
-  Status& operator=(const Status& other) {
-    if (this != &other) error_.reset(other.error_ ? new Error(*other.error_) : nullptr);
+  Status() noexcept = default;
+  Status(ErrorCode code, std::string message) noexcept;
+  Status(const Status& other) noexcept : error_(other.error_ == nullptr ? nullptr : share(other.error_)) {}
+  Status(Status&& other) noexcept : error_(std::exchange(other.error_, nullptr)) {}
+  Status& operator=(Status other) noexcept {
+    std::swap(error_, other.error_);
     return *this;
   }
-  Status& operator=(Status&&) noexcept = default;
-  ~Status() = default;
-
-  bool ok() const { return error_ == nullptr; }
-  // Precondition of both: !ok().
-  ErrorCode code() const { return error_->code; }
-  const std::string& message() const { return error_->message; }
-
-  // The same error with "where: " before its message; success stays success.
-  Status in(std::string_view where) && {
-    if (error_) error_->message.insert(0, std::string(where) + ": ");
-    return std::move(*this);
+  ~Status() {
+    if (error_ != nullptr) release(error_);
   }
 
+  // out_of_memory, without allocating anything.
+  static Status no_memory() noexcept;
+
+  bool ok() const noexcept { return error_ == nullptr; }
+  // Precondition: !ok().
+  ErrorCode code() const noexcept;
+  // What went wrong, in one line; empty for success.
+  const std::string& message() const noexcept;
+
+  // The same error with "where: " before its message; success stays success.
+  Status in(std::string_view where) && noexcept;
+
  private:
-  struct Error {
-    ErrorCode code;
-    std::string message;
-  };
-  std::unique_ptr<Error> error_;
+  struct Error;
+  explicit Status(Error* error) noexcept : error_(error) {}
+  static Error* share(Error* error) noexcept;
+  static void release(Error* error) noexcept;
+  Error* error_ = nullptr;
 };
 
 // A T, or the Status (never success) that says why there is none.

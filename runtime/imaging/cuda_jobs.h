@@ -28,15 +28,19 @@ struct TapTable {
   std::int32_t size = 0;
 };
 
+// kMaxImageChannels: what a job has room for, since it travels with the launch.
+inline constexpr std::int32_t kMaxImageChannels = 64;
 struct ResizeJob {
-  const std::uint8_t* image = nullptr;
+  const void* image = nullptr;  // dense rows
+  bool bytes = true;            // u8; else f32
+  std::int32_t channels = 3;
   std::int64_t image_width = 0;
   const LinearTap* rows = nullptr;
   const LinearTap* columns = nullptr;
   std::int32_t height = 0;
   std::int32_t width = 0;
-  float mean[3] = {};
-  float deviation[3] = {};
+  float mean[kMaxImageChannels] = {};
+  float deviation[kMaxImageChannels] = {};
   float* view = nullptr;
 };
 Status resize_normalised(cudaStream_t stream, const ResizeJob& job);
@@ -50,6 +54,7 @@ struct WindowJob {
   std::int64_t left = 0;
   std::int64_t right = 0;
   std::int32_t samples = 1;
+  std::int32_t channels = 3;
   std::int32_t height = 0;
   std::int32_t width = 0;
   std::int64_t pixel_stride = 0;
@@ -83,7 +88,7 @@ struct SoftmaxJob {
   std::int32_t new_column = 0;
   // Or, where there are ids, the classes of the sums of `total`, if any, and these.
   const float* total = nullptr;
-  std::uint8_t* ids = nullptr;
+  std::uint16_t* ids = nullptr;
 };
 Status softmax(cudaStream_t stream, const SoftmaxJob& job);
 
@@ -98,7 +103,7 @@ struct BackJob {
   std::int32_t classes = 0;
   const float* before = nullptr;  // what is added to; null: nothing
   float* total = nullptr;         // null: ids are wanted
-  std::uint8_t* ids = nullptr;
+  std::uint16_t* ids = nullptr;
 };
 Status resize_back(cudaStream_t stream, const BackJob& job);
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "runtime/cuda/launch.cuh"
 
@@ -30,17 +31,19 @@ __device__ inline float largest(const float (&v)[kRegisters], int classes) {
 
 // The first class that has the largest value; 0 where all are NaN.
 template <int kRegisters>
-__device__ inline std::uint8_t find_class(const float (&v)[kRegisters], int classes) {
+__device__ inline std::uint16_t find_class(const float (&v)[kRegisters], int classes) {
   const float max = largest(v, classes);
-  unsigned first = 256;
+  constexpr unsigned kNone = 0xffffffffu;
+  unsigned first = kNone;
   for_classes<kRegisters>(classes, [&](int k, int c) {
     if (v[k] == max) first = min(first, static_cast<unsigned>(c));
   });
   first = __reduce_min_sync(0xffffffffu, first);
-  return static_cast<std::uint8_t>(first < 256 ? first : 0);
+  return static_cast<std::uint16_t>(first == kNone ? 0 : first);
 }
 
-// launch(std::integral_constant<int, registers>) for so many classes, at most 256.
+// launch(Registers<count>()) with the fewest registers a thread that hold so many classes. Beyond 256 classes
+// they spill: slower, for networks that few have. Errors (unsupported): more than 1024 classes.
 template <int kValue>
 struct Registers {
   static constexpr int value = kValue;
@@ -51,7 +54,10 @@ Status with_registers(int classes, const Launch& launch) {
   if (classes <= 2 * kWarp) return launch(Registers<2>());
   if (classes <= 3 * kWarp) return launch(Registers<3>());
   if (classes <= 5 * kWarp) return launch(Registers<5>());
-  return launch(Registers<8>());
+  if (classes <= 8 * kWarp) return launch(Registers<8>());
+  if (classes <= 32 * kWarp) return launch(Registers<32>());
+  return {ErrorCode::unsupported,
+          "label maps of " + std::to_string(classes) + " classes cannot be computed on a GPU"};
 }
 
 }  // namespace graphrun::cuda

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string>
 
 #include "runtime/cuda/check.h"
 #include "runtime/imaging/cuda_jobs.h"
@@ -40,38 +41,50 @@ class CudaPlanes final : public Planes {
     cudaStreamSynchronize(device_.stream());  // pinned memory may be in use where an image had an error
   }
 
-  Status begin(const Image& image) override {
+  Status begin(const ImageView& image) override {
     const auto turn = device_.turn();
     // Pinned memory of an image that had an error may be in use. Else there is nothing to wait for.
     GRAPHRUN_TRY(cuda::check(cudaStreamSynchronize(device_.stream()), "cudaStreamSynchronize"));
     tables_.begin_image();
+    if (image.channels > cuda::kMaxImageChannels) {
+      return {ErrorCode::unsupported, "an image of " + std::to_string(image.channels) +
+                                          " channels cannot be labelled on a GPU"};
+    }
     size_ = {image.height, image.width};
-    const std::int64_t bytes = std::ssize(image.rgb);
+    bytes_ = image.dtype == DType::u8;
+    channels_ = static_cast<std::int32_t>(image.channels);
+    const std::int64_t bytes = image.height * image.row_bytes();
     GRAPHRUN_TRY(grow(image_, bytes));
-    GRAPHRUN_TRY(grow(ids_, pixels()));
-    std::memcpy(image_.host(), image.rgb.data(), image.rgb.size());
+    GRAPHRUN_TRY(grow(ids_, id_bytes()));
+    for (std::int64_t y = 0; y < image.height; ++y) {
+      std::memcpy(image_.host() + y * image.row_bytes(),
+                  static_cast<const std::byte*>(image.data) + y * image.pitch(),
+                  static_cast<std::size_t>(image.row_bytes()));
+    }
     return cuda::check(cudaMemcpyAsync(image_.device(), image_.host(), static_cast<std::size_t>(bytes),
                                        cudaMemcpyHostToDevice, device_.stream()),
                        "cudaMemcpyAsync of an image");
   }
 
   Result<LabelMap> finish() override {
-    GRAPHRUN_TRY(device_.copy_to_host(ids_.host(), ids_.device(), pixels()));
-    const auto* const ids = reinterpret_cast<const std::uint8_t*>(ids_.host());
+    GRAPHRUN_TRY(device_.copy_to_host(ids_.host(), ids_.device(), id_bytes()));
+    const auto* const ids = reinterpret_cast<const ClassId*>(ids_.host());
     return LabelMap{size_.height, size_.width, {ids, ids + pixels()}};
   }
 
   Status resize_normalised(const Extent& size, float* view) override {
     const auto turn = device_.turn();
     cuda::ResizeJob job;
-    job.image = reinterpret_cast<const std::uint8_t*>(image_.device());
+    job.image = image_.device();
+    job.bytes = bytes_;
+    job.channels = channels_;
     job.image_width = size_.width;
     GRAPHRUN_ASSIGN(job.rows, tables_.linear(size_.height, size.height));
     GRAPHRUN_ASSIGN(job.columns, tables_.linear(size_.width, size.width));
     job.height = static_cast<std::int32_t>(size.height);
     job.width = static_cast<std::int32_t>(size.width);
     const model::Preprocess& preprocess = settings_.preprocess;
-    for (std::size_t c = 0; c < 3; ++c) {
+    for (std::size_t c = 0; c < static_cast<std::size_t>(channels_); ++c) {
       job.mean[c] = static_cast<float>(preprocess.mean[c] * preprocess.value_scale);
       job.deviation[c] = static_cast<float>(preprocess.std[c] * preprocess.value_scale);
     }
@@ -89,6 +102,7 @@ class CudaPlanes final : public Planes {
     job.left = window.left;
     job.right = window.right;
     job.samples = settings_.flip ? 2 : 1;
+    job.channels = static_cast<std::int32_t>(input.desc.c());
     job.height = static_cast<std::int32_t>(input.desc.h());
     job.width = static_cast<std::int32_t>(input.desc.w());
     job.pixel_stride = input.desc.pixel_stride;
@@ -153,7 +167,8 @@ class CudaPlanes final : public Planes {
 
  private:
   std::int64_t pixels() const { return size_.height * size_.width; }
-  std::uint8_t* ids() const { return reinterpret_cast<std::uint8_t*>(ids_.device()); }
+  std::int64_t id_bytes() const { return pixels() * std::int64_t{sizeof(ClassId)}; }
+  ClassId* ids() const { return reinterpret_cast<ClassId*>(ids_.device()); }
 
   Status grow(Staged& memory, std::int64_t bytes) {
     if (memory.bytes() >= bytes) return {};
@@ -210,7 +225,9 @@ class CudaPlanes final : public Planes {
   cuda::Device& device_;
   Settings settings_;
   cuda::TapTables tables_;
-  Extent size_;  // of the image in hand
+  Extent size_;  // of the image in hand, as are these
+  bool bytes_ = true;
+  std::int32_t channels_ = 3;
   Staged image_;
   Staged ids_;
 };

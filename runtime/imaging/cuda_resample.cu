@@ -5,29 +5,33 @@
 namespace graphrun::cuda {
 namespace {
 
-// The pixel i of the view.
+// The pixel i of the view. kChannels: how many there are, known to the compiler; 0: as the job says.
+template <class T, int kChannels>
 struct ResizePixel {
   ResizeJob job;
   GRAPHRUN_DEVICE void operator()(std::int64_t i) const {
     const auto pixel = static_cast<std::uint32_t>(i);
     const LinearTap row = job.rows[pixel / static_cast<std::uint32_t>(job.width)];
     const LinearTap column = job.columns[pixel % static_cast<std::uint32_t>(job.width)];
-    const std::uint8_t* const upper = job.image + 3 * job.image_width * row.first;
-    const std::uint8_t* const lower = job.image + 3 * job.image_width * row.second;
-    const std::int64_t left = 3 * static_cast<std::int64_t>(column.first);
-    const std::int64_t right = 3 * static_cast<std::int64_t>(column.second);
-    for (int c = 0; c < 3; ++c) {
+    const int channels = kChannels > 0 ? kChannels : job.channels;
+    const T* const image = static_cast<const T*>(job.image);
+    const T* const upper = image + channels * job.image_width * row.first;
+    const T* const lower = image + channels * job.image_width * row.second;
+    const std::int64_t left = channels * static_cast<std::int64_t>(column.first);
+    const std::int64_t right = channels * static_cast<std::int64_t>(column.second);
+    for (int c = 0; c < channels; ++c) {
       const float above = static_cast<float>(upper[left + c]) * column.first_weight +
                           static_cast<float>(upper[right + c]) * column.second_weight;
       const float below = static_cast<float>(lower[left + c]) * column.first_weight +
                           static_cast<float>(lower[right + c]) * column.second_weight;
       const float value = above * row.first_weight + below * row.second_weight;
-      job.view[3 * i + c] = (value - job.mean[c]) / job.deviation[c];
+      job.view[channels * i + c] = (value - job.mean[c]) / job.deviation[c];
     }
   }
 };
 
 // The pixel i of the samples.
+template <int kChannels>
 struct WindowPixel {
   WindowJob job;
   GRAPHRUN_DEVICE void operator()(std::int64_t i) const {
@@ -38,9 +42,10 @@ struct WindowPixel {
     const std::int64_t y = job.top + (mirrored ? line - static_cast<std::uint32_t>(job.height) : line);
     const std::int64_t x = mirrored ? job.right - 1 - column : job.left + column;
     const bool inside = y >= 0 && y < job.view_height && x >= 0 && x < job.view_width;
-    const float* const from = job.view + 3 * (y * job.view_width + x);
+    const int channels = kChannels > 0 ? kChannels : job.channels;
+    const float* const from = job.view + channels * (y * job.view_width + x);
     float* const to = job.input + i * job.pixel_stride;
-    for (int c = 0; c < 3; ++c) to[c] = inside ? from[c] : 0.0f;
+    for (int c = 0; c < channels; ++c) to[c] = inside ? from[c] : 0.0f;
   }
 };
 
@@ -60,7 +65,7 @@ __global__ void __launch_bounds__(kThreads, 3) bring_back(const BackJob job) {
   const LinearTap row = job.rows[y];
   const float* const upper = job.plane + row.first * job.plane_width * classes;
   const float* const lower = job.plane + row.second * job.plane_width * classes;
-  std::uint8_t found = 0;
+  std::uint16_t found = 0;
   for (int x = begin; x < end; ++x) {
     const LinearTap column = job.columns[x];
     const std::int64_t left = static_cast<std::int64_t>(column.first) * classes;
@@ -78,7 +83,7 @@ __global__ void __launch_bounds__(kThreads, 3) bring_back(const BackJob job) {
       for_classes<kRegisters>(classes, [&](int k, int c) { sums[k] = job.before[pixel + c] + sums[k]; });
     }
     if (kFind) {
-      const std::uint8_t id = find_class(sums, classes);
+      const std::uint16_t id = find_class(sums, classes);
       if (lane == x - begin) found = id;
     } else {
       for_classes<kRegisters>(classes, [&](int k, int c) { job.total[pixel + c] = sums[k]; });
@@ -91,12 +96,16 @@ __global__ void __launch_bounds__(kThreads, 3) bring_back(const BackJob job) {
 
 Status resize_normalised(cudaStream_t stream, const ResizeJob& job) {
   const std::int64_t pixels = static_cast<std::int64_t>(job.height) * job.width;
-  return for_each(stream, pixels, ResizePixel{job}, "resize_normalised");
+  constexpr const char* kName = "resize_normalised";
+  if (!job.bytes) return for_each(stream, pixels, ResizePixel<float, 0>{job}, kName);
+  if (job.channels != 3) return for_each(stream, pixels, ResizePixel<std::uint8_t, 0>{job}, kName);
+  return for_each(stream, pixels, ResizePixel<std::uint8_t, 3>{job}, kName);
 }
 
 Status copy_window(cudaStream_t stream, const WindowJob& job) {
   const std::int64_t pixels = static_cast<std::int64_t>(job.samples) * job.height * job.width;
-  return for_each(stream, pixels, WindowPixel{job}, "copy_window");
+  if (job.channels != 3) return for_each(stream, pixels, WindowPixel<0>{job}, "copy_window");
+  return for_each(stream, pixels, WindowPixel<3>{job}, "copy_window");
 }
 
 Status resize_back(cudaStream_t stream, const BackJob& job) {

@@ -91,7 +91,7 @@ __global__ void __launch_bounds__(kThreads, 4) softmax_tile(const SoftmaxJob job
       for_classes<kRegisters>(classes, [&](int k, int) { sums[k] += v[k] * scale; });
     }
     if (kFind) {
-      const std::uint8_t id = find_class(sums, classes);
+      const std::uint16_t id = find_class(sums, classes);
       if (threadIdx.x % kWarp == 0) job.ids[pixel] = id;
     } else {
       for_classes<kRegisters>(classes, [&](int k, int c) { job.sums[pixel * classes + c] = sums[k]; });

@@ -11,8 +11,8 @@ class HostPlanes final : public Planes {
  public:
   HostPlanes(const Settings& settings, int threads) : settings_(settings), threads_(threads) {}
 
-  Status begin(const Image& image) override {
-    image_ = &image;
+  Status begin(const ImageView& image) override {
+    image_ = image;
     map_ = {image.height, image.width, {}};
     map_.ids.resize(static_cast<std::size_t>(image.height * image.width));
     return {};
@@ -20,7 +20,7 @@ class HostPlanes final : public Planes {
   Result<LabelMap> finish() override { return std::move(map_); }
 
   Status resize_normalised(const Extent& size, float* view) override {
-    graphrun::imaging::resize_normalised(*image_, settings_.preprocess, size, threads_, view);
+    graphrun::imaging::resize_normalised(image_, settings_.preprocess, size, threads_, view);
     return {};
   }
   Status copy_window(const Window& window, const TensorView& input, std::int64_t sample) override {
@@ -83,7 +83,7 @@ class HostPlanes final : public Planes {
 
   Settings settings_;
   int threads_;
-  const Image* image_ = nullptr;
+  ImageView image_;
   LabelMap map_;
 };
 

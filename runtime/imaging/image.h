@@ -2,8 +2,9 @@
 
 #include <compare>
 #include <cstdint>
-#include <string>
 #include <vector>
+
+#include "graphrun/image.h"
 
 namespace graphrun::imaging {
 
@@ -11,8 +12,11 @@ namespace graphrun::imaging {
 // allocation.
 inline constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;
 // Class ids run from 0 to kMaxClasses - 1; in a label map kIgnoredClass marks pixels that count nowhere.
-inline constexpr int kMaxClasses = 255;
-inline constexpr std::uint8_t kIgnoredClass = 255;
+inline constexpr int kMaxClasses = 4096;
+inline constexpr ClassId kIgnoredClass = 65535;
+// Pictures of so many classes and fewer have 8 bits a pixel, in which kByteIgnored stands for kIgnoredClass.
+inline constexpr int kMaxByteClasses = 255;
+inline constexpr std::uint8_t kByteIgnored = 255;
 
 // Pixels.
 struct Extent {
@@ -21,24 +25,17 @@ struct Extent {
   auto operator<=>(const Extent&) const = default;
 };
 
-struct Color {
-  std::uint8_t r = 0, g = 0, b = 0;
-  bool operator==(const Color&) const = default;
-};
+using graphrun::Color;
 
 // 8-bit RGB, row by row, three bytes a pixel.
 struct Image {
   std::int64_t height = 0;
   std::int64_t width = 0;
   std::vector<std::uint8_t> rgb;
+  operator ImageView() const { return {rgb.data(), height, width}; }  // NOLINT: implicit on purpose
 };
 
-// Class ids, row by row: 0 .. classes - 1 or kIgnoredClass. Empty where a sample has no label.
-struct LabelMap {
-  std::int64_t height = 0;
-  std::int64_t width = 0;
-  std::vector<std::uint8_t> ids;
-  bool empty() const { return ids.empty(); }
-};
+// Ids of a label that a data set has may be kIgnoredClass; empty where a sample has no label.
+using graphrun::LabelMap;
 
 }  // namespace graphrun::imaging

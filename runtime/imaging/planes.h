@@ -4,9 +4,9 @@
 #include <memory>
 #include <string_view>
 
-#include "runtime/imaging/image.h"
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
+#include "runtime/imaging/image.h"
 #include "runtime/imaging/probabilities.h"
 #include "runtime/imaging/resample.h"
 #include "runtime/imaging/slide_grid.h"
@@ -47,11 +47,11 @@ class Planes {
   Planes& operator=(const Planes&) = delete;
   virtual ~Planes() = default;
 
-  // The image that the calls until finish() are about; it must live as long.
-  virtual Status begin(const Image& image) = 0;
+  // The image that the calls until finish() are about; it must live as long. Precondition: check_image().
+  virtual Status begin(const ImageView& image) = 0;
   virtual Result<LabelMap> finish() = 0;
 
-  // The image at another size, 3 floats a pixel.
+  // The image at another size, a float a channel.
   virtual Status resize_normalised(const Extent& size, float* view) = 0;
   // A window of a view into a sample of the network's input, and its mirror image into the next one.
   virtual Status copy_window(const Window& window, const TensorView& input, std::int64_t sample) = 0;

@@ -11,7 +11,7 @@ namespace graphrun::imaging {
 namespace {
 
 constexpr std::int64_t kBlock = 4096;  // floats of a block of pixels: half of a first-level cache
-constexpr std::int64_t kMostClasses = 256;
+static_assert(kMaxClasses <= kBlock, "a block holds at least one pixel");
 
 // Some logits of a row, each a weighted sum of `row`'s pixels, less the largest of their pixel.
 GRAPHRUN_SIMD void interpolate(const float* row, const WeightedTaps& columns, std::int64_t begin,
@@ -72,9 +72,9 @@ GRAPHRUN_SIMD void blend(const float* row, std::int64_t stride, std::int64_t pix
 }
 
 GRAPHRUN_SIMD void find_classes(const float* sums, std::int64_t pixels, std::int64_t classes,
-                                std::uint8_t* ids) {
+                                ClassId* ids) {
   for (std::int64_t p = 0; p < pixels; ++p, sums += classes)
-    ids[p] = static_cast<std::uint8_t>(numeric::row_find(sums, numeric::row_max(sums, classes), classes));
+    ids[p] = static_cast<ClassId>(numeric::row_find(sums, numeric::row_max(sums, classes), classes));
 }
 
 // Some rows of a view, by one thread.
@@ -102,7 +102,7 @@ class ViewRows {
   }
 
   // Classes of the whole row; `total` may be null.
-  void find(const float* total, std::uint8_t* ids) {
+  void find(const float* total, ClassId* ids) {
     const std::int64_t block = std::max<std::int64_t>(1, kBlock / classes_);
     alignas(64) float sums[kBlock];
     for (std::int64_t x = 0; x < view_.columns.size(); x += block) {
@@ -203,8 +203,8 @@ GRAPHRUN_SIMD void total_row(const SourceRows& rows, const LinearTaps& columns, 
 }
 
 GRAPHRUN_SIMD void class_row(const SourceRows& rows, const LinearTaps& columns, std::int64_t width,
-                             std::int64_t classes, const float* total, std::uint8_t* ids) {
-  float sum[kMostClasses];
+                             std::int64_t classes, const float* total, ClassId* ids) {
+  float sum[kMaxClasses];
   for (std::int64_t x = 0; x < width; ++x) {
     const Corners value(rows, columns, x, classes);
     if (total == nullptr) {
@@ -212,7 +212,7 @@ GRAPHRUN_SIMD void class_row(const SourceRows& rows, const LinearTaps& columns, 
     } else {
       for (std::int64_t c = 0; c < classes; ++c) sum[c] = total[x * classes + c] + value(c);
     }
-    ids[x] = static_cast<std::uint8_t>(numeric::row_find(sum, numeric::row_max(sum, classes), classes));
+    ids[x] = static_cast<ClassId>(numeric::row_find(sum, numeric::row_max(sum, classes), classes));
   }
 }
 
@@ -263,7 +263,7 @@ void view_to_total(const ViewLogits& view, bool first, float* total) {
   });
 }
 
-void view_to_classes(const ViewLogits& view, const float* total, std::uint8_t* ids) {
+void view_to_classes(const ViewLogits& view, const float* total, ClassId* ids) {
   const std::int64_t width = view.columns.size();
   for_view_rows(view, view.rows.size(), [&](ViewRows& part, std::int64_t y) {
     part.move_to(y);
@@ -278,7 +278,7 @@ void resize_to_total(const ResizeBack& resize, bool first, float* total) {
   });
 }
 
-void resize_to_classes(const ResizeBack& resize, const float* total, std::uint8_t* ids) {
+void resize_to_classes(const ResizeBack& resize, const float* total, ClassId* ids) {
   const auto width = static_cast<std::int64_t>(resize.columns.first.size());
   for_rows(resize, [&](std::int64_t y, const SourceRows& rows) {
     const float* before = total == nullptr ? nullptr : total + y * width * resize.classes;

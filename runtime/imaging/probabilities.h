@@ -38,7 +38,7 @@ void add_crop(const ViewLogits& view, const CropPlace& place, float* sums);
 // total + these.
 void view_to_total(const ViewLogits& view, bool first, float* total);
 // The class with the largest sum of total (null for none) and these; the first of equal ones.
-void view_to_classes(const ViewLogits& view, const float* total, std::uint8_t* ids);
+void view_to_classes(const ViewLogits& view, const float* total, ClassId* ids);
 
 // Brings a plane to the size of the taps. `total` is what earlier scales have left there; null for none.
 struct ResizeBack {
@@ -52,6 +52,6 @@ struct ResizeBack {
 // total = plane (first) or total + plane.
 void resize_to_total(const ResizeBack& resize, bool first, float* total);
 // The class with the largest sum of total and plane; the first of equal ones.
-void resize_to_classes(const ResizeBack& resize, const float* total, std::uint8_t* ids);
+void resize_to_classes(const ResizeBack& resize, const float* total, ClassId* ids);
 
 }  // namespace graphrun::imaging

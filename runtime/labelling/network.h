@@ -23,6 +23,7 @@ class Network {
                                                std::shared_ptr<weights::Weights> weights);
 
   std::int64_t classes() const { return classes_; }
+  std::int64_t channels() const { return std::ssize(program_->model().preprocess.mean); }
   const std::shared_ptr<model::Backend>& backend() const { return backend_; }
   imaging::Planes& planes() { return *planes_; }
   ProtocolSeconds seconds() const { return {run_seconds_, sessions_.seconds()}; }

@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "runtime/imaging/image.h"
+#include "graphrun/image.h"
 #include "graphrun/status.h"
+#include "runtime/imaging/image.h"
 #include "runtime/model/program.h"
 #include "runtime/weights/weights.h"
 
@@ -30,6 +31,9 @@ struct ProtocolSettings {
   // What the network computes in (Session::Options): f32 or bf16.
   DType precision = DType::f32;
 };
+
+// Errors (invalid_argument): an unknown name, a number beyond its range, slide without the sides of a crop.
+Status check_protocol(const ProtocolSettings& settings);
 
 // Bytes that an evaluation takes, all at once.
 struct EvaluationMemory {
@@ -63,9 +67,11 @@ class Protocol {
   // than `most_bytes` of activations are needed.
   virtual Status reserve(const EvaluationMemory& memory, std::int64_t most_bytes) = 0;
 
-  // The class of each pixel; the first of equal maxima. Errors: the network's, memory.
-  virtual Result<imaging::LabelMap> label(const imaging::Image& image) = 0;
+  // The class of each pixel; the first of equal maxima. Errors: an image that is none (imaging::check_image),
+  // the network's, memory.
+  virtual Result<LabelMap> label(const ImageView& image) = 0;
   virtual std::int64_t classes() const = 0;
+  virtual std::int64_t channels() const = 0;  // of the images that it takes
   virtual ProtocolSeconds seconds() const = 0;
 };
 

@@ -35,6 +35,7 @@ class Slide final : public Protocol {
         total_(network_->backend()) {}
 
   std::int64_t classes() const override { return network_->classes(); }
+  std::int64_t channels() const override { return network_->channels(); }
   ProtocolSeconds seconds() const override { return network_->seconds(); }
 
   Result<EvaluationMemory> plan(std::span<const imaging::Extent> images) override {
@@ -46,7 +47,7 @@ class Slide final : public Protocol {
       GRAPHRUN_ASSIGN(const std::vector<Scale> scales, scales_of(image));
       for (const Scale& scale : scales) {
         crops_of_image += scale.crops();
-        view = std::max(view, imaging::Plane::bytes(scale.size, 3 + classes()));
+        view = std::max(view, imaging::Plane::bytes(scale.size, channels() + classes()));
       }
       crops = std::max(crops, crops_of_image);
       if (scales.size() > 1) total = std::max(total, imaging::Plane::bytes(image, classes()));
@@ -61,7 +62,8 @@ class Slide final : public Protocol {
     return status_of(network_->bind(input_size(batch_)));
   }
 
-  Result<imaging::LabelMap> label(const imaging::Image& image) override {
+  Result<LabelMap> label(const ImageView& image) override {
+    GRAPHRUN_TRY(imaging::check_image(image, channels()));
     const imaging::Extent extent{image.height, image.width};
     GRAPHRUN_ASSIGN(const std::vector<Scale> scales, scales_of(extent));
     const std::vector<Crop> crops = crops_of(scales);
@@ -71,7 +73,7 @@ class Slide final : public Protocol {
     }
     if (scales.size() > 1) GRAPHRUN_TRY(total_.reserve(extent, classes()));
     for (const Scale& scale : scales) {
-      GRAPHRUN_TRY(view_.reserve(scale.size, 3));
+      GRAPHRUN_TRY(view_.reserve(scale.size, channels()));
       GRAPHRUN_TRY(sums_.reserve(scale.size, classes()));
     }
     GRAPHRUN_TRY(network_->planes().begin(image));
@@ -79,7 +81,7 @@ class Slide final : public Protocol {
       const auto count = std::min(crops.size() - first, static_cast<std::size_t>(batch_));
       GRAPHRUN_TRY(run_crops(scales, std::span(crops).subspan(first, count)));
     }
-    GRAPHRUN_ASSIGN(imaging::LabelMap map, network_->planes().finish());
+    GRAPHRUN_ASSIGN(LabelMap map, network_->planes().finish());
     GRAPHRUN_TRY(network_->end_image());
     return map;
   }

@@ -19,6 +19,7 @@ class Whole final : public Protocol {
         total_(network_->backend()) {}
 
   std::int64_t classes() const override { return network_->classes(); }
+  std::int64_t channels() const override { return network_->channels(); }
   ProtocolSeconds seconds() const override { return network_->seconds(); }
 
   Result<EvaluationMemory> plan(std::span<const imaging::Extent> images) override {
@@ -28,7 +29,7 @@ class Whole final : public Protocol {
     for (const imaging::Extent& image : images) {
       for (const double scale : settings_.scales) {
         GRAPHRUN_ASSIGN(const imaging::Extent size, imaging::view_extent(image, scale, settings_.base_size));
-        view = std::max(view, imaging::Plane::bytes(size, 3));
+        view = std::max(view, imaging::Plane::bytes(size, channels()));
         GRAPHRUN_ASSIGN(const imaging::Extent input, network_->fit(samples(), size));
         inputs.insert(input);
       }
@@ -54,7 +55,8 @@ class Whole final : public Protocol {
     return network_->reserve(memory.activations, most_bytes);
   }
 
-  Result<imaging::LabelMap> label(const imaging::Image& image) override {
+  Result<LabelMap> label(const ImageView& image) override {
+    GRAPHRUN_TRY(imaging::check_image(image, channels()));
     const imaging::Extent extent{image.height, image.width};
     const std::size_t scales = settings_.scales.size();
     imaging::Planes& planes = network_->planes();
@@ -62,7 +64,7 @@ class Whole final : public Protocol {
     std::vector<imaging::Extent> sizes;
     for (const double scale : settings_.scales) {
       GRAPHRUN_ASSIGN(const imaging::Extent size, imaging::view_extent(extent, scale, settings_.base_size));
-      GRAPHRUN_TRY(view_.reserve(size, 3));
+      GRAPHRUN_TRY(view_.reserve(size, channels()));
       sizes.push_back(size);
     }
     GRAPHRUN_TRY(planes.begin(image));
@@ -82,7 +84,7 @@ class Whole final : public Protocol {
         GRAPHRUN_TRY(planes.view_to_classes(logits, scales > 1 ? total_.data() : nullptr));
       }
     }
-    GRAPHRUN_ASSIGN(imaging::LabelMap map, planes.finish());
+    GRAPHRUN_ASSIGN(LabelMap map, planes.finish());
     GRAPHRUN_TRY(network_->end_image());
     return map;
   }

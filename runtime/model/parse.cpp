@@ -1,4 +1,5 @@
 #include "runtime/core/file.h"
+#include "runtime/core/guard.h"
 #include "runtime/model/parse_pools.h"
 #include "runtime/model/upgrade.h"
 #include "runtime/model/validate.h"
@@ -288,7 +289,7 @@ Result<Model> parse_aligned(std::span<const std::byte> bytes, const OpRegistry& 
 
 }  // namespace
 
-Result<Model> parse_model(std::span<const std::byte> bytes, const OpRegistry& registry) {
+Result<Model> parse_model(std::span<const std::byte> bytes, const OpRegistry& registry) try {
   if (bytes.size() > static_cast<std::size_t>(kMaxModelFileBytes)) {
     return bad_file("more than " + std::to_string(kMaxModelFileBytes) + " bytes");
   }
@@ -299,11 +300,15 @@ Result<Model> parse_model(std::span<const std::byte> bytes, const OpRegistry& re
   }
   const std::vector<std::byte> copy(bytes.begin(), bytes.end());
   return parse_aligned(copy, registry);
+} catch (...) {
+  return core::caught();
 }
 
-Result<Model> read_model(const std::string& path, const OpRegistry& registry) {
+Result<Model> read_model(const std::string& path, const OpRegistry& registry) try {
   GRAPHRUN_ASSIGN(const std::string bytes, core::read_file(path, kMaxModelFileBytes));
   return parse_model(std::as_bytes(std::span(bytes)), registry).in(path);
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::model

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/core/guard.h"
 #include "runtime/model/model_file.h"
 #include "runtime/model/validate.h"
 
@@ -54,21 +55,36 @@ Result<std::size_t> find_late(const Model& model, const std::string& name, doubl
 
 }  // namespace
 
-Result<std::shared_ptr<const Program>> Program::load(const std::string& path, const OpRegistry& registry) {
+Result<std::shared_ptr<const Program>> Program::load(const std::string& path,
+                                                     const OpRegistry& registry) try {
   GRAPHRUN_ASSIGN(Model model, read_model(path, registry));
-  std::shared_ptr<Program> program(new Program(std::move(model), registry));
-  GRAPHRUN_ASSIGN(program->variable_shapes_, evaluate_shapes(program->model_).in(path));
-  return std::shared_ptr<const Program>(std::move(program));
+  return of_valid(std::move(model), registry).in(path);
+} catch (...) {
+  return core::caught();
 }
 
-Result<std::shared_ptr<const Program>> Program::make(Model model, const OpRegistry& registry) {
+Result<std::shared_ptr<const Program>> Program::parse(std::span<const std::byte> bytes,
+                                                      const OpRegistry& registry) try {
+  GRAPHRUN_ASSIGN(Model model, parse_model(bytes, registry));
+  return of_valid(std::move(model), registry);
+} catch (...) {
+  return core::caught();
+}
+
+Result<std::shared_ptr<const Program>> Program::make(Model model, const OpRegistry& registry) try {
   GRAPHRUN_TRY(validate(model, registry));
+  return of_valid(std::move(model), registry);
+} catch (...) {
+  return core::caught();
+}
+
+Result<std::shared_ptr<const Program>> Program::of_valid(Model model, const OpRegistry& registry) {
   std::shared_ptr<Program> program(new Program(std::move(model), registry));
   GRAPHRUN_ASSIGN(program->variable_shapes_, evaluate_shapes(program->model_));
   return std::shared_ptr<const Program>(std::move(program));
 }
 
-Result<std::shared_ptr<const Program>> Program::bind(const Bindings& bindings) const {
+Result<std::shared_ptr<const Program>> Program::bind(const Bindings& bindings) const try {
   std::vector<std::pair<std::size_t, double>> changes;
   for (const auto& [name, value] : bindings) {
     GRAPHRUN_ASSIGN(const std::size_t index, find_late(model_, name, value));
@@ -82,6 +98,8 @@ Result<std::shared_ptr<const Program>> Program::bind(const Bindings& bindings) c
     parameter.chosen = !parameter.from.tokens.empty();
   }
   return make(std::move(bound), *registry_);
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::model

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "graphrun/kernel/op_def.h"
@@ -18,6 +20,9 @@ class Program : public std::enable_shared_from_this<Program> {
  public:
   // Errors: not_found, io, invalid_file. The registry must outlive the program.
   static Result<std::shared_ptr<const Program>> load(const std::string& path, const OpRegistry& registry);
+  // The bytes of a model file; `bytes` is not kept. Errors: invalid_file.
+  static Result<std::shared_ptr<const Program>> parse(std::span<const std::byte> bytes,
+                                                      const OpRegistry& registry);
   // Takes a model that the compiler or parse_model made; validates it.
   static Result<std::shared_ptr<const Program>> make(Model model, const OpRegistry& registry);
 
@@ -31,6 +36,7 @@ class Program : public std::enable_shared_from_this<Program> {
   const Shape& variable_shape(std::size_t index) const { return variable_shapes_[index]; }
 
  private:
+  static Result<std::shared_ptr<const Program>> of_valid(Model model, const OpRegistry& registry);
   Program(Model model, const OpRegistry& registry) : model_(std::move(model)), registry_(&registry) {}
   Model model_;
   const OpRegistry* registry_;

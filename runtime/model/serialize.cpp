@@ -7,6 +7,7 @@
 
 #include "program_generated.h"
 #include "runtime/core/file.h"
+#include "runtime/core/guard.h"
 #include "runtime/model/model_file.h"
 
 namespace graphrun::model {
@@ -301,9 +302,11 @@ class Serializer {
 
 Result<std::vector<std::byte>> serialize(const Model& model) { return Serializer(model).run(); }
 
-Status write_model(const Model& model, const std::string& path) {
+Status write_model(const Model& model, const std::string& path) try {
   GRAPHRUN_ASSIGN(const std::vector<std::byte> bytes, serialize(model));
   return core::write_file(path, bytes);
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::model

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/core/guard.h"
 #include "runtime/session/dims.h"
 #include "runtime/session/method_plan.h"
 
@@ -241,11 +242,13 @@ Status BoundMethod::exchange(Step& step, StepObserver* observer) {
   return {};
 }
 
-Status BoundMethod::run(StepObserver* observer) {
+Status BoundMethod::run(StepObserver* observer) try {
   GRAPHRUN_TRY(refresh());
   if (observer == nullptr) return replay_->run([this] { return run_steps(); });
   const auto turn = weights_->backend()->turn();
   return run_steps(observer);
+} catch (...) {
+  return core::caught();
 }
 
 Status BoundMethod::run_steps(StepObserver* observer, StepHook* hook) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/core/guard.h"
 #include "runtime/session/layout.h"
 #include "runtime/session/roles.h"
 
@@ -63,7 +64,7 @@ std::vector<std::byte> in_memory_order(const TensorView& from, const TensorView&
 
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Program> program,
                                                  std::shared_ptr<weights::Weights> weights,
-                                                 const Options& options) {
+                                                 const Options& options) try {
   std::shared_ptr<model::Backend> backend = weights->backend();
   GRAPHRUN_TRY(backend->check_precision(options.precision));
   GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(*program, options));
@@ -84,16 +85,20 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
   session->image_ = image;
   session->logits_ = logits;
   return session;
+} catch (...) {
+  return core::caught();
 }
 
 Result<MethodNeeds> Session::plan(const model::Program& program, const model::Backend& backend,
-                                  const Options& options) {
+                                  const Options& options) try {
   GRAPHRUN_TRY(backend.check_precision(options.precision));
   GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(program, options));
   return BoundMethod::plan(program, model::methods::kEval, backend, bound);
+} catch (...) {
+  return core::caught();
 }
 
-Result<Session::Options> Session::fit(const model::Program& program, const Options& options) {
+Result<Session::Options> Session::fit(const model::Program& program, const Options& options) try {
   constexpr std::int64_t kMost = 128;
   Status refused;
   for (std::int64_t more = 0; more <= 2 * kMost; ++more) {
@@ -109,28 +114,36 @@ Result<Session::Options> Session::fit(const model::Program& program, const Optio
     }
   }
   return refused;
+} catch (...) {
+  return core::caught();
 }
 
-Result<TensorView> Session::input(std::string_view name) const {
+Result<TensorView> Session::input(std::string_view name) const try {
   const TensorView view = method_->input(name);
   if (view.data != nullptr) return view;
   return {ErrorCode::not_found, "the model has no input \"" + std::string(name) + "\" in its method \"" +
                                     std::string(model::methods::kEval) + "\""};
+} catch (...) {
+  return core::caught();
 }
 
-Result<TensorView> Session::output(std::string_view name) const {
+Result<TensorView> Session::output(std::string_view name) const try {
   const TensorView view = method_->output(name);
   if (view.data != nullptr) return view;
   return {ErrorCode::not_found, "the model has no output \"" + std::string(name) + "\""};
+} catch (...) {
+  return core::caught();
 }
 
-Result<TensorView> Session::logits() const {
+Result<TensorView> Session::logits() const try {
   if (!logits_.empty()) return output(logits_);
   return {ErrorCode::not_found,
           "the model has no output with the role \"" + std::string(model::roles::kLogits) + "\""};
+} catch (...) {
+  return core::caught();
 }
 
-Status Session::set_input_nchw(std::span<const float> image) {
+Status Session::set_input_nchw(std::span<const float> image) try {
   const TensorView view = input();
   if (view.data == nullptr)
     return {ErrorCode::not_found,
@@ -143,9 +156,11 @@ Status Session::set_input_nchw(std::span<const float> image) {
   std::vector<float> staged(image.size());
   nchw_to_nhwc(image, {view.desc, staged.data()});
   return backend_->copy_to_device(view.data, staged.data(), view.desc.bytes());
+} catch (...) {
+  return core::caught();
 }
 
-Status Session::set_input(std::string_view name, const TensorView& from) {
+Status Session::set_input(std::string_view name, const TensorView& from) try {
   GRAPHRUN_ASSIGN(const TensorView view, input(name));
   const TensorDesc expected = TensorDesc::dense(view.desc.dtype, view.desc.shape);
   GRAPHRUN_TRY(check_role(from, expected, "input \"" + std::string(name) + "\""));
@@ -155,9 +170,11 @@ Status Session::set_input(std::string_view name, const TensorView& from) {
   }
   const std::vector<std::byte> staged = in_memory_order(from, view);
   return backend_->copy_to_device(view.data, staged.data(), view.desc.bytes());
+} catch (...) {
+  return core::caught();
 }
 
-Status Session::get_output_nchw(std::string_view name, std::span<float> out) const {
+Status Session::get_output_nchw(std::string_view name, std::span<float> out) const try {
   GRAPHRUN_ASSIGN(const TensorView view, output(name));
   if (view.desc.layout != Layout::nhwc || view.desc.dtype != DType::f32) {
     return {ErrorCode::invalid_argument, "output \"" + std::string(name) + "\" is not an f32 map"};
@@ -171,6 +188,8 @@ Status Session::get_output_nchw(std::string_view name, std::span<float> out) con
   GRAPHRUN_TRY(backend_->copy_to_host(staged.data(), view.data, view.desc.bytes()));
   nhwc_to_nchw({view.desc, staged.data()}, out);
   return {};
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::session

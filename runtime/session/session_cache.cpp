@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "runtime/core/guard.h"
+
 namespace graphrun::session {
 
 SessionCache::SessionCache(std::shared_ptr<const model::Program> program,
@@ -16,8 +18,10 @@ Session::Options SessionCache::options(const Size& size) const {
   return options;
 }
 
-Result<MethodNeeds> SessionCache::plan(const Size& size) const {
+Result<MethodNeeds> SessionCache::plan(const Size& size) const try {
   return Session::plan(*program_, *weights_->backend(), options(size));
+} catch (...) {
+  return core::caught();
 }
 
 Result<std::shared_ptr<model::Buffer>> SessionCache::arena(std::int64_t bytes) {
@@ -36,7 +40,7 @@ Result<std::shared_ptr<model::Buffer>> SessionCache::arena(std::int64_t bytes) {
 
 Status SessionCache::reserve(std::int64_t arena_bytes) { return status_of(arena(arena_bytes)); }
 
-Result<Session*> SessionCache::get(const Size& size) {
+Result<Session*> SessionCache::get(const Size& size) try {
   const auto found = std::ranges::find(entries_, size, &Entry::size);
   if (found != entries_.end()) {
     entries_.splice(entries_.begin(), entries_, found);
@@ -52,6 +56,8 @@ Result<Session*> SessionCache::get(const Size& size) {
   ++made_;
   seconds_ += std::chrono::duration<double>(Clock::now() - start).count();
   return entries_.front().session.get();
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::session

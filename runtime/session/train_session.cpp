@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "runtime/core/guard.h"
 #include "runtime/session/dims.h"
 #include "runtime/session/nonfinite.h"
 #include "runtime/session/roles.h"
@@ -22,7 +23,7 @@ constexpr float kMostClassWeight = 1e6F;  // beyond, sums over pixels leave f32
 
 Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const model::Program> program,
                                                            std::shared_ptr<weights::Weights> weights,
-                                                           const Options& options) {
+                                                           const Options& options) try {
   if (!weights->writable())
     return {ErrorCode::invalid_argument, "training needs weights of its own, not a mapped file"};
   GRAPHRUN_TRY(weights->backend()->check_precision(options.precision));
@@ -50,6 +51,8 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
     GRAPHRUN_TRY(session->set_class_weights(ones));
   }
   return session;
+} catch (...) {
+  return core::caught();
 }
 
 std::int64_t TrainSession::bytes_besides_activations() const {
@@ -173,7 +176,7 @@ Status TrainSession::check_supervised() const {
   return {};
 }
 
-Status TrainSession::set_class_weights(std::span<const float> weights) {
+Status TrainSession::set_class_weights(std::span<const float> weights) try {
   const auto bad = [](std::string message) {
     return Status(ErrorCode::invalid_argument, "class weights: " + message);
   };
@@ -190,6 +193,8 @@ Status TrainSession::set_class_weights(std::span<const float> weights) {
   }
   if (std::ranges::all_of(weights, [](float weight) { return weight == 0; })) return bad("all are 0");
   return weights_->backend()->copy_to_device(view.data, weights.data(), view.desc.bytes());
+} catch (...) {
+  return core::caught();
 }
 
 Status TrainSession::allocate_gradients() {
@@ -232,7 +237,7 @@ Status TrainSession::bind_gradient_ops(const Options& options) {
   return {};
 }
 
-Status TrainSession::compute(const RandomState& random, StepObserver* observer) {
+Status TrainSession::compute(const RandomState& random, StepObserver* observer) try {
   if (const TensorView view = input_of(*train_, model::roles::kRandomState); view.data != nullptr) {
     const std::array<std::int64_t, 3> numbers{random.seed, random.iteration, random.first_sample};
     GRAPHRUN_TRY(weights_->backend()->copy_to_device(view.data, numbers.data(), sizeof(numbers)));
@@ -244,6 +249,8 @@ Status TrainSession::compute(const RandomState& random, StepObserver* observer) 
   if (whole) return train_replay_.run([this] { return run_train(nullptr); });
   const auto turn = weights_->backend()->turn();
   return run_train(observer);
+} catch (...) {
+  return core::caught();
 }
 
 // Everything between the copies of a step's inputs and its results.
@@ -264,7 +271,7 @@ Status TrainSession::exchange_gradients() {
   return scale_ ? scale_->run() : Status();
 }
 
-Status TrainSession::accumulate(double weight, bool first, bool last) {
+Status TrainSession::accumulate(double weight, bool first, bool last) try {
   if (!add_to_sum_) return {ErrorCode::internal, "accumulate() of a session without memory for it"};
   weight_ = first ? weight : weight_ + weight;
   if (!last) return run_axpby(*add_to_sum_, weight, first ? 0 : 1);
@@ -278,6 +285,8 @@ Status TrainSession::accumulate(double weight, bool first, bool last) {
   const auto turn = weights_->backend()->turn();
   exchange_->begin();
   return exchange_gradients();
+} catch (...) {
+  return core::caught();
 }
 
 Status TrainSession::set_factors(double a, double b) {
@@ -290,7 +299,7 @@ Status TrainSession::run_axpby(BoundOp& op, double a, double b) {
   return op.run();
 }
 
-Result<std::string> TrainSession::nonfinite_gradient() {
+Result<std::string> TrainSession::nonfinite_gradient() try {
   GRAPHRUN_TRY(first_nonfinite_->run());
   std::int64_t index = -1;
   GRAPHRUN_TRY(weights_->backend()->copy_to_host(
@@ -304,9 +313,11 @@ Result<std::string> TrainSession::nonfinite_gradient() {
     return model.variables[static_cast<std::size_t>(model.variables[i].of)].name;
   }
   return {ErrorCode::internal, "a gradient outside the gradients"};
+} catch (...) {
+  return core::caught();
 }
 
-Result<std::string> TrainSession::find_nonfinite(const RandomState& random) {
+Result<std::string> TrainSession::find_nonfinite(const RandomState& random) try {
   model::Backend& backend = *weights_->backend();
   std::string before;
   const auto check = [&](const std::string& what, const TensorView& view) -> Status {
@@ -327,9 +338,11 @@ Result<std::string> TrainSession::find_nonfinite(const RandomState& random) {
   GRAPHRUN_TRY(finder.status());
   if (finder.found().empty()) return before + "all outputs were finite when it was computed once more";
   return before + "the first output that is not finite is " + finder.found();
+} catch (...) {
+  return core::caught();
 }
 
-Status TrainSession::update(double learning_rate, StepObserver* observer) {
+Status TrainSession::update(double learning_rate, StepObserver* observer) try {
   const float rate = static_cast<float>(learning_rate);
   const TensorView lr = input_of(*update_, model::roles::kLearningRate);
   // A rank may have no parameter to update.
@@ -341,6 +354,8 @@ Status TrainSession::update(double learning_rate, StepObserver* observer) {
   weights_->touch();
   GRAPHRUN_TRY(update_->run(observer));
   return owners_.empty() ? Status() : gather_parameters();
+} catch (...) {
+  return core::caught();
 }
 
 Status TrainSession::gather_parameters() {
@@ -352,12 +367,14 @@ Status TrainSession::gather_parameters() {
   return {};
 }
 
-Result<double> TrainSession::number(const TensorView& view, std::string_view what) const {
+Result<double> TrainSession::number(const TensorView& view, std::string_view what) const try {
   if (view.data == nullptr || view.desc.shape.count() != 1 || view.desc.dtype != DType::f32)
     return {ErrorCode::not_found, "training has no scalar output \"" + std::string(what) + "\""};
   float value = 0;
   GRAPHRUN_TRY(weights_->backend()->copy_to_host(&value, view.data, sizeof(value)));
   return static_cast<double>(value);
+} catch (...) {
+  return core::caught();
 }
 
 TensorView TrainSession::gradient(std::string_view parameter) const {

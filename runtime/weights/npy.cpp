@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "runtime/core/atomic_file.h"
+#include "runtime/core/guard.h"
 #include "runtime/core/mapped_file.h"
 #include "runtime/weights/tensor_table.h"
 
@@ -175,12 +176,14 @@ std::string header_of(std::string_view descr, const Shape& shape) {
 
 }  // namespace
 
-Result<NpyArray> read_npy(const std::string& path) {
+Result<NpyArray> read_npy(const std::string& path) try {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
   return parse_npy(file->bytes()).in(path);
+} catch (...) {
+  return core::caught();
 }
 
-Status write_npy(const std::string& path, const TensorDesc& desc, std::span<const std::byte> bytes) {
+Status write_npy(const std::string& path, const TensorDesc& desc, std::span<const std::byte> bytes) try {
   const auto found = std::ranges::find(kDescriptions, desc.dtype, &Description::dtype);
   if (found == kDescriptions.end()) return {ErrorCode::unsupported, path + ": NumPy has no bf16"};
   if (desc.layout != Layout::dense || static_cast<std::int64_t>(bytes.size()) != desc.bytes()) {
@@ -190,6 +193,8 @@ Status write_npy(const std::string& path, const TensorDesc& desc, std::span<cons
   GRAPHRUN_TRY(file.write(header_of(found->text, desc.shape)));
   GRAPHRUN_TRY(file.write(bytes));
   return file.commit();
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::weights

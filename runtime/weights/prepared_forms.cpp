@@ -1,8 +1,8 @@
 #include "runtime/weights/prepared_forms.h"
 
 #include <algorithm>
-#include <new>
 
+#include "runtime/core/guard.h"
 #include "runtime/weights/safetensors.h"
 
 namespace graphrun::weights {
@@ -68,15 +68,13 @@ Result<std::vector<const void*>> PreparedForms::get(
   std::vector<Status> done(tasks.size());
   const auto make = [&](std::int64_t i) {
     const Task& task = tasks[static_cast<std::size_t>(i)];
-    Status& status = done[static_cast<std::size_t>(i)];
-    try {
-      status = task.form->kernel.prepare_constants(task.form->inputs, task.entry->buffer->data());
-    } catch (const std::bad_alloc&) {
-      status = {ErrorCode::out_of_memory, "no memory to prepare weights"};
-    }
-    if (!status.ok()) return;
-    task.entry->version = version;
-    made(task.form->inputs);
+    // No exception may leave the parallel region that this runs in.
+    done[static_cast<std::size_t>(i)] = core::guard([&]() -> Status {
+      GRAPHRUN_TRY(task.form->kernel.prepare_constants(task.form->inputs, task.entry->buffer->data()));
+      task.entry->version = version;
+      made(task.form->inputs);
+      return {};
+    });
   };
   const auto large =
       std::ranges::count_if(tasks, [](const Task& task) { return task.entry->buffer->bytes() >= kLarge; });

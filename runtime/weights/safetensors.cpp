@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/core/guard.h"
+
 namespace graphrun::weights {
 namespace {
 
@@ -221,6 +223,30 @@ std::optional<std::string> header_of(std::span<const NamedTensor> tensors,
   return std::string(buffer.GetString(), buffer.GetSize());
 }
 
+// The header as it stands in the file, after its length.
+Result<std::string> checked_header(std::span<const NamedTensor> tensors,
+                                   const std::map<std::string, std::string>& metadata) {
+  GRAPHRUN_TRY(check_for_write(tensors));
+  std::optional<std::string> header = header_of(tensors, metadata);
+  if (!header) return {ErrorCode::invalid_argument, "a name or metadata is not UTF-8"};
+  constexpr std::size_t kAlignment = 64;  // of the first tensor
+  header->append((kAlignment - (sizeof(std::uint64_t) + header->size()) % kAlignment) % kAlignment, ' ');
+  if (header->size() > kMaxHeader) return {ErrorCode::unsupported, "the header exceeds 100 MB"};
+  return *std::move(header);
+}
+
+Status emit(const std::string& header, std::span<const NamedTensor> tensors, const ByteSink& sink,
+            const std::function<void(const NamedTensor&)>& written) {
+  const std::uint64_t length = header.size();
+  GRAPHRUN_TRY(sink(std::as_bytes(std::span(&length, 1))));
+  GRAPHRUN_TRY(sink(std::as_bytes(std::span(header))));
+  for (const NamedTensor& tensor : tensors) {
+    GRAPHRUN_TRY(sink(tensor.bytes));
+    if (written) written(tensor);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<TensorTable> read_safetensors(std::span<const std::byte> file) {
@@ -259,24 +285,23 @@ Result<TensorTable> read_safetensors(std::span<const std::byte> file) {
   return table;
 }
 
+Status emit_safetensors(std::span<const NamedTensor> tensors,
+                        const std::map<std::string, std::string>& metadata, const ByteSink& sink,
+                        const std::function<void(const NamedTensor&)>& written) {
+  GRAPHRUN_ASSIGN(const std::string header, checked_header(tensors, metadata));
+  return emit(header, tensors, sink, written);
+}
+
 Status write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                          const std::map<std::string, std::string>& metadata, core::AtomicFile::Access access,
-                         const std::function<void(const NamedTensor&)>& written) {
-  GRAPHRUN_TRY(check_for_write(tensors).in(path));
-  std::optional<std::string> header = header_of(tensors, metadata);
-  if (!header) return {ErrorCode::invalid_argument, path + ": a name or metadata is not UTF-8"};
-  constexpr std::size_t kAlignment = 64;  // of the first tensor
-  header->append((kAlignment - (sizeof(std::uint64_t) + header->size()) % kAlignment) % kAlignment, ' ');
-  if (header->size() > kMaxHeader) return {ErrorCode::unsupported, path + ": the header exceeds 100 MB"};
-  const std::uint64_t length = header->size();
+                         const std::function<void(const NamedTensor&)>& written) try {
+  GRAPHRUN_ASSIGN(const std::string header, checked_header(tensors, metadata).in(path));
   GRAPHRUN_ASSIGN(core::AtomicFile file, core::AtomicFile::create(path, access));
-  GRAPHRUN_TRY(file.write(std::as_bytes(std::span(&length, 1))));
-  GRAPHRUN_TRY(file.write(*header));
-  for (const NamedTensor& tensor : tensors) {
-    GRAPHRUN_TRY(file.write(tensor.bytes));
-    if (written) written(tensor);
-  }
+  const auto sink = [&file](std::span<const std::byte> bytes) { return file.write(bytes); };
+  GRAPHRUN_TRY(emit(header, tensors, sink, written));
   return file.commit();
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::weights

@@ -7,6 +7,7 @@
 
 #include "graphrun/status.h"
 #include "runtime/core/atomic_file.h"
+#include "runtime/weights/bundle.h"
 #include "runtime/weights/tensor_table.h"
 
 // https://github.com/huggingface/safetensors: 8 bytes header length, JSON header, tensor bytes without holes.
@@ -23,5 +24,9 @@ Status write_safetensors(const std::string& path, std::span<const NamedTensor> t
                          const std::map<std::string, std::string>& metadata,
                          core::AtomicFile::Access access = core::AtomicFile::Access::shared,
                          const std::function<void(const NamedTensor&)>& written = {});
+// The same bytes to whoever takes them.
+Status emit_safetensors(std::span<const NamedTensor> tensors,
+                        const std::map<std::string, std::string>& metadata, const ByteSink& sink,
+                        const std::function<void(const NamedTensor&)>& written = {});
 
 }  // namespace graphrun::weights

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "runtime/core/guard.h"
+
 namespace graphrun::weights {
 
 std::optional<std::string_view> canonical_name(std::string_view name) {
@@ -14,10 +16,20 @@ std::optional<std::string_view> canonical_name(std::string_view name) {
   return name;
 }
 
-Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& path) {
+Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& path) try {
   GRAPHRUN_ASSIGN(std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
-  GRAPHRUN_ASSIGN(TensorTable table, read_tensors(file->bytes()).in(path));
+  const std::span<const std::byte> bytes = file->bytes();
+  return open_part(std::move(file), bytes).in(path);
+} catch (...) {
+  return core::caught();
+}
+
+Result<std::shared_ptr<const TensorFile>> TensorFile::open_part(std::shared_ptr<const core::MappedFile> file,
+                                                                std::span<const std::byte> part) try {
+  GRAPHRUN_ASSIGN(TensorTable table, read_tensors(part));
   return std::shared_ptr<const TensorFile>(new TensorFile(std::move(file), std::move(table)));
+} catch (...) {
+  return core::caught();
 }
 
 const NamedTensor* TensorFile::find(std::string_view name) const {

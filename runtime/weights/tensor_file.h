@@ -24,6 +24,9 @@ class TensorFile {
  public:
   // Errors: not_found, io, invalid_file, unsupported; all name the path.
   static Result<std::shared_ptr<const TensorFile>> open(const std::string& path);
+  // In a part of a file, whose identity() is all of its.
+  static Result<std::shared_ptr<const TensorFile>> open_part(std::shared_ptr<const core::MappedFile> file,
+                                                             std::span<const std::byte> part);
 
   // Canonical names, sorted, each once. Bytes stay valid while this lives; most are views of the mapped file.
   std::span<const NamedTensor> tensors() const { return table_.tensors; }

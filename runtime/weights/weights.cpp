@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/core/guard.h"
 #include "runtime/weights/convert.h"
 #include "runtime/weights/difference.h"
 #include "runtime/weights/initialise.h"
@@ -66,7 +67,7 @@ Result<std::vector<const NamedTensor*>> Weights::match(const TensorFile& file) c
 
 Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
                                               std::shared_ptr<const TensorFile> file,
-                                              std::shared_ptr<model::Backend> backend) {
+                                              std::shared_ptr<model::Backend> backend) try {
   std::shared_ptr<Weights> weights(new Weights(program, std::move(backend)));
   GRAPHRUN_TRY(weights->check_types());
   GRAPHRUN_ASSIGN(const std::vector<const NamedTensor*> found, weights->match(*file));
@@ -97,6 +98,8 @@ Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
   }
   weights->file_ = std::move(file);
   return weights;
+} catch (...) {
+  return core::caught();
 }
 
 // Values are drawn, converted and copied as f32.
@@ -147,7 +150,7 @@ std::int64_t Weights::bytes() const {
 
 Result<std::shared_ptr<Weights>> Weights::initialise(const model::Program& program, std::uint64_t seed,
                                                      std::shared_ptr<model::Backend> backend,
-                                                     const std::vector<bool>& holds) {
+                                                     const std::vector<bool>& holds) try {
   std::shared_ptr<Weights> weights(new Weights(program, std::move(backend)));
   GRAPHRUN_TRY(weights->check_types());
   GRAPHRUN_TRY(weights->allocate(holds));
@@ -160,6 +163,8 @@ Result<std::shared_ptr<Weights>> Weights::initialise(const model::Program& progr
                                                    static_cast<std::int64_t>(values.size() * sizeof(float))));
   }
   return weights;
+} catch (...) {
+  return core::caught();
 }
 
 Status Weights::store(std::size_t index, const NamedTensor& tensor) {
@@ -169,7 +174,7 @@ Status Weights::store(std::size_t index, const NamedTensor& tensor) {
                                   static_cast<std::int64_t>(values.size() * sizeof(float)));
 }
 
-Result<bool> Weights::load(const TensorFile& file) {
+Result<bool> Weights::load(const TensorFile& file) try {
   if (!writable_) return {ErrorCode::internal, "load() into weights that are mapped from a file"};
   GRAPHRUN_ASSIGN(const std::vector<const NamedTensor*> found, match(file));
   bool all_state = true;
@@ -186,10 +191,12 @@ Result<bool> Weights::load(const TensorFile& file) {
   }
   touch();
   return any_state;
+} catch (...) {
+  return core::caught();
 }
 
 Result<std::vector<std::string>> Weights::load_some(
-    const TensorFile& file, const std::function<std::string(std::string_view)>& rename) {
+    const TensorFile& file, const std::function<std::string(std::string_view)>& rename) try {
   if (!writable_) return {ErrorCode::internal, "load_some() into weights that are mapped from a file"};
   std::vector<std::pair<std::size_t, const NamedTensor*>> taken;
   std::vector<Difference> differences;
@@ -212,10 +219,12 @@ Result<std::vector<std::string>> Weights::load_some(
   }
   touch();
   return names;
+} catch (...) {
+  return core::caught();
 }
 
 Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
-                                                   std::vector<std::byte>& storage) const {
+                                                   std::vector<std::byte>& storage) const try {
   const auto wanted = [&](std::size_t i) {
     const VariableKind kind = items_[i].kind;
     return views_[i].data != nullptr &&
@@ -242,6 +251,8 @@ Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
                        {static_cast<const std::byte*>(data), static_cast<std::size_t>(bytes)}});
   }
   return tensors;
+} catch (...) {
+  return core::caught();
 }
 
 Result<std::vector<const void*>> Weights::prepared(std::span<const PreparedForm> forms) {
@@ -262,14 +273,18 @@ Result<std::string> Weights::form_identity() const {
   return device + " of " + file_->identity();
 }
 
-Status Weights::use_prepared(const std::string& path) {
+Status Weights::use_prepared(const std::string& path) try {
   GRAPHRUN_ASSIGN(const std::string identity, form_identity());
   return prepared_.open(path, identity, version());
+} catch (...) {
+  return core::caught();
 }
 
-Status Weights::keep_prepared(const std::string& path) const {
+Status Weights::keep_prepared(const std::string& path) const try {
   GRAPHRUN_ASSIGN(const std::string identity, form_identity());
   return prepared_.keep(path, identity, version());
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::weights

@@ -84,7 +84,7 @@ BOOST_AUTO_TEST_CASE(a_check_finds_what_is_wrong_and_says_what_to_do) {
 }
 
 BOOST_AUTO_TEST_CASE(a_check_recognises_common_mistakes) {
-  const auto check_labels = [](const std::string& labels, const std::vector<std::uint8_t>& ids) {
+  const auto check_labels = [](const std::string& labels, const std::vector<ClassId>& ids) {
     const Scratch scratch;
     const std::vector<std::uint8_t> rgb(ids.size() * 3, 9);
     const auto width = static_cast<std::int64_t>(ids.size());

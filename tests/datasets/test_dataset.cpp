@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(samples_come_with_class_ids) {
   BOOST_REQUIRE(train.ok());
   const auto sample = (*train)->load(0);
   BOOST_REQUIRE(sample.ok());
-  BOOST_TEST(sample->label.ids == (std::vector<std::uint8_t>{imaging::kIgnoredClass, 0, 1}));
+  BOOST_TEST(sample->label.ids == (std::vector<ClassId>{imaging::kIgnoredClass, 0, 1}));
   const std::string unknown = (*train)->load(1).status().message();
   BOOST_TEST(unknown.find("bad.png: label id 3 at row 0, column 2") != std::string::npos);
   BOOST_TEST((*train)->load(2).status().message().find("3 x 1 but its label 2 x 1") != std::string::npos);

@@ -131,6 +131,26 @@ BOOST_AUTO_TEST_CASE(label_maps_written_are_read_back) {
   BOOST_TEST(!datasets::write_gray_png(scratch / "no" / "folder.png", map).ok());
 }
 
+BOOST_AUTO_TEST_CASE(ids_of_many_classes_take_16_bits) {
+  const Scratch scratch;
+  constexpr std::int64_t kClasses = 1000;
+  const imaging::LabelMap map{1, 4, {0, 255, 999, imaging::kIgnoredClass}};
+  test::require(datasets::write_gray_png(scratch / "wide.png", map, kClasses));
+  BOOST_TEST(test::require(datasets::read_label(scratch / "wide.png")).ids == map.ids);
+  const Status narrow = datasets::write_gray_png(scratch / "narrow.png", map);
+  BOOST_TEST((!narrow.ok() && narrow.message().find("999") != std::string::npos));
+  const std::vector<imaging::Color> palette(kClasses, {7, 8, 9});
+  test::require(datasets::write_palette_png(scratch / "color.png", map, palette));
+  const auto picture = test::require(datasets::read_image(scratch / "color.png"));
+  BOOST_TEST((picture.rgb == std::vector<std::uint8_t>{7, 8, 9, 7, 8, 9, 7, 8, 9, 0, 0, 0}));
+}
+
+BOOST_AUTO_TEST_CASE(ignored_pixels_are_255_in_8_bits) {
+  const Scratch scratch;
+  test::require(datasets::write_gray_png(scratch / "gray.png", {1, 2, {3, imaging::kIgnoredClass}}));
+  BOOST_TEST(test::require(datasets::read_label(scratch / "gray.png")).ids == (Ids{3, 255}));
+}
+
 BOOST_AUTO_TEST_CASE(images_are_rgb) {
   const Scratch scratch;
   const imaging::Image image{1, 2, {10, 20, 30, 40, 50, 60}};

@@ -25,7 +25,7 @@ std::string merged(const datasets::Descriptor& descriptor, const std::string& ne
 }
 
 void write_city_sample(const Scratch& root, const std::string& split, const std::string& name,
-                       const std::vector<std::uint8_t>& ids) {
+                       const std::vector<ClassId>& ids) {
   for (const char* kind : {"leftImg8bit/", "gtFine/"})
     std::filesystem::create_directories(root / (kind + split));
   const std::string stem = split + "/" + name;
@@ -135,8 +135,8 @@ BOOST_AUTO_TEST_CASE(cityscapes_reads_label_ids_and_train_ids) {
   const auto train = test::require(datasets::open_dataset(city, "train", scratch.path()));
   BOOST_REQUIRE(train->size() == 2);
   BOOST_TEST(train->name(0) == "aachen_000000_000019_leftImg8bit");
-  BOOST_TEST(test::require(train->load(0)).label.ids == (std::vector<std::uint8_t>{0, 18, 255, 255}));
-  BOOST_TEST(test::require(train->load(1)).label.ids == (std::vector<std::uint8_t>{1, 13, 11, 255}));
+  BOOST_TEST(test::require(train->load(0)).label.ids == (std::vector<ClassId>{0, 18, 65535, 65535}));
+  BOOST_TEST(test::require(train->load(1)).label.ids == (std::vector<ClassId>{1, 13, 11, 65535}));
   BOOST_TEST((city.labels.label_id(0) == 7 && city.labels.label_id(18) == 33));
 
   const std::string folder = "gtFine/train/aachen/";
@@ -148,5 +148,5 @@ BOOST_AUTO_TEST_CASE(cityscapes_reads_label_ids_and_train_ids) {
                                      "aachen_000000_000019_gtFine_labelTrainIds.png\r\n"));
   const auto listed = test::require(datasets::open_dataset(city, "train", scratch.path()));
   BOOST_REQUIRE(listed->size() == 1);
-  BOOST_TEST(test::require(listed->load(0)).label.ids == (std::vector<std::uint8_t>{0, 18, 255, 7}));
+  BOOST_TEST(test::require(listed->load(0)).label.ids == (std::vector<ClassId>{0, 18, 65535, 7}));
 }

@@ -8,9 +8,10 @@ namespace {
 
 const std::vector<std::filesystem::path> kFolders = {GRAPHRUN_SOURCE_DIR "/datasets"};
 
-std::uint64_t digest(const std::vector<std::uint8_t>& bytes) {
+template <class T>
+std::uint64_t digest(const std::vector<T>& bytes) {
   std::uint64_t hash = 14695981039346656037U;  // FNV-1a
-  for (const std::uint8_t byte : bytes) hash = (hash ^ byte) * 1099511628211U;
+  for (const T byte : bytes) hash = (hash ^ byte) * 1099511628211U;
   return hash;
 }
 
@@ -37,7 +38,7 @@ BOOST_AUTO_TEST_CASE(every_class_of_shapes_occurs_often) {
     const auto sample = (*dataset)->load(i);
     BOOST_REQUIRE(sample.ok());
     BOOST_REQUIRE((sample->image.height == 121 && sample->label.width == 121));
-    for (const std::uint8_t id : sample->label.ids) ++counts.at(id);
+    for (const ClassId id : sample->label.ids) ++counts.at(id);
   }
   for (const std::int64_t count : counts) BOOST_TEST(count > 121 * 121);  // one image of the hundred
 }

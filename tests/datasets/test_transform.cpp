@@ -58,6 +58,17 @@ void check_case(const datasets::Sample& sample, const datasets::AugmentSettings&
   BOOST_TEST(std::equal(ids.begin(), ids.end(), label.begin(), label.end()));
 }
 
+// As 8-bit label files have ids, and as label maps do.
+std::uint8_t byte_of(ClassId id) {
+  return id == imaging::kIgnoredClass ? imaging::kByteIgnored : static_cast<std::uint8_t>(id);
+}
+std::vector<ClassId> label_ids(const std::vector<std::uint8_t>& bytes) {
+  std::vector<ClassId> ids;
+  for (const std::uint8_t byte : bytes)
+    ids.push_back(byte == imaging::kByteIgnored ? imaging::kIgnoredClass : byte);
+  return ids;
+}
+
 // The same transforms by OpenCV, each over the whole image, as the reference does them.
 void whole_image_transforms(const datasets::Sample& sample, const datasets::AugmentSettings& settings,
                             const datasets::Draws& draws, cv::Mat& image, cv::Mat& label) {
@@ -65,7 +76,8 @@ void whole_image_transforms(const datasets::Sample& sample, const datasets::Augm
   const int columns = static_cast<int>(sample.image.width);
   cv::Mat(rows, columns, CV_8UC3, const_cast<std::uint8_t*>(sample.image.rgb.data()))
       .convertTo(image, CV_32F);
-  label = cv::Mat(rows, columns, CV_8U, const_cast<std::uint8_t*>(sample.label.ids.data())).clone();
+  label = cv::Mat(rows, columns, CV_8U);
+  std::ranges::transform(sample.label.ids, label.ptr<std::uint8_t>(), byte_of);
   const cv::Scalar mean(settings.mean[0], settings.mean[1], settings.mean[2]);
   cv::Mat next;
   const auto step = [&next](cv::Mat& mat) {
@@ -123,7 +135,7 @@ datasets::Sample textured_sample(std::int64_t height, std::int64_t width, core::
         sample.image.rgb.push_back(static_cast<std::uint8_t>(random.next_double() * 256));
       const std::int64_t block = x / 7 + 3 * (y / 5);
       sample.label.ids.push_back(block % 11 == 10 ? imaging::kIgnoredClass
-                                                  : static_cast<std::uint8_t>(block % 11));
+                                                  : static_cast<ClassId>(block % 11));
     }
   }
   return sample;
@@ -131,7 +143,7 @@ datasets::Sample textured_sample(std::int64_t height, std::int64_t width, core::
 
 datasets::Sample small_sample() {
   datasets::Sample sample{{4, 6, std::vector<std::uint8_t>(72, 100)},
-                          {4, 6, std::vector<std::uint8_t>(24, 1)}};
+                          {4, 6, std::vector<ClassId>(24, 1)}};
   sample.label.ids[0] = imaging::kIgnoredClass;
   return sample;
 }
@@ -154,7 +166,7 @@ BOOST_AUTO_TEST_CASE(transforms_equal_the_reference) {
     BOOST_TEST_CONTEXT(name) {
       if (name == "input") {
         sample = {{settings.train_h, settings.train_w, reader.take<std::uint8_t>(pixels * 3)},
-                  {settings.train_h, settings.train_w, reader.take<std::uint8_t>(pixels)}};
+                  {settings.train_h, settings.train_w, label_ids(reader.take<std::uint8_t>(pixels))}};
         continue;
       }
       const datasets::Draws draws = parse_draws(line);

@@ -1,9 +1,10 @@
 #!/bin/sh
-# install_test.sh BUILD_DIR SOURCE_DIR: installs the build, moves the prefix to another folder, builds doc/embedding
-# against it, trains a small network for two iterations with the moved programs, and labels a picture.
+# install_test.sh BUILD_DIR SOURCE_DIR BUILD_TYPE: installs the build, moves the prefix to another folder, trains a small
+# network with the moved programs, and builds and runs every example against the package, as its user would.
 set -eu
 build=$1
 source=$2
+type=$3
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 say() { echo "install_test: $*"; }
@@ -12,40 +13,105 @@ fail() { say "$*"; exit 1; }
 cmake --install "$build" --prefix "$work/first" >"$work/install.log"
 mv "$work/first" "$work/moved"
 prefix=$work/moved
-! grep -rlF -e "$build" -e "$source" -e "$work/first" "$prefix/lib/cmake" "$prefix/include" ||
+libraries=$(dirname "$(find "$prefix" -name libgraphrun.so.0)")
+! grep -rlF -e "$build" -e "$source" -e "$work/first" "$libraries/cmake" "$libraries/pkgconfig" "$prefix/include" ||
   fail "these files name the folder they were made in"
-! grep -rnE '#include <(flatbuffers|opencv|boost|rapidjson|fmt|oneapi)|#include "(compiler|datasets|tools)' "$prefix/include" ||
-  fail "these headers need what the runtime keeps to itself"
 
-! grep -rniE 'opencv|boost|flatbuffers|rapidjson' "$prefix/lib/cmake" || fail "the package must not need these"
+say "only the public headers, which include each other and the standard library"
+[ "$(ls "$prefix/include")" = graphrun ] || fail "there is more in include than graphrun: $(ls "$prefix/include")"
+! find "$prefix/include" -type f ! -name '*.h' | grep . || fail "these are no headers"
+! grep -rnE '#include ("(\.|[^g])|<[a-z_]+[./])' "$prefix/include" | grep -vE '<std(int|def)\.h>' ||
+  fail "these includes are neither of graphrun nor of the standard library"
+! grep -niE 'opencv|boost|flatbuffers|rapidjson|fmt' "$libraries/cmake/graphrun/graphrunShared.cmake" ||
+  fail "the package must not need these"
 
 # Other images than PNG and JPEG are decoded by a library that is opened when one comes.
 ! ldd "$prefix/bin/grun" | grep -i opencv || fail "grun links these"
-ldd "$prefix/lib/graphrun/libgraphrun_codecs.so" | grep -q opencv_imgcodecs || fail "the codecs are not OpenCV's"
-
-say "doc/embedding"
-cp -r "$source/doc/embedding" "$work/embedding"
-cmake -S "$work/embedding" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" >"$work/configure.log" ||
-  { cat "$work/configure.log"; fail "cannot configure"; }
-cmake --build "$work/build" >"$work/build.log" 2>&1 || { cat "$work/build.log"; fail "cannot build"; }
-! ldd "$work/build/label_image" | grep -iE 'opencv|boost|flatbuffers|png|fmt|mpi' || fail "label_image links these"
+ldd "$libraries/graphrun/libgraphrun_codecs.so" | grep -q opencv_imgcodecs || fail "the codecs are not OpenCV's"
 
 say "the moved programs find their graphs and data sets"
 cd "$work"
 export OMP_WAIT_POLICY=passive
+"$prefix/bin/graphc" --version | grep -qE '^graphc [0-9.]+ \([0-9a-f]{12} [A-Za-z]*\)$' || fail "graphc --version"
+"$prefix/bin/grun" --version | grep -qE '^grun [0-9.]+ \([0-9a-f]{12} [A-Za-z]*\)$' || fail "grun --version"
 "$prefix/bin/graphc" "$prefix/share/graphrun/graphs/spnet_tiny.json" -o tiny.fb -D width=8
 "$prefix/bin/grun" train tiny.fb --dataset shapes --seed 1 --max-iters 2 -q -o run \
   --set train_h=33 --set train_w=33 --set batch_size=4 --set workers=1
-
-say "label_image"
+"$prefix/bin/grun" pack run/model.fb --weights run/checkpoints/*.safetensors -o shapes.grun
 { printf 'P6\n48 40\n255\n'; yes 'graphrun' | head -c 5760; } >in.ppm
-"$work/build/label_image" run/model.fb run/checkpoints/*.safetensors in.ppm out.ppm >labels.txt
-cat labels.txt
-grep -qE '%  (ground|disc|square|triangle|ring|cross|stripes)$' labels.txt || fail "no class names of the data set"
-[ "$(head -c 3 out.ppm)" = "P6" ] && [ "$(wc -c <out.ppm)" = "$(wc -c <in.ppm)" ] || fail "out.ppm is no picture of the same size"
 
-head -c 3000 run/model.fb >half.fb
-status=0
-"$work/build/label_image" half.fb run/checkpoints/*.safetensors in.ppm none.ppm 2>error.txt || status=$?
-[ $status = 1 ] && grep -q half.fb error.txt || fail "a broken model: exit status $status, $(cat error.txt)"
+# build_example NAME FOLDER [cmake options]: FOLDER/NAME, built from a copy of its folder alone.
+build_example() {
+  example=$1
+  into=$work/$2
+  shift 2
+  [ -d "$work/source_$example" ] || cp -r "$source/examples/$example" "$work/source_$example"
+  cmake -S "$work/source_$example" -B "$into" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release "$@" >"$into.log" 2>&1 ||
+    { cat "$into.log"; fail "$example cannot be configured"; }
+  cmake --build "$into" >>"$into.log" 2>&1 || { cat "$into.log"; fail "$example cannot be built"; }
+}
+is_picture() { # is_picture FILE MAGIC BYTES
+  [ "$(head -c 2 "$1")" = "$2" ] && [ "$(wc -c <"$1")" = "$3" ] || fail "$1 is no picture of the size"
+}
+classes='(ground|disc|square|triangle|ring|cross|stripes)$'
+
+for folder in "$source"/examples/*/; do
+  example=$(basename "$folder")
+  say "example $example"
+  build_example "$example" "built_$example"
+  built=$work/built_$example/$example
+  case $example in
+  label_image)
+    "$built" shapes.grun in.ppm out.pgm | tee labels.txt
+    grep -qE "$classes" labels.txt || fail "no class names of the data set"
+    is_picture out.pgm P5 $((13 + 48 * 40))
+    ! ldd "$built" | grep -iE 'opencv|boost|flatbuffers|png|fmt|mpi' || fail "$example links these"
+    head -c 3000 shapes.grun >half.grun
+    status=0
+    "$built" half.grun in.ppm none.pgm 2>error.txt || status=$?
+    [ $status = 1 ] && grep -q half.grun error.txt || fail "half a bundle: exit status $status, $(cat error.txt)"
+    ;;
+  label_from_c)
+    "$built" shapes.grun - in.ppm out.ppm | tee labels_c.txt
+    grep -qE "$classes" labels_c.txt || fail "no class names of the data set"
+    is_picture out.ppm P6 "$(wc -c <in.ppm)"
+    "$built" run/model.fb run/checkpoints/*.safetensors in.ppm same.ppm >labels_files.txt
+    cmp labels_c.txt labels_files.txt && cmp out.ppm same.ppm || fail "a bundle labels otherwise than its files"
+    ;;
+  train)
+    "$built" "$prefix/share/graphrun/graphs/spnet_tiny.json" shapes trained train_h=33 train_w=33 batch_size=4 workers=1 \
+      epochs=1 evaluate=false >trained.txt || { cat trained.txt; fail "$example"; }
+    grep -q 'saved .*safetensors' trained.txt || fail "$example saved nothing"
+    ;;
+  own_data)
+    "$built" tiny.fb discs | tee discs.txt
+    grep -q '^mIoU .* on 4 images$' discs.txt || fail "$example gave no score"
+    ;;
+  *) fail "say here how the example $example is run" ;;
+  esac
+done
+
+say "a static program"
+build_example label_image static -DGRAPHRUN_STATIC=ON
+"$work/static/label_image" shapes.grun in.ppm static.pgm >labels_static.txt
+cmp labels.txt labels_static.txt && cmp out.pgm static.pgm || fail "the static library labels otherwise"
+! ldd "$work/static/label_image" | grep -E 'libgraphrun|opencv|fmt' || fail "the static program links these"
+strip -o static.stripped "$work/static/label_image"
+say "the static program has $(wc -c <static.stripped) bytes, stripped"
+if [ "$type" = Release ] && [ -z "${CXXFLAGS:-}" ]; then
+  [ "$(wc -c <static.stripped)" -le 3000000 ] || fail "that is more than 3 MB"
+fi
+
+if command -v pkg-config >/dev/null; then
+  say "pkg-config"
+  export PKG_CONFIG_PATH="$libraries/pkgconfig"
+  # shellcheck disable=SC2046
+  ${CC:-cc} ${CFLAGS:-} -std=c11 "$source/examples/label_from_c/label_from_c.c" -o by_pkg_config \
+    $(pkg-config --cflags --libs graphrun) -Wl,-rpath,"$libraries" || fail "pkg-config's flags do not suffice"
+  ./by_pkg_config shapes.grun - in.ppm by_pkg_config.ppm >/dev/null
+  cmp out.ppm by_pkg_config.ppm || fail "the program of pkg-config labels otherwise"
+  [ "$(pkg-config --modversion graphrun)" = "$("$prefix/bin/grun" --version | cut -d' ' -f2)" ] || fail "two versions"
+else
+  say "no pkg-config here: its file was not tried"
+fi
 say "passed"

@@ -45,7 +45,7 @@ const std::map<std::string, Room>& rooms() {
         {"runtime/labelling",
          {{"include", "runtime/core", "runtime/imaging", "runtime/model", "runtime/session",
            "runtime/weights"},
-          {}}},
+          {"rapidjson"}}},
         {"runtime/plugin", {{"include", "runtime/core", "runtime/model"}, {}}},
         {"ops",
          {{"include", "runtime/core", "runtime/numeric", "runtime/model", "runtime/cpu", "runtime/cuda"},
@@ -66,7 +66,6 @@ const std::map<std::string, Room>& rooms() {
     rows["api"] = {below, {"cuda"}};
     below.insert("api");
     rows["examples"] = {{"include"}, {}};
-    rows["doc"] = {{"api"}, {}};
     const Names programs{"CLI",       "fmt",         "rapidjson",   "opencv2", "png.h",
                          "jpeglib.h", "flatbuffers", "oneapi/dnnl", "cuda"};
     rows["tools"] = {below, programs};

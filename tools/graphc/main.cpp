@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compiler/compile.h"
+#include "graphrun/version.h"
 #include "ops/registry.h"
 #include "runtime/model/model_file.h"
 #include "runtime/plugin/op_libraries.h"
@@ -120,6 +121,8 @@ int run(int argc, char** argv) {
   CLI::App app("Compiles a JSON graph to a graphrun model.", "graphc");
   Request request;
   add_options(app, request);
+  app.set_version_flag("--version", "graphc " + std::string(graphrun::version()) + " (" +
+                                        std::string(graphrun::build()) + ")");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -33,6 +33,10 @@ struct BenchOptions {
   bool json = false;
   bool parts = false;
   std::string trace;
+
+  bool trains() const { return mode == "train"; }
+  // By node, not only as a whole.
+  bool observed() const { return common.verbose || !trace.empty(); }
 };
 
 struct Timing {
@@ -151,12 +155,84 @@ Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const
   return timing;
 }
 
-Status bench(BenchOptions& options, Outcome& outcome) {
-  const bool trains = options.mode == "train";
-  if (options.memory_budget > 0 && !trains) return {ErrorCode::usage, "--memory-budget is of --mode train"};
-  const bool observed = options.common.verbose || !options.trace.empty();
-  if (options.sessions > 1 && (trains || observed))
+// Of the slowest rank.
+struct Slowest {
+  double median = 0;
+  double fastest = 0;
+  double peak_mb = 0;
+};
+
+Result<Slowest> slowest_of(const Timing& timing, collective::Communicator& ranks) {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  std::array<double, 3> worst{timing.seconds[timing.seconds.size() / 2], timing.seconds.front(),
+                              static_cast<double>(usage.ru_maxrss) / 1024.0};
+  GRAPHRUN_TRY(collective::all_reduce<double>(ranks, worst, collective::Combine::max));
+  return Slowest{worst[0], worst[1], worst[2]};
+}
+
+// What was run, by how many ranks, and how long it took.
+struct Report {
+  const BenchOptions& options;
+  const std::string& model;
+  const model::Backend& backend;
+  int ranks = 1;
+  const Timing& timing;
+  Slowest slowest;
+
+  double images_per_s() const {
+    return static_cast<double>(options.shape[0] * ranks * options.sessions) / slowest.median;
+  }
+  double device_mb() const { return static_cast<double>(timing.device_bytes) / 1e6; }
+  std::string json(const profiling::StepTimes& times) const {
+    return fmt::format(
+        "{{\"median_s\": {:.6f}, \"min_s\": {:.6f}, \"images_per_s\": {:.4f}, \"peak_rss_mb\": {:.1f}, "
+        "\"device_mb\": {:.1f}, \"bind_s\": {:.4f}, \"model\": \"{}\", "
+        "\"mode\": \"{}\", \"shape\": [{}, {}, {}, {}], \"iters\": {}, \"ranks\": {}, \"sessions\": {}, "
+        "\"threads\": {}, "
+        "\"device\": \"{}\", "
+        "\"precision\": \"{}\"{}{}}}\n",
+        slowest.median, slowest.fastest, images_per_s(), slowest.peak_mb, device_mb(), timing.bind_seconds,
+        model, options.mode, options.shape[0], options.shape[1], options.shape[2], options.shape[3],
+        options.iterations, ranks, options.sessions, backend.threads(), backend.device(),
+        options.common.precision,
+        !options.trains()
+            ? ""
+            : fmt::format(", \"planned_mb\": {:.1f}, \"recomputations\": {}, \"recomputations_undone\": {}",
+                          static_cast<double>(timing.planned_bytes) / 1e6, timing.recomputations.all,
+                          timing.recomputations.undone),
+        !options.common.verbose ? "" : ", \"nodes\": " + times.json(options.iterations));
+  }
+  std::string text() const {
+    const std::string place =
+        backend.is_host() ? fmt::format("{} threads", backend.threads()) : std::string(backend.device());
+    return fmt::format("{} {} {} on {}{}: median {:.5f} s, min {:.5f} s, {:.3f} images/s, peak {:.0f} MB{}\n",
+                       model, options.mode, to_string(Shape(options.shape)),
+                       ranks > 1 ? fmt::format("{} ranks of ", ranks) : "", place, slowest.median,
+                       slowest.fastest, images_per_s(), slowest.peak_mb,
+                       backend.is_host() ? "" : fmt::format(", {:.0f} MB of the device in use", device_mb()));
+  }
+};
+
+void print(const Report& report, const profiling::StepTimes& times) {
+  const BenchOptions& options = report.options;
+  fmt::print("{}", options.json ? report.json(times) : report.text());
+  if (options.json) return;
+  if (options.memory_budget > 0)
+    fmt::print("{}\n", planned_memory_text(report.timing.planned_bytes, report.timing.recomputations));
+  if (options.common.verbose) times.print(options.iterations);
+}
+
+Status check(const BenchOptions& options) {
+  if (options.memory_budget > 0 && !options.trains())
+    return {ErrorCode::usage, "--memory-budget is of --mode train"};
+  if (options.sessions > 1 && (options.trains() || options.observed()))
     return {ErrorCode::usage, "--sessions is of --mode infer, without -v and --profile"};
+  return {};
+}
+
+Status bench(BenchOptions& options, Outcome& outcome) {
+  GRAPHRUN_TRY(check(options));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   open_program(options.model, options.common));
   GRAPHRUN_TRY(profiling::check_image_shape(*program, options.shape));
@@ -170,9 +246,9 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
                   weights::Weights::initialise(*program, 0, backend));
   profiling::StepTimes times(backend->timeline());
-  profiling::StepTimes* const observer = observed ? &times : nullptr;
+  profiling::StepTimes* const observer = options.observed() ? &times : nullptr;
   const auto run = [&]() -> Result<Timing> {
-    if (!trains) return bench_inference(options, program, weights, observer);
+    if (!options.trains()) return bench_inference(options, program, weights, observer);
     GRAPHRUN_ASSIGN(session::DataParallel parallel,
                     training::data_parallel(settings, outcome.ranks, *backend));
     parallel.exchange.overlap = options.exchange == "overlap";
@@ -180,47 +256,9 @@ Status bench(BenchOptions& options, Outcome& outcome) {
     return bench_training(options, program, weights, parallel, observer);
   };
   GRAPHRUN_ASSIGN(const Timing timing, run());
-  const std::vector<double>& seconds = timing.seconds;
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  // Of the slowest rank.
-  std::array<double, 3> worst{seconds[seconds.size() / 2], seconds.front(),
-                              static_cast<double>(usage.ru_maxrss) / 1024.0};
-  GRAPHRUN_TRY(collective::all_reduce<double>(ranks, worst, collective::Combine::max));
+  GRAPHRUN_ASSIGN(const Slowest slowest, slowest_of(timing, ranks));
   if (ranks.rank() > 0) return {};
-  const auto [median, fastest, peak] = worst;
-  const double images = static_cast<double>(options.shape[0] * ranks.size() * options.sessions) / median;
-  const double device_mb = static_cast<double>(timing.device_bytes) / 1e6;
-  const std::string shape = to_string(Shape(options.shape));
-  if (options.json) {
-    fmt::print(
-        "{{\"median_s\": {:.6f}, \"min_s\": {:.6f}, \"images_per_s\": {:.4f}, \"peak_rss_mb\": {:.1f}, "
-        "\"device_mb\": {:.1f}, \"bind_s\": {:.4f}, \"model\": \"{}\", "
-        "\"mode\": \"{}\", \"shape\": [{}, {}, {}, {}], \"iters\": {}, \"ranks\": {}, \"sessions\": {}, "
-        "\"threads\": {}, "
-        "\"device\": \"{}\", "
-        "\"precision\": \"{}\"{}{}}}\n",
-        median, fastest, images, peak, device_mb, timing.bind_seconds, program->model().name, options.mode,
-        options.shape[0], options.shape[1], options.shape[2], options.shape[3], options.iterations,
-        ranks.size(), options.sessions, backend->threads(), backend->device(), options.common.precision,
-        !trains
-            ? ""
-            : fmt::format(", \"planned_mb\": {:.1f}, \"recomputations\": {}, \"recomputations_undone\": {}",
-                          static_cast<double>(timing.planned_bytes) / 1e6, timing.recomputations.all,
-                          timing.recomputations.undone),
-        !options.common.verbose ? "" : ", \"nodes\": " + observer->json(options.iterations));
-  } else {
-    const std::string place =
-        backend->is_host() ? fmt::format("{} threads", backend->threads()) : std::string(backend->device());
-    fmt::print("{} {} {} on {}{}: median {:.5f} s, min {:.5f} s, {:.3f} images/s, peak {:.0f} MB{}\n",
-               program->model().name, options.mode, shape,
-               ranks.size() > 1 ? fmt::format("{} ranks of ", ranks.size()) : "", place, median, fastest,
-               images, peak,
-               backend->is_host() ? "" : fmt::format(", {:.0f} MB of the device in use", device_mb));
-  }
-  if (options.memory_budget > 0 && !options.json)
-    fmt::print("{}\n", planned_memory_text(timing.planned_bytes, timing.recomputations));
-  if (options.common.verbose && !options.json) times.print(options.iterations);
+  print({options, program->model().name, *backend, ranks.size(), timing, slowest}, times);
   if (options.trace.empty()) return {};
   profiling::Trace trace;
   times.add_to(trace);
@@ -234,7 +272,7 @@ void add_bench(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("bench", "time inference (full logits) or a training step; -v: by kernel and node");
   const auto options = std::make_shared<BenchOptions>();
   options->common.add_to(*command);
-  command->add_option("model", options->model, "MODEL.fb")->required();
+  add_model(*command, options->model);
   command->add_option("--mode", options->mode, "infer or train")
       ->check(CLI::IsMember({"infer", "train"}))
       ->capture_default_str();

@@ -1,34 +1,21 @@
 #include "tools/grun/common_options.h"
 
-#include <algorithm>
+#include <fmt/format.h>
+
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <optional>
 #include <system_error>
 
-#include "ops/cpu_backend.h"
+#include "api/devices.h"
 #include "ops/registry.h"
-#include "runtime/plugin/gpu_module.h"
 #include "runtime/plugin/op_libraries.h"
-#include "training/run/resolve.h"
+#include "training/jobs/bind.h"
 
 namespace graphrun::tools {
 
 namespace {
-
-// Of cuda (0) or cuda:N.
-std::optional<int> gpu_number(std::string_view name) {
-  constexpr std::string_view kName = "cuda";
-  if (!name.starts_with(kName)) return std::nullopt;
-  name.remove_prefix(kName.size());
-  if (name.empty()) return 0;
-  int number = 0;
-  const auto [stop, error] = std::from_chars(name.data() + 1, name.data() + name.size(), number);
-  const bool whole = name.size() > 1 && name[0] == ':' && stop == name.data() + name.size();
-  return whole && error == std::errc() && number >= 0 ? std::optional(number) : std::nullopt;
-}
 
 // Where a user's caches lie (XDG Base Directory Specification); empty where there is no home.
 std::filesystem::path user_cache() {
@@ -42,10 +29,9 @@ std::filesystem::path user_cache() {
 }  // namespace
 
 void CommonOptions::add_to(CLI::App& command) {
-  command.add_option("--device", device, "where to compute: cpu, cuda or cuda:N")
-      ->check([](const std::string& name) {
-        return name == "cpu" || gpu_number(name) ? "" : name + ": expected cpu, cuda or cuda:N";
-      })
+  command
+      .add_option("--device", device, "where to compute: cpu, cuda, cuda:N, or auto: a GPU if there is one")
+      ->check([](const std::string& name) { return api::devices().check_name(name); })
       ->capture_default_str();
   command.add_option("--threads", threads, "0: all that this process may use")
       ->check(CLI::Range(0, 4096))
@@ -78,6 +64,14 @@ Result<std::string> CommonOptions::cache_folder() const {
   return {ErrorCode::io, "--cache " + cache + ": " + error.message()};
 }
 
+void add_model(CLI::App& command, std::string& path) {
+  command.add_option("model", path, "MODEL.fb, or a bundle")->required();
+}
+
+void add_weights(CLI::App& command, std::string& path) {
+  command.add_option("--weights", path, ".safetensors or .pth; a bundle has its own");
+}
+
 void add_memory_budget(CLI::App& command, std::int64_t& bytes) {
   command
       .add_option("--memory-budget", bytes,
@@ -103,15 +97,16 @@ Result<const OpRegistry*> CommonOptions::registry() const {
 
 Result<std::shared_ptr<model::Backend>> CommonOptions::backend() const {
   GRAPHRUN_ASSIGN(const Ops* const opened, open_ops());
-  const auto make = [&]() -> Result<std::shared_ptr<model::Backend>> {
-    const std::optional<int> gpu = gpu_number(device);
-    if (!gpu) return ops::make_cpu_backend(threads, opened->libraries);
-    GRAPHRUN_ASSIGN(const plugin::GpuModule* const module, plugin::gpu_module());
-    GRAPHRUN_ASSIGN(const std::string folder, cache_folder());
-    return module->make_backend(
-        {*gpu, folder.empty() ? folder : folder + "/convolutions.txt", opened->libraries});
+  const auto open = [&]() -> Result<std::shared_ptr<model::Backend>> {
+    const plugin::Devices devices = api::devices();
+    const std::string name = devices.resolve(device);
+    plugin::DeviceOptions device_options{.threads = threads, .libraries = opened->libraries};
+    if (name != "cpu") {
+      GRAPHRUN_ASSIGN(device_options.cache_folder, cache_folder());
+    }
+    return devices.open(name, device_options);
   };
-  GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend, make().in("--device " + device));
+  GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend, open().in("--device " + device));
   GRAPHRUN_TRY(backend->check_precision(compute_type()).in("--precision " + precision));
   return backend;
 }
@@ -135,11 +130,24 @@ Result<model::Bindings> CommonOptions::bindings() const {
   return bindings;
 }
 
+void say_cache_note(const CommonOptions& options, const std::string& note) {
+  if (options.verbose && !note.empty()) fmt::print(stderr, "{}\n", note);
+}
+
+void warn_not_kept(const CommonOptions& options, const std::string& note) {
+  if (!options.quiet && !note.empty()) fmt::print(stderr, "warning: {}\n", note);
+}
+
+Result<weights::ModelSource> open_source(const std::string& path, const CommonOptions& options) {
+  GRAPHRUN_ASSIGN(const model::Bindings chosen, options.bindings());
+  GRAPHRUN_ASSIGN(const OpRegistry* const registry, options.registry());
+  return training::open_source(path, *registry, chosen);
+}
+
 Result<std::shared_ptr<const model::Program>> open_program(const std::string& path,
                                                            const CommonOptions& options) {
-  GRAPHRUN_ASSIGN(const OpRegistry* const registry, options.registry());
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program, model::Program::load(path, *registry));
-  return bind_program(*program, path, options);
+  GRAPHRUN_ASSIGN(weights::ModelSource source, open_source(path, options));
+  return std::move(source.program);
 }
 
 Result<std::shared_ptr<const model::Program>> bind_program(const model::Program& program,
@@ -147,36 +155,8 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
                                                            const CommonOptions& options,
                                                            const datasets::Descriptor* descriptor,
                                                            const training::SettingTable* settings) {
-  GRAPHRUN_ASSIGN(model::Bindings bindings, options.bindings());
-  for (const model::GraphParameter& parameter : program.model().parameters) {
-    if (parameter.structural) continue;
-    const auto spec =
-        std::ranges::find(training::setting_specs(), parameter.name, &training::SettingSpec::name);
-    const bool is_setting = settings != nullptr && spec != training::setting_specs().end();
-    if (is_setting && settings->is_explicit(parameter.name) && settings->has_value(parameter.name)) {
-      bindings.try_emplace(parameter.name, settings->real(parameter.name));
-    }
-    if (settings != nullptr) {
-      GRAPHRUN_ASSIGN(const std::optional<double> derived,
-                      training::derived_value(parameter, program.model(), *settings));
-      if (derived) bindings.try_emplace(parameter.name, *derived);
-    }
-    if (descriptor != nullptr && parameter.name == "classes") {
-      bindings.try_emplace("classes", static_cast<double>(descriptor->classes.size()));
-    }
-  }
-  auto bound = program.bind(bindings);
-  if (bound.ok() || options.definitions.empty()) return std::move(bound).in(path);
-  // Whatever is wrong with -D is wrong with the command line.
-  const ErrorCode code = bound.status().code();
-  return {code == ErrorCode::invalid_argument ? ErrorCode::usage : code,
-          path + ": " + bound.status().message()};
-}
-
-Result<std::shared_ptr<weights::Weights>> map_weights(const model::Program& program, const std::string& path,
-                                                      std::shared_ptr<model::Backend> backend) {
-  GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file, weights::TensorFile::open(path));
-  return weights::Weights::map(program, std::move(file), std::move(backend)).in(path);
+  GRAPHRUN_ASSIGN(const model::Bindings chosen, options.bindings());
+  return training::bind_program(program, path, {chosen, descriptor, settings});
 }
 
 }  // namespace graphrun::tools

@@ -12,14 +12,14 @@
 #include "graphrun/status.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/program.h"
-#include "runtime/weights/weights.h"
+#include "runtime/weights/model_source.h"
 #include "training/run/settings.h"
 
 namespace graphrun::tools {
 
 // The options that every subcommand has.
 struct CommonOptions {
-  std::string device = "cpu";  // cpu, cuda (the first GPU; with several ranks, each its own), cuda:N
+  std::string device = "cpu";  // auto, cpu, cuda (the first GPU; with several ranks, each its own), cuda:N
   int threads = 0;             // 0: all that this process may use
   std::string precision = "f32";
   std::vector<std::string> definitions;   // -D name=value
@@ -52,24 +52,33 @@ struct CommonOptions {
   std::shared_ptr<Ops> ops_ = std::make_shared<Ops>();  // empty until somebody asks
 };
 
+// Adds MODEL, which must be given, and --weights.
+void add_model(CLI::App& command, std::string& path);
+void add_weights(CLI::App& command, std::string& path);
+
 // Adds --memory-budget, which is TrainSession::Options::memory_budget.
 void add_memory_budget(CLI::App& command, std::int64_t& bytes);
 
-// Reads a model, and binds it as the next does.
+// Opens MODEL, a .fb or a bundle, and binds it as bind_program() does.
+Result<weights::ModelSource> open_source(const std::string& path, const CommonOptions& options);
+// The model alone.
 Result<std::shared_ptr<const model::Program>> open_program(const std::string& path,
                                                            const CommonOptions& options);
 
-// The model of `path` with its late parameters bound. They get, the first that there is: the command line's
-// -D, a setting of the same name that somebody set (null: none), `classes` of the descriptor (null: none),
-// their default.
+// training::bind_program with -D as what is chosen.
 Result<std::shared_ptr<const model::Program>> bind_program(const model::Program& program,
                                                            const std::string& path,
                                                            const CommonOptions& options,
                                                            const datasets::Descriptor* descriptor = nullptr,
                                                            const training::SettingTable* settings = nullptr);
 
-// Mapped weights for inference, with the file's name in errors.
-Result<std::shared_ptr<weights::Weights>> map_weights(const model::Program& program, const std::string& path,
-                                                      std::shared_ptr<model::Backend> backend);
+// What PreparedCache has to say: with -v why kept weights are of no use, unless -q why they are not kept.
+void say_cache_note(const CommonOptions& options, const std::string& note);
+void warn_not_kept(const CommonOptions& options, const std::string& note);
+
+// Where the weights of a command are from: --weights, or the bundle.
+inline const std::string& weights_path(const weights::ModelSource& source, const std::string& given) {
+  return given.empty() ? source.path : given;
+}
 
 }  // namespace graphrun::tools

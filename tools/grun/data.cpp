@@ -12,6 +12,7 @@
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
 #include "tools/grun/data_bench.h"
+#include "tools/grun/job_options.h"
 #include "tools/grun/progress.h"
 
 namespace graphrun::tools {
@@ -181,10 +182,7 @@ void add_data(CLI::App& app, Outcome& outcome) {
       add_action(*data, "bench", "how many training images a second the loader makes", bench_options->data);
   bench_command->get_option("dataset")->required();
   bench_command->add_option("--network", bench_options->network, "whose recipe, e.g. pspnet50");
-  bench_command->add_option("--config", bench_options->settings.configs, "settings, a JSON object")
-      ->allow_extra_args(false);
-  bench_command->add_option("--set", bench_options->settings.sets, "key=value: one setting")
-      ->allow_extra_args(false);
+  add_settings(*bench_command, bench_options->settings);
   bench_command->add_option("--workers", bench_options->workers, "loader threads")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();

@@ -116,7 +116,7 @@ void add_info(CLI::App& app, Outcome& outcome) {
   CLI::App* command = app.add_subcommand("info", "layers, parameters, FLOPs and planned memory of a model");
   const auto options = std::make_shared<InfoOptions>();
   options->common.add_to(*command);
-  command->add_option("model", options->model, "MODEL.fb")->required();
+  add_model(*command, options->model);
   command->add_option("--shape", options->shape, "N,C,H,W of the image; one crop if not given")
       ->delimiter(',');
   command->callback([options, &outcome] { outcome.status = info(*options); });

@@ -17,30 +17,30 @@ extern "C" void remember_signal(int number) {
 
 }  // namespace
 
-core::StopToken watch_signals() {
+StopToken watch_signals() {
   std::signal(SIGINT, remember_signal);
   std::signal(SIGTERM, remember_signal);
   std::signal(SIGUSR1, remember_signal);
-  return core::StopToken([] {
+  return StopToken([] {
     switch (signal_number.load()) {
       case 0:
-        return core::Stop::none;
+        return Stop::none;
       case SIGINT:
-        return core::Stop::interrupted;
+        return Stop::interrupted;
       default:
-        return core::Stop::terminated;
+        return Stop::terminated;
     }
   });
 }
 
-int exit_status_of(core::Stop stop) {
+int exit_status_of(Stop stop) {
   constexpr int kSignalStatus = 128;
   switch (stop) {
-    case core::Stop::none:
+    case Stop::none:
       return 0;
-    case core::Stop::interrupted:
+    case Stop::interrupted:
       return kSignalStatus + SIGINT;
-    case core::Stop::terminated:
+    case Stop::terminated:
       break;
   }
   return kSignalStatus + SIGTERM;

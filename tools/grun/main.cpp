@@ -4,6 +4,7 @@
 #include <exception>
 #include <span>
 
+#include "graphrun/version.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/launch.h"
 #include "tools/grun/ranks.h"
@@ -13,6 +14,7 @@
 int main(int argc, char** argv) {
   CLI::App app{"grun: train, evaluate and run compiled graphs"};
   app.require_subcommand(1);
+  app.set_version_flag("--version", fmt::format("grun {} ({})", graphrun::version(), graphrun::build()));
   graphrun::tools::Outcome outcome;
   graphrun::tools::add_info(app, outcome);
   graphrun::tools::add_run(app, outcome);
@@ -20,6 +22,7 @@ int main(int argc, char** argv) {
   graphrun::tools::add_train(app, outcome);
   graphrun::tools::add_eval(app, outcome);
   graphrun::tools::add_convert(app, outcome);
+  graphrun::tools::add_pack(app, outcome);
   graphrun::tools::add_bench(app, outcome);
   graphrun::tools::add_data(app, outcome);
   graphrun::tools::add_doctor(app, outcome);

@@ -6,9 +6,11 @@
 #include "datasets/locate.h"
 #include "datasets/sample_list.h"
 #include "datasets/subset.h"
+#include "runtime/labelling/labelling.h"
+#include "runtime/labelling/protocol_json.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
-#include "tools/grun/prepared_cache.h"
+#include "tools/grun/job_options.h"
 #include "tools/grun/progress.h"
 #include "tools/grun/protocol_options.h"
 #include "tools/grun/ranks.h"
@@ -89,36 +91,39 @@ Status predict(PredictOptions& options, Outcome& outcome) {
   const datasets::Descriptor* known = descriptor ? &*descriptor : nullptr;
   const ImageFiles images(options.images);
   GRAPHRUN_TRY(datasets::check_unique_names(images.names()));
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> unbound,
-                  open_program(options.model, options.common));
+  GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(options.model, options.common));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                  weights::open_weights(source, options.weights));
+  GRAPHRUN_ASSIGN(options.settings.stored, training::stored_settings(source));
   GRAPHRUN_ASSIGN(const training::SettingTable settings,
-                  training::resolve_settings(unbound->model(), known, options.settings));
-  GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol_settings,
-                  options.protocol.resolve(settings, unbound->model()));
-  protocol_settings.precision = options.common.compute_type();
+                  training::resolve_settings(source.program->model(), known, options.settings));
+  labelling::Labelling::Options opening{.memory_limit = options.protocol.memory_limit};
+  GRAPHRUN_ASSIGN(const labelling::ProtocolSettings own, labelling::protocol_of(source));
+  GRAPHRUN_ASSIGN(opening.protocol, options.protocol.resolve(settings, own));
+  opening.protocol.precision = options.common.compute_type();
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
-                  bind_program(*unbound, options.model, options.common, known, &settings));
+                  bind_program(*source.program, options.model, options.common, known, &settings));
   GRAPHRUN_ASSIGN(std::vector<imaging::Color> palette, find_palette(program->model(), descriptor));
   GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
   collective::Communicator& ranks = *outcome.ranks;
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
-  GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
-                  map_weights(*program, options.weights, backend));
-  GRAPHRUN_ASSIGN(const PreparedCache cache, PreparedCache::open(options.common, options.weights, *weights));
-  cache.use(*weights);
-  GRAPHRUN_ASSIGN(const std::unique_ptr<labelling::Protocol> protocol,
-                  labelling::make_protocol(protocol_settings, program, weights));
+  GRAPHRUN_ASSIGN(opening.cache_folder, options.common.cache_folder());
+  opening.processes = collective::local_rank(ranks).count;
+  GRAPHRUN_ASSIGN(
+      const labelling::Labelling labelling,
+      labelling::Labelling::open(program, file, weights_path(source, options.weights), backend, opening));
+  say_cache_note(options.common, labelling.cache_note());
   GRAPHRUN_ASSIGN(const training::PictureWriter pictures,
                   training::PictureWriter::create(options.folder, std::move(palette)));
-  GRAPHRUN_ASSIGN(const std::int64_t most_bytes,
-                  options.protocol.most_bytes(*backend, collective::local_rank(ranks).count));
   const training::ImagesAside aside = training::images_aside(*backend, options.common.threads);
-  GRAPHRUN_TRY(status_of(training::reserve_memory(
-      *datasets::Subset::share(images, ranks.rank(), ranks.size()), *protocol, most_bytes, aside)));
+  GRAPHRUN_TRY(
+      status_of(training::reserve_memory(*datasets::Subset::share(images, ranks.rank(), ranks.size()),
+                                         labelling.protocol(), labelling.most_bytes(), aside)));
   Terminal terminal(images, ranks, options.common.quiet);
-  GRAPHRUN_TRY(status_of(training::evaluate_shares(images, *protocol, &pictures, ranks, terminal, aside)));
+  GRAPHRUN_TRY(
+      status_of(training::evaluate_shares(images, labelling.protocol(), &pictures, ranks, terminal, aside)));
   terminal.line(fmt::format("{} label maps in {}", images.size(), options.folder));
-  if (collective::local_rank(ranks).index == 0) cache.keep(*weights);
+  if (collective::local_rank(ranks).index == 0) warn_not_kept(options.common, labelling.keep_prepared());
   return {};
 }
 
@@ -129,15 +134,13 @@ void add_predict(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("predict", "label images: class ids, colours, colours over the image");
   const auto options = std::make_shared<PredictOptions>();
   options->common.add_to(*command);
-  command->add_option("model", options->model, "MODEL.fb")->required();
+  add_model(*command, options->model);
   command->add_option("images", options->images, "image files")->required();
-  command->add_option("--weights", options->weights, ".safetensors or .pth")->required();
+  add_weights(*command, options->weights);
   command->add_option("--dataset", options->dataset, "colours and sizes; a run's model.fb has them");
   command->add_option("-o", options->folder, "folder of gray/, color/ and overlay/")->required();
   options->protocol.add_to(*command);
-  command->add_option("--config", options->settings.configs, "settings, a JSON object")
-      ->allow_extra_args(false);
-  command->add_option("--set", options->settings.sets, "key=value: one setting")->allow_extra_args(false);
+  add_settings(*command, options->settings);
   set_ranked_callback(*command, outcome, [options, &outcome] { return predict(*options, outcome); });
 }
 

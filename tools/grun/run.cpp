@@ -3,9 +3,9 @@
 
 #include "runtime/session/session.h"
 #include "runtime/weights/npy.h"
+#include "runtime/weights/prepared_cache.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
-#include "tools/grun/prepared_cache.h"
 
 namespace graphrun::tools {
 namespace {
@@ -68,18 +68,22 @@ Result<std::map<std::string, weights::NpyArray>> read_inputs(const RunOptions& o
 }
 
 Status run(const RunOptions& options) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
-                  open_program(options.model, options.common));
+  GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(options.model, options.common));
+  GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
+                  weights::open_weights(source, options.weights));
+  const std::shared_ptr<const model::Program>& program = source.program;
   const model::Model& model = program->model();
   const model::Port* const logits = model.signature.output(model::methods::kEval, model::roles::kLogits);
   GRAPHRUN_ASSIGN(const auto output, split_name(options.output, logits, "output"));
   const auto& [output_name, output_path] = output;
   GRAPHRUN_ASSIGN(auto arrays, read_inputs(options, model));
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
+  const std::string& weights_from = weights_path(source, options.weights);
   GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
-                  map_weights(*program, options.weights, backend));
-  GRAPHRUN_ASSIGN(const PreparedCache cache, PreparedCache::open(options.common, options.weights, *weights));
-  cache.use(*weights);
+                  weights::Weights::map(*program, std::move(file), backend).in(weights_from));
+  GRAPHRUN_ASSIGN(const std::string cache_folder, options.common.cache_folder());
+  const weights::PreparedCache cache(cache_folder, weights_from, options.common.compute_type(), *weights);
+  say_cache_note(options.common, cache.use(*weights));
   session::Session::Options session_options{.fuse = !options.parts,
                                             .precision = options.common.compute_type()};
   for (const auto& [name, array] : arrays) session_options.inputs.emplace(name, array.desc.shape);
@@ -96,7 +100,7 @@ Status run(const RunOptions& options) {
   GRAPHRUN_TRY(session->get_output_nchw(output_name, values));
   GRAPHRUN_TRY(weights::write_npy(output_path, TensorDesc::dense(DType::f32, view.desc.shape),
                                   std::as_bytes(std::span(values))));
-  cache.keep(*weights);
+  warn_not_kept(options.common, cache.keep(*weights));
   return {};
 }
 
@@ -107,8 +111,8 @@ void add_run(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("run", "one pass of the eval method, from .npy to .npy (maps are float32 NCHW)");
   const auto options = std::make_shared<RunOptions>();
   options->common.add_to(*command);
-  command->add_option("model", options->model, "MODEL.fb")->required();
-  command->add_option("--weights", options->weights, ".safetensors or .pth")->required();
+  add_model(*command, options->model);
+  add_weights(*command, options->weights);
   command->add_option("--input", options->inputs, "[image=]x.npy; once for each input of the model")
       ->allow_extra_args(false)
       ->required();

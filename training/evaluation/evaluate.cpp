@@ -6,7 +6,9 @@
 #include <future>
 
 #include "datasets/sample_list.h"
+#include "runtime/core/guard.h"
 #include "runtime/cpu/processors.h"
+#include "runtime/labelling/labelling.h"
 
 namespace graphrun::training {
 namespace {
@@ -31,12 +33,10 @@ T take_first(Pending<T>& pending) {
   return first;
 }
 
-std::string megabytes(std::int64_t bytes) { return std::to_string(bytes / 1000000) + " MB"; }
-
 // In memory at once: the image in hand and those aside with their label maps (the data set's and the
 // network's); those that are written also overlaid and compressed.
 std::int64_t picture_bytes_of_pixel(const ImagesAside& aside) {
-  return (1 + aside.decoded + aside.written) * (3 + 2) + aside.written * 6;
+  return (1 + aside.decoded + aside.written) * (3 + 4) + aside.written * 7;
 }
 
 }  // namespace
@@ -47,34 +47,24 @@ ImagesAside images_aside(const model::Backend& backend, int threads) {
   return {std::min(processors, 4), std::min(processors, 8)};
 }
 
+Status evaluation_stopped() { return {ErrorCode::interrupted, "the evaluation was stopped"}; }
+
 Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data,
                                                    labelling::Protocol& protocol, std::int64_t most_bytes,
-                                                   const ImagesAside& aside) {
+                                                   const ImagesAside& aside) try {
   std::vector<imaging::Extent> sizes;
   for (std::int64_t i = 0; i < data.size(); ++i) {
     GRAPHRUN_ASSIGN(const imaging::Extent size, data.image_size(i));
     sizes.push_back(size);
   }
-  GRAPHRUN_ASSIGN(labelling::EvaluationMemory memory, protocol.plan(sizes));
-  const auto pixels = [](const imaging::Extent& size) { return size.height * size.width; };
-  for (const imaging::Extent& size : sizes) {
-    if (pixels(size) > pixels(memory.largest)) memory.largest = size;
-  }
-  memory.pictures = picture_bytes_of_pixel(aside) * pixels(memory.largest);
-  if (memory.total() > most_bytes) {
-    return {ErrorCode::out_of_memory,
-            "images of up to " + std::to_string(memory.largest.width) + " x " +
-                std::to_string(memory.largest.height) + " need " + megabytes(memory.total()) +
-                " of memory (" + megabytes(memory.activations) + " of them activations), and " +
-                megabytes(most_bytes) + " may be used; lower base_size, the scales or --batch"};
-  }
-  GRAPHRUN_TRY(protocol.reserve(memory, most_bytes - (memory.total() - memory.activations)));
-  return memory;
+  return labelling::reserve_memory(protocol, sizes, picture_bytes_of_pixel(aside), most_bytes);
+} catch (...) {
+  return core::caught();
 }
 
 Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,
                             const PictureWriter* pictures, EvalObserver& observer, const ImagesAside& aside,
-                            const core::StopToken& stop) {
+                            const StopToken& stop) try {
   if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
   Evaluation result;
   if (data.labelled()) result.confusion.emplace(static_cast<int>(protocol.classes()));
@@ -88,7 +78,7 @@ Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& 
   Pending<Status> written;
   decode_until(aside.decoded);
   for (std::int64_t i = 0; i < data.size(); ++i) {
-    if (stop.asked() != core::Stop::none) return {ErrorCode::interrupted, "the evaluation was stopped"};
+    if (stop.asked() != Stop::none) return evaluation_stopped();
     const auto start = Clock::now();
     GRAPHRUN_ASSIGN(datasets::Sample sample, take_first(decoded));
     decode_until(i + 1 + aside.decoded);
@@ -106,6 +96,8 @@ Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& 
   }
   while (!written.empty()) GRAPHRUN_TRY(take_first(written));
   return result;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training

@@ -5,7 +5,7 @@
 
 #include "datasets/dataset.h"
 #include "graphrun/status.h"
-#include "runtime/core/stop.h"
+#include "graphrun/stop.h"
 #include "runtime/labelling/protocol.h"
 #include "runtime/model/backend.h"
 #include "training/evaluation/metrics.h"
@@ -39,6 +39,9 @@ Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data
                                                    labelling::Protocol& protocol, std::int64_t most_bytes,
                                                    const ImagesAside& aside = {});
 
+// The error of an evaluation that was asked to stop.
+Status evaluation_stopped();
+
 struct Evaluation {
   std::optional<ConfusionMatrix> confusion;  // none in a split without labels
   double seconds = 0;                        // from decoded images to label maps
@@ -49,6 +52,6 @@ struct Evaluation {
 // `interrupted` where `stop` asked between two images.
 Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,
                             const PictureWriter* pictures, EvalObserver& observer,
-                            const ImagesAside& aside = {}, const core::StopToken& stop = {});
+                            const ImagesAside& aside = {}, const StopToken& stop = {});
 
 }  // namespace graphrun::training

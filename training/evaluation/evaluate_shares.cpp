@@ -8,6 +8,7 @@
 
 #include "datasets/sample_list.h"
 #include "datasets/subset.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun::training {
 namespace {
@@ -36,36 +37,41 @@ void tell(EvalObserver& observer, std::int64_t done, std::int64_t total, Clock::
 
 Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Protocol& protocol,
                                    const PictureWriter* pictures, collective::Communicator& ranks,
-                                   EvalObserver& observer, const ImagesAside& aside) {
-  if (ranks.size() == 1) return evaluate(data, protocol, pictures, observer, aside);
+                                   EvalObserver& observer, const ImagesAside& aside, const StopToken& stop) try {
+  if (ranks.size() == 1) return evaluate(data, protocol, pictures, observer, aside, stop);
   if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
   const std::unique_ptr<datasets::Subset> own = datasets::Subset::share(data, ranks.rank(), ranks.size());
   Counter counter;
   std::atomic<bool> gives_up = false;
-  const core::StopToken stop([&] { return gives_up ? core::Stop::terminated : core::Stop::none; });
+  const StopToken all_stop([&] { return gives_up ? Stop::terminated : Stop::none; });
   std::future<Result<Evaluation>> work = std::async(
-      std::launch::async, [&] { return evaluate(*own, protocol, pictures, counter, aside, stop); });
+      std::launch::async, [&] { return evaluate(*own, protocol, pictures, counter, aside, all_stop); });
   std::optional<Evaluation> result;
   Clock::time_point last = Clock::now();
   std::int64_t told = 0;
   // Ranks meet at this pace, so that each hears that the others live.
   constexpr std::chrono::milliseconds kPace{200};
-  for (std::array<std::int64_t, 2> done_and_busy{0, 1}; done_and_busy[1] > 0;) {
+  // Images done, ranks at work, ranks that were asked to stop.
+  for (std::array<std::int64_t, 3> sums{0, 1, 0}; sums[1] > 0;) {
     if (result) {
       std::this_thread::sleep_for(kPace);
     } else if (work.wait_for(kPace) == std::future_status::ready) {
       GRAPHRUN_ASSIGN(result, work.get());
     }
-    done_and_busy = {counter.done(), result ? 0 : 1};
-    if (Status met = collective::all_reduce<std::int64_t>(ranks, done_and_busy); !met.ok()) {
+    sums = {counter.done(), result ? 0 : 1, stop.asked() == Stop::none ? 0 : 1};
+    Status met = collective::all_reduce<std::int64_t>(ranks, sums);
+    if (met.ok() && sums[2] > 0) met = evaluation_stopped();
+    if (!met.ok()) {
       gives_up = true;
       return met;
     }
-    if (ranks.rank() == 0) tell(observer, done_and_busy[0], data.size(), last, told);
+    if (ranks.rank() == 0) tell(observer, sums[0], data.size(), last, told);
   }
   if (result->confusion)
     GRAPHRUN_TRY(collective::all_reduce<std::int64_t>(ranks, result->confusion->cells()));
   return *std::move(result);
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training

@@ -9,8 +9,10 @@ namespace graphrun::training {
 // that share. The first rank's observer hears of all ranks' images; with several ranks what they have so far
 // is not known to it. A rank that no other hears of for the communicator's timeout, however long an image
 // takes, counts as hung: the error names it, and comes once this rank has done the image that it has in hand.
+// Where any rank's `stop` asks, all end with the error `interrupted`.
 Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Protocol& protocol,
                                    const PictureWriter* pictures, collective::Communicator& ranks,
-                                   EvalObserver& observer, const ImagesAside& aside = {});
+                                   EvalObserver& observer, const ImagesAside& aside = {},
+                                   const StopToken& stop = {});
 
 }  // namespace graphrun::training

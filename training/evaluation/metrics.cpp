@@ -27,7 +27,7 @@ void ConfusionMatrix::count(std::span<const T> prediction, std::span<const T> la
   }
 }
 
-void ConfusionMatrix::add(std::span<const std::uint8_t> prediction, std::span<const std::uint8_t> label,
+void ConfusionMatrix::add(std::span<const ClassId> prediction, std::span<const ClassId> label,
                           int ignore_label) {
   count(prediction, label, ignore_label);
 }

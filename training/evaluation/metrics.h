@@ -32,8 +32,7 @@ class ConfusionMatrix {
 
   int classes() const { return classes_; }
   // Pixels by pixel; those whose label is `ignore_label` count nowhere. Precondition: equal sizes.
-  void add(std::span<const std::uint8_t> prediction, std::span<const std::uint8_t> label,
-           int ignore_label = 255);
+  void add(std::span<const ClassId> prediction, std::span<const ClassId> label, int ignore_label);
   void add(std::span<const std::int32_t> prediction, std::span<const std::int32_t> label,
            int ignore_label = 255);
   // Counts made elsewhere, classes x classes, of labels and predictions that are classes.

@@ -41,11 +41,11 @@ Status PictureWriter::write(const std::string& name, const imaging::Image& image
                             const imaging::LabelMap& map) const {
   constexpr float kOpacity = 0.6f;
   const std::string file = name + ".png";
-  GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "gray" / file, map));
+  GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "gray" / file, map, std::ssize(palette_)));
   GRAPHRUN_TRY(datasets::write_palette_png(folder_ / "color" / file, map, palette_));
   if (!label_ids_.empty()) {
     imaging::LabelMap labels = map;
-    for (std::uint8_t& id : labels.ids) id = label_ids_[id];
+    for (ClassId& id : labels.ids) id = label_ids_[id];
     GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "label" / file, labels));
   }
   return datasets::write_rgb_png(folder_ / "overlay" / file,

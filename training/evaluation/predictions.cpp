@@ -7,6 +7,7 @@
 #include "datasets/dataset.h"
 #include "datasets/image_io.h"
 #include "datasets/sample_list.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun::training {
 namespace {
@@ -24,9 +25,11 @@ Result<std::vector<fs::path>> label_names(const datasets::Descriptor& descriptor
 }
 
 void count_strays(const datasets::LabelImage& image, const fs::path& path, int classes, StrayPixels& strays) {
+  const ClassId ignored =
+      classes > imaging::kMaxByteClasses ? imaging::kIgnoredClass : ClassId{imaging::kByteIgnored};
   for (std::size_t i = 0; i < image.ids.size(); ++i) {
     const std::uint16_t id = image.ids[i];
-    if (id < classes || id == imaging::kIgnoredClass) continue;
+    if (id < classes || id == ignored) continue;
     const auto pixel = static_cast<std::int64_t>(i);
     if (strays.count == 0) strays = {0, path, id, pixel / image.width, pixel % image.width};
     ++strays.count;
@@ -38,13 +41,7 @@ Result<imaging::LabelMap> read_prediction(const fs::path& path, const datasets::
   GRAPHRUN_ASSIGN(const datasets::LabelImage image, datasets::read_label(path));
   if (ids == PredictionIds::labels) return rule.apply(image).in(path.string());
   count_strays(image, path, rule.classes(), strays);
-  imaging::LabelMap map{image.height, image.width, {}};
-  map.ids.reserve(image.ids.size());
-  // No class has an id above kIgnoredClass: such a pixel is wrong whatever its label is.
-  for (const std::uint16_t id : image.ids) {
-    map.ids.push_back(static_cast<std::uint8_t>(std::min<std::uint16_t>(id, imaging::kIgnoredClass)));
-  }
-  return map;
+  return imaging::LabelMap{image.height, image.width, image.ids};
 }
 
 std::string size_text(const imaging::LabelMap& map) {
@@ -56,7 +53,7 @@ std::string size_text(const imaging::LabelMap& map) {
 Result<Scoring> score_predictions(const datasets::Descriptor& descriptor, const std::string& split,
                                   const std::optional<fs::path>& data_root,
                                   const datasets::SampleRange& range, const fs::path& folder,
-                                  PredictionIds ids, EvalObserver& observer) {
+                                  PredictionIds ids, EvalObserver& observer) try {
   using Clock = std::chrono::steady_clock;
   GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Dataset> all,
                   datasets::open_dataset(descriptor, split, data_root));
@@ -88,6 +85,8 @@ Result<Scoring> score_predictions(const datasets::Descriptor& descriptor, const 
     observer.image(i + 1, data->size(), seconds, &scoring.confusion);
   }
   return scoring;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training

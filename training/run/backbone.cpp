@@ -9,6 +9,7 @@
 
 #include "datasets/locate.h"
 #include "runtime/core/file.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun::training {
 namespace {
@@ -57,11 +58,12 @@ Result<RenameRules> read_rules(const fs::path& path) {
 
 Result<std::vector<RenameRules>> all_rules() {
   std::vector<RenameRules> all;
-  std::error_code ignored;
+  std::error_code error;
   for (const fs::path& folder : datasets::data_folders("graphs")) {
     std::vector<fs::path> files;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder / "backbones", ignored)) {
-      if (entry.path().extension() == ".json") files.push_back(entry.path());
+    for (fs::directory_iterator entry(folder / "backbones", error), end; !error && entry != end;
+         entry.increment(error)) {
+      if (entry->path().extension() == ".json") files.push_back(entry->path());
     }
     std::ranges::sort(files);
     for (const fs::path& file : files) {
@@ -91,7 +93,7 @@ std::string hints_for(const RenameRules& rules, const weights::TensorFile& file,
 }  // namespace
 
 Result<BackboneReport> load_backbone(const std::string& path, const model::Program& program,
-                                     weights::Weights& weights) {
+                                     weights::Weights& weights) try {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file, weights::TensorFile::open(path));
   GRAPHRUN_ASSIGN(const std::vector<RenameRules> all, all_rules());
   const auto matches = [&](const RenameRules& rules) {
@@ -126,6 +128,8 @@ Result<BackboneReport> load_backbone(const std::string& path, const model::Progr
     }
   }
   return report;
+} catch (...) {
+  return core::caught();
 }
 
 std::string format_report(const BackboneReport& report, bool all_names) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/core/guard.h"
+
 namespace graphrun::training {
 namespace {
 
@@ -45,6 +47,17 @@ Status resolve_derived(const model::Model& model, SettingTable& settings) {
   return {};
 }
 
+// The default of ignore_label is a class where there are more than 255: then it is the highest number.
+Status resolve_ignore_label(const datasets::Descriptor& descriptor, SettingTable& settings) {
+  const auto classes = static_cast<std::int64_t>(descriptor.classes.size());
+  if (classes <= imaging::kMaxByteClasses || settings.integer("ignore_label") >= classes) return {};
+  if (settings.is_explicit("ignore_label")) {
+    return {ErrorCode::invalid_argument, "ignore_label " + settings.json("ignore_label") +
+                                             " is one of the classes of data set " + descriptor.name};
+  }
+  return settings.set("ignore_label", std::to_string(imaging::kIgnoredClass), "data set " + descriptor.name);
+}
+
 }  // namespace
 
 Result<std::optional<double>> derived_value(const model::GraphParameter& parameter, const model::Model& model,
@@ -67,7 +80,7 @@ Result<std::optional<double>> derived_value(const model::GraphParameter& paramet
 }
 
 Result<SettingTable> resolve_settings(const model::Model& model, const datasets::Descriptor* descriptor,
-                                      const SettingSources& sources) {
+                                      const SettingSources& sources) try {
   SettingTable settings;
   GRAPHRUN_TRY(settings.set_all(model.settings, "model " + model.name));
   if (descriptor != nullptr) {
@@ -75,6 +88,7 @@ Result<SettingTable> resolve_settings(const model::Model& model, const datasets:
     GRAPHRUN_TRY(settings.set_all(datasets::recipe_settings(*descriptor, model.name),
                                   "data set " + descriptor->name + ", recipe for " + model.name));
   }
+  GRAPHRUN_TRY(settings.set_all(sources.stored, "stored with the model"));
   for (const std::string& path : sources.configs) GRAPHRUN_TRY(settings.set_from_file(path));
   for (const std::string& assignment : sources.sets) {
     const Status status = settings.set_assignment(assignment, "--set");
@@ -85,8 +99,11 @@ Result<SettingTable> resolve_settings(const model::Model& model, const datasets:
       GRAPHRUN_TRY(settings.set(test, settings.json(train), settings.source(train)));
     }
   }
+  if (descriptor != nullptr) GRAPHRUN_TRY(resolve_ignore_label(*descriptor, settings));
   GRAPHRUN_TRY(resolve_derived(model, settings));
   return settings;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training

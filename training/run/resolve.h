@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -11,8 +12,9 @@
 
 namespace graphrun::training {
 
-// What the command line says of settings.
+// What the command line and the model's file say of settings.
 struct SettingSources {
+  std::map<std::string, std::string> stored;  // with the model, beside those in it: name → JSON text
   std::vector<std::string> configs;  // --config FILE.json
   std::vector<std::string> sets;     // --set key=value
 };
@@ -23,7 +25,7 @@ Result<std::optional<double>> derived_value(const model::GraphParameter& paramet
                                             const SettingTable& settings);
 
 // All settings in the order of precedence: defaults, the model's train section, the data set's settings, its
-// recipe for this network, --config, --set. `descriptor` may be null. ErrorCode::usage where a --set is
+// recipe for this network, what is stored with the model, --config, --set. `descriptor` may be null. ErrorCode::usage where a --set is
 // wrong.
 Result<SettingTable> resolve_settings(const model::Model& model, const datasets::Descriptor* descriptor,
                                       const SettingSources& sources);

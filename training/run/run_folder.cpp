@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "runtime/core/file.h"
+#include "runtime/core/guard.h"
 #include "runtime/model/model_file.h"
 
 namespace graphrun::training {
@@ -69,7 +70,7 @@ RunRecord make_run_record(const std::string& dataset, const std::string& data_ro
   return record;
 }
 
-Result<RunRecord> read_run_record(const fs::path& folder) {
+Result<RunRecord> read_run_record(const fs::path& folder) try {
   constexpr std::int64_t kMaxBytes = 1 << 20;
   const fs::path path = folder / "run.json";
   GRAPHRUN_ASSIGN(const std::string json, core::read_file(path, kMaxBytes));
@@ -91,6 +92,8 @@ Result<RunRecord> read_run_record(const fs::path& folder) {
   if (!data_root->value.IsString()) return wrong;
   record.data_root = data_root->value.GetString();
   return record;
+} catch (...) {
+  return core::caught();
 }
 
 fs::path new_run_folder(const std::string& dataset, const std::string& model) {
@@ -107,7 +110,7 @@ fs::path new_run_folder(const std::string& dataset, const std::string& model) {
 
 Status start_run_folder(const fs::path& folder, const model::Program& program,
                         const datasets::Descriptor& descriptor, const RunRecord& record,
-                        const SettingTable& settings) {
+                        const SettingTable& settings) try {
   GRAPHRUN_TRY(make_folder(folder / "checkpoints"));
   model::Model model = program.model();
   model.class_names.clear();
@@ -126,9 +129,11 @@ Status start_run_folder(const fs::path& folder, const model::Program& program,
   GRAPHRUN_TRY(model::write_model(model, (folder / "model.fb").string()));
   GRAPHRUN_TRY(core::write_file(folder / "config.json", settings.to_json()));
   return core::write_file(folder / "run.json", record_json(record));
+} catch (...) {
+  return core::caught();
 }
 
-Status point_latest_at(const fs::path& folder) {
+Status point_latest_at(const fs::path& folder) try {
   // A link appears by rename, so that exp/latest is at every moment a run.
   const fs::path temporary = kLatest.string() + "." + std::to_string(getpid());
   std::error_code error;
@@ -138,15 +143,19 @@ Status point_latest_at(const fs::path& folder) {
   if (!error) fs::rename(temporary, kLatest, error);
   if (error) return {ErrorCode::io, kLatest.string() + ": " + error.message()};
   return {};
+} catch (...) {
+  return core::caught();
 }
 
-Result<fs::path> latest_run_folder() {
+Result<fs::path> latest_run_folder() try {
   std::error_code error;
   const fs::path folder = fs::canonical(kLatest, error);
   if (error)
     return {ErrorCode::not_found,
             "there is no " + kLatest.string() + " here; train first, or give MODEL.fb and --weights"};
   return folder;
+} catch (...) {
+  return core::caught();
 }
 
 }  // namespace graphrun::training

@@ -11,6 +11,7 @@
 
 #include "graphrun/kernel/attributes.h"
 #include "runtime/core/file.h"
+#include "runtime/core/guard.h"
 
 namespace graphrun::training {
 namespace {
@@ -36,7 +37,7 @@ constexpr std::array kSpecs{
                 "rows of PSANet's masks; from the training crop if not given"},
     SettingSpec{"mask_w", integer, "null", 1, 1e5,
                 "columns of PSANet's masks; from the training crop if not given"},
-    SettingSpec{"ignore_label", integer, "255", 0, 255, "class id of pixels that count nowhere"},
+    SettingSpec{"ignore_label", integer, "255", 0, 65535, "class id of pixels that count nowhere"},
     SettingSpec{"aux_weight", real, "0.4", 0, kMany, "weight of the auxiliary loss"},
     SettingSpec{"class_weights", weights, "null", 0, 1e6,
                 "of the losses, one a class; \"suggested\": what grun data check suggests"},
@@ -215,7 +216,7 @@ Status SettingTable::set_all(const std::map<std::string, std::string>& values, s
   return {};
 }
 
-Status SettingTable::set_from_file(const std::string& path) {
+Status SettingTable::set_from_file(const std::string& path) try {
   constexpr std::int64_t kMaxBytes = std::int64_t{1} << 20;
   GRAPHRUN_ASSIGN(const std::string json, core::read_file(path, kMaxBytes));
   const rapidjson::Document document = parse(json);
@@ -232,6 +233,8 @@ Status SettingTable::set_from_file(const std::string& path) {
     GRAPHRUN_TRY(set(name, text_of(recorded ? member.value["value"] : member.value), path));
   }
   return {};
+} catch (...) {
+  return core::caught();
 }
 
 Status SettingTable::set_assignment(std::string_view assignment, std::string_view source) {

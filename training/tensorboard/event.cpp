@@ -2,7 +2,7 @@
 
 #include <bit>
 
-#include "training/tensorboard/crc32c.h"
+#include "runtime/core/crc32c.h"
 
 namespace graphrun::training {
 namespace {
@@ -170,15 +170,15 @@ std::string image_event(double time, std::int64_t step, std::string_view tag, st
 std::string frame(std::string_view payload) {
   std::string out;
   put_little_endian(out, std::uint64_t{payload.size()});
-  put_little_endian(out, masked(crc32c(out)));
+  put_little_endian(out, masked(core::crc32c(out)));
   out.append(payload);
-  put_little_endian(out, masked(crc32c(payload)));
+  put_little_endian(out, masked(core::crc32c(payload)));
   return out;
 }
 
 std::optional<std::uint64_t> framed_length(std::string_view head) {
   constexpr std::size_t kLength = sizeof(std::uint64_t);
-  if (get_little_endian<std::uint32_t>(head.substr(kLength)) != masked(crc32c(head.substr(0, kLength))))
+  if (get_little_endian<std::uint32_t>(head.substr(kLength)) != masked(core::crc32c(head.substr(0, kLength))))
     return std::nullopt;
   return get_little_endian<std::uint64_t>(head);
 }

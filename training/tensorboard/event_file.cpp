@@ -26,12 +26,13 @@ double now() {
 
 std::vector<fs::path> event_files(const fs::path& folder) {
   std::vector<fs::path> files;
-  std::error_code ignored;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder, ignored)) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     // A link may lead out of the folder, and files are cut.
-    if (fs::is_regular_file(entry.symlink_status(ignored)) &&
-        entry.path().filename().string().starts_with(kPrefix))
-      files.push_back(entry.path());
+    std::error_code ignored;
+    if (fs::is_regular_file(entry->symlink_status(ignored)) &&
+        entry->path().filename().string().starts_with(kPrefix))
+      files.push_back(entry->path());
   }
   return files;
 }

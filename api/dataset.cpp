@@ -1,0 +1,75 @@
+#include "api/dataset.h"
+
+#include <utility>
+
+#include "api/own_samples.h"
+#include "datasets/label_rule.h"
+#include "runtime/core/guard.h"
+
+namespace graphrun {
+
+Samples::~Samples() = default;
+
+std::string Samples::name(std::int64_t index) const { return std::to_string(index); }
+
+bool Samples::labelled() const { return true; }
+
+Dataset::Dataset(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+
+Result<Dataset> Dataset::open(const std::string& name, const std::string& root) try {
+  Impl impl;
+  impl.data = {name, root};
+  GRAPHRUN_ASSIGN(impl.descriptor, impl.data.descriptor());
+  return Dataset(std::make_shared<const Impl>(std::move(impl)));
+} catch (...) {
+  return core::caught();
+}
+
+Result<Dataset> Dataset::make(const std::string& name, std::vector<ClassInfo> classes,
+                              std::map<std::string, std::shared_ptr<const Samples>> splits) try {
+  const auto count = static_cast<int>(classes.size());
+  if (name.empty()) return {ErrorCode::invalid_argument, "a data set needs a name"};
+  if (classes.empty() || classes.size() > static_cast<std::size_t>(imaging::kMaxClasses)) {
+    return {ErrorCode::invalid_argument, name + ": expected 1 to " + std::to_string(imaging::kMaxClasses) +
+                                             " classes, got " + std::to_string(classes.size())};
+  }
+  if (splits.empty()) return {ErrorCode::invalid_argument, name + ": there is no split"};
+  Impl impl;
+  impl.descriptor.name = name;
+  impl.descriptor.classes = std::move(classes);
+  std::map<std::uint16_t, int> identity;
+  for (int c = 0; c < count; ++c) identity.emplace(static_cast<std::uint16_t>(c), c);
+  GRAPHRUN_ASSIGN(impl.descriptor.labels, datasets::LabelRule::make(count, identity, {}, {}));
+  impl.data.name = name;
+  for (const auto& [split, samples] : splits) {
+    if (samples == nullptr) return {ErrorCode::invalid_argument, name + ": split " + split + " is null"};
+    impl.data.own_splits[split] = api::own_samples(samples, count);
+  }
+  impl.data.own = std::make_shared<const datasets::Descriptor>(impl.descriptor);
+  impl.own = std::move(splits);
+  return Dataset(std::make_shared<const Impl>(std::move(impl)));
+} catch (...) {
+  return core::caught();
+}
+
+const std::string& Dataset::name() const { return impl_->descriptor.name; }
+
+const std::vector<ClassInfo>& Dataset::classes() const { return impl_->descriptor.classes; }
+
+std::vector<std::string> Dataset::splits() const {
+  std::vector<std::string> names;
+  for (const auto& [split, layouts] : impl_->descriptor.splits) names.push_back(split);
+  for (const auto& [split, samples] : impl_->own) names.push_back(split);
+  return names;
+}
+
+Result<std::shared_ptr<const Samples>> Dataset::split(const std::string& name) const try {
+  if (const auto found = impl_->own.find(name); found != impl_->own.end()) return found->second;
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const datasets::Dataset> samples,
+                  impl_->data.open(impl_->descriptor, name));
+  return api::public_samples(samples);
+} catch (...) {
+  return core::caught();
+}
+
+}  // namespace graphrun

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "graphrun/dataset.h"
+#include "training/jobs/data.h"
+
+namespace graphrun {
+
+struct Dataset::Impl {
+  training::JobData data;
+  datasets::Descriptor descriptor;
+  std::map<std::string, std::shared_ptr<const Samples>> own;  // as make() got them
+};
+
+}  // namespace graphrun

@@ -1,0 +1,64 @@
+#include "api/job.h"
+
+#include <utility>
+
+#include "api/dataset.h"
+#include "api/devices.h"
+#include "ops/registry.h"
+#include "runtime/collective/self.h"
+#include "training/jobs/ranks.h"
+
+namespace graphrun::api {
+
+training::Platform platform(JobPlace& place, std::vector<std::string>& notes) {
+  const auto join = [&place, &notes](double timeout_s) -> Result<training::RankOfJob> {
+    if (!place.join_ranks) return training::RankOfJob{collective::make_self(), place.threads};
+    GRAPHRUN_ASSIGN(training::JoinedRanks joined,
+                    training::join_ranks({devices().resolve(place.device), place.threads, timeout_s}));
+    place.device = joined.device;
+    place.threads = joined.threads;
+    notes.insert(notes.end(), joined.notes.begin(), joined.notes.end());
+    return training::RankOfJob{joined.ranks, joined.threads};
+  };
+  const auto open = [&place]() -> Result<std::shared_ptr<model::Backend>> {
+    GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend,
+                    devices().open(place.device, {place.threads, place.cache}).in("device " + place.device));
+    GRAPHRUN_TRY(
+        backend->check_precision(place.precision).in("precision " + std::string(to_string(place.precision))));
+    return backend;
+  };
+  return {ops::op_registry(), join, open};
+}
+
+Result<DType> precision_of(const std::string& name) {
+  for (const DType type : {DType::f32, DType::bf16}) {
+    if (name == to_string(type)) return type;
+  }
+  return {ErrorCode::invalid_argument, "precision " + name + ": expected f32 or bf16"};
+}
+
+Result<training::JobData> job_data(const std::string& dataset, const std::string& root,
+                                   const std::optional<Dataset>& data, bool may_be_absent) {
+  if (data && !dataset.empty())
+    return {ErrorCode::invalid_argument, "`dataset` and `data` exclude each other: give one of them"};
+  if (data && !root.empty())
+    return {ErrorCode::invalid_argument, "`data_root` is of `dataset`; `data` knows where its files are"};
+  if (data) return data->impl().data;
+  if (dataset.empty() && !may_be_absent)
+    return {ErrorCode::invalid_argument, "there is no data: give `dataset` or `data`"};
+  return training::JobData{dataset, root};
+}
+
+training::SettingSources setting_sources(const std::vector<std::string>& configs,
+                                         const std::map<std::string, std::string>& settings) {
+  training::SettingSources sources{configs, {}};
+  for (const auto& [name, value] : settings) sources.sets.push_back(name + "=" + value);
+  return sources;
+}
+
+Status without_usage(Status status) {
+  if (status.ok() || status.code() != ErrorCode::usage) return status;
+  return {ErrorCode::invalid_argument, status.message()};
+}
+
+}  // namespace graphrun::api

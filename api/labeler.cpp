@@ -1,0 +1,149 @@
+#include "graphrun/labeler.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "api/impl.h"
+#include "ops/registry.h"
+#include "runtime/core/guard.h"
+#include "runtime/imaging/resample.h"
+#include "runtime/labelling/labelling.h"
+#include "runtime/labelling/protocol_json.h"
+
+namespace graphrun {
+namespace {
+
+using imaging::Extent;
+
+// What the options say, over what the model says.
+Result<labelling::ProtocolSettings> choose_protocol(const weights::ModelSource& source,
+                                                    const LabelerOptions& options) {
+  GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol, labelling::protocol_of(source));
+  protocol.name = options.protocol.value_or(protocol.name);
+  protocol.scales = options.scales.value_or(protocol.scales);
+  protocol.flip = options.flip.value_or(protocol.flip);
+  protocol.base_size = options.base_size.value_or(protocol.base_size);
+  protocol.test_h = options.crop ? options.crop->height : protocol.test_h;
+  protocol.test_w = options.crop ? options.crop->width : protocol.test_w;
+  protocol.batch = options.batch;
+  protocol.sessions = options.sessions;
+  protocol.precision = options.precision;
+  GRAPHRUN_TRY(labelling::check_protocol(protocol));
+  return protocol;
+}
+
+bool holds(const Extent& large, const Extent& small) {
+  return large.height >= small.height && large.width >= small.width;
+}
+
+}  // namespace
+
+struct Labeler::Impl {
+  Device device;
+  std::shared_ptr<const Program::Impl> program;
+  labelling::Labelling engine;
+  std::mutex mutex;  // guards the engine and what follows
+  // Sizes that there is memory for, none of which holds another.
+  std::vector<Extent> planned;
+
+  Impl(Device on, std::shared_ptr<const Program::Impl> of, labelling::Labelling opened)
+      : device(std::move(on)), program(std::move(of)), engine(std::move(opened)) {}
+
+  // Memory for images of all sizes so far and of these.
+  Status reserve(std::span<const ImageView> images) {
+    std::vector<Extent> sizes = planned;
+    for (const ImageView& image : images) {
+      const Extent size{image.height, image.width};
+      if (std::ranges::any_of(sizes, [&](const Extent& known) { return holds(known, size); })) continue;
+      std::erase_if(sizes, [&](const Extent& known) { return holds(size, known); });
+      sizes.push_back(size);
+    }
+    if (sizes == planned) return {};
+    // Programs that never tire of new sizes: the oldest go, and only what is in use grows.
+    constexpr std::size_t kMost = 64;
+    if (sizes.size() > kMost) sizes.erase(sizes.begin(), sizes.end() - kMost);
+    GRAPHRUN_TRY(
+        status_of(labelling::reserve_memory(engine.protocol(), sizes, kPictureBytes, engine.most_bytes())));
+    planned = std::move(sizes);
+    return {};
+  }
+
+  static constexpr std::int64_t kPictureBytes = sizeof(ClassId);  // of a pixel: the image is the caller's
+};
+
+Labeler::Labeler(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Labeler::Labeler(Labeler&&) noexcept = default;
+Labeler& Labeler::operator=(Labeler&&) noexcept = default;
+Labeler::~Labeler() = default;
+
+Result<Labeler> Labeler::open(const LabelerOptions& options) try {
+  GRAPHRUN_ASSIGN(weights::ModelSource source, weights::open_model(options.model, ops::op_registry()));
+  GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
+                  weights::open_weights(source, options.weights));
+  const model::Bindings bindings(options.parameters.begin(), options.parameters.end());
+  GRAPHRUN_ASSIGN(source.program, source.program->bind(bindings).in(options.model));
+  labelling::Labelling::Options opening{.cache_folder = options.cache};
+  GRAPHRUN_ASSIGN(opening.protocol, choose_protocol(source, options));
+  if (options.memory_limit < 0) return {ErrorCode::invalid_argument, "memory_limit is negative"};
+  opening.memory_limit = static_cast<std::uint64_t>(options.memory_limit);
+  GRAPHRUN_ASSIGN(Device device, Device::open(options.device, {options.threads, options.cache}));
+  GRAPHRUN_TRY(device.check_precision(options.precision));
+  const std::string& from = options.weights.empty() ? options.model : options.weights;
+  GRAPHRUN_ASSIGN(
+      labelling::Labelling labelling,
+      labelling::Labelling::open(source.program, std::move(file), from, device.impl().backend, opening));
+  return Labeler(
+      std::make_unique<Impl>(std::move(device), api::describe(std::move(source)), std::move(labelling)));
+} catch (...) {
+  return core::caught();
+}
+
+Result<std::vector<LabelMap>> Labeler::label(std::span<const ImageView> images) try {
+  for (const ImageView& image : images) GRAPHRUN_TRY(imaging::check_image(image, channels()));
+  const std::lock_guard lock(impl_->mutex);
+  GRAPHRUN_TRY(impl_->reserve(images));
+  std::vector<LabelMap> maps;
+  maps.reserve(images.size());
+  for (const ImageView& image : images) {
+    GRAPHRUN_ASSIGN(LabelMap map, impl_->engine.protocol().label(image));
+    maps.push_back(std::move(map));
+  }
+  return maps;
+} catch (...) {
+  return core::caught();
+}
+
+Result<LabelMap> Labeler::label(const ImageView& image) try {
+  GRAPHRUN_ASSIGN(std::vector<LabelMap> maps, label(std::span(&image, 1)));
+  return std::move(maps.front());
+} catch (...) {
+  return core::caught();
+}
+
+std::int64_t Labeler::classes() const { return impl_->engine.protocol().classes(); }
+const std::vector<std::string>& Labeler::class_names() const { return impl_->program->class_names; }
+const std::vector<Color>& Labeler::palette() const { return impl_->program->palette; }
+std::int64_t Labeler::channels() const { return impl_->engine.protocol().channels(); }
+const Device& Labeler::device() const { return impl_->device; }
+
+Result<std::int64_t> Labeler::memory_for(const ImageSize& size) try {
+  if (size.height < 1 || size.width < 1 || size.height > imaging::kMaxPixels / size.width)
+    return {ErrorCode::invalid_argument, "an image of no pixels, or of too many"};
+  const std::lock_guard lock(impl_->mutex);
+  const Extent extent{size.height, size.width};
+  GRAPHRUN_ASSIGN(labelling::EvaluationMemory memory, impl_->engine.protocol().plan(std::span(&extent, 1)));
+  memory.pictures = size.height * size.width * Impl::kPictureBytes;
+  return memory.total();
+} catch (...) {
+  return core::caught();
+}
+
+Status Labeler::keep_prepared() const try {
+  const std::lock_guard lock(impl_->mutex);
+  const std::string note = impl_->engine.keep_prepared();
+  return note.empty() ? Status() : Status(ErrorCode::io, note);
+} catch (...) {
+  return core::caught();
+}
+
+}  // namespace graphrun

@@ -1,0 +1,61 @@
+#include "graphrun/program.h"
+
+#include "api/impl.h"
+#include "ops/registry.h"
+#include "runtime/core/guard.h"
+#include "runtime/session/session.h"
+
+namespace graphrun {
+namespace {
+
+void list_ports(const model::Method& method, Program::Impl& impl) {
+  for (const model::Value& value : method.values) {
+    if (value.origin == model::Origin::input) impl.inputs.push_back(value.name);
+  }
+  for (const model::NamedValue& output : method.outputs) impl.outputs.push_back(output.name);
+}
+
+}  // namespace
+
+namespace api {
+
+std::shared_ptr<const Program::Impl> describe(weights::ModelSource source) {
+  Program::Impl impl{std::move(source), {}, {}, {}, {}};
+  const model::Model& model = impl.source.program->model();
+  impl.class_names = model.class_names;
+  for (std::size_t i = 0; i + 2 < model.palette.size(); i += 3)
+    impl.palette.push_back({model.palette[i], model.palette[i + 1], model.palette[i + 2]});
+  if (const model::Method* const eval = model.method("eval")) list_ports(*eval, impl);
+  return std::make_shared<const Program::Impl>(std::move(impl));
+}
+
+}  // namespace api
+
+Result<Program> Program::load(const std::string& path, const Parameters& parameters) try {
+  GRAPHRUN_ASSIGN(weights::ModelSource source, weights::open_model(path, ops::op_registry()));
+  const model::Bindings bindings(parameters.begin(), parameters.end());
+  GRAPHRUN_ASSIGN(source.program, source.program->bind(bindings).in(path));
+  return Program(api::describe(std::move(source)));
+} catch (...) {
+  return core::caught();
+}
+
+std::string Program::name() const { return impl_->source.program->model().name; }
+const std::vector<std::string>& Program::class_names() const { return impl_->class_names; }
+const std::vector<Color>& Program::palette() const { return impl_->palette; }
+const std::vector<std::string>& Program::input_names() const { return impl_->inputs; }
+const std::vector<std::string>& Program::output_names() const { return impl_->outputs; }
+std::int64_t Program::image_channels() const {
+  return std::ssize(impl_->source.program->model().preprocess.mean);
+}
+bool Program::has_weights() const { return impl_->source.is_bundle(); }
+
+Result<ImageSize> Program::fit(const ImageSize& size) const try {
+  GRAPHRUN_ASSIGN(const session::Session::Options options,
+                  session::Session::fit(*impl_->source.program, {1, size.height, size.width}));
+  return ImageSize{options.h, options.w};
+} catch (...) {
+  return core::caught();
+}
+
+}  // namespace graphrun

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "graphrun/api.h"
+#include "graphrun/diagnostic.h"
+#include "graphrun/status.h"
+
+// From a graph file (JSON) to a model, as graphc does it. Component: compiler.
+//
+//     graphrun::Result<graphrun::Compilation> compiled = graphrun::compile("net.json", {.parameters =
+//     {{"classes", 19}}}); if (!compiled.ok()) return fail(compiled.status()); for (const
+//     graphrun::Diagnostic& error : compiled->diagnostics) std::cerr << to_string(error) << "\n"; if
+//     (compiled->model) graphrun::Status status = compiled->model->write("net.fb");
+namespace graphrun {
+
+struct CompileOptions {
+  // Values of graph parameters: structural ones are fixed by them, late ones get them as their default.
+  std::map<std::string, double> parameters{};
+};
+
+// A model that compile() has made. Cheap to copy; immutable, so that any number of threads may use it.
+class GRAPHRUN_API CompiledModel {
+ public:
+  // The graph's name: the file's, without suffix.
+  const std::string& name() const;
+  // Writes the model file, whole or not at all.
+  Status write(const std::string& path) const;
+  // What write() writes.
+  Result<std::vector<std::byte>> bytes() const;
+  // For a reader: the expanded graph, one node a line with inferred shapes, and one line a variable.
+  Result<std::string> text() const;
+
+  // For graphrun itself.
+  struct Impl;
+  explicit CompiledModel(std::shared_ptr<const Impl> impl);
+
+ private:
+  std::shared_ptr<const Impl> impl_;
+};
+
+struct Compilation {
+  std::optional<CompiledModel> model;  // empty where there are diagnostics
+  // All independent errors of the graph, in the order of files and places; the first hundred of very many.
+  std::vector<Diagnostic> diagnostics;
+  // Whether `parameters` are the graph's; false: the diagnostics are about them.
+  bool parameters_fit = true;
+};
+
+// What is wrong with the graph is in the diagnostics. Errors: memory.
+GRAPHRUN_API Result<Compilation> compile(const std::string& path, const CompileOptions& options = {});
+
+}  // namespace graphrun

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "graphrun/api.h"
+#include "graphrun/class_info.h"
+#include "graphrun/image.h"
+#include "graphrun/status.h"
+
+// Images with labels, to train on and to judge by. Component: training.
+//
+// A data set that a descriptor describes (doc/data.md), by name or path:
+//
+//     graphrun::Result<graphrun::Dataset> camvid = graphrun::Dataset::open("camvid", "/data/CamVid");
+//     auto samples = camvid->split("val");
+//     graphrun::Result<graphrun::RgbImage> image = (*samples)->image(0);
+//
+// Data of one's own: derive from Samples, and say what the classes are.
+//
+//     class Yard final : public graphrun::Samples { ... };
+//     auto yard = graphrun::Dataset::make("yard", {{"grass", {0, 160, 0}}, {"stone", {128, 128, 128}}},
+//                                         {{"train", std::make_shared<Yard>(...)}});
+namespace graphrun {
+
+// Eight bits a channel: red, green, blue; rows from the top.
+struct RgbImage {
+  std::int64_t height = 0;        // pixels
+  std::int64_t width = 0;         // pixels
+  std::vector<std::uint8_t> rgb;  // 3 * height * width
+};
+
+// In a label: the pixel counts nowhere.
+inline constexpr ClassId kUnlabelled = 65535;
+
+// The samples of one split. Functions are called from several threads at once, and must not change anything
+// that another call sees. An exception that leaves one becomes an error of the sample.
+class GRAPHRUN_API Samples {
+ public:
+  Samples() = default;
+  Samples(const Samples&) = delete;
+  Samples& operator=(const Samples&) = delete;
+  virtual ~Samples();
+
+  virtual std::int64_t size() const = 0;
+  // Indices run from 0 to size() - 1. Names the sample in errors and its files in results; by default its
+  // index. Where pictures are written, no two samples may share one.
+  virtual std::string name(std::int64_t index) const;
+  virtual bool labelled() const;  // true by default
+  virtual Result<RgbImage> image(std::int64_t index) const = 0;
+  // As large as the image: classes from 0, or kUnlabelled. Never called where labelled() is false.
+  virtual Result<LabelMap> label(std::int64_t index) const = 0;
+};
+
+// The classes of a data set, and its splits. Cheap to copy; immutable, so that any number of threads may use
+// it.
+class GRAPHRUN_API Dataset {
+ public:
+  // `name`: of a descriptor among graphrun's, or the path of one's own (.json). `root`: folder of the files;
+  // empty: $GRAPHRUN_DATA/NAME, the descriptor's, or ./data/NAME. Errors: no such descriptor, or one that is
+  // wrong. Files are looked for when a split is opened.
+  static Result<Dataset> open(const std::string& name, const std::string& root = {});
+  // Training takes the split "train", and "val" where it validates. Errors: no or too many classes, no
+  // splits, a null among them.
+  static Result<Dataset> make(const std::string& name, std::vector<ClassInfo> classes,
+                              std::map<std::string, std::shared_ptr<const Samples>> splits);
+
+  const std::string& name() const;
+  const std::vector<ClassInfo>& classes() const;
+  std::vector<std::string> splits() const;
+  // Errors: no such split (the message lists those that there are), no files.
+  Result<std::shared_ptr<const Samples>> split(const std::string& name) const;
+
+  // For graphrun itself.
+  struct Impl;
+  const Impl& impl() const { return *impl_; }
+
+ private:
+  explicit Dataset(std::shared_ptr<const Impl> impl);
+  std::shared_ptr<const Impl> impl_;
+};
+
+}  // namespace graphrun

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <cstdint>
+
+namespace graphrun {
+
+// A device as a number: where memory is.
+enum class DeviceType : std::uint8_t { cpu, cuda };
+struct DeviceId {
+  DeviceType type = DeviceType::cpu;
+  std::int16_t index = 0;  // among those of its type
+  // Its memory is the program's own.
+  bool is_host() const { return type == DeviceType::cpu; }
+  bool operator==(const DeviceId&) const = default;
+};
+
+}  // namespace graphrun

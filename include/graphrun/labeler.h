@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "graphrun/api.h"
+#include "graphrun/device.h"
+#include "graphrun/dtype.h"
+#include "graphrun/image.h"
+#include "graphrun/program.h"
+#include "graphrun/status.h"
+
+// From an image of any size to a class for each of its pixels, by the model's own protocol, on any device:
+//
+//     graphrun::Result<graphrun::Labeler> labeler = graphrun::Labeler::open({.model = "yard.grun"});
+//     if (!labeler.ok()) return fail(labeler.status());
+//     graphrun::Result<graphrun::LabelMap> map = labeler->label({rgb, height, width});
+//     if (map.ok()) std::puts(labeler->class_names()[map->at(row, column)].c_str());
+namespace graphrun {
+
+// What is not given comes from the model, where it stores a protocol, else from its settings of training; see
+// doc/evaluation.md for what the protocols do.
+struct LabelerOptions {
+  std::string model;             // a bundle (.grun) or a model file (.fb)
+  std::string weights{};         // .safetensors or .pth; none for a bundle
+  std::string device = "auto";   // as Device::open
+  int threads = 0;               // of the CPU; 0: all that this process may use
+  DType precision = DType::f32;  // or bf16
+  Parameters parameters{};       // late graph parameters
+
+  std::optional<std::string> protocol{};        // "slide" or "whole"
+  std::optional<std::vector<double>> scales{};  // at which the network sees the image
+  std::optional<bool> flip{};                   // mirrored as well
+  std::optional<std::int64_t> base_size{};      // longer side at scale 1, pixels; 0: the image's own
+  std::optional<ImageSize> crop{};              // of slide
+
+  // These change time and memory, not the label maps (but for the last bits of sums).
+  std::int64_t batch = 0;         // crops at once; 0: 1 on the CPU, on a GPU as many as are useful and fit
+  std::int64_t sessions = 16;     // sizes for which the network stays bound
+  std::int64_t memory_limit = 0;  // bytes; 0: what the device has available when the labeler is opened
+  // Folder for what is computed once: weights as kernels want them (keep_prepared), choices of a GPU's
+  // kernels. Empty: nothing is read or written.
+  std::string cache{};
+};
+
+// Threads may share a labeler: calls take turns, and each has the machine to itself. Whoever wants images
+// labelled side by side opens one for each thread, with a part of the CPU's threads.
+class GRAPHRUN_API Labeler {
+ public:
+  // Errors: not_found, io, invalid_file: the files; usage: a bundle with weights beside it, or a model file
+  // without; invalid_argument: what is in the options, or a network that gives no classes of pixels;
+  // unsupported: the device; out_of_memory.
+  static Result<Labeler> open(const LabelerOptions& options);
+  Labeler(Labeler&&) noexcept;
+  Labeler& operator=(Labeler&&) noexcept;
+  ~Labeler();
+
+  // The class of each pixel; the first of equal ones. Memory is taken as larger images come, up to the limit.
+  // Errors: invalid_argument: no data, other channels, another element type, rows that overlap; shape: a size
+  // that the network cannot take; out_of_memory.
+  Result<LabelMap> label(const ImageView& image);
+  // Of each image, in their order; memory is taken once, for the largest. The first error ends it.
+  Result<std::vector<LabelMap>> label(std::span<const ImageView> images);
+
+  // How many classes there are; names and colours of them, empty where the model has none.
+  std::int64_t classes() const;
+  const std::vector<std::string>& class_names() const;
+  const std::vector<Color>& palette() const;
+  std::int64_t channels() const;  // of the images
+  const Device& device() const;
+  // Bytes that an image of this size takes in all. Errors: a size that the network cannot take.
+  Result<std::int64_t> memory_for(const ImageSize& size);
+  // Keeps what kernels prepared of the weights in LabelerOptions::cache, so that the next process starts
+  // quickly; nothing without one. Errors: io, unsupported.
+  Status keep_prepared() const;
+
+  struct Impl;
+  explicit Labeler(std::unique_ptr<Impl> impl);
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace graphrun

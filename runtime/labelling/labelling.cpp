@@ -1,0 +1,60 @@
+#include "runtime/labelling/labelling.h"
+
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "runtime/core/system_memory.h"
+#include "runtime/imaging/planes.h"
+
+namespace graphrun::labelling {
+namespace {
+
+std::string megabytes(std::int64_t bytes) { return std::to_string(bytes / 1000000) + " MB"; }
+
+Result<std::int64_t> available_bytes(const model::Backend& backend, const Labelling::Options& options) {
+  constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
+  if (options.memory_limit != 0)
+    return static_cast<std::int64_t>(std::min<std::uint64_t>(options.memory_limit, kUnlimited));
+  if (!backend.is_host()) return imaging::free_device_bytes(backend);
+  return core::available_memory().value_or(kUnlimited) / options.processes;
+}
+
+}  // namespace
+
+Result<EvaluationMemory> reserve_memory(Protocol& protocol, std::span<const imaging::Extent> sizes,
+                                        std::int64_t picture_bytes, std::int64_t most_bytes) {
+  GRAPHRUN_ASSIGN(EvaluationMemory memory, protocol.plan(sizes));
+  const auto pixels = [](const imaging::Extent& size) { return size.height * size.width; };
+  for (const imaging::Extent& size : sizes) {
+    if (pixels(size) > pixels(memory.largest)) memory.largest = size;
+  }
+  memory.pictures = picture_bytes * pixels(memory.largest);
+  if (memory.total() > most_bytes) {
+    return {ErrorCode::out_of_memory,
+            "images of up to " + std::to_string(memory.largest.width) + " x " +
+                std::to_string(memory.largest.height) + " need " + megabytes(memory.total()) +
+                " of memory (" + megabytes(memory.activations) + " of them activations), and " +
+                megabytes(most_bytes) + " may be used; lower base_size, the scales or --batch"};
+  }
+  GRAPHRUN_TRY(protocol.reserve(memory, most_bytes - (memory.total() - memory.activations)));
+  return memory;
+}
+
+Result<Labelling> Labelling::open(std::shared_ptr<const model::Program> program,
+                                  std::shared_ptr<const weights::TensorFile> weights,
+                                  const std::string& weights_path, std::shared_ptr<model::Backend> backend,
+                                  const Options& options) {
+  Labelling labelling;
+  GRAPHRUN_ASSIGN(labelling.weights_,
+                  weights::Weights::map(*program, std::move(weights), backend).in(weights_path));
+  labelling.cache_ = weights::PreparedCache(options.cache_folder, weights_path, options.protocol.precision,
+                                            *labelling.weights_);
+  labelling.cache_note_ = labelling.cache_.use(*labelling.weights_);
+  GRAPHRUN_ASSIGN(labelling.protocol_,
+                  make_protocol(options.protocol, std::move(program), labelling.weights_));
+  GRAPHRUN_ASSIGN(labelling.most_bytes_, available_bytes(*backend, options));
+  return labelling;
+}
+
+}  // namespace graphrun::labelling

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "graphrun/status.h"
+#include "runtime/labelling/protocol.h"
+#include "runtime/weights/prepared_cache.h"
+
+namespace graphrun::labelling {
+
+// Plans images of these sizes, of which the caller holds `picture_bytes` for each pixel of the largest beside
+// the protocol, and takes the memory. Errors: more than `most_bytes`.
+Result<EvaluationMemory> reserve_memory(Protocol& protocol, std::span<const imaging::Extent> sizes,
+                                        std::int64_t picture_bytes, std::int64_t most_bytes);
+
+// A network with its weights on a device, ready to label images: what Labeler, `grun predict` and `grun eval`
+// open. Used by one thread at a time.
+class Labelling {
+ public:
+  struct Options {
+    ProtocolSettings protocol{};
+    std::string cache_folder{};      // for prepared weights; empty: nothing is kept
+    std::uint64_t memory_limit = 0;  // bytes; 0: what the device has available now
+    int processes = 1;               // that share a host's available memory
+  };
+  // `program`: with its late parameters bound. `weights_path`: where the weights are from, for errors and for
+  // the cache. Errors: weights that do not fit, a protocol that the model does not take, memory.
+  static Result<Labelling> open(std::shared_ptr<const model::Program> program,
+                                std::shared_ptr<const weights::TensorFile> weights,
+                                const std::string& weights_path, std::shared_ptr<model::Backend> backend,
+                                const Options& options);
+
+  Protocol& protocol() const { return *protocol_; }
+  // Bytes that may be planned for in all.
+  std::int64_t most_bytes() const { return most_bytes_; }
+  // Why prepared weights that an earlier process kept are of no use; empty: nothing to say.
+  const std::string& cache_note() const { return cache_note_; }
+  // After the work: keeps prepared weights for the next process. Returns why not; empty: nothing to say.
+  std::string keep_prepared() const { return cache_.keep(*weights_); }
+
+ private:
+  Labelling() = default;
+  std::shared_ptr<weights::Weights> weights_;
+  std::unique_ptr<Protocol> protocol_;
+  weights::PreparedCache cache_;
+  std::string cache_note_;
+  std::int64_t most_bytes_ = 0;
+};
+
+}  // namespace graphrun::labelling

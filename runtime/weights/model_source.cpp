@@ -1,0 +1,121 @@
+#include "runtime/weights/model_source.h"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "graphrun/bfloat16.h"
+#include "runtime/model/model_file.h"
+#include "runtime/weights/bundle.h"
+#include "runtime/weights/safetensors.h"
+
+namespace graphrun::weights {
+namespace {
+
+constexpr std::string_view kModel = "model";
+constexpr std::string_view kWeights = "weights";
+constexpr std::string_view kProtocol = "protocol";
+constexpr std::string_view kMetadata = "metadata";
+constexpr std::array kKnown{KnownPart{kModel}, KnownPart{kWeights}, KnownPart{kProtocol},
+                            KnownPart{kMetadata}};
+
+constexpr std::size_t kMaxProtocolBytes = std::size_t{64} << 10;
+
+Result<std::span<const std::byte>> needed(const Bundle& bundle, std::string_view name) {
+  const std::span<const std::byte>* const part = bundle.find(name);
+  if (part != nullptr) return *part;
+  return {ErrorCode::invalid_file, "the bundle has no part \"" + std::string(name) + "\""};
+}
+
+Result<ModelSource> read_bundle(std::shared_ptr<const core::MappedFile> file, const OpRegistry& registry) {
+  GRAPHRUN_ASSIGN(const Bundle bundle, Bundle::open(std::move(file), kKnown));
+  ModelSource source;
+  GRAPHRUN_ASSIGN(const std::span<const std::byte> graph, needed(bundle, kModel));
+  GRAPHRUN_ASSIGN(source.program, model::Program::parse(graph, registry).in("model"));
+  GRAPHRUN_ASSIGN(const std::span<const std::byte> tensors, needed(bundle, kWeights));
+  GRAPHRUN_ASSIGN(source.weights, TensorFile::open_part(bundle.file(), tensors).in("weights"));
+  if (const auto* const protocol = bundle.find(kProtocol)) {
+    if (protocol->size() > kMaxProtocolBytes) return {ErrorCode::invalid_file, "protocol: more than 64 KiB"};
+    source.protocol.assign(reinterpret_cast<const char*>(protocol->data()), protocol->size());
+  }
+  // Texts by name are a safetensors file without tensors: one format and one reader for both.
+  if (const auto* const metadata = bundle.find(kMetadata)) {
+    GRAPHRUN_ASSIGN(TensorTable table, read_safetensors(*metadata).in("metadata"));
+    source.metadata = std::move(table.metadata);
+  }
+  return source;
+}
+
+// The tensors as they go to the file, with the memory of those that are not the weights' own.
+struct Packed {
+  std::vector<NamedTensor> tensors;
+  std::vector<std::byte> storage;
+  std::vector<std::vector<BFloat16>> narrowed;
+};
+
+Result<Packed> packed_tensors(const PackSource& source) {
+  Packed packed;
+  GRAPHRUN_ASSIGN(packed.tensors, source.weights.snapshot(false, packed.storage));
+  if (source.precision == DType::f32) return packed;
+  for (NamedTensor& tensor : packed.tensors) {
+    if (tensor.desc.shape.rank() < 2) continue;
+    const auto* const values = reinterpret_cast<const float*>(tensor.bytes.data());
+    const auto& narrow = packed.narrowed.emplace_back(values, values + tensor.desc.shape.count());
+    tensor.desc.dtype = DType::bf16;
+    tensor.bytes = std::as_bytes(std::span(narrow));
+  }
+  // Larger element types first keep every tensor aligned (write_safetensors).
+  std::ranges::stable_sort(packed.tensors, std::ranges::greater(),
+                           [](const NamedTensor& tensor) { return size_of(tensor.desc.dtype); });
+  return packed;
+}
+
+PartSource text_part(std::string_view name, const std::string& text) {
+  return {std::string(name), 1, false,
+          [&text](const ByteSink& sink) { return sink(std::as_bytes(std::span(text))); }};
+}
+
+}  // namespace
+
+Result<ModelSource> open_model(const std::string& path, const OpRegistry& registry) {
+  GRAPHRUN_ASSIGN(std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
+  ModelSource source;
+  if (Bundle::is_bundle(file->bytes())) {
+    GRAPHRUN_ASSIGN(source, read_bundle(std::move(file), registry).in(path));
+  } else {
+    file.reset();
+    GRAPHRUN_ASSIGN(source.program, model::Program::load(path, registry));
+  }
+  source.path = path;
+  return source;
+}
+
+Result<std::shared_ptr<const TensorFile>> open_weights(const ModelSource& model, const std::string& path) {
+  if (path.empty() && !model.is_bundle()) return {ErrorCode::usage, "--weights is missing"};
+  if (path.empty()) return model.weights;
+  if (model.is_bundle()) {
+    return {ErrorCode::usage,
+            "--weights " + path + ": " + model.path + " is a bundle, which has its own weights"};
+  }
+  return TensorFile::open(path);
+}
+
+Status pack(const PackSource& source, const std::string& path) {
+  GRAPHRUN_ASSIGN(const std::vector<std::byte> graph, model::serialize(source.program.model()));
+  GRAPHRUN_ASSIGN(const Packed packed, packed_tensors(source));
+  std::vector<PartSource> parts;
+  parts.push_back({std::string(kModel), 1, true, [&](const ByteSink& sink) { return sink(graph); }});
+  parts.push_back({std::string(kWeights), 1, true,
+                   [&](const ByteSink& sink) { return emit_safetensors(packed.tensors, {}, sink); }});
+  if (!source.protocol.empty()) parts.push_back(text_part(kProtocol, source.protocol));
+  if (!source.metadata.empty()) {
+    parts.push_back({std::string(kMetadata), 1, false,
+                     [&](const ByteSink& sink) { return emit_safetensors({}, source.metadata, sink); }});
+  }
+  return write_bundle(path, parts);
+}
+
+}  // namespace graphrun::weights

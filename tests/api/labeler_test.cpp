@@ -1,0 +1,189 @@
+#include "graphrun/labeler.h"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+#include <thread>
+
+#include "tests/api/files.h"
+
+using namespace graphrun;
+using namespace graphrun::test;
+
+namespace {
+
+LabelerOptions on_cpu(const std::string& model) {
+  LabelerOptions options{.model = model};
+  options.device = "cpu";
+  options.threads = 1;
+  return options;
+}
+
+LabelMap label(Labeler& labeler, std::int64_t height, std::int64_t width) {
+  const std::vector<std::uint8_t> rgb = picture(height, width);
+  return take(labeler.label({rgb.data(), height, width}));
+}
+LabelMap label(Result<Labeler> opened, std::int64_t height, std::int64_t width) {
+  Labeler labeler = take(std::move(opened));
+  return label(labeler, height, width);
+}
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(images_of_any_size_are_labelled) {
+  const Disk disk;
+  Labeler labeler = take(Labeler::open(on_cpu(disk.path("model.grun"))));
+  BOOST_TEST((labeler.classes() == 11 && labeler.channels() == 3));
+  BOOST_TEST((labeler.class_names().at(10) == "class 10" && labeler.palette().size() == 11));
+  BOOST_TEST(labeler.device().name() == "cpu");
+  for (const auto& [height, width] :
+       {std::pair(1, 1), std::pair(20, 31), std::pair(70, 40), std::pair(20, 31)}) {
+    const LabelMap map = label(labeler, height, width);
+    BOOST_TEST((map.height == height && map.width == width));
+    BOOST_TEST(map.ids.size() == static_cast<std::size_t>(height * width));
+    BOOST_TEST(std::ranges::all_of(map.ids, [](ClassId id) { return id < 11; }));
+    BOOST_TEST(map.at(height - 1, width - 1) == map.ids.back());
+  }
+  BOOST_TEST(take(labeler.memory_for({70, 40})) > 0);
+}
+
+BOOST_AUTO_TEST_CASE(a_bundle_labels_as_its_model_and_weights_do) {
+  const Disk disk;
+  LabelerOptions options = on_cpu(disk.path("model.fb"));
+  options.weights = disk.path("weights.safetensors");
+  Labeler files = take(Labeler::open(options));
+  Labeler bundle = take(Labeler::open(on_cpu(disk.path("model.grun"))));
+  BOOST_TEST((label(files, 50, 61).ids == label(bundle, 50, 61).ids));
+  // In bf16 weights are rounded to 8 bits of precision: few pixels of a trained network change their class.
+  disk.pack("narrow.grun", DType::bf16);
+  BOOST_TEST(std::filesystem::file_size(disk.path("narrow.grun")) <
+             std::filesystem::file_size(disk.path("model.grun")));
+  BOOST_TEST(label(Labeler::open(on_cpu(disk.path("narrow.grun"))), 50, 61).ids.size() == 50u * 61);
+}
+
+BOOST_AUTO_TEST_CASE(options_are_stronger_than_the_model) {
+  const Disk disk;
+  const auto with = [&](const auto& change) {
+    LabelerOptions options = on_cpu(disk.path("model.grun"));
+    change(options);
+    return label(Labeler::open(options), 60, 45).ids;
+  };
+  const std::vector<ClassId> plain = with([](auto&) {});
+  BOOST_TEST((with([](auto& options) { options.crop = ImageSize{33, 33}; }) == plain));
+  std::set<std::vector<ClassId>> maps{plain};
+  maps.insert(with([](auto& options) { options.crop = ImageSize{65, 17}; }));
+  maps.insert(with([](auto& options) { options.scales = {0.5, 1.5}; }));
+  maps.insert(with([](auto& options) { options.base_size = 200; }));
+  BOOST_TEST(maps.size() == 4u);
+  BOOST_TEST(with([](auto& options) { options.protocol = "whole"; }).size() == plain.size());
+  BOOST_TEST(with([](auto& options) { options.flip = false; }).size() == plain.size());
+}
+
+BOOST_AUTO_TEST_CASE(several_images_at_once_and_floats_give_the_same) {
+  const Disk disk;
+  Labeler labeler = take(Labeler::open(on_cpu(disk.path("model.grun"))));
+  const std::vector<std::uint8_t> first = picture(20, 31), second = picture(45, 9);
+  const std::vector<float> floats(second.begin(), second.end());
+  const std::vector<ImageView> images{{first.data(), 20, 31}, {floats.data(), 45, 9, 3, DType::f32}};
+  const std::vector<LabelMap> maps = take(labeler.label(images));
+  BOOST_TEST_REQUIRE(maps.size() == 2u);
+  BOOST_TEST((maps[0].ids == label(labeler, 20, 31).ids && maps[1].ids == label(labeler, 45, 9).ids));
+  BOOST_TEST(take(labeler.label(std::span<const ImageView>())).empty());
+}
+
+BOOST_AUTO_TEST_CASE(threads_may_share_a_labeler) {
+  const Disk disk;
+  Labeler labeler = take(Labeler::open(on_cpu(disk.path("model.grun"))));
+  const LabelMap small = label(labeler, 20, 31), large = label(labeler, 60, 45);
+  std::vector<LabelMap> maps(8);
+  {
+    const std::vector<std::uint8_t> rgb_small = picture(20, 31), rgb_large = picture(60, 45);
+    const auto work = [&](std::size_t begin) {
+      for (std::size_t i = begin; i < maps.size(); i += 2) {
+        auto map =
+            i % 4 < 2 ? labeler.label({rgb_small.data(), 20, 31}) : labeler.label({rgb_large.data(), 60, 45});
+        if (map.ok()) maps[i] = *std::move(map);
+      }
+    };
+    std::thread other(work, 1);
+    work(0);
+    other.join();
+  }
+  for (std::size_t i = 0; i < maps.size(); ++i)
+    BOOST_TEST((maps[i].ids == (i % 4 < 2 ? small : large).ids), "image " << i);
+}
+
+BOOST_AUTO_TEST_CASE(more_than_256_classes_have_numbers) {
+  const Disk disk({.crop = 33, .classes = 1000});
+  Labeler labeler = take(Labeler::open(on_cpu(disk.path("model.grun"))));
+  BOOST_TEST(labeler.classes() == 1000);
+  const LabelMap map = label(labeler, 40, 50);
+  BOOST_TEST(std::ranges::all_of(map.ids, [](ClassId id) { return id < 1000; }));
+  BOOST_TEST(*std::ranges::max_element(map.ids) > 255);
+  LabelerOptions options = on_cpu(disk.path("model.grun"));
+  options.protocol = "whole";
+  BOOST_TEST(*std::ranges::max_element(label(Labeler::open(options), 40, 50).ids) > 255);
+}
+
+BOOST_AUTO_TEST_CASE(wrong_images_are_errors) {
+  const Disk disk;
+  Labeler labeler = take(Labeler::open(on_cpu(disk.path("model.grun"))));
+  const std::vector<std::uint8_t> rgb = picture(20, 31);
+  const auto refuse = [&](const ImageView& image, const std::string& message) {
+    fails(labeler.label(image), ErrorCode::invalid_argument, message);
+  };
+  refuse({}, "no data");
+  refuse({nullptr, 20, 31}, "no data");
+  refuse({rgb.data(), 0, 31}, "pixels");
+  refuse({rgb.data(), 20, 31, 1}, "1 channels");
+  refuse({rgb.data(), 20, 31, 3, DType::bf16}, "bf16");
+  refuse({rgb.data(), 20, 31, 3, DType::u8, 92}, "row_pitch");
+  // One that is wrong ends them all.
+  const std::vector<ImageView> images{{rgb.data(), 20, 31}, {rgb.data(), 20, 31, 4}};
+  fails(labeler.label(images), ErrorCode::invalid_argument, "4 channels");
+  BOOST_TEST(label(labeler, 20, 31).ids.size() == 620u);
+}
+
+BOOST_AUTO_TEST_CASE(wrong_options_are_errors) {
+  const Disk disk;
+  const auto refuse = [&](ErrorCode code, const std::string& message, const auto& change) {
+    LabelerOptions options = on_cpu(disk.path("model.grun"));
+    change(options);
+    fails(Labeler::open(options), code, message);
+  };
+  refuse(ErrorCode::usage, "bundle",
+         [&](auto& options) { options.weights = disk.path("weights.safetensors"); });
+  refuse(ErrorCode::usage, "weights", [&](auto& options) { options.model = disk.path("model.fb"); });
+  refuse(ErrorCode::not_found, "none.grun", [&](auto& options) { options.model = disk.path("none.grun"); });
+  refuse(ErrorCode::invalid_argument, "gpu", [](auto& options) { options.device = "gpu"; });
+  refuse(ErrorCode::invalid_argument, "slides", [](auto& options) { options.protocol = "slides"; });
+  refuse(ErrorCode::invalid_argument, "scales", [](auto& options) { options.scales.emplace(); });
+  refuse(ErrorCode::invalid_argument, "scales", [](auto& options) { options.scales = {std::nan("")}; });
+  refuse(ErrorCode::invalid_argument, "crop", [](auto& options) { options.crop = ImageSize{0, 33}; });
+  refuse(ErrorCode::invalid_argument, "base_size", [](auto& options) { options.base_size = -1; });
+  refuse(ErrorCode::invalid_argument, "batch", [](auto& options) { options.batch = -1; });
+  refuse(ErrorCode::invalid_argument, "sessions", [](auto& options) { options.sessions = 0; });
+  refuse(ErrorCode::invalid_argument, "memory_limit", [](auto& options) { options.memory_limit = -1; });
+  refuse(ErrorCode::invalid_argument, "clases", [](auto& options) { options.parameters = {{"clases", 3}}; });
+  refuse(ErrorCode::unsupported, "i64", [](auto& options) { options.precision = DType::i64; });
+}
+
+BOOST_AUTO_TEST_CASE(memory_has_a_limit) {
+  const Disk disk;
+  LabelerOptions options = on_cpu(disk.path("model.grun"));
+  options.memory_limit = 100000;
+  Labeler labeler = take(Labeler::open(options));
+  const std::vector<std::uint8_t> rgb = picture(20, 31);
+  fails(labeler.label({rgb.data(), 20, 31}), ErrorCode::out_of_memory, "may be used");
+}
+
+BOOST_AUTO_TEST_CASE(prepared_weights_are_kept_where_the_caller_says) {
+  const Disk disk;
+  LabelerOptions options = on_cpu(disk.path("model.grun"));
+  options.cache = disk.path("");
+  Labeler labeler = take(Labeler::open(options));
+  const LabelMap map = label(labeler, 20, 31);
+  take(labeler.keep_prepared());
+  BOOST_TEST(!std::filesystem::is_empty(disk.path("prepared")));
+  BOOST_TEST((label(Labeler::open(options), 20, 31).ids == map.ids));
+}

@@ -1,0 +1,35 @@
+#include "tools/grun/job_options.h"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "tools/grun/ranks.h"
+
+namespace graphrun::tools {
+
+void add_data_options(CLI::App& command, std::string& dataset, std::string& data_root) {
+  command.add_option("--dataset", dataset, "a name (grun data list) or a descriptor's path");
+  command.add_option("--data-root", data_root, "folder of the data set's files");
+}
+
+void add_settings(CLI::App& command, training::SettingSources& settings) {
+  command.add_option("--config", settings.configs, "settings, a JSON object")->allow_extra_args(false);
+  command.add_option("--set", settings.sets, "key=value: one setting")->allow_extra_args(false);
+}
+
+Result<training::Platform> platform(CommonOptions& options, Outcome& outcome) {
+  GRAPHRUN_ASSIGN(const OpRegistry* const registry, options.registry());
+  const auto join = [&options, &outcome](double timeout_s) -> Result<training::RankOfJob> {
+    GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options, timeout_s));
+    if (outcome.ranks->rank() > 0) options.quiet = true;
+    return training::RankOfJob{outcome.ranks, options.threads};
+  };
+  return training::Platform{*registry, join, [&options] { return options.backend(); }};
+}
+
+void print_note(const training::Note& note, const CommonOptions& options) {
+  if (!options.quiet) fmt::print(stderr, "{}: {}\n", note.is_warning ? "warning" : "note", note.text);
+}
+
+}  // namespace graphrun::tools

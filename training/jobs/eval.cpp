@@ -1,0 +1,207 @@
+#include "training/jobs/eval.h"
+
+#include <fmt/format.h>
+
+#include <system_error>
+
+#include "datasets/subset.h"
+#include "runtime/core/file.h"
+#include "runtime/labelling/labelling.h"
+#include "runtime/labelling/protocol_json.h"
+#include "training/evaluation/evaluate_shares.h"
+#include "training/evaluation/report.h"
+#include "training/jobs/bind.h"
+#include "training/jobs/eval_source.h"
+
+namespace graphrun::training {
+namespace {
+
+namespace fs = std::filesystem;
+
+Result<fs::path> make_output(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) return {ErrorCode::io, folder.string() + ": " + error.message()};
+  return folder;
+}
+
+datasets::SampleRange chosen_range(const SettingTable& settings) {
+  return {settings.integer("index_start"), settings.integer("index_step")};
+}
+
+// With those of the run below what the user says.
+Result<SettingTable> find_settings(SettingSources sources, const EvalSource& source,
+                                   const model::Model& model, const datasets::Descriptor& descriptor) {
+  if (!source.run.empty())
+    sources.configs.insert(sources.configs.begin(), (source.run / "config.json").string());
+  return resolve_settings(model, &descriptor, sources);
+}
+
+Status write_metrics(EvalOutcome& outcome, const ConfusionMatrix& confusion,
+                     const labelling::ProtocolSettings* protocol, const datasets::SampleRange& range) {
+  outcome.metrics = confusion.metrics();
+  return core::write_file(outcome.folder / "metrics.json",
+                          metrics_json(*outcome.metrics, outcome.classes, outcome.images, protocol, range));
+}
+
+void note_strays(const StrayPixels& strays, std::size_t classes, EvalJobObserver& observer) {
+  if (strays.count == 0) return;
+  observer.note(
+      {true, fmt::format("{}: id {} at row {}, column {} is none of the {} classes; {} such pixels in all "
+                         "predictions count as wrong (label ids? --predictions-as label)",
+                         strays.file.string(), strays.id, strays.row, strays.column, classes, strays.count)});
+}
+
+Result<EvalOutcome> score(const EvalRequest& request, const EvalSource& source,
+                          const datasets::Descriptor& descriptor, EvalJobObserver& observer) {
+  if (source.data.own != nullptr) {
+    return {ErrorCode::unsupported, "saved predictions are scored with a data set's label files alone"};
+  }
+  GRAPHRUN_ASSIGN(const SettingTable settings,
+                  find_settings(request.settings, source, model::Model{}, descriptor));
+  const std::string& root = source.data.root;
+  GRAPHRUN_ASSIGN(const Scoring scoring,
+                  score_predictions(
+                      descriptor, request.split, root.empty() ? std::nullopt : std::optional<fs::path>(root),
+                      chosen_range(settings), request.predictions, request.predictions_as, observer));
+  note_strays(scoring.strays, descriptor.classes.size(), observer);
+  EvalOutcome outcome;
+  GRAPHRUN_ASSIGN(outcome.folder, make_output(prediction_folder(request, source, scoring.range)));
+  outcome.classes = descriptor.classes;
+  outcome.images = scoring.images;
+  GRAPHRUN_TRY(write_metrics(outcome, scoring.confusion, nullptr, scoring.range));
+  return outcome;
+}
+
+// One evaluation of a network on a split.
+class SplitEvaluation {
+ public:
+  SplitEvaluation(const EvalRequest& request, const EvalSource& source, const datasets::Descriptor& descriptor,
+            const Platform& platform, EvalJobObserver& observer)
+      : request_(request),
+        source_(source),
+        descriptor_(descriptor),
+        platform_(platform),
+        observer_(observer) {}
+
+  Result<EvalOutcome> run(const StopToken& stop) {
+    GRAPHRUN_TRY(open_network());
+    GRAPHRUN_TRY(open_data());
+    GRAPHRUN_TRY(make_pictures());
+    announce();
+    GRAPHRUN_TRY(reserve());
+    GRAPHRUN_ASSIGN(const Evaluation evaluation,
+                    evaluate_shares(*data_, protocol(), pictures_ ? &*pictures_ : nullptr, ranks(), observer_,
+                                    aside_, stop));
+    EvalOutcome outcome{folder_, descriptor_.classes, data_->size(),
+                        {},      evaluation.seconds,  protocol().seconds()};
+    if (is_first() && evaluation.confusion) {
+      GRAPHRUN_TRY(write_metrics(outcome, *evaluation.confusion, &protocol_settings_, data_->range()));
+    }
+    return outcome;
+  }
+
+ private:
+  collective::Communicator& ranks() const { return *job_.ranks; }
+  labelling::Protocol& protocol() const { return labelling_->protocol(); }
+  bool is_first() const { return ranks().rank() == 0; }
+
+  Status open_network() {
+    GRAPHRUN_ASSIGN(const weights::ModelSource model,
+                    open_source(source_.model, platform_.ops, request_.parameters));
+    GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                    weights::open_weights(model, source_.weights));
+    weights_path_ = source_.weights.empty() ? model.path : source_.weights;
+    labelling::Labelling::Options opening{.memory_limit = request_.protocol.memory_limit};
+    GRAPHRUN_ASSIGN(opening.protocol, resolve(model));
+    protocol_settings_ = opening.protocol;
+    GRAPHRUN_ASSIGN(
+        const std::shared_ptr<const model::Program> program,
+        bind_program(*model.program, source_.model, {request_.parameters, &descriptor_, &settings_}));
+    model_name_ = program->model().name;
+    GRAPHRUN_ASSIGN(job_, platform_.join_ranks(settings_.real("rank_timeout")));
+    GRAPHRUN_ASSIGN(backend_, platform_.open_device());
+    opening.processes = collective::local_rank(ranks()).count;
+    GRAPHRUN_ASSIGN(labelling_, labelling::Labelling::open(program, file, weights_path_, backend_, opening));
+    if (protocol().classes() == static_cast<std::int64_t>(descriptor_.classes.size())) return {};
+    return {ErrorCode::invalid_argument,
+            fmt::format("the network tells {} classes apart, data set {} has {}", protocol().classes(),
+                        descriptor_.name, descriptor_.classes.size())};
+  }
+
+  // Settings, and the protocol as they and the model have it.
+  Result<labelling::ProtocolSettings> resolve(const weights::ModelSource& model) {
+    SettingSources sources = request_.settings;
+    GRAPHRUN_ASSIGN(sources.stored, stored_settings(model));
+    GRAPHRUN_ASSIGN(settings_,
+                    find_settings(std::move(sources), source_, model.program->model(), descriptor_));
+    GRAPHRUN_ASSIGN(const labelling::ProtocolSettings own, labelling::protocol_of(model));
+    GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol, request_.protocol.resolve(settings_, own));
+    protocol.precision = request_.precision;
+    return protocol;
+  }
+
+  Status open_data() {
+    GRAPHRUN_ASSIGN(split_, source_.data.open(descriptor_, request_.split));
+    GRAPHRUN_ASSIGN(data_, datasets::Subset::make(*split_, chosen_range(settings_)));
+    GRAPHRUN_ASSIGN(folder_,
+                    make_output(label_folder(request_, source_, protocol_settings_, data_->range())));
+    return {};
+  }
+
+  Status make_pictures() {
+    if (!request_.pictures) return {};
+    std::vector<std::uint8_t> ids;
+    if (request_.label_ids) {
+      GRAPHRUN_ASSIGN(ids, class_label_ids(descriptor_.labels));
+    }
+    GRAPHRUN_ASSIGN(pictures_,
+                    PictureWriter::create(folder_, class_colors(descriptor_.classes), std::move(ids)));
+    return {};
+  }
+
+  void announce() {
+    if (!is_first()) return;
+    observer_.starting({model_name_, weights_path_, descriptor_.name, request_.split, data_->size(),
+                        ranks().size(), backend_->threads()});
+  }
+
+  Status reserve() {
+    aside_ = images_aside(*backend_, job_.threads);
+    GRAPHRUN_ASSIGN(const labelling::EvaluationMemory memory,
+                    reserve_memory(*datasets::Subset::share(*data_, ranks().rank(), ranks().size()),
+                                   protocol(), labelling_->most_bytes(), aside_));
+    if (is_first()) observer_.planned(memory);
+    return {};
+  }
+
+  const EvalRequest& request_;
+  const EvalSource& source_;
+  const datasets::Descriptor& descriptor_;
+  const Platform& platform_;
+  EvalJobObserver& observer_;
+  SettingTable settings_;
+  labelling::ProtocolSettings protocol_settings_;
+  RankOfJob job_;
+  std::string model_name_;
+  std::string weights_path_;
+  std::shared_ptr<model::Backend> backend_;
+  std::optional<labelling::Labelling> labelling_;
+  std::shared_ptr<const datasets::Dataset> split_;
+  std::unique_ptr<datasets::Subset> data_;
+  fs::path folder_;
+  std::optional<PictureWriter> pictures_;
+  ImagesAside aside_;
+};
+
+}  // namespace
+
+Result<EvalOutcome> run_evaluation(const EvalRequest& request, const Platform& platform,
+                                   EvalJobObserver& observer, const StopToken& stop) {
+  GRAPHRUN_ASSIGN(const EvalSource source, find_eval_source(request));
+  GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, source.data.descriptor());
+  if (!request.predictions.empty()) return score(request, source, descriptor, observer);
+  return SplitEvaluation(request, source, descriptor, platform, observer).run(stop);
+}
+
+}  // namespace graphrun::training

@@ -1,0 +1,78 @@
+#include "training/jobs/eval_source.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "training/checkpoint.h"
+#include "training/run/run_folder.h"
+
+namespace graphrun::training {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Below a folder of results: parts of a split lie beside it.
+std::string range_suffix(const datasets::SampleRange& range) {
+  return range.whole() ? "" : fmt::format("_{}_{}", range.first, range.count);
+}
+
+Status take_data_from_run(EvalSource& source) {
+  if (!source.data.name.empty()) return {};
+  GRAPHRUN_ASSIGN(const RunRecord record, read_run_record(source.run));
+  source.data.name = record.dataset;
+  if (source.data.root.empty() && record.data_root) source.data.root = record.data_root->string();
+  return {};
+}
+
+}  // namespace
+
+Result<EvalSource> find_eval_source(const EvalRequest& request) {
+  if (!request.model.empty() && request.weights == "best") {
+    return {ErrorCode::usage,
+            "--weights best is a run's checkpoint: give --run DIR in the place of MODEL.fb"};
+  }
+  EvalSource source{request.run, request.model, request.weights, request.data};
+  const RunRecord given = request.data.record();
+  source.data.name = given.dataset;
+  source.data.root = given.data_root.value_or(fs::path()).string();
+  const bool scored_alone = !request.predictions.empty() && !request.data.name.empty();
+  if (source.run.empty() && source.model.empty() && !scored_alone) {
+    GRAPHRUN_ASSIGN(source.run, latest_run_folder());
+  }
+  if (source.run.empty()) {
+    if (source.data.name.empty()) return {ErrorCode::usage, "--dataset is missing"};
+    return source;
+  }
+  source.model = (source.run / "model.fb").string();
+  GRAPHRUN_TRY(take_data_from_run(source));
+  if (source.weights == "best") {
+    source.weights = best_checkpoint(source.run).string();
+  } else if (source.weights.empty() && request.predictions.empty()) {
+    const std::optional<fs::path> checkpoint = latest_checkpoint(source.run);
+    if (!checkpoint) return {ErrorCode::not_found, source.run.string() + ": it has no checkpoint yet"};
+    source.weights = checkpoint->string();
+  }
+  return source;
+}
+
+fs::path prediction_folder(const EvalRequest& request, const EvalSource& source,
+                           const datasets::SampleRange& range) {
+  if (!request.folder.empty()) return request.folder;
+  if (source.run.empty()) return "eval";
+  return source.run / "result" / "predictions" / (request.split + range_suffix(range));
+}
+
+fs::path label_folder(const EvalRequest& request, const EvalSource& source,
+                      const labelling::ProtocolSettings& protocol, const datasets::SampleRange& range) {
+  if (!request.folder.empty()) return request.folder;
+  if (source.run.empty()) return "eval";
+  const bool is_wide = protocol.precision == DType::f32;
+  const std::string name =
+      fmt::format("{}{}{}{}", protocol.name == "slide" ? "" : protocol.name + "_",
+                  protocol.scales.size() > 1 ? "ms" : "ss",
+                  is_wide ? "" : "_" + std::string(to_string(protocol.precision)), range_suffix(range));
+  return source.run / "result" / fs::path(source.weights).stem() / request.split / name;
+}
+
+}  // namespace graphrun::training

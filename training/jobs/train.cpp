@@ -1,0 +1,219 @@
+#include "training/jobs/train.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <random>
+
+#include "training/class_weights.h"
+#include "training/jobs/bind.h"
+#include "training/jobs/resume.h"
+#include "training/parallel.h"
+#include "training/run/run_folder.h"
+
+namespace graphrun::training {
+namespace {
+
+namespace fs = std::filesystem;
+
+Status check_options(const TrainRequest& request) {
+  if (!request.weights.empty() && !request.init_backbone.empty()) {
+    return {ErrorCode::usage, "--weights and --init-backbone exclude each other"};
+  }
+  if (!request.resume.empty() && request.resume != "auto" && !request.folder.empty()) {
+    return {ErrorCode::usage, "--resume DIR goes on in DIR; -o names a new run's folder"};
+  }
+  return {};
+}
+
+Result<std::uint64_t> choose_seed(const TrainRequest& request, const SettingTable& settings) {
+  if (request.seed) return *request.seed;
+  if (settings.has_value("manual_seed")) return static_cast<std::uint64_t>(settings.integer("manual_seed"));
+  if (request.deterministic) return std::uint64_t{0};
+  return std::uint64_t{std::random_device()()};
+}
+
+// What one rank draws or names, and all take.
+Status agree_on_names(collective::Communicator& ranks, std::uint64_t& seed, fs::path& folder) {
+  GRAPHRUN_TRY(collective::broadcast(ranks, &seed, sizeof(seed)));
+  GRAPHRUN_ASSIGN(const std::vector<std::string> folders,
+                  collective::all_gather_text(ranks, folder.string()));
+  folder = folders[0];
+  return {};
+}
+
+// Hard pixels, for instance, are chosen among those of all samples.
+bool compares_samples(const model::Program& program) {
+  const model::Method* const train = program.model().method(model::methods::kTrain);
+  return train != nullptr && std::ranges::any_of(train->nodes, [&](const Node& node) {
+           return program.registry().find(node.op)->compares_samples;
+         });
+}
+
+// Makes one job, in the order in which a user's mistakes are best told.
+class Preparation {
+ public:
+  Preparation(const TrainRequest& request, const Platform& platform, StartObserver& observer)
+      : request_(request), platform_(platform), observer_(observer) {}
+
+  Result<TrainJob> run() {
+    GRAPHRUN_TRY(check_options(request_));
+    GRAPHRUN_ASSIGN(from_, find_resume_point(request_.resume, request_.folder));
+    GRAPHRUN_ASSIGN(descriptor_, request_.data.descriptor());
+    GRAPHRUN_TRY(resolve_and_bind());
+    GRAPHRUN_ASSIGN(const RankOfJob joined, platform_.join_ranks(job_.settings.real("rank_timeout")));
+    job_.ranks = joined.ranks;
+    GRAPHRUN_TRY(name_run());
+    GRAPHRUN_ASSIGN(backend_, platform_.open_device());
+    GRAPHRUN_TRY(resolve_weights_of_classes());
+    GRAPHRUN_TRY(open_data());
+    GRAPHRUN_TRY(make_weights());
+    GRAPHRUN_TRY(check_start(job_));
+    GRAPHRUN_TRY(require_same_job(*job_.ranks, job_));
+    if (job_.ranks->rank() == 0) GRAPHRUN_TRY(open_folder());
+    return std::move(job_);
+  }
+
+ private:
+  Status resolve_and_bind() {
+    SettingSources sources = request_.settings;
+    // A run goes on with its own settings; what the user says now still wins.
+    if (from_) sources.configs.insert(sources.configs.begin(), (from_->folder / "config.json").string());
+    GRAPHRUN_ASSIGN(const weights::ModelSource source,
+                    open_source(request_.model, platform_.ops, request_.parameters));
+    const std::shared_ptr<const model::Program>& unbound = source.program;
+    if (from_) {
+      GRAPHRUN_TRY(
+          check_resumed(from_->folder, request_.precision, descriptor_, *unbound, request_.resume != "auto"));
+    }
+    GRAPHRUN_ASSIGN(job_.settings, resolve_settings(unbound->model(), &descriptor_, sources));
+    for (const char* name : {"train_h", "train_w"}) {
+      if (!job_.settings.has_value(name))
+        return {ErrorCode::invalid_argument, std::string("the setting ") + name + " has no value"};
+    }
+    GRAPHRUN_ASSIGN(job_.program, bind_program(*unbound, request_.model,
+                                               {request_.parameters, &descriptor_, &job_.settings}));
+    return {};
+  }
+
+  Status name_run() {
+    SettingTable& settings = job_.settings;
+    GRAPHRUN_ASSIGN(job_.start.seed, choose_seed(request_, settings));
+    job_.folder = from_                      ? from_->folder
+                  : !request_.folder.empty() ? fs::path(request_.folder)
+                                             : new_run_folder(descriptor_.name, job_.program->model().name);
+    GRAPHRUN_TRY(agree_on_names(*job_.ranks, job_.start.seed, job_.folder));
+    return settings.set("manual_seed", std::to_string(job_.start.seed),
+                        request_.seed ? "--seed" : settings.source("manual_seed"));
+  }
+
+  Status resolve_weights_of_classes() {
+    if (request_.data.own != nullptr) return require_given_class_weights(job_.settings);
+    const std::string& root = request_.data.root;
+    return resolve_class_weights(job_.settings, descriptor_,
+                                 root.empty() ? std::nullopt : std::optional<fs::path>(root),
+                                 backend_->threads());
+  }
+
+  Status open_data() {
+    job_.precision = request_.precision;
+    job_.memory_budget = request_.memory_budget;
+    job_.max_iters = request_.max_iters;
+    job_.profile = request_.profile;
+    for (const datasets::ClassInfo& info : descriptor_.classes) job_.palette.push_back(info.color);
+    GRAPHRUN_ASSIGN(job_.data, request_.data.open(descriptor_, "train"));
+    if (!job_.settings.flag("evaluate")) return {};
+    GRAPHRUN_ASSIGN(job_.validation, request_.data.open(descriptor_, "val"));
+    return {};
+  }
+
+  Status make_weights() {
+    GRAPHRUN_ASSIGN(job_.weights,
+                    weights::Weights::initialise(*job_.program, job_.start.seed, backend_, held_state(job_)));
+    if (from_) {
+      GRAPHRUN_ASSIGN(job_.start, read_checkpoint(from_->checkpoint, *job_.weights));
+      return job_.settings.set("manual_seed", std::to_string(job_.start.seed), from_->checkpoint.string());
+    }
+    // A first rank's start, given to all: it alone reads the files.
+    if (job_.ranks->rank() == 0) GRAPHRUN_TRY(load_start());
+    GRAPHRUN_TRY(broadcast_weights(*job_.ranks, *job_.program, *job_.weights,
+                                   {VariableKind::parameter, VariableKind::buffer}));
+    if (!latest_checkpoint(job_.folder)) return {};
+    return {ErrorCode::invalid_argument,
+            job_.folder.string() +
+                " holds a run already: give --resume auto to go on with it, or another folder"};
+  }
+
+  Status load_start() {
+    if (!request_.weights.empty()) {
+      GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                      weights::TensorFile::open(request_.weights));
+      return status_of(job_.weights->load(*file).in(request_.weights));
+    }
+    if (request_.init_backbone.empty()) return {};
+    GRAPHRUN_ASSIGN(const BackboneReport report,
+                    load_backbone(request_.init_backbone, *job_.program, *job_.weights));
+    observer_.backbone(report);
+    return {};
+  }
+
+  // Before this the run's folder is only read, afterwards the first rank alone writes it.
+  Status open_folder() {
+    RunRecord record = request_.data.record();
+    record.precision = to_string(request_.precision);
+    GRAPHRUN_TRY(start_run_folder(job_.folder, *job_.program, descriptor_, record, job_.settings));
+    if (!request_.link_latest) return {};
+    if (const Status linked = point_latest_at(job_.folder); !linked.ok())
+      observer_.note({true, linked.message()});
+    return {};
+  }
+
+  const TrainRequest& request_;
+  const Platform& platform_;
+  StartObserver& observer_;
+  std::optional<ResumePoint> from_;
+  datasets::Descriptor descriptor_;
+  std::shared_ptr<model::Backend> backend_;
+  TrainJob job_;
+};
+
+}  // namespace
+
+Result<TrainJob> prepare_training(const TrainRequest& request, const Platform& platform,
+                                  StartObserver& observer) {
+  return Preparation(request, platform, observer).run();
+}
+
+BatchShares batch_shares(const TrainJob& job) {
+  const SettingTable& settings = job.settings;
+  const std::int64_t ranks = job.ranks->size();
+  BatchShares shares;
+  shares.all = settings.integer("batch_size");
+  shares.of_rank = shares.all / ranks;
+  shares.parts = settings.integer("accumulate");
+  const std::int64_t group =
+      settings.integer("sync_bn_group") == 0 ? ranks : settings.integer("sync_bn_group");
+  shares.normalised = shares.of_rank / shares.parts * (settings.flag("sync_bn") ? group : 1);
+  return shares;
+}
+
+std::vector<Note> batch_notes(const TrainJob& job) {
+  const BatchShares shares = batch_shares(job);
+  std::vector<Note> notes;
+  constexpr std::int64_t kSmallBatch = 8;
+  if (shares.normalised < kSmallBatch) {
+    notes.push_back(
+        {true, fmt::format("batch norm sees {} images at a time; under {} its statistics are noisy",
+                           shares.normalised, kSmallBatch)});
+  }
+  if (shares.parts * job.ranks->size() > 1 && compares_samples(*job.program)) {
+    notes.push_back(
+        {false, fmt::format("hard pixels are chosen among the {} images of a part, and ohem_min_kept is of "
+                            "a part",
+                            shares.of_rank / shares.parts)});
+  }
+  return notes;
+}
+
+}  // namespace graphrun::training
