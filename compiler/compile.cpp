@@ -102,9 +102,11 @@ class Compiler {
       outputs.push_back({loss.name + model::port_names::kLossSuffix, loss.value});
     const auto counted =
         std::ranges::find_if(expansion_.losses, [](const Loss& loss) { return loss.confusion != kNoValue; });
-    if (counted != expansion_.losses.end()) outputs.push_back({model::port_names::kConfusion, counted->confusion});
+    if (counted != expansion_.losses.end())
+      outputs.push_back({model::port_names::kConfusion, counted->confusion});
     for (const Loss& loss : expansion_.losses) {
-      if (loss.totals != kNoValue) outputs.push_back({loss.name + model::port_names::kTotalsSuffix, loss.totals});
+      if (loss.totals != kNoValue)
+        outputs.push_back({loss.name + model::port_names::kTotalsSuffix, loss.totals});
     }
     auto graph =
         checked(lower(context_, expansion_.graph, outputs, Mode::train, std::string(model::methods::kTrain)));

@@ -357,7 +357,7 @@ Result<Descriptor> parse_descriptor(std::string_view json, const std::filesystem
                                                rapidjson::GetParseError_En(document.GetParseError()));
   }
   auto descriptor = read_descriptor(Node{document, ""});
-  if (!descriptor.ok()) return std::move(descriptor).status().in(file.string());
+  if (!descriptor.ok()) return std::move(descriptor).status().with_context(file.string());
   descriptor->file = file;
   return descriptor;
 } catch (...) {

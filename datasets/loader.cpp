@@ -123,7 +123,7 @@ struct Loader::State {
       const std::int64_t pixels = batch.height * batch.width;
       return apply(sample, augment, draw(augment, random), scratch, batch.image + task.place * pixels * 3,
                    batch.label + task.place * pixels)
-          .in(dataset.name(index));
+          .with_context(dataset.name(index));
     });
   }
 

@@ -88,7 +88,7 @@ class CpuBackend final : public model::Backend {
     return {ErrorCode::unsupported,
             "this CPU has no instructions for bf16 (AVX-512 BF16, AMX); compute in f32"};
   }
-  std::string form_identity() const override {
+  std::string packing_identity() const override {
     std::string identity = "build";
     std::vector<const void*> objects{reinterpret_cast<const void*>(&make_cpu_backend)};
     for (const auto& library : libraries_) objects.push_back(library.get());

@@ -58,12 +58,12 @@ class CudaBackend final : public model::Backend {
     return std::unique_ptr<model::Buffer>(std::make_unique<DeviceBuffer>(device_, data, size));
   }
   std::shared_ptr<void> allocate_host(std::int64_t bytes) override {
-    const auto turn = device_->turn();
+    const auto lock = device_->lock();
     void* memory = nullptr;
     if (!cuda::check(cudaMallocHost(&memory, static_cast<std::size_t>(bytes)), "cudaMallocHost").ok())
       return nullptr;
     return {memory, [device = device_](void* pinned) {
-              const auto lock = device->turn();
+              const auto lock = device->lock();
               cudaFreeHost(pinned);
             }};
   }
@@ -82,12 +82,12 @@ class CudaBackend final : public model::Backend {
   }
   int threads() const override { return 1; }
   DeviceContext* context() const override { return device_.get(); }
-  std::unique_lock<std::recursive_mutex> turn() const override { return device_->turn(); }
+  std::unique_lock<std::recursive_mutex> lock() const override { return device_->lock(); }
   std::unique_ptr<core::Timeline> timeline() override {
     return std::make_unique<cuda::EventTimeline>(*device_);
   }
   std::int64_t memory_in_use() const override {
-    const auto turn = device_->turn();
+    const auto lock = device_->lock();
     std::size_t free_bytes = 0, all = 0;
     cudaMemGetInfo(&free_bytes, &all);
     return static_cast<std::int64_t>(all - free_bytes);

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <string>
 
-#include "runtime/session/roles.h"
+#include "runtime/session/signature.h"
 #include "training/class_weights.h"
 
 namespace graphrun::training {
@@ -37,7 +37,7 @@ Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const model::
                   session::TrainSession::create(std::move(program), std::move(weights), options));
   GRAPHRUN_TRY(session->check_supervised());
   GRAPHRUN_TRY(apply_class_weights(settings, *session));
-  if (parallel.ranks == nullptr) host_ranks = nullptr;
+  if (parallel.comm == nullptr) host_ranks = nullptr;
   return std::unique_ptr<BatchStep>(new BatchStep(std::move(backend), std::move(session), parts,
                                                   std::move(host_ranks), parallel.mean_of_ranks));
 }
@@ -48,17 +48,18 @@ BatchStep::BatchStep(std::shared_ptr<model::Backend> backend, std::unique_ptr<se
     : backend_(std::move(backend)),
       session_(std::move(session)),
       parts_(parts),
-      ranks_(std::move(host_ranks)),
+      comm_(std::move(host_ranks)),
       mean_of_ranks_(mean_of_ranks),
       confusion_(static_cast<int>(session_->output_of(model::roles::kConfusion).desc.shape[0])),
-      part_confusion_(static_cast<std::size_t>(session_->output_of(model::roles::kConfusion).desc.shape.count())) {}
+      part_confusion_(
+          static_cast<std::size_t>(session_->output_of(model::roles::kConfusion).desc.shape.count())) {}
 
 Result<Losses> BatchStep::compute(const datasets::Batch& batch, std::uint64_t seed,
                                   session::StepObserver* observer) {
   std::ranges::fill(confusion_.cells(), 0);
   Losses sums;
   double weights = 0;
-  const std::int64_t first_sample = ranks_ == nullptr ? 0 : ranks_->rank() * batch.n;
+  const std::int64_t first_sample = comm_ == nullptr ? 0 : comm_->rank() * batch.n;
   for (std::int64_t part = 0; part < parts_; ++part) {
     GRAPHRUN_TRY(fill(batch, part, observer));
     const session::TrainSession::RandomState random{static_cast<std::int64_t>(seed), batch.iteration,
@@ -101,18 +102,18 @@ Result<double> BatchStep::loss(std::string_view role, double otherwise) const {
 }
 
 Status BatchStep::average_losses(Losses& losses) const {
-  if (ranks_ == nullptr || !mean_of_ranks_) return {};
+  if (comm_ == nullptr || !mean_of_ranks_) return {};
   std::array<double, 3> all{losses.total, losses.main, losses.aux};
-  GRAPHRUN_TRY(collective::all_reduce<double>(*ranks_, all));
-  losses = {all[0] / ranks_->size(), all[1] / ranks_->size(), all[2] / ranks_->size()};
+  GRAPHRUN_TRY(collective::all_reduce<double>(*comm_, all));
+  losses = {all[0] / comm_->size(), all[1] / comm_->size(), all[2] / comm_->size()};
   return {};
 }
 
 // What all ranks must do together has to be decided together.
 Result<bool> BatchStep::any_rank(bool here) const {
   std::int32_t any = here ? 1 : 0;
-  if (ranks_ != nullptr)
-    GRAPHRUN_TRY(collective::all_reduce(*ranks_, &any, 1, DType::i32, collective::Combine::max));
+  if (comm_ != nullptr)
+    GRAPHRUN_TRY(collective::all_reduce(*comm_, &any, 1, DType::i32, collective::ReduceOp::max));
   return any != 0;
 }
 
@@ -151,7 +152,8 @@ Result<double> BatchStep::count() {
   confusion_.add(part_confusion_);
   if (const TensorView totals = session_->output_of(model::roles::kMainTotals); totals.data != nullptr) {
     std::array<double, 2> sums{};  // of losses and of weights
-    GRAPHRUN_TRY(session::check_role(totals, TensorDesc::dense(DType::f64, {2}), "totals of the main loss"));
+    GRAPHRUN_TRY(
+        session::check_signature(totals, TensorDesc::dense(DType::f64, {2}), "totals of the main loss"));
     GRAPHRUN_TRY(backend_->copy_to_host(sums.data(), totals.data, sizeof(sums)));
     return sums[1];
   }

@@ -55,7 +55,7 @@ class BatchStep {
   std::shared_ptr<model::Backend> backend_;
   std::unique_ptr<session::TrainSession> session_;
   std::int64_t parts_;
-  std::shared_ptr<collective::Communicator> ranks_;  // null: alone
+  std::shared_ptr<collective::Communicator> comm_;  // null: alone
   bool mean_of_ranks_;
   ConfusionMatrix confusion_;
   std::vector<std::int64_t> part_confusion_;

@@ -71,10 +71,10 @@ Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
   using Clock = std::chrono::steady_clock;
   // Of as many rounds as the largest part of a rank takes, so that all can stop together.
   const std::int64_t total = job_.validation->size();
-  const std::int64_t ranks = job_.ranks->size();
-  const std::int64_t largest = (total + ranks - 1) / ranks;
+  const std::int64_t comm = job_.comm->size();
+  const std::int64_t largest = (total + comm - 1) / comm;
   datasets::SamplerSettings sampling;
-  sampling.first = std::min(job_.ranks->rank() * largest, total);
+  sampling.first = std::min(job_.comm->rank() * largest, total);
   sampling.samples = std::min(largest, total - sampling.first);
   sampling.batch_size = 1;
   sampling.shuffle = false;
@@ -92,12 +92,12 @@ Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
   loss_ = 0;
   weight_ = 0;
   const std::int64_t batch = session_->input().desc.n();
-  const bool is_first = job_.ranks->rank() == 0;
+  const bool is_first = job_.comm->rank() == 0;
   auto start = Clock::now();
   for (std::int64_t first = 0; first < largest; first += batch) {
     const std::int64_t count = std::min(batch, sampling.samples - first);
     if (count > 0) GRAPHRUN_TRY(fill(*loader, first, count));
-    GRAPHRUN_ASSIGN(const Stop stop, vote(*job_.ranks, job_.stop));
+    GRAPHRUN_ASSIGN(const Stop stop, vote(*job_.comm, job_.stop));
     if (stop != Stop::none) return std::optional<Validation>();
     if (count <= 0) continue;
     GRAPHRUN_TRY(session_->run());
@@ -105,7 +105,7 @@ Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
     if (!is_first) continue;
     if (first < kPictures) GRAPHRUN_TRY(add_pictures(first, std::min(count, kPictures - first), validation));
     const auto end = Clock::now();
-    observer.validating(std::min((first + count) * ranks, total), total,
+    observer.validating(std::min((first + count) * comm, total), total,
                         std::chrono::duration<double>(end - start).count());
     start = end;
   }
@@ -116,10 +116,10 @@ Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
 
 Status Validator::sum_up() {
   std::array<double, 2> sums{loss_, weight_};
-  GRAPHRUN_TRY(collective::all_reduce<double>(*job_.ranks, sums));
+  GRAPHRUN_TRY(collective::all_reduce<double>(*job_.comm, sums));
   loss_ = sums[0];
   weight_ = sums[1];
-  return collective::all_reduce(*job_.ranks, confusion_.cells());
+  return collective::all_reduce(*job_.comm, confusion_.cells());
 }
 
 // A last batch that is not full keeps images of the one before it, without labels.

@@ -70,7 +70,7 @@ Result<model::ResolvedNode> Builder::resolve_next(Node& node, const OpDef& def) 
 std::vector<ValueId> Builder::add(Node node) {
   Result<const OpDef*> found = model::find_op(context_.ops, node.op);
   if (!status_.ok() || !found.ok()) {
-    if (status_.ok()) status_ = std::move(found).status().in(node.path);
+    if (status_.ok()) status_ = std::move(found).status().with_context(node.path);
     return std::vector<ValueId>(found.ok() ? (*found)->outputs.size() : 1, kNoValue);
   }
   const OpDef& def = **found;
@@ -80,7 +80,7 @@ std::vector<ValueId> Builder::add(Node node) {
   node.path = unique_path(std::move(node.path));
   Result<model::ResolvedNode> resolved = resolve_next(node, def);
   if (!resolved.ok()) {
-    status_ = std::move(resolved).status().in(node.path + ": " + node.op);
+    status_ = std::move(resolved).status().with_context(node.path + ": " + node.op);
     return std::vector<ValueId>(def.outputs.size(), kNoValue);
   }
   const auto index = static_cast<std::int32_t>(graph_.method.nodes.size());
@@ -111,7 +111,7 @@ ValueId Builder::shared_value(model::Origin origin, std::int32_t index, std::str
       values, [&](const model::Value& value) { return value.origin == origin && value.index == index; });
   if (found != values.end()) return static_cast<ValueId>(found - values.begin());
   if (!type.ok()) {
-    if (status_.ok()) status_ = std::move(type).status().in(name);
+    if (status_.ok()) status_ = std::move(type).status().with_context(name);
     return kNoValue;
   }
   return add_value({std::move(name), origin, index}, *std::move(type));

@@ -84,9 +84,9 @@ Result<std::optional<Graph>> fuse_once(const Context& context, const Composites&
 
 Result<Graph> fuse(Context context, Graph graph, bool to_be_differentiated) {
   // A composite may be a part of another; whoever brings ops may have made a circle.
-  constexpr int kMostRounds = 16;
+  constexpr int kMaxRounds = 16;
   const Composites composites = composites_of(context.ops);
-  for (int round = 0; round < kMostRounds; ++round) {
+  for (int round = 0; round < kMaxRounds; ++round) {
     GRAPHRUN_ASSIGN(std::optional<Graph> made, fuse_once(context, composites, graph, to_be_differentiated));
     if (!made) return graph;
     graph = remove_dead_nodes(context, *made);

@@ -31,8 +31,8 @@ inline constexpr int64_t kUpdateElementsOfBlock = int64_t{cuda::kThreads} * kUpd
 template <class Step>
 struct ParameterSegments {
   static constexpr int kStates = Step::kStates;
-  static constexpr int kMost = 56;  // kernels take 4 KB of parameters
-  ParameterSegment<kStates> segment[kMost];
+  static constexpr int kMax = 56;  // kernels take 4 KB of parameters
+  ParameterSegment<kStates> segment[kMax];
   int count;
   const float* rate;
   Step step;
@@ -129,7 +129,7 @@ class CudaParameters {
       segment.first_block = static_cast<uint32_t>(blocks);
       blocks += blocks_of(segment.end, kUpdateElementsOfBlock);
       all.segment[all.count++] = segment;
-      if (all.count == ParameterSegments<Step>::kMost) GRAPHRUN_TRY(launch());
+      if (all.count == ParameterSegments<Step>::kMax) GRAPHRUN_TRY(launch());
     }
     return launch();
   }

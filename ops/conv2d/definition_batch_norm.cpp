@@ -73,7 +73,7 @@ const OpDef& with_batch_norm_definition() {
                         .choices = {"none", "relu"}});
     op.infer = infer;
     op.not_differentiable = "it is made for evaluation only";
-    op.parts = parts;
+    op.decomposition = parts;
     op.fusion = {"batch_norm_eval", match};
     op.cost = forward_cost;
     op.in_place = {{0, kResidual}};

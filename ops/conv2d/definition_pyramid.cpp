@@ -70,7 +70,7 @@ const OpDef& with_pyramid_definition() {
     op.attrs = single.attrs;
     op.infer = infer;
     op.not_differentiable = single.not_differentiable;
-    op.parts = parts;
+    op.decomposition = parts;
     op.fusion = {"conv2d_bn", match};
     op.cost = forward_cost;
     op.internal = true;

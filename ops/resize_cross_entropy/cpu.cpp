@@ -30,10 +30,10 @@ struct Row {
   const float* weights;
   std::int64_t width;
   std::int32_t ignore;
-  numeric::Tap tap;
+  numeric::InterpolationWeights tap;
   LogitRow<T> above, below;
   std::int64_t low_width, channels;
-  const numeric::Tap* columns;
+  const numeric::InterpolationWeights* columns;
 };
 
 template <class T>
@@ -89,7 +89,7 @@ GRAPHRUN_SIMD void grad_row(const Row<T>& row, float gradient, float* blended, f
   for (std::int64_t x = 0; x < row.width; ++x) {
     const std::int32_t label = row.label[x];
     if (label == row.ignore) continue;
-    const numeric::Tap tap = row.columns[x];
+    const numeric::InterpolationWeights tap = row.columns[x];
     const float max = blend_pixels(tap, blended, channels, pixel);
     const float scale = gradient * weight_of(row.weights, label);
     const float factor = scale / numeric::row_exp(pixel, max, channels, pixel);
@@ -143,7 +143,7 @@ class Geometry {
   template <class T>
   Row<T> row(const Labels& labels, const TensorView& logits, std::int64_t i) const {
     const TensorDesc& desc = logits.desc;
-    const numeric::Tap& tap = rows.taps[static_cast<std::size_t>(i % labels.h)];
+    const numeric::InterpolationWeights& tap = rows.taps[static_cast<std::size_t>(i % labels.h)];
     const auto source = [&](std::int32_t y) {
       const std::int64_t pixel = (i / labels.h * desc.h() + y) * desc.w();
       return LogitRow<T>{logits.as<const T>() + pixel * desc.pixel_stride, desc.pixel_stride};

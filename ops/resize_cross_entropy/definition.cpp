@@ -96,7 +96,7 @@ std::vector<const OpDef*> definitions() {
       .precision = Precision::always_f32,
       .infer = infer_totals,
       .gradient = gradient,
-      .parts = parts_of_totals,
+      .decomposition = parts_of_totals,
       .fusion = {"cross_entropy_totals", match},
       .internal = true,
   };
@@ -113,7 +113,7 @@ std::vector<const OpDef*> definitions() {
       .attrs = {cross_entropy::ignore_label_attr()},
       .infer = infer_grad,
       .not_differentiable = kGradientOnce,
-      .parts = parts_of_grad,
+      .decomposition = parts_of_grad,
       .internal = true,
   };
   static const OpDef probability = {
@@ -125,7 +125,7 @@ std::vector<const OpDef*> definitions() {
       .precision = Precision::always_f32,
       .infer = infer_probability,
       .not_differentiable = "it only selects pixels",
-      .parts = parts_of_probability,
+      .decomposition = parts_of_probability,
       .fusion = {"label_probability", match},
       .internal = true,
   };

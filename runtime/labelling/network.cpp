@@ -4,7 +4,7 @@
 
 #include "runtime/model/infer.h"
 #include "runtime/session/dims.h"
-#include "runtime/session/roles.h"
+#include "runtime/session/signature.h"
 
 namespace graphrun::labelling {
 namespace {
@@ -40,15 +40,15 @@ Result<std::int64_t> count_classes(const model::Program& program) {
 
 Network::Network(std::shared_ptr<const model::Program> program, std::shared_ptr<weights::Weights> weights,
                  const ProtocolSettings& settings, std::int64_t classes,
-                 std::unique_ptr<imaging::Planes> planes)
+                 std::unique_ptr<imaging::LabelAccumulator> accumulator)
     : program_(program),
       backend_(weights->backend()),
       timeline_(backend_->timeline()),
-      planes_(std::move(planes)),
+      accumulator_(std::move(accumulator)),
       classes_(classes),
       sessions_(std::move(program), std::move(weights),
                 {.sessions = static_cast<std::size_t>(settings.sessions),
-                 .before_resize = settings.before_resize,
+                 .low_res_logits = settings.low_res_logits,
                  .precision = settings.precision}) {}
 
 Result<std::unique_ptr<Network>> Network::make(const ProtocolSettings& settings,
@@ -60,11 +60,11 @@ Result<std::unique_ptr<Network>> Network::make(const ProtocolSettings& settings,
     return {ErrorCode::unsupported, "label maps hold " + std::to_string(imaging::kMaxClasses) +
                                         " classes, the network has " + std::to_string(classes)};
   }
-  GRAPHRUN_ASSIGN(
-      std::unique_ptr<imaging::Planes> planes,
-      imaging::make_planes(weights->backend(), {classes, settings.flip, program->model().preprocess}));
+  GRAPHRUN_ASSIGN(std::unique_ptr<imaging::LabelAccumulator> accumulator,
+                  imaging::make_label_accumulator(weights->backend(),
+                                                  {classes, settings.flip, program->model().preprocess}));
   return std::unique_ptr<Network>(
-      new Network(std::move(program), std::move(weights), settings, classes, std::move(planes)));
+      new Network(std::move(program), std::move(weights), settings, classes, std::move(accumulator)));
 }
 
 Status Network::check(const imaging::Extent& size) const {
@@ -73,20 +73,20 @@ Status Network::check(const imaging::Extent& size) const {
   return status_of(session::solve_dims(*program_, image));
 }
 
-Result<imaging::Extent> Network::fit(std::int64_t n, const imaging::Extent& size) {
+Result<imaging::Extent> Network::smallest_valid_size(std::int64_t n, const imaging::Extent& size) {
   const auto known = fitting_.find(size);
   if (known != fitting_.end()) return known->second;
   GRAPHRUN_ASSIGN(const session::Session::Options fitting,
-                  session::Session::fit(*program_, {n, size.height, size.width}));
+                  session::Session::smallest_valid_size(*program_, {n, size.height, size.width}));
   return fitting_[size] = imaging::Extent{fitting.h, fitting.w};
 }
 
 Status Network::plan(const session::SessionCache::Size& size, EvaluationMemory& memory) {
-  GRAPHRUN_ASSIGN(session::MethodNeeds needs, sessions_.plan(size));
+  GRAPHRUN_ASSIGN(session::MemoryRequirements needs, sessions_.plan(size));
   memory.activations = std::max(memory.activations, needs.arena_bytes);
-  prepared_.merge(needs.prepared_bytes);
-  memory.prepared = 0;
-  for (const auto& [key, bytes] : prepared_) memory.prepared += bytes;
+  packed_.merge(needs.packed_bytes);
+  memory.packed = 0;
+  for (const auto& [key, bytes] : packed_) memory.packed += bytes;
   return {};
 }
 

@@ -128,13 +128,14 @@ Result<ProtocolSettings> parse_protocol(std::string_view json) {
 }
 
 Result<ProtocolSettings> protocol_of(const weights::ModelSource& source) {
-  if (!source.protocol.empty()) return parse_protocol(source.protocol).in(source.path + ": protocol");
+  if (!source.protocol.empty())
+    return parse_protocol(source.protocol).with_context(source.path + ": protocol");
   const model::Model& model = source.program->model();
   if (model.protocol) return settings_of(*model.protocol, source.path);
   ProtocolSettings protocol;
   protocol.base_size = kBaseSize;
   const auto take = [&](std::initializer_list<const char*> settings, std::string_view name) {
-    return take_setting(model, settings, name, protocol).in(source.path + ": settings");
+    return take_setting(model, settings, name, protocol).with_context(source.path + ": settings");
   };
   GRAPHRUN_TRY(take({"scales"}, "scales"));
   GRAPHRUN_TRY(take({"base_size"}, "base_size"));

@@ -96,23 +96,23 @@ Result<Attributes> Attributes::evaluate(std::span<const AttrSpec> specs, const A
     switch (spec.kind) {
       case AttrKind::integer:
       case AttrKind::boolean: {
-        GRAPHRUN_ASSIGN(slot, to_dim(*expr).in(where));
+        GRAPHRUN_ASSIGN(slot, to_dim(*expr).with_context(where));
         break;
       }
       case AttrKind::real: {
-        GRAPHRUN_ASSIGN(slot, to_real(*expr).in(where));
+        GRAPHRUN_ASSIGN(slot, to_real(*expr).with_context(where));
         break;
       }
       case AttrKind::text: {
-        GRAPHRUN_ASSIGN(slot, text_of(spec, value).in(where));
+        GRAPHRUN_ASSIGN(slot, text_of(spec, value).with_context(where));
         break;
       }
       case AttrKind::integers: {
-        GRAPHRUN_ASSIGN(slot, list_of<Dim>(spec, value, to_dim).in(where));
+        GRAPHRUN_ASSIGN(slot, list_of<Dim>(spec, value, to_dim).with_context(where));
         break;
       }
       case AttrKind::reals: {
-        GRAPHRUN_ASSIGN(slot, list_of<double>(spec, value, to_real).in(where));
+        GRAPHRUN_ASSIGN(slot, list_of<double>(spec, value, to_real).with_context(where));
         break;
       }
     }

@@ -26,8 +26,8 @@ class CostOfParts final : public GraphWriter {
     Node composite{node.path, node.op, node.attrs, {}, node.outputs};
     for (const ValueType* type : inputs)
       composite.inputs.push_back(type == nullptr ? kNoValue : add_value(*type));
-    def.parts(composite, *this);
-    if (!failure_.ok()) return std::move(failure_).in(node.path);
+    def.decomposition(composite, *this);
+    if (!failure_.ok()) return std::move(failure_).with_context(node.path);
     return sum_;
   }
 
@@ -83,9 +83,9 @@ class CostOfParts final : public GraphWriter {
       Result<double> cost = own_cost(node, *def, types_of(node.inputs), types_of(node.outputs), symbols_);
       if (!cost.ok()) return fail(std::move(cost).status());
       sum_ += *cost;
-    } else if (def->parts != nullptr) {
+    } else if (def->decomposition != nullptr) {
       if (++depth_ > kMaxPartsDepth) return fail({ErrorCode::internal, "composites nested too deeply"});
-      def->parts(node, *this);
+      def->decomposition(node, *this);
       --depth_;
     }
   }
@@ -103,7 +103,7 @@ class CostOfParts final : public GraphWriter {
 Result<double> cost_of(const Node& node, const OpRegistry& registry, std::span<const ValueType> types,
                        const SymbolLookup& symbols) {
   const OpDef* def = registry.find(node.op);
-  if (def == nullptr || (def->cost == nullptr && def->parts == nullptr)) return 0.0;
+  if (def == nullptr || (def->cost == nullptr && def->decomposition == nullptr)) return 0.0;
   const auto types_of = [types](const std::vector<ValueId>& values) {
     Types found;
     for (const ValueId id : values)
@@ -111,7 +111,8 @@ Result<double> cost_of(const Node& node, const OpRegistry& registry, std::span<c
     return found;
   };
   if (def->cost != nullptr)
-    return own_cost(node, *def, types_of(node.inputs), types_of(node.outputs), symbols).in(node.path);
+    return own_cost(node, *def, types_of(node.inputs), types_of(node.outputs), symbols)
+        .with_context(node.path);
   return CostOfParts(registry, symbols).of(node, *def, types_of(node.inputs));
 }
 

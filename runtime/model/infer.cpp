@@ -38,11 +38,12 @@ Result<std::vector<ValueType>> leaf_types(const Model& model, const Method& meth
     const Value& value = method.values[i];
     const std::size_t index = static_cast<std::size_t>(value.index);
     if (value.origin == Origin::input) {
-      GRAPHRUN_ASSIGN(types[i],
-                      input_type(model.inputs[index], lookup).in("input " + model.inputs[index].name));
+      GRAPHRUN_ASSIGN(
+          types[i],
+          input_type(model.inputs[index], lookup).with_context("input " + model.inputs[index].name));
     } else if (value.origin == Origin::variable) {
       const Variable& variable = model.variables[index];
-      GRAPHRUN_ASSIGN(types[i], variable_type(variable, lookup).in("variable " + variable.name));
+      GRAPHRUN_ASSIGN(types[i], variable_type(variable, lookup).with_context("variable " + variable.name));
     }
   }
   return types;
@@ -61,7 +62,7 @@ Result<std::vector<ValueType>> resolve_all(const Model& model, const Method& met
   GRAPHRUN_ASSIGN(std::vector<ValueType> types, leaf_types(model, method, lookup));
   for (const Node& node : method.nodes) {
     Result<ResolvedNode> resolved = resolve_next(node, registry, lookup, types);
-    if (!resolved.ok()) return std::move(resolved).status().in(describe(node));
+    if (!resolved.ok()) return std::move(resolved).status().with_context(describe(node));
     keep(*std::move(resolved));
   }
   return types;

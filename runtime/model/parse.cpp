@@ -28,7 +28,7 @@ class Parser {
     GRAPHRUN_TRY(read_variables());
     GRAPHRUN_TRY(pools_.charge(count(file_.methods()), sizeof(Method)));
     for (flatbuffers::uoffset_t i = 0; i < count(file_.methods()); ++i) {
-      GRAPHRUN_TRY(read_method(*file_.methods()->Get(i)).in("method " + std::to_string(i)));
+      GRAPHRUN_TRY(read_method(*file_.methods()->Get(i)).with_context("method " + std::to_string(i)));
     }
     GRAPHRUN_TRY(read_signature());
     GRAPHRUN_TRY(read_op_libraries());
@@ -112,8 +112,8 @@ class Parser {
   Status read_signature() {
     const fb::Signature* item = file_.signature();
     if (item == nullptr) return {};
-    GRAPHRUN_ASSIGN(model_.signature.inputs, ports(item->inputs()).in("signature: inputs"));
-    GRAPHRUN_ASSIGN(model_.signature.outputs, ports(item->outputs()).in("signature: outputs"));
+    GRAPHRUN_ASSIGN(model_.signature.inputs, ports(item->inputs()).with_context("signature: inputs"));
+    GRAPHRUN_ASSIGN(model_.signature.outputs, ports(item->outputs()).with_context("signature: outputs"));
     return {};
   }
 
@@ -306,7 +306,7 @@ Result<Model> parse_model(std::span<const std::byte> bytes, const OpRegistry& re
 
 Result<Model> read_model(const std::string& path, const OpRegistry& registry) try {
   GRAPHRUN_ASSIGN(const std::string bytes, core::read_file(path, kMaxModelFileBytes));
-  return parse_model(std::as_bytes(std::span(bytes)), registry).in(path);
+  return parse_model(std::as_bytes(std::span(bytes)), registry).with_context(path);
 } catch (...) {
   return core::caught();
 }

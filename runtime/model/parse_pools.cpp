@@ -112,7 +112,8 @@ Result<Expr> PoolReader::parse_expr(const fb::Expr& item) {
 Status PoolReader::read_exprs() {
   GRAPHRUN_TRY(charge(count(file_.exprs()), sizeof(Expr)));
   for (flatbuffers::uoffset_t i = 0; i < count(file_.exprs()); ++i) {
-    GRAPHRUN_ASSIGN(Expr expr, parse_expr(*file_.exprs()->Get(i)).in("expression " + std::to_string(i)));
+    GRAPHRUN_ASSIGN(Expr expr,
+                    parse_expr(*file_.exprs()->Get(i)).with_context("expression " + std::to_string(i)));
     exprs_.push_back(std::move(expr));
   }
   return {};

@@ -79,7 +79,7 @@ Status check_inputs(const OpDef& def, std::span<const ValueType* const> inputs, 
     Status status = checker.check(spec.type, *inputs[i]);
     if (status.ok()) continue;
     const std::string number = spec.variadic ? " " + std::to_string(i + 1 - def.inputs.size()) : "";
-    return std::move(status).in(std::string(spec.name) + number);
+    return std::move(status).with_context(std::string(spec.name) + number);
   }
   return {};
 }
@@ -92,8 +92,8 @@ Status check_outputs(const OpDef& def, const std::vector<ValueType>& outputs, Op
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const std::string where = "output " + std::string(def.outputs[i].name);
-    GRAPHRUN_TRY(check_type(outputs[i]).in(where));
-    GRAPHRUN_TRY(checker.check(def.outputs[i].type, outputs[i]).in(where));
+    GRAPHRUN_TRY(check_type(outputs[i]).with_context(where));
+    GRAPHRUN_TRY(checker.check(def.outputs[i].type, outputs[i]).with_context(where));
   }
   return {};
 }
@@ -174,7 +174,7 @@ Status check_type(const ValueType& type) {
     if (extent.constant() < 1) return {ErrorCode::shape, "an extent is less than 1: " + to_string(type)};
     known.push_back(extent.constant());
   }
-  return status_of(Shape::make(known)).in(to_string(type));
+  return status_of(Shape::make(known)).with_context(to_string(type));
 }
 
 void add_absent_inputs(const OpDef& def, std::vector<ValueId>& inputs) {

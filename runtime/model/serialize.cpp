@@ -67,7 +67,7 @@ class Serializer {
     for (const Variable& item : model_.variables) variables.push_back(variable(item));
     std::vector<Offset<fb::Method>> methods;
     for (const Method& item : model_.methods) {
-      GRAPHRUN_TRY(check_counts(item).in("method " + item.name));
+      GRAPHRUN_TRY(check_counts(item).with_context("method " + item.name));
       methods.push_back(method(item));
     }
     const auto preprocess = fb::CreatePreprocess(

@@ -35,7 +35,7 @@ Status check_parameter(const GraphParameter& parameter) {
     return bad("its value " + to_string(Expr(value)) + " is outside its range " +
                to_string(Expr(parameter.min)) + " to " + to_string(Expr(parameter.max)));
   }
-  if (!parameter.from.tokens.empty()) GRAPHRUN_TRY(parameter.from.validate().in("from"));
+  if (!parameter.from.tokens.empty()) GRAPHRUN_TRY(parameter.from.validate().with_context("from"));
   return check_count(parameter.doc.size(), kMaxTextLength, "bytes of documentation");
 }
 
@@ -71,11 +71,11 @@ Status check_variable(const Variable& variable, const ExprChecker& constants,
                       const SymbolLookup& parameters) {
   if (static_cast<int>(variable.dtype) >= kDTypeCount) return bad("an unknown element type");
   GRAPHRUN_TRY(check_count(variable.shape.size(), kMaxRank, "extents"));
-  for (const Expr& extent : variable.shape) GRAPHRUN_TRY(constants.check(extent).in("shape"));
+  for (const Expr& extent : variable.shape) GRAPHRUN_TRY(constants.check(extent).with_context("shape"));
   for (const Expr* expr : {&variable.init.a, &variable.init.b, &variable.init.fan_in}) {
-    GRAPHRUN_TRY(constants.check(*expr).in("initialiser"));
+    GRAPHRUN_TRY(constants.check(*expr).with_context("initialiser"));
   }
-  GRAPHRUN_TRY(check_init(variable, parameters).in("initialiser"));
+  GRAPHRUN_TRY(check_init(variable, parameters).with_context("initialiser"));
   if (variable.kind == VariableKind::parameter && !is_real(variable.dtype)) {
     return bad("a parameter of " + std::string(to_string(variable.dtype)));
   }
@@ -119,22 +119,23 @@ Status check_variables(const Model& model, const ExprChecker& constants) {
   std::int64_t total = 0;
   for (const Variable& variable : model.variables) {
     const std::string where = "variable " + variable.name;
-    GRAPHRUN_TRY(names.insert(variable.name).in(where));
-    GRAPHRUN_TRY(check_variable(variable, constants, parameters).in(where));
-    GRAPHRUN_ASSIGN(ValueType type, variable_type(variable, parameters).in(where));
+    GRAPHRUN_TRY(names.insert(variable.name).with_context(where));
+    GRAPHRUN_TRY(check_variable(variable, constants, parameters).with_context(where));
+    GRAPHRUN_ASSIGN(ValueType type, variable_type(variable, parameters).with_context(where));
     // variable_type() has checked each product; kMaxTensorBytes elements of 8 bytes stay below 2^63.
     std::int64_t bytes = static_cast<std::int64_t>(size_of(variable.dtype));
     for (const Dim& extent : type.shape) bytes *= extent.constant();
     const auto sum = core::checked_add(total, bytes);
     if (bytes > kMaxTensorBytes || !sum || *sum > kMaxTensorBytes) {
-      return bad("the variables need more than " + std::to_string(kMaxTensorBytes) + " bytes").in(where);
+      return bad("the variables need more than " + std::to_string(kMaxTensorBytes) + " bytes")
+          .with_context(where);
     }
     total = *sum;
     types.push_back(std::move(type));
   }
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     const Variable& variable = model.variables[i];
-    GRAPHRUN_TRY(check_owner(model, variable, types, i).in("variable " + variable.name));
+    GRAPHRUN_TRY(check_owner(model, variable, types, i).with_context("variable " + variable.name));
   }
   return {};
 }
@@ -159,8 +160,8 @@ Status check_preprocess(const Preprocess& preprocess) {
 Status check_json_members(const std::map<std::string, std::string>& members, const std::string& what) {
   GRAPHRUN_TRY(check_count(members.size(), kMaxParameters, what));
   for (const auto& [key, value] : members) {
-    GRAPHRUN_TRY(check_name(key).in(what));
-    GRAPHRUN_TRY(check_count(value.size(), kMaxTextLength, "bytes of " + key).in(what));
+    GRAPHRUN_TRY(check_name(key).with_context(what));
+    GRAPHRUN_TRY(check_count(value.size(), kMaxTextLength, "bytes of " + key).with_context(what));
   }
   return {};
 }
@@ -184,11 +185,11 @@ Status check_protocol(const LabellingProtocol& protocol) {
 Status check_required_ops(const Model& model, const OpRegistry& registry) {
   GRAPHRUN_TRY(check_count(model.required_ops.size(), kMaxInputs, "op libraries"));
   for (const RequiredOps& required : model.required_ops) {
-    GRAPHRUN_TRY(check_name(required.library).in("op library"));
+    GRAPHRUN_TRY(check_name(required.library).with_context("op library"));
     GRAPHRUN_TRY(check_count(required.version.size(), kMaxNameLength, "bytes of an op library's version"));
     GRAPHRUN_TRY(check_count(required.ops.size(), kMaxParameters, "ops of an op library"));
     for (const std::string& op : required.ops) {
-      GRAPHRUN_TRY(check_name(op).in("op library " + required.library));
+      GRAPHRUN_TRY(check_name(op).with_context("op library " + required.library));
       if (registry.find(op) != nullptr) continue;
       return bad("the op \"" + op + "\" comes from the op library \"" + required.library + "\"" +
                  (required.version.empty() ? "" : " " + required.version) + ", which was not given");
@@ -221,9 +222,10 @@ Status check_quantised(const Method& method) {
 }
 
 Status check_images(const Model& model) {
-  GRAPHRUN_TRY(check_preprocess(model.preprocess).in("preprocess"));
+  GRAPHRUN_TRY(check_preprocess(model.preprocess).with_context("preprocess"));
   GRAPHRUN_TRY(check_count(model.class_names.size(), kMaxClasses, "class names"));
-  for (const std::string& name : model.class_names) GRAPHRUN_TRY(check_name(name).in("class names"));
+  for (const std::string& name : model.class_names)
+    GRAPHRUN_TRY(check_name(name).with_context("class names"));
   if (!model.palette.empty() && model.palette.size() != 3 * model.class_names.size()) {
     return bad("the palette has " + std::to_string(model.palette.size()) + " bytes for " +
                std::to_string(model.class_names.size()) + " classes; 3 a class are expected");
@@ -260,12 +262,13 @@ Status validate_structure(const Model& model, const OpRegistry& registry) {
   UniqueNames parameters;
   for (const GraphParameter& parameter : model.parameters) {
     const std::string where = "graph parameter " + parameter.name;
-    GRAPHRUN_TRY(parameters.insert(parameter.name).in(where));
-    GRAPHRUN_TRY(check_parameter(parameter).in(where));
+    GRAPHRUN_TRY(parameters.insert(parameter.name).with_context(where));
+    GRAPHRUN_TRY(check_parameter(parameter).with_context(where));
   }
   GRAPHRUN_TRY(check_count(model.inputs.size(), kMaxInputs, "inputs"));
   for (const Input& input : model.inputs) {
-    for (const Expr& extent : input.shape) GRAPHRUN_TRY(extent.validate().in("input " + input.name));
+    for (const Expr& extent : input.shape)
+      GRAPHRUN_TRY(extent.validate().with_context("input " + input.name));
   }
   const std::vector<std::string> dims = dim_names(model);
   const ExprChecker constants(model, {});
@@ -273,27 +276,27 @@ Status validate_structure(const Model& model, const OpRegistry& registry) {
   UniqueNames inputs;
   for (const Input& input : model.inputs) {
     const std::string where = "input " + input.name;
-    GRAPHRUN_TRY(inputs.insert(input.name).in(where));
-    GRAPHRUN_TRY(check_input(input, exprs).in(where));
+    GRAPHRUN_TRY(inputs.insert(input.name).with_context(where));
+    GRAPHRUN_TRY(check_input(input, exprs).with_context(where));
   }
   GRAPHRUN_TRY(check_count(model.requirements.size(), kMaxParameters, "requirements"));
   for (const Requirement& requirement : model.requirements) {
-    GRAPHRUN_TRY(exprs.check(requirement.condition).in("requirement"));
+    GRAPHRUN_TRY(exprs.check(requirement.condition).with_context("requirement"));
     GRAPHRUN_TRY(check_count(requirement.because.size(), kMaxTextLength, "bytes of a requirement's reason"));
   }
   GRAPHRUN_TRY(check_variables(model, constants));
   GRAPHRUN_TRY(check_images(model));
   GRAPHRUN_TRY(check_json_members(model.settings, "settings"));
   GRAPHRUN_TRY(check_json_members(model.metadata, "metadata"));
-  if (model.protocol) GRAPHRUN_TRY(check_protocol(*model.protocol).in("protocol"));
+  if (model.protocol) GRAPHRUN_TRY(check_protocol(*model.protocol).with_context("protocol"));
   GRAPHRUN_TRY(check_required_ops(model, registry));
   GRAPHRUN_TRY(check_count(model.methods.size(), kMaxMethods, "methods"));
   UniqueNames methods;
   for (const Method& method : model.methods) {
     const std::string where = "method " + method.name;
-    GRAPHRUN_TRY(methods.insert(method.name).in(where));
-    GRAPHRUN_TRY(validate_method(model, method, registry, constants, exprs).in(where));
-    GRAPHRUN_TRY(check_quantised(method).in(where + ": quantised"));
+    GRAPHRUN_TRY(methods.insert(method.name).with_context(where));
+    GRAPHRUN_TRY(validate_method(model, method, registry, constants, exprs).with_context(where));
+    GRAPHRUN_TRY(check_quantised(method).with_context(where + ": quantised"));
   }
   return {};
 }
@@ -303,10 +306,10 @@ Status validate_types(const Model& model, const OpRegistry& registry) {
   std::vector<std::vector<ValueType>> types;  // by method
   for (const Method& method : model.methods) {
     const std::string where = "method " + method.name;
-    GRAPHRUN_ASSIGN(types.emplace_back(), infer_types(model, method, registry, dims).in(where));
-    GRAPHRUN_TRY(check_store_types(model, method, types.back()).in(where));
+    GRAPHRUN_ASSIGN(types.emplace_back(), infer_types(model, method, registry, dims).with_context(where));
+    GRAPHRUN_TRY(check_store_types(model, method, types.back()).with_context(where));
   }
-  return validate_signature(model, types).in("signature");
+  return validate_signature(model, types).with_context("signature");
 }
 
 Status validate(const Model& model, const OpRegistry& registry) {

@@ -36,7 +36,8 @@ class MethodValidator {
     GRAPHRUN_TRY(check_values());
     for (node_ = 0; node_ < method_.nodes.size(); ++node_) {
       const Node& node = method_.nodes[node_];
-      if (Status status = check_node(node); !status.ok()) return std::move(status).in(describe(node));
+      if (Status status = check_node(node); !status.ok())
+        return std::move(status).with_context(describe(node));
     }
     for (std::size_t i = 0; i < written_.size(); ++i) {
       if (!written_[i]) return bad("value " + quoted(method_.values[i].name) + " is written by no node");
@@ -92,7 +93,7 @@ class MethodValidator {
     GRAPHRUN_TRY(check_presence(*def, node));
     for (const auto& [name, attr] : node.attrs) {
       const std::string what = "attribute " + quoted(name);
-      GRAPHRUN_TRY(check_attr(attr, exprs_).in(what));
+      GRAPHRUN_TRY(check_attr(attr, exprs_).with_context(what));
       const auto spec = std::ranges::find(def->attrs, name, &AttrSpec::name);
       const bool may_depend_on_sizes = spec != def->attrs.end() && spec->symbolic;
       if (!may_depend_on_sizes && !check_attr(attr, constants_).ok())
@@ -100,18 +101,18 @@ class MethodValidator {
     }
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       if (node.inputs[i] == kNoValue) continue;
-      GRAPHRUN_TRY(check_read(node.inputs[i]).in("input " + quoted(def->input(i).name)));
+      GRAPHRUN_TRY(check_read(node.inputs[i]).with_context("input " + quoted(def->input(i).name)));
     }
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      GRAPHRUN_TRY(write(node.outputs[i]).in("output " + quoted(def->outputs[i].name)));
+      GRAPHRUN_TRY(write(node.outputs[i]).with_context("output " + quoted(def->outputs[i].name)));
     }
     for (const IndexPair& pair : def->updates) {
       const auto input = static_cast<std::size_t>(pair.input);
       if (node.outputs[static_cast<std::size_t>(pair.output)] == kNoValue) continue;
-      GRAPHRUN_TRY(update(node, input).in("input " + quoted(def->inputs[input].name)));
+      GRAPHRUN_TRY(update(node, input).with_context("input " + quoted(def->inputs[input].name)));
     }
     for (std::size_t i = def->inputs.size() - 1; def->writes_inputs && i < node.inputs.size(); ++i) {
-      GRAPHRUN_TRY(update(node, i).in("input " + quoted(def->inputs.back().name)));
+      GRAPHRUN_TRY(update(node, i).with_context("input " + quoted(def->inputs.back().name)));
     }
     return {};
   }
@@ -143,8 +144,8 @@ class MethodValidator {
     UniqueNames names;
     for (const NamedValue& output : method_.outputs) {
       const std::string what = "output " + quoted(output.name);
-      GRAPHRUN_TRY(names.insert(output.name).in(what));
-      GRAPHRUN_TRY(check_read(output.value).in(what));
+      GRAPHRUN_TRY(names.insert(output.name).with_context(what));
+      GRAPHRUN_TRY(check_read(output.value).with_context(what));
     }
     return {};
   }
@@ -156,13 +157,13 @@ class MethodValidator {
     for (const Variable& variable : model_.variables) variables.insert(variable.name);
     for (const NamedValue& store : method_.stores) {
       const std::string what = "store of " + quoted(store.name);
-      GRAPHRUN_TRY(names.insert(store.name).in(what));
+      GRAPHRUN_TRY(names.insert(store.name).with_context(what));
       if (!variables.contains(store.name)) return bad(what + ": there is no such variable");
-      GRAPHRUN_TRY(check_read(store.value).in(what));
+      GRAPHRUN_TRY(check_read(store.value).with_context(what));
       if (value(store.value).origin != Origin::node) return bad(what + ": its value is written by no node");
       if (at(stored, store.value)) return bad(what + ": its value is stored twice");
       at(stored, store.value) = true;
-      GRAPHRUN_TRY(check_store_order(store).in(what));
+      GRAPHRUN_TRY(check_store_order(store).with_context(what));
     }
     return {};
   }

@@ -55,11 +55,11 @@ class Checker {
     if (!port.role.empty() && !roles_.emplace(is_input, port.method, port.role, port.head).second)
       return bad("a second one with the role \"" + port.role + "\"");
     GRAPHRUN_TRY(check_type(port, type));
-    GRAPHRUN_TRY(check_role(port, type, is_input));
+    GRAPHRUN_TRY(check_signature(port, type, is_input));
     GRAPHRUN_TRY(check_placement(port));
     if (port.properties.size() > kMaxParameters) return bad("too many properties");
     for (const auto& [key, value] : port.properties) {
-      GRAPHRUN_TRY(check_name(key).in("property"));
+      GRAPHRUN_TRY(check_name(key).with_context("property"));
       if (value.size() > kMaxTextLength) return bad("property " + key + ": too long");
     }
     return {};
@@ -73,16 +73,16 @@ class Checker {
     }
     if (port.channels.tokens.empty()) return {};
     if (type.layout != Layout::nhwc) return bad("has channels, but is no map of features");
-    GRAPHRUN_TRY(constants_.check(port.channels).in("channels"));
-    GRAPHRUN_ASSIGN(const Dim channels, evaluate_dim(port.channels, parameters_).in("channels"));
+    GRAPHRUN_TRY(constants_.check(port.channels).with_context("channels"));
+    GRAPHRUN_ASSIGN(const Dim channels, evaluate_dim(port.channels, parameters_).with_context("channels"));
     return require_equal(channels, type.shape[1], "channels");
   }
 
   // Roles that this program does not know are left alone.
-  Status check_role(const Port& port, const ValueType& type, bool is_input) const {
+  Status check_signature(const Port& port, const ValueType& type, bool is_input) const {
     if (!port.classes.tokens.empty()) {
-      GRAPHRUN_TRY(constants_.check(port.classes).in("classes"));
-      GRAPHRUN_ASSIGN(const Dim classes, evaluate_dim(port.classes, parameters_).in("classes"));
+      GRAPHRUN_TRY(constants_.check(port.classes).with_context("classes"));
+      GRAPHRUN_ASSIGN(const Dim classes, evaluate_dim(port.classes, parameters_).with_context("classes"));
       if (!classes.is_constant() || classes.constant() < 1) return bad("no number of classes");
     }
     const RoleType* role = find_role(port.role);
@@ -137,9 +137,9 @@ Status validate_signature(const Model& model, const std::vector<std::vector<Valu
     return bad("too many inputs or outputs");
   Checker checker(model, types);
   for (const Port& port : signature.inputs)
-    GRAPHRUN_TRY(checker.input(port).in("input \"" + port.name + "\""));
+    GRAPHRUN_TRY(checker.input(port).with_context("input \"" + port.name + "\""));
   for (const Port& port : signature.outputs)
-    GRAPHRUN_TRY(checker.output(port).in("output \"" + port.name + "\" of " + port.method));
+    GRAPHRUN_TRY(checker.output(port).with_context("output \"" + port.name + "\" of " + port.method));
   return {};
 }
 

@@ -15,11 +15,10 @@ Status check_headers(const OpModule* module) {
   if (module == nullptr || module->headers == nullptr)
     return {ErrorCode::invalid_file, std::string(kOpModuleFunction) + "() gives nothing"};
   if (std::strcmp(module->headers, kKernelHeaders) == 0) return {};
-  constexpr std::size_t kMostCharacters = 80;  // of a stranger's text
-  return {ErrorCode::unsupported,
-          "the op library was compiled against other headers of graphrun (" +
-              std::string(module->headers, strnlen(module->headers, kMostCharacters)) +
-              ") than this program (" + kKernelHeaders + "): compile it anew"};
+  constexpr std::size_t kMaxCharacters = 80;  // of a stranger's text
+  return {ErrorCode::unsupported, "the op library was compiled against other headers of graphrun (" +
+                                      std::string(module->headers, strnlen(module->headers, kMaxCharacters)) +
+                                      ") than this program (" + kKernelHeaders + "): compile it anew"};
 }
 
 }  // namespace
@@ -35,7 +34,7 @@ Result<std::shared_ptr<const OpLibrary>> open_op_library(const std::string& path
   if (function == nullptr)
     return {ErrorCode::invalid_file, path + ": no op library of graphrun: " + loader_error()};
   const OpModule* const module = reinterpret_cast<GetOpModule>(function)();
-  GRAPHRUN_TRY(check_headers(module).in(path));
+  GRAPHRUN_TRY(check_headers(module).with_context(path));
   if (module->library == nullptr || module->library->name.empty())
     return {ErrorCode::invalid_file, path + ": its op library has no name"};
   return std::shared_ptr<const OpLibrary>(handle, module->library);

@@ -14,7 +14,7 @@
 #include "runtime/collective/communicator.h"
 #include "runtime/session/dims.h"
 #include "runtime/session/lower.h"
-#include "runtime/session/recomputation.h"
+#include "runtime/session/rematerialisation.h"
 #include "runtime/session/replay.h"
 #include "runtime/weights/weights.h"
 
@@ -64,7 +64,7 @@ struct MethodOptions {
   bool fuse = true;
   DType precision = DType::f32;  // of activations: f32 or bf16
   // The output of this name is taken before the resize that makes it, where one does (LowerOptions).
-  std::string before_resize;
+  std::string low_res_logits;
   // Gives at least so many bytes for activations; empty: the method gets its own. Methods may share memory
   // where one runs at a time: inputs and outputs then do not survive the run of another.
   std::function<Result<std::shared_ptr<model::Buffer>>(std::int64_t bytes)> arena;
@@ -76,10 +76,10 @@ struct MethodOptions {
 };
 
 // What a method takes when it is bound.
-struct MethodNeeds {
+struct MemoryRequirements {
   std::int64_t arena_bytes = 0;
   // Forms of the weights that kernels prepare, by key: methods that have a key in common share the form.
-  std::map<std::string, std::int64_t> prepared_bytes;
+  std::map<std::string, std::int64_t> packed_bytes;
   std::map<std::string, TensorDesc, std::less<>> outputs;
 };
 
@@ -96,8 +96,8 @@ class BoundMethod {
                                                    const MethodOptions& options);
 
   // The same without weights and memory.
-  static Result<MethodNeeds> plan(const model::Program& program, std::string_view method,
-                                  const model::Backend& backend, const MethodOptions& options);
+  static Result<MemoryRequirements> plan(const model::Program& program, std::string_view method,
+                                         const model::Backend& backend, const MethodOptions& options);
 
   // On a device other than the host the run is started, recorded where the device can (Replay); with an
   // observer, step by step.
@@ -117,12 +117,12 @@ class BoundMethod {
   TensorView output(std::string_view name) const;
 
   std::int64_t arena_bytes() const { return arena_bytes_; }
-  const Recomputations& recomputations() const { return recomputations_; }
+  const Rematerialisations& rematerialisations() const { return recomputations_; }
 
  private:
   // An output that ranks add up.
-  struct Exchange {
-    collective::Communicator* ranks;
+  struct AllReduce {
+    collective::Communicator* comm;
     TensorView view;
   };
   struct Step {
@@ -132,9 +132,9 @@ class BoundMethod {
     std::vector<TensorView> inputs;
     std::vector<TensorView> outputs;
     void* scratch = nullptr;
-    const void* prepared = nullptr;
-    std::string prepared_key;
-    std::vector<Exchange> exchanges;
+    const void* packed = nullptr;
+    std::string packed_key;
+    std::vector<AllReduce> exchanges;
     std::vector<std::int32_t> variables;  // that it reads or writes
     double operations = 0;
   };
@@ -147,11 +147,11 @@ class BoundMethod {
   std::shared_ptr<weights::Weights> weights_;
   std::shared_ptr<model::Buffer> arena_;
   std::int64_t arena_bytes_ = 0;
-  Recomputations recomputations_;
+  Rematerialisations recomputations_;
   std::vector<Step> steps_;
   std::vector<std::pair<std::string, TensorView>> inputs_;
   std::vector<std::pair<std::string, TensorView>> outputs_;
-  std::uint64_t prepared_version_ = 0;
+  std::uint64_t packed_version_ = 0;
   Reductions reductions_;  // keeps what steps exchange with alive
   std::optional<Replay> replay_;
 };

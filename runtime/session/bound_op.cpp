@@ -55,7 +55,7 @@ Result<BoundOp> BoundOp::bind(const OpRegistry& ops, model::Backend& backend, st
   inputs.resize(std::max(inputs.size(), def->inputs.size()));
   outputs.resize(std::max(outputs.size(), def->outputs.size()));
   GRAPHRUN_ASSIGN(const model::ResolvedNode resolved,
-                  resolve_views(ops, *def, attrs, inputs, outputs).in(op));
+                  resolve_views(ops, *def, attrs, inputs, outputs).with_context(op));
   std::vector<TensorDesc> input_descs;
   std::vector<TensorDesc> output_descs;
   std::vector<bool> input_present;
@@ -77,9 +77,9 @@ Result<BoundOp> BoundOp::bind(const OpRegistry& ops, model::Backend& backend, st
                               std::vector<bool>(inputs.size(), false),
                               backend.threads(),
                               backend.context()};
-  const auto turn = backend.turn();
+  const auto lock = backend.lock();
   BoundOp bound;
-  GRAPHRUN_ASSIGN(bound.kernel_, choose_kernel(backend, request).in(op));
+  GRAPHRUN_ASSIGN(bound.kernel_, choose_kernel(backend, request).with_context(op));
   GRAPHRUN_ASSIGN(bound.scratch_, backend.allocate(bound.kernel_->scratch_bytes()));
   bound.backend_ = &backend;
   bound.name_ = def->name;
@@ -89,8 +89,8 @@ Result<BoundOp> BoundOp::bind(const OpRegistry& ops, model::Backend& backend, st
 }
 
 Status BoundOp::run() {
-  const auto turn = backend_->turn();
-  return kernel_->run({inputs_, outputs_, scratch_->data(), nullptr}).in(name_);
+  const auto lock = backend_->lock();
+  return kernel_->run({inputs_, outputs_, scratch_->data(), nullptr}).with_context(name_);
 }
 
 }  // namespace graphrun::session

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/session/roles.h"
+#include "runtime/session/signature.h"
 
 namespace graphrun::session {
 namespace {
@@ -61,14 +61,15 @@ Result<DimValues> solve_dims(const model::Program& program, const InputShapes& i
     const auto input = std::ranges::find(model.inputs, name, &model::Input::name);
     for (int axis = 0; axis < shape.rank(); ++axis) {
       GRAPHRUN_ASSIGN(const Dim extent,
-                      evaluate_dim(input->shape[static_cast<std::size_t>(axis)], symbols).in(name));
+                      evaluate_dim(input->shape[static_cast<std::size_t>(axis)], symbols).with_context(name));
       if (!(extent == Dim(shape[axis]))) return mismatch(*input, shape);
     }
   }
   // The optimiser's method has no image, and the requirements are about images.
   if (input_shapes.empty()) return values;
   for (const model::Requirement& requirement : model.requirements) {
-    GRAPHRUN_ASSIGN(const double holds, evaluate_real(requirement.condition, symbols).in("require"));
+    GRAPHRUN_ASSIGN(const double holds,
+                    evaluate_real(requirement.condition, symbols).with_context("require"));
     if (holds != 0) continue;
     std::string sizes;
     for (const auto& [name, value] : values)

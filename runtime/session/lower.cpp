@@ -47,9 +47,9 @@ class Lowering final : public GraphWriter {
       const model::Value& value = method_.values[i];
       const bool of_node = value.origin == model::Origin::node;
       const auto node = static_cast<std::size_t>(of_node ? value.index : 0);
-      GRAPHRUN_ASSIGN(
-          const TensorDesc desc,
-          desc_of(types_[i]).in(of_node ? graphrun::model::describe(method_.nodes[node]) : value.name));
+      GRAPHRUN_ASSIGN(const TensorDesc desc,
+                      desc_of(types_[i]).with_context(of_node ? graphrun::model::describe(method_.nodes[node])
+                                                              : value.name));
       result_.descs.push_back(of_node ? stored(desc, *resolved.nodes[node].def) : desc);
     }
     result_.outputs = method_.outputs;
@@ -71,7 +71,7 @@ class Lowering final : public GraphWriter {
       const std::string where = graphrun::model::describe(node);
       Result<std::vector<ValueId>> outputs = add_part(std::move(node));
       if (outputs.ok()) return *std::move(outputs);
-      failure_ = std::move(outputs).status().in(where);
+      failure_ = std::move(outputs).status().with_context(where);
     }
     // Whoever writes the parts goes on until it looks; its values must exist.
     const OpDef* def = program_.registry().find(op);
@@ -123,9 +123,9 @@ class Lowering final : public GraphWriter {
     return parts_.back().node.outputs;
   }
 
-  // The node that LowerOptions::before_resize makes superfluous; its output is redirected.
+  // The node that LowerOptions::low_res_logits makes superfluous; its output is redirected.
   const Node* leave_out_interpolation() {
-    const auto output = std::ranges::find(result_.outputs, options_.before_resize, &model::NamedValue::name);
+    const auto output = std::ranges::find(result_.outputs, options_.low_res_logits, &model::NamedValue::name);
     if (output == result_.outputs.end()) return nullptr;
     const model::Value& value = at(method_.values, output->value);
     if (value.origin != model::Origin::node) return nullptr;
@@ -162,7 +162,7 @@ class Lowering final : public GraphWriter {
     const OpDef& def = *resolved.def;
     const Attributes& attrs = resolved.attrs;
     std::string reasons;
-    if (options_.fuse || def.parts == nullptr) {
+    if (options_.fuse || def.decomposition == nullptr) {
       GRAPHRUN_ASSIGN(bool taken, offer(node, def, attrs, reasons));
       if (options_.precision != DType::f32) {
         const bool narrow = def.precision == Precision::compute;
@@ -175,7 +175,7 @@ class Lowering final : public GraphWriter {
       }
       if (taken) return {};
     }
-    if (def.parts != nullptr) return lower_parts(node, def);
+    if (def.decomposition != nullptr) return lower_parts(node, def);
     return {ErrorCode::unsupported, model::describe(node) + ": " + reasons};
   }
 
@@ -211,7 +211,7 @@ class Lowering final : public GraphWriter {
       return true;
     }
     if (chosen.status().code() != ErrorCode::declined)
-      return std::move(chosen).status().in(model::describe(node));
+      return std::move(chosen).status().with_context(model::describe(node));
     reasons = chosen.status().message();
     return false;
   }
@@ -227,14 +227,14 @@ class Lowering final : public GraphWriter {
                          desc(id).dtype != type;
       if (!other) continue;
       const bool read = !def.input(i).shape_only;
-      const ValueId cast = twin(id, type);
+      const ValueId cast = cast_copy_of(id, type);
       if (read) GRAPHRUN_TRY(cast_value(node.path, id, cast));
       id = cast;
     }
     std::vector<std::pair<ValueId, ValueId>> back;
     for (ValueId& id : node.outputs) {
       if (id == kNoValue || type != DType::f32 || desc(id).dtype != options_.precision) continue;
-      const ValueId wide = twin(id, type);
+      const ValueId wide = cast_copy_of(id, type);
       back.emplace_back(wide, id);
       id = wide;
     }
@@ -248,7 +248,7 @@ class Lowering final : public GraphWriter {
   }
 
   // A new value like `id`, in another type.
-  ValueId twin(ValueId id, DType type) {
+  ValueId cast_copy_of(ValueId id, DType type) {
     TensorDesc desc = at(result_.descs, id);
     desc.dtype = type;
     return add_value(at(result_.values, id).name, at(types_, id), desc);
@@ -278,7 +278,7 @@ class Lowering final : public GraphWriter {
     if (depth_ >= kMaxPartsDepth) return {ErrorCode::internal, node.path + ": composites nested too deeply"};
     std::vector<Part> outer_parts = std::exchange(parts_, {});
     std::string outer_scope = std::exchange(scope_, node.path);
-    const std::vector<ValueId> replacements = def.parts(node, *this);
+    const std::vector<ValueId> replacements = def.decomposition(node, *this);
     std::vector<Part> parts = std::exchange(parts_, std::move(outer_parts));
     scope_ = std::move(outer_scope);
     GRAPHRUN_TRY(failure_);

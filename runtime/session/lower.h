@@ -34,7 +34,7 @@ struct LowerOptions {
   bool fuse = true;               // false: composites run as their parts
   // Name of an output that is wanted before the interpolation that makes it (OpDef::interpolates), if one
   // does and nothing else reads its result: that node is left out, and the output is what it reads.
-  std::string before_resize{};
+  std::string low_res_logits{};
   // Element type of the activations between ops that follow the session's precision: f32 or bf16. The
   // method's inputs and outputs, and all that an op of Precision::always_f32 gives, stay f32.
   DType precision = DType::f32;

@@ -5,7 +5,7 @@
 
 #include "runtime/core/guard.h"
 #include "runtime/session/layout.h"
-#include "runtime/session/roles.h"
+#include "runtime/session/signature.h"
 
 namespace graphrun::session {
 namespace {
@@ -31,21 +31,21 @@ Result<MethodOptions> method_options(const model::Program& program, const Sessio
   method_options.constant_weights = true;
   method_options.fuse = options.fuse;
   method_options.precision = options.precision;
-  if (options.before_resize)
-    method_options.before_resize = name_of(signature.output(model::methods::kEval, model::roles::kLogits));
+  if (options.low_res_logits)
+    method_options.low_res_logits = name_of(signature.output(model::methods::kEval, model::roles::kLogits));
   method_options.arena = options.arena;
   return method_options;
 }
 
 // Logits have the image's pixels, or, before a resize, their own.
-Status check_logits(const TensorView& logits, const TensorDesc& image, bool before_resize,
+Status check_logits(const TensorView& logits, const TensorDesc& image, bool low_res_logits,
                     const std::string& what) {
   const TensorDesc& actual = logits.desc;
   const bool map = actual.shape.rank() == image.shape.rank();
   Shape expected = image.shape;
   expected[1] = map ? actual.c() : 1;
-  if (map && before_resize) expected[2] = actual.h(), expected[3] = actual.w();
-  return check_role(logits, TensorDesc::nhwc(DType::f32, expected), what);
+  if (map && low_res_logits) expected[2] = actual.h(), expected[3] = actual.w();
+  return check_signature(logits, TensorDesc::nhwc(DType::f32, expected), what);
 }
 
 // The dense tensor in the order that the session has it in.
@@ -71,14 +71,15 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
   const model::Signature& signature = program->model().signature;
   const std::string image = name_of(signature.input(model::roles::kImage));
   const std::string logits = name_of(signature.output(model::methods::kEval, model::roles::kLogits));
-  GRAPHRUN_ASSIGN(std::unique_ptr<BoundMethod> method,
-                  BoundMethod::bind(std::move(program), model::methods::kEval, std::move(weights), {}, bound));
+  GRAPHRUN_ASSIGN(
+      std::unique_ptr<BoundMethod> method,
+      BoundMethod::bind(std::move(program), model::methods::kEval, std::move(weights), {}, bound));
   if (!image.empty()) {
     const TensorDesc expected = TensorDesc::nhwc(DType::f32, bound.input_shapes.at(image));
-    GRAPHRUN_TRY(check_role(method->input(image), expected, "input \"" + image + "\""));
+    GRAPHRUN_TRY(check_signature(method->input(image), expected, "input \"" + image + "\""));
     if (!logits.empty()) {
-      GRAPHRUN_TRY(
-          check_logits(method->output(logits), expected, options.before_resize, "output \"" + logits + "\""));
+      GRAPHRUN_TRY(check_logits(method->output(logits), expected, options.low_res_logits,
+                                "output \"" + logits + "\""));
     }
   }
   std::unique_ptr<Session> session(new Session(std::move(method), std::move(backend)));
@@ -89,8 +90,8 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
   return core::caught();
 }
 
-Result<MethodNeeds> Session::plan(const model::Program& program, const model::Backend& backend,
-                                  const Options& options) try {
+Result<MemoryRequirements> Session::plan(const model::Program& program, const model::Backend& backend,
+                                         const Options& options) try {
   GRAPHRUN_TRY(backend.check_precision(options.precision));
   GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(program, options));
   return BoundMethod::plan(program, model::methods::kEval, backend, bound);
@@ -98,11 +99,12 @@ Result<MethodNeeds> Session::plan(const model::Program& program, const model::Ba
   return core::caught();
 }
 
-Result<Session::Options> Session::fit(const model::Program& program, const Options& options) try {
-  constexpr std::int64_t kMost = 128;
+Result<Session::Options> Session::smallest_valid_size(const model::Program& program,
+                                                      const Options& options) try {
+  constexpr std::int64_t kMax = 128;
   Status refused;
-  for (std::int64_t more = 0; more <= 2 * kMost; ++more) {
-    for (std::int64_t rows = std::max<std::int64_t>(0, more - kMost); rows <= std::min(more, kMost); ++rows) {
+  for (std::int64_t more = 0; more <= 2 * kMax; ++more) {
+    for (std::int64_t rows = std::max<std::int64_t>(0, more - kMax); rows <= std::min(more, kMax); ++rows) {
       Options larger = options;
       larger.h += rows;
       larger.w += more - rows;
@@ -163,7 +165,7 @@ Status Session::set_input_nchw(std::span<const float> image) try {
 Status Session::set_input(std::string_view name, const TensorView& from) try {
   GRAPHRUN_ASSIGN(const TensorView view, input(name));
   const TensorDesc expected = TensorDesc::dense(view.desc.dtype, view.desc.shape);
-  GRAPHRUN_TRY(check_role(from, expected, "input \"" + std::string(name) + "\""));
+  GRAPHRUN_TRY(check_signature(from, expected, "input \"" + std::string(name) + "\""));
   if (view.desc.layout == Layout::nhwc && view.desc.dtype != DType::f32) {
     return {ErrorCode::unsupported, "input \"" + std::string(name) + "\": maps of " +
                                         std::string(to_string(view.desc.dtype)) + " cannot be set"};

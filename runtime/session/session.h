@@ -21,7 +21,7 @@ class Session {
     bool fuse = true;  // false: composites run as their parts (for comparisons)
     // Logits as they are before a last resize to the image's size, where the method ends with one: smaller,
     // for whoever interpolates them himself (bilinear, aligned corners).
-    bool before_resize = false;
+    bool low_res_logits = false;
     std::function<Result<std::shared_ptr<model::Buffer>>(std::int64_t bytes)> arena{};  // as in MethodOptions
     // f32, or bf16: activations are stored in bf16, and convolutions multiply bf16 and sum in f32; input and
     // outputs are f32. Refused where the device has no instructions for it (Backend::check_precision).
@@ -37,11 +37,11 @@ class Session {
                                                  const Options& options);
 
   // What create() would take; nothing is allocated.
-  static Result<MethodNeeds> plan(const model::Program& program, const model::Backend& backend,
-                                  const Options& options);
+  static Result<MemoryRequirements> plan(const model::Program& program, const model::Backend& backend,
+                                         const Options& options);
   // The options with the smallest size (of rows and columns added) that is no smaller and that the model's
   // requirements accept. Errors: none with up to 128 more of each.
-  static Result<Options> fit(const model::Program& program, const Options& options);
+  static Result<Options> smallest_valid_size(const model::Program& program, const Options& options);
 
   // The image's memory on its device (N, channels, H, W in NHWC), to be filled before run(); it keeps its
   // content. data is null in a model without an image.

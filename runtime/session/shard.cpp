@@ -42,7 +42,7 @@ void restrict_lists(const Kept& kept, AttrMap& attrs) {
 
 }  // namespace
 
-std::vector<int> share_out(const model::Program& program, int ranks) {
+std::vector<int> partition_parameters(const model::Program& program, int comm) {
   const std::vector<model::Variable>& variables = program.model().variables;
   std::int64_t total = 0;
   for (std::size_t i = 0; i < variables.size(); ++i) {
@@ -53,9 +53,9 @@ std::vector<int> share_out(const model::Program& program, int ranks) {
   for (std::size_t i = 0; i < variables.size(); ++i) {
     if (variables[i].kind != VariableKind::gradient) continue;
     const std::int64_t count = program.variable_shape(i).count();
-    const auto owner = static_cast<int>((before + count / 2) * ranks / std::max<std::int64_t>(total, 1));
+    const auto owner = static_cast<int>((before + count / 2) * comm / std::max<std::int64_t>(total, 1));
     before += count;
-    owners[i] = std::min(owner, ranks - 1);
+    owners[i] = std::min(owner, comm - 1);
     owners[static_cast<std::size_t>(variables[i].of)] = owners[i];
   }
   for (std::size_t i = 0; i < variables.size(); ++i) {
@@ -71,8 +71,8 @@ std::vector<bool> held_by(const std::vector<int>& owners, int rank) {
   return held;
 }
 
-Result<model::Method> restrict_update(const model::Model& model, const model::Method& update,
-                                      const std::vector<int>& owners, int rank) {
+Result<model::Method> shard_update(const model::Model& model, const model::Method& update,
+                                   const std::vector<int>& owners, int rank) {
   model::Method result;
   result.name = update.name;
   ValueCopier values(update);

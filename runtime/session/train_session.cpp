@@ -8,8 +8,8 @@
 #include "runtime/core/guard.h"
 #include "runtime/session/dims.h"
 #include "runtime/session/nonfinite.h"
-#include "runtime/session/roles.h"
 #include "runtime/session/shard.h"
+#include "runtime/session/signature.h"
 
 namespace graphrun::session {
 namespace {
@@ -17,7 +17,7 @@ namespace {
 // In TrainSession::numbers_: the factors of axpby, then, on a cache line of its own, what first_nonfinite
 // found.
 constexpr std::int64_t kIndexAt = 64;
-constexpr float kMostClassWeight = 1e6F;  // beyond, sums over pixels leave f32
+constexpr float kMaxClassWeight = 1e6F;  // beyond, sums over pixels leave f32
 
 }  // namespace
 
@@ -30,7 +30,7 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
   std::unique_ptr<TrainSession> session(new TrainSession(std::move(program), std::move(weights)));
   GRAPHRUN_TRY(session->allocate_gradients());
   session->parallel_ = options.parallel;
-  if (session->parallel_.ranks != nullptr && session->parallel_.ranks->size() == 1) session->parallel_ = {};
+  if (session->parallel_.comm != nullptr && session->parallel_.comm->size() == 1) session->parallel_ = {};
   GRAPHRUN_TRY(session->bind_gradient_ops(options));
   MethodOptions method_options;
   GRAPHRUN_ASSIGN(method_options.input_shapes,
@@ -38,10 +38,10 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
   method_options.fuse = options.fuse;
   method_options.precision = options.precision;
   method_options.reductions.batch_statistics = session->parallel_.norm_ranks;
-  if (!session->parallel_.mean_of_ranks) method_options.reductions.loss = session->parallel_.ranks;
+  if (!session->parallel_.mean_of_ranks) method_options.reductions.loss = session->parallel_.comm;
   GRAPHRUN_TRY(session->bind_update(method_options));
   GRAPHRUN_TRY(session->bind_train(options.memory_budget, method_options));
-  if (session->parallel_.ranks != nullptr) {
+  if (session->parallel_.comm != nullptr) {
     GRAPHRUN_TRY(session->bind_exchange(session->program_->registry()));
     session->train_replay_.require_recording();
   }
@@ -57,7 +57,7 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
 
 std::int64_t TrainSession::bytes_besides_activations() const {
   // The exchange, which is made later, packs all gradients.
-  const bool packs = parallel_.ranks != nullptr && parallel_.exchange.type == DType::bf16;
+  const bool packs = parallel_.comm != nullptr && parallel_.exchange.type == DType::bf16;
   return weights_->bytes() + gradient_memory_->bytes() + (sum_memory_ ? sum_memory_->bytes() : 0) +
          (packs ? gradient_bytes_ / 2 : 0) + numbers_->bytes() + update_->arena_bytes();
 }
@@ -77,11 +77,12 @@ Status TrainSession::bind_train(std::int64_t budget, MethodOptions method_option
                     "(accumulate)"};
       }
       GRAPHRUN_ASSIGN(std::shared_ptr<model::Buffer> arena,
-                      weights_->backend()->allocate(bytes).in("activations"));
+                      weights_->backend()->allocate(bytes).with_context("activations"));
       return arena;
     };
   }
-  GRAPHRUN_ASSIGN(train_, BoundMethod::bind(program_, model::methods::kTrain, weights_, gradients_, method_options));
+  GRAPHRUN_ASSIGN(train_,
+                  BoundMethod::bind(program_, model::methods::kTrain, weights_, gradients_, method_options));
   return {};
 }
 
@@ -96,11 +97,11 @@ Status TrainSession::bind_update(MethodOptions method_options) {
   }
   model::Method own;
   if (parallel_.shard_optimizer) {
-    owners_ = share_out(*program_, parallel_.ranks->size());
+    owners_ = partition_parameters(*program_, parallel_.comm->size());
     if (update == nullptr) return {ErrorCode::not_found, "the model has no method to update with"};
-    GRAPHRUN_ASSIGN(own, restrict_update(model, *update, owners_, parallel_.ranks->rank()));
+    GRAPHRUN_ASSIGN(own, shard_update(model, *update, owners_, parallel_.comm->rank()));
     method_options.method = &own;
-    parameter_bytes_.resize(static_cast<std::size_t>(parallel_.ranks->size()));
+    parameter_bytes_.resize(static_cast<std::size_t>(parallel_.comm->size()));
     for (std::size_t i = 0; i < owners_.size(); ++i) {
       if (model.variables[i].kind != VariableKind::parameter || owners_[i] < 0) continue;
       auto* const data = static_cast<std::byte*>(weights_->variable(i).data);
@@ -124,8 +125,8 @@ Status TrainSession::bind_exchange(const OpRegistry& ops) {
     if (model.variables[i].kind != VariableKind::gradient) continue;
     gradients.push_back({gradients_[i], last_steps[i], owners_.empty() ? -1 : owners_[i]});
   }
-  GRAPHRUN_ASSIGN(exchange_, GradientExchange::create(ops, *weights_->backend(), parallel_.ranks, gradients,
-                                                      parallel_.exchange));
+  GRAPHRUN_ASSIGN(exchange_, GradientReducer::create(ops, *weights_->backend(), parallel_.comm, gradients,
+                                                     parallel_.exchange));
   return {};
 }
 
@@ -145,7 +146,7 @@ Status TrainSession::check_roles(const Options& options) const {
   const auto check = [](const TensorView& view, const model::Port* port, const char* kind,
                         const TensorDesc& expected) {
     if (view.data == nullptr) return Status();
-    return check_role(view, expected, std::string(kind) + " \"" + port->name + "\"");
+    return check_signature(view, expected, std::string(kind) + " \"" + port->name + "\"");
   };
   const auto input = [&](const BoundMethod& method, std::string_view role, const TensorDesc& expected) {
     return check(input_of(method, role), signature.input(role), "input", expected);
@@ -153,7 +154,7 @@ Status TrainSession::check_roles(const Options& options) const {
   GRAPHRUN_ASSIGN(const InputShapes image, image_shapes(*program_, options.n, options.h, options.w));
   const auto& [name, shape] = *image.begin();
   GRAPHRUN_TRY(
-      check_role(train_->input(name), TensorDesc::nhwc(DType::f32, shape), "input \"" + name + "\""));
+      check_signature(train_->input(name), TensorDesc::nhwc(DType::f32, shape), "input \"" + name + "\""));
   GRAPHRUN_TRY(
       input(*train_, model::roles::kLabel, TensorDesc::dense(DType::i32, {options.n, options.h, options.w})));
   GRAPHRUN_TRY(input(*train_, model::roles::kRandomState, TensorDesc::dense(DType::i64, {3})));
@@ -172,7 +173,8 @@ Status TrainSession::check_roles(const Options& options) const {
 Status TrainSession::check_supervised() const {
   const model::Model& model = program_->model();
   if (label().data == nullptr) return missing_port(model, "input", model::roles::kLabel);
-  if (output_of(model::roles::kConfusion).data == nullptr) return missing_port(model, "output", model::roles::kConfusion);
+  if (output_of(model::roles::kConfusion).data == nullptr)
+    return missing_port(model, "output", model::roles::kConfusion);
   return {};
 }
 
@@ -187,7 +189,7 @@ Status TrainSession::set_class_weights(std::span<const float> weights) try {
     return bad("expected one for each of " + std::to_string(classes) + " classes, got " +
                std::to_string(weights.size()));
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    if (!(weights[i] >= 0 && weights[i] <= kMostClassWeight))
+    if (!(weights[i] >= 0 && weights[i] <= kMaxClassWeight))
       return bad("that of class " + std::to_string(i) + " is " + std::to_string(weights[i]) +
                  "; expected a number from 0 to 1000000");
   }
@@ -203,7 +205,7 @@ Status TrainSession::allocate_gradients() {
     gradients_.push_back({TensorDesc::dense(model.variables[i].dtype, program_->variable_shape(i)), nullptr});
     if (model.variables[i].kind == VariableKind::gradient) gradient_bytes_ += gradients_[i].desc.bytes();
   }
-  GRAPHRUN_ASSIGN(gradient_memory_, weights_->backend()->allocate(gradient_bytes_).in("gradients"));
+  GRAPHRUN_ASSIGN(gradient_memory_, weights_->backend()->allocate(gradient_bytes_).with_context("gradients"));
   auto* memory = static_cast<std::byte*>(gradient_memory_->data());
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     if (model.variables[i].kind != VariableKind::gradient) continue;
@@ -225,7 +227,7 @@ Status TrainSession::bind_gradient_ops(const Options& options) {
   const TensorView index{TensorDesc::dense(DType::i64, {}),
                          static_cast<std::byte*>(numbers_->data()) + kIndexAt};
   GRAPHRUN_ASSIGN(first_nonfinite_, BoundOp::bind(ops, backend, "first_nonfinite", {}, {gradients}, {index}));
-  if (parallel_.ranks != nullptr && parallel_.mean_of_ranks) {
+  if (parallel_.comm != nullptr && parallel_.mean_of_ranks) {
     GRAPHRUN_ASSIGN(scale_,
                     BoundOp::bind(ops, backend, "axpby", {}, {factors, gradients, gradients}, {gradients}));
   }
@@ -243,11 +245,11 @@ Status TrainSession::compute(const RandomState& random, StepObserver* observer) 
     GRAPHRUN_TRY(weights_->backend()->copy_to_device(view.data, numbers.data(), sizeof(numbers)));
   }
   weights_->touch();
-  if (scale_) GRAPHRUN_TRY(set_factors(1.0 / parallel_.ranks->size(), 0));
+  if (scale_) GRAPHRUN_TRY(set_factors(1.0 / parallel_.comm->size(), 0));
   GRAPHRUN_TRY(train_->refresh());
-  const bool whole = observer == nullptr && (parallel_.ranks == nullptr || parallel_.ranks->capturable());
+  const bool whole = observer == nullptr && (parallel_.comm == nullptr || parallel_.comm->capturable());
   if (whole) return train_replay_.run([this] { return run_train(nullptr); });
-  const auto turn = weights_->backend()->turn();
+  const auto lock = weights_->backend()->lock();
   return run_train(observer);
 } catch (...) {
   return core::caught();
@@ -281,8 +283,8 @@ Status TrainSession::accumulate(double weight, bool first, bool last) try {
     GRAPHRUN_TRY(run_axpby(*add_sum_, scale, scale * weight));
   }
   if (exchange_ == nullptr) return {};
-  if (scale_) GRAPHRUN_TRY(set_factors(1.0 / parallel_.ranks->size(), 0));
-  const auto turn = weights_->backend()->turn();
+  if (scale_) GRAPHRUN_TRY(set_factors(1.0 / parallel_.comm->size(), 0));
+  const auto lock = weights_->backend()->lock();
   exchange_->begin();
   return exchange_gradients();
 } catch (...) {
@@ -359,10 +361,10 @@ Status TrainSession::update(double learning_rate, StepObserver* observer) try {
 }
 
 Status TrainSession::gather_parameters() {
-  const auto turn = weights_->backend()->turn();
+  const auto lock = weights_->backend()->lock();
   GRAPHRUN_ASSIGN(const collective::Communicator::Ticket ticket,
-                  parallel_.ranks->all_gather(parameters_, parameter_bytes_));
-  GRAPHRUN_TRY(parallel_.ranks->wait(ticket));
+                  parallel_.comm->all_gather(parameters_, parameter_bytes_));
+  GRAPHRUN_TRY(parallel_.comm->wait(ticket));
   weights_->touch();
   return {};
 }

@@ -8,21 +8,22 @@
 
 #include "runtime/session/bound_method.h"
 #include "runtime/session/bound_op.h"
-#include "runtime/session/gradient_exchange.h"
+#include "runtime/session/gradient_reducer.h"
 #include "runtime/session/replay.h"
 
 namespace graphrun::session {
 
 // What a training session does together with other ranks, each of which has a part of the batch.
 struct DataParallel {
-  std::shared_ptr<collective::Communicator> ranks;  // of the session's device; null: this process is alone
+  std::shared_ptr<collective::Communicator> comm;  // of the session's device; null: this process is alone
   std::shared_ptr<collective::Communicator>
       norm_ranks;  // who share batch norm's statistics; null: each its own
   // Losses are averaged over the pixels of all ranks; true: over each rank's, and then over the ranks.
   bool mean_of_ranks = false;
-  // share_out(): `weights` hold the state of this rank's parameters alone, and update() sends the parameters.
+  // partition_parameters(): `weights` hold the state of this rank's parameters alone, and update() sends the
+  // parameters.
   bool shard_optimizer = false;
-  GradientExchange::Options exchange;
+  GradientReducer::Options exchange;
 };
 
 // The `train` and `update` methods of a program for one batch size and crop. Has its weights for itself: no
@@ -104,7 +105,7 @@ class TrainSession {
   // All memory of the device that a step needs: activations and scratch, gradients, and of the weights
   // parameters, running statistics and optimiser state.
   std::int64_t planned_bytes() const { return bytes_besides_activations() + train_->arena_bytes(); }
-  const Recomputations& recomputations() const { return train_->recomputations(); }
+  const Rematerialisations& rematerialisations() const { return train_->rematerialisations(); }
 
  private:
   TrainSession(std::shared_ptr<const model::Program> program, std::shared_ptr<weights::Weights> weights)
@@ -138,9 +139,9 @@ class TrainSession {
   std::unique_ptr<BoundMethod> train_;
   std::unique_ptr<BoundMethod> update_;
   DataParallel parallel_;
-  std::unique_ptr<GradientExchange> exchange_;  // null: alone
-  std::optional<BoundOp> scale_;                // the gradients
-  std::vector<int> owners_;                     // share_out(); empty: every rank updates all
+  std::unique_ptr<GradientReducer> exchange_;  // null: alone
+  std::optional<BoundOp> scale_;               // the gradients
+  std::vector<int> owners_;                    // partition_parameters(); empty: every rank updates all
   // With owners: parameters that are trained, and the bytes of each rank's.
   void* parameters_ = nullptr;
   std::vector<std::int64_t> parameter_bytes_;

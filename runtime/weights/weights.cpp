@@ -255,8 +255,8 @@ Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
   return core::caught();
 }
 
-Result<std::vector<const void*>> Weights::prepared(std::span<const PreparedForm> forms) {
-  return prepared_.get(forms, version(), *backend_, [this](std::span<const TensorView> inputs) {
+Result<std::vector<const void*>> Weights::prepared(std::span<const PackedWeights> forms) {
+  return packed_.get(forms, version(), *backend_, [this](std::span<const TensorView> inputs) {
     if (file_ == nullptr || !backend_->is_host()) return;
     for (const TensorView& input : inputs)
       file_->release({input.as<const std::byte>(), static_cast<std::size_t>(input.desc.bytes())});
@@ -264,25 +264,25 @@ Result<std::vector<const void*>> Weights::prepared(std::span<const PreparedForm>
 }
 
 // All that forms depend on besides their keys.
-Result<std::string> Weights::form_identity() const {
+Result<std::string> Weights::packing_identity() const {
   if (file_ == nullptr) return {ErrorCode::unsupported, "only forms of mapped weights can be kept"};
-  const std::string device = backend_->form_identity();
+  const std::string device = backend_->packing_identity();
   if (device.empty())
     return {ErrorCode::unsupported,
             "prepared weights of " + std::string(backend_->device()) + " cannot be kept"};
   return device + " of " + file_->identity();
 }
 
-Status Weights::use_prepared(const std::string& path) try {
-  GRAPHRUN_ASSIGN(const std::string identity, form_identity());
-  return prepared_.open(path, identity, version());
+Status Weights::load_packed(const std::string& path) try {
+  GRAPHRUN_ASSIGN(const std::string identity, packing_identity());
+  return packed_.open(path, identity, version());
 } catch (...) {
   return core::caught();
 }
 
-Status Weights::keep_prepared(const std::string& path) const try {
-  GRAPHRUN_ASSIGN(const std::string identity, form_identity());
-  return prepared_.keep(path, identity, version());
+Status Weights::save_packed(const std::string& path) const try {
+  GRAPHRUN_ASSIGN(const std::string identity, packing_identity());
+  return packed_.keep(path, identity, version());
 } catch (...) {
   return core::caught();
 }

@@ -27,13 +27,13 @@ void wait_until(const Condition& condition) {
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_wait_that_takes_too_long_names_who_is_missing) {
-  const std::unique_ptr<collective::Communicator> ranks = test::join_job(1.5);
-  BOOST_TEST_REQUIRE(ranks->size() == 3);
+  const std::unique_ptr<collective::Communicator> comm = test::join_job(1.5);
+  BOOST_TEST_REQUIRE(comm->size() == 3);
   constexpr int kMissing = 1;
-  const bool missing = ranks->rank() == kMissing;
+  const bool missing = comm->rank() == kMissing;
   const test::Scratch own;
   const std::filesystem::path folder =
-      require(collective::all_gather_text(*ranks, own.path().string()))[kMissing];
+      require(collective::all_gather_text(*comm, own.path().string()))[kMissing];
 
   std::int32_t one = 1;
   const auto has_given_up = [&folder](int rank) {
@@ -41,18 +41,18 @@ BOOST_AUTO_TEST_CASE(a_wait_that_takes_too_long_names_who_is_missing) {
   };
   if (missing) wait_until([&] { return has_given_up(0) && has_given_up(2); });
   const collective::Communicator::Ticket ticket =
-      require(ranks->all_reduce(&one, 1, DType::i32, collective::Combine::sum));
+      require(comm->all_reduce(&one, 1, DType::i32, collective::ReduceOp::sum));
   if (!missing) {
-    const Status waited = ranks->wait(ticket);
-    require(core::write_file(folder / std::to_string(ranks->rank()), "gave up"));
+    const Status waited = comm->wait(ticket);
+    require(core::write_file(folder / std::to_string(comm->rank()), "gave up"));
     BOOST_TEST_REQUIRE(!waited.ok());
-    BOOST_TEST(waited.message().starts_with("no answer from " + ranks->describe(kMissing) + ":"),
+    BOOST_TEST(waited.message().starts_with("no answer from " + comm->describe(kMissing) + ":"),
                waited.message());
   }
   // Not by waiting, which would hear that others have given up.
   wait_until([&] {
-    require(ranks->progress());
-    return one == ranks->size();
+    require(comm->progress());
+    return one == comm->size();
   });
-  require(ranks->wait(ticket));
+  require(comm->wait(ticket));
 }

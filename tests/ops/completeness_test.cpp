@@ -46,7 +46,7 @@ BOOST_AUTO_TEST_CASE(every_op_is_complete) {
       BOOST_TEST(((def->gradient != nullptr) != !def->not_differentiable.empty()),
                  "it needs a gradient or the reason why it has none");
       const bool is_rewritten =
-          def->parts != nullptr || (def->for_eval != nullptr && def->for_train != nullptr);
+          def->decomposition != nullptr || (def->for_eval != nullptr && def->for_train != nullptr);
       BOOST_TEST((is_rewritten || !(*backend)->candidates(def->name).empty()), "nothing computes it");
     }
   }

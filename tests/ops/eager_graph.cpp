@@ -49,7 +49,7 @@ std::vector<ValueId> EagerGraph::add(std::string_view op, std::vector<ValueId> i
   }
   Result<std::vector<ValueId>> outputs = status_.ok() ? execute(node) : Result<std::vector<ValueId>>(status_);
   if (!outputs.ok()) {
-    if (status_.ok()) status_ = std::move(outputs).status().in(op);
+    if (status_.ok()) status_ = std::move(outputs).status().with_context(op);
     const ValueId nothing = put(TensorDesc::dense(DType::f32, {}), HostTensor::zeros({}));
     return std::vector<ValueId>(def == nullptr ? 1 : std::max<std::size_t>(def->outputs.size(), 1), nothing);
   }
@@ -83,7 +83,7 @@ Result<std::vector<ValueId>> EagerGraph::execute(const Node& node) {
                               std::vector<bool>(inputs.size(), false),
                               backend_.threads(),
                               backend_.context()};
-  const auto turn = backend_.turn();
+  const auto lock = backend_.lock();
   std::string reasons;
   for (const KernelEntry& entry : backend_.candidates(def.name)) {
     Result<std::unique_ptr<Kernel>> kernel = entry.prepare(request);
@@ -100,9 +100,9 @@ Result<std::vector<ValueId>> EagerGraph::execute(const Node& node) {
     GRAPHRUN_TRY(run(**kernel, def, inputs, outputs));
     return outputs;
   }
-  if (def.parts == nullptr) return {ErrorCode::unsupported, "no kernel and no parts" + reasons};
+  if (def.decomposition == nullptr) return {ErrorCode::unsupported, "no kernel and no parts" + reasons};
   ++depth_;
-  std::vector<ValueId> outputs = def.parts(node, *this);
+  std::vector<ValueId> outputs = def.decomposition(node, *this);
   --depth_;
   GRAPHRUN_TRY(status_);
   return outputs;

@@ -376,7 +376,7 @@ void OpHarness::check_gradient(const Case& given, const Reference& reference,
   }
 }
 
-void OpHarness::check_form(const Case& given, Form form, const Reference& reference) const {
+void OpHarness::check_variant(const Case& given, Form form, const Reference& reference) const {
   const Case test = with_all_inputs(registry_, given);
   checked().insert(test.op);
   BOOST_TEST_CONTEXT(test.op << (form == Form::eval ? " in evaluation" : " in training")) {

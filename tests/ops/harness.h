@@ -91,7 +91,7 @@ class OpHarness {
   void check_gradient(const Case& test, const Reference& reference,
                       const GradientOptions& options = {}) const;
   // The op as it is written in a method (OpDef::for_eval, for_train) against the reference.
-  void check_form(const Case& test, Form form, const Reference& reference) const;
+  void check_variant(const Case& test, Form form, const Reference& reference) const;
   // The parts of a composite against the reference.
   void check_parts(const Case& test, const Reference& reference) const;
 

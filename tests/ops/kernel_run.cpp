@@ -100,7 +100,7 @@ std::vector<Variant> variants_of(const model::Backend& backend, const Case& test
 
 std::vector<std::string_view> takers_of(model::Backend& backend, const Case& test, const CaseData& data,
                                         bool constant) {
-  const auto turn = backend.turn();
+  const auto lock = backend.lock();
   const Question question = ask(test, data, {.constant = constant});
   std::vector<std::string_view> names;
   for (const KernelEntry& entry : backend.candidates(test.op)) {
@@ -112,21 +112,21 @@ std::vector<std::string_view> takers_of(model::Backend& backend, const Case& tes
 Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const KernelEntry& entry,
                                              const Case& test, const CaseData& data, const Variant& variant,
                                              std::string& declined) {
-  const auto turn = backend.turn();
+  const auto lock = backend.lock();
   const Question question = ask(test, data, variant);
-  Result<std::unique_ptr<Kernel>> prepared = entry.prepare(request(backend, data, question, variant.threads));
-  if (!prepared.ok() && prepared.status().code() == ErrorCode::declined) {
-    declined = prepared.status().message();
+  Result<std::unique_ptr<Kernel>> packed = entry.prepare(request(backend, data, question, variant.threads));
+  if (!packed.ok() && packed.status().code() == ErrorCode::declined) {
+    declined = packed.status().message();
     return std::vector<MemoryTensor>();
   }
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Kernel> kernel, std::move(prepared));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Kernel> kernel, std::move(packed));
 
   std::vector<MemoryTensor> inputs = data.inputs;
   std::vector<MemoryTensor> outputs;
   for (std::size_t i = 0; i < data.output_descs.size(); ++i)
     outputs.emplace_back(data.wanted[i] ? question.outputs[i] : data.output_descs[i]);
   std::vector<MemoryTensor> own;  // scratch, prepared constants
-  for (const std::int64_t bytes : {kernel->scratch_bytes(), kernel->prepared_bytes()})
+  for (const std::int64_t bytes : {kernel->scratch_bytes(), kernel->packed_bytes()})
     own.emplace_back(TensorDesc::dense(DType::u8, {bytes}));
   GRAPHRUN_ASSIGN(std::vector<Placed> placed_inputs, place(backend, inputs));
   GRAPHRUN_ASSIGN(std::vector<Placed> placed_outputs, place(backend, outputs));
@@ -144,11 +144,11 @@ Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const Kern
     output_views[size(variant.alias->output)].data = input_views[size(variant.alias->input)].data;
   }
 
-  const bool has_constants = kernel->prepared_bytes() > 0;
+  const bool has_constants = kernel->packed_bytes() > 0;
   void* const constants = has_constants ? placed_own[1].view().data : nullptr;
   if (has_constants) {
-    BOOST_TEST(!kernel->prepared_key().empty());
-    GRAPHRUN_TRY(kernel->prepare_constants(input_views, constants));
+    BOOST_TEST(!kernel->packed_key().empty());
+    GRAPHRUN_TRY(kernel->pack_constants(input_views, constants));
     GRAPHRUN_TRY(backend.synchronize());
   }
   const int replays = !variant.recorded ? 0 : is_repeatable(test, variant) ? 2 : 1;

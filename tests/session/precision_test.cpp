@@ -169,7 +169,7 @@ BOOST_AUTO_TEST_CASE(bf16_before_the_last_resize, *needs("bf16")) {
   if (is_without_bf16()) return;
   const Loaded loaded = load(kNetworks[1]);
   session::Session::Options options{.n = 1, .h = 33, .w = 49};
-  options.before_resize = true;
+  options.low_res_logits = true;
   const std::vector<float> wide = logits(loaded, options);
   options.precision = DType::bf16;
   BOOST_TEST(relative_distance(logits(loaded, options), wide) < 2e-2);

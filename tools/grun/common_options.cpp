@@ -84,8 +84,8 @@ void add_memory_budget(CLI::App& command, std::int64_t& bytes) {
 
 Result<const CommonOptions::Ops*> CommonOptions::open_ops() const {
   if (ops_->registry != nullptr) return ops_.get();
-  GRAPHRUN_ASSIGN(OpLibraries libraries, plugin::open_op_libraries(op_libraries).in("--ops"));
-  GRAPHRUN_ASSIGN(ops_->registry, ops::op_registry_with(libraries).in("--ops"));
+  GRAPHRUN_ASSIGN(OpLibraries libraries, plugin::open_op_libraries(op_libraries).with_context("--ops"));
+  GRAPHRUN_ASSIGN(ops_->registry, ops::op_registry_with(libraries).with_context("--ops"));
   ops_->libraries = std::move(libraries);
   return ops_.get();
 }
@@ -106,8 +106,8 @@ Result<std::shared_ptr<model::Backend>> CommonOptions::backend() const {
     }
     return devices.open(name, device_options);
   };
-  GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend, open().in("--device " + device));
-  GRAPHRUN_TRY(backend->check_precision(compute_type()).in("--precision " + precision));
+  GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend, open().with_context("--device " + device));
+  GRAPHRUN_TRY(backend->check_precision(compute_type()).with_context("--precision " + precision));
   return backend;
 }
 

@@ -72,7 +72,8 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
                                                            const datasets::Descriptor* descriptor = nullptr,
                                                            const training::SettingTable* settings = nullptr);
 
-// What PreparedCache has to say: with -v why kept weights are of no use, unless -q why they are not kept.
+// What PackedWeightsFolder has to say: with -v why kept weights are of no use, unless -q why they are not
+// kept.
 void say_cache_note(const CommonOptions& options, const std::string& note);
 void warn_not_kept(const CommonOptions& options, const std::string& note);
 

@@ -21,9 +21,9 @@ void add_settings(CLI::App& command, training::SettingSources& settings) {
 Result<training::Platform> platform(CommonOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const OpRegistry* const registry, options.registry());
   const auto join = [&options, &outcome](double timeout_s) -> Result<training::RankOfJob> {
-    GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options, timeout_s));
-    if (outcome.ranks->rank() > 0) options.quiet = true;
-    return training::RankOfJob{outcome.ranks, options.threads};
+    GRAPHRUN_ASSIGN(outcome.comm, join_ranks(options, timeout_s));
+    if (outcome.comm->rank() > 0) options.quiet = true;
+    return training::RankOfJob{outcome.comm, options.threads};
   };
   return training::Platform{*registry, join, [&options] { return options.backend(); }};
 }

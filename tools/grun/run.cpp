@@ -3,7 +3,7 @@
 
 #include "runtime/session/session.h"
 #include "runtime/weights/npy.h"
-#include "runtime/weights/prepared_cache.h"
+#include "runtime/weights/packed_weights_folder.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
 
@@ -80,9 +80,10 @@ Status run(const RunOptions& options) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
   const std::string& weights_from = weights_path(source, options.weights);
   GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
-                  weights::Weights::map(*program, std::move(file), backend).in(weights_from));
+                  weights::Weights::map(*program, std::move(file), backend).with_context(weights_from));
   GRAPHRUN_ASSIGN(const std::string cache_folder, options.common.cache_folder());
-  const weights::PreparedCache cache(cache_folder, weights_from, options.common.compute_type(), *weights);
+  const weights::PackedWeightsFolder cache(cache_folder, weights_from, options.common.compute_type(),
+                                           *weights);
   say_cache_note(options.common, cache.use(*weights));
   session::Session::Options session_options{.fuse = !options.parts,
                                             .precision = options.common.compute_type()};

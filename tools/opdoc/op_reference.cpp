@@ -112,7 +112,7 @@ std::string section(const OpDef& def) {
         fmt::format("Gradient: {} ({}).", def.for_train != nullptr ? "yes" : "none", def.not_differentiable);
   }
   if (def.precision == Precision::always_f32) text += " Always computed in f32 or wider.";
-  if (def.parts != nullptr) text += " Defined by its parts.";
+  if (def.decomposition != nullptr) text += " Defined by its parts.";
   if (def.optimizer) text += fmt::format(" An optimizer; it keeps {}.", states_of(*def.optimizer));
   if (def.recompute) text += " May be computed again in the backward pass.";
   return text + "\n\n";

@@ -29,7 +29,7 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
     }
   }
   auto bound = program.bind(bindings);
-  if (bound.ok() || sources.chosen.empty()) return std::move(bound).in(path);
+  if (bound.ok() || sources.chosen.empty()) return std::move(bound).with_context(path);
   // Whatever is wrong with chosen values is wrong with the command line.
   const ErrorCode code = bound.status().code();
   return {code == ErrorCode::invalid_argument ? ErrorCode::usage : code,

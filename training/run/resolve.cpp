@@ -8,7 +8,7 @@
 namespace graphrun::training {
 namespace {
 
-constexpr double kMostDerived = 9007199254740992.0;  // 2^53: integers are exact up to there
+constexpr double kMaxDerived = 9007199254740992.0;  // 2^53: integers are exact up to there
 
 // A setting's value, else the parameter's of that name.
 std::optional<Number> number_of(const model::Model& model, const SettingTable& settings,
@@ -71,8 +71,8 @@ Result<std::optional<double>> derived_value(const model::GraphParameter& paramet
     if (!lookup(symbol)) return std::optional<double>();
   }
   GRAPHRUN_ASSIGN(const double value,
-                  evaluate_real(parameter.from, lookup).in("graph parameter " + parameter.name));
-  if (parameter.integer && (value != std::floor(value) || std::abs(value) > kMostDerived)) {
+                  evaluate_real(parameter.from, lookup).with_context("graph parameter " + parameter.name));
+  if (parameter.integer && (value != std::floor(value) || std::abs(value) > kMaxDerived)) {
     return {ErrorCode::invalid_argument,
             "graph parameter " + parameter.name + ": " + to_string(parameter.from) + " gives no integer"};
   }

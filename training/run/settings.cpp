@@ -205,7 +205,7 @@ Status SettingTable::set(std::string_view name, std::string_view json, std::stri
   Entry& entry = found->second;
   const rapidjson::Document document = normalised(*entry.spec, json);
   const std::string where = std::string(source) + ": setting \"" + std::string(name) + "\"";
-  GRAPHRUN_TRY(check(*entry.spec, document).in(where));
+  GRAPHRUN_TRY(check(*entry.spec, document).with_context(where));
   entry.json = text_of(document);
   entry.source = source;
   return {};

@@ -25,7 +25,7 @@ struct KernelRequest {
   std::vector<bool> input_present;
   std::vector<bool> output_present;
   // Input i is a variable that does not change while the session lives, so that what depends on it alone can
-  // be computed once (Kernel::prepared_bytes). False in training.
+  // be computed once (Kernel::packed_bytes). False in training.
   std::vector<bool> input_constant;
   int threads = 1;
   // Backend::context() of the backend that is asked; outlives the kernel.
@@ -43,12 +43,12 @@ struct KernelRun {
   std::span<const TensorView> inputs;   // data is null where absent
   std::span<const TensorView> outputs;  // data is null where unwanted
   void* scratch = nullptr;              // scratch_bytes(), 64-byte aligned, undefined content
-  const void* prepared = nullptr;       // prepared_bytes(), 64-byte aligned, filled by prepare_constants
+  const void* packed = nullptr;         // packed_bytes(), 64-byte aligned, filled by pack_constants
 };
 
 // A node made ready for one shape; nodes that are alike share it. run() allocates nothing, keeps nothing, and
 // may be called by one thread at a time; it uses up to KernelRequest::threads threads inside. Where the
-// device is not the host, run() and prepare_constants() start the work and do not wait for it.
+// device is not the host, run() and pack_constants() start the work and do not wait for it.
 class Kernel {
  public:
   virtual ~Kernel() = default;
@@ -58,10 +58,10 @@ class Kernel {
   // A form of the constant inputs (folded, reordered, cast), kept by Weights and shared by every kernel whose
   // key, node variables and device agree. The key tells all that the form depends on besides the variables'
   // values.
-  virtual std::int64_t prepared_bytes() const { return 0; }
-  virtual std::string prepared_key() const { return {}; }
-  virtual Status prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
-    (void)inputs, (void)prepared;
+  virtual std::int64_t packed_bytes() const { return 0; }
+  virtual std::string packed_key() const { return {}; }
+  virtual Status pack_constants(std::span<const TensorView> inputs, void* packed) const {
+    (void)inputs, (void)packed;
     return {};
   }
 

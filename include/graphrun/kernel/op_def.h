@@ -219,7 +219,7 @@ struct OpDef {
   Rewrite for_eval = nullptr;
   Rewrite for_train = nullptr;
   // Composites: the parts that define the op's meaning. A backend without a kernel for the whole runs these.
-  Rewrite parts = nullptr;
+  Rewrite decomposition = nullptr;
   // Composites: where a graph has the parts. A fusion that loses a gradient is left out of methods that are
   // differentiated.
   Fusion fusion{};

@@ -49,7 +49,7 @@ BOOST_AUTO_TEST_CASE(cast_there_and_back) {
   tensors[0].write(values);
 
   const std::shared_ptr<model::Backend> backend = test_backend(2);
-  const auto turn = backend->turn();
+  const auto lock = backend->lock();
   const auto there = cast_kernel(*backend, wide, narrow);
   const auto home = cast_kernel(*backend, narrow, wide);
   BOOST_REQUIRE((there && home));

@@ -1,19 +1,19 @@
-#include "runtime/session/gradient_exchange.h"
+#include "runtime/session/gradient_reducer.h"
 
 #include <algorithm>
 
 namespace graphrun::session {
 
-Result<std::unique_ptr<GradientExchange>> GradientExchange::create(
-    const OpRegistry& ops, model::Backend& backend, std::shared_ptr<collective::Communicator> ranks,
+Result<std::unique_ptr<GradientReducer>> GradientReducer::create(
+    const OpRegistry& ops, model::Backend& backend, std::shared_ptr<collective::Communicator> comm,
     std::span<const ReadyGradient> gradients, const Options& options) {
-  std::unique_ptr<GradientExchange> exchange(new GradientExchange(std::move(ranks), options.overlap));
+  std::unique_ptr<GradientReducer> exchange(new GradientReducer(std::move(comm), options.overlap));
   exchange->make_buckets(gradients, options.bucket_bytes);
   if (options.type == DType::bf16) GRAPHRUN_TRY(exchange->make_packing(ops, backend));
   return exchange;
 }
 
-void GradientExchange::make_buckets(std::span<const ReadyGradient> gradients, std::int64_t bucket_bytes) {
+void GradientReducer::make_buckets(std::span<const ReadyGradient> gradients, std::int64_t bucket_bytes) {
   for (const ReadyGradient& gradient : gradients) {
     const bool fits = !buckets_.empty() && buckets_.back().owner == gradient.owner &&
                       buckets_.back().view.desc.bytes() < bucket_bytes;
@@ -31,7 +31,7 @@ void GradientExchange::make_buckets(std::span<const ReadyGradient> gradients, st
 }
 
 // `cast` is an op of activations: a bucket is one of a single channel.
-Status GradientExchange::make_packing(const OpRegistry& ops, model::Backend& backend) {
+Status GradientReducer::make_packing(const OpRegistry& ops, model::Backend& backend) {
   std::int64_t bytes = 0;
   for (const Bucket& bucket : buckets_) bytes += bucket.view.desc.shape.count() * 2;
   GRAPHRUN_ASSIGN(packed_, backend.allocate(bytes));
@@ -47,31 +47,31 @@ Status GradientExchange::make_packing(const OpRegistry& ops, model::Backend& bac
   return {};
 }
 
-Status GradientExchange::start(Bucket& bucket) {
+Status GradientReducer::start(Bucket& bucket) {
   if (bucket.pack) GRAPHRUN_TRY(bucket.pack->run());
   const TensorView& view = bucket.pack ? bucket.packed : bucket.view;
   const std::int64_t count = view.desc.shape.count();
   if (bucket.owner < 0) {
     GRAPHRUN_ASSIGN(bucket.ticket,
-                    ranks_->all_reduce(view.data, count, view.desc.dtype, collective::Combine::sum));
+                    comm_->all_reduce(view.data, count, view.desc.dtype, collective::ReduceOp::sum));
   } else {
-    GRAPHRUN_ASSIGN(bucket.ticket, ranks_->reduce(view.data, count, view.desc.dtype, bucket.owner));
+    GRAPHRUN_ASSIGN(bucket.ticket, comm_->reduce(view.data, count, view.desc.dtype, bucket.owner));
   }
   return {};
 }
 
-Status GradientExchange::after_step(std::size_t step) {
+Status GradientReducer::after_step(std::size_t step) {
   if (!overlap_) return {};
   while (next_ < buckets_.size() && static_cast<std::size_t>(buckets_[next_].step) <= step)
     GRAPHRUN_TRY(start(buckets_[next_++]));
-  return ranks_->progress();
+  return comm_->progress();
 }
 
-Status GradientExchange::finish() {
+Status GradientReducer::finish() {
   while (next_ < buckets_.size()) GRAPHRUN_TRY(start(buckets_[next_++]));
   for (Bucket& bucket : buckets_) {
-    GRAPHRUN_TRY(ranks_->wait(bucket.ticket));
-    const bool needed = bucket.owner < 0 || bucket.owner == ranks_->rank();
+    GRAPHRUN_TRY(comm_->wait(bucket.ticket));
+    const bool needed = bucket.owner < 0 || bucket.owner == comm_->rank();
     if (bucket.unpack && needed) GRAPHRUN_TRY(bucket.unpack->run());
   }
   return {};

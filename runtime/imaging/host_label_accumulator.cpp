@@ -1,15 +1,15 @@
-#include "runtime/imaging/host_planes.h"
+#include "runtime/imaging/host_label_accumulator.h"
 
 #include <utility>
 
-#include "runtime/imaging/taps.h"
+#include "runtime/imaging/resize_table.h"
 
 namespace graphrun::imaging {
 namespace {
 
-class HostPlanes final : public Planes {
+class HostLabelAccumulator final : public LabelAccumulator {
  public:
-  HostPlanes(const Settings& settings, int threads) : settings_(settings), threads_(threads) {}
+  HostLabelAccumulator(const Settings& settings, int threads) : settings_(settings), threads_(threads) {}
 
   Status begin(const ImageView& image) override {
     image_ = image;
@@ -60,8 +60,8 @@ class HostPlanes final : public Planes {
 
  private:
   struct ViewTaps {
-    WeightedTaps rows, columns, mirrored;
-    ViewTaps(WeightedTaps of_rows, WeightedTaps of_columns)
+    WeightedResizeTable rows, columns, mirrored;
+    ViewTaps(WeightedResizeTable of_rows, WeightedResizeTable of_columns)
         : rows(std::move(of_rows)), columns(std::move(of_columns)), mirrored(reversed(columns)) {}
   };
 
@@ -76,8 +76,8 @@ class HostPlanes final : public Planes {
   }
   template <class Work>
   void with_means(const CropSums& sums, const Work& work) const {
-    const LinearTaps rows = mean_taps(sums.rows, map_.height);
-    const LinearTaps columns = mean_taps(sums.columns, map_.width);
+    const ResizeTable rows = mean_taps(sums.rows, map_.height);
+    const ResizeTable columns = mean_taps(sums.columns, map_.width);
     work(ResizeBack{sums.sums, rows, columns, sums.columns.extent, settings_.classes, threads_});
   }
 
@@ -89,8 +89,9 @@ class HostPlanes final : public Planes {
 
 }  // namespace
 
-std::unique_ptr<Planes> make_host_planes(const model::Backend& backend, const Planes::Settings& settings) {
-  return std::make_unique<HostPlanes>(settings, backend.threads());
+std::unique_ptr<LabelAccumulator> make_host_label_accumulator(const model::Backend& backend,
+                                                              const LabelAccumulator::Settings& settings) {
+  return std::make_unique<HostLabelAccumulator>(settings, backend.threads());
 }
 
 }  // namespace graphrun::imaging

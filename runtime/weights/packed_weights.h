@@ -20,7 +20,7 @@ namespace graphrun::weights {
 
 // What a kernel prepares of its constants. `key` must name the kernel's form and its variables; `path` is the
 // node's, for errors.
-struct PreparedForm {
+struct PackedWeights {
   std::string_view path;
   const std::string& key;
   const Kernel& kernel;
@@ -29,12 +29,12 @@ struct PreparedForm {
 
 // The forms of some weights that kernels have prepared, each computed once, or mapped from a file that an
 // earlier process kept. Thread-safe.
-class PreparedForms {
+class PackedWeightsCache {
  public:
   // Memory of each form, for this version of the weights; what is not there yet is computed, several at once.
   // Valid while this lives; a later version may give a form other memory. `made` is called with the inputs of
   // a form that was computed, on any thread.
-  Result<std::vector<const void*>> get(std::span<const PreparedForm> forms, std::uint64_t version,
+  Result<std::vector<const void*>> get(std::span<const PackedWeights> forms, std::uint64_t version,
                                        model::Backend& backend,
                                        const std::function<void(std::span<const TensorView>)>& made);
 

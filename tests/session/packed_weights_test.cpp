@@ -46,7 +46,7 @@ struct Files {
   // What `of` had to compute would be written there.
   bool has_computed(const weights::Weights& of) const {
     const fs::path other = folder / "other.safetensors";
-    require_ok(of.keep_prepared(other.string()));
+    require_ok(of.save_packed(other.string()));
     return fs::remove(other);
   }
 };
@@ -59,15 +59,15 @@ BOOST_AUTO_TEST_CASE(prepared_weights_are_kept_for_the_next_process) {
   if (!on_host()) return;
   const Files files;
   const auto first = files.open();
-  BOOST_TEST((first->use_prepared(files.forms).code() == ErrorCode::not_found));
+  BOOST_TEST((first->load_packed(files.forms).code() == ErrorCode::not_found));
   const std::vector<float> expected = files.logits(first);
-  require_ok(first->keep_prepared(files.forms));
+  require_ok(first->save_packed(files.forms));
 
   const auto second = files.open();
-  require_ok(second->use_prepared(files.forms));
+  require_ok(second->load_packed(files.forms));
   BOOST_TEST(same_bits(files.logits(second), expected));
   BOOST_TEST(!files.has_computed(*second));
-  BOOST_TEST((second->use_prepared(files.forms).code() == ErrorCode::invalid_argument));
+  BOOST_TEST((second->load_packed(files.forms).code() == ErrorCode::invalid_argument));
   // Other values of the same weights are prepared anew.
   second->touch();
   BOOST_TEST(same_bits(files.logits(second), expected));
@@ -79,25 +79,25 @@ BOOST_AUTO_TEST_CASE(prepared_weights_of_something_else_are_refused) {
   const Files files;
   const auto first = files.open();
   const std::vector<float> expected = files.logits(first);
-  require_ok(first->keep_prepared(files.forms));
+  require_ok(first->save_packed(files.forms));
 
   BOOST_REQUIRE(::chmod(files.forms.c_str(), 0666) == 0);
-  const Status shared = files.open()->use_prepared(files.forms);
+  const Status shared = files.open()->load_packed(files.forms);
   BOOST_TEST((shared.code() == ErrorCode::invalid_file));
   BOOST_TEST(shared.message().find(files.forms) != std::string::npos);
   BOOST_REQUIRE(::chmod(files.forms.c_str(), 0644) == 0);
-  require_ok(files.open()->use_prepared(files.forms));
+  require_ok(files.open()->load_packed(files.forms));
 
   // The same bytes, written again.
   fs::remove(files.weights);
   fs::copy_file(kTiny / "start.safetensors", files.weights);
   const auto replaced = files.open();
-  BOOST_TEST((replaced->use_prepared(files.forms).code() == ErrorCode::invalid_file));
+  BOOST_TEST((replaced->load_packed(files.forms).code() == ErrorCode::invalid_file));
   BOOST_TEST(same_bits(files.logits(replaced), expected));
-  BOOST_TEST((replaced->use_prepared(files.weights).code() == ErrorCode::invalid_file));
+  BOOST_TEST((replaced->load_packed(files.weights).code() == ErrorCode::invalid_file));
 
   const auto own = take(weights::Weights::initialise(*files.program, 1, test_backend()));
-  BOOST_TEST((own->keep_prepared(files.forms).code() == ErrorCode::unsupported));
+  BOOST_TEST((own->save_packed(files.forms).code() == ErrorCode::unsupported));
 }
 
 BOOST_AUTO_TEST_CASE(damaged_prepared_weights_are_not_used) {
@@ -105,7 +105,7 @@ BOOST_AUTO_TEST_CASE(damaged_prepared_weights_are_not_used) {
   const Files files;
   const auto first = files.open();
   const std::vector<float> expected = files.logits(first);
-  require_ok(first->keep_prepared(files.forms));
+  require_ok(first->save_packed(files.forms));
 
   // Forms of other sizes than this program's kernels ask for.
   const auto kept = open_tensors(files.forms);
@@ -117,10 +117,10 @@ BOOST_AUTO_TEST_CASE(damaged_prepared_weights_are_not_used) {
   }
   require_ok(weights::write_safetensors(files.forms, shortened, kept->metadata()));
   const auto second = files.open();
-  require_ok(second->use_prepared(files.forms));
+  require_ok(second->load_packed(files.forms));
   BOOST_TEST(same_bits(files.logits(second), expected));
   BOOST_TEST(files.has_computed(*second));
 
   fs::resize_file(files.forms, fs::file_size(files.forms) - 1);
-  BOOST_TEST((files.open()->use_prepared(files.forms).code() == ErrorCode::invalid_file));
+  BOOST_TEST((files.open()->load_packed(files.forms).code() == ErrorCode::invalid_file));
 }

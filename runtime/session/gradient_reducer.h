@@ -21,7 +21,7 @@ struct ReadyGradient {
 
 // Adds up the gradients of all ranks, in buckets: each is on its way as soon as its last gradient is
 // complete, while the backward pass goes on. Summed in place, without copies, unless they travel as bf16.
-class GradientExchange final : public StepHook {
+class GradientReducer final : public StepHook {
  public:
   struct Options {
     std::int64_t bucket_bytes = std::int64_t{4} << 20;  // a bucket ends with the gradient that reaches this
@@ -29,10 +29,10 @@ class GradientExchange final : public StepHook {
     DType type = DType::f32;                            // bf16: half the bytes, each sum rounded
   };
   // `gradients` lie one after the other in memory. Errors: memory for bf16.
-  static Result<std::unique_ptr<GradientExchange>> create(const OpRegistry& ops, model::Backend& backend,
-                                                          std::shared_ptr<collective::Communicator> ranks,
-                                                          std::span<const ReadyGradient> gradients,
-                                                          const Options& options);
+  static Result<std::unique_ptr<GradientReducer>> create(const OpRegistry& ops, model::Backend& backend,
+                                                         std::shared_ptr<collective::Communicator> comm,
+                                                         std::span<const ReadyGradient> gradients,
+                                                         const Options& options);
 
   // Before a backward pass whose steps are told to after_step().
   void begin() { next_ = 0; }
@@ -50,13 +50,13 @@ class GradientExchange final : public StepHook {
     TensorView packed;
     collective::Communicator::Ticket ticket = 0;
   };
-  GradientExchange(std::shared_ptr<collective::Communicator> ranks, bool overlap)
-      : ranks_(std::move(ranks)), overlap_(overlap) {}
+  GradientReducer(std::shared_ptr<collective::Communicator> comm, bool overlap)
+      : comm_(std::move(comm)), overlap_(overlap) {}
   void make_buckets(std::span<const ReadyGradient> gradients, std::int64_t bucket_bytes);
   Status make_packing(const OpRegistry& ops, model::Backend& backend);
   Status start(Bucket& bucket);
 
-  std::shared_ptr<collective::Communicator> ranks_;
+  std::shared_ptr<collective::Communicator> comm_;
   bool overlap_;
   std::vector<Bucket> buckets_;  // in the order in which they start
   std::unique_ptr<model::Buffer> packed_;

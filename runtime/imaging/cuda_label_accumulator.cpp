@@ -1,4 +1,4 @@
-#include "runtime/imaging/cuda_planes.h"
+#include "runtime/imaging/cuda_label_accumulator.h"
 
 #include <algorithm>
 #include <cstring>
@@ -6,7 +6,7 @@
 
 #include "runtime/cuda/check.h"
 #include "runtime/imaging/cuda_jobs.h"
-#include "runtime/imaging/cuda_taps.h"
+#include "runtime/imaging/cuda_resize_table.h"
 
 namespace graphrun::imaging {
 namespace {
@@ -29,26 +29,26 @@ Status choose_tile(const ColumnTaps& columns, bool flip, cuda::SoftmaxJob& job) 
                                       " columns of logits is more than a block on the GPU holds"};
 }
 
-class CudaPlanes final : public Planes {
+class CudaLabelAccumulator final : public LabelAccumulator {
  public:
-  CudaPlanes(const std::shared_ptr<model::Backend>& backend, const Settings& settings)
+  CudaLabelAccumulator(const std::shared_ptr<model::Backend>& backend, const Settings& settings)
       : backend_(backend),
         device_(static_cast<cuda::Device&>(*backend->context())),
         settings_(settings),
         tables_(device_) {}
-  ~CudaPlanes() override {
-    const auto turn = device_.turn();
+  ~CudaLabelAccumulator() override {
+    const auto lock = device_.lock();
     cudaStreamSynchronize(device_.stream());  // pinned memory may be in use where an image had an error
   }
 
   Status begin(const ImageView& image) override {
-    const auto turn = device_.turn();
+    const auto lock = device_.lock();
     // Pinned memory of an image that had an error may be in use. Else there is nothing to wait for.
     GRAPHRUN_TRY(cuda::check(cudaStreamSynchronize(device_.stream()), "cudaStreamSynchronize"));
     tables_.begin_image();
     if (image.channels > cuda::kMaxImageChannels) {
-      return {ErrorCode::unsupported, "an image of " + std::to_string(image.channels) +
-                                          " channels cannot be labelled on a GPU"};
+      return {ErrorCode::unsupported,
+              "an image of " + std::to_string(image.channels) + " channels cannot be labelled on a GPU"};
     }
     size_ = {image.height, image.width};
     bytes_ = image.dtype == DType::u8;
@@ -73,7 +73,7 @@ class CudaPlanes final : public Planes {
   }
 
   Status resize_normalised(const Extent& size, float* view) override {
-    const auto turn = device_.turn();
+    const auto lock = device_.lock();
     cuda::ResizeJob job;
     job.image = image_.device();
     job.bytes = bytes_;
@@ -93,7 +93,7 @@ class CudaPlanes final : public Planes {
   }
 
   Status copy_window(const Window& window, const TensorView& input, std::int64_t sample) override {
-    const auto turn = device_.turn();
+    const auto lock = device_.lock();
     cuda::WindowJob job;
     job.view = window.view;
     job.view_height = window.size.height;
@@ -112,7 +112,7 @@ class CudaPlanes final : public Planes {
 
   Status add_crop(const TensorView& logits, std::int64_t sample, const CropPlace& place,
                   float* sums) override {
-    const auto turn = device_.turn();
+    const auto lock = device_.lock();
     GRAPHRUN_ASSIGN(const ColumnTaps rows, tables_.aligned(logits.desc.h(), place.rows.crop));
     GRAPHRUN_ASSIGN(const ColumnTaps columns, tables_.aligned(logits.desc.w(), place.columns.crop));
     GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, softmax_job(logits, sample, rows, columns));
@@ -133,7 +133,7 @@ class CudaPlanes final : public Planes {
   }
 
   Status view_to_total(const WholeLogits& view, bool first, float* total) override {
-    const auto turn = device_.turn();
+    const auto lock = device_.lock();
     GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, whole_job(view));
     job.sums = total;
     job.new_row = first ? 0 : job.end_row;
@@ -142,7 +142,7 @@ class CudaPlanes final : public Planes {
   }
 
   Status view_to_classes(const WholeLogits& view, const float* total) override {
-    const auto turn = device_.turn();
+    const auto lock = device_.lock();
     GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, whole_job(view));
     job.total = total;
     job.ids = ids();
@@ -150,7 +150,7 @@ class CudaPlanes final : public Planes {
   }
 
   Status resize_to_total(const CropSums& sums, bool first, float* total) override {
-    const auto turn = device_.turn();
+    const auto lock = device_.lock();
     GRAPHRUN_ASSIGN(cuda::BackJob job, back_job(sums));
     job.before = first ? nullptr : total;
     job.total = total;
@@ -158,7 +158,7 @@ class CudaPlanes final : public Planes {
   }
 
   Status resize_to_classes(const CropSums& sums, const float* total) override {
-    const auto turn = device_.turn();
+    const auto lock = device_.lock();
     GRAPHRUN_ASSIGN(cuda::BackJob job, back_job(sums));
     job.before = total;
     job.ids = ids();
@@ -234,13 +234,13 @@ class CudaPlanes final : public Planes {
 
 }  // namespace
 
-std::unique_ptr<Planes> make_cuda_planes(const std::shared_ptr<model::Backend>& backend,
-                                         const Planes::Settings& settings) {
-  return std::make_unique<CudaPlanes>(backend, settings);
+std::unique_ptr<LabelAccumulator> make_cuda_label_accumulator(const std::shared_ptr<model::Backend>& backend,
+                                                              const LabelAccumulator::Settings& settings) {
+  return std::make_unique<CudaLabelAccumulator>(backend, settings);
 }
 
 Result<std::int64_t> free_gpu_bytes(const model::Backend& backend) {
-  const auto turn = backend.turn();
+  const auto lock = backend.lock();
   std::size_t free_bytes = 0, all = 0;
   GRAPHRUN_TRY(cuda::check(cudaMemGetInfo(&free_bytes, &all), "cudaMemGetInfo"));
   return static_cast<std::int64_t>(free_bytes);

@@ -1,11 +1,11 @@
 #include <algorithm>
 
-#include "ops/arena/body.h"
 #include "ops/common/cuda_kernel.cuh"
 #include "ops/common/function_kernel.h"
+#include "ops/vector/body.h"
 
 // Ops on a whole range of values, such as all gradients of a network: bound by memory.
-namespace graphrun::ops::arena {
+namespace graphrun::ops::vector {
 namespace {
 
 constexpr int kVector = 4;
@@ -109,4 +109,4 @@ std::vector<KernelEntry> cuda_kernels() {
   return {{"axpby", "cuda", prepare_axpby}, {"first_nonfinite", "cuda", prepare_first_nonfinite}};
 }
 
-}  // namespace graphrun::ops::arena
+}  // namespace graphrun::ops::vector

@@ -1,4 +1,4 @@
-#include "runtime/session/recomputation.h"
+#include "runtime/session/rematerialisation.h"
 
 #include <algorithm>
 #include <numeric>
@@ -9,7 +9,7 @@ namespace graphrun::session {
 namespace {
 
 // A node that gives what an earlier one has given. Undone, the earlier outputs live until the later readers.
-struct Recomputation {
+struct Rematerialisation {
   std::size_t first = 0;  // of LoweredMethod::nodes
   std::size_t again = 0;
   std::int64_t bytes = 0;    // of the outputs
@@ -34,8 +34,9 @@ std::int64_t bytes_of(const LoweredMethod& lowered, std::span<const ValueId> ids
   return sum;
 }
 
-std::vector<Recomputation> find(const LoweredMethod& lowered, const std::vector<std::int32_t>& variables) {
-  std::vector<Recomputation> found;
+std::vector<Rematerialisation> find(const LoweredMethod& lowered,
+                                    const std::vector<std::int32_t>& variables) {
+  std::vector<Rematerialisation> found;
   std::vector<std::size_t> firsts;
   for (std::size_t i = 0; i < lowered.nodes.size(); ++i) {
     const LoweredNode& node = lowered.nodes[i];
@@ -58,17 +59,17 @@ std::vector<Recomputation> find(const LoweredMethod& lowered, const std::vector<
 // Nearly all lives that an undone recomputation makes longer cross the peak, at the turn from forward to
 // backward, so that each costs its bytes there: first come those that save most traffic for a byte, a
 // residual's among them, and of these the ones that are needed again soonest.
-void sort_by_worth(std::vector<Recomputation>& recomputations) {
-  std::ranges::stable_sort(recomputations, {}, [](const Recomputation& one) {
+void sort_by_worth(std::vector<Rematerialisation>& rematerialisations) {
+  std::ranges::stable_sort(rematerialisations, {}, [](const Rematerialisation& one) {
     return std::pair(-one.traffic, one.again - one.first);
   });
 }
 
-LoweredMethod without(const LoweredMethod& lowered, std::span<const Recomputation> undone) {
+LoweredMethod without(const LoweredMethod& lowered, std::span<const Rematerialisation> undone) {
   std::vector<ValueId> kept(lowered.values.size());
   std::iota(kept.begin(), kept.end(), ValueId{0});
   std::vector<bool> left_out(lowered.nodes.size(), false);
-  for (const Recomputation& one : undone) {
+  for (const Rematerialisation& one : undone) {
     left_out[one.again] = true;
     const std::vector<ValueId>& outputs = lowered.nodes[one.again].outputs;
     for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -90,11 +91,11 @@ LoweredMethod without(const LoweredMethod& lowered, std::span<const Recomputatio
 
 // Moves from `waiting` to `undone`, in their order, what fits in `room` if each adds its bytes. Returns
 // these.
-std::int64_t take(std::vector<Recomputation>& waiting, std::int64_t room,
-                  std::vector<Recomputation>& undone) {
+std::int64_t take(std::vector<Rematerialisation>& waiting, std::int64_t room,
+                  std::vector<Rematerialisation>& undone) {
   std::int64_t bytes = 0;
-  std::vector<Recomputation> rest;
-  for (const Recomputation& one : waiting) {
+  std::vector<Rematerialisation> rest;
+  for (const Rematerialisation& one : waiting) {
     const bool fits = one.bytes <= room - bytes;
     (fits ? undone : rest).push_back(one);
     if (fits) bytes += one.bytes;
@@ -105,26 +106,27 @@ std::int64_t take(std::vector<Recomputation>& waiting, std::int64_t room,
 
 }  // namespace
 
-Result<Recomputations> undo_recomputations(LoweredMethod& lowered, const std::vector<std::int32_t>& variables,
-                                           std::int64_t most_bytes, MethodPlan& plan) {
-  std::vector<Recomputation> waiting = find(lowered, variables);
+Result<Rematerialisations> undo_rematerialisations(LoweredMethod& lowered,
+                                                   const std::vector<std::int32_t>& variables,
+                                                   std::int64_t max_bytes, MethodPlan& plan) {
+  std::vector<Rematerialisation> waiting = find(lowered, variables);
   sort_by_worth(waiting);
-  Recomputations result{static_cast<int>(waiting.size()), 0};
-  std::vector<Recomputation> undone;
-  std::int64_t room = most_bytes - plan.bytes;
+  Rematerialisations result{static_cast<int>(waiting.size()), 0};
+  std::vector<Rematerialisation> undone;
+  std::int64_t room = max_bytes - plan.bytes;
   // Planning takes longer than all else here. Bytes are nearly what a plan adds, so that few plans do: where
   // one is smaller than reckoned, more may fit; where it is larger, fewer are tried.
   while (!waiting.empty()) {
-    std::vector<Recomputation> tried = undone;
-    std::vector<Recomputation> rest = waiting;
+    std::vector<Rematerialisation> tried = undone;
+    std::vector<Rematerialisation> rest = waiting;
     const std::int64_t bytes = take(rest, room, tried);
     if (tried.size() == undone.size()) break;
     GRAPHRUN_ASSIGN(MethodPlan larger, plan_method(without(lowered, tried), variables));
-    if (larger.bytes > most_bytes) {
-      room = bytes - (larger.bytes - most_bytes);
+    if (larger.bytes > max_bytes) {
+      room = bytes - (larger.bytes - max_bytes);
       continue;
     }
-    room = most_bytes - larger.bytes;
+    room = max_bytes - larger.bytes;
     plan = std::move(larger);
     undone = std::move(tried);
     waiting = std::move(rest);

@@ -12,15 +12,16 @@
 // bind both are known, and what fits is kept after all.
 namespace graphrun::session {
 
-struct Recomputations {
+struct Rematerialisations {
   int all = 0;     // in the method as it was compiled
   int undone = 0;  // of these
 };
 
-// Leaves out of the method what an earlier node has computed, as far as the arena fits in `most_bytes`;
+// Leaves out of the method what an earlier node has computed, as far as the arena fits in `max_bytes`;
 // `plan`, which is the method's, becomes that of the rest. An arena that is larger from the start stays as it
 // is. Bits of all results stay.
-Result<Recomputations> undo_recomputations(LoweredMethod& lowered, const std::vector<std::int32_t>& variables,
-                                           std::int64_t most_bytes, MethodPlan& plan);
+Result<Rematerialisations> undo_rematerialisations(LoweredMethod& lowered,
+                                                   const std::vector<std::int32_t>& variables,
+                                                   std::int64_t max_bytes, MethodPlan& plan);
 
 }  // namespace graphrun::session

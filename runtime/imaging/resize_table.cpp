@@ -1,4 +1,4 @@
-#include "runtime/imaging/taps.h"
+#include "runtime/imaging/resize_table.h"
 
 #include <algorithm>
 #include <cmath>
@@ -7,17 +7,17 @@
 
 namespace graphrun::imaging {
 
-void LinearTaps::divide_by(std::span<const std::int32_t> counts) {
+void ResizeTable::divide_by(std::span<const std::int32_t> counts) {
   for (std::size_t i = 0; i < first.size(); ++i) {
     first_weight[i] /= static_cast<float>(counts[static_cast<std::size_t>(first[i])]);
     second_weight[i] /= static_cast<float>(counts[static_cast<std::size_t>(second[i])]);
   }
 }
 
-LinearTaps linear_taps(std::int64_t from, std::int64_t to) {
+ResizeTable linear_taps(std::int64_t from, std::int64_t to) {
   const double step = 1.0 / (static_cast<double>(to) / static_cast<double>(from));
   const auto last = static_cast<std::int32_t>(from - 1);
-  LinearTaps taps;
+  ResizeTable taps;
   for (std::int64_t i = 0; i < to; ++i) {
     const auto position = static_cast<float>((static_cast<double>(i) + 0.5) * step - 0.5);
     const float below = std::floor(position);
@@ -35,7 +35,7 @@ LinearTaps linear_taps(std::int64_t from, std::int64_t to) {
   return taps;
 }
 
-void WeightedTaps::add(std::int32_t sample, float by) {
+void WeightedResizeTable::add(std::int32_t sample, float by) {
   if (by == 0) return;
   const auto known = std::find(index.begin() + begin.back(), index.end(), sample);
   if (known != index.end()) {
@@ -46,9 +46,9 @@ void WeightedTaps::add(std::int32_t sample, float by) {
   }
 }
 
-WeightedTaps aligned_taps(std::int64_t from, std::int64_t to) {
-  WeightedTaps taps;
-  for (const numeric::Tap& tap : numeric::align_corners(from, to).taps) {
+WeightedResizeTable aligned_taps(std::int64_t from, std::int64_t to) {
+  WeightedResizeTable taps;
+  for (const numeric::InterpolationWeights& tap : numeric::align_corners(from, to).taps) {
     taps.add(tap.first, tap.first_weight);
     taps.add(tap.second, tap.second_weight);
     taps.end_output();
@@ -56,8 +56,8 @@ WeightedTaps aligned_taps(std::int64_t from, std::int64_t to) {
   return taps;
 }
 
-WeightedTaps through(const WeightedTaps& inner, const LinearTaps& outer) {
-  WeightedTaps taps;
+WeightedResizeTable through(const WeightedResizeTable& inner, const ResizeTable& outer) {
+  WeightedResizeTable taps;
   const auto add = [&](std::int32_t read, float by) {
     const auto output = static_cast<std::size_t>(read);
     for (auto i = static_cast<std::size_t>(inner.begin[output]);
@@ -72,8 +72,8 @@ WeightedTaps through(const WeightedTaps& inner, const LinearTaps& outer) {
   return taps;
 }
 
-WeightedTaps reversed(const WeightedTaps& taps) {
-  WeightedTaps turned;
+WeightedResizeTable reversed(const WeightedResizeTable& taps) {
+  WeightedResizeTable turned;
   for (auto output = static_cast<std::size_t>(taps.size()); output-- > 0;) {
     for (auto i = static_cast<std::size_t>(taps.begin[output]);
          i < static_cast<std::size_t>(taps.begin[output + 1]); ++i)

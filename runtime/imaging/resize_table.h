@@ -9,7 +9,7 @@ namespace graphrun::imaging {
 
 // The two samples that each output of a resize reads. Coordinates are those of OpenCV's INTER_LINEAR:
 // (i + 0.5) * from / to - 0.5 as a float, clamped to the border.
-struct LinearTaps {
+struct ResizeTable {
   std::vector<std::int32_t> first;
   std::vector<std::int32_t> second;
   std::vector<float> first_weight;
@@ -18,10 +18,10 @@ struct LinearTaps {
   // Each sample is a sum over so many: reads become means.
   void divide_by(std::span<const std::int32_t> counts);
 };
-LinearTaps linear_taps(std::int64_t from, std::int64_t to);
+ResizeTable linear_taps(std::int64_t from, std::int64_t to);
 
 // Any number of samples for each output: those of output i stand at [begin[i], begin[i + 1]).
-struct WeightedTaps {
+struct WeightedResizeTable {
   std::vector<std::int32_t> begin{0};
   std::vector<std::int32_t> index;
   std::vector<float> weight;
@@ -31,10 +31,10 @@ struct WeightedTaps {
   void end_output() { begin.push_back(static_cast<std::int32_t>(index.size())); }
 };
 // The op `resize`: aligned corners, as PyTorch computes it.
-WeightedTaps aligned_taps(std::int64_t from, std::int64_t to);
+WeightedResizeTable aligned_taps(std::int64_t from, std::int64_t to);
 // `outer` reads the outputs of `inner`: both in one step. What lies beyond `inner` must not be read.
-WeightedTaps through(const WeightedTaps& inner, const LinearTaps& outer);
+WeightedResizeTable through(const WeightedResizeTable& inner, const ResizeTable& outer);
 // The outputs from right to left.
-WeightedTaps reversed(const WeightedTaps& taps);
+WeightedResizeTable reversed(const WeightedResizeTable& taps);
 
 }  // namespace graphrun::imaging

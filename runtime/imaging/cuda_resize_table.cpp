@@ -1,4 +1,4 @@
-#include "runtime/imaging/cuda_taps.h"
+#include "runtime/imaging/cuda_resize_table.h"
 
 #include <algorithm>
 #include <cstring>
@@ -10,14 +10,14 @@ namespace {
 
 constexpr std::int64_t kBlockBytes = std::int64_t{8} << 20;
 // Tables of some hundred sizes of images; with more they are made anew.
-constexpr std::int64_t kMostBytes = std::int64_t{64} << 20;
+constexpr std::int64_t kMaxBytes = std::int64_t{64} << 20;
 
 // `low` and `high` of TapTable.
 struct Reach {
   std::vector<std::int32_t> low;
   std::vector<std::int32_t> high;
 
-  explicit Reach(const WeightedTaps& taps) {
+  explicit Reach(const WeightedResizeTable& taps) {
     const auto size = static_cast<std::size_t>(taps.size());
     low.resize(size);
     high.resize(size);
@@ -56,7 +56,7 @@ Result<Staged> Staged::make(Device& device, std::int64_t bytes) {
 }
 
 void TapTables::begin_image() {
-  if (total_ < kMostBytes) return;
+  if (total_ < kMaxBytes) return;
   linear_.clear();
   weighted_.clear();
   block_ = 0;
@@ -87,9 +87,9 @@ Status TapTables::upload(const Place& place, std::int64_t bytes) {
                "cudaMemcpyAsync of taps");
 }
 
-Result<const LinearTap*> TapTables::linear(const Key& key, const std::function<LinearTaps()>& make) {
+Result<const LinearTap*> TapTables::linear(const Key& key, const std::function<ResizeTable()>& make) {
   if (const auto known = linear_.find(key); known != linear_.end()) return known->second;
-  const LinearTaps taps = make();
+  const ResizeTable taps = make();
   std::vector<LinearTap> table;
   for (std::size_t i = 0; i < taps.first.size(); ++i)
     table.push_back({taps.first[i], taps.second[i], taps.first_weight[i], taps.second_weight[i]});
@@ -99,9 +99,9 @@ Result<const LinearTap*> TapTables::linear(const Key& key, const std::function<L
   return linear_[key] = reinterpret_cast<const LinearTap*>(place.device);
 }
 
-Result<ColumnTaps> TapTables::weighted(const Key& key, const std::function<WeightedTaps()>& make) {
+Result<ColumnTaps> TapTables::weighted(const Key& key, const std::function<WeightedResizeTable()>& make) {
   if (const auto known = weighted_.find(key); known != weighted_.end()) return known->second;
-  const WeightedTaps taps = make();
+  const WeightedResizeTable taps = make();
   const Reach reach(taps);
   ColumnTaps made;
   for (std::size_t i = 0; i < made.spans.size(); ++i) made.spans[i] = reach.span(std::size_t{1} << i);

@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <bit>
 
-#include "ops/arena/body.h"
 #include "ops/common/function_kernel.h"
+#include "ops/vector/body.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
 
 // Ops on a whole range of values, such as all gradients of a network: bound by memory.
-namespace graphrun::ops::arena {
+namespace graphrun::ops::vector {
 namespace {
 
 constexpr std::int64_t kGrain = 1 << 16;  // elements
@@ -60,4 +60,4 @@ std::vector<KernelEntry> cpu_kernels() {
   return {{"axpby", "cpu", prepare_axpby}, {"first_nonfinite", "cpu", prepare_first_nonfinite}};
 }
 
-}  // namespace graphrun::ops::arena
+}  // namespace graphrun::ops::vector

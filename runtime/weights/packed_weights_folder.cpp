@@ -1,4 +1,4 @@
-#include "runtime/weights/prepared_cache.h"
+#include "runtime/weights/packed_weights_folder.h"
 
 #include <sys/stat.h>
 
@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uintmax_t kMostBytes = std::uintmax_t{4} << 30;
+constexpr std::uintmax_t kMaxBytes = std::uintmax_t{4} << 30;
 constexpr std::string_view kSuffix = ".forms";
 constexpr std::size_t kHashDigits = 16;
 
@@ -63,19 +63,19 @@ void remove_oldest(const fs::path& folder, const fs::path& newest) {
   std::uintmax_t bytes = 0;
   for (const CachedFile& file : files) {
     bytes += file.bytes;
-    if (bytes > kMostBytes) fs::remove(file.path, error);
+    if (bytes > kMaxBytes) fs::remove(file.path, error);
   }
 }
 
 }  // namespace
 
-PreparedCache::PreparedCache(const std::string& folder, const std::string& weights_path, DType precision,
-                             const Weights& weights) {
-  const std::string identity = weights.backend()->form_identity();
+PackedWeightsFolder::PackedWeightsFolder(const std::string& folder, const std::string& weights_path,
+                                         DType precision, const Weights& weights) {
+  const std::string identity = weights.backend()->packing_identity();
   if (folder.empty() || identity.empty()) return;
-  const fs::path prepared = fs::path(folder) / "prepared";
+  const fs::path packed = fs::path(folder) / "prepared";
   constexpr mode_t kOwn = 0700;
-  ::mkdir(prepared.c_str(), kOwn);
+  ::mkdir(packed.c_str(), kOwn);
   std::error_code error;
   const fs::path whole = fs::canonical(weights_path, error);
   if (error) return;
@@ -83,14 +83,14 @@ PreparedCache::PreparedCache(const std::string& folder, const std::string& weigh
   char hash[kHashDigits + 1];
   std::snprintf(hash, sizeof hash, "%016llx",
                 static_cast<unsigned long long>(core::hash_of(identity, core::hash_of(whole.string()))));
-  path_ = (prepared / (whole.stem().string().substr(0, kLongestStem) + "-" +
-                       std::string(to_string(precision)) + "-" + hash + std::string(kSuffix)))
+  path_ = (packed / (whole.stem().string().substr(0, kLongestStem) + "-" + std::string(to_string(precision)) +
+                     "-" + hash + std::string(kSuffix)))
               .string();
 }
 
-std::string PreparedCache::use(Weights& weights) const {
+std::string PackedWeightsFolder::use(Weights& weights) const {
   if (path_.empty()) return {};
-  const Status status = weights.use_prepared(path_);
+  const Status status = weights.load_packed(path_);
   if (!status.ok())
     return status.code() == ErrorCode::not_found ? "" : "weights are prepared anew: " + status.message();
   std::error_code ignored;
@@ -98,9 +98,9 @@ std::string PreparedCache::use(Weights& weights) const {
   return {};
 }
 
-std::string PreparedCache::keep(const Weights& weights) const {
+std::string PackedWeightsFolder::keep(const Weights& weights) const {
   if (path_.empty()) return {};
-  const Status status = weights.keep_prepared(path_);
+  const Status status = weights.save_packed(path_);
   if (!status.ok()) return "prepared weights are not kept: " + status.message();
   remove_oldest(fs::path(path_).parent_path(), path_);
   return {};

@@ -1,8 +1,8 @@
-#include "runtime/imaging/planes.h"
+#include "runtime/imaging/label_accumulator.h"
 
 #include <string>
 
-#include "runtime/imaging/host_planes.h"
+#include "runtime/imaging/host_label_accumulator.h"
 
 namespace graphrun::imaging {
 namespace {
@@ -15,11 +15,11 @@ Result<const DeviceImaging*> imaging_of(const model::Backend& backend) {
 
 }  // namespace
 
-Result<std::unique_ptr<Planes>> make_planes(const std::shared_ptr<model::Backend>& backend,
-                                            const Planes::Settings& settings) {
-  if (backend->is_host()) return make_host_planes(*backend, settings);
+Result<std::unique_ptr<LabelAccumulator>> make_label_accumulator(
+    const std::shared_ptr<model::Backend>& backend, const LabelAccumulator::Settings& settings) {
+  if (backend->is_host()) return make_host_label_accumulator(*backend, settings);
   GRAPHRUN_ASSIGN(const DeviceImaging* const service, imaging_of(*backend));
-  return service->make_planes(backend, settings);
+  return service->make_label_accumulator(backend, settings);
 }
 
 Result<std::int64_t> free_device_bytes(const model::Backend& backend) {

@@ -7,7 +7,7 @@
 namespace graphrun::numeric {
 
 // Where one output index reads along one axis: two neighbours and their weights. Plain data, for bodies too.
-struct Tap {
+struct InterpolationWeights {
   int32_t first = 0;
   int32_t second = 0;  // first + 1, or first where its weight is 0
   float first_weight = 1;

@@ -3,16 +3,16 @@
 #include <cstdint>
 #include <memory>
 
-#include "runtime/imaging/image.h"
 #include "graphrun/status.h"
+#include "runtime/imaging/image.h"
 #include "runtime/model/backend.h"
 
 namespace graphrun::imaging {
 
 // Floats by pixel, in memory of a device that only grows; what was in it is lost then.
-class Plane {
+class FloatImage {
  public:
-  explicit Plane(std::shared_ptr<model::Backend> backend) : backend_(std::move(backend)) {}
+  explicit FloatImage(std::shared_ptr<model::Backend> backend) : backend_(std::move(backend)) {}
   Status reserve(const Extent& size, std::int64_t channels);
   float* data() { return buffer_ == nullptr ? nullptr : static_cast<float*>(buffer_->data()); }
   // What reserve() takes for these.

@@ -34,7 +34,7 @@ struct CropSums {
 // logits are memory of that device. Work is done in the order of the calls, in which runs of sessions on the
 // same device take part; it may go on when a call returns. Of an image, only begin() and finish() take or
 // give host memory. Functions named alike (resample.h, probabilities.h) say what is computed.
-class Planes {
+class LabelAccumulator {
  public:
   struct Settings {
     std::int64_t classes = 0;
@@ -42,10 +42,10 @@ class Planes {
     model::Preprocess preprocess;
   };
 
-  Planes() = default;
-  Planes(const Planes&) = delete;
-  Planes& operator=(const Planes&) = delete;
-  virtual ~Planes() = default;
+  LabelAccumulator() = default;
+  LabelAccumulator(const LabelAccumulator&) = delete;
+  LabelAccumulator& operator=(const LabelAccumulator&) = delete;
+  virtual ~LabelAccumulator() = default;
 
   // The image that the calls until finish() are about; it must live as long. Precondition: check_image().
   virtual Status begin(const ImageView& image) = 0;
@@ -70,14 +70,14 @@ class Planes {
 // Service of a backend whose device is not the host (Backend::service).
 struct DeviceImaging {
   static constexpr std::string_view kService = "imaging";
-  std::unique_ptr<Planes> (*make_planes)(const std::shared_ptr<model::Backend>& backend,
-                                         const Planes::Settings& settings);
+  std::unique_ptr<LabelAccumulator> (*make_label_accumulator)(const std::shared_ptr<model::Backend>& backend,
+                                                              const LabelAccumulator::Settings& settings);
   Result<std::int64_t> (*free_bytes)(const model::Backend& backend);
 };
 
 // On the backend's device. Errors (unsupported): a device that has no such service.
-Result<std::unique_ptr<Planes>> make_planes(const std::shared_ptr<model::Backend>& backend,
-                                            const Planes::Settings& settings);
+Result<std::unique_ptr<LabelAccumulator>> make_label_accumulator(
+    const std::shared_ptr<model::Backend>& backend, const LabelAccumulator::Settings& settings);
 // Free memory of a device other than the host, in bytes.
 Result<std::int64_t> free_device_bytes(const model::Backend& backend);
 

@@ -11,8 +11,8 @@
 
 #include "runtime/cuda/device.h"
 #include "runtime/imaging/cuda_jobs.h"
+#include "runtime/imaging/resize_table.h"
 #include "runtime/imaging/slide_grid.h"
-#include "runtime/imaging/taps.h"
 
 namespace graphrun::cuda {
 
@@ -69,8 +69,8 @@ class TapTables {
   enum class Kind : std::uint8_t { linear, means, aligned, through_view };
   using Key = std::pair<Kind, std::array<std::int64_t, 4>>;
 
-  Result<const LinearTap*> linear(const Key& key, const std::function<LinearTaps()>& make);
-  Result<ColumnTaps> weighted(const Key& key, const std::function<WeightedTaps()>& make);
+  Result<const LinearTap*> linear(const Key& key, const std::function<ResizeTable()>& make);
+  Result<ColumnTaps> weighted(const Key& key, const std::function<WeightedResizeTable()>& make);
   // Where so many bytes may be written on the host, to be uploaded.
   struct Place {
     std::byte* host = nullptr;

@@ -1,4 +1,4 @@
-#include "runtime/session/roles.h"
+#include "runtime/session/signature.h"
 
 namespace graphrun::session {
 namespace {
@@ -10,7 +10,7 @@ std::string describe(const TensorDesc& desc) {
 
 }  // namespace
 
-Status check_role(const TensorView& view, const TensorDesc& expected, const std::string& what) {
+Status check_signature(const TensorView& view, const TensorDesc& expected, const std::string& what) {
   if (view.data == nullptr) return {ErrorCode::invalid_argument, what + ": expected, but not there"};
   if (view.desc == expected) return {};
   return {ErrorCode::shape, what + ": expected " + describe(expected) + ", got " + describe(view.desc)};
@@ -18,7 +18,8 @@ Status check_role(const TensorView& view, const TensorDesc& expected, const std:
 
 Status require_rgb(const model::Model& model) {
   constexpr std::size_t kChannels = 3;
-  if (model.signature.input(model::roles::kImage) == nullptr) return missing_port(model, "input", model::roles::kImage);
+  if (model.signature.input(model::roles::kImage) == nullptr)
+    return missing_port(model, "input", model::roles::kImage);
   // validate() has compared the signature's channels with these.
   const model::Preprocess& preprocess = model.preprocess;
   if (preprocess.mean.size() == kChannels && preprocess.stored == model::PixelType::u8) return {};

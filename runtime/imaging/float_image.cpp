@@ -1,8 +1,8 @@
-#include "runtime/imaging/plane.h"
+#include "runtime/imaging/float_image.h"
 
 namespace graphrun::imaging {
 
-Status Plane::reserve(const Extent& size, std::int64_t channels) {
+Status FloatImage::reserve(const Extent& size, std::int64_t channels) {
   const std::int64_t pixels = size.height * size.width;
   if (pixels > kMaxPixels) {
     return {ErrorCode::invalid_argument, "a view of " + std::to_string(pixels) + " pixels is more than " +
@@ -11,7 +11,7 @@ Status Plane::reserve(const Extent& size, std::int64_t channels) {
   const std::int64_t wanted = bytes(size, channels);
   if (buffer_ != nullptr && buffer_->bytes() >= wanted) return {};
   buffer_.reset();
-  GRAPHRUN_ASSIGN(buffer_, backend_->allocate(wanted).in("probabilities"));
+  GRAPHRUN_ASSIGN(buffer_, backend_->allocate(wanted).with_context("probabilities"));
   return {};
 }
 

@@ -1,4 +1,4 @@
-#include "runtime/weights/prepared_forms.h"
+#include "runtime/weights/packed_weights.h"
 
 #include <algorithm>
 
@@ -18,10 +18,10 @@ bool is_aligned(const void* data) { return reinterpret_cast<std::uintptr_t>(data
 
 }  // namespace
 
-const void* PreparedForms::Entry::memory() const { return buffer ? buffer->data() : of_file.data(); }
+const void* PackedWeightsCache::Entry::memory() const { return buffer ? buffer->data() : of_file.data(); }
 
-bool PreparedForms::take_from_file(const std::string& key, std::int64_t bytes, std::uint64_t version,
-                                   Entry& entry) const {
+bool PackedWeightsCache::take_from_file(const std::string& key, std::int64_t bytes, std::uint64_t version,
+                                        Entry& entry) const {
   if (file_ == nullptr || version != file_version_) return false;
   const NamedTensor* const found = file_->find(key);
   if (found == nullptr || std::ssize(found->bytes) != filled(bytes) || !is_aligned(found->bytes.data()))
@@ -31,20 +31,20 @@ bool PreparedForms::take_from_file(const std::string& key, std::int64_t bytes, s
   return true;
 }
 
-Result<std::vector<const void*>> PreparedForms::get(
-    std::span<const PreparedForm> forms, std::uint64_t version, model::Backend& backend,
+Result<std::vector<const void*>> PackedWeightsCache::get(
+    std::span<const PackedWeights> forms, std::uint64_t version, model::Backend& backend,
     const std::function<void(std::span<const TensorView>)>& made) {
   const std::lock_guard lock(mutex_);
   struct Task {
-    const PreparedForm* form;
+    const PackedWeights* form;
     Entry* entry;
   };
   std::vector<const void*> memory;
   std::vector<Task> tasks;
   std::vector<std::span<const std::byte>> mapped;
-  for (const PreparedForm& form : forms) {
+  for (const PackedWeights& form : forms) {
     Entry& entry = entries_[form.key];
-    const std::int64_t bytes = form.kernel.prepared_bytes();
+    const std::int64_t bytes = form.kernel.packed_bytes();
     const bool is_new = entry.memory() == nullptr;
     if (is_new && take_from_file(form.key, bytes, version, entry)) mapped.push_back(entry.of_file);
     if (entry.buffer == nullptr && entry.version != version) {
@@ -70,7 +70,7 @@ Result<std::vector<const void*>> PreparedForms::get(
     const Task& task = tasks[static_cast<std::size_t>(i)];
     // No exception may leave the parallel region that this runs in.
     done[static_cast<std::size_t>(i)] = core::guard([&]() -> Status {
-      GRAPHRUN_TRY(task.form->kernel.prepare_constants(task.form->inputs, task.entry->buffer->data()));
+      GRAPHRUN_TRY(task.form->kernel.pack_constants(task.form->inputs, task.entry->buffer->data()));
       task.entry->version = version;
       made(task.form->inputs);
       return {};
@@ -81,12 +81,12 @@ Result<std::vector<const void*>> PreparedForms::get(
   for (std::int64_t i = 0; i < large; ++i) make(i);
   backend.for_each(std::ssize(tasks) - large, [&](std::int64_t i) { make(large + i); });
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    if (!done[i].ok()) return std::move(done[i]).in(std::string(tasks[i].form->path));
+    if (!done[i].ok()) return std::move(done[i]).with_context(std::string(tasks[i].form->path));
   }
   return memory;
 }
 
-Status PreparedForms::open(const std::string& path, std::string_view identity, std::uint64_t version) {
+Status PackedWeightsCache::open(const std::string& path, std::string_view identity, std::uint64_t version) {
   GRAPHRUN_ASSIGN(std::shared_ptr<const TensorFile> file, TensorFile::open(path));
   if (!file->is_private())
     return {ErrorCode::invalid_file, path + ": prepared weights that others own or may write are not used"};
@@ -100,8 +100,8 @@ Status PreparedForms::open(const std::string& path, std::string_view identity, s
   return {};
 }
 
-Status PreparedForms::keep(const std::string& path, const std::string& identity,
-                           std::uint64_t version) const {
+Status PackedWeightsCache::keep(const std::string& path, const std::string& identity,
+                                std::uint64_t version) const {
   const std::lock_guard lock(mutex_);
   std::vector<NamedTensor> tensors;
   std::int64_t used = 0;

@@ -1,6 +1,6 @@
 #include "ops/common/definition.h"
 
-namespace graphrun::ops::arena {
+namespace graphrun::ops::vector {
 namespace {
 
 Status infer_axpby(const Attributes&, std::span<const ValueType* const> inputs,
@@ -46,4 +46,4 @@ std::vector<const OpDef*> definitions() {
   return {&axpby, &first_nonfinite};
 }
 
-}  // namespace graphrun::ops::arena
+}  // namespace graphrun::ops::vector
