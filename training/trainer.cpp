@@ -9,6 +9,7 @@
 #include "runtime/core/guard.h"
 #include "runtime/profiling/step_times.h"
 #include "runtime/session/shard.h"
+#include "runtime/session/signature.h"
 #include "training/batch_step.h"
 #include "training/checkpoint_writer.h"
 #include "training/evaluation/metrics.h"

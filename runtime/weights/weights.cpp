@@ -255,7 +255,7 @@ Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
   return core::caught();
 }
 
-Result<std::vector<const void*>> Weights::prepared(std::span<const PackedWeights> forms) {
+Result<std::vector<const void*>> Weights::packed(std::span<const PackedWeights> forms) {
   return packed_.get(forms, version(), *backend_, [this](std::span<const TensorView> inputs) {
     if (file_ == nullptr || !backend_->is_host()) return;
     for (const TensorView& input : inputs)
