@@ -75,6 +75,9 @@ BOOST_AUTO_TEST_CASE(faults_of_nodes) {
        conv1 + "input \"bias\" is there, but attribute \"bias\" is false"},
       {"too few outputs", [](model::Model& m) { conv(m).outputs.clear(); },
        conv1 + "expected 1 outputs, got 0"},
+      {"absent output that is not optional",
+       [](model::Model& m) { node(train(m), "body.pool").outputs[0] = kNoValue; },
+       "method train: body.pool (pool): output \"y\" is missing, and is not optional"},
       {"input outside", [](model::Model& m) { conv(m).inputs[0] = 1000; },
        conv1 + "input \"x\": there is no value 1000"},
       {"negative input", [](model::Model& m) { conv(m).inputs[0] = -2; }, "there is no value -2"},
@@ -155,7 +158,13 @@ BOOST_AUTO_TEST_CASE(faults_of_types) {
       {"weight of another shape", [](model::Model& m) { conv(m).attrs["channels"] = Expr(9); },
        "method eval: body.conv1 (project): weight's outputs: expected 9, got 8"},
       {"rank", [](model::Model& m) { conv(m).inputs[0] = 3; },
-       "method eval: body.conv1 (project): x: expected rank 4, got f32 (3)"},
+       "method eval: body.conv1 (project): x: expected an activation, got dense f32 (3)"},
+      {"a weight where an activation is read",
+       [](model::Model& m) { node(eval(m), "body.relu1").inputs[0] = conv(m).inputs[1]; },
+       "method eval: body.relu1 (relu): x: expected an activation, got dense f32 (8, 3, 1, 1)"},
+      {"an activation where a weight is read", [](model::Model& m) { conv(m).inputs[1] = 0; },
+       "method eval: body.conv1 (project): weight: expected dense f32 of rank 4, got f32 (N, 3, H, W) in "
+       "NHWC"},
       {"extent below 1",
        [](model::Model& m) {
          m.inputs[0].shape = {Expr::symbol("N"), 3, 0, Expr::symbol("W")};
