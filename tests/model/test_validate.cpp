@@ -360,12 +360,12 @@ BOOST_AUTO_TEST_CASE(faults_of_the_rest) {
 
 // A model's name becomes part of paths and is printed (a run's folder, exp/DATA/MODEL/TIME).
 BOOST_AUTO_TEST_CASE(names_that_are_no_component_of_a_path) {
-  for (const std::string name : {std::string(), std::string("/etc"), std::string("../x"), std::string("a/b"),
-                                 std::string(".hidden"), std::string("-o"), std::string("a b"),
-                                 std::string("a\0b", 3), std::string("\x1b]0;x\a"), std::string(129, 'x')}) {
+  for (const std::string& name : {std::string(), std::string("/etc"), std::string("../x"), std::string("a/b"),
+                                  std::string(".hidden"), std::string("-o"), std::string("a b"),
+                                  std::string("a\0b", 3), std::string("\x1b]0;x\a"), std::string(129, 'x')}) {
     check_all({{name, [&](model::Model& m) { m.name = name; }, "the model's name must be letters, digits"}});
   }
-  for (const std::string name :
+  for (const std::string& name :
        {std::string("spnet50"), std::string("my-net_1.5+x"), std::string(128, 'x')}) {
     model::Model model = sample_model();
     model.name = name;
