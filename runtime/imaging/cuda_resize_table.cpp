@@ -142,7 +142,7 @@ Result<ColumnTaps> TapTables::aligned(std::int64_t from, std::int64_t to) {
 Result<ColumnTaps> TapTables::through_view(std::int64_t from, std::int64_t input, std::int64_t view,
                                            std::int64_t to) {
   return weighted({Kind::through_view, {from, input, view, to}}, [&] {
-    return imaging::through(aligned_taps(from, input), imaging::linear_taps(view, to));
+    return imaging::through(imaging::aligned_taps(from, input), imaging::linear_taps(view, to));
   });
 }
 
