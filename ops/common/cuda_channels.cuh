@@ -107,7 +107,7 @@ struct ChannelGroup {
 
   // The largest value; NaN is passed over.
   template <class T>
-  static __device__ float numeric::row_max(Held& held, const T* from, int channels, int end) {
+  static __device__ float row_max(Held& held, const T* from, int channels, int end) {
     float largest = -INFINITY;
 #pragma unroll 1
     for (int begin = 0; begin < channels; begin += kPiece) {
@@ -118,7 +118,7 @@ struct ChannelGroup {
   }
   // The first channel with the value `max`; 0 where none has.
   template <class T>
-  static __device__ int numeric::row_find(Held& held, const T* from, float max, int channels, int end) {
+  static __device__ int row_find(Held& held, const T* from, float max, int channels, int end) {
     int found = channels;
 #pragma unroll 1
     for (int begin = 0; begin < channels; begin += kPiece) {
@@ -134,7 +134,7 @@ struct ChannelGroup {
   }
   // The sum of e^(value - shift). Leaves these powers of the last piece in `held`.
   template <class T>
-  static __device__ float numeric::row_exp(Held& held, const T* from, float shift, int channels, int end) {
+  static __device__ float row_exp(Held& held, const T* from, float shift, int channels, int end) {
     float total = 0;
 #pragma unroll 1
     for (int begin = 0; begin < channels; begin += kPiece) {

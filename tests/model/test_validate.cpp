@@ -456,7 +456,7 @@ BOOST_AUTO_TEST_CASE(faults_of_the_signature) {
 }
 
 BOOST_AUTO_TEST_CASE(faults_of_quantised_values) {
-  const auto hint = [](model::Model& m) -> QuantisedValue& { return eval(m).quantised[0]; };
+  const auto hint = [](model::Model& m) -> model::QuantisedValue& { return eval(m).quantised[0]; };
   check_all({
       {"no value", [&](model::Model& m) { hint(m).value = 1000; }, "quantised: there is no value 1000"},
       {"twice", [&](model::Model& m) { eval(m).quantised.push_back(hint(m)); }, "appears twice"},
