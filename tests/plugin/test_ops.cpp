@@ -76,7 +76,7 @@ Result<std::unique_ptr<Kernel>> softsign_grad(const KernelRequest& request) {
 }
 
 // mean_square: the mean of x^2.
-Status infer_mean_square(const Attributes&, std::span<const ValueType* const> inputs,
+Status infer_mean_square(const Attributes&, std::span<const ValueType* const>,
                          std::vector<ValueType>& outputs) {
   outputs = {ValueType::dense(DType::f32, {})};
   return {};
