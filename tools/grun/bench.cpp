@@ -173,7 +173,7 @@ Result<Slowest> slowest_of(const Timing& timing, collective::Communicator& ranks
 // What was run, by how many ranks, and how long it took.
 struct Report {
   const BenchOptions& options;
-  const std::string& model;
+  const std::string& model_name;
   const model::Backend& backend;
   int ranks = 1;
   const Timing& timing;
@@ -192,7 +192,7 @@ struct Report {
         "\"device\": \"{}\", "
         "\"precision\": \"{}\"{}{}}}\n",
         slowest.median, slowest.fastest, images_per_s(), slowest.peak_mb, device_mb(), timing.bind_seconds,
-        model, options.mode, options.shape[0], options.shape[1], options.shape[2], options.shape[3],
+        model_name, options.mode, options.shape[0], options.shape[1], options.shape[2], options.shape[3],
         options.iterations, ranks, options.sessions, backend.threads(), backend.device(),
         options.common.precision,
         !options.trains()
@@ -206,7 +206,7 @@ struct Report {
     const std::string place =
         backend.is_host() ? fmt::format("{} threads", backend.threads()) : std::string(backend.device());
     return fmt::format("{} {} {} on {}{}: median {:.5f} s, min {:.5f} s, {:.3f} images/s, peak {:.0f} MB{}\n",
-                       model, options.mode, to_string(Shape(options.shape)),
+                       model_name, options.mode, to_string(Shape(options.shape)),
                        ranks > 1 ? fmt::format("{} ranks of ", ranks) : "", place, slowest.median,
                        slowest.fastest, images_per_s(), slowest.peak_mb,
                        backend.is_host() ? "" : fmt::format(", {:.0f} MB of the device in use", device_mb()));

@@ -76,8 +76,8 @@ Result<EvalOutcome> score(const EvalRequest& request, const EvalSource& source,
 // One evaluation of a network on a split.
 class SplitEvaluation {
  public:
-  SplitEvaluation(const EvalRequest& request, const EvalSource& source, const datasets::Descriptor& descriptor,
-            const Platform& platform, EvalJobObserver& observer)
+  SplitEvaluation(const EvalRequest& request, const EvalSource& source,
+                  const datasets::Descriptor& descriptor, const Platform& platform, EvalJobObserver& observer)
       : request_(request),
         source_(source),
         descriptor_(descriptor),
