@@ -61,7 +61,7 @@ function(graphrun_export_library name)
   target_link_libraries(${name}_shared PRIVATE ${ARG_LINK} ${CMAKE_DL_LIBS})
   # Whoever links the static library into a shared object does not hand its symbols on: two such objects, of two
   # versions perhaps, live in one process.
-  target_link_options(${name}_static INTERFACE LINKER:--exclude-libs,lib${name}.a)
+  target_link_options(${name}_static INTERFACE LINKER:--exclude-libs,lib${name}.a LINKER:--gc-sections)
   target_link_libraries(${name}_static INTERFACE ${ARG_LINK} ${CMAKE_DL_LIBS})
 endfunction()
 
