@@ -22,7 +22,7 @@ file(RELATIVE_PATH GRAPHRUN_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
 configure_file(cmake/graphrun.pc.in graphrun.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/graphrun.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-install(DIRECTORY include/graphrun ${CMAKE_BINARY_DIR}/include/graphrun ${CMAKE_BINARY_DIR}/generated/graphrun DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+install(DIRECTORY include/graphrun ${CMAKE_BINARY_DIR}/include/graphrun DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.h")
 install(DIRECTORY graphs datasets DESTINATION ${CMAKE_INSTALL_DATADIR}/graphrun FILES_MATCHING PATTERN "*.json")
 if(GRAPHRUN_CUDA)
