@@ -6,7 +6,7 @@ namespace graphrun::api {
 
 plugin::Devices devices() {
   const auto open_cpu = [](int, const plugin::DeviceOptions& options) {
-    return ops::make_cpu_backend(options.threads);
+    return ops::make_cpu_backend(options.threads, options.libraries);
   };
   return plugin::Devices({plugin::gpu_devices(), {"cpu", false, [] { return std::size_t{1}; }, open_cpu}});
 }

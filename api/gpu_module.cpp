@@ -7,7 +7,7 @@
 #include "runtime/collective/nccl.h"
 #include "runtime/core/build_stamp.h"
 #include "runtime/cuda/device.h"
-#include "runtime/imaging/cuda_planes.h"
+#include "runtime/imaging/cuda_label_accumulator.h"
 
 // The GPU's library: what its rooms offer, behind the interface of runtime/plugin.
 namespace graphrun {
@@ -18,13 +18,14 @@ Result<std::unique_ptr<collective::Communicator>> join_nccl(collective::Communic
   return collective::make_nccl(host, static_cast<cuda::Device&>(gpu).stream());
 }
 
-constexpr imaging::DeviceImaging kImaging{imaging::make_cuda_planes, imaging::free_gpu_bytes};
+constexpr imaging::DeviceImaging kImaging{imaging::make_cuda_label_accumulator, imaging::free_gpu_bytes};
 constexpr collective::DeviceRanks kRanks{join_nccl};
 
 Result<std::shared_ptr<model::Backend>> make_backend(const plugin::GpuOptions& options) {
   return ops::make_cuda_backend(
       {options.device,
        options.tuning_file,
+       options.libraries,
        {{imaging::DeviceImaging::kService, &kImaging}, {collective::DeviceRanks::kService, &kRanks}}});
 }
 

@@ -18,13 +18,14 @@ training::Platform platform(JobPlace& place, std::vector<std::string>& notes) {
     place.device = joined.device;
     place.threads = joined.threads;
     notes.insert(notes.end(), joined.notes.begin(), joined.notes.end());
-    return training::RankOfJob{joined.ranks, joined.threads};
+    return training::RankOfJob{joined.comm, joined.threads};
   };
   const auto open = [&place]() -> Result<std::shared_ptr<model::Backend>> {
-    GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend,
-                    devices().open(place.device, {place.threads, place.cache}).in("device " + place.device));
-    GRAPHRUN_TRY(
-        backend->check_precision(place.precision).in("precision " + std::string(to_string(place.precision))));
+    GRAPHRUN_ASSIGN(
+        std::shared_ptr<model::Backend> backend,
+        devices().open(place.device, {place.threads, place.cache}).with_context("device " + place.device));
+    GRAPHRUN_TRY(backend->check_precision(place.precision)
+                     .with_context("precision " + std::string(to_string(place.precision))));
     return backend;
   };
   return {ops::op_registry(), join, open};
@@ -51,7 +52,7 @@ Result<training::JobData> job_data(const std::string& dataset, const std::string
 
 training::SettingSources setting_sources(const std::vector<std::string>& configs,
                                          const std::map<std::string, std::string>& settings) {
-  training::SettingSources sources{configs, {}};
+  training::SettingSources sources{{}, configs, {}};
   for (const auto& [name, value] : settings) sources.sets.push_back(name + "=" + value);
   return sources;
 }

@@ -60,10 +60,10 @@ struct Labeler::Impl {
     }
     if (sizes == planned) return {};
     // Programs that never tire of new sizes: the oldest go, and only what is in use grows.
-    constexpr std::size_t kMost = 64;
-    if (sizes.size() > kMost) sizes.erase(sizes.begin(), sizes.end() - kMost);
+    constexpr std::size_t kMax = 64;
+    if (sizes.size() > kMax) sizes.erase(sizes.begin(), sizes.end() - kMax);
     GRAPHRUN_TRY(
-        status_of(labelling::reserve_memory(engine.protocol(), sizes, kPictureBytes, engine.most_bytes())));
+        status_of(labelling::reserve_memory(engine.protocol(), sizes, kPictureBytes, engine.max_bytes())));
     planned = std::move(sizes);
     return {};
   }
@@ -81,7 +81,7 @@ Result<Labeler> Labeler::open(const LabelerOptions& options) try {
   GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
                   weights::open_weights(source, options.weights));
   const model::Bindings bindings(options.parameters.begin(), options.parameters.end());
-  GRAPHRUN_ASSIGN(source.program, source.program->bind(bindings).in(options.model));
+  GRAPHRUN_ASSIGN(source.program, source.program->bind(bindings).with_context(options.model));
   labelling::Labelling::Options opening{.cache_folder = options.cache};
   GRAPHRUN_ASSIGN(opening.protocol, choose_protocol(source, options));
   if (options.memory_limit < 0) return {ErrorCode::invalid_argument, "memory_limit is negative"};
@@ -138,9 +138,9 @@ Result<std::int64_t> Labeler::memory_for(const ImageSize& size) try {
   return core::caught();
 }
 
-Status Labeler::keep_prepared() const try {
+Status Labeler::save_packed() const try {
   const std::lock_guard lock(impl_->mutex);
-  const std::string note = impl_->engine.keep_prepared();
+  const std::string note = impl_->engine.save_packed();
   return note.empty() ? Status() : Status(ErrorCode::io, note);
 } catch (...) {
   return core::caught();

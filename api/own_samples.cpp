@@ -14,7 +14,7 @@ static_assert(kUnlabelled == imaging::kIgnoredClass);
 // Calls a caller's function, which may throw.
 template <class Call>
 auto ask(const Call& call) -> decltype(call()) {
-  return core::guard(call).in("the data source");
+  return core::guard(call).with_context("the data source");
 }
 
 std::string size_text(std::int64_t height, std::int64_t width) {
@@ -41,11 +41,11 @@ class OwnSamples final : public datasets::Dataset {
     return name.ok() ? *name : std::to_string(index);
   }
   Result<imaging::Image> load_image(std::int64_t index) const override {
-    return image_of(index).in(name(index));
+    return image_of(index).with_context(name(index));
   }
   Result<imaging::LabelMap> load_label(std::int64_t index) const override {
     if (!labelled_) return imaging::LabelMap{};
-    return label_of(index).in(name(index));
+    return label_of(index).with_context(name(index));
   }
 
  private:

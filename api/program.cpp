@@ -34,7 +34,7 @@ std::shared_ptr<const Program::Impl> describe(weights::ModelSource source) {
 Result<Program> Program::load(const std::string& path, const Parameters& parameters) try {
   GRAPHRUN_ASSIGN(weights::ModelSource source, weights::open_model(path, ops::op_registry()));
   const model::Bindings bindings(parameters.begin(), parameters.end());
-  GRAPHRUN_ASSIGN(source.program, source.program->bind(bindings).in(path));
+  GRAPHRUN_ASSIGN(source.program, source.program->bind(bindings).with_context(path));
   return Program(api::describe(std::move(source)));
 } catch (...) {
   return core::caught();
@@ -50,9 +50,10 @@ std::int64_t Program::image_channels() const {
 }
 bool Program::has_weights() const { return impl_->source.is_bundle(); }
 
-Result<ImageSize> Program::fit(const ImageSize& size) const try {
-  GRAPHRUN_ASSIGN(const session::Session::Options options,
-                  session::Session::fit(*impl_->source.program, {1, size.height, size.width}));
+Result<ImageSize> Program::smallest_valid_size(const ImageSize& size) const try {
+  GRAPHRUN_ASSIGN(
+      const session::Session::Options options,
+      session::Session::smallest_valid_size(*impl_->source.program, {1, size.height, size.width}));
   return ImageSize{options.h, options.w};
 } catch (...) {
   return core::caught();

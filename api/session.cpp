@@ -13,9 +13,6 @@
 namespace graphrun {
 namespace {
 
-constexpr std::string_view kImage = "image";
-constexpr std::string_view kLogits = "logits";
-
 Status check_sample(std::int64_t sample, const TensorDesc& desc) {
   if (sample >= 0 && sample < desc.n()) return {};
   return {ErrorCode::invalid_argument,
@@ -30,12 +27,6 @@ struct Session::Impl {
   std::unique_ptr<session::Session> bound;
 
   model::Backend& backend() const { return *weights.device().impl().backend; }
-  Result<TensorView> placed(TensorView view, const char* what, std::string_view name) const {
-    if (view.data == nullptr)
-      return {ErrorCode::not_found,
-              std::string("the model has no ") + what + " \"" + std::string(name) + "\""};
-    return view;
-  }
 };
 
 Session::Session(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -59,20 +50,20 @@ Result<Session> Session::create(const Program& program, const Weights& weights,
 }
 
 Result<TensorView> Session::input(std::string_view name) const try {
-  const bool known = name == kImage;
-  return impl_->placed(known ? impl_->bound->input() : TensorView{}, "input", name);
+  return impl_->bound->input(name);
 } catch (...) {
   return core::caught();
 }
 
 Result<TensorView> Session::output(std::string_view name) const try {
-  return impl_->placed(impl_->bound->output(name), "output", name);
+  return impl_->bound->output(name);
 } catch (...) {
   return core::caught();
 }
 
 Status Session::set_image(const ImageView& image, std::int64_t sample) try {
-  GRAPHRUN_ASSIGN(const TensorView view, input(kImage));
+  const TensorView view = impl_->bound->input();
+  if (view.data == nullptr) return {ErrorCode::not_found, "the model has no input that is an image"};
   GRAPHRUN_TRY(check_sample(sample, view.desc));
   const model::Preprocess& preprocess = impl_->program.impl().source.program->model().preprocess;
   return imaging::write_normalised(image, preprocess, impl_->backend(), view, sample);
@@ -81,8 +72,15 @@ Status Session::set_image(const ImageView& image, std::int64_t sample) try {
 }
 
 Status Session::set_input(std::string_view name, std::span<const float> values) try {
-  GRAPHRUN_TRY(status_of(input(name)));
-  return impl_->bound->set_input_nchw(values);
+  GRAPHRUN_ASSIGN(const TensorView view, input(name));
+  if (static_cast<std::int64_t>(values.size()) != view.desc.shape.count()) {
+    return {ErrorCode::invalid_argument, "input \"" + std::string(name) + "\": expected " +
+                                             std::to_string(view.desc.shape.count()) + " numbers, got " +
+                                             std::to_string(values.size())};
+  }
+  // The view is read alone.
+  return impl_->bound->set_input(
+      name, {TensorDesc::dense(DType::f32, view.desc.shape), const_cast<float*>(values.data())});
 } catch (...) {
   return core::caught();
 }
@@ -96,7 +94,7 @@ Status Session::get_output(std::string_view name, std::span<float> values) const
 }
 
 Result<LabelMap> Session::label_map(std::int64_t sample) const try {
-  GRAPHRUN_ASSIGN(const TensorView logits, output(kLogits));
+  GRAPHRUN_ASSIGN(const TensorView logits, impl_->bound->logits());
   const TensorDesc& desc = logits.desc;
   GRAPHRUN_TRY(check_sample(sample, desc));
   if (desc.c() > imaging::kMaxClasses) {

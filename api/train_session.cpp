@@ -46,7 +46,7 @@ struct TrainSession::Impl {
 
   const std::shared_ptr<const model::Program>& bound() const { return program.impl().source.program; }
   model::Backend& backend() const { return *weights->backend(); }
-  std::int64_t classes() const { return session->output("confusion").desc.shape[0]; }
+  std::int64_t classes() const { return session->output_of(model::roles::kConfusion).desc.shape[0]; }
 
   // An output of the last step, `otherwise` where the model has none of that name.
   Result<double> loss(std::string_view name, double otherwise) const {
@@ -82,7 +82,7 @@ Result<TrainSession> TrainSession::create(const Program& program, const Device& 
 
 Status TrainSession::load(const std::string& path) try {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file, weights::TensorFile::open(path));
-  return status_of(impl_->weights->load(*file).in(path));
+  return status_of(impl_->weights->load(*file).with_context(path));
 } catch (...) {
   return core::caught();
 }

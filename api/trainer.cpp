@@ -34,7 +34,7 @@ class Start final : public training::StartObserver {
 class Course final : public training::TrainObserver {
  public:
   explicit Course(graphrun::TrainObserver& observer) : observer_(observer) {}
-  void planned(std::int64_t, const session::Recomputations&) override {}
+  void planned(std::int64_t, const session::Rematerialisations&) override {}
   void iteration(const training::IterationRecord& record, std::int64_t iterations) override {
     observer_.step({record.iter, iterations, record.epoch, record.loss, record.main_loss, record.aux_loss,
                     record.lr, record.data_s, record.step_s, record.scores.mean_iou, record.scores.accuracy});
@@ -98,7 +98,7 @@ Result<Trainer> Trainer::prepare(const TrainerOptions& options, TrainObserver* o
   Result<training::TrainJob> job = training::prepare_training(request, api::platform(place, notes), start);
   if (!job.ok()) return api::without_usage(std::move(job).status());
   for (const std::string& text : notes) start.note({false, text});
-  if (job->ranks->rank() == 0) {
+  if (job->comm->rank() == 0) {
     for (const training::Note& note : training::batch_notes(*job)) start.note(note);
   }
   auto impl = std::make_unique<Impl>();

@@ -17,7 +17,7 @@ Result<Weights> Weights::load(const Program& program, const Device& device, cons
   }
   GRAPHRUN_ASSIGN(std::shared_ptr<weights::Weights> weights,
                   weights::Weights::map(*source.program, std::move(file), device.impl().backend)
-                      .in(path.empty() ? source.path : path));
+                      .with_context(path.empty() ? source.path : path));
   return Weights(std::make_shared<const Impl>(Impl{device, source.program, std::move(weights)}));
 } catch (...) {
   return core::caught();

@@ -41,27 +41,47 @@ function(graphrun_library name)
   target_link_libraries(${name} PUBLIC graphrun_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
-# graphrun_test(NAME SOURCES ... LIBS ...): a Boost.Test program that CTest runs. A program that exits with 77
-# is reported as skipped; it says why on its standard output.
+# Tests run side by side: threads that wait leave their processor to others.
+set(GRAPHRUN_TEST_ENVIRONMENT OMP_WAIT_POLICY=passive)
+
+# Registers a Boost.Test program (tests/skip.h) with CTest: as NAME what runs everywhere, and as NAME_GROUP the
+# cases of each of GROUPS, labels of cases that may be skipped, so that it is seen. Cases with a label of LEAVE_OUT
+# are not run. A program that exits with 77 is reported as skipped; it says why on its standard output.
+function(graphrun_add_cases name program)
+  cmake_parse_arguments(ARG "" "TIMEOUT;RESOURCE" "GROUPS;LEAVE_OUT;ENVIRONMENT" ${ARGN})
+  list(TRANSFORM ARG_LEAVE_OUT PREPEND "--run_test=!@" OUTPUT_VARIABLE left_out)
+  list(TRANSFORM ARG_GROUPS PREPEND "--run_test=!@" OUTPUT_VARIABLE others)
+  add_test(NAME ${name} COMMAND ${program} ${left_out} ${others})
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT "${GRAPHRUN_TEST_ENVIRONMENT};GRAPHRUN_TEST_SKIPS=none;${ARG_ENVIRONMENT}")
+  set(tests ${name})
+  foreach(group ${ARG_GROUPS})
+    add_test(NAME ${name}_${group} COMMAND ${program} --run_test=@${group} ${left_out})
+    set_tests_properties(${name}_${group} PROPERTIES ENVIRONMENT "${GRAPHRUN_TEST_ENVIRONMENT};${ARG_ENVIRONMENT}")
+    list(APPEND tests ${name}_${group})
+  endforeach()
+  set_tests_properties(${tests} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${ARG_TIMEOUT} RESOURCE_LOCK "${ARG_RESOURCE}")
+endfunction()
+
+# graphrun_test(NAME SOURCES ... LIBS ... [GROUPS ...] [TIMEOUT ...]): such a program on the CPU.
 function(graphrun_test name)
-  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LIBS" ${ARGN})
+  cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LIBS;GROUPS;LEAVE_OUT" ${ARGN})
   # The framework is compiled once, not with every test.
   if(NOT TARGET graphrun_test_main)
     add_library(graphrun_test_main OBJECT ${CMAKE_SOURCE_DIR}/tests/main.cpp)
+    target_link_libraries(graphrun_test_main PRIVATE graphrun_options)
   endif()
   add_executable(${name} ${ARG_SOURCES} $<TARGET_OBJECTS:graphrun_test_main>)
   target_link_libraries(${name} PRIVATE graphrun_options ${ARG_LIBS})
   target_compile_definitions(${name} PRIVATE GRAPHRUN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GRAPHRUN_BINARY_DIR="${CMAKE_BINARY_DIR}")
-  add_test(NAME ${name} COMMAND ${name})
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
   endif()
-  set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT ${ARG_TIMEOUT})
+  graphrun_add_cases(${name} ${name} TIMEOUT ${ARG_TIMEOUT} GROUPS ${ARG_GROUPS} LEAVE_OUT ${ARG_LEAVE_OUT})
 endfunction()
 
-# graphrun_gpu_test(NAME): the test NAME once more, on a GPU (tests/ops/test_backend.h).
+# graphrun_gpu_test(NAME [GROUPS ...]): the test NAME once more, on a GPU (tests/ops/test_backend.h).
 function(graphrun_gpu_test name)
-  add_test(NAME ${name}_cuda COMMAND ${name})
-  set_tests_properties(${name}_cuda PROPERTIES
-    ENVIRONMENT GRAPHRUN_TEST_DEVICE=cuda SKIP_RETURN_CODE 77 TIMEOUT 300)
+  cmake_parse_arguments(ARG "" "" "GROUPS;LEAVE_OUT" ${ARGN})
+  graphrun_add_cases(${name}_cuda ${name} TIMEOUT 300 RESOURCE gpu GROUPS ${ARG_GROUPS} LEAVE_OUT ${ARG_LEAVE_OUT}
+    ENVIRONMENT GRAPHRUN_TEST_DEVICE=cuda)
 endfunction()

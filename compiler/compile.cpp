@@ -8,6 +8,7 @@
 #include "compiler/passes/passes.h"
 #include "compiler/update.h"
 #include "runtime/core/guard.h"
+#include "runtime/model/make_signature.h"
 #include "runtime/model/validate.h"
 
 namespace graphrun::compiler {
@@ -15,35 +16,45 @@ namespace {
 
 class Compiler {
  public:
-  Compiler(const Source& source, Context context, Diagnostics& diagnostics)
+  Compiler(const Source& source, Context context, std::map<std::string, std::string> input_roles,
+           Diagnostics& diagnostics, const CompileOptions& options)
       : source_(source),
         context_(context),
         diagnostics_(diagnostics),
-        expansion_(expand(source, context, diagnostics)) {}
+        input_roles_(std::move(input_roles)),
+        expansion_(expand(source, context, diagnostics, options.optimizer)) {}
 
   void run() {
     if (!diagnostics_.ok()) return;
     check_unused();
+    const bool is_updated = expansion_.optimizer && !expansion_.losses.empty();
+    if (is_updated)
+      groups_ = make_parameter_groups(context_, *expansion_.optimizer, expansion_.graph, diagnostics_);
     std::vector<Graph> graphs;
     if (auto eval = make_eval()) graphs.push_back(*std::move(eval));
     if (!expansion_.losses.empty()) {
       if (auto train = make_train()) graphs.push_back(*std::move(train));
     }
     if (!diagnostics_.ok()) return;
-    if (expansion_.optimizer && !expansion_.losses.empty()) {
-      const ParameterGroups groups =
-          order_variables(context_, *expansion_.optimizer, {&graphs[0], &graphs[1]}, graphs[1], diagnostics_);
-      if (!diagnostics_.ok()) return;
-      auto update = checked(make_update(context_, *expansion_.optimizer, groups));
+    if (is_updated) {
+      const OpDef& optimizer = *context_.ops.find(expansion_.optimizer->op);
+      order_variables(context_, *optimizer.optimizer, groups_, {&graphs[0], &graphs[1]}, graphs[1]);
+      auto update = checked(make_update(context_, optimizer, groups_));
       if (update) graphs.push_back(*std::move(update));
     }
     for (Graph& graph : graphs)
       context_.model.methods.push_back(without_defaults(context_, std::move(graph)).method);
-    if (Status valid = model::validate(context_.model, context_.ops); diagnostics_.ok() && !valid.ok())
-      report(valid.message());
+    if (Status valid = finish(); diagnostics_.ok() && !valid.ok()) report(valid.message());
   }
 
  private:
+  Status finish() {
+    GRAPHRUN_TRY(model::validate_structure(context_.model, context_.ops));
+    context_.model.signature =
+        model::make_signature(context_.model, context_.ops, {input_roles_, expansion_.output_roles});
+    return model::validate_types(context_.model, context_.ops);
+  }
+
   // The statement whose node the message is about.
   void report(const std::string& message) {
     Position at = source_.graph().at;
@@ -78,29 +89,31 @@ class Compiler {
   }
 
   std::optional<Graph> make_eval() {
-    auto graph =
-        checked(lower(context_, expansion_.graph, expansion_.graph.method.outputs, Mode::eval, "eval"));
-    if (graph) graph = checked(fuse_conv_bn(context_, *graph));
-    if (graph) graph = checked(remove_dead_code(context_, *graph));
-    if (graph) graph = checked(fuse_pyramid(context_, *graph));
+    auto graph = checked(lower(context_, expansion_.graph, expansion_.graph.method.outputs, Mode::eval,
+                               std::string(model::methods::kEval)));
+    if (graph) graph = checked(fuse(context_, *std::move(graph), false));
     if (graph) graph = checked(remove_dead_code(context_, *graph));
     return graph;
   }
 
   std::optional<Graph> make_train() {
     std::vector<model::NamedValue> outputs;
-    for (const Loss& loss : expansion_.losses) outputs.push_back({loss.name + "_loss", loss.value});
+    for (const Loss& loss : expansion_.losses)
+      outputs.push_back({loss.name + model::port_names::kLossSuffix, loss.value});
     const auto counted =
         std::ranges::find_if(expansion_.losses, [](const Loss& loss) { return loss.confusion != kNoValue; });
-    if (counted != expansion_.losses.end()) outputs.push_back({"confusion", counted->confusion});
+    if (counted != expansion_.losses.end())
+      outputs.push_back({model::port_names::kConfusion, counted->confusion});
     for (const Loss& loss : expansion_.losses) {
-      if (loss.totals != kNoValue) outputs.push_back({loss.name + "_totals", loss.totals});
+      if (loss.totals != kNoValue)
+        outputs.push_back({loss.name + model::port_names::kTotalsSuffix, loss.totals});
     }
-    auto graph = checked(lower(context_, expansion_.graph, outputs, Mode::train, "train"));
+    auto graph =
+        checked(lower(context_, expansion_.graph, outputs, Mode::train, std::string(model::methods::kTrain)));
     if (graph) graph = checked(add_total_loss(*std::move(graph)));
-    if (graph) graph = checked(fuse_resize_cross_entropy(context_, *graph));
+    if (graph) graph = checked(fuse(context_, *std::move(graph), true));
     const std::vector<bool> fixed = expansion_.optimizer
-                                        ? fixed_parameters(context_.model, *expansion_.optimizer)
+                                        ? fixed_parameters(context_, *expansion_.optimizer, groups_)
                                         : std::vector<bool>(context_.model.variables.size(), false);
     if (graph) graph = checked(differentiate(context_, *graph, fixed));
     if (graph) graph = checked(remove_dead_code(context_, *graph));
@@ -109,7 +122,7 @@ class Compiler {
     return graph;
   }
 
-  // Output "loss": the weighted sum of the losses, which are the first outputs.
+  // The output of the whole loss: the weighted sum of the losses, which are the first outputs.
   Result<Graph> add_total_loss(Graph graph) {
     std::vector<ValueId> values;
     std::vector<Expr> weights;
@@ -118,18 +131,20 @@ class Compiler {
       weights.push_back(expansion_.losses[i].weight);
     }
     Builder builder(context_, std::move(graph));
-    builder.set_path("loss");
+    builder.set_path(model::port_names::kLoss);
     const ValueId total =
         builder.add("weighted_sum", std::move(values), {{"weights", std::move(weights)}}, "")[0];
     std::vector<model::NamedValue>& outputs = builder.graph().method.outputs;
-    outputs.insert(outputs.begin(), {"loss", total});
+    outputs.insert(outputs.begin(), {model::port_names::kLoss, total});
     return std::move(builder).finish();
   }
 
   const Source& source_;
   Context context_;
   Diagnostics& diagnostics_;
+  std::map<std::string, std::string> input_roles_;
   Expansion expansion_;
+  std::vector<ParameterGroup> groups_;  // where there is a method "update"
 };
 
 Compiled not_compiled(const Status& status) noexcept {
@@ -145,13 +160,15 @@ Compiled not_compiled(const Status& status) noexcept {
 }  // namespace
 
 Compiled compile(const std::filesystem::path& path, std::span<const Definition> definitions,
-                 const OpRegistry& ops) try {
+                 const OpRegistry& ops, const CompileOptions& options) try {
   Diagnostics diagnostics;
   Compiled result;
   if (const std::optional<Source> source = read_source(path, diagnostics)) {
-    model::Model model = read_declarations(*source, definitions, diagnostics);
+    Declarations declared = read_declarations(*source, definitions, diagnostics);
+    model::Model& model = declared.model;
     result.definitions_fit = check_definitions(*source, model, definitions, diagnostics);
-    if (result.definitions_fit) Compiler(*source, Context{ops, model}, diagnostics).run();
+    if (result.definitions_fit)
+      Compiler(*source, Context{ops, model}, std::move(declared.input_roles), diagnostics, options).run();
     if (diagnostics.ok()) result.model = std::move(model);
   }
   result.diagnostics = diagnostics.errors();

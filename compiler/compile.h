@@ -20,7 +20,9 @@
 //         (f32 (classes)) where a loss weights classes; outputs "loss", "<name>_loss" and "<name>_totals" for
 //         each loss, and "confusion" of the first that counts one; stores gradients ("grad:<parameter>") and
 //         running statistics.
-// update: input "lr" (f32 scalar); changes parameters and states in place.
+// update: what the optimiser's op asks the training loop for, "lr" (f32 scalar); changes parameters and
+// states
+//         in place.
 namespace graphrun::compiler {
 
 struct Compiled {
@@ -29,8 +31,14 @@ struct Compiled {
   std::string errors;                   // a line each
   bool definitions_fit = true;          // else the errors are about them
 };
+struct CompileOptions {
+  // The op that is the optimiser instead of the file's. It takes those of the file's attributes that it has
+  // too, and graph parameters of its attributes' names. Empty: the file's.
+  std::string optimizer;
+};
+// The files may use the ops of `ops`, whoever brought them.
 Compiled compile(const std::filesystem::path& path, std::span<const Definition> definitions,
-                 const OpRegistry& ops);
+                 const OpRegistry& ops, const CompileOptions& options = {});
 
 // One line a node, with inferred shapes, and one a variable.
 Result<std::string> print(const model::Model& model, const OpRegistry& ops);

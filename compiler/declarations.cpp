@@ -1,8 +1,11 @@
 #include "compiler/declarations.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+
+#include "runtime/core/component_name.h"
 
 namespace graphrun::compiler {
 namespace {
@@ -18,9 +21,14 @@ class Reader {
   Reader(const Source& source, std::span<const Definition> definitions, Diagnostics& diagnostics)
       : graph_(source.graph()), definitions_(definitions), diagnostics_(diagnostics) {
     model_.name = source.name;
+    if (!core::is_component_name(model_.name)) {
+      diagnostics_.error(graph_.at, "the file's name is the model's: " + in_quotes(model_.name) +
+                                        " must be letters, digits and . _ + -, beginning with a letter or "
+                                        "digit");
+    }
   }
 
-  model::Model run() {
+  Declarations run() {
     if (const JsonValue* doc = graph_.find("doc"); doc != nullptr && text(*doc)) model_.doc = doc->text;
     if (const JsonValue* all = object("parameters")) {
       for (const JsonMember& member : all->members) parameter(member);
@@ -33,7 +41,12 @@ class Reader {
     requirements();
     preprocess();
     settings();
-    return std::move(model_);
+    for (const Derived& derived : derived_) derive(derived);
+    protocol();
+    if (const JsonValue* all = object("metadata")) {
+      for (const JsonMember& member : all->members) model_.metadata[member.key] = to_json(member.value);
+    }
+    return {std::move(model_), std::move(input_roles_)};
   }
 
  private:
@@ -48,15 +61,18 @@ class Reader {
     const JsonValue& json = member.value;
     if (!is_identifier(member.key)) diagnostics_.error(member.at, in_quotes(member.key) + " is not a name");
     if (!expect(json, JsonValue::Kind::object, "an object with a default", diagnostics_)) return;
-    check_keys(json, {"doc", "default", "min", "max", "choices", "structural"}, "a parameter", diagnostics_);
+    check_keys(json, {"doc", "default", "from", "min", "max", "choices", "structural"}, "a parameter",
+               diagnostics_);
     model::GraphParameter parameter;
     parameter.name = member.key;
     parameter.min = -std::numeric_limits<double>::infinity();
     parameter.max = std::numeric_limits<double>::infinity();
     const JsonValue* fallback = json.find("default");
-    if (fallback == nullptr) {
-      diagnostics_.error(member.at, "the parameter " + in_quotes(member.key) + " has no default");
-    } else {
+    const JsonValue* from = json.find("from");
+    if ((fallback == nullptr) == (from == nullptr)) {
+      diagnostics_.error(member.at, "the parameter " + in_quotes(member.key) +
+                                        (from == nullptr ? " has no default" : " has both default and from"));
+    } else if (fallback != nullptr) {
       parameter.value = read_number(*fallback, diagnostics_).value_or(0);
       parameter.integer = !fallback->is(JsonValue::Kind::real);
       if (fallback->is(JsonValue::Kind::boolean)) parameter.min = 0, parameter.max = 1;
@@ -67,10 +83,56 @@ class Reader {
     if (const JsonValue* flag = json.find("structural"))
       parameter.structural =
           expect(*flag, JsonValue::Kind::boolean, "true or false", diagnostics_) && flag->integer;
+    if (from != nullptr && parameter.structural)
+      diagnostics_.error(from->at, "a structural parameter needs a default: settings are not known yet");
     const auto defined = std::ranges::find(definitions_, member.key, &Definition::name);
     if (defined != definitions_.end()) parameter.value = defined->value;
-    check_value(parameter, json.find("choices"), fallback == nullptr ? member.at : fallback->at);
+    if (from == nullptr) {
+      check_value(parameter, json.find("choices"), fallback == nullptr ? member.at : fallback->at);
+    } else {
+      parameter.from = read_expr(*from, diagnostics_).value_or(Expr(1));
+      derived_.push_back({model_.parameters.size(), &member, defined != definitions_.end()});
+    }
     model_.parameters.push_back(std::move(parameter));
+  }
+
+  // A parameter whose value follows from others and from settings.
+  struct Derived {
+    std::size_t parameter;
+    const JsonMember* member;
+    bool defined;  // by -D
+  };
+
+  // A setting's value, else a parameter's.
+  std::optional<Number> number(std::string_view name) const {
+    const JsonValue* train = graph_.find("train");
+    const JsonValue* all = train == nullptr ? nullptr : train->find("settings");
+    const JsonValue* setting = all == nullptr ? nullptr : all->find(name);
+    if (setting == nullptr) return model_.parameter_values()(name);
+    if (setting->is(JsonValue::Kind::real)) return Number(setting->real);
+    const bool whole = setting->is(JsonValue::Kind::integer) || setting->is(JsonValue::Kind::boolean);
+    return whole ? std::optional(Number(Dim(setting->integer))) : std::nullopt;
+  }
+
+  void derive(const Derived& derived) {
+    model::GraphParameter& parameter = model_.parameters[derived.parameter];
+    const JsonValue& json = derived.member->value;
+    const Position at = json.find("from")->at;
+    for (const std::string& symbol : parameter.from.symbols) {
+      if (number(symbol)) continue;
+      return diagnostics_.error(
+          at, in_quotes(symbol) + " is neither a parameter nor a number among the settings of \"train\"");
+    }
+    const Result<Number> value =
+        evaluate(parameter.from, [this](std::string_view name) { return number(name); });
+    if (!value.ok()) return diagnostics_.error(at, value.status().message());
+    const Dim* whole = std::get_if<Dim>(&*value);
+    parameter.integer = whole != nullptr;
+    const double number =
+        whole != nullptr ? static_cast<double>(whole->constant()) : std::get<double>(*value);
+    parameter.chosen = derived.defined && parameter.value != number;
+    if (!derived.defined) parameter.value = number;
+    check_value(parameter, json.find("choices"), at);
   }
 
   void check_value(const model::GraphParameter& parameter, const JsonValue* choices, Position at) {
@@ -97,7 +159,9 @@ class Reader {
     const JsonValue& json = member.value;
     if (!is_identifier(member.key)) diagnostics_.error(member.at, in_quotes(member.key) + " is not a name");
     if (!expect(json, JsonValue::Kind::object, "an object with shape and dtype", diagnostics_)) return;
-    check_keys(json, {"doc", "shape", "dtype"}, "an input", diagnostics_);
+    check_keys(json, {"doc", "shape", "dtype", "role"}, "an input", diagnostics_);
+    if (const JsonValue* role = json.find("role"); role != nullptr && text(*role))
+      input_roles_[member.key] = role->text;
     model::Input input;
     input.name = member.key;
     const JsonValue* shape = json.find("shape");
@@ -173,15 +237,37 @@ class Reader {
   void channel_values(const JsonValue& parent, std::string_view key, std::vector<double>& values) {
     const JsonValue* list = parent.find(key);
     if (list == nullptr || !expect(*list, JsonValue::Kind::list, "a list of numbers", diagnostics_)) return;
+    const std::size_t channels = values.size();
     values.clear();
     for (const JsonValue& item : list->items) values.push_back(read_number(item, diagnostics_).value_or(1));
-    if (values.size() != 3) diagnostics_.error(list->at, "expected one number for each of 3 channels");
+    if (values.size() != channels) {
+      diagnostics_.error(
+          list->at, "expected one number for each of " + std::to_string(channels) + " channels of the image");
+    }
+  }
+
+  // Of the input that is the image, as far as its shape says; 3 where there is none.
+  std::size_t image_channels() const {
+    constexpr std::size_t kRgb = 3;
+    for (const model::Input& input : model_.inputs) {
+      const auto given = input_roles_.find(input.name);
+      const std::string_view role = given == input_roles_.end() ? input.name : given->second;
+      if (role != model::roles::kImage || input.shape.size() != 4) continue;
+      const Result<Dim> channels = evaluate_dim(input.shape[1], model_.parameter_values());
+      const bool known = channels.ok() && channels->is_constant() && channels->constant() >= 1 &&
+                         channels->constant() <= model::kMaxImageChannels;
+      return known ? static_cast<std::size_t>(channels->constant()) : kRgb;
+    }
+    return kRgb;
   }
 
   void preprocess() {
+    const std::size_t channels = image_channels();
+    model_.preprocess.mean.assign(channels, 0);
+    model_.preprocess.std.assign(channels, 1);
     const JsonValue* json = object("preprocess");
     if (json == nullptr) return;
-    check_keys(*json, {"doc", "value_scale", "mean", "std"}, "preprocess", diagnostics_);
+    check_keys(*json, {"doc", "value_scale", "mean", "std", "stored"}, "preprocess", diagnostics_);
     model_.preprocess.value_scale = 255;
     if (const JsonValue* scale = json->find("value_scale"))
       model_.preprocess.value_scale = read_number(*scale, diagnostics_).value_or(1);
@@ -189,6 +275,45 @@ class Reader {
     channel_values(*json, "std", model_.preprocess.std);
     if (std::ranges::any_of(model_.preprocess.std, [](double value) { return !(value > 0); }))
       diagnostics_.error(json->at, "\"std\" must be positive");
+    const JsonValue* stored = json->find("stored");
+    if (stored == nullptr || !text(*stored)) return;
+    constexpr std::array<std::string_view, model::kPixelTypeCount> kNames{"u8", "u16", "f32"};
+    const auto* const found = std::ranges::find(kNames, stored->text);
+    if (found == kNames.end()) {
+      diagnostics_.error(stored->at, "pixels are stored as u8, u16 or f32");
+    } else {
+      model_.preprocess.stored = static_cast<model::PixelType>(found - kNames.begin());
+    }
+  }
+
+  std::int64_t pixels(const JsonValue& json, std::string_view key) {
+    const JsonValue* value = json.find(key);
+    if (value == nullptr || !expect(*value, JsonValue::Kind::integer, "a number of pixels", diagnostics_))
+      return 0;
+    return value->integer;
+  }
+
+  void protocol() {
+    const JsonValue* json = object("protocol");
+    if (json == nullptr) return;
+    check_keys(*json, {"doc", "name", "crop_h", "crop_w", "base_size", "scales", "flip"}, "protocol",
+               diagnostics_);
+    model::LabellingProtocol& protocol = model_.protocol.emplace();
+    if (const JsonValue* name = json->find("name"); name != nullptr && text(*name))
+      protocol.name = name->text;
+    if (protocol.name != model::kSlideProtocol && protocol.name != model::kWholeProtocol)
+      diagnostics_.error(json->at, "the protocol's name is \"slide\" or \"whole\"");
+    protocol.crop_h = pixels(*json, "crop_h");
+    protocol.crop_w = pixels(*json, "crop_w");
+    protocol.base_size = pixels(*json, "base_size");
+    if (const JsonValue* flip = json->find("flip"))
+      protocol.flip = expect(*flip, JsonValue::Kind::boolean, "true or false", diagnostics_) && flip->integer;
+    const JsonValue* scales = json->find("scales");
+    if (scales == nullptr || !expect(*scales, JsonValue::Kind::list, "a list of numbers", diagnostics_))
+      return;
+    protocol.scales.clear();
+    for (const JsonValue& scale : scales->items)
+      protocol.scales.push_back(read_number(scale, diagnostics_).value_or(1));
   }
 
   void settings() {
@@ -209,6 +334,8 @@ class Reader {
   std::span<const Definition> definitions_;
   Diagnostics& diagnostics_;
   model::Model model_;
+  std::map<std::string, std::string> input_roles_;
+  std::vector<Derived> derived_;
 };
 
 // How many parameters there are of the names family_0, family_1, ...
@@ -220,7 +347,7 @@ int family_size(const std::vector<std::string_view>& names, const std::string& f
 
 }  // namespace
 
-model::Model read_declarations(const Source& source, std::span<const Definition> definitions,
+Declarations read_declarations(const Source& source, std::span<const Definition> definitions,
                                Diagnostics& diagnostics) {
   return Reader(source, definitions, diagnostics).run();
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <span>
 #include <string>
 
@@ -15,9 +16,14 @@ struct Definition {
   int list_size = 0;  // of the list it stood in; 0: in none
 };
 
+struct Declarations {
+  model::Model model;
+  std::map<std::string, std::string> input_roles;  // by input, those that the file gives
+};
+
 // All of a model that stands in its file outright: parameters with the definitions applied, inputs,
-// requirements, preprocessing, documentation and settings.
-model::Model read_declarations(const Source& source, std::span<const Definition> definitions,
+// requirements, preprocessing, protocol, documentation, settings and metadata.
+Declarations read_declarations(const Source& source, std::span<const Definition> definitions,
                                Diagnostics& diagnostics);
 
 // Every definition names a parameter, and a list has a value for each parameter of its name.

@@ -12,12 +12,18 @@ constexpr std::array<std::string_view, 5> kStatements{"op", "block", "repeat", "
 
 }  // namespace
 
-Expansion expand(const Source& source, Context context, Diagnostics& diagnostics) {
-  return Expander(source, context, diagnostics).run();
+Expansion expand(const Source& source, Context context, Diagnostics& diagnostics,
+                 std::string_view optimizer) {
+  return Expander(source, context, diagnostics, optimizer).run();
 }
 
-Expander::Expander(const Source& source, Context context, Diagnostics& diagnostics)
-    : source_(source), context_(context), diagnostics_(diagnostics), builder_(context, "graph") {}
+Expander::Expander(const Source& source, Context context, Diagnostics& diagnostics,
+                   std::string_view optimizer)
+    : source_(source),
+      context_(context),
+      diagnostics_(diagnostics),
+      builder_(context, "graph"),
+      chosen_optimizer_(optimizer) {}
 
 Expansion Expander::run() {
   const JsonValue& file = source_.graph();
@@ -42,7 +48,12 @@ Expansion Expander::run() {
       for (const std::string& symbol : extent.symbols)
         main.scope->numbers.try_emplace(symbol, Expr::symbol(symbol));
     }
-    const ValueId value = builder_.input(static_cast<std::int32_t>(i));
+    ValueId value = builder_.input(static_cast<std::int32_t>(i));
+    if (const Status status = builder_.take_status(); !status.ok()) {
+      const JsonValue* inputs = file.find("inputs");
+      error(inputs == nullptr ? file.at : inputs->at, status.message());
+      value = kPoison;
+    }
     main.scope->values[input.name] = value;
     if (i == 0) main.previous = value;
   }
@@ -154,7 +165,12 @@ void Expander::let(const JsonValue& json) {
   if (!expect(name, JsonValue::Kind::text, "a name", diagnostics_)) return;
   if (!is_identifier(name.text)) error(name.at, in_quotes(name.text) + " is not a name");
   const JsonValue* be = json.find("be");
-  top().scope->values[name.text] = be == nullptr ? top().previous : value(*be).value_or(kPoison);
+  ValueId named = be == nullptr ? top().previous : value(*be).value_or(kPoison);
+  if (named == kNoValue) {
+    error(name.at, "there is no result before this that " + in_quotes(name.text) + " could name");
+    named = kPoison;
+  }
+  top().scope->values[name.text] = named;
 }
 
 void Expander::open_call(const JsonValue& json, const JsonValue& name) {
@@ -301,6 +317,10 @@ void Expander::close() {
     if (!done.index.empty()) done.scope->numbers.erase(done.index);
     top().previous = done.previous;
     return;
+  }
+  if (done.block->out == nullptr && done.previous == kNoValue) {
+    error(done.statement->at, "the block " + done.block->name + " has neither an input nor a result to give");
+    return fail(*done.statement);
   }
   if (done.block->out == nullptr) return give_results(*done.statement, {done.previous});
   std::vector<ValueId> results;

@@ -3,6 +3,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "compiler/ir/graph.h"
@@ -18,15 +19,18 @@ struct Loss {
   Expr weight = 1.0;
 };
 
-// Parameters whose names match take the attributes; the first group that matches takes a parameter.
+// Parameters that one of `match` selects take the attributes.
 struct OptimizerGroup {
-  std::string match;  // a glob: * stands for any text
-  AttrMap attrs;      // of the optimiser, those of all groups included
+  std::vector<ParameterSelector> match;
+  AttrMap attrs;  // of the optimiser
   Position at;
 };
 struct Optimizer {
   std::string op;
-  std::vector<OptimizerGroup> groups;
+  AttrMap attrs;                       // of all groups
+  std::vector<OptimizerGroup> groups;  // the first that matches takes a parameter
+  std::vector<OptimizerGroup> rules;   // on top of its group: each that matches, later ones win
+  bool rules_written = false;          // in the file; else they are OptimizerSpec::rules
   Position at;
 };
 
@@ -34,13 +38,16 @@ struct Optimizer {
 // parameters go, every value with its type. method.outputs are the file's outputs.
 struct Expansion {
   Graph graph;
+  std::map<std::string, std::string> output_roles;  // by output, those that the file gives
   std::vector<Loss> losses;
   std::optional<Optimizer> optimizer;
   std::map<std::string, Position, std::less<>> places;  // by node path: the statement
 };
 
-// Adds the variables of nodes to the context's model. Complete only where `diagnostics` stays ok.
-Expansion expand(const Source& source, Context context, Diagnostics& diagnostics);
+// Adds the variables of nodes to the context's model. `optimizer`: the op in the place of the file's; empty:
+// the file's. Complete only where `diagnostics` stays ok.
+Expansion expand(const Source& source, Context context, Diagnostics& diagnostics,
+                 std::string_view optimizer = {});
 
 inline constexpr std::size_t kMaxBlockDepth = 64;
 inline constexpr std::size_t kMaxStatements = 100000;  // run, not written

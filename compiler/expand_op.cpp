@@ -25,7 +25,10 @@ std::vector<ValueId> Expander::add_op(const JsonValue& json, const JsonValue& na
     for (const OpDef* known : context_.ops.all()) {
       if (!known->internal) names.push_back(known->name);
     }
-    error(name.at, "there is no op " + in_quotes(name.text) + suggestion(name.text, names));
+    const std::string what = def == nullptr
+                                 ? "op " + in_quotes(name.text) + " is in no op library that was given"
+                                 : "there is no op " + in_quotes(name.text);
+    error(name.at, what + suggestion(name.text, names));
     return {};
   }
   NodeDraft draft{json, *def, {}};
@@ -180,6 +183,10 @@ bool Expander::make_variables(NodeDraft& draft) {
   std::vector<const ValueType*> types;
   for (const ValueId input : draft.node.inputs)
     types.push_back(input == kNoValue ? nullptr : &builder_.type(input));
+  if (const Status status = model::check_input_types(def, types); !status.ok()) {
+    error(draft.json.at, draft.about() + status.message());
+    return false;
+  }
   std::set<std::string_view> slots;
   Expr fan_in(1);
   for (std::size_t i = 0; i < def.inputs.size(); ++i) {

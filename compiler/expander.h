@@ -14,7 +14,7 @@ namespace graphrun::compiler {
 // Runs the statements of a graph with an explicit stack of frames. expand() uses it once.
 class Expander {
  public:
-  Expander(const Source& source, Context context, Diagnostics& diagnostics);
+  Expander(const Source& source, Context context, Diagnostics& diagnostics, std::string_view optimizer);
   Expansion run();
 
  private:
@@ -61,9 +61,16 @@ class Expander {
   void outputs();
   void losses();
   void loss(const JsonMember& member);
+
+  // expand_optimizer.cpp: the section "train"
   void optimizer();
-  void optimizer_attributes(const OpDef& def, const JsonValue& json, std::string_view own_key,
-                            AttrMap& attrs);
+  const OpDef* optimizer_op(const JsonValue* json, Position at);
+  const OpDef* find_optimizer(std::string_view name, Position at);
+  AttrMap optimizer_attributes(const JsonValue& json, std::string_view own_key);
+  std::vector<OptimizerGroup> optimizer_groups(const JsonValue& json, std::string_view what);
+  std::vector<ParameterSelector> selectors(const JsonValue& json);
+  std::optional<ParameterSelector> selector(const JsonValue& json);
+  void take_parameters_of_same_name(AttrMap& attrs);
 
   Frame& top() { return frames_.back(); }
   void error(Position at, std::string_view message);
@@ -76,7 +83,10 @@ class Expander {
   std::deque<Frame> frames_;
   std::set<std::string> explicit_paths_;
   std::size_t statements_ = 0;
-  std::string current_;  // full path of what is being expanded, for errors
+  std::string current_;                       // full path of what is being expanded, for errors
+  std::string_view chosen_optimizer_;         // in the place of the file's; empty: none
+  const OpDef* written_optimizer_ = nullptr;  // which attributes the file's section may have
+  const OpDef* optimizer_ = nullptr;          // which of them it takes
 };
 
 }  // namespace graphrun::compiler

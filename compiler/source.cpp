@@ -115,8 +115,8 @@ std::optional<Source> read_source(const fs::path& path, Diagnostics& diagnostics
   const JsonValue& graph = source.graph();
   if (!expect(graph, JsonValue::Kind::object, "an object: a graph", diagnostics)) return std::nullopt;
   check_keys(graph,
-             {"$schema", "doc", "parameters", "import", "inputs", "require", "preprocess", "blocks", "graph",
-              "outputs", "losses", "train"},
+             {"$schema", "doc", "parameters", "import", "inputs", "require", "preprocess", "protocol",
+              "blocks", "graph", "outputs", "losses", "train", "metadata"},
              "a graph file", diagnostics);
   read_blocks(graph, source, diagnostics);
   read_imports(path.parent_path(), source, diagnostics);

@@ -1,58 +1,17 @@
 #include "compiler/update.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
+#include <tuple>
 
 namespace graphrun::compiler {
 namespace {
 
-// * stands for any text, dots included.
-bool matches(std::string_view pattern, std::string_view name) {
-  std::size_t p = 0;
-  std::size_t n = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t retry = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      retry = n;
-    } else if (p < pattern.size() && pattern[p] == name[n]) {
-      ++p;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++retry;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
+std::string path_of(std::size_t group) { return "update." + std::to_string(group); }
 
-// By variable: the optimiser group of a parameter, or -1.
-std::vector<int> assign_groups(const model::Model& model, const Optimizer& optimizer,
-                               Diagnostics& diagnostics) {
-  std::vector<int> groups(model.variables.size(), -1);
-  std::vector<int> sizes(optimizer.groups.size(), 0);
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    if (model.variables[i].kind != VariableKind::parameter) continue;
-    const auto found = std::ranges::find_if(optimizer.groups, [&](const OptimizerGroup& group) {
-      return matches(group.match, model.variables[i].name);
-    });
-    if (found == optimizer.groups.end()) {
-      diagnostics.error(optimizer.at, model.variables[i].name, "no group of \"train\" takes this parameter");
-      continue;
-    }
-    groups[i] = static_cast<int>(found - optimizer.groups.begin());
-    ++sizes[static_cast<std::size_t>(groups[i])];
-  }
-  for (std::size_t i = 0; i < sizes.size(); ++i) {
-    if (sizes[i] == 0)
-      diagnostics.error(optimizer.groups[i].at,
-                        "no parameter is left for the group " + in_quotes(optimizer.groups[i].match));
-  }
-  return groups;
+std::string state_name(const OptimizerState& state, std::string_view of) {
+  return std::string(state.name) + ":" + std::string(of);
 }
 
 // By variable: it has a gradient.
@@ -77,21 +36,76 @@ std::vector<std::int32_t> ready_times(const model::Model& model, const Graph& tr
   return times;
 }
 
-void add_states(model::Model& model, const std::vector<bool>& has_gradient) {
+// Appends the states of all trained parameters; of a scalar one for each group that has such parameters.
+void add_states(model::Model& model, const OptimizerSpec& optimizer,
+                const std::vector<ParameterGroup>& groups) {
+  const std::vector<bool> has_gradient = trained(model);
   std::vector<model::Variable> states;
-  for (std::size_t i = 0; i < model.variables.size(); ++i) {
-    if (!has_gradient[i]) continue;
-    model::Variable state;
-    state.name = "momentum:" + model.variables[i].name;
-    state.kind = VariableKind::optimizer_state;
-    state.shape = model.variables[i].shape;
-    state.of = static_cast<std::int32_t>(i);
-    states.push_back(std::move(state));
+  for (const OptimizerState& state : optimizer.states) {
+    if (state.scalar) continue;
+    for (std::size_t i = 0; i < has_gradient.size(); ++i) {
+      if (!has_gradient[i]) continue;
+      model::Variable& added = states.emplace_back();
+      added.name = state_name(state, model.variables[i].name);
+      added.shape = model.variables[i].shape;
+      added.of = static_cast<std::int32_t>(i);
+    }
   }
+  for (const OptimizerState& state : optimizer.states) {
+    if (!state.scalar) continue;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      if (!groups[g].members.empty()) states.emplace_back().name = state_name(state, path_of(g));
+    }
+  }
+  for (model::Variable& state : states) state.kind = VariableKind::optimizer_state;
   model.variables.insert(model.variables.end(), states.begin(), states.end());
 }
 
-void reorder(model::Model& model, const std::vector<Graph*>& graphs, const std::vector<std::int32_t>& order) {
+// Where a variable lies: the smaller, the earlier. States come in the order in which add_states() made them:
+// each begins anew with the first parameter, and scalars belong to none.
+using Place = std::tuple<int, std::int32_t, std::int32_t>;
+
+std::vector<Place> places_of(const model::Model& model, const std::vector<ParameterGroup>& groups,
+                             const std::vector<std::int32_t>& times) {
+  // A group stands where its first gradient becomes ready.
+  std::vector<std::int32_t> start(model.variables.size(), INT32_MAX);
+  for (const ParameterGroup& group : groups) {
+    std::int32_t first = INT32_MAX;
+    for (const std::int32_t member : group.members)
+      first = std::min(first, times[static_cast<std::size_t>(member)]);
+    for (const std::int32_t member : group.members) start[static_cast<std::size_t>(member)] = first;
+  }
+  constexpr int kFirstState = 3;
+  int state = kFirstState;
+  std::int32_t last_owner = -1;
+  std::vector<Place> places;
+  for (std::size_t i = 0; i < model.variables.size(); ++i) {
+    const model::Variable& variable = model.variables[i];
+    if (variable.kind == VariableKind::buffer) {
+      places.emplace_back(1, 0, 0);
+      continue;
+    }
+    if (variable.kind == VariableKind::optimizer_state) {
+      state += variable.of <= last_owner ? 1 : 0;
+      last_owner = variable.of;
+    }
+    const int region = variable.kind == VariableKind::parameter  ? 0
+                       : variable.kind == VariableKind::gradient ? 2
+                                                                 : state;
+    const std::size_t parameter =
+        variable.kind == VariableKind::parameter ? i : static_cast<std::size_t>(variable.of);
+    if (variable.kind != VariableKind::parameter && variable.of < 0) {
+      places.emplace_back(region, 0, 0);
+    } else {
+      places.emplace_back(region, start[parameter], times[parameter]);
+    }
+  }
+  return places;
+}
+
+// `order`: the old index of each variable.
+void reorder(model::Model& model, const std::vector<Graph*>& graphs, std::vector<ParameterGroup>& groups,
+             const std::vector<std::int32_t>& order) {
   std::vector<std::int32_t> place(order.size());
   std::vector<model::Variable> variables;
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -107,95 +121,62 @@ void reorder(model::Model& model, const std::vector<Graph*>& graphs, const std::
       if (value.origin == model::Origin::variable) value.index = place[static_cast<std::size_t>(value.index)];
     }
   }
+  for (ParameterGroup& group : groups) {
+    for (std::int32_t& member : group.members) member = place[static_cast<std::size_t>(member)];
+    std::ranges::sort(group.members);
+  }
 }
 
 }  // namespace
 
-std::vector<bool> fixed_parameters(const model::Model& model, const Optimizer& optimizer) {
-  std::vector<bool> fixed(model.variables.size(), false);
-  const auto is_still = [](const OptimizerGroup& group) {
-    const auto rate = group.attrs.find("lr_mult");
-    if (rate == group.attrs.end()) return false;
-    const auto no_symbol = [](std::string_view) { return std::optional<Number>(); };
-    const Result<double> value = evaluate_real(std::get<Expr>(rate->second), no_symbol);
-    return value.ok() && *value == 0;
-  };
-  for (std::size_t i = 0; i < fixed.size(); ++i) {
-    if (model.variables[i].kind != VariableKind::parameter) continue;
-    const auto found = std::ranges::find_if(optimizer.groups, [&](const OptimizerGroup& group) {
-      return matches(group.match, model.variables[i].name);
-    });
-    fixed[i] = found != optimizer.groups.end() && is_still(*found);
-  }
-  return fixed;
-}
-
-ParameterGroups order_variables(Context context, const Optimizer& optimizer, std::vector<Graph*> graphs,
-                                const Graph& train, Diagnostics& diagnostics) {
+void order_variables(Context context, const OptimizerSpec& optimizer, std::vector<ParameterGroup>& groups,
+                     const std::vector<Graph*>& graphs, const Graph& train) {
   model::Model& model = context.model;
-  std::vector<int> groups = assign_groups(model, optimizer, diagnostics);
   const std::vector<bool> has_gradient = trained(model);
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    if (!has_gradient[i]) groups[i] = -1;
+  for (ParameterGroup& group : groups) {
+    std::erase_if(group.members,
+                  [&](std::int32_t member) { return !has_gradient[static_cast<std::size_t>(member)]; });
   }
-  std::vector<std::int32_t> times = ready_times(model, train);
-  add_states(model, has_gradient);
-
-  // A group stands where its first gradient becomes ready.
-  std::vector<std::int32_t> group_start(optimizer.groups.size() + 1, INT32_MAX);
-  const auto start_of = [&](std::int32_t parameter) -> std::int32_t& {
-    return group_start[static_cast<std::size_t>(groups[static_cast<std::size_t>(parameter)] + 1)];
-  };
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    std::int32_t& start = start_of(static_cast<std::int32_t>(i));
-    if (model.variables[i].kind == VariableKind::parameter) start = std::min(start, times[i]);
-  }
-  const auto key = [&](std::int32_t index) {
-    const model::Variable& variable = model.variables[static_cast<std::size_t>(index)];
-    if (variable.kind == VariableKind::buffer) return std::tuple(1, 0, 0);
-    const std::int32_t parameter = variable.kind == VariableKind::parameter ? index : variable.of;
-    const int region = variable.kind == VariableKind::parameter  ? 0
-                       : variable.kind == VariableKind::gradient ? 2
-                                                                 : 3;
-    return std::tuple(region, start_of(parameter), times[static_cast<std::size_t>(parameter)]);
-  };
+  add_states(model, optimizer, groups);
+  const std::vector<Place> places = places_of(model, groups, ready_times(model, train));
   std::vector<std::int32_t> order(model.variables.size());
   std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, {}, key);
-
-  ParameterGroups result{std::vector<std::vector<std::int32_t>>(optimizer.groups.size())};
-  for (std::size_t i = 0; i < order.size(); ++i) {
-    const auto old = static_cast<std::size_t>(order[i]);
-    const bool grouped = old < groups.size() && groups[old] >= 0;
-    if (grouped)
-      result.members[static_cast<std::size_t>(groups[old])].push_back(static_cast<std::int32_t>(i));
-  }
-  reorder(model, graphs, order);
-  return result;
+  std::ranges::stable_sort(order, {},
+                           [&](std::int32_t variable) { return places[static_cast<std::size_t>(variable)]; });
+  reorder(model, graphs, groups, order);
 }
 
-Result<Graph> make_update(Context context, const Optimizer& optimizer, const ParameterGroups& groups) {
+Result<Graph> make_update(Context context, const OpDef& optimizer,
+                          const std::vector<ParameterGroup>& groups) {
   Builder builder(context, "update");
   const std::vector<model::Variable>& variables = context.model.variables;
-  std::vector<std::int32_t> gradient(variables.size(), -1);
-  std::vector<std::int32_t> state(variables.size(), -1);
+  std::map<std::string, std::int32_t, std::less<>> by_name;
+  std::map<std::int32_t, std::int32_t> gradient;  // by parameter
   for (std::size_t i = 0; i < variables.size(); ++i) {
-    if (variables[i].kind == VariableKind::gradient)
-      gradient[static_cast<std::size_t>(variables[i].of)] = static_cast<std::int32_t>(i);
-    if (variables[i].kind == VariableKind::optimizer_state)
-      state[static_cast<std::size_t>(variables[i].of)] = static_cast<std::int32_t>(i);
+    by_name[variables[i].name] = static_cast<std::int32_t>(i);
+    if (variables[i].kind == VariableKind::gradient) gradient[variables[i].of] = static_cast<std::int32_t>(i);
   }
-  const ValueId lr = builder.input("lr", ValueType::dense(DType::f32, {}));
-  for (std::size_t g = 0; g < groups.members.size(); ++g) {
-    if (groups.members[g].empty()) continue;
-    std::vector<ValueId> inputs{lr};
-    for (const std::int32_t parameter : groups.members[g]) inputs.push_back(builder.variable(parameter));
-    for (const std::int32_t parameter : groups.members[g])
-      inputs.push_back(builder.variable(gradient[static_cast<std::size_t>(parameter)]));
-    for (const std::int32_t parameter : groups.members[g])
-      inputs.push_back(builder.variable(state[static_cast<std::size_t>(parameter)]));
-    builder.set_path("update." + std::to_string(g));
-    builder.add(optimizer.op, std::move(inputs), optimizer.groups[g].attrs, "");
+  std::vector<ValueId> given;  // by the training loop
+  for (std::size_t i = 0; i + 1 < optimizer.inputs.size(); ++i)
+    given.push_back(builder.input(optimizer.inputs[i].name, ValueType::dense(DType::f32, {})));
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    const std::vector<std::int32_t>& members = groups[g].members;
+    if (members.empty()) continue;
+    std::vector<ValueId> inputs = given;
+    for (const std::int32_t member : members) inputs.push_back(builder.variable(member));
+    for (const std::int32_t member : members) inputs.push_back(builder.variable(gradient.at(member)));
+    const auto add_state = [&](const OptimizerState& state, std::string_view of) {
+      inputs.push_back(builder.variable(by_name.find(state_name(state, of))->second));
+    };
+    for (const OptimizerState& state : optimizer.optimizer->states) {
+      for (std::size_t i = 0; !state.scalar && i < members.size(); ++i)
+        add_state(state, variables[static_cast<std::size_t>(members[i])].name);
+    }
+    for (const OptimizerState& state : optimizer.optimizer->states) {
+      if (state.scalar) add_state(state, path_of(g));
+    }
+    builder.set_path(path_of(g));
+    builder.add(optimizer.name, std::move(inputs), groups[g].attrs, "");
   }
   return std::move(builder).finish();
 }

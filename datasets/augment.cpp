@@ -13,10 +13,10 @@ std::int64_t offset_in(std::int64_t room, double fraction) {
   return std::min(room, static_cast<std::int64_t>(fraction * static_cast<double>(room + 1)));
 }
 
-double factor_y(const Draws& draws) { return draws.scale / std::sqrt(draws.aspect); }
-double factor_x(const Draws& draws) { return draws.scale * std::sqrt(draws.aspect); }
+double factor_y(const AugmentParams& params) { return params.scale / std::sqrt(params.aspect); }
+double factor_x(const AugmentParams& params) { return params.scale * std::sqrt(params.aspect); }
 
-Status check_sample(const Sample& sample, const Draws& draws, const std::int32_t* label) {
+Status check_sample(const Sample& sample, const AugmentParams& params, const std::int32_t* label) {
   const imaging::Image& image = sample.image;
   if (label != nullptr && sample.label.empty())
     return {ErrorCode::invalid_argument, "the sample has no label"};
@@ -26,12 +26,12 @@ Status check_sample(const Sample& sample, const Draws& draws, const std::int32_t
                                          std::to_string(sample.label.width) + " x " +
                                          std::to_string(sample.label.height)};
   }
-  const double height = std::nearbyint(static_cast<double>(image.height) * factor_y(draws));
-  const double width = std::nearbyint(static_cast<double>(image.width) * factor_x(draws));
+  const double height = std::nearbyint(static_cast<double>(image.height) * factor_y(params));
+  const double width = std::nearbyint(static_cast<double>(image.width) * factor_x(params));
   if (!(height >= 1 && width >= 1 && height * width <= static_cast<double>(imaging::kMaxPixels))) {
     return {ErrorCode::invalid_argument, "an image of " + std::to_string(image.width) + " x " +
                                              std::to_string(image.height) + " cannot be scaled by " +
-                                             std::to_string(draws.scale)};
+                                             std::to_string(params.scale)};
   }
   return {};
 }
@@ -69,44 +69,44 @@ Status validate(const AugmentSettings& settings) {
   return {};
 }
 
-Draws draw(const AugmentSettings& settings, core::Random random) {
-  Draws draws;
-  if (!settings.augment) return draws;
-  draws.scale = random.next_between(settings.scale_min, settings.scale_max);
+AugmentParams draw(const AugmentSettings& settings, core::Random random) {
+  AugmentParams params;
+  if (!settings.augment) return params;
+  params.scale = random.next_between(settings.scale_min, settings.scale_max);
   if (settings.aspect_min < settings.aspect_max) {
-    draws.aspect = random.next_between(settings.aspect_min, settings.aspect_max);
+    params.aspect = random.next_between(settings.aspect_min, settings.aspect_max);
   } else {
-    draws.aspect = settings.aspect_min;
+    params.aspect = settings.aspect_min;
   }
   const bool turn = random.next_bool();
   const double angle = random.next_between(settings.rotate_min, settings.rotate_max);
-  if (turn) draws.angle = angle;
-  draws.blur = random.next_bool();
-  draws.flip = random.next_bool();
+  if (turn) params.angle = angle;
+  params.blur = random.next_bool();
+  params.flip = random.next_bool();
   const double top = random.next_double();
-  draws.crop = {top, random.next_double()};
-  return draws;
+  params.crop = {top, random.next_double()};
+  return params;
 }
 
 namespace {
 
-void transform(const Sample& sample, const AugmentSettings& settings, const Draws& draws,
+void transform(const Sample& sample, const AugmentSettings& settings, const AugmentParams& params,
                AugmentScratch& scratch, float* image, std::int32_t* label) {
   const Scaling canvas =
-      Scaling::make(sample.image.height, sample.image.width, factor_y(draws), factor_x(draws));
+      Scaling::make(sample.image.height, sample.image.width, factor_y(params), factor_x(params));
   const std::int64_t room_y = window_room(canvas.height, settings.train_h);
   const std::int64_t room_x = window_room(canvas.width, settings.train_w);
-  Window window{settings.train_h, settings.train_w, room_y / 2, room_x / 2, draws.flip};
-  if (draws.crop) {
-    window.top = offset_in(room_y, (*draws.crop)[0]);
-    window.left = offset_in(room_x, (*draws.crop)[1]);
+  Window window{settings.train_h, settings.train_w, room_y / 2, room_x / 2, params.flip};
+  if (params.crop) {
+    window.top = offset_in(room_y, (*params.crop)[0]);
+    window.left = offset_in(room_x, (*params.crop)[1]);
   }
   const Pixel mean = pixel_of(settings.mean);
   // From the window backwards: what each step has to make.
   const Rect shown = window.shown(canvas);
-  const Rect turned = draws.blur ? grown(shown, canvas) : shown;
-  std::optional<Turn> turn;
-  if (draws.angle) turn = Turn::make(canvas, *draws.angle);
+  const Rect turned = params.blur ? grown(shown, canvas) : shown;
+  std::optional<Rotation> turn;
+  if (params.angle) turn = Rotation::make(canvas, *params.angle);
   const Rect scaled = turn ? turn->reads(turned, canvas) : turned;
 
   Patch* patch = &scratch.patches[0];
@@ -116,7 +116,7 @@ void transform(const Sample& sample, const AugmentSettings& settings, const Draw
     turn_patch(*patch, canvas, *turn, turned, mean, scratch.steps, *spare);
     std::swap(patch, spare);
   }
-  if (draws.blur) {
+  if (params.blur) {
     blur_patch(*patch, canvas, shown, scratch.steps, *spare);
     std::swap(patch, spare);
   }
@@ -129,10 +129,10 @@ void transform(const Sample& sample, const AugmentSettings& settings, const Draw
 
 }  // namespace
 
-Status apply(const Sample& sample, const AugmentSettings& settings, const Draws& draws,
+Status apply(const Sample& sample, const AugmentSettings& settings, const AugmentParams& params,
              AugmentScratch& scratch, float* image, std::int32_t* label) {
-  GRAPHRUN_TRY(check_sample(sample, draws, label));
-  transform(sample, settings, draws, scratch, image, label);
+  GRAPHRUN_TRY(check_sample(sample, params, label));
+  transform(sample, settings, params, scratch, image, label);
   return {};
 }
 

@@ -33,7 +33,7 @@ Status validate(const AugmentSettings& settings);
 
 // One sample's random choices, in the order in which they are applied. The default is no transform, centre
 // crop.
-struct Draws {
+struct AugmentParams {
   double scale = 1;
   double aspect = 1;            // width times its root, height divided by it
   std::optional<double> angle;  // degrees
@@ -45,7 +45,7 @@ struct Draws {
 
 // Scale, aspect and angle uniform in their ranges, the angle, blur and flip each with probability 1/2, the
 // crop uniform.
-Draws draw(const AugmentSettings& settings, core::Random random);
+AugmentParams draw(const AugmentSettings& settings, core::Random random);
 
 // Memory that apply() uses again from sample to sample: one for each thread.
 struct AugmentScratch {
@@ -57,7 +57,7 @@ struct AugmentScratch {
 // (train_h, train_w) class ids with ignore_label; `label` may be null and is required to be for a sample
 // without one. Errors: a sample that the scale makes empty or larger than kMaxPixels, or whose label has
 // another size.
-Status apply(const Sample& sample, const AugmentSettings& settings, const Draws& draws,
+Status apply(const Sample& sample, const AugmentSettings& settings, const AugmentParams& params,
              AugmentScratch& scratch, float* image, std::int32_t* label);
 
 }  // namespace graphrun::datasets

@@ -26,7 +26,7 @@ class FileDataset final : public Dataset {
     if (!labelled_) return imaging::LabelMap{};
     const std::filesystem::path& file = at(index).label;
     GRAPHRUN_ASSIGN(const LabelImage label, read_label(file));
-    return label_rule(descriptor_, file).apply(label).in(file.string());
+    return label_rule(descriptor_, file).apply(label).with_context(file.string());
   }
 
  private:

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "datasets/descriptor.h"
+#include "runtime/core/component_name.h"
 
 #include "runtime/core/guard.h"
 
@@ -299,6 +300,9 @@ Result<Descriptor> read_descriptor(const Node& root) {
   Descriptor descriptor;
   GRAPHRUN_ASSIGN(const Node name, require(root, "name"));
   GRAPHRUN_ASSIGN(descriptor.name, read_string(name));
+  // Folders of runs are named after it.
+  if (!core::is_component_name(descriptor.name))
+    return name.expected("letters, digits and . _ + -, beginning with a letter or digit");
   GRAPHRUN_TRY(read_optional(root, "note", descriptor.note));
   GRAPHRUN_TRY(read_optional(root, "data_root", descriptor.data_root));
   GRAPHRUN_TRY(read_optional(root, "data_hint", descriptor.data_hint));
@@ -353,7 +357,7 @@ Result<Descriptor> parse_descriptor(std::string_view json, const std::filesystem
                                                rapidjson::GetParseError_En(document.GetParseError()));
   }
   auto descriptor = read_descriptor(Node{document, ""});
-  if (!descriptor.ok()) return std::move(descriptor).status().in(file.string());
+  if (!descriptor.ok()) return std::move(descriptor).status().with_context(file.string());
   descriptor->file = file;
   return descriptor;
 } catch (...) {

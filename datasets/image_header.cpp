@@ -163,8 +163,8 @@ Result<ImageHeader> read_image_header(std::string_view file) {
   }
   if (!header) return Status(ErrorCode::invalid_file, "has a broken image header");
   // Both sides are below 2^32, so that the product fits once neither exceeds the limit.
-  if (header->height < 1 || header->width < 1 || header->height > imaging::kMaxPixels || header->width > imaging::kMaxPixels ||
-      header->height * header->width > imaging::kMaxPixels) {
+  if (header->height < 1 || header->width < 1 || header->height > imaging::kMaxPixels ||
+      header->width > imaging::kMaxPixels || header->height * header->width > imaging::kMaxPixels) {
     return Status(ErrorCode::invalid_file, "claims to be " + std::to_string(header->width) + " x " +
                                                std::to_string(header->height) + " pixels");
   }

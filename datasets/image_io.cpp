@@ -6,9 +6,9 @@
 #include <optional>
 #include <string>
 
+#include "datasets/codecs/opencv_codecs.h"
 #include "datasets/image_header.h"
 #include "datasets/jpeg_codec.h"
-#include "datasets/opencv_codecs.h"
 #include "datasets/png_codec.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
@@ -64,7 +64,7 @@ Result<std::vector<std::uint8_t>> to_bytes(const imaging::LabelMap& map) {
 
 Result<imaging::Image> read_image(const std::filesystem::path& path) try {
   GRAPHRUN_ASSIGN(std::string file, core::read_file(path, kMaxImageBytes));
-  return decode_image(file).in(path.string());
+  return decode_image(file).with_context(path.string());
 } catch (...) {
   return core::caught();
 }
@@ -73,7 +73,7 @@ Result<imaging::Extent> read_image_size(const std::filesystem::path& path) try {
   GRAPHRUN_ASSIGN(const auto file, core::MappedFile::open(path.string()));
   const std::span<const std::byte> bytes = file->bytes();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(text).in(path.string()));
+  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(text).with_context(path.string()));
   return header.turned ? imaging::Extent{header.width, header.height}
                        : imaging::Extent{header.height, header.width};
 } catch (...) {
@@ -82,18 +82,19 @@ Result<imaging::Extent> read_image_size(const std::filesystem::path& path) try {
 
 Result<LabelImage> read_label(const std::filesystem::path& path) try {
   GRAPHRUN_ASSIGN(const std::string file, core::read_file(path, kMaxImageBytes));
-  return decode_label_png(file).in(path.string());
+  return decode_label_png(file).with_context(path.string());
 } catch (...) {
   return core::caught();
 }
 
-Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map, std::int64_t classes) try {
+Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map,
+                      std::int64_t classes) try {
   const auto encode = [&]() -> Result<std::string> {
     if (classes > imaging::kMaxByteClasses) return encode_wide_png(map.ids, map.height, map.width);
     GRAPHRUN_ASSIGN(const std::vector<std::uint8_t> bytes, to_bytes(map));
     return encode_png(bytes, map.height, map.width, PngColor::gray, {});
   };
-  GRAPHRUN_ASSIGN(const std::string png, encode().in(path.string()));
+  GRAPHRUN_ASSIGN(const std::string png, encode().with_context(path.string()));
   return core::write_file(path, png);
 } catch (...) {
   return core::caught();
@@ -101,8 +102,8 @@ Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap
 
 Status write_palette_png(const std::filesystem::path& path, const imaging::LabelMap& map,
                          std::span<const imaging::Color> palette) try {
-  constexpr std::size_t kMostColors = 256;
-  if (palette.size() > kMostColors) {
+  constexpr std::size_t kMaxColors = 256;
+  if (palette.size() > kMaxColors) {
     return write_rgb_png(path, overlay({map.height, map.width, std::vector<std::uint8_t>(3 * map.ids.size())},
                                        map, palette, 1));
   }
@@ -110,7 +111,7 @@ Status write_palette_png(const std::filesystem::path& path, const imaging::Label
     GRAPHRUN_ASSIGN(const std::vector<std::uint8_t> bytes, to_bytes(map));
     return encode_png(bytes, map.height, map.width, PngColor::palette, palette);
   };
-  GRAPHRUN_ASSIGN(const std::string png, encode().in(path.string()));
+  GRAPHRUN_ASSIGN(const std::string png, encode().with_context(path.string()));
   return core::write_file(path, png);
 } catch (...) {
   return core::caught();
@@ -118,7 +119,7 @@ Status write_palette_png(const std::filesystem::path& path, const imaging::Label
 
 Status write_rgb_png(const std::filesystem::path& path, const imaging::Image& image) try {
   auto png = encode_png(image.rgb, image.height, image.width, PngColor::rgb, {});
-  if (!png.ok()) return std::move(png).status().in(path.string());
+  if (!png.ok()) return std::move(png).status().with_context(path.string());
   return core::write_file(path, *png);
 } catch (...) {
   return core::caught();

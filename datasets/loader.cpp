@@ -4,7 +4,6 @@
 #include <condition_variable>
 #include <mutex>
 #include <new>
-#include <opencv2/core.hpp>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -124,7 +123,7 @@ struct Loader::State {
       const std::int64_t pixels = batch.height * batch.width;
       return apply(sample, augment, draw(augment, random), scratch, batch.image + task.place * pixels * 3,
                    batch.label + task.place * pixels)
-          .in(dataset.name(index));
+          .with_context(dataset.name(index));
     });
   }
 
@@ -149,7 +148,6 @@ Result<std::unique_ptr<Loader>> Loader::start(const Dataset& dataset, const Samp
       sampling.first + sampling.samples > dataset.size()) {
     return Status(ErrorCode::invalid_argument, "the loader's iterations or sampler do not fit the data set");
   }
-  cv::setNumThreads(0);
   auto state = std::make_unique<State>(dataset, sampler, augment, checked);
   const std::int64_t n = sampler.batch_size_of_rank();
   const std::int64_t pixels = n * augment.train_h * augment.train_w;

@@ -36,8 +36,7 @@ struct LoaderSettings {
 };
 
 // Makes batches ahead of their use. The samples of a batch are made by any worker, but what is delivered, and
-// in what order, depends on seeds and iteration alone. While a loader exists OpenCV's own threads are not
-// used: it sets cv::setNumThreads(0), which holds for the whole process.
+// in what order, depends on seeds and iteration alone.
 class Loader {
  public:
   // The data set must outlive the loader.

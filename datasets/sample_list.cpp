@@ -119,7 +119,8 @@ Result<std::vector<SamplePath>> parse_list(std::string_view text, const std::fil
     text.remove_prefix(std::min(end + 1, text.size()));
     if (content.empty()) continue;
     auto sample = parse_line(content, split, data_root);
-    if (!sample.ok()) return std::move(sample).status().in(list.string() + ":" + std::to_string(line));
+    if (!sample.ok())
+      return std::move(sample).status().with_context(list.string() + ":" + std::to_string(line));
     samples.push_back(*std::move(sample));
   }
   if (samples.empty()) return Status(ErrorCode::invalid_file, list.string() + ": has no samples");

@@ -14,7 +14,7 @@ Result<std::unique_ptr<Subset>> Subset::make(const Dataset& data, const SampleRa
   return std::unique_ptr<Subset>(new Subset(data, range.first, count, 1));
 }
 
-std::unique_ptr<Subset> Subset::share(const Dataset& data, int rank, int ranks) {
+std::unique_ptr<Subset> Subset::shard(const Dataset& data, int rank, int ranks) {
   const std::int64_t count = (data.size() - rank + ranks - 1) / ranks;
   return std::unique_ptr<Subset>(new Subset(data, rank, count, ranks));
 }

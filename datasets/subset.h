@@ -18,7 +18,7 @@ class Subset final : public Dataset {
   // `data` must outlive it. Errors: there is no sample `range.first`.
   static Result<std::unique_ptr<Subset>> make(const Dataset& data, const SampleRange& range);
   // Every `ranks`-th, from the `rank`-th on: neighbours, often alike in cost, are dealt out. May be empty.
-  static std::unique_ptr<Subset> share(const Dataset& data, int rank, int ranks);
+  static std::unique_ptr<Subset> shard(const Dataset& data, int rank, int ranks);
 
   // Of what make() gave: whole() where that is all.
   SampleRange range() const;

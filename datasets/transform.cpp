@@ -158,7 +158,7 @@ Scaling Scaling::make(std::int64_t height, std::int64_t width, double factor_y, 
   return canvas;
 }
 
-Turn Turn::make(const Scaling& canvas, double degrees) {
+Rotation Rotation::make(const Scaling& canvas, double degrees) {
   const double radians = degrees * (std::numbers::pi / 180);
   const double a = std::cos(radians);
   const double b = std::sin(radians);
@@ -168,7 +168,7 @@ Turn Turn::make(const Scaling& canvas, double degrees) {
   const double y = b * center_x + (1 - a) * center_y;
   // The inverse of (a b x; -b a y).
   const double scale = 1 / (a * a + b * b);
-  Turn turn;
+  Rotation turn;
   auto& m = turn.inverse_;
   m[0] = m[4] = a * scale;
   m[1] = -b * scale;
@@ -178,17 +178,17 @@ Turn Turn::make(const Scaling& canvas, double degrees) {
   return turn;
 }
 
-Turn::Source Turn::row_start(std::int64_t y) const {
+Rotation::Source Rotation::row_start(std::int64_t y) const {
   const auto row = static_cast<double>(y);
   return {fixed_point(inverse_[4] * row + inverse_[5]), fixed_point(inverse_[1] * row + inverse_[2])};
 }
 
-Turn::Source Turn::column_offset(std::int64_t x) const {
+Rotation::Source Rotation::column_offset(std::int64_t x) const {
   const auto column = static_cast<double>(x);
   return {fixed_point(inverse_[3] * column), fixed_point(inverse_[0] * column)};
 }
 
-Rect Turn::reads(const Rect& part, const Scaling& canvas) const {
+Rect Rotation::reads(const Rect& part, const Scaling& canvas) const {
   // Positions are monotonic in rows and columns: the corners are the extremes.
   std::int64_t low_y = INT64_MAX, high_y = INT64_MIN, low_x = INT64_MAX, high_x = INT64_MIN;
   for (const std::int64_t y : {part.top, part.bottom() - 1}) {
@@ -243,7 +243,7 @@ void scale_patch(const imaging::Image& image, const Scaling& canvas, const Rect&
   }
 }
 
-void turn_patch(const Patch& in, const Scaling& canvas, const Turn& turn, const Rect& part,
+void turn_patch(const Patch& in, const Scaling& canvas, const Rotation& turn, const Rect& part,
                 const Pixel& border, TransformScratch& scratch, Patch& out) {
   constexpr std::int64_t kHalfStep = 1 << (kTurnShift - 1);
   constexpr float kStep = 1.0F / kTurnSteps;
@@ -251,7 +251,7 @@ void turn_patch(const Patch& in, const Scaling& canvas, const Turn& turn, const 
   scratch.steps.resize(static_cast<std::size_t>(2 * part.width));
   std::int64_t* const offsets = scratch.steps.data();
   for (std::int64_t x = 0; x < part.width; ++x) {
-    const Turn::Source offset = turn.column_offset(part.left + x);
+    const Rotation::Source offset = turn.column_offset(part.left + x);
     offsets[2 * x] = offset.y;
     offsets[2 * x + 1] = offset.x;
   }
@@ -260,7 +260,7 @@ void turn_patch(const Patch& in, const Scaling& canvas, const Turn& turn, const 
     return inside ? in.at(y, x)->lanes : border.lanes;
   };
   for (std::int64_t y = part.top; y < part.bottom(); ++y) {
-    const Turn::Source start = turn.row_start(y);
+    const Rotation::Source start = turn.row_start(y);
     Pixel* const to = out.row(y);
     for (std::int64_t x = 0; x < part.width; ++x) {
       const std::int64_t from_y = (start.y + offsets[2 * x] + kHalfStep) >> kTurnShift;
@@ -357,7 +357,7 @@ void write_image(const Patch& in, const Scaling& canvas, const Window& window, c
   }
 }
 
-void write_label(const imaging::LabelMap& label, const Scaling& canvas, const Turn* turn,
+void write_label(const imaging::LabelMap& label, const Scaling& canvas, const Rotation* turn,
                  const Window& window, std::int32_t ignore_label, TransformScratch& scratch,
                  std::int32_t* out) {
   constexpr std::int64_t kHalf = 1 << (kTurnBits - 1);
@@ -378,7 +378,7 @@ void write_label(const imaging::LabelMap& label, const Scaling& canvas, const Tu
   if (turn != nullptr) {
     scratch.steps.resize(static_cast<std::size_t>(2 * count));
     for (std::int64_t i = 0; i < count; ++i) {
-      const Turn::Source offset = turn->column_offset(span.start + i * span.step);
+      const Rotation::Source offset = turn->column_offset(span.start + i * span.step);
       scratch.steps[static_cast<std::size_t>(2 * i)] = offset.y;
       scratch.steps[static_cast<std::size_t>(2 * i + 1)] = offset.x;
     }
@@ -399,7 +399,7 @@ void write_label(const imaging::LabelMap& label, const Scaling& canvas, const Tu
       for (std::int64_t i = 0; i < count; ++i, column += span.step) to[i] = value(ids[rows[row] + *column]);
       continue;
     }
-    const Turn::Source start = turn->row_start(row);
+    const Rotation::Source start = turn->row_start(row);
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int64_t from_y = (start.y + offsets[2 * i] + kHalf) >> kTurnBits;
       const std::int64_t from_x = (start.x + offsets[2 * i + 1] + kHalf) >> kTurnBits;

@@ -52,10 +52,10 @@ struct Scaling {
 };
 
 // Turns the canvas around its centre, size kept: where a pixel comes from, in 1/1024 pixels.
-class Turn {
+class Rotation {
  public:
   // Counter-clockwise.
-  static Turn make(const Scaling& canvas, double degrees);
+  static Rotation make(const Scaling& canvas, double degrees);
 
   struct Source {
     std::int64_t y = 0;
@@ -98,7 +98,7 @@ struct TransformScratch {
 void scale_patch(const imaging::Image& image, const Scaling& canvas, const Rect& part,
                  TransformScratch& scratch, Patch& out);
 // Bilinear in steps of 1/32 pixel; what lies outside the canvas is `border`.
-void turn_patch(const Patch& in, const Scaling& canvas, const Turn& turn, const Rect& part,
+void turn_patch(const Patch& in, const Scaling& canvas, const Rotation& turn, const Rect& part,
                 const Pixel& border, TransformScratch& scratch, Patch& out);
 // Gaussian, 5 x 5 (1 4 6 4 1), the canvas mirrored at its edge pixels. `in` covers what grown() says.
 void blur_patch(const Patch& in, const Scaling& canvas, const Rect& part, TransformScratch& scratch,
@@ -112,7 +112,7 @@ void write_image(const Patch& in, const Scaling& canvas, const Window& window, c
                  const Pixel& std, float* out);
 // Writes class ids as (height, width), nearest neighbour, with ignore_label for kIgnoredClass, padding and
 // what a turn brings in. `turn` may be null.
-void write_label(const imaging::LabelMap& label, const Scaling& canvas, const Turn* turn,
+void write_label(const imaging::LabelMap& label, const Scaling& canvas, const Rotation* turn,
                  const Window& window, std::int32_t ignore_label, TransformScratch& scratch,
                  std::int32_t* out);
 

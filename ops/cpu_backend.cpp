@@ -4,11 +4,11 @@
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 
 #include "runtime/core/build_id.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/processors.h"
+#include "runtime/model/kernel_table.h"
 
 #define GRAPHRUN_OPS(room)                \
   namespace graphrun::ops::room {         \
@@ -43,9 +43,10 @@ class HostBuffer final : public model::Buffer {
 
 class CpuBackend final : public model::Backend {
  public:
-  CpuBackend(int threads, std::vector<KernelEntry> kernels) : threads_(threads) {
-    for (const KernelEntry& kernel : kernels) kernels_[std::string(kernel.op)].push_back(kernel);
-  }
+  CpuBackend(int threads, OpLibraries libraries, std::span<const KernelEntry> own)
+      : threads_(threads),
+        libraries_(std::move(libraries)),
+        kernels_(model::make_kernel_table(libraries_, "cpu", own)) {}
   std::string_view device() const override { return "cpu"; }
   std::vector<KernelEntry> candidates(std::string_view op) const override {
     const auto found = kernels_.find(op);
@@ -87,9 +88,16 @@ class CpuBackend final : public model::Backend {
     return {ErrorCode::unsupported,
             "this CPU has no instructions for bf16 (AVX-512 BF16, AMX); compute in f32"};
   }
-  std::string form_identity() const override {
-    const std::string build = core::build_id(reinterpret_cast<const void*>(&make_cpu_backend));
-    return build.empty() ? build : "build " + build + ", " + cpu::library_identity();
+  std::string packing_identity() const override {
+    std::string identity = "build";
+    std::vector<const void*> objects{reinterpret_cast<const void*>(&make_cpu_backend)};
+    for (const auto& library : libraries_) objects.push_back(library.get());
+    for (const void* object : objects) {
+      const std::string build = core::build_id(object);
+      if (build.empty()) return build;
+      identity += " " + build;
+    }
+    return identity + ", " + cpu::library_identity();
   }
   int threads() const override { return threads_; }
   void for_each(std::int64_t count, const std::function<void(std::int64_t)>& body) const override {
@@ -99,12 +107,13 @@ class CpuBackend final : public model::Backend {
 
  private:
   int threads_;
-  std::map<std::string, std::vector<KernelEntry>, std::less<>> kernels_;
+  OpLibraries libraries_;
+  model::KernelTable kernels_;
 };
 
 }  // namespace
 
-Result<std::shared_ptr<model::Backend>> make_cpu_backend(int threads) {
+Result<std::shared_ptr<model::Backend>> make_cpu_backend(int threads, OpLibraries libraries) {
   if (threads < 0) return {ErrorCode::invalid_argument, "the number of threads is negative"};
   std::vector<KernelEntry> all;
   const auto take = [&all](std::vector<KernelEntry> more) {
@@ -114,7 +123,7 @@ Result<std::shared_ptr<model::Backend>> make_cpu_backend(int threads) {
 #include "ops/op_list.inc"
 #undef GRAPHRUN_OPS
   const int count = threads > 0 ? threads : cpu::usable_processors();
-  return std::shared_ptr<model::Backend>(std::make_shared<CpuBackend>(count, std::move(all)));
+  return std::shared_ptr<model::Backend>(std::make_shared<CpuBackend>(count, std::move(libraries), all));
 }
 
 }  // namespace graphrun::ops

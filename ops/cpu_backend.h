@@ -2,12 +2,14 @@
 
 #include <memory>
 
+#include "graphrun/kernel/op_library.h"
 #include "graphrun/status.h"
 #include "runtime/model/backend.h"
 
 namespace graphrun::ops {
 
 // The CPU with oneDNN and the kernels of ops/. threads 0: as many as this process may use (affinity, cgroup).
-Result<std::shared_ptr<model::Backend>> make_cpu_backend(int threads = 0);
+// The libraries' kernels for "cpu" are asked first; the backend keeps the libraries.
+Result<std::shared_ptr<model::Backend>> make_cpu_backend(int threads = 0, OpLibraries libraries = {});
 
 }  // namespace graphrun::ops

@@ -10,6 +10,7 @@
 #include "runtime/cuda/device.h"
 #include "runtime/cuda/recording.h"
 #include "runtime/cuda/timeline.h"
+#include "runtime/model/kernel_table.h"
 
 #define GRAPHRUN_OPS(room)                 \
   namespace graphrun::ops::room {          \
@@ -39,13 +40,13 @@ class DeviceBuffer final : public model::Buffer {
 
 class CudaBackend final : public model::Backend {
  public:
-  CudaBackend(std::shared_ptr<cuda::Device> device, std::vector<KernelEntry> kernels,
-              std::map<std::string_view, const void*> services)
+  CudaBackend(std::shared_ptr<cuda::Device> device, std::span<const KernelEntry> own,
+              const CudaOptions& options)
       : device_(std::move(device)),
-        services_(std::move(services)),
-        label_("cuda:" + std::to_string(device_->index())) {
-    for (const KernelEntry& entry : kernels) kernels_[std::string(entry.op)].push_back(entry);
-  }
+        services_(options.services),
+        label_("cuda:" + std::to_string(device_->index())),
+        libraries_(options.libraries),
+        kernels_(model::make_kernel_table(libraries_, "cuda", own)) {}
   std::string_view device() const override { return label_; }
   std::vector<KernelEntry> candidates(std::string_view op) const override {
     const auto found = kernels_.find(op);
@@ -57,12 +58,12 @@ class CudaBackend final : public model::Backend {
     return std::unique_ptr<model::Buffer>(std::make_unique<DeviceBuffer>(device_, data, size));
   }
   std::shared_ptr<void> allocate_host(std::int64_t bytes) override {
-    const auto turn = device_->turn();
+    const auto lock = device_->lock();
     void* memory = nullptr;
     if (!cuda::check(cudaMallocHost(&memory, static_cast<std::size_t>(bytes)), "cudaMallocHost").ok())
       return nullptr;
     return {memory, [device = device_](void* pinned) {
-              const auto lock = device->turn();
+              const auto lock = device->lock();
               cudaFreeHost(pinned);
             }};
   }
@@ -81,12 +82,12 @@ class CudaBackend final : public model::Backend {
   }
   int threads() const override { return 1; }
   DeviceContext* context() const override { return device_.get(); }
-  std::unique_lock<std::recursive_mutex> turn() const override { return device_->turn(); }
+  std::unique_lock<std::recursive_mutex> lock() const override { return device_->lock(); }
   std::unique_ptr<core::Timeline> timeline() override {
     return std::make_unique<cuda::EventTimeline>(*device_);
   }
   std::int64_t memory_in_use() const override {
-    const auto turn = device_->turn();
+    const auto lock = device_->lock();
     std::size_t free_bytes = 0, all = 0;
     cudaMemGetInfo(&free_bytes, &all);
     return static_cast<std::int64_t>(all - free_bytes);
@@ -103,7 +104,8 @@ class CudaBackend final : public model::Backend {
   std::shared_ptr<cuda::Device> device_;
   std::map<std::string_view, const void*> services_;
   std::string label_;
-  std::map<std::string, std::vector<KernelEntry>, std::less<>> kernels_;
+  OpLibraries libraries_;
+  model::KernelTable kernels_;
 };
 
 // 13020 -> "13.2"
@@ -123,8 +125,7 @@ Result<std::shared_ptr<model::Backend>> make_cuda_backend(const CudaOptions& opt
 #define GRAPHRUN_OPS(room) take(ops::room::cuda_kernels());
 #include "ops/op_list.inc"
 #undef GRAPHRUN_OPS
-  return std::shared_ptr<model::Backend>(
-      std::make_shared<CudaBackend>(std::move(device), std::move(all), options.services));
+  return std::shared_ptr<model::Backend>(std::make_shared<CudaBackend>(std::move(device), all, options));
 }
 
 Result<std::vector<std::string>> list_gpus() {

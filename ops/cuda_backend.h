@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "graphrun/kernel/op_library.h"
 #include "graphrun/status.h"
 #include "runtime/model/backend.h"
 
@@ -17,6 +18,8 @@ struct CudaOptions {
   // Where it is kept which of the library's convolutions is the fastest for a shape, read at the start and
   // written as more is measured; empty: measured anew in each process.
   std::string tuning_file{};
+  // Their kernels for "cuda" are asked before those of ops/; the backend keeps the libraries.
+  OpLibraries libraries{};
   // Backend::service() by name; they outlive the backend.
   std::map<std::string_view, const void*> services{};
 };

@@ -8,9 +8,10 @@
 #undef GRAPHRUN_OPS
 
 namespace graphrun::ops {
+namespace {
 
-const OpRegistry& op_registry() {
-  static const OpRegistry registry([] {
+const OpLibrary& own_library() {
+  static const std::vector<const OpDef*> ops = [] {
     std::vector<const OpDef*> all;
     const auto take = [&all](std::vector<const OpDef*> defs) {
       all.insert(all.end(), defs.begin(), defs.end());
@@ -19,8 +20,24 @@ const OpRegistry& op_registry() {
 #include "ops/op_list.inc"
 #undef GRAPHRUN_OPS
     return all;
-  }());
+  }();
+  static const OpLibrary library{.name = "graphrun", .ops = ops};
+  return library;
+}
+
+}  // namespace
+
+const OpRegistry& op_registry() {
+  static const OpRegistry registry(
+      std::vector<const OpDef*>(own_library().ops.begin(), own_library().ops.end()));
   return registry;
+}
+
+Result<std::shared_ptr<const OpRegistry>> op_registry_with(const OpLibraries& libraries) {
+  OpLibraries all{borrow(own_library())};
+  all.insert(all.end(), libraries.begin(), libraries.end());
+  GRAPHRUN_ASSIGN(OpRegistry registry, OpRegistry::make(std::move(all)));
+  return std::shared_ptr<const OpRegistry>(std::make_shared<OpRegistry>(std::move(registry)));
 }
 
 }  // namespace graphrun::ops

@@ -3,13 +3,16 @@
 #include <memory>
 #include <string_view>
 
-#include "graphrun/kernel/kernel.h"
 #include "graphrun/kernel/op_def.h"
+#include "graphrun/kernel/op_library.h"
 #include "graphrun/status.h"
 
 namespace graphrun::ops {
 
-// Every op of graphrun (ops/op_list.inc). Immutable, made on first use.
+// Every op of graphrun (ops/op_list.inc), without kernels: those are the backends'. Immutable, made on first
+// use.
 const OpRegistry& op_registry();
+// The same with the ops of others. Errors: OpRegistry::make()'s.
+Result<std::shared_ptr<const OpRegistry>> op_registry_with(const OpLibraries& libraries);
 
 }  // namespace graphrun::ops

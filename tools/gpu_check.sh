@@ -129,7 +129,7 @@ run_tests() {
       fi
     fi
   done
-  row "$stage, seed $seed" "$passed of $all test cases pass, $skipped skipped" "all" "$([ "$passed" = "$all" ] && [ "$all" -gt 0 ] && echo ok || echo missed)"
+  row "$stage, seed $seed" "$passed of $all test cases pass, $skipped skipped" "all" "$([ "$failed" = 0 ] && [ "$passed" -gt 0 ] && echo ok || echo missed)"
 }
 
 stage_ops() { run_tests ops 14 "$limit" 'test_op_*'; }

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Installs what building graphrun needs on Debian 12, and nothing that is there already.
+# Installs what building and testing graphrun needs on Debian 12, and nothing that is there already; with --checks what
+# .ci/run needs as well.
 set -euo pipefail
 
 packages=(
   g++ cmake ninja-build ccache
   libdnnl-dev libflatbuffers-dev flatbuffers-compiler libopencv-dev libpng-dev libjpeg-dev
   rapidjson-dev libcli11-dev libfmt-dev libboost-test-dev
-  libopenmpi-dev openmpi-bin iproute2
+  libopenmpi-dev openmpi-bin iproute2 procps
 )
-[[ "${1:-}" == "--checks" ]] && packages+=(clang-format git)
+[[ "${1:-}" == "--checks" ]] && packages+=(clang-format clang-tidy git python3)
 
 missing=()
 for package in "${packages[@]}"; do

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <string>
 
-#include "runtime/session/roles.h"
+#include "runtime/session/signature.h"
 #include "training/class_weights.h"
 
 namespace graphrun::training {
@@ -23,6 +23,7 @@ Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const model::
                                              ": expected a multiple of accumulate, which is " +
                                              std::to_string(parts)};
   }
+  GRAPHRUN_TRY(session::require_rgb(program->model()));
   session::TrainSession::Options options;
   options.n = batch / parts;
   options.h = settings.integer("train_h");
@@ -36,7 +37,7 @@ Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const model::
                   session::TrainSession::create(std::move(program), std::move(weights), options));
   GRAPHRUN_TRY(session->check_supervised());
   GRAPHRUN_TRY(apply_class_weights(settings, *session));
-  if (parallel.ranks == nullptr) host_ranks = nullptr;
+  if (parallel.comm == nullptr) host_ranks = nullptr;
   return std::unique_ptr<BatchStep>(new BatchStep(std::move(backend), std::move(session), parts,
                                                   std::move(host_ranks), parallel.mean_of_ranks));
 }
@@ -47,26 +48,27 @@ BatchStep::BatchStep(std::shared_ptr<model::Backend> backend, std::unique_ptr<se
     : backend_(std::move(backend)),
       session_(std::move(session)),
       parts_(parts),
-      ranks_(std::move(host_ranks)),
+      comm_(std::move(host_ranks)),
       mean_of_ranks_(mean_of_ranks),
-      confusion_(static_cast<int>(session_->output("confusion").desc.shape[0])),
-      part_confusion_(static_cast<std::size_t>(session_->output("confusion").desc.shape.count())) {}
+      confusion_(static_cast<int>(session_->output_of(model::roles::kConfusion).desc.shape[0])),
+      part_confusion_(
+          static_cast<std::size_t>(session_->output_of(model::roles::kConfusion).desc.shape.count())) {}
 
 Result<Losses> BatchStep::compute(const datasets::Batch& batch, std::uint64_t seed,
                                   session::StepObserver* observer) {
   std::ranges::fill(confusion_.cells(), 0);
   Losses sums;
   double weights = 0;
-  const std::int64_t first_sample = ranks_ == nullptr ? 0 : ranks_->rank() * batch.n;
+  const std::int64_t first_sample = comm_ == nullptr ? 0 : comm_->rank() * batch.n;
   for (std::int64_t part = 0; part < parts_; ++part) {
     GRAPHRUN_TRY(fill(batch, part, observer));
     const session::TrainSession::RandomState random{static_cast<std::int64_t>(seed), batch.iteration,
                                                     first_sample + part * session_->image().desc.n()};
     GRAPHRUN_TRY(session_->compute(random, observer));
     Losses losses;
-    GRAPHRUN_ASSIGN(losses.total, loss("loss", 0));
-    GRAPHRUN_ASSIGN(losses.main, loss("main_loss", losses.total));
-    GRAPHRUN_ASSIGN(losses.aux, loss("aux_loss", 0));
+    GRAPHRUN_ASSIGN(losses.total, loss(model::roles::kLoss, 0));
+    GRAPHRUN_ASSIGN(losses.main, loss(model::roles::kMainLoss, losses.total));
+    GRAPHRUN_ASSIGN(losses.aux, loss(model::roles::kAuxLoss, 0));
     GRAPHRUN_TRY(check_finite(losses, random));
     GRAPHRUN_ASSIGN(const double weight, count());
     if (parts_ == 1) {
@@ -93,25 +95,25 @@ Result<Losses> BatchStep::compute(const datasets::Batch& batch, std::uint64_t se
   return losses;
 }
 
-Result<double> BatchStep::loss(std::string_view name, double otherwise) const {
-  auto value = session_->scalar(name);
+Result<double> BatchStep::loss(std::string_view role, double otherwise) const {
+  auto value = session_->scalar_of(role);
   if (!value.ok() && value.status().code() == ErrorCode::not_found) return otherwise;
   return value;
 }
 
 Status BatchStep::average_losses(Losses& losses) const {
-  if (ranks_ == nullptr || !mean_of_ranks_) return {};
+  if (comm_ == nullptr || !mean_of_ranks_) return {};
   std::array<double, 3> all{losses.total, losses.main, losses.aux};
-  GRAPHRUN_TRY(collective::all_reduce<double>(*ranks_, all));
-  losses = {all[0] / ranks_->size(), all[1] / ranks_->size(), all[2] / ranks_->size()};
+  GRAPHRUN_TRY(collective::all_reduce<double>(*comm_, all));
+  losses = {all[0] / comm_->size(), all[1] / comm_->size(), all[2] / comm_->size()};
   return {};
 }
 
 // What all ranks must do together has to be decided together.
 Result<bool> BatchStep::any_rank(bool here) const {
   std::int32_t any = here ? 1 : 0;
-  if (ranks_ != nullptr)
-    GRAPHRUN_TRY(collective::all_reduce(*ranks_, &any, 1, DType::i32, collective::Combine::max));
+  if (comm_ != nullptr)
+    GRAPHRUN_TRY(collective::all_reduce(*comm_, &any, 1, DType::i32, collective::ReduceOp::max));
   return any != 0;
 }
 
@@ -145,12 +147,13 @@ Status BatchStep::check_finite(const Losses& losses, const session::TrainSession
 
 // Adds the part to the batch's confusion matrix; returns what the part's main loss was averaged over.
 Result<double> BatchStep::count() {
-  const TensorView view = session_->output("confusion");
+  const TensorView view = session_->output_of(model::roles::kConfusion);
   GRAPHRUN_TRY(backend_->copy_to_host(part_confusion_.data(), view.data, view.desc.bytes()));
   confusion_.add(part_confusion_);
-  if (const TensorView totals = session_->output("main_totals"); totals.data != nullptr) {
+  if (const TensorView totals = session_->output_of(model::roles::kMainTotals); totals.data != nullptr) {
     std::array<double, 2> sums{};  // of losses and of weights
-    GRAPHRUN_TRY(session::check_role(totals, TensorDesc::dense(DType::f64, {2}), "output \"main_totals\""));
+    GRAPHRUN_TRY(
+        session::check_signature(totals, TensorDesc::dense(DType::f64, {2}), "totals of the main loss"));
     GRAPHRUN_TRY(backend_->copy_to_host(sums.data(), totals.data, sizeof(sums)));
     return sums[1];
   }

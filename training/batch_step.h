@@ -24,7 +24,7 @@ class BatchStep {
  public:
   // `batch`: images of this rank, as many on each. `host_ranks`: those of parallel.ranks with memory of the
   // host; null where this process is alone. `memory_budget`: TrainSession::Options. Errors: parts that do not
-  // divide it, a model that is not for images with labels, sizes that it refuses.
+  // divide it, a model that is not for RGB images with labels, sizes that it refuses.
   static Result<std::unique_ptr<BatchStep>> make(
       std::shared_ptr<const model::Program> program, std::shared_ptr<weights::Weights> weights,
       std::int64_t batch, const SettingTable& settings, DType precision = DType::f32,
@@ -48,14 +48,14 @@ class BatchStep {
   Status fill(const datasets::Batch& batch, std::int64_t part, session::StepObserver* observer);
   Status check_finite(const Losses& losses, const session::TrainSession::RandomState& random);
   Result<double> count();
-  // An output of the session, `otherwise` where the model has none of that name.
-  Result<double> loss(std::string_view name, double otherwise) const;
+  // An output of the session, `otherwise` where the model has none with that role.
+  Result<double> loss(std::string_view role, double otherwise) const;
   Status average_losses(Losses& losses) const;
   Result<bool> any_rank(bool here) const;
   std::shared_ptr<model::Backend> backend_;
   std::unique_ptr<session::TrainSession> session_;
   std::int64_t parts_;
-  std::shared_ptr<collective::Communicator> ranks_;  // null: alone
+  std::shared_ptr<collective::Communicator> comm_;  // null: alone
   bool mean_of_ranks_;
   ConfusionMatrix confusion_;
   std::vector<std::int64_t> part_confusion_;

@@ -133,7 +133,7 @@ Result<TrainState> read_checkpoint(const fs::path& path, weights::Weights& weigh
       !read_optional(*file, "epoch_confusion", state.sums.confusion)) {
     return {ErrorCode::invalid_file, path.string() + ": the figures of its run are damaged"};
   }
-  GRAPHRUN_ASSIGN(const bool has_state, weights.load(*file).in(path.string()));
+  GRAPHRUN_ASSIGN(const bool has_state, weights.load(*file).with_context(path.string()));
   if (!has_state) return {ErrorCode::invalid_file, path.string() + ": it lacks the optimiser's state"};
   return state;
 } catch (...) {

@@ -15,10 +15,10 @@ bool in_checkpoint(VariableKind kind) { return kind != VariableKind::gradient; }
 }  // namespace
 
 Result<CheckpointContent> gather_checkpoint(const model::Program& program, const weights::Weights& weights,
-                                            collective::Communicator& ranks,
+                                            collective::Communicator& comm,
                                             const std::vector<int>& owners) try {
   const std::vector<model::Variable>& variables = program.model().variables;
-  const bool writes = ranks.rank() == 0;
+  const bool writes = comm.rank() == 0;
   std::size_t all = 0;
   std::size_t largest = 0;
   for (std::size_t i = 0; i < variables.size(); ++i) {
@@ -34,10 +34,11 @@ Result<CheckpointContent> gather_checkpoint(const model::Program& program, const
     if (!in_checkpoint(variables[i].kind)) continue;
     const TensorView& view = weights.variable(i);
     const std::int64_t bytes = view.desc.bytes();
-    const bool shared_out = !owners.empty() && variables[i].kind == VariableKind::optimizer_state;
+    const bool shared_out =
+        !owners.empty() && variables[i].kind == VariableKind::optimizer_state && owners[i] >= 0;
     if (!writes && !shared_out) continue;
     if (view.data != nullptr) GRAPHRUN_TRY(weights.backend()->copy_to_host(memory, view.data, bytes));
-    if (shared_out && owners[i] != 0) GRAPHRUN_TRY(collective::broadcast(ranks, memory, bytes, owners[i]));
+    if (shared_out && owners[i] != 0) GRAPHRUN_TRY(collective::broadcast(comm, memory, bytes, owners[i]));
     if (!writes) continue;
     content.tensors.push_back({variables[i].name, view.desc, {memory, static_cast<std::size_t>(bytes)}});
     memory += bytes;

@@ -29,16 +29,16 @@ std::string start_text(const TrainJob& job) {
 
 // The same ranks with memory of the device.
 Result<std::shared_ptr<collective::Communicator>> ranks_of_device(
-    const std::shared_ptr<collective::Communicator>& ranks, const model::Backend& backend) {
-  if (backend.is_host()) return ranks;
+    const std::shared_ptr<collective::Communicator>& comm, const model::Backend& backend) {
+  if (backend.is_host()) return comm;
   const auto* const device_ranks = model::service_of<collective::DeviceRanks>(backend);
   if (device_ranks == nullptr) {
     return {ErrorCode::unsupported, "several ranks cannot train on " + std::string(backend.device())};
   }
-  const auto turn = backend.turn();
+  const auto lock = backend.lock();
   GRAPHRUN_ASSIGN(std::unique_ptr<collective::Communicator> made,
-                  device_ranks->join(*ranks, *backend.context()));
-  const auto keep_host_ranks = [ranks](collective::Communicator* nccl) { delete nccl; };
+                  device_ranks->join(*comm, *backend.context()));
+  const auto keep_host_ranks = [comm](collective::Communicator* nccl) { delete nccl; };
   return std::shared_ptr<collective::Communicator>(made.release(), keep_host_ranks);
 }
 
@@ -49,9 +49,8 @@ Result<session::DataParallel> data_parallel(const SettingTable& settings,
                                             const model::Backend& backend) {
   session::DataParallel parallel;
   if (host_ranks->size() == 1) return parallel;
-  GRAPHRUN_ASSIGN(const std::shared_ptr<collective::Communicator> ranks,
-                  ranks_of_device(host_ranks, backend));
-  parallel.ranks = ranks;
+  GRAPHRUN_ASSIGN(const std::shared_ptr<collective::Communicator> comm, ranks_of_device(host_ranks, backend));
+  parallel.comm = comm;
   parallel.mean_of_ranks = settings.word("loss_average") == "rank";
   parallel.shard_optimizer = settings.flag("shard_optimizer");
   constexpr double kMiB = 1 << 20;
@@ -59,20 +58,20 @@ Result<session::DataParallel> data_parallel(const SettingTable& settings,
   parallel.exchange.type = settings.word("gradient_exchange") == "bf16" ? DType::bf16 : DType::f32;
   if (!settings.flag("sync_bn")) return parallel;
   const std::int64_t group = settings.integer("sync_bn_group");
-  if (group == 0 || group == ranks->size()) {
-    parallel.norm_ranks = ranks;
-  } else if (ranks->size() % group != 0) {
+  if (group == 0 || group == comm->size()) {
+    parallel.norm_ranks = comm;
+  } else if (comm->size() % group != 0) {
     return {ErrorCode::invalid_argument, "sync_bn_group " + std::to_string(group) +
-                                             ": expected a divisor of the " + std::to_string(ranks->size()) +
+                                             ": expected a divisor of the " + std::to_string(comm->size()) +
                                              " ranks"};
   } else {
-    GRAPHRUN_ASSIGN(parallel.norm_ranks, ranks->split(static_cast<int>(ranks->rank() / group)));
+    GRAPHRUN_ASSIGN(parallel.norm_ranks, comm->split(static_cast<int>(comm->rank() / group)));
   }
   return parallel;
 }
 
-Status require_same_job(collective::Communicator& ranks, const TrainJob& job) {
-  if (ranks.size() == 1) return {};
+Status require_same_job(collective::Communicator& comm, const TrainJob& job) {
+  if (comm.size() == 1) return {};
   GRAPHRUN_ASSIGN(const std::vector<std::byte> model, model::serialize(job.program->model()));
   const std::string_view model_bytes(reinterpret_cast<const char*>(model.data()), model.size());
   const std::array<std::pair<const char*, std::uint64_t>, 5> parts{
@@ -83,7 +82,7 @@ Status require_same_job(collective::Communicator& ranks, const TrainJob& job) {
        {"another starting point", core::hash_of(start_text(job))}}};
   std::string own;
   for (const auto& [what, hash] : parts) own += std::to_string(hash) + "\n";
-  GRAPHRUN_ASSIGN(const std::vector<std::string> all, collective::all_gather_text(ranks, own));
+  GRAPHRUN_ASSIGN(const std::vector<std::string> all, collective::all_gather_text(comm, own));
   for (std::size_t rank = 1; rank < all.size(); ++rank) {
     if (all[rank] == all[0]) continue;
     std::string_view first = all[0];
@@ -97,16 +96,16 @@ Status require_same_job(collective::Communicator& ranks, const TrainJob& job) {
       first.remove_prefix(first_end + 1);
       other.remove_prefix(other_end + 1);
     }
-    return {ErrorCode::invalid_argument, ranks.describe(static_cast<int>(rank)) + " has " + differs +
-                                             " than " + ranks.describe(0) +
+    return {ErrorCode::invalid_argument, comm.describe(static_cast<int>(rank)) + " has " + differs +
+                                             " than " + comm.describe(0) +
                                              ": all ranks must do the same job"};
   }
   return {};
 }
 
-Status broadcast_weights(collective::Communicator& ranks, const model::Program& program,
+Status broadcast_weights(collective::Communicator& comm, const model::Program& program,
                          weights::Weights& weights, const std::vector<VariableKind>& kinds) {
-  if (ranks.size() == 1) return {};
+  if (comm.size() == 1) return {};
   const std::vector<model::Variable>& variables = program.model().variables;
   model::Backend& backend = *weights.backend();
   std::vector<std::byte> staged;
@@ -115,24 +114,24 @@ Status broadcast_weights(collective::Communicator& ranks, const model::Program& 
     if (view.data == nullptr || std::ranges::find(kinds, variables[i].kind) == kinds.end()) continue;
     const std::int64_t bytes = view.desc.bytes();
     if (backend.is_host()) {
-      GRAPHRUN_TRY(collective::broadcast(ranks, view.data, bytes));
+      GRAPHRUN_TRY(collective::broadcast(comm, view.data, bytes));
       continue;
     }
     staged.resize(static_cast<std::size_t>(bytes));
     GRAPHRUN_TRY(backend.copy_to_host(staged.data(), view.data, bytes));
-    GRAPHRUN_TRY(collective::broadcast(ranks, staged.data(), bytes));
+    GRAPHRUN_TRY(collective::broadcast(comm, staged.data(), bytes));
     GRAPHRUN_TRY(backend.copy_to_device(view.data, staged.data(), bytes));
   }
   weights.touch();
   return {};
 }
 
-Result<Stop> vote(collective::Communicator& ranks, const StopToken& stop, std::span<std::int64_t> counts) {
+Result<Stop> vote(collective::Communicator& comm, const StopToken& stop, std::span<std::int64_t> counts) {
   std::vector<std::int64_t> sums(counts.begin(), counts.end());
   const Stop asked = stop.asked();
   sums.push_back(asked == Stop::interrupted ? 1 : 0);
   sums.push_back(asked == Stop::terminated ? 1 : 0);
-  GRAPHRUN_TRY(collective::all_reduce(ranks, std::span(sums)));
+  GRAPHRUN_TRY(collective::all_reduce(comm, std::span(sums)));
   std::copy_n(sums.begin(), counts.size(), counts.begin());
   const bool interrupted = sums[counts.size()] > 0;
   const bool terminated = sums.back() > 0;

@@ -9,6 +9,7 @@
 #include "runtime/core/guard.h"
 #include "runtime/profiling/step_times.h"
 #include "runtime/session/shard.h"
+#include "runtime/session/signature.h"
 #include "training/batch_step.h"
 #include "training/checkpoint_writer.h"
 #include "training/evaluation/metrics.h"
@@ -32,8 +33,8 @@ Result<datasets::Sampler> make_sampler(const TrainJob& job) {
   sampling.batch_size = job.settings.integer("batch_size");
   sampling.shuffle = job.settings.flag("shuffle");
   sampling.seed = job.start.seed;
-  sampling.rank = job.ranks->rank();
-  sampling.ranks = job.ranks->size();
+  sampling.rank = job.comm->rank();
+  sampling.ranks = job.comm->size();
   return datasets::Sampler::make(sampling);
 }
 
@@ -62,12 +63,13 @@ class Trainer {
     GRAPHRUN_TRY(datasets::validate(augment_));
     iterations_ = settings.integer("epochs") * sampler_->iterations_per_epoch();
     GRAPHRUN_ASSIGN(const session::DataParallel parallel,
-                    data_parallel(settings, job_.ranks, *job_.weights->backend()));
+                    data_parallel(settings, job_.comm, *job_.weights->backend()));
     GRAPHRUN_ASSIGN(step_,
                     BatchStep::make(job_.program, job_.weights, sampler_->batch_size_of_rank(), settings,
-                                    job_.precision, parallel, job_.ranks, job_.memory_budget));
-    if (is_first()) observer_.planned(step_->session().planned_bytes(), step_->session().recomputations());
-    local_norm_ = parallel.ranks != nullptr && parallel.norm_ranks != parallel.ranks;
+                                    job_.precision, parallel, job_.comm, job_.memory_budget));
+    if (is_first())
+      observer_.planned(step_->session().planned_bytes(), step_->session().rematerialisations());
+    local_norm_ = parallel.comm != nullptr && parallel.norm_ranks != parallel.comm;
     owners_ = state_owners(job_);
     if (job_.validation != nullptr) {
       GRAPHRUN_ASSIGN(validator_, Validator::make(job_, augment_));
@@ -79,10 +81,10 @@ class Trainer {
     return {};
   }
 
-  bool is_first() const { return job_.ranks->rank() == 0; }
+  bool is_first() const { return job_.comm->rank() == 0; }
 
   Status agree_on_stop() {
-    GRAPHRUN_ASSIGN(stop_, vote(*job_.ranks, job_.stop));
+    GRAPHRUN_ASSIGN(stop_, vote(*job_.comm, job_.stop));
     return {};
   }
 
@@ -112,7 +114,7 @@ class Trainer {
     GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Loader> loader,
                     datasets::Loader::start(*job_.data, *sampler_, augment_, loading));
     while (state_.iteration < end && stop_ == Stop::none) {
-      GRAPHRUN_TRY(iterate(*loader).in("iteration " + std::to_string(state_.iteration + 1)));
+      GRAPHRUN_TRY(iterate(*loader).with_context("iteration " + std::to_string(state_.iteration + 1)));
       if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     }
     return {};
@@ -141,9 +143,9 @@ class Trainer {
     record.aux_loss = losses.aux;
     record.data_s = seconds(data_start, step_start);
     record.step_s = seconds(step_start, step_end);
-    record.images_per_s = static_cast<double>(batch->n * job_.ranks->size()) / seconds(data_start, step_end);
+    record.images_per_s = static_cast<double>(batch->n * job_.comm->size()) / seconds(data_start, step_end);
     ConfusionMatrix confusion = step_->confusion();
-    GRAPHRUN_ASSIGN(stop_, vote(*job_.ranks, job_.stop, confusion.cells()));
+    GRAPHRUN_ASSIGN(stop_, vote(*job_.comm, job_.stop, confusion.cells()));
     record.scores = Scores::of(confusion);
     confusion_->merge(confusion);
     state_.sums.loss += losses.main;
@@ -209,14 +211,14 @@ class Trainer {
   // Running statistics of batch norm that each rank has for itself: the first one's count.
   Status unite_buffers() {
     if (!local_norm_) return {};
-    return broadcast_weights(*job_.ranks, *job_.program, *job_.weights, {VariableKind::buffer});
+    return broadcast_weights(*job_.comm, *job_.program, *job_.weights, {VariableKind::buffer});
   }
 
   Status save(const std::filesystem::path& path) {
     if (state_.sums.iterations > 0)
       state_.sums.confusion.assign(confusion_->cells().begin(), confusion_->cells().end());
     GRAPHRUN_ASSIGN(CheckpointContent content,
-                    gather_checkpoint(*job_.program, *job_.weights, *job_.ranks, owners_));
+                    gather_checkpoint(*job_.program, *job_.weights, *job_.comm, owners_));
     saved_iteration_ = state_.iteration;
     if (!is_first()) return {};
     GRAPHRUN_TRY(note_written(true));
@@ -255,6 +257,7 @@ double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::
 }
 
 Status check_start(const TrainJob& job) try {
+  GRAPHRUN_TRY(session::require_rgb(job.program->model()));
   GRAPHRUN_ASSIGN(const datasets::Sampler sampler, make_sampler(job));
   const std::int64_t per_epoch = sampler.iterations_per_epoch();
   const std::int64_t whole = job.start.iteration / per_epoch;
@@ -273,14 +276,12 @@ Status check_start(const TrainJob& job) try {
 }
 
 std::vector<int> state_owners(const TrainJob& job) {
-  const bool shared_out = job.ranks->size() > 1 && job.settings.flag("shard_optimizer");
-  return shared_out ? session::share_out(*job.program, job.ranks->size()) : std::vector<int>();
+  const bool shared_out = job.comm->size() > 1 && job.settings.flag("shard_optimizer");
+  return shared_out ? session::partition_parameters(*job.program, job.comm->size()) : std::vector<int>();
 }
 
 std::vector<bool> held_state(const TrainJob& job) {
-  std::vector<bool> held;
-  for (const int owner : state_owners(job)) held.push_back(owner == job.ranks->rank());
-  return held;
+  return session::held_by(state_owners(job), job.comm->rank());
 }
 
 Result<TrainOutcome> train(const TrainJob& job, TrainObserver& observer) try {

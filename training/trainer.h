@@ -11,7 +11,7 @@
 #include "graphrun/stop.h"
 #include "runtime/collective/communicator.h"
 #include "runtime/model/program.h"
-#include "runtime/session/recomputation.h"
+#include "runtime/session/rematerialisation.h"
 #include "runtime/weights/weights.h"
 #include "training/checkpoint.h"
 #include "training/records.h"
@@ -24,7 +24,7 @@ class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
   // Before the first iteration: TrainSession::planned_bytes() of this rank.
-  virtual void planned(std::int64_t bytes, const session::Recomputations& recomputations) = 0;
+  virtual void planned(std::int64_t bytes, const session::Rematerialisations& rematerialisations) = 0;
   virtual void iteration(const IterationRecord& record, std::int64_t iterations) = 0;
   // `done` images of a validation's `total`; `seconds` for the last ones.
   virtual void validating(std::int64_t done, std::int64_t total, double seconds) = 0;
@@ -39,14 +39,14 @@ struct TrainJob {
   std::shared_ptr<const datasets::Dataset> validation;  // null without `evaluate`
   std::vector<imaging::Color> palette;                  // of the classes, for pictures
   SettingTable settings;
-  DType precision = DType::f32;                     // of activations, in validation too
-  std::int64_t memory_budget = 0;                   // of a rank; TrainSession::Options
-  TrainState start;                                 // seed, and what is done
-  std::optional<std::int64_t> max_iters;            // stop after so many in all; the schedule stays
-  std::filesystem::path folder;                     // exists for the first rank, with checkpoints/ in it
-  std::shared_ptr<collective::Communicator> ranks;  // all that do this job together; host memory
-  StopToken stop;                                   // asked between iterations
-  std::string profile;                              // file for the trace of an iteration; empty: none
+  DType precision = DType::f32;                    // of activations, in validation too
+  std::int64_t memory_budget = 0;                  // of a rank; TrainSession::Options
+  TrainState start;                                // seed, and what is done
+  std::optional<std::int64_t> max_iters;           // stop after so many in all; the schedule stays
+  std::filesystem::path folder;                    // exists for the first rank, with checkpoints/ in it
+  std::shared_ptr<collective::Communicator> comm;  // all that do this job together; host memory
+  StopToken stop;                                  // asked between iterations
+  std::string profile;                             // file for the trace of an iteration; empty: none
 };
 
 struct TrainOutcome {

@@ -24,32 +24,31 @@ Result<std::unique_ptr<Validator>> Validator::make(const TrainJob& job,
                   session::Session::create(
                       job.program, job.weights,
                       {.n = batch, .h = augment.train_h, .w = augment.train_w, .precision = job.precision}));
-  if (session->output().data == nullptr)
-    return {ErrorCode::invalid_argument, "the method \"eval\" has no output \"logits\""};
-  std::unique_ptr<Validator> validator(new Validator(job, augment, std::move(session)));
+  GRAPHRUN_ASSIGN(const TensorView logits, session->logits());
+  std::unique_ptr<Validator> validator(new Validator(job, augment, std::move(session), logits));
   GRAPHRUN_TRY(validator->bind());
   return validator;
 }
 
 Validator::Validator(const TrainJob& job, const datasets::AugmentSettings& augment,
-                     std::unique_ptr<session::Session> session)
+                     std::unique_ptr<session::Session> session, const TensorView& logits)
     : job_(job),
       augment_(augment),
       session_(std::move(session)),
       pixels_(augment.train_h * augment.train_w),
       label_(static_cast<std::size_t>(session_->input().desc.pixels())),
-      confusion_(static_cast<int>(session_->output().desc.c())) {
+      logits_(logits),
+      confusion_(static_cast<int>(logits.desc.c())) {
   augment_.augment = false;
 }
 
 Status Validator::bind() {
   model::Backend& backend = *job_.weights->backend();
-  const TensorView logits = session_->output();
-  const Shape labels{logits.desc.n(), logits.desc.h(), logits.desc.w()};
+  const Shape labels{logits_.desc.n(), logits_.desc.h(), logits_.desc.w()};
   device_label_.desc = TensorDesc::dense(DType::i32, labels);
   classes_.desc = TensorDesc::dense(DType::i32, labels);
   totals_.desc = TensorDesc::dense(DType::f64, {2});
-  counts_.desc = TensorDesc::dense(DType::i64, {logits.desc.c(), logits.desc.c()});
+  counts_.desc = TensorDesc::dense(DType::i64, {logits_.desc.c(), logits_.desc.c()});
   const auto views = {&device_label_, &classes_, &totals_, &counts_};
   const auto aligned = [](std::int64_t bytes) { return (bytes + 63) / 64 * 64; };
   std::int64_t bytes = 0;
@@ -63,8 +62,8 @@ Status Validator::bind() {
   const OpRegistry& ops = job_.program->registry();
   const AttrMap ignore{{"ignore_label", Expr(std::int64_t{augment_.ignore_label})}};
   GRAPHRUN_ASSIGN(score_, session::BoundOp::bind(ops, backend, "cross_entropy_totals", ignore,
-                                                 {logits, device_label_}, {totals_, counts_}));
-  GRAPHRUN_ASSIGN(arg_max_, session::BoundOp::bind(ops, backend, "argmax", {}, {logits}, {classes_}));
+                                                 {logits_, device_label_}, {totals_, counts_}));
+  GRAPHRUN_ASSIGN(arg_max_, session::BoundOp::bind(ops, backend, "argmax", {}, {logits_}, {classes_}));
   return {};
 }
 
@@ -72,10 +71,10 @@ Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
   using Clock = std::chrono::steady_clock;
   // Of as many rounds as the largest part of a rank takes, so that all can stop together.
   const std::int64_t total = job_.validation->size();
-  const std::int64_t ranks = job_.ranks->size();
-  const std::int64_t largest = (total + ranks - 1) / ranks;
+  const std::int64_t comm = job_.comm->size();
+  const std::int64_t largest = (total + comm - 1) / comm;
   datasets::SamplerSettings sampling;
-  sampling.first = std::min(job_.ranks->rank() * largest, total);
+  sampling.first = std::min(job_.comm->rank() * largest, total);
   sampling.samples = std::min(largest, total - sampling.first);
   sampling.batch_size = 1;
   sampling.shuffle = false;
@@ -93,12 +92,12 @@ Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
   loss_ = 0;
   weight_ = 0;
   const std::int64_t batch = session_->input().desc.n();
-  const bool is_first = job_.ranks->rank() == 0;
+  const bool is_first = job_.comm->rank() == 0;
   auto start = Clock::now();
   for (std::int64_t first = 0; first < largest; first += batch) {
     const std::int64_t count = std::min(batch, sampling.samples - first);
     if (count > 0) GRAPHRUN_TRY(fill(*loader, first, count));
-    GRAPHRUN_ASSIGN(const Stop stop, vote(*job_.ranks, job_.stop));
+    GRAPHRUN_ASSIGN(const Stop stop, vote(*job_.comm, job_.stop));
     if (stop != Stop::none) return std::optional<Validation>();
     if (count <= 0) continue;
     GRAPHRUN_TRY(session_->run());
@@ -106,7 +105,7 @@ Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
     if (!is_first) continue;
     if (first < kPictures) GRAPHRUN_TRY(add_pictures(first, std::min(count, kPictures - first), validation));
     const auto end = Clock::now();
-    observer.validating(std::min((first + count) * ranks, total), total,
+    observer.validating(std::min((first + count) * comm, total), total,
                         std::chrono::duration<double>(end - start).count());
     start = end;
   }
@@ -117,10 +116,10 @@ Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
 
 Status Validator::sum_up() {
   std::array<double, 2> sums{loss_, weight_};
-  GRAPHRUN_TRY(collective::all_reduce<double>(*job_.ranks, sums));
+  GRAPHRUN_TRY(collective::all_reduce<double>(*job_.comm, sums));
   loss_ = sums[0];
   weight_ = sums[1];
-  return collective::all_reduce(*job_.ranks, confusion_.cells());
+  return collective::all_reduce(*job_.comm, confusion_.cells());
 }
 
 // A last batch that is not full keeps images of the one before it, without labels.

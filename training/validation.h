@@ -33,7 +33,7 @@ class Validator {
 
  private:
   Validator(const TrainJob& job, const datasets::AugmentSettings& augment,
-            std::unique_ptr<session::Session> session);
+            std::unique_ptr<session::Session> session, const TensorView& logits);
   Status bind();
   Status fill(datasets::Loader& loader, std::int64_t first, std::int64_t count);
   Status score();
@@ -47,6 +47,7 @@ class Validator {
   std::vector<std::int32_t> label_;        // of the batch
   std::vector<float> images_;              // of the batch, as far as pictures are made of them
   std::unique_ptr<model::Buffer> memory_;  // on the device, of the views that follow
+  TensorView logits_;                      // of the session
   TensorView device_label_, classes_, totals_, counts_;
   std::optional<session::BoundOp> score_;
   std::optional<session::BoundOp> arg_max_;

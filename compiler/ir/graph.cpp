@@ -29,34 +29,6 @@ SymbolLookup symbols_of(const model::Model& model) {
   };
 }
 
-Result<ValueType> input_type(const model::Model& model, const model::Input& input) {
-  std::vector<Dim> shape;
-  for (const Expr& extent : input.shape) {
-    GRAPHRUN_ASSIGN(Dim dim, evaluate_dim(extent, symbols_of(model)));
-    shape.push_back(std::move(dim));
-  }
-  const bool activation = is_real(input.dtype) && shape.size() == 4;
-  return ValueType{input.dtype, activation ? Layout::nhwc : Layout::dense, std::move(shape)};
-}
-
-Result<std::vector<ValueType>> infer(const Context& context, const Node& node,
-                                     std::span<const ValueType* const> inputs) {
-  const OpDef* def = context.ops.find(node.op);
-  if (def == nullptr) return {ErrorCode::internal, "no op is called " + node.op};
-  GRAPHRUN_ASSIGN(const Attributes attrs,
-                  Attributes::evaluate(def->attrs, node.attrs, symbols_of(context.model)));
-  std::vector<ValueType> outputs(def->outputs.size());
-  GRAPHRUN_TRY(def->infer(attrs, inputs, outputs));
-  if (outputs.size() != def->outputs.size())
-    return {ErrorCode::internal, node.op + " infers a wrong number of outputs"};
-  for (const ValueType& output : outputs) {
-    for (const Dim& dim : output.shape) {
-      if (!dim.valid()) return {ErrorCode::shape, "an extent of the result overflows: " + to_string(output)};
-    }
-  }
-  return outputs;
-}
-
 ValueId Builder::add_value(model::Value value, ValueType type) {
   graph_.method.values.push_back(std::move(value));
   graph_.types.push_back(std::move(type));
@@ -84,47 +56,43 @@ std::vector<ValueId> Builder::add(std::string_view op, std::vector<ValueId> inpu
   return add(std::move(node));
 }
 
+// Gives the node the values that come next as its outputs.
+Result<model::ResolvedNode> Builder::resolve_next(Node& node, const OpDef& def) const {
+  model::add_absent_inputs(def, node.inputs);
+  node.outputs.clear();
+  for (std::size_t i = 0; i < def.outputs.size(); ++i)
+    node.outputs.push_back(static_cast<ValueId>(graph_.types.size() + i));
+  std::vector<const ValueType*> inputs;
+  for (const ValueId input : node.inputs) inputs.push_back(input == kNoValue ? nullptr : &type(input));
+  return model::resolve(node, context_.ops, inputs, symbols_of(context_.model));
+}
+
 std::vector<ValueId> Builder::add(Node node) {
-  const OpDef* def = context_.ops.find(node.op);
-  if (!status_.ok() || def == nullptr) {
-    if (status_.ok()) status_ = Status(ErrorCode::internal, "no op is called " + node.op).in(node.path);
-    return std::vector<ValueId>(def == nullptr ? 1 : def->outputs.size(), kNoValue);
+  Result<const OpDef*> found = model::find_op(context_.ops, node.op);
+  if (!status_.ok() || !found.ok()) {
+    if (status_.ok()) status_ = std::move(found).status().with_context(node.path);
+    return std::vector<ValueId>(found.ok() ? (*found)->outputs.size() : 1, kNoValue);
   }
-  for (const AttrSpec& spec : def->attrs) {
+  const OpDef& def = **found;
+  for (const AttrSpec& spec : def.attrs) {
     if (spec.fallback) node.attrs.try_emplace(std::string(spec.name), *spec.fallback);
   }
   node.path = unique_path(std::move(node.path));
-  std::vector<const ValueType*> types;
-  for (const ValueId input : node.inputs) types.push_back(input == kNoValue ? nullptr : &type(input));
-  for (std::size_t i = types.size(); i < def->inputs.size(); ++i) {
-    if (def->inputs[i].variadic) break;
-    types.push_back(nullptr);
-    node.inputs.push_back(kNoValue);
+  Result<model::ResolvedNode> resolved = resolve_next(node, def);
+  if (!resolved.ok()) {
+    status_ = std::move(resolved).status().with_context(node.path + ": " + node.op);
+    return std::vector<ValueId>(def.outputs.size(), kNoValue);
   }
-  for (std::size_t i = 0; i < types.size(); ++i) {
-    const InputSpec& spec = def->inputs[std::min(i, def->inputs.size() - 1)];
-    if (types[i] != nullptr || spec.optional || !spec.if_attribute.empty()) continue;
-    status_ =
-        Status(ErrorCode::internal, node.op + " misses its input " + std::string(spec.name)).in(node.path);
-    return std::vector<ValueId>(def->outputs.size(), kNoValue);
-  }
-  Result<std::vector<ValueType>> outputs = infer(context_, node, types);
-  if (!outputs.ok()) {
-    status_ = std::move(outputs).status().in(node.path + ": " + node.op);
-    return std::vector<ValueId>(def->outputs.size(), kNoValue);
-  }
-  node.outputs.clear();
   const auto index = static_cast<std::int32_t>(graph_.method.nodes.size());
-  for (std::size_t i = 0; i < outputs->size(); ++i) {
+  for (std::size_t i = 0; i < def.outputs.size(); ++i) {
     std::string name = node.path;
-    if (outputs->size() > 1) name += ":" + std::string(def->outputs[i].name);
-    node.outputs.push_back(
-        add_value({std::move(name), model::Origin::node, index}, std::move((*outputs)[i])));
+    if (def.outputs.size() > 1) name += ":" + std::string(def.outputs[i].name);
+    add_value({std::move(name), model::Origin::node, index}, std::move(resolved->outputs[i]));
   }
-  for (const IndexPair& update : def->updates) {
+  for (const IndexPair& update : def.updates) {
     const ValueId state = node.inputs[static_cast<std::size_t>(update.input)];
-    graph_.method.stores.push_back({graph_.method.values[static_cast<std::size_t>(state)].name,
-                                    node.outputs[static_cast<std::size_t>(update.output)]});
+    graph_.method.stores.push_back(
+        {at(graph_.method.values, state).name, node.outputs[static_cast<std::size_t>(update.output)]});
   }
   std::vector<ValueId> ids = node.outputs;
   graph_.method.nodes.push_back(std::move(node));
@@ -133,7 +101,7 @@ std::vector<ValueId> Builder::add(Node node) {
 
 const ValueType& Builder::type(ValueId value) const {
   static const ValueType unknown;
-  return value == kNoValue ? unknown : graph_.types[static_cast<std::size_t>(value)];
+  return value == kNoValue ? unknown : at(graph_.types, value);
 }
 
 ValueId Builder::shared_value(model::Origin origin, std::int32_t index, std::string name,
@@ -143,7 +111,7 @@ ValueId Builder::shared_value(model::Origin origin, std::int32_t index, std::str
       values, [&](const model::Value& value) { return value.origin == origin && value.index == index; });
   if (found != values.end()) return static_cast<ValueId>(found - values.begin());
   if (!type.ok()) {
-    if (status_.ok()) status_ = std::move(type).status().in(name);
+    if (status_.ok()) status_ = std::move(type).status().with_context(name);
     return kNoValue;
   }
   return add_value({std::move(name), origin, index}, *std::move(type));
@@ -163,7 +131,8 @@ ValueId Builder::input(std::string_view name, const ValueType& type) {
 
 ValueId Builder::input(std::int32_t index) {
   const model::Input& input = context_.model.inputs[static_cast<std::size_t>(index)];
-  return shared_value(model::Origin::input, index, input.name, input_type(context_.model, input));
+  return shared_value(model::Origin::input, index, input.name,
+                      model::input_type(input, symbols_of(context_.model)));
 }
 
 ValueId Builder::variable(std::int32_t index) {
@@ -174,10 +143,10 @@ ValueId Builder::variable(std::int32_t index) {
 
 ValueId Builder::import(const Graph& from, ValueId value, const std::vector<ValueId>& map) {
   if (value == kNoValue) return kNoValue;
-  const model::Value& source = from.method.values[static_cast<std::size_t>(value)];
+  const model::Value& source = at(from.method.values, value);
   if (source.origin == model::Origin::input) return input(source.index);
   if (source.origin == model::Origin::variable) return variable(source.index);
-  return map[static_cast<std::size_t>(value)];
+  return at(map, value);
 }
 
 Result<Graph> Builder::finish() && {
@@ -192,10 +161,8 @@ Status verify(const Context& context, const Graph& graph) {
                                       model::ExprChecker(model, dims)));
   GRAPHRUN_ASSIGN(const std::vector<ValueType> types,
                   model::infer_types(model, graph.method, context.ops, symbols_of(model)));
-  const bool same = std::ranges::equal(types, graph.types, [](const ValueType& a, const ValueType& b) {
-    return a.dtype == b.dtype && a.layout == b.layout && a.shape == b.shape;
-  });
-  if (!same) return {ErrorCode::internal, "a pass left wrong types in " + graph.method.name};
+  if (!std::ranges::equal(types, graph.types))
+    return {ErrorCode::internal, "a pass left wrong types in " + graph.method.name};
   return {};
 }
 
@@ -213,7 +180,7 @@ Graph without_defaults(const Context& context, Graph graph) {
 std::vector<int> use_counts(const Graph& graph) {
   std::vector<int> counts(graph.method.values.size(), 0);
   const auto use = [&counts](ValueId value) {
-    if (value != kNoValue) ++counts[static_cast<std::size_t>(value)];
+    if (value != kNoValue) ++at(counts, value);
   };
   for (const Node& node : graph.method.nodes) std::ranges::for_each(node.inputs, use);
   for (const model::NamedValue& output : graph.method.outputs) use(output.value);

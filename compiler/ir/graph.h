@@ -10,6 +10,7 @@
 
 #include "graphrun/kernel/op_def.h"
 #include "runtime/model/graph.h"
+#include "runtime/model/resolve.h"
 
 // The compiler's graphs: methods whose values have types. Passes take a graph and give a new one.
 namespace graphrun::compiler {
@@ -28,13 +29,6 @@ struct Context {
 // Symbols in shapes and attributes: structural parameters and late reals have their values, late integers and
 // the inputs' extents stay symbols.
 SymbolLookup symbols_of(const model::Model& model);
-
-// The type of an input as infer_types() has it.
-Result<ValueType> input_type(const model::Model& model, const model::Input& input);
-
-// The types of the node's outputs, from the op's definition. Errors do not name the node.
-Result<std::vector<ValueType>> infer(const Context& context, const Node& node,
-                                     std::span<const ValueType* const> inputs);
 
 // Appends nodes to a graph. The first error is kept in status() with the node's path; later calls do nothing.
 class Builder final : public GraphWriter {
@@ -65,6 +59,7 @@ class Builder final : public GraphWriter {
   Result<Graph> finish() &&;
 
  private:
+  Result<model::ResolvedNode> resolve_next(Node& node, const OpDef& def) const;
   ValueId add_value(model::Value value, ValueType type);
   ValueId shared_value(model::Origin origin, std::int32_t index, std::string name, Result<ValueType> type);
   std::string unique_path(std::string path);

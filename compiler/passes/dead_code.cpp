@@ -1,25 +1,31 @@
+#include <algorithm>
+
 #include "compiler/passes/passes.h"
 
 namespace graphrun::compiler {
+namespace {
 
-Graph remove_dead_code(Context context, const Graph& graph) {
+Graph without_dead(Context context, const Graph& graph, bool all_outputs) {
   const model::Method& from = graph.method;
   std::vector<bool> live(from.values.size(), false);
   const auto need = [&live](ValueId value) {
-    if (value != kNoValue) live[static_cast<std::size_t>(value)] = true;
+    if (value != kNoValue) at(live, value) = true;
   };
   for (const model::NamedValue& output : from.outputs) need(output.value);
   for (const model::NamedValue& store : from.stores) need(store.value);
   std::vector<bool> keep(from.nodes.size(), false);
   for (std::size_t i = from.nodes.size(); i-- > 0;) {
     const Node& node = from.nodes[i];
+    const std::vector<OutputSpec>& specs = context.ops.find(node.op)->outputs;
     // An op without outputs updates variables in place.
-    bool kept = context.ops.find(node.op)->outputs.empty();
-    for (const ValueId output : node.outputs)
-      kept = kept || (output != kNoValue && live[static_cast<std::size_t>(output)]);
-    keep[i] = kept;
-    if (!kept) continue;
+    keep[i] = specs.empty() || std::ranges::any_of(node.outputs, [&](ValueId output) {
+                return output != kNoValue && at(live, output);
+              });
+    if (!keep[i]) continue;
     for (const ValueId input : node.inputs) need(input);
+    for (std::size_t k = 0; k < specs.size(); ++k) {
+      if (all_outputs || !specs[k].optional) need(node.outputs[k]);
+    }
   }
 
   Graph result;
@@ -38,7 +44,7 @@ Graph remove_dead_code(Context context, const Graph& graph) {
     result.types.push_back(graph.types[i]);
   }
   const auto renumber = [&map](ValueId& value) {
-    if (value != kNoValue) value = map[static_cast<std::size_t>(value)];
+    if (value != kNoValue) value = at(map, value);
   };
   for (std::size_t i = 0; i < from.nodes.size(); ++i) {
     if (!keep[i]) continue;
@@ -53,5 +59,10 @@ Graph remove_dead_code(Context context, const Graph& graph) {
   for (model::NamedValue& store : result.method.stores) renumber(store.value);
   return result;
 }
+
+}  // namespace
+
+Graph remove_dead_code(Context context, const Graph& graph) { return without_dead(context, graph, false); }
+Graph remove_dead_nodes(Context context, const Graph& graph) { return without_dead(context, graph, true); }
 
 }  // namespace graphrun::compiler

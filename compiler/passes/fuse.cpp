@@ -1,103 +1,97 @@
+#include <algorithm>
+#include <map>
+
 #include "compiler/passes/copy.h"
 #include "compiler/passes/passes.h"
 
 namespace graphrun::compiler {
 namespace {
 
-// The node of the op that writes the value, if nothing else reads the value.
-const Node* only_read_here(const Graph& graph, const std::vector<int>& uses, ValueId value,
-                           std::string_view op) {
-  const Node* node = producer(graph, value);
-  const bool fits = node != nullptr && node->op == op && uses[static_cast<std::size_t>(value)] == 1;
-  return fits ? node : nullptr;
+class Reader final : public GraphReader {
+ public:
+  explicit Reader(const Graph& graph) : graph_(graph), readers_(graph.method.values.size()) {
+    const auto read = [this](ValueId value, const Node* by) {
+      if (value != kNoValue) readers_[static_cast<std::size_t>(value)].push_back(by);
+    };
+    for (const Node& node : graph.method.nodes) {
+      for (const ValueId input : node.inputs) read(input, &node);
+    }
+    for (const model::NamedValue& output : graph.method.outputs) read(output.value, nullptr);
+    for (const model::NamedValue& store : graph.method.stores) read(store.value, nullptr);
+  }
+  const Node* producer(ValueId value) const override { return compiler::producer(graph_, value); }
+  std::span<const Node* const> readers(ValueId value) const override {
+    if (value == kNoValue) return {};
+    return readers_[static_cast<std::size_t>(value)];
+  }
+
+ private:
+  const Graph& graph_;
+  std::vector<std::vector<const Node*>> readers_;  // by value
+};
+
+// Composites by the op of the last node that they replace.
+using Composites = std::multimap<std::string_view, const OpDef*>;
+
+Composites composites_of(const OpRegistry& ops) {
+  Composites composites;
+  for (const OpDef* def : ops.all()) {
+    if (def->fusion.match != nullptr) composites.emplace(def->fusion.last, def);
+  }
+  return composites;
+}
+
+// The composite's node that can take the node's place.
+std::optional<Node> find_fusion(const Context& context, const Composites& composites, const Reader& reader,
+                                const Node& node, bool to_be_differentiated) {
+  const OpDef* def = context.ops.find(node.op);
+  const auto [begin, end] = composites.equal_range(node.op);
+  for (auto composite = begin; composite != end; ++composite) {
+    const OpDef& whole = *composite->second;
+    if (to_be_differentiated && def->gradient != nullptr && whole.gradient == nullptr) continue;
+    std::optional<Node> fused = whole.fusion.match(node, reader);
+    if (!fused) continue;
+    fused->op = whole.name;
+    return fused;
+  }
+  return std::nullopt;
+}
+
+// One walk over the graph. Empty where nothing was found.
+Result<std::optional<Graph>> fuse_once(const Context& context, const Composites& composites,
+                                       const Graph& graph, bool to_be_differentiated) {
+  const Reader reader(graph);
+  Copier copier(context, graph, graph.method.name);
+  bool found = false;
+  for (const Node& node : graph.method.nodes) {
+    std::optional<Node> fused = find_fusion(context, composites, reader, node, to_be_differentiated);
+    if (!fused) {
+      copier.copy(node);
+      continue;
+    }
+    found = true;
+    // What it replaces has been copied already, and is dead code without a reader.
+    const std::vector<ValueId> outputs = copier.builder().add(copier.mapped(*fused));
+    for (std::size_t i = 0; i < node.outputs.size() && i < outputs.size(); ++i)
+      copier.replace(node.outputs[i], outputs[i]);
+  }
+  if (!found) return std::optional<Graph>();
+  GRAPHRUN_ASSIGN(Graph made, std::move(copier).finish());
+  return std::optional<Graph>(std::move(made));
 }
 
 }  // namespace
 
-Result<Graph> fuse_conv_bn(Context context, const Graph& graph) {
-  const std::vector<int> uses = use_counts(graph);
-  Copier copier(context, graph, graph.method.name);
-  for (const Node& node : graph.method.nodes) {
-    const Node* conv =
-        node.op == "batch_norm_eval" ? only_read_here(graph, uses, node.inputs[0], "conv2d") : nullptr;
-    if (conv == nullptr) {
-      copier.copy(node);
-      continue;
-    }
-    // The convolution has been copied already; without a reader it is dead code.
-    Node fused;
-    fused.path = conv->path + "_bn";
-    fused.op = "conv2d_bn";
-    fused.attrs = conv->attrs;
-    fused.attrs.insert(node.attrs.begin(), node.attrs.end());
-    fused.attrs.erase("bias");
-    fused.inputs = conv->inputs;
-    fused.inputs.insert(fused.inputs.end(), node.inputs.begin() + 1, node.inputs.end());
-    for (ValueId& input : fused.inputs) input = copier[input];
-    copier.replace(node.outputs[0], copier.builder().add(std::move(fused))[0]);
+Result<Graph> fuse(Context context, Graph graph, bool to_be_differentiated) {
+  // A composite may be a part of another; whoever brings ops may have made a circle.
+  constexpr int kMaxRounds = 16;
+  const Composites composites = composites_of(context.ops);
+  for (int round = 0; round < kMaxRounds; ++round) {
+    GRAPHRUN_ASSIGN(std::optional<Graph> made, fuse_once(context, composites, graph, to_be_differentiated));
+    if (!made) return graph;
+    graph = remove_dead_nodes(context, *made);
   }
-  return std::move(copier).finish();
-}
-
-Result<Graph> fuse_pyramid(Context context, const Graph& graph) {
-  const std::vector<int> uses = use_counts(graph);
-  // The values that are resized to the first member's size; empty where the node is no such concat.
-  const auto levels_of = [&](const Node& concat) {
-    std::vector<ValueId> levels;
-    for (std::size_t i = 1; i < concat.inputs.size(); ++i) {
-      const Node* resize = only_read_here(graph, uses, concat.inputs[i], "resize");
-      if (resize == nullptr) return std::vector<ValueId>();
-      levels.push_back(resize->inputs[0]);
-    }
-    return levels;
-  };
-  Copier copier(context, graph, graph.method.name);
-  for (const Node& node : graph.method.nodes) {
-    const bool plain = node.op == "conv2d_bn" && node.inputs.back() == kNoValue;
-    const Node* concat = plain ? only_read_here(graph, uses, node.inputs[0], "concat") : nullptr;
-    const std::vector<ValueId> levels = concat == nullptr ? std::vector<ValueId>() : levels_of(*concat);
-    if (levels.empty()) {
-      copier.copy(node);
-      continue;
-    }
-    Node fused = node;
-    fused.op = "conv2d_bn_pyramid";
-    fused.inputs[0] = concat->inputs[0];
-    fused.inputs.pop_back();
-    fused.inputs.insert(fused.inputs.end(), levels.begin(), levels.end());
-    for (ValueId& input : fused.inputs) input = copier[input];
-    copier.replace(node.outputs[0], copier.builder().add(std::move(fused))[0]);
-  }
-  return std::move(copier).finish();
-}
-
-Result<Graph> fuse_resize_cross_entropy(Context context, const Graph& graph) {
-  const auto fused_op = [](const Node& node) -> std::string_view {
-    if (node.op == "cross_entropy_totals") return "resize_cross_entropy_totals";
-    if (node.op == "label_probability") return "resize_label_probability";
-    return {};
-  };
-  // A resize stays when anybody else reads it: then its result exists anyway.
-  std::vector<int> other_uses = use_counts(graph);
-  for (const Node& node : graph.method.nodes) {
-    if (!fused_op(node).empty()) --other_uses[static_cast<std::size_t>(node.inputs[0])];
-  }
-  Copier copier(context, graph, graph.method.name);
-  for (const Node& node : graph.method.nodes) {
-    const Node* resize = fused_op(node).empty() ? nullptr : producer(graph, node.inputs[0]);
-    if (resize == nullptr || resize->op != "resize" ||
-        other_uses[static_cast<std::size_t>(node.inputs[0])] > 0) {
-      copier.copy(node);
-      continue;
-    }
-    Node fused = node;
-    fused.op = fused_op(node);
-    fused.inputs[0] = resize->inputs[0];
-    for (ValueId& input : fused.inputs) input = copier[input];
-    const std::vector<ValueId> outputs = copier.builder().add(std::move(fused));
-    for (std::size_t i = 0; i < outputs.size(); ++i) copier.replace(node.outputs[i], outputs[i]);
-  }
-  return std::move(copier).finish();
+  return {ErrorCode::internal, "fusions of ops replace each other without end"};
 }
 
 }  // namespace graphrun::compiler

@@ -16,20 +16,15 @@ enum class Mode { eval, train };
 Result<Graph> lower(Context context, const Graph& graph, const std::vector<model::NamedValue>& outputs,
                     Mode mode, std::string name);
 
-// Nodes, outputs of nodes and values that nothing needs are removed.
+// Nodes, optional outputs of nodes and values that nothing needs are removed.
 Graph remove_dead_code(Context context, const Graph& graph);
+// The same, but a node that stays keeps all its outputs.
+Graph remove_dead_nodes(Context context, const Graph& graph);
 
-// conv2d and the batch_norm_eval that alone reads it become conv2d_bn. What is fused stays behind as dead
-// code (also in the next pass).
-Result<Graph> fuse_conv_bn(Context context, const Graph& graph);
-
-// concat of a value and of others resized to its size, and the conv2d_bn that alone reads it, become
-// conv2d_bn_pyramid. Precondition: no dead code, which would count as a reader.
-Result<Graph> fuse_pyramid(Context context, const Graph& graph);
-
-// resize and the cross_entropy_totals and label_probability that alone read it become
-// resize_cross_entropy_totals and resize_label_probability.
-Result<Graph> fuse_resize_cross_entropy(Context context, const Graph& graph);
+// Composites take the place of the nodes that they stand for (OpDef::fusion), and what nothing reads any more
+// is removed. In a graph that is `to_be_differentiated` only where no gradient is lost by that. Precondition:
+// no dead code, which would count as a reader.
+Result<Graph> fuse(Context context, Graph graph, bool to_be_differentiated);
 
 // Precondition: every node has all its outputs, which gradients may use (so not after remove_dead_code).
 // Appends the gradient of output "loss" with respect to every parameter that is neither `fixed` (by variable)

@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "graphrun/api.h"
-#include "graphrun/dtype.h"
 #include "graphrun/device_id.h"
+#include "graphrun/dtype.h"
 #include "graphrun/status.h"
 
 // Where a network computes:

@@ -42,7 +42,7 @@ struct LabelerOptions {
   std::int64_t batch = 0;         // crops at once; 0: 1 on the CPU, on a GPU as many as are useful and fit
   std::int64_t sessions = 16;     // sizes for which the network stays bound
   std::int64_t memory_limit = 0;  // bytes; 0: what the device has available when the labeler is opened
-  // Folder for what is computed once: weights as kernels want them (keep_prepared), choices of a GPU's
+  // Folder for what is computed once: weights as kernels want them (save_packed), choices of a GPU's
   // kernels. Empty: nothing is read or written.
   std::string cache{};
 };
@@ -76,7 +76,7 @@ class GRAPHRUN_API Labeler {
   Result<std::int64_t> memory_for(const ImageSize& size);
   // Keeps what kernels prepared of the weights in LabelerOptions::cache, so that the next process starts
   // quickly; nothing without one. Errors: io, unsupported.
-  Status keep_prepared() const;
+  Status save_packed() const;
 
   struct Impl;
   explicit Labeler(std::unique_ptr<Impl> impl);

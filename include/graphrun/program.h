@@ -47,7 +47,7 @@ class GRAPHRUN_API Program {
   // The file has weights, too: it is a bundle.
   bool has_weights() const;
   // The smallest size that the network takes and that holds `size`. Errors: none with up to 128 more of each.
-  Result<ImageSize> fit(const ImageSize& size) const;
+  Result<ImageSize> smallest_valid_size(const ImageSize& size) const;
 
   struct Impl;
   explicit Program(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}

@@ -58,7 +58,7 @@ class [[nodiscard]] GRAPHRUN_API Status {
   const std::string& message() const noexcept;
 
   // The same error with "where: " before its message; success stays success.
-  Status in(std::string_view where) && noexcept;
+  Status with_context(std::string_view where) && noexcept;
 
  private:
   struct Error;
@@ -86,8 +86,8 @@ class [[nodiscard]] Result {
   T* operator->() { return &require(std::get_if<0>(&state_)); }
   const T* operator->() const { return &require(std::get_if<0>(&state_)); }
 
-  Result in(std::string_view where) && {
-    if (!ok()) return std::move(*this).status().in(where);
+  Result with_context(std::string_view where) && {
+    if (!ok()) return std::move(*this).status().with_context(where);
     return std::move(*this);
   }
 

@@ -1,20 +1,10 @@
 #include "ops/common/definition.h"
-#include "ops/common/activation.h"
 
 namespace graphrun::ops::activation {
 namespace {
 
-Status infer_unary(const Attributes&, std::span<const ValueType* const> inputs,
-                   std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_activation(*inputs[0], "x"));
-  outputs = {*inputs[0]};
-  return {};
-}
-
-Status infer_grad(const Attributes&, std::span<const ValueType* const> inputs,
+Status infer_same(const Attributes&, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_activation(*inputs[0], "gy"));
-  GRAPHRUN_TRY(require_same_shape(*inputs[0], *inputs[1], "y"));
   outputs = {*inputs[0]};
   return {};
 }
@@ -35,16 +25,17 @@ std::vector<const OpDef*> definitions() {
                           .inputs = {{.name = "x", .doc = "any activation"}},
                           .outputs = {{"y", "of the shape of x"}},
                           .attrs = {},
-                          .infer = infer_unary,
+                          .infer = infer_same,
                           .gradient = relu_gradient,
                           .in_place = {{0, 0}}};
   static const OpDef relu_grad{
       .name = "relu_grad",
       .doc = "The gradient of relu: gy where y > 0, else 0.",
-      .inputs = {{.name = "gy", .doc = "gradient of y"}, {.name = "y", .doc = "what relu gave"}},
+      .inputs = {{.name = "gy", .doc = "gradient of y"},
+                 {.name = "y", .doc = "what relu gave", .type = OperandType::same_as(0)}},
       .outputs = {{"gx", "gradient of x"}},
       .attrs = {},
-      .infer = infer_grad,
+      .infer = infer_same,
       .not_differentiable = kGradientOnce,
       .in_place = {{0, 0}, {0, 1}},
       .internal = true};
@@ -53,16 +44,17 @@ std::vector<const OpDef*> definitions() {
                              .inputs = {{.name = "x", .doc = "any activation"}},
                              .outputs = {{"y", "of the shape of x"}},
                              .attrs = {},
-                             .infer = infer_unary,
+                             .infer = infer_same,
                              .gradient = sigmoid_gradient,
                              .in_place = {{0, 0}}};
   static const OpDef sigmoid_grad{
       .name = "sigmoid_grad",
       .doc = "The gradient of sigmoid: gy * y * (1 - y).",
-      .inputs = {{.name = "gy", .doc = "gradient of y"}, {.name = "y", .doc = "what sigmoid gave"}},
+      .inputs = {{.name = "gy", .doc = "gradient of y"},
+                 {.name = "y", .doc = "what sigmoid gave", .type = OperandType::same_as(0)}},
       .outputs = {{"gx", "gradient of x"}},
       .attrs = {},
-      .infer = infer_grad,
+      .infer = infer_same,
       .not_differentiable = kGradientOnce,
       .in_place = {{0, 0}, {0, 1}},
       .internal = true};

@@ -1,5 +1,4 @@
 #include "graphrun/kernel/op_def.h"
-#include "ops/common/activation.h"
 
 namespace graphrun::ops::adaptive_avg_pool {
 namespace {
@@ -7,7 +6,6 @@ namespace {
 Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
              std::vector<ValueType>& outputs) {
   const ValueType& x = *inputs[0];
-  GRAPHRUN_TRY(require_activation(x, "x"));
   std::vector<Dim> shape = x.shape;
   for (const std::size_t axis : {0, 1}) {
     const Dim& bins = attrs.dims("output")[axis];
@@ -19,8 +17,6 @@ Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
 
 Status infer_grad(const Attributes&, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_activation(*inputs[0], "gy"));
-  GRAPHRUN_TRY(require_activation(*inputs[1], "x"));
   GRAPHRUN_TRY(require_equal(inputs[1]->shape[0], inputs[0]->shape[0], "batch of gy"));
   GRAPHRUN_TRY(require_equal(inputs[1]->shape[1], inputs[0]->shape[1], "channels of gy"));
   outputs = {*inputs[1]};

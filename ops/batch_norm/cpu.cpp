@@ -65,7 +65,7 @@ GRAPHRUN_SIMD void apply_residual_relu(const Apply<T>& args, std::int64_t begin,
 struct Form {
   std::string_view name;
   std::size_t mean;
-  std::size_t spread;
+  std::size_t variance_or_inv_std;
   std::size_t weight;
   std::size_t bias;
   bool spread_is_variance;
@@ -74,7 +74,7 @@ struct Form {
 template <class T>
 Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form& form, double eps) {
   constexpr std::size_t kResidual = 5;
-  const bool has_residual = request.inputs.size() > kResidual && request.input_present[kResidual];
+  const bool has_residual = request.input_present[kResidual];
   const bool relu = request.attrs.text("activation") == "relu";
   Apply<T> args{};
   args.x_stride = request.inputs[0].pixel_stride;
@@ -86,12 +86,13 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form
   const auto run = [args, form, eps, has_residual, loop, pixels = request.inputs[0].pixels(),
                     threads = request.threads](const KernelRun& io) {
     float* const scale = static_cast<float*>(io.scratch);
-    const float* const spread = io.inputs[form.spread].as<const float>();
+    const float* const variance_or_inv_std = io.inputs[form.variance_or_inv_std].as<const float>();
     const float* const weight = io.inputs[form.weight].as<const float>();
     for (std::int64_t c = 0; c < args.channels; ++c) {
-      const float inv_std = form.spread_is_variance
-                                ? static_cast<float>(1 / std::sqrt(static_cast<double>(spread[c]) + eps))
-                                : spread[c];
+      const float inv_std =
+          form.spread_is_variance
+              ? static_cast<float>(1 / std::sqrt(static_cast<double>(variance_or_inv_std[c]) + eps))
+              : variance_or_inv_std[c];
       scale[c] = inv_std * weight[c];
     }
     Apply<T> bound = args;

@@ -168,7 +168,7 @@ Binding<T> binding_of(const KernelRequest& request, std::size_t first) {
   Binding<T> binding;
   binding.first = first;
   const std::size_t y = first + 5;
-  const bool has_y = request.inputs.size() > y && request.input_present[y];
+  const bool has_y = request.input_present[y];
   if (request.attrs.text("activation") == "relu") binding.mask = has_y ? Mask::from_y : Mask::from_x;
   binding.form.gy_stride = request.inputs[0].pixel_stride;
   binding.form.x_stride = request.inputs[first].pixel_stride;

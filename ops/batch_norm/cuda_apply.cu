@@ -106,7 +106,7 @@ Result<std::unique_ptr<Kernel>> prepare_form(const KernelRequest& request, const
 }
 
 Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form& form) {
-  const bool residual = request.inputs.size() > kResidualInput && request.input_present[kResidualInput];
+  const bool residual = request.input_present[kResidualInput];
   const bool relu = request.attrs.text("activation") == "relu";
   return for_activation_type(request, [&]<class T>(T) {
     const int64_t strides[] = {request.inputs[0].pixel_stride, request.outputs[0].pixel_stride,

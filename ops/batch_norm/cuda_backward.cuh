@@ -26,8 +26,7 @@ struct Backward {
 // `first`: the number of input x; mean, inv_std, weight, bias and y follow.
 inline Mask mask_of(const KernelRequest& request, std::size_t first) {
   if (request.attrs.text("activation") != "relu") return Mask::none;
-  const std::size_t y = first + 5;
-  return request.inputs.size() > y && request.input_present[y] ? Mask::from_y : Mask::from_x;
+  return request.input_present[first + 5] ? Mask::from_y : Mask::from_x;
 }
 template <Mask kMask, class T>
 Backward<T> bind_backward(const KernelRun& io, std::size_t first) {

@@ -6,35 +6,25 @@
 namespace graphrun::ops::batch_norm {
 namespace {
 
-Status infer_eval(const Attributes&, std::span<const ValueType* const> inputs,
-                  std::vector<ValueType>& outputs) {
+constexpr std::size_t kResidual = 5;
+
+Status infer(const Attributes&, std::span<const ValueType* const> inputs, std::vector<ValueType>& outputs) {
   const ValueType& x = *inputs[0];
-  GRAPHRUN_TRY(require_activation(x, "x"));
   constexpr std::string_view kNames[] = {"weight", "bias", "running_mean", "running_var"};
   for (std::size_t i = 0; i < 4; ++i) GRAPHRUN_TRY(require_per_channel(inputs[1 + i], x.shape[1], kNames[i]));
-  if (inputs.size() > 5 && inputs[5] != nullptr) GRAPHRUN_TRY(require_same_shape(x, *inputs[5], "residual"));
   outputs = {x};
   return {};
 }
 
-Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
-             std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_structural(attrs, "frozen"));
-  return infer_eval(attrs, inputs, outputs);
-}
-
 Result<std::vector<Dim>> variable_shape(const Attributes&, std::span<const ValueType* const> inputs, int) {
-  GRAPHRUN_TRY(require_activation(*inputs[0], "x"));
   return std::vector<Dim>{inputs[0]->shape[1]};
 }
 
-ValueId residual_of(const Node& node) { return node.inputs.size() > 5 ? node.inputs[5] : kNoValue; }
-
 std::vector<ValueId> in_evaluation(const Node& node, GraphWriter& graph) {
-  return graph.add(
-      "batch_norm_eval",
-      {node.inputs[0], node.inputs[1], node.inputs[2], node.inputs[3], node.inputs[4], residual_of(node)},
-      pick_attrs(node.attrs, {"eps", "activation"}), "eval");
+  return graph.add("batch_norm_eval",
+                   {node.inputs[0], node.inputs[1], node.inputs[2], node.inputs[3], node.inputs[4],
+                    node.inputs[kResidual]},
+                   pick_attrs(node.attrs, {"eps", "activation"}), "eval");
 }
 
 std::vector<ValueId> in_training(const Node& node, GraphWriter& graph) {
@@ -44,7 +34,7 @@ std::vector<ValueId> in_training(const Node& node, GraphWriter& graph) {
   const std::vector<ValueId> statistics = graph.add("bn_finish", {moments, node.inputs[3], node.inputs[4]},
                                                     pick_attrs(node.attrs, {"eps", "momentum"}), "finish");
   return graph.add("bn_apply",
-                   {x, statistics[0], statistics[1], node.inputs[1], node.inputs[2], residual_of(node)},
+                   {x, statistics[0], statistics[1], node.inputs[1], node.inputs[2], node.inputs[kResidual]},
                    pick_attrs(node.attrs, {"activation"}), "apply");
 }
 
@@ -55,14 +45,14 @@ std::vector<ValueId> eval_gradient(const GradientRequest& request, GraphWriter& 
   const bool is_linear = node.attrs.find("activation") == node.attrs.end() ||
                          node.attrs.find("activation")->second == AttrValue("none");
   std::vector<ValueId> gradients(node.inputs.size(), kNoValue);
-  const bool into_residual = residual_of(node) != kNoValue && request.needed[5];
-  if (into_residual && is_linear) gradients[5] = gy;
+  const bool into_residual = node.inputs[kResidual] != kNoValue && request.needed[kResidual];
+  if (into_residual && is_linear) gradients[kResidual] = gy;
   if (request.needed[0] || (into_residual && !is_linear)) {
     const std::vector<ValueId> results = graph.add(
         "batch_norm_eval_grad", {gy, node.inputs[1], node.inputs[4], is_linear ? kNoValue : node.outputs[0]},
         pick_attrs(node.attrs, {"eps", "activation"}), "grad");
     gradients[0] = results[0];
-    if (into_residual && !is_linear) gradients[5] = results[1];
+    if (into_residual && !is_linear) gradients[kResidual] = results[1];
   }
   return gradients;
 }
@@ -71,6 +61,7 @@ std::vector<InputSpec> graph_inputs() {
   const auto variable = [](std::string_view name, std::string_view doc, VariableKind kind, double value) {
     return InputSpec{.name = name,
                      .doc = doc,
+                     .type = kPerChannel,
                      .is_variable = true,
                      .variable = kind,
                      .init = {.kind = InitKind::constant, .a = value}};
@@ -107,20 +98,19 @@ std::vector<const OpDef*> definitions() {
       .not_differentiable = "it is bn_apply or batch_norm_eval when it is differentiated",
       .for_eval = in_evaluation,
       .for_train = in_training};
-  static const OpDef eval{.name = "batch_norm_eval",
-                          .doc = "batch_norm with given statistics.",
-                          .inputs = {x_input(),
-                                     {.name = "weight", .doc = "scale of each channel (C)", .frozen = true},
-                                     {.name = "bias", .doc = "offset of each channel (C)", .frozen = true},
-                                     {.name = "mean", .doc = "of each channel (C)", .frozen = true},
-                                     {.name = "var", .doc = "variance of each channel (C)", .frozen = true},
-                                     residual_input()},
-                          .outputs = {{"y", "of the shape of x"}},
-                          .attrs = {eps_attr(), activation_attr()},
-                          .infer = infer_eval,
-                          .gradient = eval_gradient,
-                          .in_place = {{0, 0}, {0, 5}},
-                          .internal = true};
+  static const OpDef eval{
+      .name = "batch_norm_eval",
+      .doc = "batch_norm with given statistics.",
+      .inputs = {x_input(), channel_input("weight", "scale of each channel (C)", true),
+                 channel_input("bias", "offset of each channel (C)", true),
+                 channel_input("mean", "of each channel (C)", true),
+                 channel_input("var", "variance of each channel (C)", true), residual_input()},
+      .outputs = {{"y", "of the shape of x"}},
+      .attrs = {eps_attr(), activation_attr()},
+      .infer = infer,
+      .gradient = eval_gradient,
+      .in_place = {{0, 0}, {0, 5}},
+      .internal = true};
   std::vector<const OpDef*> all{&batch_norm, &eval};
   for (auto* more : {forward_definitions, gradient_definitions}) {
     const std::vector<const OpDef*> defs = more();

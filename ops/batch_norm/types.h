@@ -1,15 +1,16 @@
 #pragma once
 
-#include "ops/common/activation.h"
 #include "ops/common/definition.h"
 
 // What the definitions of this room ask of their inputs.
 namespace graphrun::ops::batch_norm {
 
-// f32 (C) for an activation of C channels.
+// (C) for an activation of C channels.
 inline Status require_per_channel(const ValueType* type, const Dim& channels, std::string_view what) {
-  return require_dense(*type, DType::f32, {channels}, what);
+  return require_shape(*type, {channels}, what);
 }
+inline constexpr OperandType kPerChannel = OperandType::dense(DType::f32, 1);
+inline constexpr OperandType kChannelSums = OperandType::dense(DType::f64, 2);
 inline ValueType per_channel(const Dim& channels) { return ValueType::dense(DType::f32, {channels}); }
 
 // f64 (3, C): sums that ranks add up.
@@ -39,8 +40,15 @@ inline AttrSpec momentum_attr() {
 }
 
 inline InputSpec x_input() { return {.name = "x", .doc = "any activation (N, C, H, W)"}; }
+// Of an op whose first input is x.
 inline InputSpec residual_input() {
-  return {.name = "residual", .doc = "of the shape of x, added before the activation", .optional = true};
+  return {.name = "residual",
+          .doc = "of the shape of x, added before the activation",
+          .type = OperandType::same_as(0),
+          .optional = true};
+}
+inline InputSpec channel_input(std::string_view name, std::string_view doc, bool frozen = false) {
+  return {.name = name, .doc = doc, .type = kPerChannel, .frozen = frozen};
 }
 
 // Definitions of the room's other files.

@@ -1,11 +1,9 @@
 #include "graphrun/kernel/op_def.h"
-#include "ops/common/activation.h"
 
 namespace graphrun::ops::cast {
 namespace {
 
 Status infer(const Attributes&, std::span<const ValueType* const> inputs, std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_activation(*inputs[0], "x"));
   outputs = {*inputs[0]};
   return {};
 }

@@ -21,8 +21,8 @@ struct ChannelGroup {
   static __device__ int lane() { return static_cast<int>(threadIdx.x) % kLanes; }
 
   // In each thread of the group. All threads of a warp, or of the block, must call.
-  template <class T, class Combine>
-  static __device__ T reduce(T value, const Combine& combine) {
+  template <class T, class ReduceOp>
+  static __device__ T reduce(T value, const ReduceOp& combine) {
 #pragma unroll
     for (int offset = (kLanes < 32 ? kLanes : 32) / 2; offset > 0; offset /= 2)
       value = combine(value, __shfl_xor_sync(0xffffffffu, value, offset));

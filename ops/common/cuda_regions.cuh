@@ -133,9 +133,9 @@ struct JoinPieces {
 
 // Indices of such grids fit into 32 bits.
 inline bool small_grid(const TensorDesc& pixels, const TensorDesc& bins) {
-  constexpr int64_t kMost = int64_t{1} << 30;
-  return pixels.h() * pixels.w() < kMost && (pixels.h() + 1) * (bins.h() + 1) < kMost &&
-         (pixels.w() + 1) * (bins.w() + 1) < kMost && bins.pixels() * bins.c() < kMost;
+  constexpr int64_t kMax = int64_t{1} << 30;
+  return pixels.h() * pixels.w() < kMax && (pixels.h() + 1) * (bins.h() + 1) < kMax &&
+         (pixels.w() + 1) * (bins.w() + 1) < kMax && bins.pixels() * bins.c() < kMax;
 }
 
 // A kernel that reduces its first input to the grid of its first output, both activations of type T.
@@ -158,19 +158,19 @@ Result<std::unique_ptr<Kernel>> make_regions_kernel(const KernelRequest& request
   r.mean = mean;
 
   constexpr unsigned kLanes = 32;
-  constexpr unsigned kMostInDepth = 64;    // a limit of CUDA
+  constexpr unsigned kMaxInDepth = 64;     // a limit of CUDA
   constexpr unsigned kPixelsOfThread = 4;  // at least
-  constexpr int64_t kMostPieces = 32;      // one thread adds them up
+  constexpr int64_t kMaxPieces = 32;       // one thread adds them up
   const auto region = static_cast<unsigned>(blocks_of(x.h(), y.h()) * blocks_of(x.w(), y.w()));
   dim3 threads(std::min(kLanes, std::bit_ceil(static_cast<unsigned>(r.groups))));
   while (threads.x * threads.y < kRegionThreads && 2 * threads.y * kPixelsOfThread <= region) threads.y *= 2;
   threads.z = std::min({kRegionThreads / (threads.x * threads.y),
-                        std::bit_ceil(static_cast<unsigned>(r.outputs)), kMostInDepth});
+                        std::bit_ceil(static_cast<unsigned>(r.outputs)), kMaxInDepth});
   r.channel_blocks = narrow(blocks_of(r.groups, threads.x));
   const int64_t blocks = r.channel_blocks * blocks_of(r.outputs, threads.z);
   const int64_t wanted = blocks_of(4 * device_of(request).multiprocessors(), blocks);
   r.pieces =
-      narrow(std::clamp<int64_t>(region / (threads.y * kPixelsOfThread), 1, std::min(wanted, kMostPieces)));
+      narrow(std::clamp<int64_t>(region / (threads.y * kPixelsOfThread), 1, std::min(wanted, kMaxPieces)));
 
   const int64_t values = int64_t{r.outputs} * r.channels;
   const int64_t scratch = r.pieces == 1 ? 0 : r.pieces * values * static_cast<int64_t>(sizeof(double));

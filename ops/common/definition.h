@@ -9,42 +9,26 @@ namespace graphrun::ops {
 
 inline constexpr std::string_view kGradientOnce = "the gradient of a gradient is not taken";
 
-inline Status require_same_shape(const ValueType& expected, const ValueType& actual, std::string_view what) {
-  if (expected.layout == actual.layout && expected.shape == actual.shape) return {};
-  return {ErrorCode::shape, std::string(what) + ": expected the shape of " + to_string(expected) + ", got " +
-                                to_string(actual)};
-}
-
-// Dense, of exactly this type and these extents.
-inline Status require_dense(const ValueType& actual, DType dtype, std::vector<Dim> shape,
-                            std::string_view what) {
-  const ValueType expected = ValueType::dense(dtype, std::move(shape));
-  if (actual.layout == Layout::dense && actual.dtype == dtype && actual.shape == expected.shape) return {};
+// Element type, layout and extents. For what depends on attributes or on several inputs; that an input is of
+// another input's type is declared (OperandType::same_as).
+inline Status require_same_type(const ValueType& expected, const ValueType& actual, std::string_view what) {
+  if (expected == actual) return {};
   return {ErrorCode::shape,
           std::string(what) + ": expected " + to_string(expected) + ", got " + to_string(actual)};
 }
 
-// A boolean that decides how a node is written must be known when the graph is compiled.
-inline Status require_structural(const Attributes& attrs, std::string_view name) {
-  if (attrs.dim(name).is_constant()) return {};
-  return {ErrorCode::invalid_argument,
-          "attribute \"" + std::string(name) +
-              "\" decides what the graph is: only structural parameters may be in it"};
+// Exactly these extents, of what else is as declared.
+inline Status require_shape(const ValueType& actual, std::vector<Dim> shape, std::string_view what) {
+  return require_same_type({actual.dtype, actual.layout, std::move(shape)}, actual, what);
 }
+
+// Whether a boolean attribute of a graph's node, which is structural, is true.
 inline bool is_set(const AttrMap& attrs, std::string_view name) {
   const auto found = attrs.find(name);
   const Expr* expr = found == attrs.end() ? nullptr : std::get_if<Expr>(&found->second);
   if (expr == nullptr) return false;
   const Result<Dim> value = evaluate_dim(*expr, [](std::string_view) { return std::optional<Number>(); });
   return value.ok() && value->is_constant() && value->constant() != 0;
-}
-
-// An optional input at an op's end, which may not even be listed.
-inline ValueId optional_input(const Node& node, std::size_t index) {
-  return index < node.inputs.size() ? node.inputs[index] : kNoValue;
-}
-inline const ValueType* optional_input(std::span<const ValueType* const> inputs, std::size_t index) {
-  return index < inputs.size() ? inputs[index] : nullptr;
 }
 
 // Those of a node's attributes that a node it is rewritten to has, too.

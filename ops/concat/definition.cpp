@@ -1,5 +1,4 @@
 #include "graphrun/kernel/op_def.h"
-#include "ops/common/activation.h"
 
 namespace graphrun::ops::concat {
 namespace {
@@ -9,7 +8,6 @@ Status infer(const Attributes&, std::span<const ValueType* const> inputs, std::v
   Dim channels = 0;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const std::string what = "input " + std::to_string(i);
-    GRAPHRUN_TRY(require_activation(*inputs[i], what));
     GRAPHRUN_TRY(require_equal(first.shape[0], inputs[i]->shape[0], "batch of " + what));
     GRAPHRUN_TRY(require_equal(first.shape[2], inputs[i]->shape[2], "height of " + what));
     GRAPHRUN_TRY(require_equal(first.shape[3], inputs[i]->shape[3], "width of " + what));
@@ -39,7 +37,6 @@ std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph
 Status infer_slice(const Attributes& attrs, std::span<const ValueType* const> inputs,
                    std::vector<ValueType>& outputs) {
   const ValueType& x = *inputs[0];
-  GRAPHRUN_TRY(require_activation(x, "x"));
   const Dim& begin = attrs.dim("begin");
   const Dim& count = attrs.dim("count");
   const Dim end = begin + count;

@@ -17,7 +17,7 @@ struct Geometry {
   int64_t sh, sw;
   int64_t ph, pw;
   int64_t dh, dw;
-  GRAPHRUN_DEVICE int64_t taps() const { return kh * kw; }
+  GRAPHRUN_DEVICE int64_t kernel_positions() const { return kh * kw; }
 };
 
 // An index is an output pixel's block of kBlock channels.
@@ -40,15 +40,16 @@ struct Forward {
     const int64_t column = pixel % g.ow * g.sw - g.pw;
     double sum[kBlock];
     for (int64_t o = 0; o < count; ++o) sum[o] = bias != nullptr ? static_cast<double>(bias[first + o]) : 0;
-    for (int64_t k = 0; k < g.taps(); ++k) {
+    for (int64_t k = 0; k < g.kernel_positions(); ++k) {
       const int64_t ih = row + k / g.kw * g.dh;
       const int64_t iw = column + k % g.kw * g.dw;
       if (ih < 0 || ih >= g.h || iw < 0 || iw >= g.w) continue;
       const float* from = x + ((image * g.h + ih) * g.w + iw) * x_stride;
       for (int64_t c = 0; c < g.c; ++c) {
         const double value = static_cast<double>(from[c]);
-        const float* taps = weight + (first * g.c + c) * g.taps() + k;
-        for (int64_t o = 0; o < count; ++o) sum[o] += value * static_cast<double>(taps[o * g.c * g.taps()]);
+        const float* taps = weight + (first * g.c + c) * g.kernel_positions() + k;
+        for (int64_t o = 0; o < count; ++o)
+          sum[o] += value * static_cast<double>(taps[o * g.c * g.kernel_positions()]);
       }
     }
     float* to = y + pixel * y_stride + first;
@@ -75,7 +76,7 @@ struct GradData {
     const int64_t column = pixel % g.w + g.pw;
     double sum[kBlock];
     for (int64_t c = 0; c < count; ++c) sum[c] = 0;
-    for (int64_t k = 0; k < g.taps(); ++k) {
+    for (int64_t k = 0; k < g.kernel_positions(); ++k) {
       const int64_t down = row - k / g.kw * g.dh;
       const int64_t right = column - k % g.kw * g.dw;
       if (down < 0 || right < 0 || down % g.sh != 0 || right % g.sw != 0) continue;
@@ -83,8 +84,9 @@ struct GradData {
       const float* from = gy + ((image * g.oh + down / g.sh) * g.ow + right / g.sw) * gy_stride;
       for (int64_t o = 0; o < g.o; ++o) {
         const double value = static_cast<double>(from[o]);
-        const float* taps = weight + (o * g.c + first) * g.taps() + k;
-        for (int64_t c = 0; c < count; ++c) sum[c] += value * static_cast<double>(taps[c * g.taps()]);
+        const float* taps = weight + (o * g.c + first) * g.kernel_positions() + k;
+        for (int64_t c = 0; c < count; ++c)
+          sum[c] += value * static_cast<double>(taps[c * g.kernel_positions()]);
       }
     }
     float* to = gx + pixel * gx_stride + first;
@@ -103,8 +105,8 @@ struct GradWeight {
   float* gweight;
 
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
-    const int64_t o = i / (blocks * g.taps());
-    const int64_t k = i / blocks % g.taps();
+    const int64_t o = i / (blocks * g.kernel_positions());
+    const int64_t k = i / blocks % g.kernel_positions();
     const int64_t first = i % blocks * kBlock;
     const int64_t count = g.c - first < kBlock ? g.c - first : kBlock;
     double sum[kBlock];
@@ -117,8 +119,8 @@ struct GradWeight {
       const double value = static_cast<double>(gy[pixel * gy_stride + o]);
       for (int64_t c = 0; c < count; ++c) sum[c] += value * static_cast<double>(from[c]);
     }
-    float* to = gweight + (o * g.c + first) * g.taps() + k;
-    for (int64_t c = 0; c < count; ++c) to[c * g.taps()] = static_cast<float>(sum[c]);
+    float* to = gweight + (o * g.c + first) * g.kernel_positions() + k;
+    for (int64_t c = 0; c < count; ++c) to[c * g.kernel_positions()] = static_cast<float>(sum[c]);
   }
 };
 

@@ -55,7 +55,7 @@ class GradWeightByBody final : public Kernel {
     body.x = run.inputs[1].as<const float>();
     body.gweight = run.outputs[0].as<float>();
     if (body.gweight != nullptr) {
-      cpu::parallel_for(threads_, body.g.o * body.g.taps() * body.blocks, 1,
+      cpu::parallel_for(threads_, body.g.o * body.g.kernel_positions() * body.blocks, 1,
                         [&](std::int64_t begin, std::int64_t end) { grad_weight_loop(body, begin, end); });
     }
     if (bias_bytes_ > 0)
@@ -103,7 +103,7 @@ Prepared prepare_forward_body(const KernelRequest& request) {
     to.y = run.outputs[0].as<float>();
   };
   return make_body_kernel("body", body, bind, forward_loop, y.pixels() * body.blocks,
-                          body.g.taps() * x.c() * kBlock, request.threads);
+                          body.g.kernel_positions() * x.c() * kBlock, request.threads);
 }
 
 Prepared prepare_grad_data_body(const KernelRequest& request) {
@@ -121,7 +121,7 @@ Prepared prepare_grad_data_body(const KernelRequest& request) {
     to.gx = run.outputs[0].as<float>();
   };
   return make_body_kernel("body", body, bind, grad_data_loop, gx.pixels() * body.blocks,
-                          body.g.taps() * gy.c() * kBlock, request.threads);
+                          body.g.kernel_positions() * gy.c() * kBlock, request.threads);
 }
 
 Prepared prepare_grad_weight_body(const KernelRequest& request) {

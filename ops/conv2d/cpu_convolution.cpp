@@ -78,13 +78,13 @@ class LibraryConvolution final : public Kernel {
   std::string_view name() const override { return plan_.convolution.primitive.implementation(); }
   std::int64_t scratch_bytes() const override { return scratch_bytes_; }
 
-  std::int64_t prepared_bytes() const override {
+  std::int64_t packed_bytes() const override {
     if (!plan_.constant) return 0;
     const auto bias = static_cast<std::int64_t>(sizeof(float)) * variable_.shape[0];
     return weight_bytes_ + (plan_.fold_eps ? bias : 0);
   }
-  std::string prepared_key() const override { return key_; }
-  Status prepare_constants(std::span<const TensorView> inputs, void* prepared) const override;
+  std::string packed_key() const override { return key_; }
+  Status pack_constants(std::span<const TensorView> inputs, void* packed) const override;
   Status run(const KernelRun& run) override;
 
  private:
@@ -103,7 +103,7 @@ class LibraryConvolution final : public Kernel {
   std::int64_t scratch_bytes_ = 0;
 };
 
-Status LibraryConvolution::prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
+Status LibraryConvolution::pack_constants(std::span<const TensorView> inputs, void* packed) const {
   const auto count = static_cast<std::size_t>(variable_.shape.count());
   const auto channels = static_cast<std::size_t>(variable_.shape[0]);
   const std::size_t row = count / channels;
@@ -115,7 +115,7 @@ Status LibraryConvolution::prepare_constants(std::span<const TensorView> inputs,
     std::copy_n(weight, count, form.get());
   }
   if (plan_.fold_eps) {
-    float* const bias = scratch_at<float>(prepared, weight_bytes_);
+    float* const bias = scratch_at<float>(packed, weight_bytes_);
     const FoldedBatchNorm folded(inputs, *plan_.fold_eps);
     for (std::size_t o = 0; o < channels; ++o) {
       const double scale = folded.scale(static_cast<std::int64_t>(o));
@@ -126,13 +126,13 @@ Status LibraryConvolution::prepare_constants(std::span<const TensorView> inputs,
   }
   GRAPHRUN_ASSIGN(cpu::Primitive reorder, reorder_of(plan_, variable_.dtype, threads_));
   std::vector<double> scratch(static_cast<std::size_t>(reorder.scratch_bytes()) / sizeof(double) + 1);
-  void* const data[] = {form.get(), prepared};
+  void* const data[] = {form.get(), packed};
   return reorder.run(data, scratch.data());
 }
 
 Status LibraryConvolution::run(const KernelRun& run) {
   void* const library = scratch_at(run.scratch, library_at_);
-  void* weight = const_cast<void*>(run.prepared);
+  void* weight = const_cast<void*>(run.packed);
   if (reorder_) {
     void* dense = run.inputs[1].data;
     if (plan_.source.reverse_taps) {
@@ -166,7 +166,7 @@ Status LibraryConvolution::run(const KernelRun& run) {
 }
 
 // A column of pixels lies in memory as a row does, and the library is four times as fast on rows.
-void lay_down(Geometry& g) {
+void column_as_row(Geometry& g) {
   if (g.w != 1 || g.ow != 1 || g.kw != 1) return;
   std::swap(g.h, g.w);
   std::swap(g.oh, g.ow);
@@ -192,10 +192,12 @@ Result<cpu::ConvolutionDesc> describe(const Geometry& g, DType x_type, DType y_t
 
 // Dense (O, C, KH, KW), as it is or with O and C exchanged.
 WeightSource source_of(const Geometry& g) {
-  return {{g.o, g.c, g.kh, g.kw}, {g.c * g.taps(), g.taps(), g.kw, 1}, false};
+  return {{g.o, g.c, g.kh, g.kw}, {g.c * g.kernel_positions(), g.kernel_positions(), g.kw, 1}, false};
 }
 WeightSource exchanged_source_of(const Geometry& g) {
-  return {{g.c, g.o, g.kh, g.kw}, {g.taps(), g.c * g.taps(), g.kw, 1}, g.taps() > 1};
+  return {{g.c, g.o, g.kh, g.kw},
+          {g.kernel_positions(), g.c * g.kernel_positions(), g.kw, 1},
+          g.kernel_positions() > 1};
 }
 
 Prepared finish(const KernelRequest& request, Plan plan) {
@@ -215,7 +217,7 @@ Prepared finish(const KernelRequest& request, Plan plan) {
 
 Geometry library_geometry(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y) {
   Geometry g = geometry_of(attrs, x, y);
-  lay_down(g);
+  column_as_row(g);
   return g;
 }
 
@@ -263,11 +265,11 @@ Prepared prepare_batch_norm(const KernelRequest& request) {
 // The gradient is the convolution of gy with the kernel turned by half a turn.
 Prepared prepare_grad_data_turned(const KernelRequest& request) {
   const Geometry g = library_geometry(request.attrs, request.outputs[0], request.inputs[0]);
-  const Geometry turned = turned_geometry(g);
-  if (g.sh != 1 || g.sw != 1 || turned.ph < 0 || turned.pw < 0)
+  const Geometry flipped = flipped_geometry(g);
+  if (g.sh != 1 || g.sw != 1 || flipped.ph < 0 || flipped.pw < 0)
     return {ErrorCode::declined, "takes stride 1, and no more padding than the window reaches"};
   GRAPHRUN_ASSIGN(const cpu::ConvolutionDesc desc,
-                  describe(turned, request.inputs[0].dtype, request.outputs[0].dtype));
+                  describe(flipped, request.inputs[0].dtype, request.outputs[0].dtype));
   GRAPHRUN_ASSIGN(cpu::Convolution convolution, cpu::make_convolution_forward(desc, request.threads));
   return finish(request, {.convolution = std::move(convolution),
                           .source = exchanged_source_of(g),

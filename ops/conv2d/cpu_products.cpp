@@ -67,7 +67,7 @@ struct Untangle {
   float* to;
 };
 
-GRAPHRUN_SIMD void untangle(const Untangle& u, std::int64_t begin, std::int64_t end) {
+GRAPHRUN_SIMD void scatter_taps(const Untangle& u, std::int64_t begin, std::int64_t end) {
   const std::int64_t row = u.exchanged ? 1 : u.c;
   const std::int64_t column = u.exchanged ? u.o : 1;
   for (std::int64_t c = 0; c < u.c; ++c) {
@@ -93,7 +93,7 @@ class Products final : public Kernel {
     constexpr auto kSize = static_cast<std::int64_t>(sizeof(float));
     x_at_ = scratch.add(x_pixels * g.c * kSize);
     gy_at_ = scratch.add(gy_pixels * g.o * kSize);
-    if (needs_untangling()) taps_at_ = scratch.add(g.taps() * g.o * g.c * kSize);
+    if (needs_untangling()) taps_at_ = scratch.add(g.kernel_positions() * g.o * g.c * kSize);
     bias_ = request.output_present[1];
     if (bias_) bias_at_ = scratch.add(bias_scratch_bytes(request.inputs[0]));
     scratch_bytes_ = scratch.bytes();
@@ -112,7 +112,7 @@ class Products final : public Kernel {
   bool x_in_place(std::int64_t l) const {
     return g_.sh == 1 && g_.sw == 1 && g_.ow == g_.w && l * g_.dw == g_.pw;
   }
-  bool needs_untangling() const { return g_.taps() > 1 || exchanged_; }
+  bool needs_untangling() const { return g_.kernel_positions() > 1 || exchanged_; }
   Status multiply(const Rows& gy, const Rows& x, std::int64_t count, float* to) const;
 
   Geometry g_;
@@ -183,9 +183,9 @@ Status Products::run(const KernelRun& run) {
     }
   }
   if (gweight != nullptr && needs_untangling()) {
-    const Untangle all{g_.o, g_.c, g_.taps(), exchanged_, taps, gweight};
+    const Untangle all{g_.o, g_.c, g_.kernel_positions(), exchanged_, taps, gweight};
     cpu::parallel_for(threads_, g_.o, 16,
-                      [&](std::int64_t begin, std::int64_t end) { untangle(all, begin, end); });
+                      [&](std::int64_t begin, std::int64_t end) { scatter_taps(all, begin, end); });
   }
   if (bias_) sum_pixels(gy, run.outputs[1].as<float>(), scratch_at<double>(run.scratch, bias_at_), threads_);
   return {};
@@ -197,7 +197,7 @@ Prepared prepare_grad_weight_products(const KernelRequest& request) {
   GRAPHRUN_TRY(require_f32(request));
   const Geometry g = geometry_of(request.attrs, request.inputs[1], request.inputs[0]);
   // Measured over the layers of dilated ResNets with oneDNN 2.6 on AVX-512.
-  const std::int64_t enough = g.taps() == 1 ? 32 : 128;
+  const std::int64_t enough = g.kernel_positions() == 1 ? 32 : 128;
   if (std::min(g.c, g.o) < enough) return {ErrorCode::declined, "too few channels for matrix products"};
   return std::unique_ptr<Kernel>(std::make_unique<Products>(request, g));
 }

@@ -60,7 +60,7 @@ class Pyramid final : public Kernel {
         convolution_(std::move(convolution)),
         threads_(request.threads),
         key_(std::move(key)) {
-    prepared_bytes_ = (convolution_->prepared_bytes() + 63) / 64 * 64;
+    prepared_bytes_ = (convolution_->packed_bytes() + 63) / 64 * 64;
     ScratchPlan scratch;
     convolution_at_ = scratch.add(convolution_->scratch_bytes());
     std::int64_t packed = 0, library = 0, widest = 0;
@@ -83,15 +83,15 @@ class Pyramid final : public Kernel {
 
   std::string_view name() const override { return "pyramid"; }
   std::int64_t scratch_bytes() const override { return scratch_bytes_; }
-  std::int64_t prepared_bytes() const override { return prepared_bytes_; }
-  std::string prepared_key() const override { return key_; }
-  Status prepare_constants(std::span<const TensorView> inputs, void* prepared) const override;
+  std::int64_t packed_bytes() const override { return prepared_bytes_; }
+  std::string packed_key() const override { return key_; }
+  Status pack_constants(std::span<const TensorView> inputs, void* packed) const override;
   Status run(const KernelRun& run) override;
 
  private:
-  std::int64_t row() const { return g_.taps() * g_.o; }  // floats of a pixel's tap maps
+  std::int64_t row() const { return g_.kernel_positions() * g_.o; }  // floats of a pixel's tap maps
   Status prepare_level(const Level& level, const TensorView& weight, const FoldedBatchNorm& folded,
-                       void* prepared) const;
+                       void* packed) const;
   Status make_maps(Level& level, const TensorView& pixels, const KernelRun& run);
   void blend_row(const Level& level, const float* maps, std::int64_t image, std::int64_t y, float* to) const;
   void add_blended(const Level& level, const float* blended, float* line) const;
@@ -110,11 +110,11 @@ class Pyramid final : public Kernel {
 };
 
 template <class T>
-Status Pyramid<T>::prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
+Status Pyramid<T>::pack_constants(std::span<const TensorView> inputs, void* packed) const {
   const TensorDesc& desc = inputs[kWeight].desc;
   const auto* const weight = inputs[kWeight].as<const float>();
   const std::int64_t all = desc.shape[1];
-  const std::int64_t taps = g_.taps();
+  const std::int64_t taps = g_.kernel_positions();
   const auto of_x = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(g_.o * g_.c * taps));
   cpu::parallel_for(threads_, g_.o, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; ++o)
@@ -123,17 +123,17 @@ Status Pyramid<T>::prepare_constants(std::span<const TensorView> inputs, void* p
   std::vector<TensorView> views(inputs.begin(), inputs.begin() + kLevels);
   views[kWeight] = {TensorDesc::dense(DType::f32, {g_.o, g_.c, g_.kh, g_.kw}), of_x.get()};
   views.emplace_back();
-  GRAPHRUN_TRY(convolution_->prepare_constants(views, prepared));
+  GRAPHRUN_TRY(convolution_->pack_constants(views, packed));
 
   const FoldedBatchNorm folded(inputs, eps_);
-  for (const Level& level : levels_) GRAPHRUN_TRY(prepare_level(level, inputs[kWeight], folded, prepared));
+  for (const Level& level : levels_) GRAPHRUN_TRY(prepare_level(level, inputs[kWeight], folded, packed));
   return {};
 }
 
 template <class T>
 Status Pyramid<T>::prepare_level(const Level& level, const TensorView& weight, const FoldedBatchNorm& folded,
-                                 void* prepared) const {
-  const std::int64_t taps = g_.taps(), channels = level.desc.c(), all = weight.desc.shape[1];
+                                 void* packed) const {
+  const std::int64_t taps = g_.kernel_positions(), channels = level.desc.c(), all = weight.desc.shape[1];
   // (taps, O, channels), as the product's outputs and inputs are ordered.
   const auto dense = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(row() * channels));
   cpu::parallel_for(threads_, g_.o, 4, [&](std::int64_t begin, std::int64_t end) {
@@ -150,7 +150,7 @@ Status Pyramid<T>::prepare_level(const Level& level, const TensorView& weight, c
   GRAPHRUN_ASSIGN(const auto from, cpu::library_desc(TensorDesc::dense(DType::f32, {row(), channels, 1, 1})));
   GRAPHRUN_ASSIGN(cpu::Primitive reorder, cpu::make_reorder(from, level.product.weight, threads_));
   std::vector<double> scratch(static_cast<std::size_t>(reorder.scratch_bytes()) / sizeof(double) + 1);
-  void* const data[] = {dense.get(), scratch_at(prepared, level.weights_at)};
+  void* const data[] = {dense.get(), scratch_at(packed, level.weights_at)};
   return reorder.run(data, scratch.data());
 }
 
@@ -162,7 +162,7 @@ Status Pyramid<T>::make_maps(Level& level, const TensorView& pixels, const Kerne
     rows = scratch_at(run.scratch, packed_at_);
     copy_pixels(pixels.desc, pixels.data, pixels.desc.pixel_stride, rows, pixels.desc.c(), threads_);
   }
-  void* const data[] = {rows, scratch_at(const_cast<void*>(run.prepared), level.weights_at),
+  void* const data[] = {rows, scratch_at(const_cast<void*>(run.packed), level.weights_at),
                         scratch_at(run.scratch, level.maps_at)};
   return level.product.primitive.run(data, scratch_at(run.scratch, library_at_));
 }
@@ -184,7 +184,7 @@ void Pyramid<T>::blend_row(const Level& level, const float* maps, std::int64_t i
   for (std::int64_t k = 0; k < g_.kh; ++k) {
     const std::int64_t at = y * g_.sh - g_.ph + k * g_.dh;
     if (at < 0 || at >= g_.h) continue;
-    const numeric::Tap& tap = level.rows.taps[static_cast<std::size_t>(at)];
+    const numeric::InterpolationWeights& tap = level.rows.taps[static_cast<std::size_t>(at)];
     add(tap.first, tap.first_weight, k);
     add(tap.second, tap.second_weight, k);
   }
@@ -197,7 +197,7 @@ void Pyramid<T>::add_blended(const Level& level, const float* blended, float* li
     for (std::int64_t l = 0; l < g_.kw; ++l) {
       const std::int64_t at = x * g_.sw - g_.pw + l * g_.dw;
       if (at < 0 || at >= g_.w) continue;
-      const numeric::Tap& tap = level.columns.taps[static_cast<std::size_t>(at)];
+      const numeric::InterpolationWeights& tap = level.columns.taps[static_cast<std::size_t>(at)];
       const float* const of_tap = blended + l * width * g_.o;
       accumulate_two(tap.first_weight, of_tap + tap.first * g_.o, tap.second_weight,
                      of_tap + tap.second * g_.o, g_.o, line);
@@ -228,7 +228,7 @@ Status Pyramid<T>::run(const KernelRun& run) {
   std::copy_n(run.inputs.begin(), kLevels, convolution_inputs_.begin());
   convolution_inputs_.back() = y;
   return convolution_->run(
-      {convolution_inputs_, run.outputs, scratch_at(run.scratch, convolution_at_), run.prepared});
+      {convolution_inputs_, run.outputs, scratch_at(run.scratch, convolution_at_), run.packed});
 }
 
 }  // namespace
@@ -243,8 +243,9 @@ Prepared prepare_pyramid(const KernelRequest& request) {
     // A product of a level's size costs what the convolution at that size would.
     if (desc.pixels() * 2 > request.outputs[0].pixels())
       return {ErrorCode::declined, "a level is not much smaller than the result"};
-    GRAPHRUN_ASSIGN(cpu::Convolution product, cpu::make_pixel_product(desc.dtype, desc.pixels(), desc.c(),
-                                                                      g.o * g.taps(), request.threads));
+    GRAPHRUN_ASSIGN(cpu::Convolution product,
+                    cpu::make_pixel_product(desc.dtype, desc.pixels(), desc.c(), g.o * g.kernel_positions(),
+                                            request.threads));
     GRAPHRUN_ASSIGN(const std::string layout, cpu::layout_key(product.weight));
     key.append(" level ").append(std::to_string(desc.c())).append(" ").append(layout);
     levels.push_back({desc, channels, numeric::align_corners(desc.h(), x.h()),
@@ -264,7 +265,7 @@ Prepared prepare_pyramid(const KernelRequest& request) {
   Prepared convolution = prepare_winograd(of_x);
   if (!convolution.ok()) convolution = prepare_batch_norm(of_x);
   if (!convolution.ok()) return convolution;
-  key.append(" ").append((*convolution)->prepared_key());
+  key.append(" ").append((*convolution)->packed_key());
   return for_activation_type(request, [&]<class T>(T) -> Prepared {
     return std::unique_ptr<Kernel>(std::make_unique<Pyramid<T>>(
         request, g, request.attrs.real("eps"), std::move(levels), *std::move(convolution), std::move(key)));

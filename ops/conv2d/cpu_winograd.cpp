@@ -16,7 +16,7 @@ namespace {
 
 using namespace winograd;
 
-constexpr std::int64_t kMostTiles = 256;  // at once, which bounds scratch memory
+constexpr std::int64_t kMaxTiles = 256;  // at once, which bounds scratch memory
 
 // Activations are stored as T.
 template <class T>
@@ -41,9 +41,9 @@ class Winograd final : public Kernel {
   }
   std::string_view name() const override { return "winograd"; }
   std::int64_t scratch_bytes() const override { return scratch_bytes_; }
-  std::int64_t prepared_bytes() const override { return kPoints * weight_bytes_ + g_.o * 4; }
-  std::string prepared_key() const override { return key_; }
-  Status prepare_constants(std::span<const TensorView> inputs, void* prepared) const override;
+  std::int64_t packed_bytes() const override { return kPoints * weight_bytes_ + g_.o * 4; }
+  std::string packed_key() const override { return key_; }
+  Status pack_constants(std::span<const TensorView> inputs, void* packed) const override;
   Status run(const KernelRun& run) override;
 
  private:
@@ -62,9 +62,9 @@ class Winograd final : public Kernel {
 };
 
 template <class T>
-Status Winograd<T>::prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
+Status Winograd<T>::pack_constants(std::span<const TensorView> inputs, void* packed) const {
   const FoldedBatchNorm folded(inputs, eps_);
-  auto* const bias = scratch_at<float>(prepared, kPoints * weight_bytes_);
+  auto* const bias = scratch_at<float>(packed, kPoints * weight_bytes_);
   for (std::int64_t o = 0; o < g_.o; ++o) bias[o] = static_cast<float>(folded.bias(o));
   const TensorDesc dense = TensorDesc::dense(DType::f32, {g_.o, g_.c, 1, 1});
   GRAPHRUN_ASSIGN(const auto from, cpu::library_desc(dense));
@@ -83,7 +83,7 @@ Status Winograd<T>::prepare_constants(std::span<const TensorView> inputs, void* 
     });
     for (std::int64_t column = 0; column < kIn; ++column) {
       void* const data[] = {points.get() + column * pitch,
-                            scratch_at(prepared, (row * kIn + column) * weight_bytes_)};
+                            scratch_at(packed, (row * kIn + column) * weight_bytes_)};
       GRAPHRUN_TRY(reorder.run(data, library.data()));
     }
   }
@@ -97,7 +97,7 @@ OutPixels<T> Winograd<T>::out_pixels(const KernelRun& run, std::int64_t tile) co
   if (pixels.add) pixels.residual = all_.template pixels_out<const T>(run.inputs[kResidual], tile);
   pixels.relu = relu_;
   pixels.bias =
-      reinterpret_cast<const float*>(static_cast<const std::byte*>(run.prepared) + kPoints * weight_bytes_);
+      reinterpret_cast<const float*>(static_cast<const std::byte*>(run.packed) + kPoints * weight_bytes_);
   return pixels;
 }
 
@@ -114,7 +114,7 @@ Status Winograd<T>::run(const KernelRun& run) {
                      in_pitch);
     });
     for (std::int64_t p = 0; p < kPoints; ++p) {
-      auto* const weight = const_cast<std::byte*>(static_cast<const std::byte*>(run.prepared));
+      auto* const weight = const_cast<std::byte*>(static_cast<const std::byte*>(run.packed));
       void* const data[] = {in + p * in_pitch, weight + p * weight_bytes_, out + p * out_pitch};
       GRAPHRUN_TRY(product_.primitive.run(data, scratch_at(run.scratch, library_at_)));
     }
@@ -141,7 +141,7 @@ Prepared prepare(const KernelRequest& request) {
   if (std::is_same_v<T, BFloat16> && g.c * g.o < kFewestOfBf16)
     return {ErrorCode::declined, "too few channels to be faster in f32 than bf16 without tiles"};
   const std::int64_t all = Tiles(g).count();
-  const std::int64_t chunks = (all + kMostTiles - 1) / kMostTiles;
+  const std::int64_t chunks = (all + kMaxTiles - 1) / kMaxTiles;
   // A few widths for all sizes of images: the library generates code for each.
   constexpr std::int64_t kWidth = 32;
   const std::int64_t tiles = ((all + chunks - 1) / chunks + kWidth - 1) / kWidth * kWidth;

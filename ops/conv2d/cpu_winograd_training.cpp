@@ -41,8 +41,8 @@ Status multiply_points(int threads, const Product& product) {
 class WinogradConvolution final : public Kernel {
  public:
   // `g` is that of the convolution as it is computed.
-  WinogradConvolution(const Geometry& g, bool turned, int threads)
-      : g_(g), all_(g), turned_(turned), threads_(threads), portion_(portion_of(all_.count(), g.c)) {
+  WinogradConvolution(const Geometry& g, bool flipped, int threads)
+      : g_(g), all_(g), turned_(flipped), threads_(threads), portion_(portion_of(all_.count(), g.c)) {
     ScratchPlan scratch;
     in_at_ = scratch.add(kPoints * pitch_of(portion_ * g_.c) * kSize);
     weight_at_ = scratch.add(kPoints * pitch_of(g_.c * block()) * kSize);
@@ -73,7 +73,7 @@ void WinogradConvolution::transform_block(const float* weight, std::int64_t firs
   cpu::parallel_for(threads_, rows, 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t row = begin; row < end; ++row) {
       const std::int64_t window = turned_ ? row * g_.o + first : (first + row) * g_.c;
-      transform_weights(weight + window * kTaps, columns, {.turned = turned_}, to + row * columns,
+      transform_weights(weight + window * kTaps, columns, {.flipped = turned_}, to + row * columns,
                         pitch_of(rows * columns));
     }
   });
@@ -200,11 +200,11 @@ Status WinogradGradWeight::weight(const KernelRun& run) const {
   return {};
 }
 
-Prepared make_convolution(const KernelRequest& request, const Geometry& g, bool turned) {
+Prepared make_convolution(const KernelRequest& request, const Geometry& g, bool flipped) {
   GRAPHRUN_TRY(require_tiles(g));
   if (request.input_constant[kWeight])
     return {ErrorCode::declined, "would transform constant weights in each run"};
-  return std::unique_ptr<Kernel>(std::make_unique<WinogradConvolution>(g, turned, request.threads));
+  return std::unique_ptr<Kernel>(std::make_unique<WinogradConvolution>(g, flipped, request.threads));
 }
 
 }  // namespace
@@ -217,10 +217,10 @@ Prepared prepare_winograd_forward(const KernelRequest& request) {
 Prepared prepare_winograd_grad_data(const KernelRequest& request) {
   GRAPHRUN_TRY(require_f32(request));
   const Geometry g = geometry_of(request.attrs, request.outputs[0], request.inputs[0]);
-  const Geometry turned = turned_geometry(g);
-  if (g.sh != 1 || g.sw != 1 || turned.ph < 0 || turned.pw < 0)
+  const Geometry flipped = flipped_geometry(g);
+  if (g.sh != 1 || g.sw != 1 || flipped.ph < 0 || flipped.pw < 0)
     return {ErrorCode::declined, "takes stride 1, and no more padding than the window reaches"};
-  return make_convolution(request, turned, true);
+  return make_convolution(request, flipped, true);
 }
 
 Prepared prepare_winograd_grad_weight(const KernelRequest& request) {

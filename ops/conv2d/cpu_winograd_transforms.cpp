@@ -159,15 +159,15 @@ template <class T>
   }
 }
 
-GRAPHRUN_SIMD void weights_loop(const float* weight, std::int64_t channels, const WeightForm& form, float* to,
-                                std::int64_t pitch) {
+GRAPHRUN_SIMD void weights_loop(const float* weight, std::int64_t channels, const WeightLayout& form,
+                                float* to, std::int64_t pitch) {
   for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
     const std::int64_t count = std::min(kBlock, channels - begin);
     double taps[kTaps][kBlock];
     for (std::int64_t c = 0; c < count; ++c) {
       const float* const window = weight + (begin + c) * kTaps;
       for (std::int64_t k = 0; k < kTaps; ++k)
-        taps[k][c] = form.scale * static_cast<double>(window[form.turned ? kTaps - 1 - k : k]);
+        taps[k][c] = form.scale * static_cast<double>(window[form.flipped ? kTaps - 1 - k : k]);
     }
     for (std::int64_t row = form.first; row < form.last; ++row) {
       const double* const f = kG[row];
@@ -263,7 +263,7 @@ template void transform_out(const float*, std::int64_t, std::int64_t, const OutP
 void spread_out(const OutTile<const float>& pixels, std::int64_t channels, float* to, std::int64_t pitch) {
   spread_loop(pixels, channels, to, pitch);
 }
-void transform_weights(const float* weight, std::int64_t channels, const WeightForm& form, float* to,
+void transform_weights(const float* weight, std::int64_t channels, const WeightLayout& form, float* to,
                        std::int64_t pitch) {
   weights_loop(weight, channels, form, to, pitch);
 }

@@ -61,8 +61,8 @@ class GradWeightByBody final : public Kernel {
     body.x = run.inputs[1].as<const float>();
     body.gweight = run.outputs[0].as<float>();
     if (body.gweight != nullptr)
-      GRAPHRUN_TRY(
-          cuda::for_each(device_.stream(), body.g.o * body.g.taps() * body.blocks, body, "gradient by body"));
+      GRAPHRUN_TRY(cuda::for_each(device_.stream(), body.g.o * body.g.kernel_positions() * body.blocks, body,
+                                  "gradient by body"));
     if (bias_bytes_ == 0) return {};
     return sum_over_pixels(device_.stream(), run.inputs[0], run.scratch, run.outputs[1].as<float>());
   }

@@ -28,7 +28,7 @@ std::span<const cudnnBackendNumericalNote_t> forbidden(DType type) {
 }
 
 // A workspace is part of a session's memory. cuDNN's f32 engines rearrange whole activations in it.
-std::int64_t most_workspace(DType type) { return std::int64_t{type == DType::f32 ? 1024 : 256} << 20; }
+std::int64_t max_workspace(DType type) { return std::int64_t{type == DType::f32 ? 1024 : 256} << 20; }
 
 std::int64_t bytes_of(DType type, std::int64_t count) {
   return count * static_cast<std::int64_t>(size_of(type));
@@ -108,8 +108,8 @@ struct Binding {
 class Library final : public Engine {
  public:
   struct Form {
-    bool fused = false;   // bias, residual and ReLU are in the plan
-    bool turned = false;  // a gradient by x as a convolution of gy
+    bool fused = false;    // bias, residual and ReLU are in the plan
+    bool flipped = false;  // a gradient by x as a convolution of gy
   };
   Library(cuda::Device& device, const Problem& problem, Form form, Plan plan, std::vector<Binding> bindings)
       : device_(device),
@@ -122,7 +122,7 @@ class Library final : public Engine {
   }
   std::string_view name() const override { return form_.fused ? "cudnn_fused" : "cudnn"; }
   std::int64_t workspace_bytes() const override { return finish_.workspace_bytes(); }
-  bool turned() const override { return form_.turned; }
+  bool flipped() const override { return form_.flipped; }
   DType result_type() const override { return problem_.type; }
   Status run(const Operands& operands) const override {
     Operands bound = operands;
@@ -146,10 +146,11 @@ class Library final : public Engine {
 
 }  // namespace
 
-class Offers {
+class EngineHeuristics {
  public:
-  static std::unique_ptr<Offers> make(cuda::Device& device, const Problem& problem, Library::Form form) {
-    std::unique_ptr<Offers> offers(new Offers(device, problem, form));
+  static std::unique_ptr<EngineHeuristics> make(cuda::Device& device, const Problem& problem,
+                                                Library::Form form) {
+    std::unique_ptr<EngineHeuristics> offers(new EngineHeuristics(device, problem, form));
     auto graph = std::make_shared<Graph>();
     if (!offers->describe(*graph).ok() || !graph->finish(device.cudnn()).ok()) return offers;
     offers->configurations_ = graph->configurations(forbidden(problem.type));
@@ -162,27 +163,27 @@ class Offers {
     GRAPHRUN_ASSIGN(Plan plan, Plan::make(device_.cudnn(), graph_,
                                           std::move(configurations_[static_cast<std::size_t>(index)])));
     auto engine = std::make_unique<Library>(device_, problem_, form_, std::move(plan), bindings_);
-    if (engine->workspace_bytes() > most_workspace(problem_.type))
+    if (engine->workspace_bytes() > max_workspace(problem_.type))
       return {ErrorCode::declined, "the workspace is too large"};
     return std::unique_ptr<Engine>(std::move(engine));
   }
 
  private:
-  Offers(cuda::Device& device, const Problem& problem, Library::Form form)
+  EngineHeuristics(cuda::Device& device, const Problem& problem, Library::Form form)
       : device_(device), problem_(problem), form_(form) {}
 
   Status describe(Graph& graph) {
-    const Geometry g = form_.turned ? turned_geometry(problem_.g) : problem_.g;
+    const Geometry g = form_.flipped ? flipped_geometry(problem_.g) : problem_.g;
     const DType type = problem_.type;
     const cuda::dnn::Window window{{g.ph, g.pw}, {g.sh, g.sw}, {g.dh, g.dw}};
     const std::array<std::int64_t, 4> of_y{g.n, g.o, g.oh, g.ow};
     GRAPHRUN_ASSIGN(const std::int64_t x, graph.add({type, {g.n, g.c, g.h, g.w}}));
     GRAPHRUN_ASSIGN(const std::int64_t weight, graph.add({type, {g.o, g.c, g.kh, g.kw}}));
     GRAPHRUN_ASSIGN(const std::int64_t y, graph.add({type, of_y}));
-    bindings_ = {{x, form_.turned ? &Operands::y : &Operands::x},
+    bindings_ = {{x, form_.flipped ? &Operands::y : &Operands::x},
                  {weight, &Operands::weight},
-                 {y, form_.turned ? &Operands::x : &Operands::y}};
-    const Convolution kind = form_.turned ? Convolution::forward : problem_.kind;
+                 {y, form_.flipped ? &Operands::x : &Operands::y}};
+    const Convolution kind = form_.flipped ? Convolution::forward : problem_.kind;
     if (!form_.fused) return graph.convolve(kind, window, x, weight, y);
     // cuDNN has ready kernels for this order of the sums and for a bias of the activations' type.
     GRAPHRUN_ASSIGN(std::int64_t sum, graph.add({DType::f32, of_y, true}));
@@ -212,20 +213,21 @@ class Offers {
 
 Candidates::Candidates(cuda::Device& device, const Problem& problem) : device_(device), problem_(problem) {
   const Geometry& g = problem.g;
-  const bool pixelwise = g.taps() == 1 && g.sh == 1 && g.sw == 1 && g.ph == 0 && g.pw == 0;
-  const Geometry turned = turned_geometry(g);
+  const bool pixelwise = g.kernel_positions() == 1 && g.sh == 1 && g.sw == 1 && g.ph == 0 && g.pw == 0;
+  const Geometry flipped = flipped_geometry(g);
   available_[kFused] = problem.bias;
   available_[kProduct] = pixelwise;
   available_[kPlain] = true;
   available_[kTurned] = problem.kind == Convolution::grad_data && !pixelwise && g.sh == 1 && g.sw == 1 &&
-                        turned.ph >= 0 && turned.pw >= 0;
+                        flipped.ph >= 0 && flipped.pw >= 0;
 }
 Candidates::~Candidates() = default;
 
-Offers& Candidates::offers(int family) {
+EngineHeuristics& Candidates::offers(int family) {
   auto& known = offers_[static_cast<std::size_t>(family)];
   if (!known)
-    known = Offers::make(device_, problem_, {.fused = family == kFused, .turned = family == kTurned});
+    known =
+        EngineHeuristics::make(device_, problem_, {.fused = family == kFused, .flipped = family == kTurned});
   return *known;
 }
 

@@ -10,7 +10,7 @@
 namespace graphrun::ops::conv2d::gpu {
 
 // What cuDNN offers of one form of a problem.
-class Offers;
+class EngineHeuristics;
 
 // Every engine there may be for a problem, by numbers that mean the same whenever they are asked for on one
 // machine.
@@ -33,13 +33,13 @@ class Candidates {
   static constexpr int kFamily = 64;  // numbers of one
   static_assert(kFamilies * kFamily - 1 <= cuda::Tuning::kMaxNumber);
 
-  Offers& offers(int family);
+  EngineHeuristics& offers(int family);
   int count(int family);
 
   cuda::Device& device_;
   Problem problem_;
   std::array<bool, kFamilies> available_{};
-  std::array<std::unique_ptr<Offers>, kFamilies> offers_;
+  std::array<std::unique_ptr<EngineHeuristics>, kFamilies> offers_;
 };
 
 }  // namespace graphrun::ops::conv2d::gpu

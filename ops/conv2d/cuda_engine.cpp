@@ -41,7 +41,7 @@ class Trial {
     const Geometry& g = problem_.g;
     ScratchPlan plan;
     const std::int64_t y_bytes = bytes_of(problem_.type, g.n * g.oh * g.ow * g.o);
-    const std::int64_t weight = plan.add(bytes_of(DType::f32, g.o * g.taps() * g.c));
+    const std::int64_t weight = plan.add(bytes_of(DType::f32, g.o * g.kernel_positions() * g.c));
     const std::int64_t y = plan.add(y_bytes);
     const std::int64_t bias = plan.add(bytes_of(DType::f32, g.o));
     const std::int64_t residual = plan.add(problem_.residual ? y_bytes : 0);
@@ -77,7 +77,7 @@ std::string key_of(const Problem& problem) {
 double worth_trials(DType type) { return type == DType::f32 ? 2e9 : 1e8; }
 
 double operations_of(const Geometry& g) {
-  return 2.0 * static_cast<double>(g.n * g.oh * g.ow) * static_cast<double>(g.o * g.c * g.taps());
+  return 2.0 * static_cast<double>(g.n * g.oh * g.ow) * static_cast<double>(g.o * g.c * g.kernel_positions());
 }
 
 struct Choice {
@@ -103,7 +103,7 @@ float expected_milliseconds(const Problem& problem) {
 // The promising ones; where they all are far from what can be expected, the others too.
 Choice fastest(Candidates& candidates, const Problem& problem, Trial& trial) {
   using Clock = std::chrono::steady_clock;
-  constexpr std::chrono::milliseconds kPatience(1500), kMostPatience(6000);
+  constexpr std::chrono::milliseconds kPatience(1500), kMaxPatience(6000);
   constexpr float kHopeless = 2;  // times the best
   constexpr float kSlow = 6;      // times what is expected
   constexpr int kRuns = 3;
@@ -120,7 +120,7 @@ Choice fastest(Candidates& candidates, const Problem& problem, Trial& trial) {
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     const bool good = best_time <= slow;
     if (good && (i >= promising || Clock::now() - begin > kPatience)) break;
-    if (best.engine && Clock::now() - begin > kMostPatience) break;
+    if (best.engine && Clock::now() - begin > kMaxPatience) break;
     auto engine = candidates.take(numbers[i]);
     if (!engine.ok()) continue;
     auto time = trial.milliseconds(**engine, 1);
@@ -177,10 +177,10 @@ Result<std::unique_ptr<Engine>> make_engine(cuda::Device& device, const Problem&
 
 Result<std::shared_ptr<const Engine>> choose_engine(cuda::Device& device, const Problem& problem) {
   const std::string key = key_of(problem);
-  if (const std::shared_ptr<void> kept = device.kept(key))
-    return std::static_pointer_cast<const Engine>(kept);
+  if (const std::shared_ptr<void> cached = device.cached(key))
+    return std::static_pointer_cast<const Engine>(cached);
   GRAPHRUN_ASSIGN(std::shared_ptr<Engine> engine, make_engine(device, problem, key));
-  device.keep(key, engine);
+  device.cache(key, engine);
   return std::shared_ptr<const Engine>(std::move(engine));
 }
 

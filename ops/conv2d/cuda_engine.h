@@ -40,7 +40,7 @@ class Engine {
   virtual std::string_view name() const = 0;
   virtual std::int64_t workspace_bytes() const { return 0; }
   // A gradient by x that takes weights as turn_weights() makes them.
-  virtual bool turned() const { return false; }
+  virtual bool flipped() const { return false; }
   // What is written need not lie at a multiple of 16 bytes.
   virtual bool writes_anywhere() const { return false; }
   // Of what is written.

@@ -23,10 +23,10 @@ class ForwardKernel final : public Kernel {
 
   std::string_view name() const override { return engine_->name(); }
   std::int64_t scratch_bytes() const override { return scratch_bytes_; }
-  std::int64_t prepared_bytes() const override { return options_.constant ? form_bytes_ : 0; }
-  std::string prepared_key() const override;
-  Status prepare_constants(std::span<const TensorView> inputs, void* prepared) const override {
-    return make_form(inputs, prepared);
+  std::int64_t packed_bytes() const override { return options_.constant ? form_bytes_ : 0; }
+  std::string packed_key() const override;
+  Status pack_constants(std::span<const TensorView> inputs, void* packed) const override {
+    return make_form(inputs, packed);
   }
   Status run(const KernelRun& run) override;
 
@@ -44,7 +44,7 @@ class ForwardKernel final : public Kernel {
   TensorDesc x_, y_;
   DType type_;
   std::shared_ptr<const Engine> engine_;
-  WeightForm form_;
+  WeightLayout form_;
   bool pack_x_ = false;
   bool apart_ = false;  // the library writes to scratch, and a kernel finishes
   bool pack_bias_ = false;
@@ -59,8 +59,8 @@ Prepared ForwardKernel::make(const KernelRequest& request, const Options& option
   const DType type = kernel->type_;
   GRAPHRUN_TRY(require_types(type, x));
   Geometry g = geometry_of(request.attrs, x, y);
-  GRAPHRUN_TRY(require_taps(g.taps()));
-  kernel->form_ = weight_form(g.o, g.c, g.taps(), filled(g.o, type), filled(g.c, type));
+  GRAPHRUN_TRY(require_taps(g.kernel_positions()));
+  kernel->form_ = weight_form(g.o, g.c, g.kernel_positions(), filled(g.o, type), filled(g.c, type));
   kernel->pack_x_ = !fits(x, type);
   kernel->apart_ = !fits(y, type) || (options.residual && !fits(request.inputs[kResidual], type));
   if (options.residual && request.inputs[kResidual].dtype != type)
@@ -79,7 +79,7 @@ Prepared ForwardKernel::make(const KernelRequest& request, const Options& option
   GRAPHRUN_ASSIGN(kernel->engine_, choose_engine(kernel->device_, problem));
 
   ScratchPlan form;
-  form.add(g.o * g.taps() * g.c * static_cast<std::int64_t>(size_of(type)));
+  form.add(g.o * g.kernel_positions() * g.c * static_cast<std::int64_t>(size_of(type)));
   if (kernel->pack_bias_) {
     kernel->bias_at_ = form.add(y.c() * static_cast<std::int64_t>(sizeof(float)));
     kernel->narrow_bias_at_ = form.add(y.c() * static_cast<std::int64_t>(sizeof(BFloat16)));
@@ -94,7 +94,7 @@ Prepared ForwardKernel::make(const KernelRequest& request, const Options& option
   return std::unique_ptr<Kernel>(std::move(kernel));
 }
 
-std::string ForwardKernel::prepared_key() const {
+std::string ForwardKernel::packed_key() const {
   std::string key = "cuda conv2d " + std::string(to_string(type_)) + " " +
                     std::to_string(form_.form_outputs) + " " + std::to_string(form_.form_channels);
   if (pack_bias_) key += " bias";
@@ -112,7 +112,7 @@ Status ForwardKernel::make_form(std::span<const TensorView> inputs, void* form) 
 }
 
 Status ForwardKernel::run(const KernelRun& run) {
-  void* form = const_cast<void*>(run.prepared);
+  void* form = const_cast<void*>(run.packed);
   if (!options_.constant) {
     form = scratch_at(run.scratch, form_at_);
     GRAPHRUN_TRY(make_form(run.inputs, form));

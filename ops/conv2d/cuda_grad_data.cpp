@@ -8,7 +8,7 @@ namespace {
 
 class GradDataKernel final : public Kernel {
  public:
-  GradDataKernel(const KernelRequest& request, const WeightForm& form, std::shared_ptr<const Engine> engine)
+  GradDataKernel(const KernelRequest& request, const WeightLayout& form, std::shared_ptr<const Engine> engine)
       : device_(device_of(request)),
         type_(request.outputs[0].dtype),
         form_(form),
@@ -34,8 +34,8 @@ class GradDataKernel final : public Kernel {
     operands.weight = scratch_at(run.scratch, weight_at_);
     operands.workspace = scratch_at(run.scratch, workspace_at_);
     const auto* const weight = run.inputs[1].as<const float>();
-    GRAPHRUN_TRY(engine_->turned() ? turn_weights(stream, form_, weight, type_, operands.weight)
-                                   : pack_weights(stream, form_, {}, weight, type_, operands.weight));
+    GRAPHRUN_TRY(engine_->flipped() ? turn_weights(stream, form_, weight, type_, operands.weight)
+                                    : pack_weights(stream, form_, {}, weight, type_, operands.weight));
     operands.y = gy.data;
     if (pack_gy_) {
       operands.y = scratch_at(run.scratch, gy_at_);
@@ -49,7 +49,7 @@ class GradDataKernel final : public Kernel {
  private:
   cuda::Device& device_;
   DType type_;
-  WeightForm form_;
+  WeightLayout form_;
   std::shared_ptr<const Engine> engine_;
   bool pack_gy_, apart_;
   std::int64_t weight_at_ = 0, gy_at_ = 0, gx_at_ = 0, workspace_at_ = 0, scratch_bytes_ = 0;
@@ -62,8 +62,9 @@ Prepared prepare_grad_data(const KernelRequest& request) {
   const TensorDesc& gx = request.outputs[0];
   GRAPHRUN_TRY(require_types(gx.dtype, gy));
   Geometry g = geometry_of(request.attrs, gx, gy);
-  GRAPHRUN_TRY(require_taps(g.taps()));
-  const WeightForm form = weight_form(g.o, g.c, g.taps(), filled(g.o, gx.dtype), filled(g.c, gx.dtype));
+  GRAPHRUN_TRY(require_taps(g.kernel_positions()));
+  const WeightLayout form =
+      weight_form(g.o, g.c, g.kernel_positions(), filled(g.o, gx.dtype), filled(g.c, gx.dtype));
   g.o = form.form_outputs;
   g.c = form.form_channels;
   GRAPHRUN_ASSIGN(std::shared_ptr<const Engine> engine,

@@ -9,7 +9,8 @@ namespace {
 class GradWeightKernel final : public Kernel {
  public:
   // Without an engine: the gradient of the bias alone.
-  GradWeightKernel(const KernelRequest& request, const WeightForm& form, std::shared_ptr<const Engine> engine)
+  GradWeightKernel(const KernelRequest& request, const WeightLayout& form,
+                   std::shared_ptr<const Engine> engine)
       : device_(device_of(request)),
         type_(request.inputs[0].dtype),
         form_(form),
@@ -65,7 +66,7 @@ class GradWeightKernel final : public Kernel {
 
   cuda::Device& device_;
   DType type_;
-  WeightForm form_;
+  WeightLayout form_;
   std::shared_ptr<const Engine> engine_;
   bool bias_;
   bool pack_gy_ = false, pack_x_ = false, unpack_ = false;
@@ -79,8 +80,9 @@ Prepared prepare_grad_weight(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[1];
   GRAPHRUN_TRY(require_types(gy.dtype, x));
   Geometry g = geometry_of(request.attrs, x, gy);
-  GRAPHRUN_TRY(require_taps(g.taps()));
-  const WeightForm form = weight_form(g.o, g.c, g.taps(), filled(g.o, gy.dtype), filled(g.c, gy.dtype));
+  GRAPHRUN_TRY(require_taps(g.kernel_positions()));
+  const WeightLayout form =
+      weight_form(g.o, g.c, g.kernel_positions(), filled(g.o, gy.dtype), filled(g.c, gy.dtype));
   g.o = form.form_outputs;
   g.c = form.form_channels;
   std::shared_ptr<const Engine> engine;

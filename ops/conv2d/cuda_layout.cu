@@ -13,10 +13,10 @@ using cuda::kThreads;
 
 // Floats of a block's shared memory that hold one output channel's weights.
 constexpr std::int64_t kTileFloats = 8192;
-constexpr std::int64_t kMostChannels = 256;
+constexpr std::int64_t kMaxChannels = 256;
 
 std::int64_t channels_of_tile(std::int64_t taps) {
-  return std::clamp<std::int64_t>(kTileFloats / taps, 1, kMostChannels);
+  return std::clamp<std::int64_t>(kTileFloats / taps, 1, kMaxChannels);
 }
 
 __device__ double fold_scale(const Fold& fold, int64_t o) {
@@ -34,7 +34,7 @@ T* at(void* data) {
 // neighbouring channels in the form.
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    pack(const WeightForm form, const Fold fold, const int32_t tile, const float* weight, T* to) {
+    pack(const WeightLayout form, const Fold fold, const int32_t tile, const float* weight, T* to) {
   extern __shared__ float row[];  // (channels, taps)
   const int64_t tiles = (form.form_channels + tile - 1) / tile;
   const int64_t o = blockIdx.x / tiles;
@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(kThreads)
 
 template <class T>
 __global__ void __launch_bounds__(kThreads)
-    unpack(const WeightForm form, const int32_t tile, const T* from, float* weight) {
+    unpack(const WeightLayout form, const int32_t tile, const T* from, float* weight) {
   extern __shared__ float row[];
   const int64_t tiles = (form.channels + tile - 1) / tile;
   const int64_t o = blockIdx.x / tiles;
@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(kThreads)
 
 // Windows of one tap lie in the form as in the variable where there is no filling. Variables lie one after
 // the other without gaps: only some begin at a multiple of 16 bytes.
-bool is_flat(const WeightForm& form, const float* variable) {
+bool is_flat(const WeightLayout& form, const float* variable) {
   return reinterpret_cast<std::uintptr_t>(variable) % 16 == 0 && form.taps == 1 &&
          form.channels == form.all_channels && form.form_channels == form.channels &&
          form.form_outputs == form.outputs && form.output_stride == form.channels &&
@@ -102,7 +102,7 @@ struct ConvertFour {
 };
 
 template <class T>
-Status pack_as(cudaStream_t stream, const WeightForm& form, const Fold& fold, const float* weight, T* to) {
+Status pack_as(cudaStream_t stream, const WeightLayout& form, const Fold& fold, const float* weight, T* to) {
   if (is_flat(form, weight) && fold.weight == nullptr)
     return cuda::for_each(stream, form.outputs * form.channels / 4, ConvertFour<float, T>{weight, to},
                           "weights");
@@ -115,7 +115,7 @@ Status pack_as(cudaStream_t stream, const WeightForm& form, const Fold& fold, co
 }
 
 template <class T>
-Status unpack_as(cudaStream_t stream, const WeightForm& form, const T* from, float* weight) {
+Status unpack_as(cudaStream_t stream, const WeightLayout& form, const T* from, float* weight) {
   if (is_flat(form, weight))
     return cuda::for_each(stream, form.outputs * form.channels / 4, ConvertFour<T, float>{from, weight},
                           "gradient of weights");
@@ -132,7 +132,7 @@ constexpr int kTile = 32;
 constexpr std::int64_t kTurnedTaps = 9;
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) turn(const WeightForm form, const float* weight, T* to) {
+__global__ void __launch_bounds__(kThreads) lock(const WeightLayout form, const float* weight, T* to) {
   __shared__ float tile[kTile][kTile * kTurnedTaps + 1];  // (outputs, channels and taps)
   const int64_t rows = (form.form_outputs + kTile - 1) / kTile;
   const int64_t first_o = blockIdx.x % rows * kTile;
@@ -159,7 +159,7 @@ __global__ void __launch_bounds__(kThreads) turn(const WeightForm form, const fl
 
 template <class T>
 struct TurnEach {
-  WeightForm form;
+  WeightLayout form;
   const float* weight;
   T* to;
   __device__ void operator()(int64_t i) const {
@@ -172,7 +172,7 @@ struct TurnEach {
 };
 
 template <class T>
-Status turn_as(cudaStream_t stream, const WeightForm& form, const float* weight, T* to) {
+Status turn_as(cudaStream_t stream, const WeightLayout& form, const float* weight, T* to) {
   if (form.taps > kTurnedTaps)
     return cuda::for_each(stream, form.form_outputs * form.taps * form.form_channels,
                           TurnEach<T>{form, weight, to}, "turned weights");
@@ -334,8 +334,8 @@ Status sum_pieces(cudaStream_t stream, const TensorView& gy, double* partial) {
 
 }  // namespace
 
-WeightForm weight_form(std::int64_t outputs, std::int64_t channels, std::int64_t taps,
-                       std::int64_t form_outputs, std::int64_t form_channels) {
+WeightLayout weight_form(std::int64_t outputs, std::int64_t channels, std::int64_t taps,
+                         std::int64_t form_outputs, std::int64_t form_channels) {
   return {outputs,      channels, taps, channels, 0, form_outputs, form_channels, taps * form_channels,
           form_channels};
 }
@@ -345,18 +345,19 @@ Status require_taps(std::int64_t taps) {
   return {ErrorCode::declined, "a window of " + std::to_string(taps) + " taps is too large to be reordered"};
 }
 
-Status pack_weights(cudaStream_t stream, const WeightForm& form, const Fold& fold, const float* weight,
+Status pack_weights(cudaStream_t stream, const WeightLayout& form, const Fold& fold, const float* weight,
                     DType type, void* to) {
   return type == DType::bf16 ? pack_as(stream, form, fold, weight, at<BFloat16>(to))
                              : pack_as(stream, form, fold, weight, at<float>(to));
 }
 
-Status turn_weights(cudaStream_t stream, const WeightForm& form, const float* weight, DType type, void* to) {
+Status turn_weights(cudaStream_t stream, const WeightLayout& form, const float* weight, DType type,
+                    void* to) {
   return type == DType::bf16 ? turn_as(stream, form, weight, at<BFloat16>(to))
                              : turn_as(stream, form, weight, at<float>(to));
 }
 
-Status unpack_weights(cudaStream_t stream, const WeightForm& form, DType type, const void* from,
+Status unpack_weights(cudaStream_t stream, const WeightLayout& form, DType type, const void* from,
                       float* weight) {
   return type == DType::bf16 ? unpack_as(stream, form, static_cast<const BFloat16*>(from), weight)
                              : unpack_as(stream, form, static_cast<const float*>(from), weight);

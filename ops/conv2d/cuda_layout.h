@@ -24,26 +24,26 @@ struct Fold {
 
 // A range of the input channels of the variable (O, C, KH, KW) against its form for the library:
 // (outputs, taps, channels) in any order of the first two, with channels that are filling and zero.
-struct WeightForm {
+struct WeightLayout {
   std::int64_t outputs = 0, channels = 0, taps = 0;
   std::int64_t all_channels = 0, first_channel = 0;  // of the variable
   std::int64_t form_outputs = 0, form_channels = 0;  // with filling
   std::int64_t output_stride = 0, tap_stride = 0;    // of the form, elements
 };
 // (outputs, taps, channels) of the whole variable.
-WeightForm weight_form(std::int64_t outputs, std::int64_t channels, std::int64_t taps,
-                       std::int64_t form_outputs, std::int64_t form_channels);
+WeightLayout weight_form(std::int64_t outputs, std::int64_t channels, std::int64_t taps,
+                         std::int64_t form_outputs, std::int64_t form_channels);
 // Declines windows whose taps do not fit into a block's memory.
 Status require_taps(std::int64_t taps);
 
 // `type` is that of `to`, f32 or bf16.
-Status pack_weights(cudaStream_t stream, const WeightForm& form, const Fold& fold, const float* weight,
+Status pack_weights(cudaStream_t stream, const WeightLayout& form, const Fold& fold, const float* weight,
                     DType type, void* to);
 // The form of the convolution that is the gradient by x where the stride is 1: (channels, taps from the last
 // to the first, outputs), with filling.
-Status turn_weights(cudaStream_t stream, const WeightForm& form, const float* weight, DType type, void* to);
+Status turn_weights(cudaStream_t stream, const WeightLayout& form, const float* weight, DType type, void* to);
 // From a form of `type` back to the variable, without the filling.
-Status unpack_weights(cudaStream_t stream, const WeightForm& form, DType type, const void* from,
+Status unpack_weights(cudaStream_t stream, const WeightLayout& form, DType type, const void* from,
                       float* weight);
 // The bias that goes with folded weights, of the convolution's own (null: zero); without a fold, that one.
 // `narrow` gets the same in bf16, where it is not null.

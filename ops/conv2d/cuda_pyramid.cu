@@ -19,23 +19,23 @@ namespace {
 
 using cuda::kThreads;
 
-constexpr int kMostLevels = 8;
+constexpr int kMaxLevels = 8;
 constexpr int kChannels = 64;  // of a block
 constexpr int kGroup = 4;      // channels of a thread
 // Columns of all levels, times the columns of the window, that a block's shared memory holds.
-constexpr int kMostColumns = 48 * 1024 / (kChannels * static_cast<int>(sizeof(float)));
+constexpr int kMaxColumns = 48 * 1024 / (kChannels * static_cast<int>(sizeof(float)));
 
 struct LevelMaps {
-  const float* maps;         // (N, h, w, taps, O)
-  const numeric::Tap* rows;  // of each row of x
-  const numeric::Tap* columns;
+  const float* maps;                          // (N, h, w, taps, O)
+  const numeric::InterpolationWeights* rows;  // of each row of x
+  const numeric::InterpolationWeights* columns;
   int32_t h, w;
   int32_t first;  // among the columns of all levels
 };
 
 struct Blend {
   Geometry g;
-  LevelMaps levels[kMostLevels];
+  LevelMaps levels[kMaxLevels];
   int32_t count;  // of levels
   int32_t width;  // columns of all levels
   const float* bias;
@@ -59,10 +59,10 @@ __device__ void blend_rows(const Blend& blend, int64_t image, int64_t y, int64_t
       for (int64_t tap = 0; tap < g.kh && o < g.o; ++tap) {
         const int64_t at = y * g.sh - g.ph + tap * g.dh;
         if (at < 0 || at >= g.h) continue;
-        const numeric::Tap source = level.rows[at];
+        const numeric::InterpolationWeights source = level.rows[at];
         const float* const map = level.maps + (tap * g.kw + l) * g.o + o;
         const int64_t pixel = image * level.h * level.w + column;
-        const int64_t pitch = g.taps() * g.o;
+        const int64_t pitch = g.kernel_positions() * g.o;
         sum += source.first_weight * map[(pixel + source.first * level.w) * pitch];
         if (source.second_weight != 0)
           sum += source.second_weight * map[(pixel + source.second * level.w) * pitch];
@@ -95,7 +95,7 @@ __global__ void __launch_bounds__(kThreads) add_levels(const Blend blend, const 
       if (at < 0 || at >= g.w) continue;
       for (int32_t k = 0; k < blend.count; ++k) {
         const LevelMaps& level = blend.levels[k];
-        const numeric::Tap source = level.columns[at];
+        const numeric::InterpolationWeights source = level.columns[at];
         const float* const map = blended + (l * blend.width + level.first) * kChannels + c;
         const auto first = cuda::load<kGroup>(map + source.first * kChannels);
         const auto second = cuda::load<kGroup>(map + source.second * kChannels);
@@ -127,16 +127,16 @@ __global__ void __launch_bounds__(kThreads) add_levels(const Blend blend, const 
 
 struct Level {
   TensorDesc desc;
-  WeightForm form;
-  DeviceTable<numeric::Tap> rows, columns;  // from the level to x
-  std::int64_t weights_at = 0;              // bytes into the prepared form: (taps, O, channels)
-  std::int64_t maps_at = 0;                 // bytes into the scratch
+  WeightLayout form;
+  DeviceTable<numeric::InterpolationWeights> rows, columns;  // from the level to x
+  std::int64_t weights_at = 0;  // bytes into the prepared form: (taps, O, channels)
+  std::int64_t maps_at = 0;     // bytes into the scratch
 };
 
 template <class T>
 class PyramidKernel final : public Kernel {
  public:
-  PyramidKernel(const KernelRequest& request, const WeightForm& form, std::vector<Level> levels,
+  PyramidKernel(const KernelRequest& request, const WeightLayout& form, std::vector<Level> levels,
                 std::shared_ptr<const Engine> engine)
       : device_(device_of(request)),
         g_(geometry_of(request.attrs, request.inputs[kX], request.outputs[0])),
@@ -149,14 +149,14 @@ class PyramidKernel final : public Kernel {
         pack_x_(!fits(request.inputs[kX], type_)),
         apart_(!fits(request.outputs[0], type_)) {
     const auto size = static_cast<std::int64_t>(sizeof(T));
-    ScratchPlan prepared, scratch;
-    prepared.add(form_.form_outputs * form_.taps * form_.form_channels * size);
+    ScratchPlan packed, scratch;
+    packed.add(form_.form_outputs * form_.taps * form_.form_channels * size);
     for (Level& level : levels_) {
-      level.weights_at = prepared.add(level.form.outputs * level.form.taps * level.form.channels * size);
-      level.maps_at = scratch.add(level.desc.pixels() * g_.taps() * g_.o * 4);
+      level.weights_at = packed.add(level.form.outputs * level.form.taps * level.form.channels * size);
+      level.maps_at = scratch.add(level.desc.pixels() * g_.kernel_positions() * g_.o * 4);
     }
-    bias_at_ = prepared.add(g_.o * 4);
-    prepared_bytes_ = prepared.bytes();
+    bias_at_ = packed.add(g_.o * 4);
+    prepared_bytes_ = packed.bytes();
     if (pack_x_) x_at_ = scratch.add(filled_bytes(request.inputs[kX], type_));
     if (apart_) y_at_ = scratch.add(filled_bytes(request.outputs[0], type_));
     workspace_at_ = scratch.add(engine_->workspace_bytes());
@@ -164,14 +164,14 @@ class PyramidKernel final : public Kernel {
   }
   std::string_view name() const override { return "pyramid"; }
   std::int64_t scratch_bytes() const override { return scratch_bytes_; }
-  std::int64_t prepared_bytes() const override { return prepared_bytes_; }
-  std::string prepared_key() const override {
+  std::int64_t packed_bytes() const override { return prepared_bytes_; }
+  std::string packed_key() const override {
     std::string key = "cuda pyramid " + std::string(to_string(type_)) + " " + fold_key(eps_);
     key.append(" ").append(std::to_string(form_.channels));
     for (const Level& level : levels_) key.append(" ").append(std::to_string(level.form.channels));
     return key;
   }
-  Status prepare_constants(std::span<const TensorView> inputs, void* prepared) const override;
+  Status pack_constants(std::span<const TensorView> inputs, void* packed) const override;
   Status run(const KernelRun& run) override;
 
  private:
@@ -182,7 +182,7 @@ class PyramidKernel final : public Kernel {
   DType type_;
   double eps_;
   bool relu_;
-  WeightForm form_;
+  WeightLayout form_;
   std::vector<Level> levels_;
   std::shared_ptr<const Engine> engine_;  // the convolution of x
   bool pack_x_, apart_;
@@ -191,26 +191,25 @@ class PyramidKernel final : public Kernel {
 };
 
 template <class T>
-Status PyramidKernel<T>::prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
+Status PyramidKernel<T>::pack_constants(std::span<const TensorView> inputs, void* packed) const {
   const cudaStream_t stream = device_.stream();
   const Fold fold = fold_of(inputs, eps_);
   const auto* const weight = inputs[kWeight].as<const float>();
-  GRAPHRUN_TRY(pack_weights(stream, form_, fold, weight, type_, prepared));
+  GRAPHRUN_TRY(pack_weights(stream, form_, fold, weight, type_, packed));
   for (const Level& level : levels_) {
-    GRAPHRUN_TRY(
-        pack_weights(stream, level.form, fold, weight, type_, scratch_at(prepared, level.weights_at)));
+    GRAPHRUN_TRY(pack_weights(stream, level.form, fold, weight, type_, scratch_at(packed, level.weights_at)));
   }
-  return pack_bias(stream, fold, inputs[kBias].as<const float>(), g_.o, scratch_at<float>(prepared, bias_at_),
+  return pack_bias(stream, fold, inputs[kBias].as<const float>(), g_.o, scratch_at<float>(packed, bias_at_),
                    nullptr);
 }
 
 template <class T>
 Status PyramidKernel<T>::run(const KernelRun& run) {
-  auto* const form = const_cast<void*>(run.prepared);
+  auto* const form = const_cast<void*>(run.packed);
   // Every pixel of a level times the weights of every tap.
   for (std::size_t i = 0; i < levels_.size(); ++i) {
     const Level& level = levels_[i];
-    const std::int64_t columns = g_.taps() * g_.o;
+    const std::int64_t columns = g_.kernel_positions() * g_.o;
     GRAPHRUN_TRY(cuda::multiply(device_, {level.desc.pixels(), columns, level.desc.c(), type_, DType::f32},
                                 {run.inputs[kLevels + i].data, level.desc.pixel_stride},
                                 {scratch_at(form, level.weights_at), level.desc.c(), true},
@@ -236,7 +235,7 @@ Status PyramidKernel<T>::add_to(const KernelRun& run, const T* from, std::int64_
   const TensorView& y = run.outputs[0];
   Blend blend{};
   blend.g = g_;
-  blend.bias = scratch_at<const float>(const_cast<void*>(run.prepared), bias_at_);
+  blend.bias = scratch_at<const float>(const_cast<void*>(run.packed), bias_at_);
   blend.relu = relu_;
   blend.from_stride = from_stride;
   blend.to_stride = y.desc.pixel_stride;
@@ -268,9 +267,9 @@ Prepared prepare_pyramid(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[kX];
   const TensorDesc& y = request.outputs[0];
   Geometry g = geometry_of(request.attrs, x, y);
-  GRAPHRUN_TRY(require_taps(g.taps()));
+  GRAPHRUN_TRY(require_taps(g.kernel_positions()));
   const auto levels_in = request.inputs.subspan(kLevels);
-  if (levels_in.size() > kMostLevels) return {ErrorCode::declined, "there are too many levels"};
+  if (levels_in.size() > kMaxLevels) return {ErrorCode::declined, "there are too many levels"};
   const std::int64_t all = request.inputs[kWeight].shape[1];
   std::int64_t columns = 0;
   for (const TensorDesc& desc : levels_in) {
@@ -279,18 +278,20 @@ Prepared prepare_pyramid(const KernelRequest& request) {
       return {ErrorCode::declined, "a level is not much smaller than the result"};
     columns += desc.w();
   }
-  if (columns * g.kw > kMostColumns) return {ErrorCode::declined, "the levels have too many columns"};
+  if (columns * g.kw > kMaxColumns) return {ErrorCode::declined, "the levels have too many columns"};
   return for_activation_type(request, [&]<class T>(T) -> Prepared {
     cuda::Device& device = device_of(request);
-    WeightForm form = weight_form(g.o, g.c, g.taps(), filled(g.o, y.dtype), filled(g.c, y.dtype));
+    WeightLayout form =
+        weight_form(g.o, g.c, g.kernel_positions(), filled(g.o, y.dtype), filled(g.c, y.dtype));
     form.all_channels = all;
     std::vector<Level> levels;
     std::int64_t first = g.c;
     for (const TensorDesc& desc : levels_in) {
-      const WeightForm of_level{g.o, desc.c(), g.taps(), all, first, g.o, desc.c(), desc.c(), g.o * desc.c()};
-      GRAPHRUN_ASSIGN(
-          auto rows, DeviceTable<numeric::Tap>::upload(device, numeric::align_corners(desc.h(), x.h()).taps));
-      GRAPHRUN_ASSIGN(auto of_columns, DeviceTable<numeric::Tap>::upload(
+      const WeightLayout of_level{g.o,      desc.c(), g.kernel_positions(), all, first, g.o,
+                                  desc.c(), desc.c(), g.o * desc.c()};
+      GRAPHRUN_ASSIGN(auto rows, DeviceTable<numeric::InterpolationWeights>::upload(
+                                     device, numeric::align_corners(desc.h(), x.h()).taps));
+      GRAPHRUN_ASSIGN(auto of_columns, DeviceTable<numeric::InterpolationWeights>::upload(
                                            device, numeric::align_corners(desc.w(), x.w()).taps));
       levels.push_back({desc, of_level, std::move(rows), std::move(of_columns)});
       first += desc.c();

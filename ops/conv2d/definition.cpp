@@ -11,9 +11,7 @@ Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
   const Dim& channels = attrs.dim("out_channels");
   GRAPHRUN_ASSIGN(ValueType y, convolved(attrs, *inputs[0], channels));
   GRAPHRUN_TRY(require_weight(attrs, *inputs[1], channels, inputs[0]->shape[1]));
-  if ((inputs[2] != nullptr) != attrs.flag("bias"))
-    return {ErrorCode::shape, "bias: the input must be there exactly when the attribute is true"};
-  if (inputs[2] != nullptr) GRAPHRUN_TRY(require_dense(*inputs[2], DType::f32, {channels}, "bias"));
+  if (inputs[2] != nullptr) GRAPHRUN_TRY(require_shape(*inputs[2], {channels}, "bias"));
   outputs = {std::move(y)};
   return {};
 }
@@ -22,7 +20,6 @@ Result<std::vector<Dim>> variable_shape(const Attributes& attrs, std::span<const
                                         int index) {
   const Dim& channels = attrs.dim("out_channels");
   if (index == 2) return std::vector<Dim>{channels};
-  GRAPHRUN_TRY(require_activation(*inputs[0], "x"));
   const std::vector<Dim>& kernel = attrs.dims("kernel");
   return std::vector<Dim>{channels, inputs[0]->shape[1], kernel[0], kernel[1]};
 }
@@ -35,7 +32,7 @@ std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph
   std::vector<ValueId> gradients(node.inputs.size(), kNoValue);
   if (request.needed[0])
     gradients[0] = graph.add("conv2d_grad_data", {gy, weight, x}, window_of(node.attrs), "grad_data")[0];
-  const bool bias = request.needed.size() > 2 && node.inputs[2] != kNoValue && request.needed[2];
+  const bool bias = node.inputs[2] != kNoValue && request.needed[2];
   if (request.needed[1] || bias) {
     const auto of_weight =
         graph.add("conv2d_grad_weight", {gy, x, weight}, window_of(node.attrs), "grad_weight");
@@ -69,7 +66,6 @@ AttrMap window_of(const AttrMap& attrs) {
 }
 
 Result<ValueType> convolved(const Attributes& attrs, const ValueType& x, const Dim& channels) {
-  GRAPHRUN_TRY(require_activation(x, "x"));
   ValueType y = x;
   y.shape[1] = channels;
   for (const std::size_t axis : {0, 1}) {
@@ -85,7 +81,17 @@ Result<ValueType> convolved(const Attributes& attrs, const ValueType& x, const D
 Status require_weight(const Attributes& attrs, const ValueType& weight, const Dim& channels,
                       const Dim& inputs) {
   const std::vector<Dim>& kernel = attrs.dims("kernel");
-  return require_dense(weight, DType::f32, {channels, inputs, kernel[0], kernel[1]}, "weight");
+  return require_shape(weight, {channels, inputs, kernel[0], kernel[1]}, "weight");
+}
+
+double product_cost(const ValueType& y, const ValueType& weight) {
+  const double pixels = element_count(y) / static_cast<double>(y.shape[1].constant());
+  return 2 * pixels * element_count(weight);
+}
+
+double forward_cost(const Attributes&, std::span<const ValueType* const> inputs,
+                    std::span<const ValueType* const> outputs) {
+  return product_cost(*outputs[0], *inputs[kWeight]);
 }
 
 std::vector<const OpDef*> definitions() {
@@ -96,10 +102,12 @@ std::vector<const OpDef*> definitions() {
     def.inputs = {{.name = "x", .doc = "activation (N, C, H, W)"},
                   {.name = "weight",
                    .doc = "(O, C, KH, KW)",
+                   .type = kWeightType,
                    .is_variable = true,
                    .init = {.kind = InitKind::uniform_fan_in}},
                   {.name = "bias",
                    .doc = "(O), added to each pixel",
+                   .type = kPerOutput,
                    .optional = true,
                    .is_variable = true,
                    .init = {.kind = InitKind::uniform_fan_in},
@@ -117,6 +125,7 @@ std::vector<const OpDef*> definitions() {
     def.infer = infer;
     def.variable_shape = variable_shape;
     def.gradient = gradient;
+    def.cost = forward_cost;
     return def;
   }();
   return {&forward, &grad_data_definition(), &grad_weight_definition(), &with_batch_norm_definition(),

@@ -21,15 +21,24 @@ enum Input : std::size_t {
   kLevels = kResidual
 };
 
+inline constexpr OperandType kWeightType = OperandType::dense(DType::f32, 4);  // (O, C, KH, KW)
+inline constexpr OperandType kPerOutput = OperandType::dense(DType::f32, 1);   // (O)
+
 // kernel, stride, padding, dilation.
 std::vector<AttrSpec> window_attrs();
 // The same attributes of a node.
 AttrMap window_of(const AttrMap& attrs);
 // y's type from x's and the number of its channels. Extents that are known must be at least 1.
 Result<ValueType> convolved(const Attributes& attrs, const ValueType& x, const Dim& channels);
-// The weight is dense f32 (channels, C, KH, KW).
+// The weight is (channels, C, KH, KW).
 Status require_weight(const Attributes& attrs, const ValueType& weight, const Dim& channels,
                       const Dim& inputs);
+
+// Operations of a convolution: each pixel of y (or of its gradient) meets the whole weight.
+double product_cost(const ValueType& y, const ValueType& weight);
+// The same as OpDef::cost of conv2d and its fused forms.
+double forward_cost(const Attributes& attrs, std::span<const ValueType* const> inputs,
+                    std::span<const ValueType* const> outputs);
 
 const OpDef& grad_data_definition();
 const OpDef& grad_weight_definition();

@@ -11,10 +11,9 @@ Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
   GRAPHRUN_TRY(require_weight(attrs, *inputs[kWeight], channels, inputs[kX]->shape[1]));
   for (std::size_t i = kBias; i <= kBnVar; ++i) {
     if (inputs[i] == nullptr) continue;
-    GRAPHRUN_TRY(
-        require_dense(*inputs[i], DType::f32, {channels}, with_batch_norm_definition().inputs[i].name));
+    GRAPHRUN_TRY(require_shape(*inputs[i], {channels}, with_batch_norm_definition().inputs[i].name));
   }
-  if (inputs[kResidual] != nullptr) GRAPHRUN_TRY(require_same_shape(y, *inputs[kResidual], "residual"));
+  if (inputs[kResidual] != nullptr) GRAPHRUN_TRY(require_same_type(y, *inputs[kResidual], "residual"));
   outputs = {std::move(y)};
   return {};
 }
@@ -29,6 +28,17 @@ std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
                    pick_attrs(node.attrs, {"eps", "activation"}), "bn");
 }
 
+// A convolution and the normalisation that alone reads it.
+std::optional<Node> match(const Node& norm, const GraphReader& graph) {
+  const Node* conv = sole_producer(graph, norm.inputs[0], "conv2d");
+  if (conv == nullptr) return std::nullopt;
+  Node fused{conv->path + "_bn", {}, conv->attrs, conv->inputs, {}};
+  fused.attrs.insert(norm.attrs.begin(), norm.attrs.end());
+  fused.attrs.erase("bias");
+  fused.inputs.insert(fused.inputs.end(), norm.inputs.begin() + 1, norm.inputs.end());
+  return fused;
+}
+
 }  // namespace
 
 const OpDef& with_batch_norm_definition() {
@@ -37,12 +47,12 @@ const OpDef& with_batch_norm_definition() {
     op.name = "conv2d_bn";
     op.doc = "conv2d, then batch_norm with running statistics, then residual and activation, in one pass.";
     op.inputs = {{.name = "x", .doc = "activation (N, C, H, W)"},
-                 {.name = "weight", .doc = "(O, C, KH, KW)"},
-                 {.name = "bias", .doc = "(O), of the convolution", .optional = true},
-                 {.name = "bn_weight", .doc = "(O)"},
-                 {.name = "bn_bias", .doc = "(O)"},
-                 {.name = "bn_mean", .doc = "(O), running mean"},
-                 {.name = "bn_var", .doc = "(O), running variance"},
+                 {.name = "weight", .doc = "(O, C, KH, KW)", .type = kWeightType},
+                 {.name = "bias", .doc = "(O), of the convolution", .type = kPerOutput, .optional = true},
+                 {.name = "bn_weight", .doc = "(O)", .type = kPerOutput},
+                 {.name = "bn_bias", .doc = "(O)", .type = kPerOutput},
+                 {.name = "bn_mean", .doc = "(O), running mean", .type = kPerOutput},
+                 {.name = "bn_var", .doc = "(O), running variance", .type = kPerOutput},
                  {.name = "residual", .doc = "added before the activation; of y's shape", .optional = true}};
     op.outputs = {{.name = "y", .doc = "of conv2d's shape"}};
     op.attrs = window_attrs();
@@ -63,7 +73,9 @@ const OpDef& with_batch_norm_definition() {
                         .choices = {"none", "relu"}});
     op.infer = infer;
     op.not_differentiable = "it is made for evaluation only";
-    op.parts = parts;
+    op.decomposition = parts;
+    op.fusion = {"batch_norm_eval", match};
+    op.cost = forward_cost;
     op.in_place = {{0, kResidual}};
     op.internal = true;
     return op;

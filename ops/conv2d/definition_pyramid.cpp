@@ -1,4 +1,3 @@
-#include "ops/common/activation.h"
 #include "ops/common/definition.h"
 #include "ops/conv2d/definition.h"
 
@@ -12,14 +11,13 @@ Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
   GRAPHRUN_ASSIGN(ValueType y, convolved(attrs, x, channels));
   Dim all = x.shape[1];
   for (const ValueType* level : inputs.subspan(kLevels)) {
-    GRAPHRUN_TRY(require_activation(*level, "levels"));
     GRAPHRUN_TRY(require_equal(x.shape[0], level->shape[0], "batch of levels"));
     all = all + level->shape[1];
   }
   GRAPHRUN_TRY(require_weight(attrs, *inputs[kWeight], channels, all));
   for (std::size_t i = kBias; i <= kBnVar; ++i) {
     if (inputs[i] == nullptr) continue;
-    GRAPHRUN_TRY(require_dense(*inputs[i], DType::f32, {channels}, with_pyramid_definition().inputs[i].name));
+    GRAPHRUN_TRY(require_shape(*inputs[i], {channels}, with_pyramid_definition().inputs[i].name));
   }
   outputs = {std::move(y)};
   return {};
@@ -39,6 +37,22 @@ std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
       node.attrs, "conv");
 }
 
+// The convolution of a concatenation that it alone reads, of x with values resized for that.
+std::optional<Node> match(const Node& conv, const GraphReader& graph) {
+  if (conv.inputs[kResidual] != kNoValue) return std::nullopt;
+  const Node* concat = sole_producer(graph, conv.inputs[kX], "concat");
+  if (concat == nullptr || concat->inputs.size() < 2) return std::nullopt;
+  Node fused{conv.path, {}, conv.attrs, conv.inputs, {}};
+  fused.inputs[kX] = concat->inputs[0];
+  fused.inputs.resize(kLevels);
+  for (std::size_t i = 1; i < concat->inputs.size(); ++i) {
+    const Node* resize = sole_producer(graph, concat->inputs[i], "resize");
+    if (resize == nullptr) return std::nullopt;
+    fused.inputs.push_back(resize->inputs[0]);
+  }
+  return fused;
+}
+
 }  // namespace
 
 const OpDef& with_pyramid_definition() {
@@ -56,7 +70,9 @@ const OpDef& with_pyramid_definition() {
     op.attrs = single.attrs;
     op.infer = infer;
     op.not_differentiable = single.not_differentiable;
-    op.parts = parts;
+    op.decomposition = parts;
+    op.fusion = {"conv2d_bn", match};
+    op.cost = forward_cost;
     op.internal = true;
     return op;
   }();

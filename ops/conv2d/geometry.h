@@ -22,7 +22,7 @@ inline Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const 
 
 // Of the convolution of gy with the window turned by half a turn, which is the gradient of x of one with
 // stride 1. Its padding is negative where x's is more than the window reaches.
-inline Geometry turned_geometry(const Geometry& g) {
+inline Geometry flipped_geometry(const Geometry& g) {
   return {g.n,
           g.o,
           g.oh,

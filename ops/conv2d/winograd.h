@@ -100,13 +100,13 @@ void transform_out(const float* from, std::int64_t pitch, std::int64_t channels,
 // The transpose of transform_out: from a gradient's pixels to points.
 void spread_out(const OutTile<const float>& pixels, std::int64_t channels, float* to, std::int64_t pitch);
 
-struct WeightForm {
+struct WeightLayout {
   double scale = 1;
-  bool turned = false;                 // windows, by half a turn
+  bool flipped = false;                // windows, by half a turn
   std::int64_t first = 0, last = kIn;  // rows of points that are wanted; `to` is where the first begins
 };
 // Windows of some channels, dense (channels, 3, 3).
-void transform_weights(const float* weight, std::int64_t channels, const WeightForm& form, float* to,
+void transform_weights(const float* weight, std::int64_t channels, const WeightLayout& form, float* to,
                        std::int64_t pitch);
 // The transpose of that.
 void gather_weights(const float* from, std::int64_t pitch, std::int64_t channels, float* gweight);

@@ -59,8 +59,7 @@ class Totals final : public Kernel {
   std::int64_t scratch_bytes() const override { return plan_.bytes(); }
   Status run(const KernelRun& run) override {
     const TensorView& logits = run.inputs[0];
-    const Labels labels(run.inputs[1], optional_view(run.inputs, 2), optional_view(run.inputs, 3),
-                        logits.desc.c(), ignore_label_);
+    const Labels labels(run.inputs[1], run.inputs[2], run.inputs[3], logits.desc.c(), ignore_label_);
     GRAPHRUN_TRY(check_labels(labels));
     const Scores scores{scratch_at<RowSums>(run.scratch, rows_),
                         scratch_at<std::int32_t>(run.scratch, predictions_)};
@@ -87,7 +86,7 @@ class Grad final : public Kernel {
   Status run(const KernelRun& run) override {
     const TensorView& logits = run.inputs[1];
     const TensorView& to = run.outputs[0];
-    const Labels labels(run.inputs[2], optional_view(run.inputs, 3), {}, logits.desc.c(), ignore_label_);
+    const Labels labels(run.inputs[2], run.inputs[3], {}, logits.desc.c(), ignore_label_);
     GRAPHRUN_TRY(check_labels(labels));
     const auto gradient = static_cast<float>(run.inputs[0].as<const double>()[0]);
     cpu::parallel_for(threads_, labels.rows(), 1, [&](std::int64_t begin, std::int64_t end) {

@@ -38,10 +38,6 @@ inline float weight_of(const float* weights, std::int32_t label) {
   return weights == nullptr ? 1.0f : weights[label];
 }
 
-inline TensorView optional_view(std::span<const TensorView> inputs, std::size_t index) {
-  return index < inputs.size() ? inputs[index] : TensorView();
-}
-
 // Labels are the user's data: the first one that is no class comes back as an error with its place. `counted`
 // must be as good, because it is an input of its own.
 Status check_labels(const Labels& labels);

@@ -7,24 +7,24 @@ namespace {
 Status infer_totals(const Attributes&, std::span<const ValueType* const> inputs,
                     std::vector<ValueType>& outputs) {
   GRAPHRUN_TRY(require_label_pixels(*inputs[1], *inputs[0]));
-  GRAPHRUN_TRY(
-      require_loss_inputs(*inputs[0], *inputs[1], optional_input(inputs, 2), optional_input(inputs, 3)));
+  GRAPHRUN_TRY(require_class_weights(inputs[2], *inputs[0]));
   outputs = totals_types(*inputs[0]);
   return {};
 }
 
-Status infer_loss(const Attributes& attrs, std::span<const ValueType* const> inputs,
+Status infer_loss(const Attributes&, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_structural(attrs, "ohem"));
-  GRAPHRUN_TRY(infer_totals(attrs, inputs, outputs));
+  GRAPHRUN_TRY(require_label_pixels(*inputs[1], *inputs[0]));
+  outputs = totals_types(*inputs[0]);
   outputs.insert(outputs.begin(), ValueType::dense(DType::f32, {}));
   return {};
 }
 
-Status infer_grad(const Attributes& attrs, std::span<const ValueType* const> inputs,
+Status infer_grad(const Attributes&, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(infer_totals(attrs, inputs.subspan(1), outputs));
   GRAPHRUN_TRY(require_totals(*inputs[0], "gtotals"));
+  GRAPHRUN_TRY(require_label_pixels(*inputs[2], *inputs[1]));
+  GRAPHRUN_TRY(require_class_weights(inputs[3], *inputs[1]));
   outputs = {*inputs[1]};
   return {};
 }
@@ -38,7 +38,6 @@ Status infer_mean(const Attributes&, std::span<const ValueType* const> inputs,
 
 Status infer_mean_grad(const Attributes&, std::span<const ValueType* const> inputs,
                        std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_rank(*inputs[0], 0, "gloss"));
   GRAPHRUN_TRY(require_totals(*inputs[1], "totals"));
   outputs = {*inputs[1]};
   return {};
@@ -74,11 +73,11 @@ std::vector<ValueId> in_training(const Node& node, GraphWriter& graph) {
 
 std::vector<ValueId> gradient_totals(const GradientRequest& request, GraphWriter& graph) {
   const Node& node = request.node;
-  const ValueId counted = optional_input(node, 3);
+  const ValueId counted = node.inputs[3];
   std::vector<ValueId> gradients(node.inputs.size(), kNoValue);
   gradients[0] = graph.add("cross_entropy_grad",
                            {request.output_gradients[0], node.inputs[0],
-                            counted == kNoValue ? node.inputs[1] : counted, optional_input(node, 2)},
+                            counted == kNoValue ? node.inputs[1] : counted, node.inputs[2]},
                            node.attrs, "grad")[0];
   return gradients;
 }
@@ -89,9 +88,9 @@ std::vector<ValueId> gradient_mean(const GradientRequest& request, GraphWriter& 
 
 std::vector<OutputSpec> loss_outputs() {
   std::vector<OutputSpec> outputs = totals_outputs();
-  outputs.insert(
-      outputs.begin(),
-      OutputSpec{.name = "loss", .doc = "f32 scalar: totals[0]/totals[1]; 0 where nothing counts"});
+  outputs.insert(outputs.begin(), OutputSpec{.name = "loss",
+                                             .doc = "f32 scalar: totals[0]/totals[1]; 0 where nothing counts",
+                                             .type = OperandType::scalar(DType::f32)});
   return outputs;
 }
 
@@ -143,7 +142,9 @@ std::vector<const OpDef*> definitions() {
       .doc =
           "Gradient of cross_entropy_totals: gtotals[0] * w * (softmax(logits) - onehot(label)), 0 where "
           "ignored.",
-      .inputs = {{.name = "gtotals", .doc = "f64 (2): gradient of totals; the sum of weights has none"},
+      .inputs = {{.name = "gtotals",
+                  .doc = "f64 (2): gradient of totals; the sum of weights has none",
+                  .type = kTotals},
                  score_inputs()[0],
                  score_inputs()[1],
                  class_weights_input()},
@@ -157,8 +158,8 @@ std::vector<const OpDef*> definitions() {
   static const OpDef mean = {
       .name = "mean_loss",
       .doc = "totals[0]/totals[1]; 0 where nothing was counted.",
-      .inputs = {{.name = "totals", .doc = "f64 (2): weighted sum, sum of weights"}},
-      .outputs = {{.name = "loss", .doc = "f32 scalar"}},
+      .inputs = {{.name = "totals", .doc = "f64 (2): weighted sum, sum of weights", .type = kTotals}},
+      .outputs = {{.name = "loss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)}},
       .attrs = {},
       .precision = Precision::always_f32,
       .infer = infer_mean,
@@ -168,9 +169,11 @@ std::vector<const OpDef*> definitions() {
   static const OpDef mean_grad = {
       .name = "mean_loss_grad",
       .doc = "Gradient of mean_loss by the sum; none by the count.",
-      .inputs = {{.name = "gloss", .doc = "f32 scalar"},
-                 {.name = "totals", .doc = "f64 (2): weighted sum, sum of weights"}},
-      .outputs = {{.name = "gtotals", .doc = "f64 (2): (gloss/count, 0); (0, 0) where nothing was counted"}},
+      .inputs = {{.name = "gloss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)},
+                 {.name = "totals", .doc = "f64 (2): weighted sum, sum of weights", .type = kTotals}},
+      .outputs = {{.name = "gtotals",
+                   .doc = "f64 (2): (gloss/count, 0); (0, 0) where nothing was counted",
+                   .type = kTotals}},
       .attrs = {},
       .precision = Precision::always_f32,
       .infer = infer_mean_grad,

@@ -13,9 +13,7 @@ Status infer_probability(const Attributes&, std::span<const ValueType* const> in
 
 Status infer_hard(const Attributes&, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_rank(*inputs[0], 3, "label"));
-  GRAPHRUN_TRY(require_dense(*inputs[0], DType::i32, inputs[0]->shape, "label"));
-  GRAPHRUN_TRY(require_dense(*inputs[1], DType::f32, inputs[0]->shape, "probability"));
+  GRAPHRUN_TRY(require_shape(*inputs[1], inputs[0]->shape, "probability"));
   outputs = {*inputs[0]};
   return {};
 }
@@ -42,7 +40,7 @@ std::vector<const OpDef*> ohem_definitions() {
       .name = "label_probability",
       .doc = "Softmax probability of each pixel's label; 1 where ignored.",
       .inputs = score_inputs(),
-      .outputs = {{.name = "probability", .doc = "f32 (N, H, W)"}},
+      .outputs = {{.name = "probability", .doc = "f32 (N, H, W)", .type = OperandType::dense(DType::f32, 3)}},
       .attrs = {ignore_label_attr()},
       .precision = Precision::always_f32,
       .infer = infer_probability,
@@ -61,14 +59,18 @@ std::vector<const OpDef*> ohem_definitions() {
           "with the rule that segmentation codes share: of the n valid pixels of this rank's batch, sorted "
           "by probability from 0 on, those are hard whose probability is less than the larger one of "
           "threshold and the probability at place min(min_kept, n - 1). The others get ignore_label.",
-      .inputs = {{.name = "label", .doc = "i32 (N, H, W)"},
+      .inputs = {{.name = "label", .doc = "i32 (N, H, W)", .type = kLabels},
                  {.name = "probability",
-                  .doc = "f32 (N, H, W): of the label; a pixel without a number is hard"}},
-      .outputs = {{.name = "hard", .doc = "i32 (N, H, W): label where hard, ignore_label elsewhere"}},
+                  .doc = "f32 (N, H, W): of the label; a pixel without a number is hard",
+                  .type = OperandType::dense(DType::f32, 3)}},
+      .outputs = {{.name = "hard",
+                   .doc = "i32 (N, H, W): label where hard, ignore_label elsewhere",
+                   .type = kLabels}},
       .attrs = hard_attrs,
       .precision = Precision::always_f32,
       .infer = infer_hard,
       .not_differentiable = "it only selects pixels",
+      .compares_samples = true,
       .internal = true,
   };
   return {&probability, &hard};

@@ -3,7 +3,6 @@
 #include <limits>
 
 #include "graphrun/kernel/op_def.h"
-#include "ops/common/activation.h"
 #include "ops/common/definition.h"
 
 // Types that cross entropy at full size and from small logits (resize_cross_entropy) have in common.
@@ -18,23 +17,17 @@ inline AttrSpec ignore_label_attr() {
           .max = std::numeric_limits<std::int32_t>::max()};
 }
 
-// i32 (N, H, W) for the images of `logits`, of any size.
+inline constexpr OperandType kLabels = OperandType::dense(DType::i32, 3);  // (N, H, W)
+inline constexpr OperandType kTotals = OperandType::dense(DType::f64, 1);  // (2)
+
+// Labels of any size for the images of `logits`.
 inline Status require_label(const ValueType& label, const ValueType& logits) {
-  GRAPHRUN_TRY(require_activation(logits, "logits"));
-  GRAPHRUN_TRY(require_rank(label, 3, "label"));
-  if (label.dtype != DType::i32) return {ErrorCode::shape, "label: expected i32, got " + to_string(label)};
-  GRAPHRUN_TRY(require_positive(label.shape[1], "height of label"));
-  GRAPHRUN_TRY(require_positive(label.shape[2], "width of label"));
   return require_equal(logits.shape[0], label.shape[0], "batch of label");
 }
 
-// The weights of the classes of `logits`, f32 (C), and the labels that the loss counts, like `label`; both
-// may be null.
-inline Status require_loss_inputs(const ValueType& logits, const ValueType& label, const ValueType* weights,
-                                  const ValueType* counted) {
-  if (weights != nullptr)
-    GRAPHRUN_TRY(require_dense(*weights, DType::f32, {logits.shape[1]}, "class_weights"));
-  return counted == nullptr ? Status() : require_dense(*counted, DType::i32, label.shape, "counted");
+// A weight for each class of `logits`; may be null.
+inline Status require_class_weights(const ValueType* weights, const ValueType& logits) {
+  return weights == nullptr ? Status() : require_shape(*weights, {logits.shape[1]}, "class_weights");
 }
 
 // require_label(), and a label for every pixel of `logits`.
@@ -45,26 +38,28 @@ inline Status require_label_pixels(const ValueType& label, const ValueType& logi
 }
 
 inline Status require_totals(const ValueType& type, std::string_view what) {
-  if (type.dtype == DType::f64 && type.shape.size() == 1 && type.shape[0] == Dim(2)) return {};
-  return {ErrorCode::shape, std::string(what) + ": expected f64 (2), got " + to_string(type)};
+  return require_shape(type, {2}, what);
 }
 
 inline const std::vector<InputSpec>& score_inputs() {
   static const std::vector<InputSpec> inputs = {
       {.name = "logits", .doc = "activation (N, C, H, W)"},
-      {.name = "label", .doc = "i32 (N, H, W): classes 0 to C - 1, or ignore_label"}};
+      {.name = "label", .doc = "i32 (N, H, W): classes 0 to C - 1, or ignore_label", .type = kLabels}};
   return inputs;
 }
 inline InputSpec class_weights_input() {
   return {.name = "class_weights",
           .doc = "f32 (C): what a pixel of each class counts; 1 where absent",
+          .type = OperandType::dense(DType::f32, 1),
           .optional = true};
 }
+// Of an op whose input 1 is the label.
 inline InputSpec counted_input() {
   return {.name = "counted",
           .doc =
               "i32 (N, H, W): label, with ignore_label on pixels that are left out of totals but not of "
               "confusion; label where absent",
+          .type = OperandType::same_as(1),
           .optional = true};
 }
 inline std::vector<OutputSpec> totals_outputs() {
@@ -73,8 +68,12 @@ inline std::vector<OutputSpec> totals_outputs() {
        .doc = "f64 (2): sum of w * -log p of the labels, sum of w, over the counted pixels, where w is the "
               "weight "
               "of the label's class",
+       .type = kTotals,
        .reduction = Reduction::loss},
-      {.name = "confusion", .doc = "i64 (C, C): valid pixels by label (row) and predicted class (column)"}};
+      {.name = "confusion",
+       .doc = "i64 (C, C): valid pixels by label (row) and predicted class (column)",
+       .type = OperandType::dense(DType::i64, 2),
+       .optional = true}};
 }
 
 // Of totals and confusion.

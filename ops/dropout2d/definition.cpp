@@ -1,5 +1,4 @@
 #include "ops/common/definition.h"
-#include "ops/common/activation.h"
 
 namespace graphrun::ops::dropout2d {
 namespace {
@@ -15,16 +14,13 @@ std::int64_t stream_of(std::string_view path) {
 
 Status infer_dropout(const Attributes&, std::span<const ValueType* const> inputs,
                      std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_activation(*inputs[0], "x"));
   outputs = {*inputs[0]};
   return {};
 }
 
 Status infer_with_rng(const Attributes&, std::span<const ValueType* const> inputs,
                       std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_activation(*inputs[0], "x"));
-  if (inputs[1] == nullptr) return {ErrorCode::shape, "the model has no input \"rng\""};
-  GRAPHRUN_TRY(require_dense(*inputs[1], DType::i64, {3}, "rng"));
+  GRAPHRUN_TRY(require_shape(*inputs[1], {3}, "rng"));
   outputs = {*inputs[0]};
   return {};
 }
@@ -62,7 +58,9 @@ AttrSpec stream() {
           .max = static_cast<double>(kStreams - 1)};
 }
 InputSpec rng() {
-  return {.name = "rng", .doc = "i64 (3): seed, iteration, index of the first sample in the global batch"};
+  return {.name = "rng",
+          .doc = "i64 (3): seed, iteration, index of the first sample in the global batch",
+          .type = OperandType::dense(DType::i64, 1)};
 }
 
 }  // namespace

@@ -1,5 +1,4 @@
 #include "ops/common/definition.h"
-#include "ops/common/activation.h"
 
 namespace graphrun::ops::elementwise {
 namespace {
@@ -16,8 +15,6 @@ Status infer_pair(const Attributes&, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
   const ValueType& a = *inputs[0];
   const ValueType& b = *inputs[1];
-  GRAPHRUN_TRY(require_activation(a, "a"));
-  GRAPHRUN_TRY(require_activation(b, "b"));
   GRAPHRUN_TRY(require_equal(a.shape[0], b.shape[0], "batch of a and b"));
   GRAPHRUN_TRY(require_equal(a.shape[1], b.shape[1], "channels of a and b"));
   GRAPHRUN_ASSIGN(Dim height, broadcast(a.shape[2], b.shape[2], "height"));
@@ -31,8 +28,6 @@ Status infer_reduce_to(const Attributes&, std::span<const ValueType* const> inpu
                        std::vector<ValueType>& outputs) {
   const ValueType& g = *inputs[0];
   const ValueType& like = *inputs[1];
-  GRAPHRUN_TRY(require_activation(g, "g"));
-  GRAPHRUN_TRY(require_activation(like, "like"));
   GRAPHRUN_TRY(require_equal(g.shape[0], like.shape[0], "batch of like"));
   GRAPHRUN_TRY(require_equal(g.shape[1], like.shape[1], "channels of like"));
   for (const std::size_t axis : {std::size_t{2}, std::size_t{3}}) {
@@ -41,7 +36,6 @@ Status infer_reduce_to(const Attributes&, std::span<const ValueType* const> inpu
         require_equal(g.shape[axis], like.shape[axis], axis == 2 ? "height of like" : "width of like"));
   }
   outputs = {like};
-  outputs[0].dtype = g.dtype;
   return {};
 }
 

@@ -1,5 +1,5 @@
+#include "ops/common/definition.h"
 #include "graphrun/kernel/op_def.h"
-#include "ops/common/activation.h"
 
 namespace graphrun::ops::matmul {
 namespace {
@@ -7,8 +7,6 @@ namespace {
 Status infer(const Attributes&, std::span<const ValueType* const> inputs, std::vector<ValueType>& outputs) {
   const ValueType& a = *inputs[0];
   const ValueType& x = *inputs[1];
-  GRAPHRUN_TRY(require_activation(a, "a"));
-  GRAPHRUN_TRY(require_activation(x, "x"));
   GRAPHRUN_TRY(require_equal(x.shape[0], a.shape[0], "batch of a"));
   GRAPHRUN_TRY(require_equal(x.shape[2] * x.shape[3], a.shape[1], "channels of a, one for each pixel of x"));
   outputs = {{x.dtype, Layout::nhwc, {x.shape[0], x.shape[1], a.shape[2], a.shape[3]}}};
@@ -20,8 +18,6 @@ Status infer_grad_a(const Attributes&, std::span<const ValueType* const> inputs,
                     std::vector<ValueType>& outputs) {
   const ValueType& gy = *inputs[0];
   const ValueType& x = *inputs[1];
-  GRAPHRUN_TRY(require_activation(gy, "gy"));
-  GRAPHRUN_TRY(require_activation(x, "x"));
   GRAPHRUN_TRY(require_equal(x.shape[0], gy.shape[0], "batch of gy"));
   GRAPHRUN_TRY(require_equal(x.shape[1], gy.shape[1], "channels of gy"));
   outputs = {{gy.dtype, Layout::nhwc, {gy.shape[0], x.shape[2] * x.shape[3], gy.shape[2], gy.shape[3]}}};
@@ -30,10 +26,8 @@ Status infer_grad_a(const Attributes&, std::span<const ValueType* const> inputs,
 
 Status infer_grad_x(const Attributes& attrs, std::span<const ValueType* const> inputs,
                     std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_activation(*inputs[0], "gy"));
   GRAPHRUN_TRY(infer(attrs, inputs.subspan(1), outputs));
-  for (const std::size_t axis : {0, 1, 2, 3})
-    GRAPHRUN_TRY(require_equal(outputs[0].shape[axis], inputs[0]->shape[axis], "gy"));
+  GRAPHRUN_TRY(require_same_type(outputs[0], *inputs[0], "gy"));
   outputs = {*inputs[2]};
   return {};
 }
@@ -46,6 +40,20 @@ std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph
   if (request.needed[0]) gradients[0] = graph.add("matmul_grad_a", {gy, x}, {}, "grad_a")[0];
   if (request.needed[1]) gradients[1] = graph.add("matmul_grad_x", {gy, a, x}, {}, "grad_x")[0];
   return gradients;
+}
+
+// Each element of y is a sum of `inner` products.
+double product_cost(const ValueType& y, double inner) { return 2 * element_count(y) * inner; }
+double channels(const ValueType& type) { return static_cast<double>(type.shape[1].constant()); }
+
+double cost(const Attributes&, std::span<const ValueType* const> inputs,
+            std::span<const ValueType* const> outputs) {
+  return product_cost(*outputs[0], channels(*inputs[0]));
+}
+double cost_grad_x(const Attributes&, std::span<const ValueType* const> inputs,
+                   std::span<const ValueType* const> outputs) {
+  const ValueType& gy = *inputs[0];
+  return product_cost(*outputs[0], static_cast<double>(gy.shape[2].constant() * gy.shape[3].constant()));
 }
 
 constexpr std::string_view kOnce = "second derivatives are not offered";
@@ -64,6 +72,7 @@ std::vector<const OpDef*> definitions() {
       .attrs = {},
       .infer = infer,
       .gradient = gradient,
+      .cost = cost,
   };
   static const OpDef grad_a = {
       .name = "matmul_grad_a",
@@ -73,6 +82,7 @@ std::vector<const OpDef*> definitions() {
       .attrs = {},
       .infer = infer_grad_a,
       .not_differentiable = kOnce,
+      .cost = cost,
       .internal = true,
   };
   static const OpDef grad_x = {
@@ -85,6 +95,7 @@ std::vector<const OpDef*> definitions() {
       .attrs = {},
       .infer = infer_grad_x,
       .not_differentiable = kOnce,
+      .cost = cost_grad_x,
       .internal = true,
   };
   return {&forward, &grad_a, &grad_x};

@@ -133,8 +133,8 @@ struct PoolGrad3x3 {
 
 // Positions in the padded map fit into 32 bits.
 bool small_map(const Window& w) {
-  constexpr int64_t kMost = int64_t{1} << 24;
-  return w.in_h < kMost && w.in_w < kMost && w.stride_h < kMost && w.stride_w < kMost;
+  constexpr int64_t kMax = int64_t{1} << 24;
+  return w.in_h < kMax && w.in_w < kMax && w.stride_h < kMax && w.stride_w < kMax;
 }
 
 template <class T, int kVector, class Index>

@@ -1,3 +1,4 @@
+#include "ops/common/definition.h"
 #include "graphrun/kernel/op_def.h"
 #include "ops/common/activation.h"
 
@@ -31,7 +32,6 @@ std::vector<AttrSpec> window_attrs() {
 Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
              std::vector<ValueType>& outputs) {
   const ValueType& x = *inputs[0];
-  GRAPHRUN_TRY(require_activation(x, "x"));
   std::vector<Dim> shape = x.shape;
   for (const std::size_t axis : {0, 1}) {
     const Dim& kernel = attrs.dims("kernel")[axis];
@@ -59,12 +59,8 @@ Status infer_grad(const Attributes& attrs, std::span<const ValueType* const> inp
   const ValueType& x = *inputs[2];
   const ValueType* const forward[] = {&x};
   GRAPHRUN_TRY(infer(attrs, forward, outputs));
-  for (const std::size_t axis : {0, 1, 2, 3}) {
-    GRAPHRUN_TRY(require_rank(*inputs[0], 4, "gy"));
-    GRAPHRUN_TRY(require_rank(*inputs[1], 4, "index"));
-    GRAPHRUN_TRY(require_equal(outputs[0].shape[axis], inputs[0]->shape[axis], "gy"));
-    GRAPHRUN_TRY(require_equal(outputs[1].shape[axis], inputs[1]->shape[axis], "index"));
-  }
+  GRAPHRUN_TRY(require_same_type(outputs[0], *inputs[0], "gy"));
+  GRAPHRUN_TRY(require_same_type(outputs[1], *inputs[1], "index"));
   outputs = {x};
   return {};
 }
@@ -80,7 +76,9 @@ std::vector<const OpDef*> definitions() {
       .inputs = {{.name = "x", .doc = "activation (N, C, H, W)"}},
       .outputs = {{.name = "y", .doc = "(N, C, floor((H + 2 padding - kernel)/stride) + 1, ...)"},
                   {.name = "index",
-                   .doc = "u8, place of the winner in its window, row by row; for the gradient"}},
+                   .doc = "u8, place of the winner in its window, row by row; for the gradient",
+                   .type = OperandType::nhwc(DType::u8),
+                   .optional = true}},
       .attrs = window_attrs(),
       .infer = infer,
       .gradient = gradient,
@@ -89,7 +87,7 @@ std::vector<const OpDef*> definitions() {
       .name = "max_pool_grad",
       .doc = "Gradient of max_pool: each value goes back to the winner of its window.",
       .inputs = {{.name = "gy", .doc = "gradient of y"},
-                 {.name = "index", .doc = "max_pool's index"},
+                 {.name = "index", .doc = "max_pool's index", .type = OperandType::nhwc(DType::u8)},
                  {.name = "x", .doc = "the input of max_pool", .shape_only = true}},
       .outputs = {{.name = "gx", .doc = "gradient of x"}},
       .attrs = window_attrs(),

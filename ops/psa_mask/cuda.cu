@@ -62,8 +62,8 @@ struct Gather {
 
 // Numbers of channels, whose square is that of the pixels, fit into 32 bits.
 bool small_map(const TensorDesc& x, const TensorDesc& y) {
-  constexpr int64_t kMost = int64_t{1} << 30;
-  return x.c() < kMost && y.c() < kMost && x.pixels() < kMost;
+  constexpr int64_t kMax = int64_t{1} << 30;
+  return x.c() < kMax && y.c() < kMax && x.pixels() < kMax;
 }
 
 Masks masks_of(const Attributes& attrs, const TensorDesc& x) {

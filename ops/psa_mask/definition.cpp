@@ -1,5 +1,5 @@
+#include "ops/common/definition.h"
 #include "graphrun/kernel/op_def.h"
-#include "ops/common/activation.h"
 
 namespace graphrun::ops::psa_mask {
 namespace {
@@ -47,9 +47,6 @@ Status check_mask(const Attributes& attrs, const ValueType& x) {
 Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
              std::vector<ValueType>& outputs) {
   const ValueType& x = *inputs[0];
-  GRAPHRUN_TRY(require_activation(x, "x"));
-  if (!attrs.dim("compact").is_constant())
-    return {ErrorCode::invalid_argument, "attribute \"compact\" must be known when the model is compiled"};
   GRAPHRUN_TRY(check_mask(attrs, x));
   outputs = {{x.dtype, Layout::nhwc, {x.shape[0], x.shape[2] * x.shape[3], x.shape[2], x.shape[3]}}};
   return {};
@@ -57,10 +54,8 @@ Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
 
 Status infer_grad(const Attributes& attrs, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_activation(*inputs[0], "gy"));
   GRAPHRUN_TRY(infer(attrs, inputs.subspan(1), outputs));
-  for (const std::size_t axis : {0, 1, 2, 3})
-    GRAPHRUN_TRY(require_equal(outputs[0].shape[axis], inputs[0]->shape[axis], "gy"));
+  GRAPHRUN_TRY(require_same_type(outputs[0], *inputs[0], "gy"));
   outputs = {*inputs[1]};
   return {};
 }

@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #include "graphrun/device_function.h"
-#include "runtime/numeric/tap.h"
+#include "runtime/numeric/interpolation_weights.h"
 
 // Bodies of resize and its gradient, in gather form. Compiled for the CPU and for the GPU: no std.
 namespace graphrun::ops::resize {
@@ -15,9 +15,9 @@ struct Extents {
 template <int kBlock, class T>
 struct Resize {
   Extents extents;
-  const numeric::Tap* rows;     // out_h
-  const numeric::Tap* columns;  // out_w
-  int64_t channels, blocks;     // blocks of kBlock channels a pixel
+  const numeric::InterpolationWeights* rows;     // out_h
+  const numeric::InterpolationWeights* columns;  // out_w
+  int64_t channels, blocks;                      // blocks of kBlock channels a pixel
   int64_t x_stride, y_stride;
   const T* x;
   T* y;
@@ -27,8 +27,8 @@ struct Resize {
     const int64_t pixel = i / blocks;
     const int64_t channel = i % blocks * kBlock;
     const int64_t count = channels - channel < kBlock ? channels - channel : kBlock;
-    const numeric::Tap column = columns[pixel % extents.out_w];
-    const numeric::Tap row = rows[pixel / extents.out_w % extents.out_h];
+    const numeric::InterpolationWeights column = columns[pixel % extents.out_w];
+    const numeric::InterpolationWeights row = rows[pixel / extents.out_w % extents.out_h];
     const int64_t image = pixel / (extents.out_w * extents.out_h);
     const T* above = x + (image * extents.in_h + row.first) * extents.in_w * x_stride + channel;
     const T* below = x + (image * extents.in_h + row.second) * extents.in_w * x_stride + channel;
@@ -46,8 +46,8 @@ struct Resize {
 template <int kBlock, class T>
 struct ResizeGrad {
   Extents extents;
-  const numeric::Tap* rows;
-  const numeric::Tap* columns;
+  const numeric::InterpolationWeights* rows;
+  const numeric::InterpolationWeights* columns;
   const int32_t* row_readers;  // in_h + 1: the outputs whose first tap is i are readers[i] to readers[i + 1]
   const int32_t* column_readers;  // in_w + 1
   int64_t channels, blocks;

@@ -21,8 +21,8 @@ struct Pixels {
 
 // Blends two source rows of `width` pixels into `row`, without gaps.
 template <class T>
-GRAPHRUN_SIMD void blend_rows(const numeric::Tap& tap, Pixels<T> above, Pixels<T> below, std::int64_t width,
-                              std::int64_t channels, float* row) {
+GRAPHRUN_SIMD void blend_rows(const numeric::InterpolationWeights& tap, Pixels<T> above, Pixels<T> below,
+                              std::int64_t width, std::int64_t channels, float* row) {
   for (std::int64_t x = 0; x < width; ++x, row += channels) {
     const T* a = above.data + x * above.stride;
     const T* b = below.data + x * below.stride;
@@ -32,9 +32,9 @@ GRAPHRUN_SIMD void blend_rows(const numeric::Tap& tap, Pixels<T> above, Pixels<T
 
 // Writes an output row from a blended one.
 template <class From, class To>
-GRAPHRUN_SIMD void widen_row(const std::vector<numeric::Tap>& columns, Pixels<From> row,
+GRAPHRUN_SIMD void widen_row(const std::vector<numeric::InterpolationWeights>& columns, Pixels<From> row,
                              std::int64_t channels, To* y, std::int64_t y_stride) {
-  for (const numeric::Tap& tap : columns) {
+  for (const numeric::InterpolationWeights& tap : columns) {
     const From* a = row.data + tap.first * row.stride;
     const From* b = row.data + tap.second * row.stride;
     for (std::int64_t c = 0; c < channels; ++c)
@@ -60,7 +60,7 @@ class ResizeRows final : public Kernel {
     cpu::parallel_for(threads_, y.n() * y.h(), 1, [&](std::int64_t begin, std::int64_t end) {
       float* blended = static_cast<float*>(run.scratch) + omp_get_thread_num() * row_floats_;
       for (std::int64_t row = begin; row < end; ++row) {
-        const numeric::Tap& tap = rows_.taps[static_cast<std::size_t>(row % y.h())];
+        const numeric::InterpolationWeights& tap = rows_.taps[static_cast<std::size_t>(row % y.h())];
         const auto source = [&](std::int32_t i) {
           const std::int64_t pixel = (row / y.h() * x.h() + i) * x.w();
           return Pixels<T>{run.inputs[0].as<const T>() + pixel * x.pixel_stride, x.pixel_stride};
@@ -85,9 +85,9 @@ class ResizeRows final : public Kernel {
 
 // Adds the pixels of an output row's gradient to the low-resolution pixels that they were mixed from.
 template <class T>
-GRAPHRUN_SIMD void narrow_row(const std::vector<numeric::Tap>& columns, Pixels<T> gy, std::int64_t channels,
-                              float* row) {
-  for (const numeric::Tap& tap : columns) {
+GRAPHRUN_SIMD void narrow_row(const std::vector<numeric::InterpolationWeights>& columns, Pixels<T> gy,
+                              std::int64_t channels, float* row) {
+  for (const numeric::InterpolationWeights& tap : columns) {
     float* a = row + tap.first * channels;
     if (tap.second == tap.first) {
       for (std::int64_t c = 0; c < channels; ++c) a[c] += gy.data[c];
@@ -182,7 +182,7 @@ class ResizeGradRows final : public Kernel {
     clear(under);
     const auto source = static_cast<std::size_t>(place.row % gx.h());
     for (std::int32_t y = rows_.readers[source]; y < rows_.readers[source + 1]; ++y) {
-      const numeric::Tap& tap = rows_.taps[static_cast<std::size_t>(y)];
+      const numeric::InterpolationWeights& tap = rows_.taps[static_cast<std::size_t>(y)];
       const std::int64_t pixel = (place.row / gx.h() * gy.h() + y) * gy.w();
       clear(line);
       const T* const from = run.inputs[0].as<const T>() + pixel * gy.pixel_stride + place.channel;

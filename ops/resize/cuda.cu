@@ -12,8 +12,8 @@ constexpr int kRun = 8;  // neighbouring pixels of a row that a thread writes
 // pixels share what was read of them.
 template <int kVector, class T>
 struct ResizeRun {
-  const numeric::Tap* rows;
-  const numeric::Tap* columns;
+  const numeric::InterpolationWeights* rows;
+  const numeric::InterpolationWeights* columns;
   int in_h, in_w, out_h, out_w;
   unsigned vectors;  // of a pixel
   const T* x;
@@ -27,7 +27,7 @@ struct ResizeRun {
     if (first >= out_w) return;
     const int channel = static_cast<int>(i - run * vectors) * kVector;
     const unsigned image = out_row / static_cast<unsigned>(out_h);
-    const numeric::Tap row = rows[out_row - image * static_cast<unsigned>(out_h)];
+    const numeric::InterpolationWeights row = rows[out_row - image * static_cast<unsigned>(out_h)];
     const T* above = x + (static_cast<int64_t>(image) * in_h + row.first) * in_w * x_stride + channel;
     const T* below = x + (static_cast<int64_t>(image) * in_h + row.second) * in_w * x_stride + channel;
     T* to = y + (static_cast<int64_t>(out_row) * out_w + first) * y_stride + channel;
@@ -35,7 +35,7 @@ struct ResizeRun {
     int held_left = -1, held_right = -1;
     float left[kVector], right[kVector];
     for (int at = first; at < last; ++at, to += y_stride) {
-      const numeric::Tap column = columns[at];
+      const numeric::InterpolationWeights column = columns[at];
       if (column.first != held_left) mix(row, above, below, held_left = column.first, left);
       if (column.second != held_right) mix(row, above, below, held_right = column.second, right);
       cuda::Vector<T, kVector> mixed;
@@ -47,7 +47,7 @@ struct ResizeRun {
   }
 
  private:
-  __device__ void mix(const numeric::Tap& row, const T* above, const T* below, int column,
+  __device__ void mix(const numeric::InterpolationWeights& row, const T* above, const T* below, int column,
                       float* mixed) const {
     const auto a = cuda::load<kVector>(above + column * x_stride);
     const auto b = cuda::load<kVector>(below + column * x_stride);
@@ -103,7 +103,7 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
 // (outer, axis, inner) pixels.
 template <int kVector, class From, class To>
 struct SumAxis {
-  const numeric::Tap* taps;
+  const numeric::InterpolationWeights* taps;
   const int32_t* readers;
   int in, out;  // extents of the axis: of the source and of the gradient that comes
   int inner;

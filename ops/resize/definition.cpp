@@ -7,9 +7,8 @@ namespace {
 Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
              std::vector<ValueType>& outputs) {
   const ValueType& x = *inputs[0];
-  GRAPHRUN_TRY(require_activation(x, "x"));
   std::vector<Dim> size = attrs.dims("size");
-  const ValueType* like = inputs.size() > 1 ? inputs[1] : nullptr;
+  const ValueType* like = inputs[1];
   if (like != nullptr) {
     if (!(size[0] == Dim(0)) || !(size[1] == Dim(0)))
       return {ErrorCode::shape, "size: expected none beside like, got (" + to_string(size[0]) + ", " +
@@ -27,8 +26,6 @@ Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
 
 Status infer_grad(const Attributes&, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_activation(*inputs[0], "gy"));
-  GRAPHRUN_TRY(require_activation(*inputs[1], "x"));
   GRAPHRUN_TRY(require_equal(inputs[1]->shape[0], inputs[0]->shape[0], "batch of gy"));
   GRAPHRUN_TRY(require_equal(inputs[1]->shape[1], inputs[0]->shape[1], "channels of gy"));
   outputs = {*inputs[1]};
@@ -53,6 +50,7 @@ std::vector<const OpDef*> definitions() {
       .inputs = {{.name = "x", .doc = "activation (N, C, H, W)"},
                  {.name = "like",
                   .doc = "the value whose height and width y takes: (N, C, H, W) or (N, H, W)",
+                  .type = OperandType::any(),
                   .optional = true,
                   .shape_only = true}},
       .outputs = {{.name = "y", .doc = "(N, C, size[0], size[1])"}},
@@ -66,6 +64,7 @@ std::vector<const OpDef*> definitions() {
                  .symbolic = true}},
       .infer = infer,
       .gradient = gradient,
+      .interpolates = IndexPair{0, 0},
   };
   static const OpDef backward = {
       .name = "resize_grad",

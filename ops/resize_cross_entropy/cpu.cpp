@@ -18,7 +18,6 @@ namespace graphrun::ops::resize_cross_entropy {
 namespace {
 
 using cross_entropy::Labels;
-using cross_entropy::optional_view;
 using cross_entropy::RowSums;
 using cross_entropy::Scores;
 using cross_entropy::weight_of;
@@ -31,10 +30,10 @@ struct Row {
   const float* weights;
   std::int64_t width;
   std::int32_t ignore;
-  numeric::Tap tap;
+  numeric::InterpolationWeights tap;
   LogitRow<T> above, below;
   std::int64_t low_width, channels;
-  const numeric::Tap* columns;
+  const numeric::InterpolationWeights* columns;
 };
 
 template <class T>
@@ -90,7 +89,7 @@ GRAPHRUN_SIMD void grad_row(const Row<T>& row, float gradient, float* blended, f
   for (std::int64_t x = 0; x < row.width; ++x) {
     const std::int32_t label = row.label[x];
     if (label == row.ignore) continue;
-    const numeric::Tap tap = row.columns[x];
+    const numeric::InterpolationWeights tap = row.columns[x];
     const float max = blend_pixels(tap, blended, channels, pixel);
     const float scale = gradient * weight_of(row.weights, label);
     const float factor = scale / numeric::row_exp(pixel, max, channels, pixel);
@@ -144,7 +143,7 @@ class Geometry {
   template <class T>
   Row<T> row(const Labels& labels, const TensorView& logits, std::int64_t i) const {
     const TensorDesc& desc = logits.desc;
-    const numeric::Tap& tap = rows.taps[static_cast<std::size_t>(i % labels.h)];
+    const numeric::InterpolationWeights& tap = rows.taps[static_cast<std::size_t>(i % labels.h)];
     const auto source = [&](std::int32_t y) {
       const std::int64_t pixel = (i / labels.h * desc.h() + y) * desc.w();
       return LogitRow<T>{logits.as<const T>() + pixel * desc.pixel_stride, desc.pixel_stride};
@@ -183,8 +182,7 @@ class Totals final : public Kernel {
 
   Status run(const KernelRun& run) override {
     const TensorView& logits = run.inputs[0];
-    const Labels labels =
-        geometry_.labels(logits, run.inputs[1], optional_view(run.inputs, 2), optional_view(run.inputs, 3));
+    const Labels labels = geometry_.labels(logits, run.inputs[1], run.inputs[2], run.inputs[3]);
     GRAPHRUN_TRY(check_labels(labels));
     const Scores scores{scratch_at<RowSums>(run.scratch, rows_),
                         scratch_at<std::int32_t>(run.scratch, predictions_)};
@@ -246,7 +244,7 @@ class Grad final : public Kernel {
   std::int64_t scratch_bytes() const override { return geometry_.scratch.bytes(); }
 
   Status run(const KernelRun& run) override {
-    const Labels labels = geometry_.labels(run.inputs[1], run.inputs[2], optional_view(run.inputs, 3), {});
+    const Labels labels = geometry_.labels(run.inputs[1], run.inputs[2], run.inputs[3], {});
     GRAPHRUN_TRY(check_labels(labels));
     const TensorDesc& to = run.outputs[0].desc;
     cpu::parallel_for(geometry_.threads, to.n() * to.h(), 1, [&](std::int64_t begin, std::int64_t end) {

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "runtime/numeric/tap.h"
+#include "runtime/numeric/interpolation_weights.h"
 
 // Rows of logits in the form in which both directions work on them: channels padded to whole vectors, so that
 // loops over them have no remainder.
@@ -22,8 +22,9 @@ struct LogitRow {
 
 // Mixes two source rows of `width` pixels into `row`, padded.
 template <class T>
-[[gnu::always_inline]] inline void blend_rows(const numeric::Tap& tap, LogitRow<T> above, LogitRow<T> below,
-                                              std::int64_t width, std::int64_t channels, float* row) {
+[[gnu::always_inline]] inline void blend_rows(const numeric::InterpolationWeights& tap, LogitRow<T> above,
+                                              LogitRow<T> below, std::int64_t width, std::int64_t channels,
+                                              float* row) {
   for (std::int64_t x = 0; x < width; ++x, row += padded(channels)) {
     const T* a = above.data + x * above.stride;
     const T* b = below.data + x * below.stride;
@@ -35,7 +36,7 @@ template <class T>
 }
 
 // Mixes two pixels of a padded row into `pixel`; returns the largest value. NaN is passed over.
-[[gnu::always_inline]] inline float blend_pixels(const numeric::Tap& tap, const float* row,
+[[gnu::always_inline]] inline float blend_pixels(const numeric::InterpolationWeights& tap, const float* row,
                                                  std::int64_t channels, float* pixel) {
   const float* a = row + tap.first * channels;
   const float* b = row + tap.second * channels;

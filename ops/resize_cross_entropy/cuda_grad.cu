@@ -38,8 +38,8 @@ struct GradJob {
   const T* logits;
   int64_t stride;
   int images, low_h, low_w, h, w;
-  const numeric::Tap* rows;
-  const numeric::Tap* columns;
+  const numeric::InterpolationWeights* rows;
+  const numeric::InterpolationWeights* columns;
   const int32_t* row_readers;
   const int32_t* column_readers;
   const float* log_sums;
@@ -169,7 +169,7 @@ class Walk {
   }
 
   // Adds scale * (softmax - onehot) of a row's pixels, mixed, to the sums of the cell's four pixels.
-  __device__ void walk_row(const numeric::Tap& row, const Target* targets, int count,
+  __device__ void walk_row(const numeric::InterpolationWeights& row, const Target* targets, int count,
                            const Column<kPer>& left, const Column<kPer>& right, Column<kPer>& left_sum,
                            Column<kPer>& right_sum) const {
     float base[kPer], difference[kPer], all[kPer], to_right[kPer];
@@ -270,7 +270,7 @@ class Grad final : public Kernel {
         ignore_label_(request.attrs.integer("ignore_label")) {
     const TensorDesc& logits = request.inputs[1];
     const auto classes = static_cast<int>(logits.c());
-    cut_.groups = (classes + 32 * kMost - 1) / (32 * kMost);
+    cut_.groups = (classes + 32 * kMax - 1) / (32 * kMax);
     per_ = (classes + 32 * cut_.groups - 1) / (32 * cut_.groups);
     const int64_t strips = logits.n() * logits.h();
     const auto width = static_cast<int>(logits.w());
@@ -325,7 +325,7 @@ class Grad final : public Kernel {
   }
 
  private:
-  static constexpr int kMost = 5;  // classes of a thread
+  static constexpr int kMax = 5;  // classes of a thread
 
   Status walk(const GradJob<T>& job) const {
     const auto start = [&]<int kPer>() {
@@ -343,7 +343,7 @@ class Grad final : public Kernel {
       case 4:
         return start.template operator()<4>();
       default:
-        return start.template operator()<kMost>();
+        return start.template operator()<kMax>();
     }
   }
 

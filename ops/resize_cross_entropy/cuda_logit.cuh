@@ -4,7 +4,7 @@
 #include <stdint.h>
 
 #include "graphrun/device_function.h"
-#include "runtime/numeric/tap.h"
+#include "runtime/numeric/interpolation_weights.h"
 
 // The arithmetic of a pixel's logits, the same wherever a GPU needs them again. Exponentials are taken to the
 // base 2, which the hardware has.
@@ -29,7 +29,8 @@ GRAPHRUN_DEVICE inline float fast_exp2(float x) {
 }
 
 // Mixes along a row: of the pixels to the left and to the right of a label's column.
-GRAPHRUN_DEVICE inline float mix_columns(const numeric::Tap& column, float left, float right) {
+GRAPHRUN_DEVICE inline float mix_columns(const numeric::InterpolationWeights& column, float left,
+                                         float right) {
   return fmaf(column.second_weight, right, column.first_weight * left);
 }
 // Mixes two rows, of which the lower one is given by its difference from the upper one.

@@ -29,8 +29,8 @@ struct Job {
   const T* logits;
   int64_t stride;
   int low_h, low_w, h, w;
-  const numeric::Tap* rows;
-  const numeric::Tap* columns;
+  const numeric::InterpolationWeights* rows;
+  const numeric::InterpolationWeights* columns;
   const int32_t* row_readers;
   int tile, tiles, span, chunk;
 
@@ -45,7 +45,7 @@ struct Place {
   int first_column, width;  // of the logits that the block holds
   int x;
   bool inside;  // the thread has a column
-  numeric::Tap column;
+  numeric::InterpolationWeights column;
 
   __device__ int left() const { return column.first - first_column; }
   __device__ int right() const { return column.second - first_column; }
@@ -304,11 +304,12 @@ __global__ void __launch_bounds__(kScanThreads, 4) scan_pixels(const Job<T> job,
 }
 
 // Columns of logits that runs of `tile` columns of labels need at most.
-int span_of(const std::vector<numeric::Tap>& columns, int tile) {
+int span_of(const std::vector<numeric::InterpolationWeights>& columns, int tile) {
   const int w = static_cast<int>(columns.size());
   int span = 0;
   for (int first = 0; first < w; first += tile) {
-    const numeric::Tap& last = columns[static_cast<std::size_t>(std::min(first + tile, w) - 1)];
+    const numeric::InterpolationWeights& last =
+        columns[static_cast<std::size_t>(std::min(first + tile, w) - 1)];
     span = std::max(span, last.second - columns[static_cast<std::size_t>(first)].first + 1);
   }
   return span;

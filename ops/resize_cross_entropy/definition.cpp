@@ -10,8 +10,7 @@ using cross_entropy::score_inputs;
 Status infer_totals(const Attributes&, std::span<const ValueType* const> inputs,
                     std::vector<ValueType>& outputs) {
   GRAPHRUN_TRY(cross_entropy::require_label(*inputs[1], *inputs[0]));
-  GRAPHRUN_TRY(cross_entropy::require_loss_inputs(*inputs[0], *inputs[1], optional_input(inputs, 2),
-                                                  optional_input(inputs, 3)));
+  GRAPHRUN_TRY(cross_entropy::require_class_weights(inputs[2], *inputs[0]));
   outputs = cross_entropy::totals_types(*inputs[0]);
   return {};
 }
@@ -20,8 +19,7 @@ Status infer_grad(const Attributes&, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
   GRAPHRUN_TRY(cross_entropy::require_totals(*inputs[0], "gtotals"));
   GRAPHRUN_TRY(cross_entropy::require_label(*inputs[2], *inputs[1]));
-  GRAPHRUN_TRY(
-      cross_entropy::require_loss_inputs(*inputs[1], *inputs[2], optional_input(inputs, 3), nullptr));
+  GRAPHRUN_TRY(cross_entropy::require_class_weights(inputs[3], *inputs[1]));
   outputs = {*inputs[1]};
   return {};
 }
@@ -47,6 +45,23 @@ std::vector<ValueId> parts_of_probability(const Node& node, GraphWriter& graph) 
   return at_label_size("label_probability", node, graph, "probability");
 }
 
+bool scores_pixels(const Node& node) {
+  return node.op == "cross_entropy_totals" || node.op == "label_probability";
+}
+
+// A resize stays when anybody else reads it: then its result exists anyway.
+std::optional<Node> match(const Node& scores, const GraphReader& graph) {
+  const ValueId large = scores.inputs[0];
+  const Node* resize = graph.producer(large);
+  if (resize == nullptr || resize->op != "resize") return std::nullopt;
+  for (const Node* reader : graph.readers(large)) {
+    if (reader == nullptr || !scores_pixels(*reader) || reader->inputs[0] != large) return std::nullopt;
+  }
+  Node fused{scores.path, {}, scores.attrs, scores.inputs, {}};
+  fused.inputs[0] = resize->inputs[0];
+  return fused;
+}
+
 std::vector<ValueId> parts_of_grad(const Node& node, GraphWriter& graph) {
   const ValueId logits = node.inputs[1];
   std::vector<ValueId> inputs = node.inputs;
@@ -57,11 +72,11 @@ std::vector<ValueId> parts_of_grad(const Node& node, GraphWriter& graph) {
 
 std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph) {
   const Node& node = request.node;
-  const ValueId counted = optional_input(node, 3);
+  const ValueId counted = node.inputs[3];
   std::vector<ValueId> gradients(node.inputs.size(), kNoValue);
   gradients[0] = graph.add("resize_cross_entropy_grad",
                            {request.output_gradients[0], node.inputs[0],
-                            counted == kNoValue ? node.inputs[1] : counted, optional_input(node, 2)},
+                            counted == kNoValue ? node.inputs[1] : counted, node.inputs[2]},
                            node.attrs, "grad")[0];
   return gradients;
 }
@@ -81,13 +96,16 @@ std::vector<const OpDef*> definitions() {
       .precision = Precision::always_f32,
       .infer = infer_totals,
       .gradient = gradient,
-      .parts = parts_of_totals,
+      .decomposition = parts_of_totals,
+      .fusion = {"cross_entropy_totals", match},
       .internal = true,
   };
   static const OpDef grad = {
       .name = "resize_cross_entropy_grad",
       .doc = "Gradient of resize_cross_entropy_totals by its small logits.",
-      .inputs = {{.name = "gtotals", .doc = "f64 (2): gradient of totals; the sum of weights has none"},
+      .inputs = {{.name = "gtotals",
+                  .doc = "f64 (2): gradient of totals; the sum of weights has none",
+                  .type = cross_entropy::kTotals},
                  {.name = "logits", .doc = "activation (N, C, h, w)"},
                  score_inputs()[1],
                  class_weights_input()},
@@ -95,19 +113,20 @@ std::vector<const OpDef*> definitions() {
       .attrs = {cross_entropy::ignore_label_attr()},
       .infer = infer_grad,
       .not_differentiable = kGradientOnce,
-      .parts = parts_of_grad,
+      .decomposition = parts_of_grad,
       .internal = true,
   };
   static const OpDef probability = {
       .name = "resize_label_probability",
       .doc = "resize to the size of the label, then label_probability, without logits of that size.",
       .inputs = {{.name = "logits", .doc = "activation (N, C, h, w)"}, score_inputs()[1]},
-      .outputs = {{.name = "probability", .doc = "f32 (N, H, W)"}},
+      .outputs = {{.name = "probability", .doc = "f32 (N, H, W)", .type = OperandType::dense(DType::f32, 3)}},
       .attrs = {cross_entropy::ignore_label_attr()},
       .precision = Precision::always_f32,
       .infer = infer_probability,
       .not_differentiable = "it only selects pixels",
-      .parts = parts_of_probability,
+      .decomposition = parts_of_probability,
+      .fusion = {"label_probability", match},
       .internal = true,
   };
   return {&totals, &grad, &probability};

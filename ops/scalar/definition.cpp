@@ -5,7 +5,6 @@ namespace {
 
 Status infer_weighted_sum(const Attributes& attrs, std::span<const ValueType* const> inputs,
                           std::vector<ValueType>& outputs) {
-  for (const ValueType* x : inputs) GRAPHRUN_TRY(require_dense(*x, DType::f32, {}, "x"));
   GRAPHRUN_TRY(require_equal(static_cast<std::int64_t>(inputs.size()),
                              static_cast<std::int64_t>(attrs.reals("weights").size()), "number of weights"));
   outputs = {ValueType::dense(DType::f32, {})};
@@ -27,9 +26,6 @@ std::vector<ValueId> weighted_sum_gradient(const GradientRequest& request, Graph
 
 Status infer_scale(const Attributes&, std::span<const ValueType* const> inputs,
                    std::vector<ValueType>& outputs) {
-  if (!is_real(inputs[0]->dtype)) {
-    return {ErrorCode::shape, "x: expected real numbers, got " + to_string(*inputs[0])};
-  }
   outputs = {*inputs[0]};
   return {};
 }
@@ -49,8 +45,8 @@ std::vector<const OpDef*> definitions() {
   static const OpDef weighted_sum{
       .name = "weighted_sum",
       .doc = "y = weights[0] * x[0] + weights[1] * x[1] + ..., the loss of several heads.",
-      .inputs = {{.name = "x", .doc = "scalars", .variadic = true}},
-      .outputs = {{"y", "a scalar"}},
+      .inputs = {{.name = "x", .doc = "scalars", .type = OperandType::scalar(DType::f32), .variadic = true}},
+      .outputs = {{"y", "a scalar", OperandType::scalar(DType::f32)}},
       .attrs = {{.name = "weights", .kind = AttrKind::reals, .doc = "one for each x", .fallback = {}}},
       .precision = Precision::always_f32,
       .infer = infer_weighted_sum,
@@ -58,8 +54,8 @@ std::vector<const OpDef*> definitions() {
   static const OpDef scale{
       .name = "scale",
       .doc = "y = factor / divisor * x.",
-      .inputs = {{.name = "x", .doc = "real numbers of any shape"}},
-      .outputs = {{"y", "of the type of x"}},
+      .inputs = {{.name = "x", .doc = "real numbers of any shape", .type = OperandType::real()}},
+      .outputs = {{"y", "of the type of x", OperandType::same_as(0)}},
       .attrs = {{.name = "factor", .kind = AttrKind::real, .doc = "what to multiply by", .fallback = {}},
                 {.name = "divisor",
                  .kind = AttrKind::integer,
@@ -73,7 +69,7 @@ std::vector<const OpDef*> definitions() {
       .name = "fill",
       .doc = "A constant scalar: the seed of the backward pass.",
       .inputs = {},
-      .outputs = {{"y", "a scalar"}},
+      .outputs = {{"y", "a scalar", OperandType::scalar(DType::f32)}},
       .attrs = {{.name = "value", .kind = AttrKind::real, .doc = "its value", .fallback = {}}},
       .precision = Precision::always_f32,
       .infer = infer_fill,

@@ -1,32 +1,17 @@
-#include "ops/common/definition.h"
+#include "ops/common/optimizer.h"
 
 namespace graphrun::ops::sgd {
 namespace {
 
+const OptimizerSpec& spec() {
+  static const OptimizerSpec spec{.states = {{.name = "momentum"}}, .rate_multiplier = "lr_mult"};
+  return spec;
+}
+
 Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
              std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_dense(*inputs[0], DType::f32, {}, "lr"));
-  const std::size_t values = inputs.size() - 1;
-  if (values % 3 != 0) {
-    return {ErrorCode::shape, "values: expected parameters, gradients and momenta, got " +
-                                  std::to_string(values) + ", which is no multiple of 3"};
-  }
-  const std::size_t count = values / 3;
-  const std::size_t multipliers = attrs.reals("lr_mult").size();
-  if (multipliers != 1 && multipliers != count) {
-    return {ErrorCode::shape, "lr_mult: expected 1 or " + std::to_string(count) + " numbers, got " +
-                                  std::to_string(multipliers)};
-  }
-  for (std::size_t i = 0; i < count; ++i) {
-    const ValueType& parameter = *inputs[1 + i];
-    GRAPHRUN_TRY(
-        require_dense(*inputs[1 + count + i], DType::f32, parameter.shape, "gradient " + std::to_string(i)));
-    GRAPHRUN_TRY(require_dense(*inputs[1 + 2 * count + i], DType::f32, parameter.shape,
-                               "momentum " + std::to_string(i)));
-    GRAPHRUN_TRY(require_dense(parameter, DType::f32, parameter.shape, "parameter " + std::to_string(i)));
-  }
   outputs.clear();
-  return {};
+  return require_update(spec(), 1, attrs, inputs);
 }
 
 }  // namespace
@@ -37,9 +22,10 @@ std::vector<const OpDef*> definitions() {
       .doc =
           "A step of stochastic gradient descent: g += weight_decay * p; m = momentum * m + g; "
           "p -= lr * lr_mult * m. It has no outputs: parameters and momenta are written in place.",
-      .inputs = {{.name = "lr", .doc = "f32 scalar, the learning rate of this step"},
+      .inputs = {learning_rate_input(),
                  {.name = "values",
                   .doc = "k parameters, their k gradients, their k momenta, f32, dense",
+                  .type = OperandType::dense(DType::f32),
                   .variadic = true}},
       .outputs = {},
       .attrs = {{.name = "momentum",
@@ -53,14 +39,11 @@ std::vector<const OpDef*> definitions() {
                  .doc = "L2 penalty on every parameter",
                  .fallback = Expr(0.0),
                  .min = 0},
-                {.name = "lr_mult",
-                 .kind = AttrKind::reals,
-                 .doc = "multiplies the learning rate: one for each parameter, or one for all",
-                 .fallback = Expr(1.0),
-                 .min = 0}},
+                rate_multiplier_attr()},
       .precision = Precision::always_f32,
       .infer = infer,
       .not_differentiable = "it ends a training step",
+      .optimizer = spec(),
       .writes_inputs = true,
       .internal = true};
   return {&sgd};

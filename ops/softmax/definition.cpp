@@ -1,22 +1,10 @@
 #include "graphrun/kernel/op_def.h"
-#include "ops/common/activation.h"
 
 namespace graphrun::ops::softmax {
 namespace {
 
 Status infer(const Attributes&, std::span<const ValueType* const> inputs, std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_activation(*inputs[0], "x"));
   outputs = {*inputs[0]};
-  return {};
-}
-
-Status infer_grad(const Attributes&, std::span<const ValueType* const> inputs,
-                  std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_activation(*inputs[0], "gy"));
-  GRAPHRUN_TRY(require_activation(*inputs[1], "y"));
-  for (const std::size_t axis : {0, 1, 2, 3})
-    GRAPHRUN_TRY(require_equal(inputs[1]->shape[axis], inputs[0]->shape[axis], "gy"));
-  outputs = {*inputs[1]};
   return {};
 }
 
@@ -40,10 +28,11 @@ std::vector<const OpDef*> definitions() {
   static const OpDef backward = {
       .name = "softmax_grad",
       .doc = "Gradient of softmax: y (gy - sum of gy y).",
-      .inputs = {{.name = "gy", .doc = "gradient of y"}, {.name = "y", .doc = "softmax's output"}},
+      .inputs = {{.name = "gy", .doc = "gradient of y"},
+                 {.name = "y", .doc = "softmax's output", .type = OperandType::same_as(0)}},
       .outputs = {{.name = "gx", .doc = "gradient of x"}},
       .attrs = {},
-      .infer = infer_grad,
+      .infer = infer,
       .not_differentiable = "second derivatives are not offered",
       .in_place = {{0, 0}},
       .internal = true,

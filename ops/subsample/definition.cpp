@@ -18,8 +18,6 @@ Status require_grid(const Dim& in, const Dim& out, std::string_view what) {
 Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
              std::vector<ValueType>& outputs) {
   const ValueType& x = *inputs[0];
-  GRAPHRUN_TRY(require_rank(x, 3, "x"));
-  if (x.dtype != DType::i32) return {ErrorCode::shape, "x: expected i32, got " + to_string(x)};
   const std::vector<Dim>& size = attrs.dims("size");
   GRAPHRUN_TRY(require_grid(x.shape[1], size[0], "height of y"));
   GRAPHRUN_TRY(require_grid(x.shape[2], size[1], "width of y"));
@@ -35,8 +33,10 @@ std::vector<const OpDef*> definitions() {
       .doc =
           "Labels on a coarser grid with the same corners: row i of y is row i (H - 1)/(size - 1) of x, "
           "columns alike. The steps must be whole.",
-      .inputs = {{.name = "x", .doc = "i32 (N, H, W)"}},
-      .outputs = {{.name = "y", .doc = "i32 (N, size[0], size[1])"}},
+      .inputs = {{.name = "x", .doc = "i32 (N, H, W)", .type = OperandType::dense(DType::i32, 3)}},
+      .outputs = {{.name = "y",
+                   .doc = "i32 (N, size[0], size[1])",
+                   .type = OperandType::dense(DType::i32, 3)}},
       .attrs = {{.name = "size",
                  .kind = AttrKind::integers,
                  .doc = "height and width of y; may depend on sizes",

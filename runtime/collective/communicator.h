@@ -14,7 +14,7 @@
 // the cores.
 namespace graphrun::collective {
 
-enum class Combine : std::uint8_t { sum, max };
+enum class ReduceOp : std::uint8_t { sum, max };
 
 // The ranks of a job, or some of them. Every rank starts the same operations, on as many elements of the same
 // type, in the same order; each runs on its own from then on. Memory is of the communicator's device and must
@@ -34,7 +34,7 @@ class Communicator {
 
   // data[i] of every rank becomes the sum, or the maximum, of all ranks' data[i]: the same bits everywhere.
   // f32, f64, i32, i64; sums of bf16 too. Errors (also of those below): a type that it cannot combine.
-  virtual Result<Ticket> all_reduce(void* data, std::int64_t count, DType type, Combine how) = 0;
+  virtual Result<Ticket> all_reduce(void* data, std::int64_t count, DType type, ReduceOp how) = 0;
   // The same sum for `root` alone; other ranks' data is undefined afterwards.
   virtual Result<Ticket> reduce(void* data, std::int64_t count, DType type, int root) = 0;
   virtual Result<Ticket> broadcast(void* data, std::int64_t bytes, int root) = 0;
@@ -57,23 +57,23 @@ class Communicator {
 };
 
 // Start and wait.
-Status all_reduce(Communicator& ranks, void* data, std::int64_t count, DType type,
-                  Combine how = Combine::sum);
+Status all_reduce(Communicator& comm, void* data, std::int64_t count, DType type,
+                  ReduceOp how = ReduceOp::sum);
 template <class T>
-Status all_reduce(Communicator& ranks, std::span<T> data, Combine how = Combine::sum) {
-  return all_reduce(ranks, data.data(), static_cast<std::int64_t>(data.size()), dtype_of<T>::value, how);
+Status all_reduce(Communicator& comm, std::span<T> data, ReduceOp how = ReduceOp::sum) {
+  return all_reduce(comm, data.data(), static_cast<std::int64_t>(data.size()), dtype_of<T>::value, how);
 }
-Status broadcast(Communicator& ranks, void* data, std::int64_t bytes, int root = 0);
+Status broadcast(Communicator& comm, void* data, std::int64_t bytes, int root = 0);
 // Each rank's text, by rank; host memory only.
-Result<std::vector<std::string>> all_gather_text(Communicator& ranks, std::string_view text);
+Result<std::vector<std::string>> all_gather_text(Communicator& comm, std::string_view text);
 // Until every rank is here; host memory only.
-Status barrier(Communicator& ranks);
+Status barrier(Communicator& comm);
 
 // Ranks before this one that share its host, and all that do.
 struct LocalRank {
   int index = 0;
   int count = 1;
 };
-LocalRank local_rank(const Communicator& ranks);
+LocalRank local_rank(const Communicator& comm);
 
 }  // namespace graphrun::collective

@@ -13,7 +13,7 @@ namespace graphrun::collective {
 struct DeviceRanks {
   static constexpr std::string_view kService = "collective";
   // The ranks of `host`, which must outlive the result, with memory of the device. Collective. The caller
-  // holds the backend's turn().
+  // holds the backend's lock().
   Result<std::unique_ptr<Communicator>> (*join)(Communicator& host, DeviceContext& device);
 };
 

@@ -78,9 +78,9 @@ Result<MPI_Datatype> datatype(DType type) {
 // Calls part(offset, count) with counts that an int holds.
 template <class Part>
 Status in_parts(std::int64_t count, const Part& part) {
-  constexpr std::int64_t kMost = std::int64_t{1} << 30;
-  for (std::int64_t at = 0; at < count; at += kMost)
-    GRAPHRUN_TRY(part(at, static_cast<int>(std::min(kMost, count - at))));
+  constexpr std::int64_t kMax = std::int64_t{1} << 30;
+  for (std::int64_t at = 0; at < count; at += kMax)
+    GRAPHRUN_TRY(part(at, static_cast<int>(std::min(kMax, count - at))));
   return {};
 }
 
@@ -113,11 +113,11 @@ class Mpi final : public Communicator {
   const std::vector<std::string>& hosts() const override { return hosts_; }
   bool capturable() const override { return false; }
 
-  Result<Ticket> all_reduce(void* data, std::int64_t count, DType type, Combine how) override {
+  Result<Ticket> all_reduce(void* data, std::int64_t count, DType type, ReduceOp how) override {
     GRAPHRUN_ASSIGN(const MPI_Datatype mpi_type, datatype(type));
-    if (how == Combine::max && type == DType::bf16)
+    if (how == ReduceOp::max && type == DType::bf16)
       return {ErrorCode::unsupported, "MPI: no maximum of bf16"};
-    const MPI_Op op = how == Combine::max ? MPI_MAX : library_->sum_of(type);
+    const MPI_Op op = how == ReduceOp::max ? MPI_MAX : library_->sum_of(type);
     return start([&](std::vector<MPI_Request>& requests) {
       return in_parts(count, [&](std::int64_t at, int part) {
         return check(MPI_Iallreduce(MPI_IN_PLACE, offset(data, at * bytes(type)), part, mpi_type, op, comm_,

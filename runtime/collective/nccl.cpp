@@ -63,11 +63,11 @@ class Nccl final : public Communicator {
   const std::vector<std::string>& hosts() const override { return host_.hosts(); }
   bool capturable() const override { return true; }
 
-  Result<Ticket> all_reduce(void* data, std::int64_t count, DType type, Combine how) override {
+  Result<Ticket> all_reduce(void* data, std::int64_t count, DType type, ReduceOp how) override {
     GRAPHRUN_ASSIGN(const ncclDataType_t nccl_type, datatype(type));
     return start([&] {
       return check(ncclAllReduce(data, data, static_cast<std::size_t>(count), nccl_type,
-                                 how == Combine::max ? ncclMax : ncclSum, comm_, own_.get()),
+                                 how == ReduceOp::max ? ncclMax : ncclSum, comm_, own_.get()),
                    "ncclAllReduce");
     });
   }

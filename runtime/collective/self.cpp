@@ -12,7 +12,7 @@ class Self final : public Communicator {
   std::string_view name() const override { return "self"; }
   int rank() const override { return 0; }
   const std::vector<std::string>& hosts() const override { return hosts_; }
-  Result<Ticket> all_reduce(void*, std::int64_t, DType, Combine) override { return Ticket{0}; }
+  Result<Ticket> all_reduce(void*, std::int64_t, DType, ReduceOp) override { return Ticket{0}; }
   Result<Ticket> reduce(void*, std::int64_t, DType, int) override { return Ticket{0}; }
   Result<Ticket> broadcast(void*, std::int64_t, int) override { return Ticket{0}; }
   Result<Ticket> all_gather(void*, std::span<const std::int64_t>) override { return Ticket{0}; }

@@ -6,8 +6,8 @@
 
 namespace graphrun::core {
 
-// No exception leaves the library: the body of every function that a program may call from outside either runs
-// in guard(), or ends itself with
+// No exception leaves the library: the body of every function that a program may call from outside either
+// runs in guard(), or ends itself with
 //
 //     } catch (...) {
 //       return core::caught();

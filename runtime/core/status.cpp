@@ -41,7 +41,7 @@ const std::string& Status::message() const noexcept {
   return error_ == nullptr ? *none : error_->message;
 }
 
-Status Status::in(std::string_view where) && noexcept {
+Status Status::with_context(std::string_view where) && noexcept {
   if (error_ == nullptr) return {};
   try {
     std::string text(where);

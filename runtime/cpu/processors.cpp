@@ -16,8 +16,8 @@ constexpr double kNoLimit = std::numeric_limits<double>::infinity();
 
 int processors_of_affinity() {
   // The kernel refuses a mask that is smaller than its own.
-  constexpr std::size_t kMostProcessors = 1 << 16;
-  std::vector<cpu_set_t> mask(kMostProcessors / CPU_SETSIZE);
+  constexpr std::size_t kMaxProcessors = 1 << 16;
+  std::vector<cpu_set_t> mask(kMaxProcessors / CPU_SETSIZE);
   const std::size_t bytes = mask.size() * sizeof(cpu_set_t);
   if (sched_getaffinity(0, bytes, mask.data()) != 0) return 1;
   return std::max(1, CPU_COUNT_S(bytes, mask.data()));

@@ -37,7 +37,7 @@ Result<std::shared_ptr<Device>> Device::open(int index, const std::string& tunin
             "no GPU " + std::to_string(index) + ": there are 0 to " + std::to_string(count - 1)};
   }
   std::shared_ptr<Device> device(new Device(index));
-  GRAPHRUN_TRY(device->open(tuning_file).in("GPU " + std::to_string(index)));
+  GRAPHRUN_TRY(device->open(tuning_file).with_context("GPU " + std::to_string(index)));
   return device;
 }
 
@@ -82,20 +82,20 @@ Device::~Device() {
   cudaFreeHost(seen_);
 }
 
-std::unique_lock<std::recursive_mutex> Device::turn() {
+std::unique_lock<std::recursive_mutex> Device::lock() {
   std::unique_lock<std::recursive_mutex> lock(mutex_);
   cudaSetDevice(index_);  // cannot fail: open() has set it
   return lock;
 }
 
-std::shared_ptr<void> Device::kept(const std::string& name) const {
+std::shared_ptr<void> Device::cached(const std::string& name) const {
   const auto found = kept_.find(name);
   return found == kept_.end() ? nullptr : found->second;
 }
 
-void Device::keep(const std::string& name, std::shared_ptr<void> what) {
-  constexpr std::size_t kMost = 4096;  // images of ever other sizes must not fill the memory
-  if (kept_.size() >= kMost) kept_.clear();
+void Device::cache(const std::string& name, std::shared_ptr<void> what) {
+  constexpr std::size_t kMax = 4096;  // images of ever other sizes must not fill the memory
+  if (kept_.size() >= kMax) kept_.clear();
   kept_[name] = std::move(what);
 }
 
@@ -109,7 +109,7 @@ Status Device::take_fault() {
 }
 
 Status Device::synchronize() {
-  const auto lock = turn();
+  const auto lock = lock();
   GRAPHRUN_TRY(check(cudaMemcpyAsync(seen_, fault_, sizeof(Fault), cudaMemcpyDeviceToHost, stream()),
                      "cudaMemcpyAsync"));
   GRAPHRUN_TRY(check(cudaStreamSynchronize(stream()), "cudaStreamSynchronize"));
@@ -117,7 +117,7 @@ Status Device::synchronize() {
 }
 
 Result<void*> Device::allocate(std::int64_t bytes) {
-  const auto lock = turn();
+  const auto lock = lock();
   void* memory = nullptr;
   Status status = check(cudaMalloc(&memory, static_cast<std::size_t>(bytes)), "cudaMalloc");
   if (status.ok()) return memory;
@@ -130,19 +130,19 @@ Result<void*> Device::allocate(std::int64_t bytes) {
 }
 
 void Device::free(void* memory) {
-  const auto lock = turn();
+  const auto lock = lock();
   cudaFree(memory);
 }
 
 Status Device::copy_to_device(void* device, const void* host, std::int64_t bytes) {
-  const auto lock = turn();
+  const auto lock = lock();
   return check(
       cudaMemcpyAsync(device, host, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, stream()),
       "cudaMemcpyAsync to the device");
 }
 
 Status Device::copy_to_host(void* host, const void* device, std::int64_t bytes) {
-  const auto lock = turn();
+  const auto lock = lock();
   GRAPHRUN_TRY(
       check(cudaMemcpyAsync(host, device, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, stream()),
             "cudaMemcpyAsync to the host"));

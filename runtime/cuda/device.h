@@ -42,11 +42,11 @@ class Device final : public DeviceContext {
 
   // What kernels have made and share by a name that tells all it depends on; null: not there yet. It lives at
   // least as long as whoever holds it, and is used by the holder of a Turn.
-  std::shared_ptr<void> kept(const std::string& name) const;
-  void keep(const std::string& name, std::shared_ptr<void> what);
+  std::shared_ptr<void> cached(const std::string& name) const;
+  void cache(const std::string& name, std::shared_ptr<void> what);
 
   // Makes this GPU the calling thread's and keeps others from starting work on it.
-  std::unique_lock<std::recursive_mutex> turn();
+  std::unique_lock<std::recursive_mutex> lock();
 
   // Waits for the stream; returns the first error of the device, and what a kernel found wrong (Fault), which
   // is forgotten then.

@@ -45,7 +45,7 @@ Status declined(const Status& status) { return {ErrorCode::declined, status.mess
 
 Result<std::unique_ptr<graphrun::Recording>> Recording::make(Device& device,
                                                              const std::function<Status()>& enqueue) {
-  const auto lock = device.turn();
+  const auto lock = device.lock();
   std::unique_ptr<Recording> recording(new Recording(device));
   Capture capture(device.stream());
   GRAPHRUN_TRY(capture.begin());
@@ -61,7 +61,7 @@ Result<std::unique_ptr<graphrun::Recording>> Recording::make(Device& device,
 }
 
 Status Recording::replay() {
-  const auto lock = device_.turn();
+  const auto lock = device_.lock();
   return check(cudaGraphLaunch(exec_.get(), device_.stream()), "cudaGraphLaunch");
 }
 

@@ -5,7 +5,7 @@
 namespace graphrun::cuda {
 
 Status EventTimeline::mark() {
-  const auto turn = device_.turn();
+  const auto lock = device_.lock();
   if (count_ == events_.size()) {
     cudaEvent_t event = nullptr;
     GRAPHRUN_TRY(check(cudaEventCreate(&event), "cudaEventCreate"));
@@ -15,7 +15,7 @@ Status EventTimeline::mark() {
 }
 
 Result<std::vector<double>> EventTimeline::seconds() {
-  const auto turn = device_.turn();
+  const auto lock = device_.lock();
   GRAPHRUN_TRY(device_.synchronize());
   std::vector<double> seconds;
   for (std::size_t i = 0; i < count_; ++i) {

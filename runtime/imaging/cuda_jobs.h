@@ -6,11 +6,11 @@
 
 #include "graphrun/status.h"
 
-// The GPU's part of Planes: kernels and what they are given. Pointers are device memory. Planes are as in
-// probabilities.h.
+// The GPU's part of LabelAccumulator: kernels and what they are given. Pointers are device memory.
+// LabelAccumulator are as in probabilities.h.
 namespace graphrun::cuda {
 
-// One output of LinearTaps.
+// One output of ResizeTable.
 struct alignas(16) LinearTap {
   std::int32_t first;
   std::int32_t second;
@@ -18,7 +18,7 @@ struct alignas(16) LinearTap {
   float second_weight;
 };
 
-// WeightedTaps. No output from i on reads a sample below low[i], none up to i one above high[i].
+// WeightedResizeTable. No output from i on reads a sample below low[i], none up to i one above high[i].
 struct TapTable {
   const std::int32_t* begin = nullptr;
   const std::int32_t* index = nullptr;

@@ -14,7 +14,7 @@ constexpr std::int64_t kBlock = 4096;  // floats of a block of pixels: half of a
 static_assert(kMaxClasses <= kBlock, "a block holds at least one pixel");
 
 // Some logits of a row, each a weighted sum of `row`'s pixels, less the largest of their pixel.
-GRAPHRUN_SIMD void interpolate(const float* row, const WeightedTaps& columns, std::int64_t begin,
+GRAPHRUN_SIMD void interpolate(const float* row, const WeightedResizeTable& columns, std::int64_t begin,
                                std::int64_t pixels, std::int64_t classes, float* e) {
   for (std::int64_t p = 0; p < pixels; ++p, e += classes) {
     const auto from = static_cast<std::size_t>(columns.begin[static_cast<std::size_t>(begin + p)]);
@@ -71,8 +71,7 @@ GRAPHRUN_SIMD void blend(const float* row, std::int64_t stride, std::int64_t pix
   }
 }
 
-GRAPHRUN_SIMD void find_classes(const float* sums, std::int64_t pixels, std::int64_t classes,
-                                ClassId* ids) {
+GRAPHRUN_SIMD void find_classes(const float* sums, std::int64_t pixels, std::int64_t classes, ClassId* ids) {
   for (std::int64_t p = 0; p < pixels; ++p, sums += classes)
     ids[p] = static_cast<ClassId>(numeric::row_find(sums, numeric::row_max(sums, classes), classes));
 }
@@ -131,8 +130,8 @@ class ViewRows {
     }
   }
 
-  void add_block(const float* row, const WeightedTaps& columns, std::int64_t x, std::int64_t pixels, bool add,
-                 float* out) {
+  void add_block(const float* row, const WeightedResizeTable& columns, std::int64_t x, std::int64_t pixels,
+                 bool add, float* out) {
     interpolate(row, columns, x, pixels, classes_, e_);
     exponentials(pixels * classes_, e_);
     normalise(e_, pixels, classes_, add, out);
@@ -172,7 +171,7 @@ struct Corners {
   const float* at[4];
   float weight[4];
 
-  Corners(const SourceRows& rows, const LinearTaps& columns, std::int64_t x, std::int64_t classes) {
+  Corners(const SourceRows& rows, const ResizeTable& columns, std::int64_t x, std::int64_t classes) {
     const auto i = static_cast<std::size_t>(x);
     const std::int64_t left = columns.first[i] * classes;
     const std::int64_t right = columns.second[i] * classes;
@@ -190,7 +189,7 @@ struct Corners {
   }
 };
 
-GRAPHRUN_SIMD void total_row(const SourceRows& rows, const LinearTaps& columns, std::int64_t width,
+GRAPHRUN_SIMD void total_row(const SourceRows& rows, const ResizeTable& columns, std::int64_t width,
                              std::int64_t classes, bool first, float* total) {
   for (std::int64_t x = 0; x < width; ++x, total += classes) {
     const Corners value(rows, columns, x, classes);
@@ -202,7 +201,7 @@ GRAPHRUN_SIMD void total_row(const SourceRows& rows, const LinearTaps& columns, 
   }
 }
 
-GRAPHRUN_SIMD void class_row(const SourceRows& rows, const LinearTaps& columns, std::int64_t width,
+GRAPHRUN_SIMD void class_row(const SourceRows& rows, const ResizeTable& columns, std::int64_t width,
                              std::int64_t classes, const float* total, ClassId* ids) {
   float sum[kMaxClasses];
   for (std::int64_t x = 0; x < width; ++x) {

@@ -3,12 +3,12 @@
 #include <cstdint>
 
 #include "graphrun/tensor.h"
+#include "runtime/imaging/resize_table.h"
 #include "runtime/imaging/slide_grid.h"
-#include "runtime/imaging/taps.h"
 
 // The arithmetic between the network's logits and a label map, on few passes over the probabilities of an
-// image: logits are interpolated, turned into probabilities and added up a few pixels at a time. Planes are
-// float32, class by class within a pixel, pixels row by row.
+// image: logits are interpolated, turned into probabilities and added up a few pixels at a time.
+// LabelAccumulator are float32, class by class within a pixel, pixels row by row.
 namespace graphrun::imaging {
 
 // One view of the image as the network saw it: a sample of logits, (N, classes, h, w), f32, NHWC, read at any
@@ -17,9 +17,9 @@ namespace graphrun::imaging {
 struct ViewLogits {
   const TensorView& logits;
   std::int64_t sample = 0;
-  const WeightedTaps& rows;
-  const WeightedTaps& columns;
-  const WeightedTaps* mirrored = nullptr;
+  const WeightedResizeTable& rows;
+  const WeightedResizeTable& columns;
+  const WeightedResizeTable* mirrored = nullptr;
   int threads = 1;
 };
 
@@ -43,8 +43,8 @@ void view_to_classes(const ViewLogits& view, const float* total, ClassId* ids);
 // Brings a plane to the size of the taps. `total` is what earlier scales have left there; null for none.
 struct ResizeBack {
   const float* plane = nullptr;
-  const LinearTaps& rows;
-  const LinearTaps& columns;
+  const ResizeTable& rows;
+  const ResizeTable& columns;
   std::int64_t width = 0;  // of the plane
   std::int64_t classes = 0;
   int threads = 1;

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "runtime/cpu/parallel.h"
-#include "runtime/imaging/taps.h"
+#include "runtime/imaging/resize_table.h"
 
 namespace graphrun::imaging {
 namespace {
@@ -31,8 +31,8 @@ const T* row_of(const ImageView& image, std::int64_t y) {
 template <class T, int kChannels>
 void resize_rows(const ImageView& image, const Normalisation& normalisation, const Extent& size, int threads,
                  float* out) {
-  const LinearTaps rows = linear_taps(image.height, size.height);
-  const LinearTaps columns = linear_taps(image.width, size.width);
+  const ResizeTable rows = linear_taps(image.height, size.height);
+  const ResizeTable columns = linear_taps(image.width, size.width);
   const std::int64_t channels = kChannels > 0 ? kChannels : image.channels;
   const float* const mean = normalisation.mean.data();
   const float* const deviation = normalisation.deviation.data();

@@ -58,8 +58,8 @@ SlideAxis slide_axis(std::int64_t extent, std::int64_t crop) {
   return axis;
 }
 
-LinearTaps mean_taps(const SlideAxis& axis, std::int64_t to) {
-  LinearTaps taps = linear_taps(axis.extent, to);
+ResizeTable mean_taps(const SlideAxis& axis, std::int64_t to) {
+  ResizeTable taps = linear_taps(axis.extent, to);
   taps.divide_by(axis.coverage());
   return taps;
 }

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/imaging/image.h"
 #include "graphrun/status.h"
-#include "runtime/imaging/taps.h"
+#include "runtime/imaging/image.h"
+#include "runtime/imaging/resize_table.h"
 
 namespace graphrun::imaging {
 
@@ -34,6 +34,6 @@ struct SlideAxis {
 // Crops lie two thirds of their size apart, rounded up; the last one is moved back inside.
 SlideAxis slide_axis(std::int64_t extent, std::int64_t crop);
 // Of sums over the crops along an axis, each pixel a sum over those that see it: their means at size `to`.
-LinearTaps mean_taps(const SlideAxis& axis, std::int64_t to);
+ResizeTable mean_taps(const SlideAxis& axis, std::int64_t to);
 
 }  // namespace graphrun::imaging

@@ -9,8 +9,8 @@ namespace graphrun::labelling {
 
 // Batches of about the same size for an image of so many crops. More than kMost at once gain nothing.
 inline std::int64_t even_batch(std::int64_t crops) {
-  constexpr std::int64_t kMost = 32;
-  const std::int64_t parts = (crops + kMost - 1) / kMost;
+  constexpr std::int64_t kMax = 32;
+  const std::int64_t parts = (crops + kMax - 1) / kMax;
   return (crops + parts - 1) / parts;
 }
 

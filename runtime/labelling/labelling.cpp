@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "runtime/core/system_memory.h"
-#include "runtime/imaging/planes.h"
+#include "runtime/imaging/label_accumulator.h"
 
 namespace graphrun::labelling {
 namespace {
@@ -23,21 +23,21 @@ Result<std::int64_t> available_bytes(const model::Backend& backend, const Labell
 }  // namespace
 
 Result<EvaluationMemory> reserve_memory(Protocol& protocol, std::span<const imaging::Extent> sizes,
-                                        std::int64_t picture_bytes, std::int64_t most_bytes) {
+                                        std::int64_t picture_bytes, std::int64_t max_bytes) {
   GRAPHRUN_ASSIGN(EvaluationMemory memory, protocol.plan(sizes));
   const auto pixels = [](const imaging::Extent& size) { return size.height * size.width; };
   for (const imaging::Extent& size : sizes) {
     if (pixels(size) > pixels(memory.largest)) memory.largest = size;
   }
   memory.pictures = picture_bytes * pixels(memory.largest);
-  if (memory.total() > most_bytes) {
+  if (memory.total() > max_bytes) {
     return {ErrorCode::out_of_memory,
             "images of up to " + std::to_string(memory.largest.width) + " x " +
                 std::to_string(memory.largest.height) + " need " + megabytes(memory.total()) +
                 " of memory (" + megabytes(memory.activations) + " of them activations), and " +
-                megabytes(most_bytes) + " may be used; lower base_size, the scales or --batch"};
+                megabytes(max_bytes) + " may be used; lower base_size, the scales or --batch"};
   }
-  GRAPHRUN_TRY(protocol.reserve(memory, most_bytes - (memory.total() - memory.activations)));
+  GRAPHRUN_TRY(protocol.reserve(memory, max_bytes - (memory.total() - memory.activations)));
   return memory;
 }
 
@@ -47,9 +47,9 @@ Result<Labelling> Labelling::open(std::shared_ptr<const model::Program> program,
                                   const Options& options) {
   Labelling labelling;
   GRAPHRUN_ASSIGN(labelling.weights_,
-                  weights::Weights::map(*program, std::move(weights), backend).in(weights_path));
-  labelling.cache_ = weights::PreparedCache(options.cache_folder, weights_path, options.protocol.precision,
-                                            *labelling.weights_);
+                  weights::Weights::map(*program, std::move(weights), backend).with_context(weights_path));
+  labelling.cache_ = weights::PackedWeightsFolder(options.cache_folder, weights_path,
+                                                  options.protocol.precision, *labelling.weights_);
   labelling.cache_note_ = labelling.cache_.use(*labelling.weights_);
   GRAPHRUN_ASSIGN(labelling.protocol_,
                   make_protocol(options.protocol, std::move(program), labelling.weights_));

@@ -7,14 +7,14 @@
 
 #include "graphrun/status.h"
 #include "runtime/labelling/protocol.h"
-#include "runtime/weights/prepared_cache.h"
+#include "runtime/weights/packed_weights_folder.h"
 
 namespace graphrun::labelling {
 
 // Plans images of these sizes, of which the caller holds `picture_bytes` for each pixel of the largest beside
-// the protocol, and takes the memory. Errors: more than `most_bytes`.
+// the protocol, and takes the memory. Errors: more than `max_bytes`.
 Result<EvaluationMemory> reserve_memory(Protocol& protocol, std::span<const imaging::Extent> sizes,
-                                        std::int64_t picture_bytes, std::int64_t most_bytes);
+                                        std::int64_t picture_bytes, std::int64_t max_bytes);
 
 // A network with its weights on a device, ready to label images: what Labeler, `grun predict` and `grun eval`
 // open. Used by one thread at a time.
@@ -35,17 +35,17 @@ class Labelling {
 
   Protocol& protocol() const { return *protocol_; }
   // Bytes that may be planned for in all.
-  std::int64_t most_bytes() const { return most_bytes_; }
+  std::int64_t max_bytes() const { return most_bytes_; }
   // Why prepared weights that an earlier process kept are of no use; empty: nothing to say.
   const std::string& cache_note() const { return cache_note_; }
   // After the work: keeps prepared weights for the next process. Returns why not; empty: nothing to say.
-  std::string keep_prepared() const { return cache_.keep(*weights_); }
+  std::string save_packed() const { return cache_.keep(*weights_); }
 
  private:
   Labelling() = default;
   std::shared_ptr<weights::Weights> weights_;
   std::unique_ptr<Protocol> protocol_;
-  weights::PreparedCache cache_;
+  weights::PackedWeightsFolder cache_;
   std::string cache_note_;
   std::int64_t most_bytes_ = 0;
 };

@@ -7,7 +7,7 @@
 
 #include "graphrun/status.h"
 #include "runtime/imaging/image.h"
-#include "runtime/imaging/planes.h"
+#include "runtime/imaging/label_accumulator.h"
 #include "runtime/labelling/protocol.h"
 #include "runtime/session/session_cache.h"
 
@@ -16,7 +16,8 @@ namespace graphrun::labelling {
 // The network as protocols use it: bound to many sizes, its time taken, with the arithmetic around it.
 class Network {
  public:
-  // Errors: no output "logits" that is a map, more classes than label maps hold.
+  // Errors: no logits that are a map, images of other than three 8-bit channels, more classes than label maps
+  // hold.
   static Result<std::unique_ptr<Network>> make(const ProtocolSettings& settings,
                                                std::shared_ptr<const model::Program> program,
                                                std::shared_ptr<weights::Weights> weights);
@@ -24,13 +25,13 @@ class Network {
   std::int64_t classes() const { return classes_; }
   std::int64_t channels() const { return std::ssize(program_->model().preprocess.mean); }
   const std::shared_ptr<model::Backend>& backend() const { return backend_; }
-  imaging::Planes& planes() { return *planes_; }
+  imaging::LabelAccumulator& accumulator() { return *accumulator_; }
   ProtocolSeconds seconds() const { return {run_seconds_, sessions_.seconds()}; }
 
   // The model's requirements accept images of this size.
   Status check(const imaging::Extent& size) const;
   // The smallest size that they accept and that holds `size`.
-  Result<imaging::Extent> fit(std::int64_t n, const imaging::Extent& size);
+  Result<imaging::Extent> smallest_valid_size(std::int64_t n, const imaging::Extent& size);
   // Adds what sessions of this size take to `memory`: the largest activations, forms not counted before.
   Status plan(const session::SessionCache::Size& size, EvaluationMemory& memory);
   Status reserve(std::int64_t activations, std::int64_t most);
@@ -43,16 +44,17 @@ class Network {
 
  private:
   Network(std::shared_ptr<const model::Program> program, std::shared_ptr<weights::Weights> weights,
-          const ProtocolSettings& settings, std::int64_t classes, std::unique_ptr<imaging::Planes> planes);
+          const ProtocolSettings& settings, std::int64_t classes,
+          std::unique_ptr<imaging::LabelAccumulator> accumulator);
 
   std::shared_ptr<const model::Program> program_;
   std::shared_ptr<model::Backend> backend_;
   std::unique_ptr<core::Timeline> timeline_;  // a mark before each run of an image and one after it
-  std::unique_ptr<imaging::Planes> planes_;
+  std::unique_ptr<imaging::LabelAccumulator> accumulator_;
   std::int64_t classes_;
   session::SessionCache sessions_;
   std::map<imaging::Extent, imaging::Extent> fitting_;
-  std::map<std::string, std::int64_t> prepared_;  // bytes by key, of all sizes planned
+  std::map<std::string, std::int64_t> packed_;  // bytes by key, of all sizes planned
   double run_seconds_ = 0;
 };
 

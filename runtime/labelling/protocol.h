@@ -27,7 +27,7 @@ struct ProtocolSettings {
   // as are useful and fit on other devices.
   std::int64_t batch = 0;
   std::int64_t sessions = 16;  // sizes for which the network stays bound
-  bool before_resize = true;   // the network's last resize is done here, pixel by pixel
+  bool low_res_logits = true;  // the network's last resize is done here, pixel by pixel
   // What the network computes in (Session::Options): f32 or bf16.
   DType precision = DType::f32;
 };
@@ -38,12 +38,12 @@ Status check_protocol(const ProtocolSettings& settings);
 // Bytes that an evaluation takes, all at once.
 struct EvaluationMemory {
   std::int64_t activations = 0;    // of the network and its kernels' scratch
-  std::int64_t prepared = 0;       // forms of the weights that kernels made
+  std::int64_t packed = 0;         // forms of the weights that kernels made
   std::int64_t probabilities = 0;  // planes between the network and the label map
-  std::int64_t pictures = 0;       // images in memory at once (ImagesAside)
+  std::int64_t pictures = 0;       // images in memory at once (PipelineDepth)
   imaging::Extent largest;         // the image that takes most pixels
 
-  std::int64_t total() const { return activations + prepared + probabilities + pictures; }
+  std::int64_t total() const { return activations + packed + probabilities + pictures; }
 };
 
 // Seconds since the start.
@@ -64,8 +64,8 @@ class Protocol {
   // What images of these sizes will take. Errors: the model does not accept a size.
   virtual Result<EvaluationMemory> plan(std::span<const imaging::Extent> images) = 0;
   // Takes the activations' memory as planned. An image beyond the plan is still labelled, as long as no more
-  // than `most_bytes` of activations are needed.
-  virtual Status reserve(const EvaluationMemory& memory, std::int64_t most_bytes) = 0;
+  // than `max_bytes` of activations are needed.
+  virtual Status reserve(const EvaluationMemory& memory, std::int64_t max_bytes) = 0;
 
   // The class of each pixel; the first of equal maxima. Errors: an image that is none (imaging::check_image),
   // the network's, memory.

@@ -76,6 +76,22 @@ Status take_setting(const model::Model& model, std::initializer_list<const char*
   return {};
 }
 
+// A protocol of a model file.
+Result<ProtocolSettings> settings_of(const model::LabellingProtocol& stored, const std::string& path) {
+  if (stored.name != model::kSlideProtocol && stored.name != model::kWholeProtocol) {
+    return {ErrorCode::unsupported,
+            path + ": the model's protocol \"" + stored.name + "\" is not known here; choose slide or whole"};
+  }
+  ProtocolSettings protocol;
+  protocol.name = stored.name;
+  protocol.scales = stored.scales;
+  protocol.flip = stored.flip;
+  protocol.base_size = stored.base_size;
+  protocol.test_h = stored.crop_h;
+  protocol.test_w = stored.crop_w;
+  return protocol;
+}
+
 }  // namespace
 
 std::string protocol_json(const ProtocolSettings& protocol) {
@@ -112,12 +128,14 @@ Result<ProtocolSettings> parse_protocol(std::string_view json) {
 }
 
 Result<ProtocolSettings> protocol_of(const weights::ModelSource& source) {
-  if (!source.protocol.empty()) return parse_protocol(source.protocol).in(source.path + ": protocol");
+  if (!source.protocol.empty())
+    return parse_protocol(source.protocol).with_context(source.path + ": protocol");
+  const model::Model& model = source.program->model();
+  if (model.protocol) return settings_of(*model.protocol, source.path);
   ProtocolSettings protocol;
   protocol.base_size = kBaseSize;
-  const model::Model& model = source.program->model();
   const auto take = [&](std::initializer_list<const char*> settings, std::string_view name) {
-    return take_setting(model, settings, name, protocol).in(source.path + ": settings");
+    return take_setting(model, settings, name, protocol).with_context(source.path + ": settings");
   };
   GRAPHRUN_TRY(take({"scales"}, "scales"));
   GRAPHRUN_TRY(take({"base_size"}, "base_size"));

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "runtime/imaging/plane.h"
+#include "runtime/imaging/float_image.h"
 #include "runtime/imaging/slide_grid.h"
 #include "runtime/labelling/crop_batch.h"
 #include "runtime/labelling/network.h"
@@ -47,17 +47,17 @@ class Slide final : public Protocol {
       GRAPHRUN_ASSIGN(const std::vector<Scale> scales, scales_of(image));
       for (const Scale& scale : scales) {
         crops_of_image += scale.crops();
-        view = std::max(view, imaging::Plane::bytes(scale.size, channels() + classes()));
+        view = std::max(view, imaging::FloatImage::bytes(scale.size, channels() + classes()));
       }
       crops = std::max(crops, crops_of_image);
-      if (scales.size() > 1) total = std::max(total, imaging::Plane::bytes(image, classes()));
+      if (scales.size() > 1) total = std::max(total, imaging::FloatImage::bytes(image, classes()));
     }
     memory.probabilities = view + total;
     GRAPHRUN_TRY(choose_batch(crops, memory));
     return memory;
   }
-  Status reserve(const EvaluationMemory& memory, std::int64_t most_bytes) override {
-    GRAPHRUN_TRY(network_->reserve(memory.activations, most_bytes));
+  Status reserve(const EvaluationMemory& memory, std::int64_t max_bytes) override {
+    GRAPHRUN_TRY(network_->reserve(memory.activations, max_bytes));
     // All images go through the network at the crop's size: it is bound, and its weights prepared, now.
     return status_of(network_->bind(input_size(batch_)));
   }
@@ -76,12 +76,12 @@ class Slide final : public Protocol {
       GRAPHRUN_TRY(view_.reserve(scale.size, channels()));
       GRAPHRUN_TRY(sums_.reserve(scale.size, classes()));
     }
-    GRAPHRUN_TRY(network_->planes().begin(image));
+    GRAPHRUN_TRY(network_->accumulator().begin(image));
     for (std::size_t first = 0; first < crops.size(); first += static_cast<std::size_t>(batch_)) {
       const auto count = std::min(crops.size() - first, static_cast<std::size_t>(batch_));
       GRAPHRUN_TRY(run_crops(scales, std::span(crops).subspan(first, count)));
     }
-    GRAPHRUN_ASSIGN(LabelMap map, network_->planes().finish());
+    GRAPHRUN_ASSIGN(LabelMap map, network_->accumulator().finish());
     GRAPHRUN_TRY(network_->end_image());
     return map;
   }
@@ -120,13 +120,13 @@ class Slide final : public Protocol {
   // For images of up to so many crops; adds what the network takes to `memory`.
   Status choose_batch(std::int64_t crops, EvaluationMemory& memory) {
     const bool is_host = network_->backend()->is_host();
-    const EvaluationMemory planes = memory;
+    const EvaluationMemory accumulator = memory;
     batch_ = settings_.batch > 0 ? std::min(crops, settings_.batch) : is_host ? 1 : even_batch(crops);
     GRAPHRUN_TRY(network_->plan(input_size(batch_), memory));
     if (is_host || settings_.batch > 0) return {};
     GRAPHRUN_ASSIGN(const std::int64_t free_bytes, imaging::free_device_bytes(*network_->backend()));
     while (batch_ > 1 && memory.total() > free_bytes) {
-      memory = planes;
+      memory = accumulator;
       batch_ = (batch_ + 1) / 2;
       GRAPHRUN_TRY(network_->plan(input_size(batch_), memory));
     }
@@ -134,7 +134,7 @@ class Slide final : public Protocol {
   }
 
   Status run_crops(const std::vector<Scale>& scales, std::span<const Crop> crops) {
-    imaging::Planes& planes = network_->planes();
+    imaging::LabelAccumulator& accumulator = network_->accumulator();
     const std::int64_t count = std::ssize(crops);
     const std::int64_t bound = network_->backend()->is_host() ? count : padded_batch(count, batch_);
     GRAPHRUN_ASSIGN(session::Session* const session, network_->bind(input_size(bound)));
@@ -143,15 +143,16 @@ class Slide final : public Protocol {
       const imaging::Extent& size = scales[crop.scale].size;
       const auto& [rows, columns, row, column] = crop.place;
       const bool is_first = row == 0 && column == 0;
-      if (is_first && i < count) GRAPHRUN_TRY(planes.resize_normalised(size, view_.data()));
+      if (is_first && i < count) GRAPHRUN_TRY(accumulator.resize_normalised(size, view_.data()));
       const std::int64_t left = columns.starts[column];
-      GRAPHRUN_TRY(planes.copy_window({view_.data(), size, rows.starts[row], left, left + columns.crop},
-                                      session->input(), i * samples_of_crop()));
+      GRAPHRUN_TRY(accumulator.copy_window({view_.data(), size, rows.starts[row], left, left + columns.crop},
+                                           session->input(), i * samples_of_crop()));
     }
     GRAPHRUN_TRY(network_->run(*session));
+    GRAPHRUN_ASSIGN(const TensorView logits, session->logits());
     for (std::int64_t i = 0; i < count; ++i) {
       const Crop& crop = crops[static_cast<std::size_t>(i)];
-      GRAPHRUN_TRY(planes.add_crop(session->output(), i * samples_of_crop(), crop.place, sums_.data()));
+      GRAPHRUN_TRY(accumulator.add_crop(logits, i * samples_of_crop(), crop.place, sums_.data()));
       if (crop.last) GRAPHRUN_TRY(end_scale(scales, crop.scale));
     }
     return {};
@@ -159,16 +160,17 @@ class Slide final : public Protocol {
 
   Status end_scale(const std::vector<Scale>& scales, std::size_t index) {
     const imaging::CropSums sums{sums_.data(), scales[index].rows, scales[index].columns};
-    if (index + 1 < scales.size()) return network_->planes().resize_to_total(sums, index == 0, total_.data());
-    return network_->planes().resize_to_classes(sums, scales.size() > 1 ? total_.data() : nullptr);
+    if (index + 1 < scales.size())
+      return network_->accumulator().resize_to_total(sums, index == 0, total_.data());
+    return network_->accumulator().resize_to_classes(sums, scales.size() > 1 ? total_.data() : nullptr);
   }
 
   ProtocolSettings settings_;
   std::unique_ptr<Network> network_;
-  std::int64_t batch_ = 0;  // crops at once; 0: not chosen yet
-  imaging::Plane view_;     // the image at one scale, normalised
-  imaging::Plane sums_;     // of probabilities over its crops
-  imaging::Plane total_;    // of probabilities over scales, at the image's size
+  std::int64_t batch_ = 0;     // crops at once; 0: not chosen yet
+  imaging::FloatImage view_;   // the image at one scale, normalised
+  imaging::FloatImage sums_;   // of probabilities over its crops
+  imaging::FloatImage total_;  // of probabilities over scales, at the image's size
 };
 
 }  // namespace

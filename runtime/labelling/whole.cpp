@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "runtime/imaging/plane.h"
+#include "runtime/imaging/float_image.h"
 #include "runtime/imaging/slide_grid.h"
 #include "runtime/labelling/network.h"
 
@@ -29,11 +29,11 @@ class Whole final : public Protocol {
     for (const imaging::Extent& image : images) {
       for (const double scale : settings_.scales) {
         GRAPHRUN_ASSIGN(const imaging::Extent size, imaging::view_extent(image, scale, settings_.base_size));
-        view = std::max(view, imaging::Plane::bytes(size, channels()));
-        GRAPHRUN_ASSIGN(const imaging::Extent input, network_->fit(samples(), size));
+        view = std::max(view, imaging::FloatImage::bytes(size, channels()));
+        GRAPHRUN_ASSIGN(const imaging::Extent input, network_->smallest_valid_size(samples(), size));
         inputs.insert(input);
       }
-      if (settings_.scales.size() > 1) total = std::max(total, imaging::Plane::bytes(image, classes()));
+      if (settings_.scales.size() > 1) total = std::max(total, imaging::FloatImage::bytes(image, classes()));
     }
     memory.probabilities = view + total;
     // No smaller input has larger activations: those that another one holds need not be planned. From the
@@ -51,15 +51,15 @@ class Whole final : public Protocol {
       GRAPHRUN_TRY(network_->plan({samples(), smallest->height, smallest->width}, memory));
     return memory;
   }
-  Status reserve(const EvaluationMemory& memory, std::int64_t most_bytes) override {
-    return network_->reserve(memory.activations, most_bytes);
+  Status reserve(const EvaluationMemory& memory, std::int64_t max_bytes) override {
+    return network_->reserve(memory.activations, max_bytes);
   }
 
   Result<LabelMap> label(const ImageView& image) override {
     GRAPHRUN_TRY(imaging::check_image(image, channels()));
     const imaging::Extent extent{image.height, image.width};
     const std::size_t scales = settings_.scales.size();
-    imaging::Planes& planes = network_->planes();
+    imaging::LabelAccumulator& accumulator = network_->accumulator();
     if (scales > 1) GRAPHRUN_TRY(total_.reserve(extent, classes()));
     std::vector<imaging::Extent> sizes;
     for (const double scale : settings_.scales) {
@@ -67,24 +67,24 @@ class Whole final : public Protocol {
       GRAPHRUN_TRY(view_.reserve(size, channels()));
       sizes.push_back(size);
     }
-    GRAPHRUN_TRY(planes.begin(image));
+    GRAPHRUN_TRY(accumulator.begin(image));
     for (std::size_t i = 0; i < scales; ++i) {
       const imaging::Extent& size = sizes[i];
-      GRAPHRUN_ASSIGN(const imaging::Extent input, network_->fit(samples(), size));
+      GRAPHRUN_ASSIGN(const imaging::Extent input, network_->smallest_valid_size(samples(), size));
       GRAPHRUN_ASSIGN(session::Session* const session,
                       network_->bind({samples(), input.height, input.width}));
-      GRAPHRUN_TRY(planes.resize_normalised(size, view_.data()));
-      GRAPHRUN_TRY(planes.copy_window({view_.data(), size, 0, 0, size.width}, session->input(), 0));
+      GRAPHRUN_TRY(accumulator.resize_normalised(size, view_.data()));
+      GRAPHRUN_TRY(accumulator.copy_window({view_.data(), size, 0, 0, size.width}, session->input(), 0));
       GRAPHRUN_TRY(network_->run(*session));
-      const TensorView output = session->output();
+      GRAPHRUN_ASSIGN(const TensorView output, session->logits());
       const imaging::WholeLogits logits{output, input, size};
       if (i + 1 < scales) {
-        GRAPHRUN_TRY(planes.view_to_total(logits, i == 0, total_.data()));
+        GRAPHRUN_TRY(accumulator.view_to_total(logits, i == 0, total_.data()));
       } else {
-        GRAPHRUN_TRY(planes.view_to_classes(logits, scales > 1 ? total_.data() : nullptr));
+        GRAPHRUN_TRY(accumulator.view_to_classes(logits, scales > 1 ? total_.data() : nullptr));
       }
     }
-    GRAPHRUN_ASSIGN(LabelMap map, planes.finish());
+    GRAPHRUN_ASSIGN(LabelMap map, accumulator.finish());
     GRAPHRUN_TRY(network_->end_image());
     return map;
   }
@@ -94,8 +94,8 @@ class Whole final : public Protocol {
 
   ProtocolSettings settings_;
   std::unique_ptr<Network> network_;
-  imaging::Plane view_;   // the image at one scale, normalised
-  imaging::Plane total_;  // of probabilities over scales, at the image's size
+  imaging::FloatImage view_;   // the image at one scale, normalised
+  imaging::FloatImage total_;  // of probabilities over scales, at the image's size
 };
 
 }  // namespace

@@ -20,7 +20,12 @@ Status check_range(const AttrSpec& spec, double value) {
 
 Result<Dim> integer_of(const AttrSpec& spec, const Expr& expr, const SymbolLookup& lookup) {
   GRAPHRUN_ASSIGN(Dim dim, evaluate_dim(expr, lookup));
-  if (dim.is_constant()) GRAPHRUN_TRY(check_range(spec, static_cast<double>(dim.constant())));
+  if (dim.is_constant()) {
+    GRAPHRUN_TRY(check_range(spec, static_cast<double>(dim.constant())));
+  } else if (spec.structural || spec.kind == AttrKind::boolean) {
+    return error("it decides what the graph is, so only structural parameters may be in it; " +
+                 to_string(dim) + " is not known when the graph is compiled");
+  }
   return dim;
 }
 
@@ -91,23 +96,23 @@ Result<Attributes> Attributes::evaluate(std::span<const AttrSpec> specs, const A
     switch (spec.kind) {
       case AttrKind::integer:
       case AttrKind::boolean: {
-        GRAPHRUN_ASSIGN(slot, to_dim(*expr).in(where));
+        GRAPHRUN_ASSIGN(slot, to_dim(*expr).with_context(where));
         break;
       }
       case AttrKind::real: {
-        GRAPHRUN_ASSIGN(slot, to_real(*expr).in(where));
+        GRAPHRUN_ASSIGN(slot, to_real(*expr).with_context(where));
         break;
       }
       case AttrKind::text: {
-        GRAPHRUN_ASSIGN(slot, text_of(spec, value).in(where));
+        GRAPHRUN_ASSIGN(slot, text_of(spec, value).with_context(where));
         break;
       }
       case AttrKind::integers: {
-        GRAPHRUN_ASSIGN(slot, list_of<Dim>(spec, value, to_dim).in(where));
+        GRAPHRUN_ASSIGN(slot, list_of<Dim>(spec, value, to_dim).with_context(where));
         break;
       }
       case AttrKind::reals: {
-        GRAPHRUN_ASSIGN(slot, list_of<double>(spec, value, to_real).in(where));
+        GRAPHRUN_ASSIGN(slot, list_of<double>(spec, value, to_real).with_context(where));
         break;
       }
     }

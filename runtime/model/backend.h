@@ -47,9 +47,9 @@ class Backend {
   virtual DeviceContext* context() const { return nullptr; }
   // Names all that prepared forms depend on besides their keys: this build, libraries, the CPU. Empty where
   // forms are of no use to another process.
-  virtual std::string form_identity() const { return {}; }
+  virtual std::string packing_identity() const { return {}; }
   // Held by whoever prepares or runs kernels: work of several threads does not mix. Nothing on the host.
-  virtual std::unique_lock<std::recursive_mutex> turn() const { return {}; }
+  virtual std::unique_lock<std::recursive_mutex> lock() const { return {}; }
   // Lives no longer than the backend.
   virtual std::unique_ptr<core::Timeline> timeline() { return std::make_unique<core::HostTimeline>(); }
   // Bytes of the device's own memory that are taken, by whatever process; 0 on the host.

@@ -13,7 +13,8 @@
 // Models as files (program.fbs, doc/format.md).
 namespace graphrun::model {
 
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
+inline constexpr std::uint32_t kOldestFormatVersion = 1;  // that is read, through upgrade()
 inline constexpr std::int64_t kMaxModelFileBytes = std::int64_t{64} << 20;
 // What a file may expand to in memory, whatever its own size.
 inline constexpr std::int64_t kMaxModelBytes = std::int64_t{256} << 20;

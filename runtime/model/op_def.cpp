@@ -12,6 +12,26 @@ std::string to_string(const ValueType& type) {
   return text + ")";
 }
 
+std::string to_string(const OperandType& type) {
+  const std::string dtype(to_string(type.dtype));
+  switch (type.kind) {
+    case OperandType::Kind::activation:
+      return "an activation";
+    case OperandType::Kind::nhwc:
+      return dtype + " (N, C, H, W) in NHWC";
+    case OperandType::Kind::dense:
+      if (type.rank == 0) return "a scalar of " + dtype;
+      return "dense " + dtype + (type.rank < 0 ? "" : " of rank " + std::to_string(type.rank));
+    case OperandType::Kind::real:
+      return "f32 or bf16";
+    case OperandType::Kind::same_as:
+      return "the type of input " + std::to_string(type.input);
+    case OperandType::Kind::any:
+      return "any value";
+  }
+  return "?";
+}
+
 int OpDef::input_index(std::string_view wanted) const {
   const auto found = std::ranges::find(inputs, wanted, &InputSpec::name);
   return found == inputs.end() ? -1 : static_cast<int>(found - inputs.begin());
@@ -20,6 +40,11 @@ int OpDef::input_index(std::string_view wanted) const {
 int OpDef::output_index(std::string_view wanted) const {
   const auto found = std::ranges::find(outputs, wanted, &OutputSpec::name);
   return found == outputs.end() ? -1 : static_cast<int>(found - outputs.begin());
+}
+
+const Node* sole_producer(const GraphReader& graph, ValueId value, std::string_view op) {
+  const Node* node = graph.producer(value);
+  return node != nullptr && node->op == op && graph.readers(value).size() == 1 ? node : nullptr;
 }
 
 OpRegistry::OpRegistry(std::vector<const OpDef*> defs) : defs_(std::move(defs)) {
@@ -37,10 +62,10 @@ Status require_equal(const Dim& expected, const Dim& actual, std::string_view wh
           std::string(what) + ": expected " + to_string(expected) + ", got " + to_string(actual)};
 }
 
-Status require_rank(const ValueType& type, int rank, std::string_view what) {
-  if (type.shape.size() == static_cast<std::size_t>(rank)) return {};
-  return {ErrorCode::shape,
-          std::string(what) + ": expected rank " + std::to_string(rank) + ", got " + to_string(type)};
+double element_count(const ValueType& type) {
+  double count = 1;
+  for (const Dim& extent : type.shape) count *= static_cast<double>(extent.constant());
+  return count;
 }
 
 }  // namespace graphrun

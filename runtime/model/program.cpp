@@ -17,12 +17,12 @@ Result<std::vector<Shape>> evaluate_shapes(const Model& model) {
   for (const Variable& variable : model.variables) {
     std::vector<std::int64_t> extents;
     for (const Expr& expr : variable.shape) {
-      GRAPHRUN_ASSIGN(const Dim extent, evaluate_dim(expr, lookup).in(variable.name));
+      GRAPHRUN_ASSIGN(const Dim extent, evaluate_dim(expr, lookup).with_context(variable.name));
       if (!extent.is_constant())
         return {ErrorCode::invalid_file, variable.name + ": its shape is not a number"};
       extents.push_back(extent.constant());
     }
-    GRAPHRUN_ASSIGN(const Shape shape, Shape::make(extents).in(variable.name));
+    GRAPHRUN_ASSIGN(const Shape shape, Shape::make(extents).with_context(variable.name));
     shapes.push_back(shape);
   }
   return shapes;
@@ -58,7 +58,7 @@ Result<std::size_t> find_late(const Model& model, const std::string& name, doubl
 Result<std::shared_ptr<const Program>> Program::load(const std::string& path,
                                                      const OpRegistry& registry) try {
   GRAPHRUN_ASSIGN(Model model, read_model(path, registry));
-  return of_valid(std::move(model), registry).in(path);
+  return of_valid(std::move(model), registry).with_context(path);
 } catch (...) {
   return core::caught();
 }
@@ -92,7 +92,11 @@ Result<std::shared_ptr<const Program>> Program::bind(const Bindings& bindings) c
   }
   if (changes.empty()) return shared_from_this();
   Model bound = model_;
-  for (const auto& [index, value] : changes) bound.parameters[index].value = value;
+  for (const auto& [index, value] : changes) {
+    GraphParameter& parameter = bound.parameters[index];
+    parameter.value = value;
+    parameter.chosen = !parameter.from.tokens.empty();
+  }
   return make(std::move(bound), *registry_);
 } catch (...) {
   return core::caught();

@@ -49,9 +49,9 @@ class Serializer {
   Result<std::vector<std::byte>> run() {
     std::vector<Offset<fb::Parameter>> parameters;
     for (const GraphParameter& item : model_.parameters) {
-      parameters.push_back(fb::CreateParameter(builder_, builder_.CreateString(item.name), item.value,
-                                               item.integer, item.structural, item.min, item.max,
-                                               builder_.CreateString(item.doc)));
+      parameters.push_back(fb::CreateParameter(
+          builder_, builder_.CreateString(item.name), item.value, item.integer, item.structural, item.min,
+          item.max, builder_.CreateString(item.doc), optional_expr(item.from), item.chosen));
     }
     std::vector<Offset<fb::Input>> inputs;
     for (const Input& item : model_.inputs) {
@@ -67,24 +67,25 @@ class Serializer {
     for (const Variable& item : model_.variables) variables.push_back(variable(item));
     std::vector<Offset<fb::Method>> methods;
     for (const Method& item : model_.methods) {
-      GRAPHRUN_TRY(check_counts(item).in("method " + item.name));
+      GRAPHRUN_TRY(check_counts(item).with_context("method " + item.name));
       methods.push_back(method(item));
     }
-    const auto preprocess =
-        fb::CreatePreprocess(builder_, model_.preprocess.value_scale, vector(model_.preprocess.mean),
-                             vector(model_.preprocess.std));
-    std::vector<Offset<fb::Setting>> settings;
-    for (const auto& [key, value] : model_.settings) {
-      settings.push_back(
-          fb::CreateSetting(builder_, builder_.CreateString(key), builder_.CreateString(value)));
-    }
+    const auto preprocess = fb::CreatePreprocess(
+        builder_, model_.preprocess.value_scale, vector(model_.preprocess.mean),
+        vector(model_.preprocess.std), static_cast<std::uint8_t>(model_.preprocess.stored));
+    const auto settings = json_members(model_.settings);
+    const auto metadata = json_members(model_.metadata);
+    const auto signature =
+        fb::CreateSignature(builder_, ports(model_.signature.inputs), ports(model_.signature.outputs));
+    const auto libraries = op_libraries();
+    const auto protocol = this->protocol();
     builder_.Finish(
         fb::CreateModel(builder_, kFormatVersion, builder_.CreateString(model_.name),
                         builder_.CreateString(model_.doc), builder_.CreateVectorOfStrings(strings_),
                         structs(names_), vector(exprs_), vector(lists_), vector(attr_sets_), structs(inits_),
                         vector(parameters), vector(inputs), vector(requirements), structs(variables),
                         vector(methods), preprocess, builder_.CreateVectorOfStrings(model_.class_names),
-                        vector(model_.palette), vector(settings)),
+                        vector(model_.palette), settings, signature, libraries, protocol, metadata),
         fb::ModelIdentifier());
     if (builder_.GetSize() > static_cast<std::size_t>(kMaxModelFileBytes)) {
       return {ErrorCode::unsupported,
@@ -219,8 +220,65 @@ class Serializer {
     }
     const auto outputs = named_values(item.outputs);
     const auto stores = named_values(item.stores);
-    return fb::CreateMethodDirect(builder_, name(item.name), &values, &nodes, &operands, &outputs, &stores);
+    const auto hints = quantised(item);
+    return fb::CreateMethodDirect(builder_, name(item.name), &values, &nodes, &operands, &outputs, &stores,
+                                  hints.empty() ? nullptr : &hints);
   }
+
+  std::vector<Offset<fb::Quantised>> quantised(const Method& method) {
+    std::vector<Offset<fb::Quantised>> items;
+    for (const QuantisedValue& item : method.quantised) {
+      items.push_back(fb::CreateQuantised(builder_, static_cast<std::uint32_t>(item.value),
+                                          static_cast<std::uint8_t>(item.bits), item.is_signed,
+                                          static_cast<std::int8_t>(item.axis), vector(item.scales),
+                                          vector(item.zero_points)));
+    }
+    return items;
+  }
+
+  auto json_members(const std::map<std::string, std::string>& members)
+      -> Offset<flatbuffers::Vector<Offset<fb::Setting>>> {
+    std::vector<Offset<fb::Setting>> items;
+    for (const auto& [key, value] : members) {
+      items.push_back(fb::CreateSetting(builder_, builder_.CreateString(key), builder_.CreateString(value)));
+    }
+    return vector(items);
+  }
+
+  auto ports(const std::vector<Port>& all) -> Offset<flatbuffers::Vector<Offset<fb::Port>>> {
+    std::vector<Offset<fb::Port>> items;
+    for (const Port& port : all) {
+      const auto properties = json_members(port.properties);
+      items.push_back(fb::CreatePort(
+          builder_, name(port.name), name(port.method), name(port.role), name(port.head),
+          static_cast<std::uint8_t>(port.dtype), static_cast<std::uint8_t>(port.rank),
+          optional_expr(port.channels), optional_expr(port.classes), static_cast<std::uint32_t>(port.stride),
+          builder_.CreateSharedString(port.interpolation), port.align_corners, properties));
+    }
+    return vector(items);
+  }
+
+  auto op_libraries() -> Offset<flatbuffers::Vector<Offset<fb::OpLibrary>>> {
+    std::vector<Offset<fb::OpLibrary>> items;
+    for (const RequiredOps& required : model_.required_ops) {
+      std::vector<std::uint32_t> ops;
+      for (const std::string& op : required.ops) ops.push_back(name(op));
+      items.push_back(
+          fb::CreateOpLibraryDirect(builder_, required.library.c_str(), required.version.c_str(), &ops));
+    }
+    return vector(items);
+  }
+
+  Offset<fb::Protocol> protocol() {
+    if (!model_.protocol) return {};
+    const LabellingProtocol& item = *model_.protocol;
+    return fb::CreateProtocolDirect(builder_, item.name.c_str(), static_cast<std::uint32_t>(item.crop_h),
+                                    static_cast<std::uint32_t>(item.crop_w),
+                                    static_cast<std::uint32_t>(item.base_size), &item.scales, item.flip);
+  }
+
+  // 0 for an expression without tokens.
+  std::uint32_t optional_expr(const Expr& item) { return item.tokens.empty() ? 0 : 1 + expr(item); }
 
   using ExprKey = std::tuple<std::vector<std::uint8_t>, std::vector<std::int64_t>, std::vector<std::uint64_t>,
                              std::vector<std::uint32_t>>;

@@ -3,13 +3,18 @@
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "runtime/core/checked.h"
+#include "runtime/core/component_name.h"
 #include "runtime/model/infer.h"
 #include "runtime/model/validate_method.h"
+#include "runtime/model/validate_signature.h"
 
 namespace graphrun::model {
 namespace {
+
+constexpr std::size_t kMaxScales = 64;
 
 Status bad(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
 
@@ -30,6 +35,7 @@ Status check_parameter(const GraphParameter& parameter) {
     return bad("its value " + to_string(Expr(value)) + " is outside its range " +
                to_string(Expr(parameter.min)) + " to " + to_string(Expr(parameter.max)));
   }
+  if (!parameter.from.tokens.empty()) GRAPHRUN_TRY(parameter.from.validate().with_context("from"));
   return check_count(parameter.doc.size(), kMaxTextLength, "bytes of documentation");
 }
 
@@ -65,11 +71,11 @@ Status check_variable(const Variable& variable, const ExprChecker& constants,
                       const SymbolLookup& parameters) {
   if (static_cast<int>(variable.dtype) >= kDTypeCount) return bad("an unknown element type");
   GRAPHRUN_TRY(check_count(variable.shape.size(), kMaxRank, "extents"));
-  for (const Expr& extent : variable.shape) GRAPHRUN_TRY(constants.check(extent).in("shape"));
+  for (const Expr& extent : variable.shape) GRAPHRUN_TRY(constants.check(extent).with_context("shape"));
   for (const Expr* expr : {&variable.init.a, &variable.init.b, &variable.init.fan_in}) {
-    GRAPHRUN_TRY(constants.check(*expr).in("initialiser"));
+    GRAPHRUN_TRY(constants.check(*expr).with_context("initialiser"));
   }
-  GRAPHRUN_TRY(check_init(variable, parameters).in("initialiser"));
+  GRAPHRUN_TRY(check_init(variable, parameters).with_context("initialiser"));
   if (variable.kind == VariableKind::parameter && !is_real(variable.dtype)) {
     return bad("a parameter of " + std::string(to_string(variable.dtype)));
   }
@@ -90,6 +96,10 @@ Status check_owner(const Model& model, const Variable& variable, const std::vect
     default:
       return bad("an unknown kind of variable");
   }
+  // A number of a whole update, such as its count of steps.
+  const bool is_scalar = variable.kind == VariableKind::optimizer_state && variable.of == -1;
+  if (is_scalar)
+    return variable.shape.empty() ? Status() : bad("belongs to no parameter, and is no scalar either");
   const bool exists = variable.of >= 0 && static_cast<std::size_t>(variable.of) < model.variables.size();
   if (!exists || model.variables[static_cast<std::size_t>(variable.of)].kind != VariableKind::parameter) {
     return bad("belongs to variable " + std::to_string(variable.of) + ", which is no parameter");
@@ -109,40 +119,113 @@ Status check_variables(const Model& model, const ExprChecker& constants) {
   std::int64_t total = 0;
   for (const Variable& variable : model.variables) {
     const std::string where = "variable " + variable.name;
-    GRAPHRUN_TRY(names.insert(variable.name).in(where));
-    GRAPHRUN_TRY(check_variable(variable, constants, parameters).in(where));
-    GRAPHRUN_ASSIGN(ValueType type, variable_type(variable, parameters).in(where));
+    GRAPHRUN_TRY(names.insert(variable.name).with_context(where));
+    GRAPHRUN_TRY(check_variable(variable, constants, parameters).with_context(where));
+    GRAPHRUN_ASSIGN(ValueType type, variable_type(variable, parameters).with_context(where));
     // variable_type() has checked each product; kMaxTensorBytes elements of 8 bytes stay below 2^63.
     std::int64_t bytes = static_cast<std::int64_t>(size_of(variable.dtype));
     for (const Dim& extent : type.shape) bytes *= extent.constant();
     const auto sum = core::checked_add(total, bytes);
     if (bytes > kMaxTensorBytes || !sum || *sum > kMaxTensorBytes) {
-      return bad("the variables need more than " + std::to_string(kMaxTensorBytes) + " bytes").in(where);
+      return bad("the variables need more than " + std::to_string(kMaxTensorBytes) + " bytes")
+          .with_context(where);
     }
     total = *sum;
     types.push_back(std::move(type));
   }
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     const Variable& variable = model.variables[i];
-    GRAPHRUN_TRY(check_owner(model, variable, types, i).in("variable " + variable.name));
+    GRAPHRUN_TRY(check_owner(model, variable, types, i).with_context("variable " + variable.name));
+  }
+  return {};
+}
+
+Status check_preprocess(const Preprocess& preprocess) {
+  const auto positive = [](double x) { return std::isfinite(x) && x > 0; };
+  const auto not_negative = [](double x) { return std::isfinite(x) && x >= 0; };
+  const std::size_t channels = preprocess.mean.size();
+  if (preprocess.std.size() != channels || channels < 1 || channels > kMaxImageChannels) {
+    return bad("mean and std must have one number for each of 1 to " + std::to_string(kMaxImageChannels) +
+               " channels, have " + std::to_string(channels) + " and " +
+               std::to_string(preprocess.std.size()));
+  }
+  if (!std::ranges::all_of(preprocess.mean, not_negative) || !std::ranges::all_of(preprocess.std, positive) ||
+      !positive(preprocess.value_scale)) {
+    return bad("std and value_scale must be positive numbers, mean must not be negative");
+  }
+  if (static_cast<int>(preprocess.stored) >= kPixelTypeCount) return bad("an unknown type of pixels");
+  return {};
+}
+
+Status check_json_members(const std::map<std::string, std::string>& members, const std::string& what) {
+  GRAPHRUN_TRY(check_count(members.size(), kMaxParameters, what));
+  for (const auto& [key, value] : members) {
+    GRAPHRUN_TRY(check_name(key).with_context(what));
+    GRAPHRUN_TRY(check_count(value.size(), kMaxTextLength, "bytes of " + key).with_context(what));
+  }
+  return {};
+}
+
+Status check_protocol(const LabellingProtocol& protocol) {
+  constexpr std::int64_t kMaxSide = std::int64_t{1} << 24;
+  constexpr double kMaxScale = 100;
+  GRAPHRUN_TRY(check_name(protocol.name));
+  for (const std::int64_t side : {protocol.crop_h, protocol.crop_w, protocol.base_size}) {
+    if (side < 0 || side > kMaxSide) return bad("a size of " + std::to_string(side) + " pixels");
+  }
+  GRAPHRUN_TRY(check_count(protocol.scales.size(), kMaxScales, "scales"));
+  for (const double scale : protocol.scales) {
+    if (!(scale > 0 && scale <= kMaxScale)) return bad("a scale of " + to_string(Expr(scale)));
+  }
+  return protocol.scales.empty() ? bad("no scales") : Status();
+}
+
+// That the libraries which the model names are there: an op that none of them has is better named with its
+// library than as an unknown word.
+Status check_required_ops(const Model& model, const OpRegistry& registry) {
+  GRAPHRUN_TRY(check_count(model.required_ops.size(), kMaxInputs, "op libraries"));
+  for (const RequiredOps& required : model.required_ops) {
+    GRAPHRUN_TRY(check_name(required.library).with_context("op library"));
+    GRAPHRUN_TRY(check_count(required.version.size(), kMaxNameLength, "bytes of an op library's version"));
+    GRAPHRUN_TRY(check_count(required.ops.size(), kMaxParameters, "ops of an op library"));
+    for (const std::string& op : required.ops) {
+      GRAPHRUN_TRY(check_name(op).with_context("op library " + required.library));
+      if (registry.find(op) != nullptr) continue;
+      return bad("the op \"" + op + "\" comes from the op library \"" + required.library + "\"" +
+                 (required.version.empty() ? "" : " " + required.version) + ", which was not given");
+    }
+  }
+  return {};
+}
+
+Status check_quantised(const Method& method) {
+  constexpr int kMinBits = 2;
+  constexpr int kMaxBits = 16;
+  GRAPHRUN_TRY(check_count(method.quantised.size(), method.values.size(), "quantised values"));
+  std::unordered_set<ValueId> seen;
+  for (const QuantisedValue& item : method.quantised) {
+    if (item.value < 0 || static_cast<std::size_t>(item.value) >= method.values.size())
+      return bad("there is no value " + std::to_string(item.value));
+    const std::string& name = method.values[static_cast<std::size_t>(item.value)].name;
+    const auto wrong = [&](const char* what) { return bad("value \"" + name + "\": " + what); };
+    if (!seen.insert(item.value).second) return wrong("appears twice");
+    if (item.bits < kMinBits || item.bits > kMaxBits) return wrong("expected 2 to 16 bits");
+    if (item.axis < -1 || item.axis >= kMaxRank) return wrong("an unknown axis");
+    const auto positive = [](float scale) { return std::isfinite(scale) && scale > 0; };
+    if (item.scales.empty() || !std::ranges::all_of(item.scales, positive))
+      return wrong("scales must be positive numbers");
+    if (item.axis == -1 && item.scales.size() != 1) return wrong("expected one scale");
+    if (!item.zero_points.empty() && item.zero_points.size() != item.scales.size())
+      return wrong("expected a zero point for each scale");
   }
   return {};
 }
 
 Status check_images(const Model& model) {
-  const Preprocess& preprocess = model.preprocess;
-  constexpr std::size_t kChannels = 3;
-  const auto positive = [](double x) { return std::isfinite(x) && x > 0; };
-  const auto not_negative = [](double x) { return std::isfinite(x) && x >= 0; };
-  if (preprocess.mean.size() != kChannels || preprocess.std.size() != kChannels) {
-    return bad("preprocess: mean and std must have 3 numbers each");
-  }
-  if (!std::ranges::all_of(preprocess.mean, not_negative) || !std::ranges::all_of(preprocess.std, positive) ||
-      !positive(preprocess.value_scale)) {
-    return bad("preprocess: std and value_scale must be positive numbers, mean must not be negative");
-  }
+  GRAPHRUN_TRY(check_preprocess(model.preprocess).with_context("preprocess"));
   GRAPHRUN_TRY(check_count(model.class_names.size(), kMaxClasses, "class names"));
-  for (const std::string& name : model.class_names) GRAPHRUN_TRY(check_name(name).in("class names"));
+  for (const std::string& name : model.class_names)
+    GRAPHRUN_TRY(check_name(name).with_context("class names"));
   if (!model.palette.empty() && model.palette.size() != 3 * model.class_names.size()) {
     return bad("the palette has " + std::to_string(model.palette.size()) + " bytes for " +
                std::to_string(model.class_names.size()) + " classes; 3 a class are expected");
@@ -157,9 +240,8 @@ Status check_store_types(const Model& model, const Method& method, const std::ve
   for (const Variable& variable : model.variables) variables[variable.name] = &variable;
   for (const NamedValue& store : method.stores) {
     GRAPHRUN_ASSIGN(const ValueType expected, variable_type(*variables.at(store.name), parameters));
-    const ValueType& actual = types[static_cast<std::size_t>(store.value)];
-    if (actual.dtype == expected.dtype && actual.layout == Layout::dense && actual.shape == expected.shape)
-      continue;
+    const ValueType& actual = at(types, store.value);
+    if (actual == expected) continue;
     return {ErrorCode::shape, "store of \"" + store.name + "\": expected " + to_string(expected) + ", got " +
                                   to_string(actual)};
   }
@@ -169,18 +251,24 @@ Status check_store_types(const Model& model, const Method& method, const std::ve
 }  // namespace
 
 Status validate_structure(const Model& model, const OpRegistry& registry) {
-  GRAPHRUN_TRY(check_count(model.name.size(), kMaxNameLength, "bytes of the model's name"));
+  if (!core::is_component_name(model.name)) {
+    return bad(
+        "the model's name must be letters, digits and . _ + -, beginning with a letter or digit, at "
+        "most " +
+        std::to_string(core::kMaxComponentName));
+  }
   GRAPHRUN_TRY(check_count(model.doc.size(), kMaxTextLength, "bytes of documentation"));
   GRAPHRUN_TRY(check_count(model.parameters.size(), kMaxParameters, "graph parameters"));
   UniqueNames parameters;
   for (const GraphParameter& parameter : model.parameters) {
     const std::string where = "graph parameter " + parameter.name;
-    GRAPHRUN_TRY(parameters.insert(parameter.name).in(where));
-    GRAPHRUN_TRY(check_parameter(parameter).in(where));
+    GRAPHRUN_TRY(parameters.insert(parameter.name).with_context(where));
+    GRAPHRUN_TRY(check_parameter(parameter).with_context(where));
   }
   GRAPHRUN_TRY(check_count(model.inputs.size(), kMaxInputs, "inputs"));
   for (const Input& input : model.inputs) {
-    for (const Expr& extent : input.shape) GRAPHRUN_TRY(extent.validate().in("input " + input.name));
+    for (const Expr& extent : input.shape)
+      GRAPHRUN_TRY(extent.validate().with_context("input " + input.name));
   }
   const std::vector<std::string> dims = dim_names(model);
   const ExprChecker constants(model, {});
@@ -188,40 +276,45 @@ Status validate_structure(const Model& model, const OpRegistry& registry) {
   UniqueNames inputs;
   for (const Input& input : model.inputs) {
     const std::string where = "input " + input.name;
-    GRAPHRUN_TRY(inputs.insert(input.name).in(where));
-    GRAPHRUN_TRY(check_input(input, exprs).in(where));
+    GRAPHRUN_TRY(inputs.insert(input.name).with_context(where));
+    GRAPHRUN_TRY(check_input(input, exprs).with_context(where));
   }
   GRAPHRUN_TRY(check_count(model.requirements.size(), kMaxParameters, "requirements"));
   for (const Requirement& requirement : model.requirements) {
-    GRAPHRUN_TRY(exprs.check(requirement.condition).in("requirement"));
+    GRAPHRUN_TRY(exprs.check(requirement.condition).with_context("requirement"));
     GRAPHRUN_TRY(check_count(requirement.because.size(), kMaxTextLength, "bytes of a requirement's reason"));
   }
   GRAPHRUN_TRY(check_variables(model, constants));
   GRAPHRUN_TRY(check_images(model));
-  GRAPHRUN_TRY(check_count(model.settings.size(), kMaxParameters, "settings"));
-  for (const auto& [key, value] : model.settings) {
-    GRAPHRUN_TRY(check_name(key).in("settings"));
-    GRAPHRUN_TRY(check_count(value.size(), kMaxTextLength, "bytes of a setting"));
-  }
+  GRAPHRUN_TRY(check_json_members(model.settings, "settings"));
+  GRAPHRUN_TRY(check_json_members(model.metadata, "metadata"));
+  if (model.protocol) GRAPHRUN_TRY(check_protocol(*model.protocol).with_context("protocol"));
+  GRAPHRUN_TRY(check_required_ops(model, registry));
   GRAPHRUN_TRY(check_count(model.methods.size(), kMaxMethods, "methods"));
   UniqueNames methods;
   for (const Method& method : model.methods) {
     const std::string where = "method " + method.name;
-    GRAPHRUN_TRY(methods.insert(method.name).in(where));
-    GRAPHRUN_TRY(validate_method(model, method, registry, constants, exprs).in(where));
+    GRAPHRUN_TRY(methods.insert(method.name).with_context(where));
+    GRAPHRUN_TRY(validate_method(model, method, registry, constants, exprs).with_context(where));
+    GRAPHRUN_TRY(check_quantised(method).with_context(where + ": quantised"));
   }
   return {};
 }
 
-Status validate(const Model& model, const OpRegistry& registry) {
-  GRAPHRUN_TRY(validate_structure(model, registry));
+Status validate_types(const Model& model, const OpRegistry& registry) {
   const SymbolLookup dims = symbolic_dims(model);
+  std::vector<std::vector<ValueType>> types;  // by method
   for (const Method& method : model.methods) {
     const std::string where = "method " + method.name;
-    GRAPHRUN_ASSIGN(const std::vector<ValueType> types, infer_types(model, method, registry, dims).in(where));
-    GRAPHRUN_TRY(check_store_types(model, method, types).in(where));
+    GRAPHRUN_ASSIGN(types.emplace_back(), infer_types(model, method, registry, dims).with_context(where));
+    GRAPHRUN_TRY(check_store_types(model, method, types.back()).with_context(where));
   }
-  return {};
+  return validate_signature(model, types).with_context("signature");
+}
+
+Status validate(const Model& model, const OpRegistry& registry) {
+  GRAPHRUN_TRY(validate_structure(model, registry));
+  return validate_types(model, registry);
 }
 
 }  // namespace graphrun::model

@@ -17,6 +17,7 @@ inline constexpr std::size_t kMaxMethods = 16;
 inline constexpr std::size_t kMaxInputs = 64;
 inline constexpr std::size_t kMaxParameters = 1024;  // of a graph; also requirements and settings
 inline constexpr std::size_t kMaxClasses = 65536;
+inline constexpr std::size_t kMaxPorts = 4096;
 inline constexpr std::size_t kMaxNameLength = 512;
 inline constexpr std::size_t kMaxTextLength = 65536;  // documentation, settings
 inline constexpr std::size_t kMaxListLength = 65536;  // of an attribute
@@ -26,8 +27,12 @@ inline constexpr std::size_t kMaxListLength = 65536;  // of an attribute
 // size of the model.
 Status validate_structure(const Model& model, const OpRegistry& registry);
 
-// validate_structure() and types: attributes in their range, inference of every method with symbolic N, H, W,
-// and stored values of the type of their variable.
+// What inference and the signature say, of a model whose structure is valid: attributes in their range, types
+// of every method with symbolic N, H, W, stored values of the type of their variable, ports of the type that
+// the signature and their role give.
+Status validate_types(const Model& model, const OpRegistry& registry);
+
+// Both: a model that can be bound.
 Status validate(const Model& model, const OpRegistry& registry);
 
 }  // namespace graphrun::model

@@ -23,15 +23,6 @@ Status check_attr(const AttrValue& value, const ExprChecker& exprs) {
   return {};
 }
 
-Status check_input_count(const OpDef& def, std::size_t count) {
-  const std::size_t specs = def.inputs.size();
-  const bool variadic = specs > 0 && def.inputs.back().variadic;
-  const bool fits = variadic ? count >= specs : count == specs;
-  if (fits) return {};
-  return bad("expected " + std::string(variadic ? "at least " : "") + std::to_string(specs) +
-             " inputs, got " + std::to_string(count));
-}
-
 // Walks the nodes in order and knows which values have been written.
 class MethodValidator {
  public:
@@ -45,7 +36,8 @@ class MethodValidator {
     GRAPHRUN_TRY(check_values());
     for (node_ = 0; node_ < method_.nodes.size(); ++node_) {
       const Node& node = method_.nodes[node_];
-      if (Status status = check_node(node); !status.ok()) return std::move(status).in(describe(node));
+      if (Status status = check_node(node); !status.ok())
+        return std::move(status).with_context(describe(node));
     }
     for (std::size_t i = 0; i < written_.size(); ++i) {
       if (!written_[i]) return bad("value " + quoted(method_.values[i].name) + " is written by no node");
@@ -85,58 +77,42 @@ class MethodValidator {
   bool in_range(ValueId value) const {
     return value >= 0 && static_cast<std::size_t>(value) < method_.values.size();
   }
-  const Value& value(ValueId id) const { return method_.values[static_cast<std::size_t>(id)]; }
+  const Value& value(ValueId id) const { return at(method_.values, id); }
 
   // That `id` can be read at this point.
   Status check_read(ValueId id) const {
     if (!in_range(id)) return bad("there is no value " + std::to_string(id));
-    const std::size_t index = static_cast<std::size_t>(id);
-    if (!written_[index]) return bad("value " + quoted(value(id).name) + " is read before it is written");
-    if (updated_[index]) return bad("variable " + quoted(value(id).name) + " is read after its update");
+    if (!at(written_, id)) return bad("value " + quoted(value(id).name) + " is read before it is written");
+    if (at(updated_, id)) return bad("variable " + quoted(value(id).name) + " is read after its update");
     return {};
   }
 
   Status check_node(const Node& node) {
     GRAPHRUN_TRY(check_name(node.path));
-    const OpDef* def = registry_.find(node.op);
-    if (def == nullptr) {
-      std::vector<std::string_view> names;
-      for (const OpDef* known : registry_.all()) names.push_back(known->name);
-      const std::string near = nearest_name(node.op, names);
-      return bad("unknown op " + quoted(node.op) +
-                 (near.empty() ? "" : "; did you mean " + quoted(near) + "?"));
-    }
-    GRAPHRUN_TRY(check_input_count(*def, node.inputs.size()));
-    if (node.outputs.size() != def->outputs.size()) {
-      return bad("expected " + std::to_string(def->outputs.size()) + " outputs, got " +
-                 std::to_string(node.outputs.size()));
-    }
+    GRAPHRUN_ASSIGN(const OpDef* def, find_op(registry_, node.op));
+    GRAPHRUN_TRY(check_presence(*def, node));
     for (const auto& [name, attr] : node.attrs) {
       const std::string what = "attribute " + quoted(name);
-      GRAPHRUN_TRY(check_attr(attr, exprs_).in(what));
+      GRAPHRUN_TRY(check_attr(attr, exprs_).with_context(what));
       const auto spec = std::ranges::find(def->attrs, name, &AttrSpec::name);
       const bool may_depend_on_sizes = spec != def->attrs.end() && spec->symbolic;
       if (!may_depend_on_sizes && !check_attr(attr, constants_).ok())
         return bad(what + " must not depend on sizes");
     }
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
-      const InputSpec& spec = def->inputs[std::min(i, def->inputs.size() - 1)];
-      const bool may_miss = spec.optional || !spec.if_attribute.empty();
-      if (node.inputs[i] == kNoValue && may_miss) continue;
-      const std::string what = "input " + quoted(spec.name);
-      if (node.inputs[i] == kNoValue) return bad(what + " is missing");
-      GRAPHRUN_TRY(check_read(node.inputs[i]).in(what));
+      if (node.inputs[i] == kNoValue) continue;
+      GRAPHRUN_TRY(check_read(node.inputs[i]).with_context("input " + quoted(def->input(i).name)));
     }
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      GRAPHRUN_TRY(write(node.outputs[i]).in("output " + quoted(def->outputs[i].name)));
+      GRAPHRUN_TRY(write(node.outputs[i]).with_context("output " + quoted(def->outputs[i].name)));
     }
     for (const IndexPair& pair : def->updates) {
       const auto input = static_cast<std::size_t>(pair.input);
       if (node.outputs[static_cast<std::size_t>(pair.output)] == kNoValue) continue;
-      GRAPHRUN_TRY(update(node, input).in("input " + quoted(def->inputs[input].name)));
+      GRAPHRUN_TRY(update(node, input).with_context("input " + quoted(def->inputs[input].name)));
     }
     for (std::size_t i = def->inputs.size() - 1; def->writes_inputs && i < node.inputs.size(); ++i) {
-      GRAPHRUN_TRY(update(node, i).in("input " + quoted(def->inputs.back().name)));
+      GRAPHRUN_TRY(update(node, i).with_context("input " + quoted(def->inputs.back().name)));
     }
     return {};
   }
@@ -149,9 +125,8 @@ class MethodValidator {
     if (target.index < 0 || static_cast<std::size_t>(target.index) != node_) {
       return bad("value " + quoted(target.name) + " names another node as its origin");
     }
-    if (written_[static_cast<std::size_t>(id)])
-      return bad("value " + quoted(target.name) + " is written twice");
-    written_[static_cast<std::size_t>(id)] = true;
+    if (at(written_, id)) return bad("value " + quoted(target.name) + " is written twice");
+    at(written_, id) = true;
     return {};
   }
 
@@ -161,7 +136,7 @@ class MethodValidator {
     if (value(id).origin != Origin::variable) return bad("is updated in place and must be a variable");
     if (std::ranges::count(node.inputs, id) > 1)
       return bad("variable " + quoted(value(id).name) + " is updated and read twice");
-    updated_[static_cast<std::size_t>(id)] = true;
+    at(updated_, id) = true;
     return {};
   }
 
@@ -169,8 +144,8 @@ class MethodValidator {
     UniqueNames names;
     for (const NamedValue& output : method_.outputs) {
       const std::string what = "output " + quoted(output.name);
-      GRAPHRUN_TRY(names.insert(output.name).in(what));
-      GRAPHRUN_TRY(check_read(output.value).in(what));
+      GRAPHRUN_TRY(names.insert(output.name).with_context(what));
+      GRAPHRUN_TRY(check_read(output.value).with_context(what));
     }
     return {};
   }
@@ -182,13 +157,13 @@ class MethodValidator {
     for (const Variable& variable : model_.variables) variables.insert(variable.name);
     for (const NamedValue& store : method_.stores) {
       const std::string what = "store of " + quoted(store.name);
-      GRAPHRUN_TRY(names.insert(store.name).in(what));
+      GRAPHRUN_TRY(names.insert(store.name).with_context(what));
       if (!variables.contains(store.name)) return bad(what + ": there is no such variable");
-      GRAPHRUN_TRY(check_read(store.value).in(what));
+      GRAPHRUN_TRY(check_read(store.value).with_context(what));
       if (value(store.value).origin != Origin::node) return bad(what + ": its value is written by no node");
-      if (stored[static_cast<std::size_t>(store.value)]) return bad(what + ": its value is stored twice");
-      stored[static_cast<std::size_t>(store.value)] = true;
-      GRAPHRUN_TRY(check_store_order(store).in(what));
+      if (at(stored, store.value)) return bad(what + ": its value is stored twice");
+      at(stored, store.value) = true;
+      GRAPHRUN_TRY(check_store_order(store).with_context(what));
     }
     return {};
   }
@@ -211,7 +186,7 @@ class MethodValidator {
       return same ? Status() : bad("its value is the new content of another variable");
     }
     if (target == kNoValue) return {};
-    if (updated_[static_cast<std::size_t>(target)]) return bad("the variable is updated in place, too");
+    if (at(updated_, target)) return bad("the variable is updated in place, too");
     for (std::size_t i = writer; i < method_.nodes.size(); ++i) {
       if (std::ranges::count(method_.nodes[i].inputs, target) == 0) continue;
       return bad("the variable is read by " + method_.nodes[i].path + " when it has been replaced");

@@ -3,14 +3,14 @@
 #include <cstdint>
 #include <vector>
 
-#include "runtime/numeric/tap.h"
+#include "runtime/numeric/interpolation_weights.h"
 
 // Bilinear sampling with aligned corners along one axis: output i reads the source at i (in - 1)/(out - 1),
 // in the f32 arithmetic that PyTorch uses, so that results agree with it to the last bits.
 namespace graphrun::numeric {
 
 struct Sampling {
-  std::vector<Tap> taps;              // of each output index; `first` never falls
+  std::vector<InterpolationWeights> taps;  // of each output index; `first` never falls
   std::vector<std::int32_t> readers;  // outputs readers[i] to readers[i + 1] are those whose `first` is i
 };
 
@@ -21,7 +21,7 @@ inline Sampling align_corners(std::int64_t in, std::int64_t out) {
   for (std::int64_t i = 0; i < out; ++i) {
     // The product must be rounded before the difference is taken: no fused multiply-add here.
     const volatile float source = scale * static_cast<float>(i);
-    Tap tap;
+    InterpolationWeights tap;
     tap.first = static_cast<std::int32_t>(source);
     if (tap.first > last) tap.first = last;
     const float fraction = source - static_cast<float>(tap.first);

@@ -57,7 +57,8 @@ Devices::Kind gpu_devices() {
   const auto open = [](int number, const DeviceOptions& options) -> Result<std::shared_ptr<model::Backend>> {
     GRAPHRUN_ASSIGN(const GpuModule* const module, gpu_module());
     const std::string& folder = options.cache_folder;
-    return module->make_backend({number, folder.empty() ? folder : folder + "/convolutions.txt"});
+    return module->make_backend(
+        {number, folder.empty() ? folder : folder + "/convolutions.txt", options.libraries});
   };
   return {"cuda", true, count, open};
 }

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "graphrun/kernel/op_library.h"
 #include "graphrun/status.h"
 #include "runtime/model/backend.h"
 
@@ -14,6 +15,7 @@ namespace graphrun::plugin {
 struct DeviceOptions {
   int threads = 0;             // of the CPU; 0: all that this process may use
   std::string cache_folder{};  // of what is measured once about a device; empty: nothing is kept
+  OpLibraries libraries{};     // whose kernels come beside the built-in ones
 };
 
 // Devices by name. A name is a kind, such as "cpu" or "cuda", and where a kind has several devices, its

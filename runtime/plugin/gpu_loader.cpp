@@ -4,17 +4,9 @@
 
 #include "runtime/core/build_stamp.h"
 #include "runtime/plugin/gpu_module.h"
+#include "runtime/plugin/loader_error.h"
 
 namespace graphrun::plugin {
-namespace {
-
-std::string loader_error() {
-  const char* const error = dlerror();
-  return error == nullptr ? "no reason was given" : error;
-}
-
-}  // namespace
-
 Result<const GpuModule*> gpu_module(const char* library) {
   const std::string failed = "the GPU backend cannot be loaded: ";
   void* const handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "graphrun/kernel/op_library.h"
 #include "graphrun/status.h"
 #include "runtime/model/backend.h"
 
@@ -15,6 +16,7 @@ struct GpuOptions {
   // File that remembers which of cuDNN's convolutions is the fastest for a shape, read at the start and
   // written as more is measured; empty: measured anew in each process.
   std::string tuning_file{};
+  OpLibraries libraries{};  // whose kernels for "cuda" are asked first
 };
 
 // What programs use of the GPU. A library of its own, opened when a GPU is asked for: CUDA's libraries are

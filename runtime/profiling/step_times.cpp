@@ -38,18 +38,7 @@ StepWork work_of(const session::StepView& step) {
   for (const TensorView& view : step.outputs) {
     if (view.data != nullptr) work.bytes += static_cast<double>(view.desc.bytes());
   }
-  const std::string_view op = step.def.name;
-  const bool gradient = op == "conv2d_grad_data" || op == "conv2d_grad_weight";
-  if (gradient || op == "conv2d" || op == "conv2d_bn" || op == "conv2d_bn_pyramid") {
-    const TensorDesc& y = gradient ? step.inputs[0].desc : step.outputs[0].desc;
-    const TensorDesc& weight = op == "conv2d_grad_weight" ? step.inputs[2].desc : step.inputs[1].desc;
-    work.operations = 2.0 * static_cast<double>(y.pixels()) * static_cast<double>(weight.shape.count());
-  } else if (op.starts_with("matmul")) {
-    const TensorDesc& left = step.inputs[0].desc;
-    const TensorDesc& y = step.outputs[0].desc;
-    const std::int64_t inner = op == "matmul_grad_x" ? left.h() * left.w() : left.c();
-    work.operations = 2.0 * static_cast<double>(y.shape.count()) * static_cast<double>(inner);
-  }
+  work.operations = step.operations;
   return work;
 }
 

@@ -11,8 +11,8 @@
 
 namespace graphrun::profiling {
 
-// What a step has to do at the least: bytes that it reads and writes once, operations of convolutions and
-// matrix products (2 for a multiplication with its addition).
+// What a step has to do at the least: bytes that it reads and writes once, operations of products (2 for a
+// multiplication with its addition).
 struct StepWork {
   double bytes = 0;
   double operations = 0;

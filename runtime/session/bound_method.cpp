@@ -14,21 +14,21 @@ struct Planned {
   LoweredMethod lowered;
   std::vector<std::int32_t> variables;  // variables_of()
   MethodPlan plan;
-  Recomputations recomputations;
+  Rematerialisations rematerialisations;
 };
 
 Result<Planned> plan(const model::Program& program, const model::Method& method,
                      const model::Backend& backend, const MethodOptions& options) {
   GRAPHRUN_ASSIGN(DimValues dims, solve_dims(program, options.input_shapes));
-  const auto turn = backend.turn();
+  const auto lock = backend.lock();
   Planned planned;
   GRAPHRUN_ASSIGN(planned.lowered, lower(program, method, backend,
                                          {lookup_in(std::move(dims)), options.constant_weights, options.fuse,
-                                          options.before_resize, options.precision}));
+                                          options.low_res_logits, options.precision}));
   planned.variables = variables_of(program.model(), method, planned.lowered);
   GRAPHRUN_ASSIGN(planned.plan, plan_method(planned.lowered, planned.variables));
-  GRAPHRUN_ASSIGN(planned.recomputations, undo_recomputations(planned.lowered, planned.variables,
-                                                              options.arena_budget, planned.plan));
+  GRAPHRUN_ASSIGN(planned.rematerialisations, undo_rematerialisations(planned.lowered, planned.variables,
+                                                                      options.arena_budget, planned.plan));
   return planned;
 }
 
@@ -42,8 +42,8 @@ Result<const model::Method*> find_method(const model::Model& model, std::string_
 }
 
 // Identifies what a node's kernel prepares from constants.
-std::string prepared_key(const LoweredMethod& lowered, const LoweredNode& node) {
-  std::string key = std::string(node.kernel->name()) + " " + node.kernel->prepared_key();
+std::string packed_key(const LoweredMethod& lowered, const LoweredNode& node) {
+  std::string key = std::string(node.kernel->name()) + " " + node.kernel->packed_key();
   for (const ValueId id : node.inputs) {
     const bool variable =
         id != kNoValue && lowered.values[static_cast<std::size_t>(id)].origin == model::Origin::variable;
@@ -64,7 +64,7 @@ class Binder {
         lowered_(std::move(planned.lowered)),
         variables_(std::move(planned.variables)),
         plan_(std::move(planned.plan)),
-        recomputations_(planned.recomputations),
+        recomputations_(planned.rematerialisations),
         gradients_(gradients),
         weights_(weights) {}
 
@@ -74,7 +74,7 @@ class Binder {
     if (options.arena) {
       GRAPHRUN_ASSIGN(bound.arena_, options.arena(plan_.bytes));
     } else {
-      GRAPHRUN_ASSIGN(bound.arena_, weights_.backend()->allocate(plan_.bytes).in("activations"));
+      GRAPHRUN_ASSIGN(bound.arena_, weights_.backend()->allocate(plan_.bytes).with_context("activations"));
     }
     arena_ = static_cast<std::byte*>(bound.arena_->data());
     bound.arena_bytes_ = plan_.bytes;
@@ -132,8 +132,8 @@ class Binder {
     for (std::size_t i = 0; i < step.def->outputs.size() && i < step.outputs.size(); ++i) {
       const Reduction reduction = step.def->outputs[i].reduction;
       if (reduction == Reduction::none || step.outputs[i].data == nullptr) continue;
-      const auto& ranks = reduction == Reduction::loss ? reductions.loss : reductions.batch_statistics;
-      if (ranks != nullptr && ranks->size() > 1) step.exchanges.push_back({ranks.get(), step.outputs[i]});
+      const auto& comm = reduction == Reduction::loss ? reductions.loss : reductions.batch_statistics;
+      if (comm != nullptr && comm->size() > 1) step.exchanges.push_back({comm.get(), step.outputs[i]});
     }
   }
 
@@ -149,11 +149,11 @@ class Binder {
     for (std::size_t step = 0; step < lowered_.nodes.size(); ++step) {
       LoweredNode& node = lowered_.nodes[step];
       BoundMethod::Step made{
-          std::move(node.path), node.def, node.kernel, {}, {}, nullptr, nullptr, {}, {}, {}};
+          std::move(node.path), node.def, node.kernel, {}, {}, nullptr, nullptr, {}, {}, {}, node.operations};
       for (const ValueId id : node.inputs) made.inputs.push_back(view(id));
       for (const ValueId id : node.outputs) made.outputs.push_back(view(id));
       if (made.kernel->scratch_bytes() > 0) made.scratch = arena_ + plan_.scratch[step];
-      if (made.kernel->prepared_bytes() > 0) made.prepared_key = prepared_key(lowered_, node);
+      if (made.kernel->packed_bytes() > 0) made.packed_key = packed_key(lowered_, node);
       add_exchanges(bound.reductions_, made);
       add_variables(node.inputs, made);
       add_variables(node.outputs, made);
@@ -173,21 +173,21 @@ class Binder {
   LoweredMethod lowered_;
   std::vector<std::int32_t> variables_;
   MethodPlan plan_;
-  Recomputations recomputations_;
+  Rematerialisations recomputations_;
   std::span<const TensorView> gradients_;
   weights::Weights& weights_;
   std::byte* arena_ = nullptr;
 };
 
-Result<MethodNeeds> BoundMethod::plan(const model::Program& program, std::string_view method,
-                                      const model::Backend& backend, const MethodOptions& options) {
+Result<MemoryRequirements> BoundMethod::plan(const model::Program& program, std::string_view method,
+                                             const model::Backend& backend, const MethodOptions& options) {
   GRAPHRUN_ASSIGN(const model::Method* const found, find_method(program.model(), method, options));
   GRAPHRUN_ASSIGN(const Planned planned, session::plan(program, *found, backend, options));
-  MethodNeeds needs;
+  MemoryRequirements needs;
   needs.arena_bytes = planned.plan.bytes;
   for (const LoweredNode& node : planned.lowered.nodes) {
-    if (node.kernel->prepared_bytes() > 0)
-      needs.prepared_bytes[prepared_key(planned.lowered, node)] = node.kernel->prepared_bytes();
+    if (node.kernel->packed_bytes() > 0)
+      needs.packed_bytes[packed_key(planned.lowered, node)] = node.kernel->packed_bytes();
   }
   for (const model::NamedValue& output : planned.lowered.outputs)
     needs.outputs[output.name] = planned.lowered.descs[static_cast<std::size_t>(output.value)];
@@ -213,30 +213,29 @@ Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const mod
 
 Status BoundMethod::refresh() {
   const std::uint64_t version = weights_->version();
-  if (version == prepared_version_) return {};
-  std::vector<weights::PreparedForm> forms;  // stays empty in training
+  if (version == packed_version_) return {};
+  std::vector<weights::PackedWeights> forms;  // stays empty in training
   for (const Step& step : steps_) {
-    if (!step.prepared_key.empty())
-      forms.push_back({step.path, step.prepared_key, *step.kernel, step.inputs});
+    if (!step.packed_key.empty()) forms.push_back({step.path, step.packed_key, *step.kernel, step.inputs});
   }
   if (!forms.empty()) {
-    const auto turn = weights_->backend()->turn();
-    GRAPHRUN_ASSIGN(const std::vector<const void*> memory, weights_->prepared(forms));
+    const auto lock = weights_->backend()->lock();
+    GRAPHRUN_ASSIGN(const std::vector<const void*> memory, weights_->packed(forms));
     auto form = memory.begin();
     for (Step& step : steps_) {
-      if (!step.prepared_key.empty()) step.prepared = *form++;
+      if (!step.packed_key.empty()) step.packed = *form++;
     }
   }
-  prepared_version_ = version;
+  packed_version_ = version;
   return {};
 }
 
 // Adds up what the step gave, over the ranks that share it.
 Status BoundMethod::exchange(Step& step, StepObserver* observer) {
-  for (const Exchange& exchange : step.exchanges) {
+  for (const AllReduce& exchange : step.exchanges) {
     const TensorDesc& desc = exchange.view.desc;
     if (observer != nullptr) observer->begin_other(step.path, "all-reduce");
-    GRAPHRUN_TRY(collective::all_reduce(*exchange.ranks, exchange.view.data, desc.shape.count(), desc.dtype));
+    GRAPHRUN_TRY(collective::all_reduce(*exchange.comm, exchange.view.data, desc.shape.count(), desc.dtype));
     if (observer != nullptr) observer->end_other();
   }
   return {};
@@ -245,7 +244,7 @@ Status BoundMethod::exchange(Step& step, StepObserver* observer) {
 Status BoundMethod::run(StepObserver* observer) try {
   GRAPHRUN_TRY(refresh());
   if (observer == nullptr) return replay_->run([this] { return run_steps(); });
-  const auto turn = weights_->backend()->turn();
+  const auto lock = weights_->backend()->lock();
   return run_steps(observer);
 } catch (...) {
   return core::caught();
@@ -254,12 +253,13 @@ Status BoundMethod::run(StepObserver* observer) try {
 Status BoundMethod::run_steps(StepObserver* observer, StepHook* hook) {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
-    const StepView view{step.path, *step.def, step.kernel->name(), step.inputs, step.outputs};
+    const StepView view{step.path,   *step.def,    step.kernel->name(),
+                        step.inputs, step.outputs, step.operations};
     if (observer != nullptr) observer->before(view);
-    Status status = step.kernel->run({step.inputs, step.outputs, step.scratch, step.prepared});
+    Status status = step.kernel->run({step.inputs, step.outputs, step.scratch, step.packed});
     if (observer != nullptr) observer->after(view);
     if (status.ok()) status = exchange(step, observer);
-    if (!status.ok()) return std::move(status).in(step.path);
+    if (!status.ok()) return std::move(status).with_context(step.path);
     if (hook != nullptr) GRAPHRUN_TRY(hook->after_step(i));
   }
   return {};

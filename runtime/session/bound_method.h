@@ -12,8 +12,9 @@
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
 #include "runtime/collective/communicator.h"
+#include "runtime/session/dims.h"
 #include "runtime/session/lower.h"
-#include "runtime/session/recomputation.h"
+#include "runtime/session/rematerialisation.h"
 #include "runtime/session/replay.h"
 #include "runtime/weights/weights.h"
 
@@ -27,6 +28,7 @@ struct StepView {
   std::string_view kernel;
   std::span<const TensorView> inputs;
   std::span<const TensorView> outputs;
+  double operations;  // of products, 2 for a multiplication with its addition (OpDef::cost)
 };
 
 // Called before and after each step of a run, on the thread that runs.
@@ -55,14 +57,14 @@ struct Reductions {
 };
 
 struct MethodOptions {
-  // Extents of the inputs in the logical order of the model, e.g. {"image", (1, 3, 480, 480)}. Inputs that
-  // the method does not use may be missing when the dims of the others give theirs.
-  std::map<std::string, Shape, std::less<>> input_shapes;
+  // Extents of the inputs by name, in the logical order of the model: (1, 3, 480, 480) of an image. An input
+  // may be missing where the others give its extents.
+  InputShapes input_shapes;
   bool constant_weights = false;
   bool fuse = true;
   DType precision = DType::f32;  // of activations: f32 or bf16
   // The output of this name is taken before the resize that makes it, where one does (LowerOptions).
-  std::string before_resize;
+  std::string low_res_logits;
   // Gives at least so many bytes for activations; empty: the method gets its own. Methods may share memory
   // where one runs at a time: inputs and outputs then do not survive the run of another.
   std::function<Result<std::shared_ptr<model::Buffer>>(std::int64_t bytes)> arena;
@@ -74,10 +76,10 @@ struct MethodOptions {
 };
 
 // What a method takes when it is bound.
-struct MethodNeeds {
+struct MemoryRequirements {
   std::int64_t arena_bytes = 0;
   // Forms of the weights that kernels prepare, by key: methods that have a key in common share the form.
-  std::map<std::string, std::int64_t> prepared_bytes;
+  std::map<std::string, std::int64_t> packed_bytes;
   std::map<std::string, TensorDesc, std::less<>> outputs;
 };
 
@@ -94,8 +96,8 @@ class BoundMethod {
                                                    const MethodOptions& options);
 
   // The same without weights and memory.
-  static Result<MethodNeeds> plan(const model::Program& program, std::string_view method,
-                                  const model::Backend& backend, const MethodOptions& options);
+  static Result<MemoryRequirements> plan(const model::Program& program, std::string_view method,
+                                         const model::Backend& backend, const MethodOptions& options);
 
   // On a device other than the host the run is started, recorded where the device can (Replay); with an
   // observer, step by step.
@@ -115,12 +117,12 @@ class BoundMethod {
   TensorView output(std::string_view name) const;
 
   std::int64_t arena_bytes() const { return arena_bytes_; }
-  const Recomputations& recomputations() const { return recomputations_; }
+  const Rematerialisations& rematerialisations() const { return recomputations_; }
 
  private:
   // An output that ranks add up.
-  struct Exchange {
-    collective::Communicator* ranks;
+  struct AllReduce {
+    collective::Communicator* comm;
     TensorView view;
   };
   struct Step {
@@ -130,10 +132,11 @@ class BoundMethod {
     std::vector<TensorView> inputs;
     std::vector<TensorView> outputs;
     void* scratch = nullptr;
-    const void* prepared = nullptr;
-    std::string prepared_key;
-    std::vector<Exchange> exchanges;
+    const void* packed = nullptr;
+    std::string packed_key;
+    std::vector<AllReduce> exchanges;
     std::vector<std::int32_t> variables;  // that it reads or writes
+    double operations = 0;
   };
   friend class Binder;
   BoundMethod() = default;
@@ -144,11 +147,11 @@ class BoundMethod {
   std::shared_ptr<weights::Weights> weights_;
   std::shared_ptr<model::Buffer> arena_;
   std::int64_t arena_bytes_ = 0;
-  Recomputations recomputations_;
+  Rematerialisations recomputations_;
   std::vector<Step> steps_;
   std::vector<std::pair<std::string, TensorView>> inputs_;
   std::vector<std::pair<std::string, TensorView>> outputs_;
-  std::uint64_t prepared_version_ = 0;
+  std::uint64_t packed_version_ = 0;
   Reductions reductions_;  // keeps what steps exchange with alive
   std::optional<Replay> replay_;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/model/resolve.h"
 #include "runtime/session/lower.h"
 
 namespace graphrun::session {
@@ -15,8 +16,34 @@ ValueType type_of(const OpDef& def, const TensorDesc& desc) {
   return type;
 }
 
-bool same_type(const ValueType& a, const ValueType& b) {
-  return a.dtype == b.dtype && a.layout == b.layout && a.shape == b.shape;
+// The op as a node of its own, whose values are numbered as the views come.
+Node node_of(std::string_view op, const AttrMap& attrs, std::span<const TensorView> inputs,
+             std::span<const TensorView> outputs) {
+  Node node{std::string(op), std::string(op), attrs, {}, {}};
+  ValueId next = 0;
+  for (const TensorView& view : inputs) node.inputs.push_back(view.data == nullptr ? kNoValue : next++);
+  for (const TensorView& view : outputs) node.outputs.push_back(view.data == nullptr ? kNoValue : next++);
+  return node;
+}
+
+// The op resolved for the views, and that the outputs are what it gives.
+Result<model::ResolvedNode> resolve_views(const OpRegistry& ops, const OpDef& def, const AttrMap& attrs,
+                                          std::span<const TensorView> inputs,
+                                          std::span<const TensorView> outputs) {
+  std::vector<ValueType> types;
+  for (const TensorView& view : inputs) types.push_back(type_of(def, view.desc));
+  std::vector<const ValueType*> present;
+  for (std::size_t i = 0; i < types.size(); ++i)
+    present.push_back(inputs[i].data == nullptr ? nullptr : &types[i]);
+  const auto no_symbols = [](std::string_view) { return std::optional<Number>(); };
+  GRAPHRUN_ASSIGN(model::ResolvedNode resolved,
+                  model::resolve(node_of(def.name, attrs, inputs, outputs), ops, present, no_symbols));
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    if (outputs[i].data == nullptr || type_of(def, outputs[i].desc) == resolved.outputs[i]) continue;
+    return {ErrorCode::shape,
+            "output \"" + std::string(def.outputs[i].name) + "\" is " + to_string(resolved.outputs[i])};
+  }
+  return resolved;
 }
 
 }  // namespace
@@ -24,19 +51,16 @@ bool same_type(const ValueType& a, const ValueType& b) {
 Result<BoundOp> BoundOp::bind(const OpRegistry& ops, model::Backend& backend, std::string_view op,
                               const AttrMap& attrs, std::vector<TensorView> inputs,
                               std::vector<TensorView> outputs) {
-  const OpDef* def = ops.find(op);
-  if (def == nullptr) return {ErrorCode::not_found, "no op \"" + std::string(op) + "\""};
+  GRAPHRUN_ASSIGN(const OpDef* def, model::find_op(ops, op));
   inputs.resize(std::max(inputs.size(), def->inputs.size()));
-  outputs.resize(def->outputs.size());
-  const auto no_symbols = [](std::string_view) { return std::optional<Number>(); };
-  GRAPHRUN_ASSIGN(const Attributes evaluated, Attributes::evaluate(def->attrs, attrs, no_symbols).in(op));
-  std::vector<ValueType> types;
+  outputs.resize(std::max(outputs.size(), def->outputs.size()));
+  GRAPHRUN_ASSIGN(const model::ResolvedNode resolved,
+                  resolve_views(ops, *def, attrs, inputs, outputs).with_context(op));
   std::vector<TensorDesc> input_descs;
   std::vector<TensorDesc> output_descs;
   std::vector<bool> input_present;
   std::vector<bool> output_present;
   for (const TensorView& view : inputs) {
-    types.push_back(type_of(*def, view.desc));
     input_descs.push_back(view.desc);
     input_present.push_back(view.data != nullptr);
   }
@@ -44,20 +68,8 @@ Result<BoundOp> BoundOp::bind(const OpRegistry& ops, model::Backend& backend, st
     output_descs.push_back(view.desc);
     output_present.push_back(view.data != nullptr);
   }
-  std::vector<const ValueType*> type_pointers;
-  for (std::size_t i = 0; i < types.size(); ++i)
-    type_pointers.push_back(input_present[i] ? &types[i] : nullptr);
-  std::vector<ValueType> given(def->outputs.size());
-  GRAPHRUN_TRY(def->infer(evaluated, type_pointers, given).in(op));
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    const bool fits =
-        i < outputs.size() && (!output_present[i] || same_type(type_of(*def, output_descs[i]), given[i]));
-    if (fits) continue;
-    return {ErrorCode::shape, std::string(op) + ": output \"" + std::string(def->outputs[i].name) + "\" is " +
-                                  to_string(given[i])};
-  }
   const KernelRequest request{*def,
-                              evaluated,
+                              resolved.attrs,
                               input_descs,
                               output_descs,
                               input_present,
@@ -65,9 +77,9 @@ Result<BoundOp> BoundOp::bind(const OpRegistry& ops, model::Backend& backend, st
                               std::vector<bool>(inputs.size(), false),
                               backend.threads(),
                               backend.context()};
-  const auto turn = backend.turn();
+  const auto lock = backend.lock();
   BoundOp bound;
-  GRAPHRUN_ASSIGN(bound.kernel_, choose_kernel(backend, request).in(op));
+  GRAPHRUN_ASSIGN(bound.kernel_, choose_kernel(backend, request).with_context(op));
   GRAPHRUN_ASSIGN(bound.scratch_, backend.allocate(bound.kernel_->scratch_bytes()));
   bound.backend_ = &backend;
   bound.name_ = def->name;
@@ -77,8 +89,8 @@ Result<BoundOp> BoundOp::bind(const OpRegistry& ops, model::Backend& backend, st
 }
 
 Status BoundOp::run() {
-  const auto turn = backend_->turn();
-  return kernel_->run({inputs_, outputs_, scratch_->data(), nullptr}).in(name_);
+  const auto lock = backend_->lock();
+  return kernel_->run({inputs_, outputs_, scratch_->data(), nullptr}).with_context(name_);
 }
 
 }  // namespace graphrun::session

@@ -2,18 +2,20 @@
 
 #include <algorithm>
 
+#include "runtime/session/signature.h"
+
 namespace graphrun::session {
 namespace {
-
-std::string declared(const model::Input& input) {
-  std::string text = "(";
-  for (const Expr& extent : input.shape) text += (text.size() > 1 ? ", " : "") + to_string(extent);
-  return text + ")";
-}
 
 bool is_symbol(const Expr& expr) { return expr.tokens.size() == 1 && expr.tokens[0].op == ExprOp::symbol; }
 
 }  // namespace
+
+std::string declared_shape(const model::Input& input) {
+  std::string text = "(";
+  for (const Expr& extent : input.shape) text += (text.size() > 1 ? ", " : "") + to_string(extent);
+  return text + ")";
+}
 
 SymbolLookup lookup_in(DimValues values) {
   return [values = std::move(values)](std::string_view name) -> std::optional<Number> {
@@ -23,14 +25,21 @@ SymbolLookup lookup_in(DimValues values) {
   };
 }
 
-Result<DimValues> solve_dims(const model::Program& program,
-                             const std::map<std::string, Shape, std::less<>>& input_shapes) {
+Result<InputShapes> image_shapes(const model::Program& program, std::int64_t n, std::int64_t h,
+                                 std::int64_t w) {
+  const model::Port* const image = program.model().signature.input(model::roles::kImage);
+  if (image == nullptr) return missing_port(program.model(), "input", model::roles::kImage);
+  GRAPHRUN_ASSIGN(const Dim channels, evaluate_dim(image->channels, program.model().parameter_values()));
+  return InputShapes{{image->name, Shape{n, channels.constant(), h, w}}};
+}
+
+Result<DimValues> solve_dims(const model::Program& program, const InputShapes& input_shapes) {
   const model::Model& model = program.model();
   const SymbolLookup parameters = model.parameter_values();
   DimValues values;
   const auto mismatch = [](const model::Input& input, const Shape& shape) {
-    return Status(ErrorCode::shape,
-                  "input \"" + input.name + "\": expected " + declared(input) + ", got " + to_string(shape));
+    return Status(ErrorCode::shape, "input \"" + input.name + "\": expected " + declared_shape(input) +
+                                        ", got " + to_string(shape));
   };
   for (const auto& [name, shape] : input_shapes) {
     const auto input = std::ranges::find(model.inputs, name, &model::Input::name);
@@ -52,14 +61,15 @@ Result<DimValues> solve_dims(const model::Program& program,
     const auto input = std::ranges::find(model.inputs, name, &model::Input::name);
     for (int axis = 0; axis < shape.rank(); ++axis) {
       GRAPHRUN_ASSIGN(const Dim extent,
-                      evaluate_dim(input->shape[static_cast<std::size_t>(axis)], symbols).in(name));
+                      evaluate_dim(input->shape[static_cast<std::size_t>(axis)], symbols).with_context(name));
       if (!(extent == Dim(shape[axis]))) return mismatch(*input, shape);
     }
   }
   // The optimiser's method has no image, and the requirements are about images.
   if (input_shapes.empty()) return values;
   for (const model::Requirement& requirement : model.requirements) {
-    GRAPHRUN_ASSIGN(const double holds, evaluate_real(requirement.condition, symbols).in("require"));
+    GRAPHRUN_ASSIGN(const double holds,
+                    evaluate_real(requirement.condition, symbols).with_context("require"));
     if (holds != 0) continue;
     std::string sizes;
     for (const auto& [name, value] : values)

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "runtime/model/cost.h"
 #include "runtime/model/infer.h"
 
 namespace graphrun::session {
@@ -38,28 +39,27 @@ class Lowering final : public GraphWriter {
   }
 
   Result<LoweredMethod> run() {
-    GRAPHRUN_ASSIGN(types_,
-                    model::infer_types(program_.model(), method_, program_.registry(), options_.dims));
+    GRAPHRUN_ASSIGN(model::ResolvedMethod resolved,
+                    model::resolve_method(program_.model(), method_, program_.registry(), options_.dims));
+    types_ = std::move(resolved.types);
     result_.values = method_.values;
     for (std::size_t i = 0; i < types_.size(); ++i) {
       const model::Value& value = method_.values[i];
       const bool of_node = value.origin == model::Origin::node;
-      GRAPHRUN_ASSIGN(
-          const TensorDesc desc,
-          desc_of(types_[i]).in(
-              of_node ? graphrun::model::describe(method_.nodes[static_cast<std::size_t>(value.index)])
-                      : value.name));
-      result_.descs.push_back(of_node ? stored(desc, method_.nodes[static_cast<std::size_t>(value.index)].op)
-                                      : desc);
+      const auto node = static_cast<std::size_t>(of_node ? value.index : 0);
+      GRAPHRUN_ASSIGN(const TensorDesc desc,
+                      desc_of(types_[i]).with_context(of_node ? graphrun::model::describe(method_.nodes[node])
+                                                              : value.name));
+      result_.descs.push_back(of_node ? stored(desc, *resolved.nodes[node].def) : desc);
     }
     result_.outputs = method_.outputs;
-    const Node* const left_out = leave_out_resize();
+    const Node* const left_out = leave_out_interpolation();
     for (const model::NamedValue& output : result_.outputs) {
-      const auto i = static_cast<std::size_t>(output.value);
-      result_.descs[i].dtype = types_[i].dtype;
+      at(result_.descs, output.value).dtype = at(types_, output.value).dtype;
     }
-    for (const Node& node : method_.nodes) {
-      if (&node != left_out) GRAPHRUN_TRY(lower_node(node));
+    for (std::size_t i = 0; i < method_.nodes.size(); ++i) {
+      const Node& node = method_.nodes[i];
+      if (&node != left_out) GRAPHRUN_TRY(lower_node(node, resolved.nodes[i]));
     }
     return std::move(result_);
   }
@@ -67,26 +67,20 @@ class Lowering final : public GraphWriter {
   std::vector<ValueId> add(std::string_view op, std::vector<ValueId> inputs, AttrMap attrs,
                            std::string_view suffix) override {
     Node node{scope_ + "." + std::string(suffix), std::string(op), std::move(attrs), std::move(inputs), {}};
+    if (failure_.ok()) {
+      const std::string where = graphrun::model::describe(node);
+      Result<std::vector<ValueId>> outputs = add_part(std::move(node));
+      if (outputs.ok()) return *std::move(outputs);
+      failure_ = std::move(outputs).status().with_context(where);
+    }
+    // Whoever writes the parts goes on until it looks; its values must exist.
     const OpDef* def = program_.registry().find(op);
-    if (def == nullptr) {
-      fail({ErrorCode::internal, node.path + ": parts use the unknown op " + node.op});
-      return {};
-    }
-    std::vector<ValueType> types(def->outputs.size());
-    if (failure_.ok()) fail(infer(node, *def, types).in(node.path));
-    for (ValueType& type : types) {
-      node.outputs.push_back(static_cast<ValueId>(result_.values.size()));
-      result_.values.push_back({node.path, model::Origin::node, 0});
-      auto desc = desc_of(type);
-      if (!desc.ok()) fail(std::move(desc).status().in(node.path));
-      result_.descs.push_back(desc.ok() ? stored(*desc, op) : TensorDesc());
-      types_.push_back(std::move(type));
-    }
-    std::vector<ValueId> outputs = node.outputs;
-    parts_.push_back(std::move(node));
-    return outputs;
+    std::vector<ValueId> nothing;
+    for (std::size_t i = 0; i < (def == nullptr ? 1 : def->outputs.size()); ++i)
+      nothing.push_back(add_value({}, {}, {}));
+    return nothing;
   }
-  const ValueType& type(ValueId value) const override { return types_[static_cast<std::size_t>(value)]; }
+  const ValueType& type(ValueId value) const override { return at(types_, value); }
   ValueId input(std::string_view name, const ValueType&) override {
     for (std::size_t i = 0; i < method_.values.size(); ++i) {
       if (method_.values[i].origin == model::Origin::input && method_.values[i].name == name)
@@ -96,37 +90,58 @@ class Lowering final : public GraphWriter {
   }
 
  private:
-  void fail(Status status) {
-    if (failure_.ok()) failure_ = std::move(status);
+  // A node with what it means.
+  struct Part {
+    Node node;
+    model::ResolvedNode resolved;
+  };
+
+  ValueId add_value(std::string name, ValueType type, const TensorDesc& desc) {
+    result_.values.push_back({std::move(name), model::Origin::node, 0});
+    result_.descs.push_back(desc);
+    types_.push_back(std::move(type));
+    return static_cast<ValueId>(types_.size() - 1);
   }
 
-  Status infer(const Node& node, const OpDef& def, std::vector<ValueType>& types) {
-    GRAPHRUN_ASSIGN(const Attributes attrs, Attributes::evaluate(def.attrs, node.attrs, symbols_));
+  Result<std::vector<ValueId>> add_part(Node node) {
+    GRAPHRUN_ASSIGN(const OpDef* def, model::find_op(program_.registry(), node.op));
+    model::add_absent_inputs(*def, node.inputs);
+    for (std::size_t i = 0; i < def->outputs.size(); ++i)
+      node.outputs.push_back(static_cast<ValueId>(types_.size() + i));
     std::vector<const ValueType*> inputs;
-    for (const ValueId id : node.inputs)
-      inputs.push_back(id == kNoValue ? nullptr : &types_[static_cast<std::size_t>(id)]);
-    return def.infer(attrs, inputs, types);
+    for (const ValueId id : node.inputs) inputs.push_back(id == kNoValue ? nullptr : &at(types_, id));
+    GRAPHRUN_ASSIGN(model::ResolvedNode resolved,
+                    model::resolve(node, program_.registry(), inputs, symbols_));
+    std::vector<TensorDesc> descs;
+    for (const ValueType& type : resolved.outputs) {
+      GRAPHRUN_ASSIGN(const TensorDesc desc, desc_of(type));
+      descs.push_back(stored(desc, *def));
+    }
+    for (std::size_t i = 0; i < descs.size(); ++i)
+      add_value(node.path, std::move(resolved.outputs[i]), descs[i]);
+    parts_.push_back({std::move(node), std::move(resolved)});
+    return parts_.back().node.outputs;
   }
 
-  // The node that LowerOptions::before_resize makes superfluous; its output is redirected.
-  const Node* leave_out_resize() {
-    const auto output = std::ranges::find(result_.outputs, options_.before_resize, &model::NamedValue::name);
+  // The node that LowerOptions::low_res_logits makes superfluous; its output is redirected.
+  const Node* leave_out_interpolation() {
+    const auto output = std::ranges::find(result_.outputs, options_.low_res_logits, &model::NamedValue::name);
     if (output == result_.outputs.end()) return nullptr;
-    const model::Value& value = method_.values[static_cast<std::size_t>(output->value)];
+    const model::Value& value = at(method_.values, output->value);
     if (value.origin != model::Origin::node) return nullptr;
     const Node& node = method_.nodes[static_cast<std::size_t>(value.index)];
     const bool read = std::ranges::any_of(method_.nodes, [&](const Node& reader) {
       return std::ranges::find(reader.inputs, output->value) != reader.inputs.end();
     });
     const bool once = std::ranges::count(result_.outputs, output->value, &model::NamedValue::value) == 1;
-    if (node.op != "resize" || read || !once) return nullptr;
-    output->value = node.inputs[0];
+    const std::optional<IndexPair> pair = program_.registry().find(node.op)->interpolates;
+    const bool makes_it = pair && node.outputs[static_cast<std::size_t>(pair->output)] == output->value;
+    if (!makes_it || node.outputs.size() != 1 || read || !once) return nullptr;
+    output->value = node.inputs[static_cast<std::size_t>(pair->input)];
     return &node;
   }
 
-  TensorDesc desc(ValueId id) const {
-    return id == kNoValue ? TensorDesc() : result_.descs[static_cast<std::size_t>(id)];
-  }
+  TensorDesc desc(ValueId id) const { return id == kNoValue ? TensorDesc() : at(result_.descs, id); }
 
   std::string describe(const Node& node) const {
     std::string text = node.path + " (" + node.op + " of";
@@ -135,21 +150,19 @@ class Lowering final : public GraphWriter {
   }
 
   // How a result of the op lies in memory.
-  TensorDesc stored(TensorDesc desc, std::string_view op) const {
-    const bool follows = program_.registry().find(op)->precision == Precision::compute;
-    if (follows && is_activation(desc)) desc.dtype = options_.precision;
+  TensorDesc stored(TensorDesc desc, const OpDef& def) const {
+    if (def.precision == Precision::compute && is_activation(desc)) desc.dtype = options_.precision;
     return desc;
   }
   static bool is_activation(const TensorDesc& desc) {
     return desc.layout == Layout::nhwc && desc.dtype == DType::f32;
   }
 
-  Status lower_node(const Node& node) {
-    const OpDef& def = *program_.registry().find(node.op);
-    GRAPHRUN_ASSIGN(const Attributes attrs,
-                    Attributes::evaluate(def.attrs, node.attrs, symbols_).in(node.path));
+  Status lower_node(const Node& node, const model::ResolvedNode& resolved) {
+    const OpDef& def = *resolved.def;
+    const Attributes& attrs = resolved.attrs;
     std::string reasons;
-    if (options_.fuse || def.parts == nullptr) {
+    if (options_.fuse || def.decomposition == nullptr) {
       GRAPHRUN_ASSIGN(bool taken, offer(node, def, attrs, reasons));
       if (options_.precision != DType::f32) {
         const bool narrow = def.precision == Precision::compute;
@@ -162,7 +175,7 @@ class Lowering final : public GraphWriter {
       }
       if (taken) return {};
     }
-    if (def.parts != nullptr) return lower_parts(node, def);
+    if (def.decomposition != nullptr) return lower_parts(node, def);
     return {ErrorCode::unsupported, model::describe(node) + ": " + reasons};
   }
 
@@ -175,8 +188,7 @@ class Lowering final : public GraphWriter {
       inputs.push_back(desc(id));
       request.input_present.push_back(id != kNoValue);
       request.input_constant.push_back(options_.constant_weights && id != kNoValue &&
-                                       result_.values[static_cast<std::size_t>(id)].origin ==
-                                           model::Origin::variable);
+                                       at(result_.values, id).origin == model::Origin::variable);
     }
     for (const ValueId id : node.outputs) {
       outputs.push_back(desc(id));
@@ -184,8 +196,10 @@ class Lowering final : public GraphWriter {
     }
     request.inputs = inputs;
     request.outputs = outputs;
+    // A value and its cast have the same shape, and the cost is a matter of shapes.
+    GRAPHRUN_ASSIGN(const double operations, model::cost_of(node, program_.registry(), types_, symbols_));
     if (std::shared_ptr<Kernel> kernel = kernel_of_equal(node, request)) {
-      result_.nodes.push_back({node.path, &def, std::move(kernel), node.inputs, node.outputs});
+      result_.nodes.push_back({node.path, &def, std::move(kernel), node.inputs, node.outputs, operations});
       return true;
     }
     auto chosen = choose_kernel(backend_, request);
@@ -193,11 +207,11 @@ class Lowering final : public GraphWriter {
       const std::shared_ptr<Kernel> kernel = *std::move(chosen);
       made_.push_back({&def, node.attrs, std::move(inputs), std::move(outputs), request.input_present,
                        request.output_present, request.input_constant, kernel});
-      result_.nodes.push_back({node.path, &def, kernel, node.inputs, node.outputs});
+      result_.nodes.push_back({node.path, &def, kernel, node.inputs, node.outputs, operations});
       return true;
     }
     if (chosen.status().code() != ErrorCode::declined)
-      return std::move(chosen).status().in(model::describe(node));
+      return std::move(chosen).status().with_context(model::describe(node));
     reasons = chosen.status().message();
     return false;
   }
@@ -212,15 +226,15 @@ class Lowering final : public GraphWriter {
       const bool other = id != kNoValue && desc(id).layout == Layout::nhwc && is_real(desc(id).dtype) &&
                          desc(id).dtype != type;
       if (!other) continue;
-      const bool read = !def.inputs[std::min(i, def.inputs.size() - 1)].shape_only;
-      const ValueId cast = twin(id, type);
+      const bool read = !def.input(i).shape_only;
+      const ValueId cast = cast_copy_of(id, type);
       if (read) GRAPHRUN_TRY(cast_value(node.path, id, cast));
       id = cast;
     }
     std::vector<std::pair<ValueId, ValueId>> back;
     for (ValueId& id : node.outputs) {
       if (id == kNoValue || type != DType::f32 || desc(id).dtype != options_.precision) continue;
-      const ValueId wide = twin(id, type);
+      const ValueId wide = cast_copy_of(id, type);
       back.emplace_back(wide, id);
       id = wide;
     }
@@ -234,13 +248,10 @@ class Lowering final : public GraphWriter {
   }
 
   // A new value like `id`, in another type.
-  ValueId twin(ValueId id, DType type) {
-    const auto i = static_cast<std::size_t>(id);
-    result_.values.push_back({result_.values[i].name, model::Origin::node, 0});
-    result_.descs.push_back(result_.descs[i]);
-    result_.descs.back().dtype = type;
-    types_.push_back(types_[i]);
-    return static_cast<ValueId>(result_.values.size() - 1);
+  ValueId cast_copy_of(ValueId id, DType type) {
+    TensorDesc desc = at(result_.descs, id);
+    desc.dtype = type;
+    return add_value(at(result_.values, id).name, at(types_, id), desc);
   }
   Status cast_value(const std::string& path, ValueId from, ValueId to) {
     constexpr std::string_view kCast = "cast";
@@ -265,21 +276,21 @@ class Lowering final : public GraphWriter {
 
   Status lower_parts(const Node& node, const OpDef& def) {
     if (depth_ >= kMaxPartsDepth) return {ErrorCode::internal, node.path + ": composites nested too deeply"};
-    std::vector<Node> outer_parts = std::exchange(parts_, {});
+    std::vector<Part> outer_parts = std::exchange(parts_, {});
     std::string outer_scope = std::exchange(scope_, node.path);
-    const std::vector<ValueId> replacements = def.parts(node, *this);
-    std::vector<Node> parts = std::exchange(parts_, std::move(outer_parts));
+    const std::vector<ValueId> replacements = def.decomposition(node, *this);
+    std::vector<Part> parts = std::exchange(parts_, std::move(outer_parts));
     scope_ = std::move(outer_scope);
     GRAPHRUN_TRY(failure_);
     if (replacements.size() != node.outputs.size())
       return {ErrorCode::internal, node.path + ": parts of another arity"};
     // The composite's values are computed by the parts under their own names.
-    for (Node& part : parts) {
-      for (ValueId& id : part.outputs) id = original(id, replacements, node.outputs);
-      for (ValueId& id : part.inputs) id = original(id, replacements, node.outputs);
+    for (Part& part : parts) {
+      for (ValueId& id : part.node.outputs) id = original(id, replacements, node.outputs);
+      for (ValueId& id : part.node.inputs) id = original(id, replacements, node.outputs);
     }
     ++depth_;
-    for (const Node& part : parts) GRAPHRUN_TRY(lower_node(part));
+    for (const Part& part : parts) GRAPHRUN_TRY(lower_node(part.node, part.resolved));
     --depth_;
     return {};
   }
@@ -312,7 +323,7 @@ class Lowering final : public GraphWriter {
   std::vector<ValueType> types_;
   LoweredMethod result_;
   std::vector<Made> made_;
-  std::vector<Node> parts_;
+  std::vector<Part> parts_;
   std::string scope_;
   Status failure_;
   int depth_ = 0;
@@ -321,6 +332,7 @@ class Lowering final : public GraphWriter {
 }  // namespace
 
 Result<std::unique_ptr<Kernel>> choose_kernel(const model::Backend& backend, const KernelRequest& request) {
+  GRAPHRUN_TRY(check_storage(request));
   std::string reasons;
   for (const KernelEntry& candidate : backend.candidates(request.def.name)) {
     auto kernel = candidate.prepare(request);

@@ -17,6 +17,7 @@ struct LoweredNode {
   std::shared_ptr<Kernel> kernel;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
+  double operations = 0;  // cost_of()
 };
 
 // A method whose shapes are numbers and whose composites are kernels of a backend.
@@ -31,9 +32,9 @@ struct LowerOptions {
   SymbolLookup dims;              // N, H, W, ... of the inputs
   bool constant_weights = false;  // variables do not change while the session lives
   bool fuse = true;               // false: composites run as their parts
-  // Name of an output that is wanted before the resize that makes it, if a `resize` does and nothing else
-  // reads its result: that node is left out, and the output is what it reads.
-  std::string before_resize{};
+  // Name of an output that is wanted before the interpolation that makes it (OpDef::interpolates), if one
+  // does and nothing else reads its result: that node is left out, and the output is what it reads.
+  std::string low_res_logits{};
   // Element type of the activations between ops that follow the session's precision: f32 or bf16. The
   // method's inputs and outputs, and all that an op of Precision::always_f32 gives, stay f32.
   DType precision = DType::f32;

@@ -22,7 +22,7 @@ class Replay {
   template <class Steps>
   Status run(const Steps& steps) {
     if (backend_->is_host()) return steps();
-    const auto turn = backend_->turn();
+    const auto lock = backend_->lock();
     if (recording_ != nullptr) return recording_->replay();
     if (!warm_ || declined_) {
       warm_ = true;

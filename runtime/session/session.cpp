@@ -1,11 +1,11 @@
 #include "runtime/session/session.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "runtime/core/guard.h"
-#include "runtime/session/dims.h"
 #include "runtime/session/layout.h"
-#include "runtime/session/roles.h"
+#include "runtime/session/signature.h"
 
 namespace graphrun::session {
 namespace {
@@ -17,15 +17,47 @@ Status check_count(std::size_t actual, const TensorDesc& desc) {
                                            to_string(desc.shape) + ", got " + std::to_string(actual)};
 }
 
-MethodOptions method_options(const Session::Options& options) {
+std::string name_of(const model::Port* port) { return port == nullptr ? std::string() : port->name; }
+
+Result<MethodOptions> method_options(const model::Program& program, const Session::Options& options) {
+  const model::Signature& signature = program.model().signature;
   MethodOptions method_options;
-  method_options.input_shapes["image"] = Shape{options.n, 3, options.h, options.w};
+  method_options.input_shapes = options.inputs;
+  const model::Port* const image = signature.input(model::roles::kImage);
+  if (options.inputs.empty() || (image != nullptr && !options.inputs.contains(image->name))) {
+    GRAPHRUN_ASSIGN(InputShapes shapes, image_shapes(program, options.n, options.h, options.w));
+    method_options.input_shapes.merge(shapes);
+  }
   method_options.constant_weights = true;
   method_options.fuse = options.fuse;
   method_options.precision = options.precision;
-  if (options.before_resize) method_options.before_resize = "logits";
+  if (options.low_res_logits)
+    method_options.low_res_logits = name_of(signature.output(model::methods::kEval, model::roles::kLogits));
   method_options.arena = options.arena;
   return method_options;
+}
+
+// Logits have the image's pixels, or, before a resize, their own.
+Status check_logits(const TensorView& logits, const TensorDesc& image, bool low_res_logits,
+                    const std::string& what) {
+  const TensorDesc& actual = logits.desc;
+  const bool map = actual.shape.rank() == image.shape.rank();
+  Shape expected = image.shape;
+  expected[1] = map ? actual.c() : 1;
+  if (map && low_res_logits) expected[2] = actual.h(), expected[3] = actual.w();
+  return check_signature(logits, TensorDesc::nhwc(DType::f32, expected), what);
+}
+
+// The dense tensor in the order that the session has it in.
+std::vector<std::byte> in_memory_order(const TensorView& from, const TensorView& to) {
+  std::vector<std::byte> staged(static_cast<std::size_t>(to.desc.bytes()));
+  if (to.desc.layout == Layout::nhwc) {
+    nchw_to_nhwc({from.as<const float>(), static_cast<std::size_t>(from.desc.shape.count())},
+                 {to.desc, staged.data()});
+  } else {
+    std::memcpy(staged.data(), from.data, staged.size());
+  }
+  return staged;
 }
 
 }  // namespace
@@ -35,40 +67,49 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
                                                  const Options& options) try {
   std::shared_ptr<model::Backend> backend = weights->backend();
   GRAPHRUN_TRY(backend->check_precision(options.precision));
+  GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(*program, options));
+  const model::Signature& signature = program->model().signature;
+  const std::string image = name_of(signature.input(model::roles::kImage));
+  const std::string logits = name_of(signature.output(model::methods::kEval, model::roles::kLogits));
   GRAPHRUN_ASSIGN(
       std::unique_ptr<BoundMethod> method,
-      BoundMethod::bind(std::move(program), "eval", std::move(weights), {}, method_options(options)));
-  const Shape image{options.n, 3, options.h, options.w};
-  GRAPHRUN_TRY(check_role(method->input("image"), TensorDesc::nhwc(DType::f32, image), "input \"image\""));
-  if (const TensorView logits = method->output("logits"); logits.data != nullptr) {
-    const bool map = logits.desc.shape.rank() == 4;
-    Shape expected = image;
-    expected[1] = map ? logits.desc.c() : 1;
-    if (map && options.before_resize) expected[2] = logits.desc.h(), expected[3] = logits.desc.w();
-    GRAPHRUN_TRY(check_role(logits, TensorDesc::nhwc(DType::f32, expected), "output \"logits\""));
+      BoundMethod::bind(std::move(program), model::methods::kEval, std::move(weights), {}, bound));
+  if (!image.empty()) {
+    const TensorDesc expected = TensorDesc::nhwc(DType::f32, bound.input_shapes.at(image));
+    GRAPHRUN_TRY(check_signature(method->input(image), expected, "input \"" + image + "\""));
+    if (!logits.empty()) {
+      GRAPHRUN_TRY(check_logits(method->output(logits), expected, options.low_res_logits,
+                                "output \"" + logits + "\""));
+    }
   }
-  return std::unique_ptr<Session>(new Session(std::move(method), std::move(backend)));
+  std::unique_ptr<Session> session(new Session(std::move(method), std::move(backend)));
+  session->image_ = image;
+  session->logits_ = logits;
+  return session;
 } catch (...) {
   return core::caught();
 }
 
-Result<MethodNeeds> Session::plan(const model::Program& program, const model::Backend& backend,
-                                  const Options& options) try {
+Result<MemoryRequirements> Session::plan(const model::Program& program, const model::Backend& backend,
+                                         const Options& options) try {
   GRAPHRUN_TRY(backend.check_precision(options.precision));
-  return BoundMethod::plan(program, "eval", backend, method_options(options));
+  GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(program, options));
+  return BoundMethod::plan(program, model::methods::kEval, backend, bound);
 } catch (...) {
   return core::caught();
 }
 
-Result<Session::Options> Session::fit(const model::Program& program, const Options& options) try {
-  constexpr std::int64_t kMost = 128;
+Result<Session::Options> Session::smallest_valid_size(const model::Program& program,
+                                                      const Options& options) try {
+  constexpr std::int64_t kMax = 128;
   Status refused;
-  for (std::int64_t more = 0; more <= 2 * kMost; ++more) {
-    for (std::int64_t rows = std::max<std::int64_t>(0, more - kMost); rows <= std::min(more, kMost); ++rows) {
+  for (std::int64_t more = 0; more <= 2 * kMax; ++more) {
+    for (std::int64_t rows = std::max<std::int64_t>(0, more - kMax); rows <= std::min(more, kMax); ++rows) {
       Options larger = options;
       larger.h += rows;
       larger.w += more - rows;
-      const Status status = status_of(solve_dims(program, method_options(larger).input_shapes));
+      GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(program, larger));
+      const Status status = status_of(solve_dims(program, bound.input_shapes));
       if (status.ok()) return larger;
       if (status.code() != ErrorCode::shape) return status;
       if (more == 0) refused = status;
@@ -79,8 +120,36 @@ Result<Session::Options> Session::fit(const model::Program& program, const Optio
   return core::caught();
 }
 
+Result<TensorView> Session::input(std::string_view name) const try {
+  const TensorView view = method_->input(name);
+  if (view.data != nullptr) return view;
+  return {ErrorCode::not_found, "the model has no input \"" + std::string(name) + "\" in its method \"" +
+                                    std::string(model::methods::kEval) + "\""};
+} catch (...) {
+  return core::caught();
+}
+
+Result<TensorView> Session::output(std::string_view name) const try {
+  const TensorView view = method_->output(name);
+  if (view.data != nullptr) return view;
+  return {ErrorCode::not_found, "the model has no output \"" + std::string(name) + "\""};
+} catch (...) {
+  return core::caught();
+}
+
+Result<TensorView> Session::logits() const try {
+  if (!logits_.empty()) return output(logits_);
+  return {ErrorCode::not_found,
+          "the model has no output with the role \"" + std::string(model::roles::kLogits) + "\""};
+} catch (...) {
+  return core::caught();
+}
+
 Status Session::set_input_nchw(std::span<const float> image) try {
   const TensorView view = input();
+  if (view.data == nullptr)
+    return {ErrorCode::not_found,
+            "the model has no input with the role \"" + std::string(model::roles::kImage) + "\""};
   GRAPHRUN_TRY(check_count(image.size(), view.desc));
   if (backend_->is_host()) {
     nchw_to_nhwc(image, view);
@@ -93,10 +162,22 @@ Status Session::set_input_nchw(std::span<const float> image) try {
   return core::caught();
 }
 
+Status Session::set_input(std::string_view name, const TensorView& from) try {
+  GRAPHRUN_ASSIGN(const TensorView view, input(name));
+  const TensorDesc expected = TensorDesc::dense(view.desc.dtype, view.desc.shape);
+  GRAPHRUN_TRY(check_signature(from, expected, "input \"" + std::string(name) + "\""));
+  if (view.desc.layout == Layout::nhwc && view.desc.dtype != DType::f32) {
+    return {ErrorCode::unsupported, "input \"" + std::string(name) + "\": maps of " +
+                                        std::string(to_string(view.desc.dtype)) + " cannot be set"};
+  }
+  const std::vector<std::byte> staged = in_memory_order(from, view);
+  return backend_->copy_to_device(view.data, staged.data(), view.desc.bytes());
+} catch (...) {
+  return core::caught();
+}
+
 Status Session::get_output_nchw(std::string_view name, std::span<float> out) const try {
-  const TensorView view = output(name);
-  if (view.data == nullptr)
-    return {ErrorCode::not_found, "the model has no output \"" + std::string(name) + "\""};
+  GRAPHRUN_ASSIGN(const TensorView view, output(name));
   if (view.desc.layout != Layout::nhwc || view.desc.dtype != DType::f32) {
     return {ErrorCode::invalid_argument, "output \"" + std::string(name) + "\" is not an f32 map"};
   }

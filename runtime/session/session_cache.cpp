@@ -13,12 +13,12 @@ SessionCache::SessionCache(std::shared_ptr<const model::Program> program,
 
 Session::Options SessionCache::options(const Size& size) const {
   Session::Options options{size.n, size.h, size.w};
-  options.before_resize = settings_.before_resize;
+  options.low_res_logits = settings_.low_res_logits;
   options.precision = settings_.precision;
   return options;
 }
 
-Result<MethodNeeds> SessionCache::plan(const Size& size) const try {
+Result<MemoryRequirements> SessionCache::plan(const Size& size) const try {
   return Session::plan(*program_, *weights_->backend(), options(size));
 } catch (...) {
   return core::caught();
@@ -26,10 +26,10 @@ Result<MethodNeeds> SessionCache::plan(const Size& size) const try {
 
 Result<std::shared_ptr<model::Buffer>> SessionCache::arena(std::int64_t bytes) {
   if (arena_ != nullptr && arena_->bytes() >= bytes) return arena_;
-  if (bytes > settings_.most_arena_bytes) {
+  if (bytes > settings_.max_arena_bytes) {
     return {ErrorCode::out_of_memory, "activations need " + std::to_string(bytes) +
                                           " bytes, the limit leaves " +
-                                          std::to_string(settings_.most_arena_bytes)};
+                                          std::to_string(settings_.max_arena_bytes)};
   }
   // First all that holds the old memory goes, then the new is taken.
   entries_.clear();

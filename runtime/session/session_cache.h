@@ -16,8 +16,8 @@ class SessionCache {
  public:
   struct Settings {
     std::size_t sessions = 16;  // at least 1
-    std::int64_t most_arena_bytes = std::numeric_limits<std::int64_t>::max();
-    bool before_resize = false;  // Session::Options
+    std::int64_t max_arena_bytes = std::numeric_limits<std::int64_t>::max();
+    bool low_res_logits = false;  // Session::Options
     DType precision = DType::f32;
   };
   struct Size {
@@ -32,11 +32,11 @@ class SessionCache {
   // Valid until the next call. Errors: those of Session::create; memory beyond the limit.
   Result<Session*> get(const Size& size);
   // What a session would take; nothing is allocated or kept.
-  Result<MethodNeeds> plan(const Size& size) const;
+  Result<MemoryRequirements> plan(const Size& size) const;
   // Makes the shared memory at least so large. Without it, memory that must grow is taken anew, and all
   // sessions are made anew as well.
   Status reserve(std::int64_t arena_bytes);
-  void limit(std::int64_t most_arena_bytes) { settings_.most_arena_bytes = most_arena_bytes; }
+  void limit(std::int64_t max_arena_bytes) { settings_.max_arena_bytes = max_arena_bytes; }
 
   std::size_t size() const { return entries_.size(); }
   std::int64_t arena_bytes() const { return arena_ == nullptr ? 0 : arena_->bytes(); }

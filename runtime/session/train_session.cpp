@@ -6,9 +6,10 @@
 #include <numeric>
 
 #include "runtime/core/guard.h"
+#include "runtime/session/dims.h"
 #include "runtime/session/nonfinite.h"
-#include "runtime/session/roles.h"
 #include "runtime/session/shard.h"
+#include "runtime/session/signature.h"
 
 namespace graphrun::session {
 namespace {
@@ -16,7 +17,7 @@ namespace {
 // In TrainSession::numbers_: the factors of axpby, then, on a cache line of its own, what first_nonfinite
 // found.
 constexpr std::int64_t kIndexAt = 64;
-constexpr float kMostClassWeight = 1e6F;  // beyond, sums over pixels leave f32
+constexpr float kMaxClassWeight = 1e6F;  // beyond, sums over pixels leave f32
 
 }  // namespace
 
@@ -29,17 +30,18 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
   std::unique_ptr<TrainSession> session(new TrainSession(std::move(program), std::move(weights)));
   GRAPHRUN_TRY(session->allocate_gradients());
   session->parallel_ = options.parallel;
-  if (session->parallel_.ranks != nullptr && session->parallel_.ranks->size() == 1) session->parallel_ = {};
+  if (session->parallel_.comm != nullptr && session->parallel_.comm->size() == 1) session->parallel_ = {};
   GRAPHRUN_TRY(session->bind_gradient_ops(options));
   MethodOptions method_options;
-  method_options.input_shapes["image"] = Shape{options.n, 3, options.h, options.w};
+  GRAPHRUN_ASSIGN(method_options.input_shapes,
+                  image_shapes(*session->program_, options.n, options.h, options.w));
   method_options.fuse = options.fuse;
   method_options.precision = options.precision;
   method_options.reductions.batch_statistics = session->parallel_.norm_ranks;
-  if (!session->parallel_.mean_of_ranks) method_options.reductions.loss = session->parallel_.ranks;
+  if (!session->parallel_.mean_of_ranks) method_options.reductions.loss = session->parallel_.comm;
   GRAPHRUN_TRY(session->bind_update(method_options));
   GRAPHRUN_TRY(session->bind_train(options.memory_budget, method_options));
-  if (session->parallel_.ranks != nullptr) {
+  if (session->parallel_.comm != nullptr) {
     GRAPHRUN_TRY(session->bind_exchange(session->program_->registry()));
     session->train_replay_.require_recording();
   }
@@ -55,7 +57,7 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
 
 std::int64_t TrainSession::bytes_besides_activations() const {
   // The exchange, which is made later, packs all gradients.
-  const bool packs = parallel_.ranks != nullptr && parallel_.exchange.type == DType::bf16;
+  const bool packs = parallel_.comm != nullptr && parallel_.exchange.type == DType::bf16;
   return weights_->bytes() + gradient_memory_->bytes() + (sum_memory_ ? sum_memory_->bytes() : 0) +
          (packs ? gradient_bytes_ / 2 : 0) + numbers_->bytes() + update_->arena_bytes();
 }
@@ -75,24 +77,31 @@ Status TrainSession::bind_train(std::int64_t budget, MethodOptions method_option
                     "(accumulate)"};
       }
       GRAPHRUN_ASSIGN(std::shared_ptr<model::Buffer> arena,
-                      weights_->backend()->allocate(bytes).in("activations"));
+                      weights_->backend()->allocate(bytes).with_context("activations"));
       return arena;
     };
   }
-  GRAPHRUN_ASSIGN(train_, BoundMethod::bind(program_, "train", weights_, gradients_, method_options));
+  GRAPHRUN_ASSIGN(train_,
+                  BoundMethod::bind(program_, model::methods::kTrain, weights_, gradients_, method_options));
   return {};
 }
 
 Status TrainSession::bind_update(MethodOptions method_options) {
   const model::Model& model = program_->model();
+  const model::Method* const update = model.method(model::methods::kUpdate);
+  const model::Port* const rate = model.signature.input(model::roles::kLearningRate);
+  for (const model::Value& value : update == nullptr ? std::vector<model::Value>() : update->values) {
+    if (value.origin != model::Origin::input || (rate != nullptr && value.name == rate->name)) continue;
+    return {ErrorCode::unsupported, "the method that updates parameters has the input \"" + value.name +
+                                        "\"; a training session gives the learning rate alone"};
+  }
   model::Method own;
   if (parallel_.shard_optimizer) {
-    owners_ = share_out(*program_, parallel_.ranks->size());
-    const model::Method* const update = model.method("update");
-    if (update == nullptr) return {ErrorCode::not_found, "the model has no method \"update\""};
-    GRAPHRUN_ASSIGN(own, restrict_update(model, *update, owners_, parallel_.ranks->rank()));
+    owners_ = partition_parameters(*program_, parallel_.comm->size());
+    if (update == nullptr) return {ErrorCode::not_found, "the model has no method to update with"};
+    GRAPHRUN_ASSIGN(own, shard_update(model, *update, owners_, parallel_.comm->rank()));
     method_options.method = &own;
-    parameter_bytes_.resize(static_cast<std::size_t>(parallel_.ranks->size()));
+    parameter_bytes_.resize(static_cast<std::size_t>(parallel_.comm->size()));
     for (std::size_t i = 0; i < owners_.size(); ++i) {
       if (model.variables[i].kind != VariableKind::parameter || owners_[i] < 0) continue;
       auto* const data = static_cast<std::byte*>(weights_->variable(i).data);
@@ -103,7 +112,8 @@ Status TrainSession::bind_update(MethodOptions method_options) {
       parameter_bytes_[static_cast<std::size_t>(owners_[i])] += weights_->variable(i).desc.bytes();
     }
   }
-  GRAPHRUN_ASSIGN(update_, BoundMethod::bind(program_, "update", weights_, gradients_, method_options));
+  GRAPHRUN_ASSIGN(update_,
+                  BoundMethod::bind(program_, model::methods::kUpdate, weights_, gradients_, method_options));
   return {};
 }
 
@@ -115,36 +125,56 @@ Status TrainSession::bind_exchange(const OpRegistry& ops) {
     if (model.variables[i].kind != VariableKind::gradient) continue;
     gradients.push_back({gradients_[i], last_steps[i], owners_.empty() ? -1 : owners_[i]});
   }
-  GRAPHRUN_ASSIGN(exchange_, GradientExchange::create(ops, *weights_->backend(), parallel_.ranks, gradients,
-                                                      parallel_.exchange));
+  GRAPHRUN_ASSIGN(exchange_, GradientReducer::create(ops, *weights_->backend(), parallel_.comm, gradients,
+                                                     parallel_.exchange));
   return {};
 }
 
-// What this class and its users copy to and from by its name.
+TensorView TrainSession::input_of(const BoundMethod& method, std::string_view role) const {
+  const model::Port* const port = program_->model().signature.input(role);
+  return port == nullptr ? TensorView() : method.input(port->name);
+}
+
+TensorView TrainSession::output_of(std::string_view role) const {
+  const model::Port* const port = program_->model().signature.output(model::methods::kTrain, role);
+  return port == nullptr ? TensorView() : train_->output(port->name);
+}
+
+// What this class and its users copy to and from by its role.
 Status TrainSession::check_roles(const Options& options) const {
-  const auto check = [](const TensorView& view, const TensorDesc& expected, const char* what) {
-    return view.data == nullptr ? Status() : check_role(view, expected, what);
+  const model::Signature& signature = program_->model().signature;
+  const auto check = [](const TensorView& view, const model::Port* port, const char* kind,
+                        const TensorDesc& expected) {
+    if (view.data == nullptr) return Status();
+    return check_signature(view, expected, std::string(kind) + " \"" + port->name + "\"");
   };
-  GRAPHRUN_TRY(check_role(image(), TensorDesc::nhwc(DType::f32, {options.n, 3, options.h, options.w}),
-                          "input \"image\""));
+  const auto input = [&](const BoundMethod& method, std::string_view role, const TensorDesc& expected) {
+    return check(input_of(method, role), signature.input(role), "input", expected);
+  };
+  GRAPHRUN_ASSIGN(const InputShapes image, image_shapes(*program_, options.n, options.h, options.w));
+  const auto& [name, shape] = *image.begin();
   GRAPHRUN_TRY(
-      check(label(), TensorDesc::dense(DType::i32, {options.n, options.h, options.w}), "input \"label\""));
-  GRAPHRUN_TRY(check(train_->input("rng"), TensorDesc::dense(DType::i64, {3}), "input \"rng\""));
-  if (const TensorView weights = class_weights(); weights.data != nullptr) {
+      check_signature(train_->input(name), TensorDesc::nhwc(DType::f32, shape), "input \"" + name + "\""));
+  GRAPHRUN_TRY(
+      input(*train_, model::roles::kLabel, TensorDesc::dense(DType::i32, {options.n, options.h, options.w})));
+  GRAPHRUN_TRY(input(*train_, model::roles::kRandomState, TensorDesc::dense(DType::i64, {3})));
+  const TensorView weights = class_weights();
+  if (weights.data != nullptr) {
     const std::int64_t classes = weights.desc.shape.rank() == 1 ? weights.desc.shape[0] : 1;
-    GRAPHRUN_TRY(check(weights, TensorDesc::dense(DType::f32, {classes}), "input \"class_weights\""));
+    GRAPHRUN_TRY(input(*train_, model::roles::kClassWeights, TensorDesc::dense(DType::f32, {classes})));
   }
-  const TensorView confusion = output("confusion");
+  const TensorView confusion = output_of(model::roles::kConfusion);
   const std::int64_t classes = confusion.desc.shape.rank() == 0 ? 1 : confusion.desc.shape[0];
-  GRAPHRUN_TRY(check(confusion, TensorDesc::dense(DType::i64, {classes, classes}), "output \"confusion\""));
-  return check(update_->input("lr"), TensorDesc::dense(DType::f32, {}), "input \"lr\"");
+  GRAPHRUN_TRY(check(confusion, signature.output(model::methods::kTrain, model::roles::kConfusion), "output",
+                     TensorDesc::dense(DType::i64, {classes, classes})));
+  return input(*update_, model::roles::kLearningRate, TensorDesc::dense(DType::f32, {}));
 }
 
 Status TrainSession::check_supervised() const {
-  if (label().data == nullptr)
-    return {ErrorCode::invalid_argument, "the method \"train\" has no input \"label\""};
-  if (output("confusion").data == nullptr)
-    return {ErrorCode::invalid_argument, "the method \"train\" has no output \"confusion\""};
+  const model::Model& model = program_->model();
+  if (label().data == nullptr) return missing_port(model, "input", model::roles::kLabel);
+  if (output_of(model::roles::kConfusion).data == nullptr)
+    return missing_port(model, "output", model::roles::kConfusion);
   return {};
 }
 
@@ -153,13 +183,13 @@ Status TrainSession::set_class_weights(std::span<const float> weights) try {
     return Status(ErrorCode::invalid_argument, "class weights: " + message);
   };
   const TensorView view = class_weights();
-  if (view.data == nullptr) return bad("the method \"train\" has no input \"class_weights\"");
+  if (view.data == nullptr) return missing_port(program_->model(), "input", model::roles::kClassWeights);
   const std::int64_t classes = view.desc.shape.count();
   if (std::ssize(weights) != classes)
     return bad("expected one for each of " + std::to_string(classes) + " classes, got " +
                std::to_string(weights.size()));
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    if (!(weights[i] >= 0 && weights[i] <= kMostClassWeight))
+    if (!(weights[i] >= 0 && weights[i] <= kMaxClassWeight))
       return bad("that of class " + std::to_string(i) + " is " + std::to_string(weights[i]) +
                  "; expected a number from 0 to 1000000");
   }
@@ -175,7 +205,7 @@ Status TrainSession::allocate_gradients() {
     gradients_.push_back({TensorDesc::dense(model.variables[i].dtype, program_->variable_shape(i)), nullptr});
     if (model.variables[i].kind == VariableKind::gradient) gradient_bytes_ += gradients_[i].desc.bytes();
   }
-  GRAPHRUN_ASSIGN(gradient_memory_, weights_->backend()->allocate(gradient_bytes_).in("gradients"));
+  GRAPHRUN_ASSIGN(gradient_memory_, weights_->backend()->allocate(gradient_bytes_).with_context("gradients"));
   auto* memory = static_cast<std::byte*>(gradient_memory_->data());
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     if (model.variables[i].kind != VariableKind::gradient) continue;
@@ -197,7 +227,7 @@ Status TrainSession::bind_gradient_ops(const Options& options) {
   const TensorView index{TensorDesc::dense(DType::i64, {}),
                          static_cast<std::byte*>(numbers_->data()) + kIndexAt};
   GRAPHRUN_ASSIGN(first_nonfinite_, BoundOp::bind(ops, backend, "first_nonfinite", {}, {gradients}, {index}));
-  if (parallel_.ranks != nullptr && parallel_.mean_of_ranks) {
+  if (parallel_.comm != nullptr && parallel_.mean_of_ranks) {
     GRAPHRUN_ASSIGN(scale_,
                     BoundOp::bind(ops, backend, "axpby", {}, {factors, gradients, gradients}, {gradients}));
   }
@@ -210,16 +240,16 @@ Status TrainSession::bind_gradient_ops(const Options& options) {
 }
 
 Status TrainSession::compute(const RandomState& random, StepObserver* observer) try {
-  if (const TensorView view = train_->input("rng"); view.data != nullptr) {
+  if (const TensorView view = input_of(*train_, model::roles::kRandomState); view.data != nullptr) {
     const std::array<std::int64_t, 3> numbers{random.seed, random.iteration, random.first_sample};
     GRAPHRUN_TRY(weights_->backend()->copy_to_device(view.data, numbers.data(), sizeof(numbers)));
   }
   weights_->touch();
-  if (scale_) GRAPHRUN_TRY(set_factors(1.0 / parallel_.ranks->size(), 0));
+  if (scale_) GRAPHRUN_TRY(set_factors(1.0 / parallel_.comm->size(), 0));
   GRAPHRUN_TRY(train_->refresh());
-  const bool whole = observer == nullptr && (parallel_.ranks == nullptr || parallel_.ranks->capturable());
+  const bool whole = observer == nullptr && (parallel_.comm == nullptr || parallel_.comm->capturable());
   if (whole) return train_replay_.run([this] { return run_train(nullptr); });
-  const auto turn = weights_->backend()->turn();
+  const auto lock = weights_->backend()->lock();
   return run_train(observer);
 } catch (...) {
   return core::caught();
@@ -253,8 +283,8 @@ Status TrainSession::accumulate(double weight, bool first, bool last) try {
     GRAPHRUN_TRY(run_axpby(*add_sum_, scale, scale * weight));
   }
   if (exchange_ == nullptr) return {};
-  if (scale_) GRAPHRUN_TRY(set_factors(1.0 / parallel_.ranks->size(), 0));
-  const auto turn = weights_->backend()->turn();
+  if (scale_) GRAPHRUN_TRY(set_factors(1.0 / parallel_.comm->size(), 0));
+  const auto lock = weights_->backend()->lock();
   exchange_->begin();
   return exchange_gradients();
 } catch (...) {
@@ -303,7 +333,8 @@ Result<std::string> TrainSession::find_nonfinite(const RandomState& random) try 
     if (variables[i].kind == VariableKind::parameter)
       GRAPHRUN_TRY(check("the parameter " + variables[i].name, weights_->variable(i)));
   }
-  GRAPHRUN_TRY(check("the input image", image()));
+  const model::Port* const image_port = program_->model().signature.input(model::roles::kImage);
+  GRAPHRUN_TRY(check("the input " + image_port->name, image()));
   NonFiniteFinder finder(backend);
   GRAPHRUN_TRY(compute(random, &finder));
   GRAPHRUN_TRY(finder.status());
@@ -315,12 +346,12 @@ Result<std::string> TrainSession::find_nonfinite(const RandomState& random) try 
 
 Status TrainSession::update(double learning_rate, StepObserver* observer) try {
   const float rate = static_cast<float>(learning_rate);
-  const TensorView lr = update_->input("lr");
+  const TensorView lr = input_of(*update_, model::roles::kLearningRate);
   // A rank may have no parameter to update.
   if (lr.data != nullptr) {
     GRAPHRUN_TRY(weights_->backend()->copy_to_device(lr.data, &rate, sizeof(rate)));
   } else if (owners_.empty()) {
-    return {ErrorCode::not_found, "the method \"update\" has no input \"lr\""};
+    return missing_port(program_->model(), "input", model::roles::kLearningRate);
   }
   weights_->touch();
   GRAPHRUN_TRY(update_->run(observer));
@@ -330,18 +361,17 @@ Status TrainSession::update(double learning_rate, StepObserver* observer) try {
 }
 
 Status TrainSession::gather_parameters() {
-  const auto turn = weights_->backend()->turn();
+  const auto lock = weights_->backend()->lock();
   GRAPHRUN_ASSIGN(const collective::Communicator::Ticket ticket,
-                  parallel_.ranks->all_gather(parameters_, parameter_bytes_));
-  GRAPHRUN_TRY(parallel_.ranks->wait(ticket));
+                  parallel_.comm->all_gather(parameters_, parameter_bytes_));
+  GRAPHRUN_TRY(parallel_.comm->wait(ticket));
   weights_->touch();
   return {};
 }
 
-Result<double> TrainSession::scalar(std::string_view name) const try {
-  const TensorView view = output(name);
+Result<double> TrainSession::number(const TensorView& view, std::string_view what) const try {
   if (view.data == nullptr || view.desc.shape.count() != 1 || view.desc.dtype != DType::f32)
-    return {ErrorCode::not_found, "the method \"train\" has no scalar output \"" + std::string(name) + "\""};
+    return {ErrorCode::not_found, "training has no scalar output \"" + std::string(what) + "\""};
   float value = 0;
   GRAPHRUN_TRY(weights_->backend()->copy_to_host(&value, view.data, sizeof(value)));
   return static_cast<double>(value);

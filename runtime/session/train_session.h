@@ -8,21 +8,22 @@
 
 #include "runtime/session/bound_method.h"
 #include "runtime/session/bound_op.h"
-#include "runtime/session/gradient_exchange.h"
+#include "runtime/session/gradient_reducer.h"
 #include "runtime/session/replay.h"
 
 namespace graphrun::session {
 
 // What a training session does together with other ranks, each of which has a part of the batch.
 struct DataParallel {
-  std::shared_ptr<collective::Communicator> ranks;  // of the session's device; null: this process is alone
+  std::shared_ptr<collective::Communicator> comm;  // of the session's device; null: this process is alone
   std::shared_ptr<collective::Communicator>
       norm_ranks;  // who share batch norm's statistics; null: each its own
   // Losses are averaged over the pixels of all ranks; true: over each rank's, and then over the ranks.
   bool mean_of_ranks = false;
-  // share_out(): `weights` hold the state of this rank's parameters alone, and update() sends the parameters.
+  // partition_parameters(): `weights` hold the state of this rank's parameters alone, and update() sends the
+  // parameters.
   bool shard_optimizer = false;
-  GradientExchange::Options exchange;
+  GradientReducer::Options exchange;
 };
 
 // The `train` and `update` methods of a program for one batch size and crop. Has its weights for itself: no
@@ -50,15 +51,15 @@ class TrainSession {
                                                       std::shared_ptr<weights::Weights> weights,
                                                       const Options& options);
 
-  // Memory of the device: (N, 3, H, W) in NHWC and i32 (N, H, W), to be filled before compute().
-  TensorView image() const { return train_->input("image"); }
-  TensorView label() const { return train_->input("label"); }
+  // Memory of the device: (N, channels, H, W) in NHWC and i32 (N, H, W), to be filled before compute().
+  TensorView image() const { return input_of(*train_, model::roles::kImage); }
+  TensorView label() const { return input_of(*train_, model::roles::kLabel); }
 
-  // Errors: a model without the input "label" or the output "confusion", which training on images needs.
+  // Errors: a model whose signature has no label or no confusion counts, which training on images needs.
   Status check_supervised() const;
 
   // What a pixel of each class counts in the losses (cross_entropy); all 1 until this is called. Errors: a
-  // model without the input "class_weights", another number of classes, a weight that is not in 0 to 1e6,
+  // model without class weights, another number of classes, a weight that is not in 0 to 1e6,
   // no weight above 0.
   Status set_class_weights(std::span<const float> weights);
 
@@ -86,12 +87,15 @@ class TrainSession {
   // One optimiser step with the gradients of the last compute() or accumulate().
   Status update(double learning_rate, StepObserver* observer = nullptr);
 
-  // An output of the last compute(): "loss", "main_loss", "aux_loss" (scalars), "main_totals", "aux_totals"
-  // (f64 (2): weighted sum of losses, sum of weights), "confusion" (classes, classes).
+  // An output of the last compute() by its role (runtime/model/signature.h), e.g. roles::kConfusion; data is
+  // null where the model has none.
+  TensorView output_of(std::string_view role) const;
+  // The same by its name, e.g. "aux_totals".
   TensorView output(std::string_view name) const { return train_->output(name); }
   // A scalar output as a number. Copies from the device. Errors: no such output (not_found); what the device
   // found wrong in the last compute().
-  Result<double> scalar(std::string_view name) const;
+  Result<double> scalar_of(std::string_view role) const { return number(output_of(role), role); }
+  Result<double> scalar(std::string_view name) const { return number(output(name), name); }
   // Gradient of the parameter with this name; data is null for an unknown one.
   TensorView gradient(std::string_view parameter) const;
 
@@ -101,12 +105,14 @@ class TrainSession {
   // All memory of the device that a step needs: activations and scratch, gradients, and of the weights
   // parameters, running statistics and optimiser state.
   std::int64_t planned_bytes() const { return bytes_besides_activations() + train_->arena_bytes(); }
-  const Recomputations& recomputations() const { return train_->recomputations(); }
+  const Rematerialisations& rematerialisations() const { return train_->rematerialisations(); }
 
  private:
   TrainSession(std::shared_ptr<const model::Program> program, std::shared_ptr<weights::Weights> weights)
       : program_(std::move(program)), weights_(std::move(weights)), train_replay_(*weights_->backend()) {}
-  TensorView class_weights() const { return train_->input("class_weights"); }
+  TensorView class_weights() const { return input_of(*train_, model::roles::kClassWeights); }
+  TensorView input_of(const BoundMethod& method, std::string_view role) const;
+  Result<double> number(const TensorView& view, std::string_view what) const;
   Status allocate_gradients();
   Status bind_gradient_ops(const Options& options);
   std::int64_t bytes_besides_activations() const;
@@ -133,9 +139,9 @@ class TrainSession {
   std::unique_ptr<BoundMethod> train_;
   std::unique_ptr<BoundMethod> update_;
   DataParallel parallel_;
-  std::unique_ptr<GradientExchange> exchange_;  // null: alone
-  std::optional<BoundOp> scale_;                // the gradients
-  std::vector<int> owners_;                     // share_out(); empty: every rank updates all
+  std::unique_ptr<GradientReducer> exchange_;  // null: alone
+  std::optional<BoundOp> scale_;               // the gradients
+  std::vector<int> owners_;                    // partition_parameters(); empty: every rank updates all
   // With owners: parameters that are trained, and the bytes of each rank's.
   void* parameters_ = nullptr;
   std::vector<std::int64_t> parameter_bytes_;

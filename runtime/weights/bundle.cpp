@@ -108,9 +108,9 @@ Result<std::vector<Entry>> read_table(std::span<const std::byte> file, const Hea
 // The bytes of the part that begins where the last one ended, at `end`, which is moved behind it.
 Result<std::span<const std::byte>> part_of(std::span<const std::byte> file, const Entry& entry,
                                            std::int64_t& end) {
-  constexpr auto kMost = static_cast<std::uint64_t>(INT64_MAX);
+  constexpr auto kMax = static_cast<std::uint64_t>(INT64_MAX);
   const std::optional<std::int64_t> begin = aligned(end);
-  if (!begin || entry.offset > kMost || entry.bytes > kMost ||
+  if (!begin || entry.offset > kMax || entry.bytes > kMax ||
       static_cast<std::int64_t>(entry.offset) != *begin)
     return broken("a part does not begin where the one before it ends");
   const auto behind = core::checked_add(*begin, static_cast<std::int64_t>(entry.bytes));
@@ -169,12 +169,12 @@ Result<Entry> entry_of(const PartSource& part, std::int64_t& end) {
 }  // namespace
 
 Status write_bundle(const std::string& path, std::span<const PartSource> parts) {
-  GRAPHRUN_TRY(check_sources(parts).in(path));
+  GRAPHRUN_TRY(check_sources(parts).with_context(path));
   std::vector<Entry> entries;
   std::int64_t end = static_cast<std::int64_t>(sizeof(Header) + parts.size() * sizeof(Entry));
   std::int64_t written = end;
   for (const PartSource& part : parts) {
-    GRAPHRUN_ASSIGN(const Entry entry, entry_of(part, end).in(path));
+    GRAPHRUN_ASSIGN(const Entry entry, entry_of(part, end).with_context(path));
     entries.push_back(entry);
   }
   Header header{};
@@ -191,7 +191,9 @@ Status write_bundle(const std::string& path, std::span<const PartSource> parts) 
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const auto gap = static_cast<std::size_t>(static_cast<std::int64_t>(entries[i].offset) - written);
     GRAPHRUN_TRY(file.write(std::span(zeros).first(gap)));
-    GRAPHRUN_TRY(parts[i].emit([&](std::span<const std::byte> piece) { return file.write(piece); }).in(path));
+    GRAPHRUN_TRY(parts[i]
+                     .emit([&](std::span<const std::byte> piece) { return file.write(piece); })
+                     .with_context(path));
     written = static_cast<std::int64_t>(entries[i].offset + entries[i].bytes);
   }
   return file.commit();

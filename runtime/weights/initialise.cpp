@@ -34,8 +34,8 @@ Status initialise_variable(const model::Program& program, std::size_t index, std
   const std::uint64_t hash = core::hash_of(variable.name);
   const core::Random random(seed, core::RandomPurpose::initial_weights, static_cast<std::uint32_t>(hash),
                             static_cast<std::uint32_t>(hash >> 32));
-  GRAPHRUN_ASSIGN(const double a, evaluate_real(init.a, lookup).in(variable.name));
-  GRAPHRUN_ASSIGN(const double b, evaluate_real(init.b, lookup).in(variable.name));
+  GRAPHRUN_ASSIGN(const double a, evaluate_real(init.a, lookup).with_context(variable.name));
+  GRAPHRUN_ASSIGN(const double b, evaluate_real(init.b, lookup).with_context(variable.name));
   switch (init.kind) {
     case InitKind::constant:
       std::fill(out.begin(), out.end(), static_cast<float>(a));
@@ -55,7 +55,7 @@ Status initialise_variable(const model::Program& program, std::size_t index, std
       return {};
     }
     case InitKind::uniform_fan_in: {
-      GRAPHRUN_ASSIGN(const double fan, evaluate_real(init.fan_in, lookup).in(variable.name));
+      GRAPHRUN_ASSIGN(const double fan, evaluate_real(init.fan_in, lookup).with_context(variable.name));
       if (!(fan > 0))
         return {ErrorCode::invalid_file, variable.name + ": its initialiser needs a positive fan_in"};
       fill_uniform(random, -1.0 / std::sqrt(fan), 1.0 / std::sqrt(fan), out);

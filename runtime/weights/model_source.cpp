@@ -34,16 +34,16 @@ Result<ModelSource> read_bundle(std::shared_ptr<const core::MappedFile> file, co
   GRAPHRUN_ASSIGN(const Bundle bundle, Bundle::open(std::move(file), kKnown));
   ModelSource source;
   GRAPHRUN_ASSIGN(const std::span<const std::byte> graph, needed(bundle, kModel));
-  GRAPHRUN_ASSIGN(source.program, model::Program::parse(graph, registry).in("model"));
+  GRAPHRUN_ASSIGN(source.program, model::Program::parse(graph, registry).with_context("model"));
   GRAPHRUN_ASSIGN(const std::span<const std::byte> tensors, needed(bundle, kWeights));
-  GRAPHRUN_ASSIGN(source.weights, TensorFile::open_part(bundle.file(), tensors).in("weights"));
+  GRAPHRUN_ASSIGN(source.weights, TensorFile::open_part(bundle.file(), tensors).with_context("weights"));
   if (const auto* const protocol = bundle.find(kProtocol)) {
     if (protocol->size() > kMaxProtocolBytes) return {ErrorCode::invalid_file, "protocol: more than 64 KiB"};
     source.protocol.assign(reinterpret_cast<const char*>(protocol->data()), protocol->size());
   }
   // Texts by name are a safetensors file without tensors: one format and one reader for both.
   if (const auto* const metadata = bundle.find(kMetadata)) {
-    GRAPHRUN_ASSIGN(TensorTable table, read_safetensors(*metadata).in("metadata"));
+    GRAPHRUN_ASSIGN(TensorTable table, read_safetensors(*metadata).with_context("metadata"));
     source.metadata = std::move(table.metadata);
   }
   return source;
@@ -84,7 +84,7 @@ Result<ModelSource> open_model(const std::string& path, const OpRegistry& regist
   GRAPHRUN_ASSIGN(std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
   ModelSource source;
   if (Bundle::is_bundle(file->bytes())) {
-    GRAPHRUN_ASSIGN(source, read_bundle(std::move(file), registry).in(path));
+    GRAPHRUN_ASSIGN(source, read_bundle(std::move(file), registry).with_context(path));
   } else {
     file.reset();
     GRAPHRUN_ASSIGN(source.program, model::Program::load(path, registry));

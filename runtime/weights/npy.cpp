@@ -178,7 +178,7 @@ std::string header_of(std::string_view descr, const Shape& shape) {
 
 Result<NpyArray> read_npy(const std::string& path) try {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
-  return parse_npy(file->bytes()).in(path);
+  return parse_npy(file->bytes()).with_context(path);
 } catch (...) {
   return core::caught();
 }

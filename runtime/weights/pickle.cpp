@@ -38,7 +38,7 @@ class Machine {
   Result<Pickle> run() {
     while (!stopped_) {
       const std::size_t at = position_;
-      GRAPHRUN_TRY(step().in("pickle, byte " + std::to_string(at)));
+      GRAPHRUN_TRY(step().with_context("pickle, byte " + std::to_string(at)));
     }
     pickle_.size = position_;
     return std::move(pickle_);

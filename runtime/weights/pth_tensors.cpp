@@ -174,7 +174,8 @@ Result<TensorTable> pth_tensors(const Pickle& pickle, const PthRecords& records,
     const PickleObject& key = pickle[dict->items[i]];
     const PickleObject& value = pickle[dict->items[i + 1]];
     if (key.kind != PickleKind::text || value.kind != PickleKind::tensor) continue;
-    GRAPHRUN_TRY(add_tensor(pickle, value, key.text, records, table).in("tensor " + quoted(key.text)));
+    GRAPHRUN_TRY(
+        add_tensor(pickle, value, key.text, records, table).with_context("tensor " + quoted(key.text)));
   }
   if (!table.tensors.empty()) return table;
   return bad("no tensors in the checkpoint; its entries are " + keys_of(pickle, *dict));

@@ -266,7 +266,7 @@ Result<TensorTable> read_safetensors(std::span<const std::byte> file) {
   table.metadata = std::move(header.metadata);
   std::int64_t end = 0;
   for (const Entry& entry : header.entries) {
-    GRAPHRUN_ASSIGN(const TensorDesc desc, desc_of(entry).in("tensor " + quoted(entry.name)));
+    GRAPHRUN_ASSIGN(const TensorDesc desc, desc_of(entry).with_context("tensor " + quoted(entry.name)));
     if (entry.offsets[0] != end) {
       return {ErrorCode::invalid_file, "tensor " + quoted(entry.name) + " starts at byte " +
                                            std::to_string(entry.offsets[0]) + " instead of " +
@@ -295,7 +295,7 @@ Status emit_safetensors(std::span<const NamedTensor> tensors,
 Status write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                          const std::map<std::string, std::string>& metadata, core::AtomicFile::Access access,
                          const std::function<void(const NamedTensor&)>& written) try {
-  GRAPHRUN_ASSIGN(const std::string header, checked_header(tensors, metadata).in(path));
+  GRAPHRUN_ASSIGN(const std::string header, checked_header(tensors, metadata).with_context(path));
   GRAPHRUN_ASSIGN(core::AtomicFile file, core::AtomicFile::create(path, access));
   const auto sink = [&file](std::span<const std::byte> bytes) { return file.write(bytes); };
   GRAPHRUN_TRY(emit(header, tensors, sink, written));

@@ -19,7 +19,7 @@ std::optional<std::string_view> canonical_name(std::string_view name) {
 Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& path) try {
   GRAPHRUN_ASSIGN(std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
   const std::span<const std::byte> bytes = file->bytes();
-  return open_part(std::move(file), bytes).in(path);
+  return open_part(std::move(file), bytes).with_context(path);
 } catch (...) {
   return core::caught();
 }

@@ -31,7 +31,8 @@ Weights::Weights(const model::Program& program, std::shared_ptr<model::Backend> 
     : backend_(std::move(backend)) {
   const model::Model& model = program.model();
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
-    items_.push_back({model.variables[i].name, model.variables[i].kind, program.variable_shape(i)});
+    const model::Variable& variable = model.variables[i];
+    items_.push_back({variable.name, variable.kind, program.variable_shape(i), variable.of});
     views_.push_back({TensorDesc::dense(model.variables[i].dtype, items_.back().shape), nullptr});
   }
 }
@@ -118,17 +119,22 @@ Status Weights::allocate(const std::vector<bool>& holds) {
   };
   for (const VariableKind kind :
        {VariableKind::parameter, VariableKind::buffer, VariableKind::optimizer_state}) {
-    // Without padding between them: one update kernel walks over all parameters as one range.
+    // Without padding between them: one update kernel walks over all parameters as one range. Where the
+    // parameters' order begins anew, so does the next state of the optimiser.
+    std::vector<std::int64_t> offsets(items_.size(), 0);
     std::int64_t bytes = 0;
-    for (std::size_t i = 0; i < items_.size(); ++i) {
-      if (is_here(i, kind)) bytes += views_[i].desc.bytes();
-    }
-    GRAPHRUN_ASSIGN(std::unique_ptr<model::Buffer> buffer, backend_->allocate(bytes));
-    auto* memory = static_cast<std::byte*>(buffer->data());
+    std::int32_t owner = -1;
     for (std::size_t i = 0; i < items_.size(); ++i) {
       if (!is_here(i, kind)) continue;
-      views_[i].data = memory;
-      memory += views_[i].desc.bytes();
+      if (kind == VariableKind::optimizer_state && items_[i].of <= owner) bytes = aligned(bytes);
+      owner = items_[i].of;
+      offsets[i] = bytes;
+      bytes += views_[i].desc.bytes();
+    }
+    GRAPHRUN_ASSIGN(std::unique_ptr<model::Buffer> buffer, backend_->allocate(bytes));
+    auto* const memory = static_cast<std::byte*>(buffer->data());
+    for (std::size_t i = 0; i < items_.size(); ++i) {
+      if (is_here(i, kind)) views_[i].data = memory + offsets[i];
     }
     buffers_.push_back(std::move(buffer));
   }
@@ -249,8 +255,8 @@ Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
   return core::caught();
 }
 
-Result<std::vector<const void*>> Weights::prepared(std::span<const PreparedForm> forms) {
-  return prepared_.get(forms, version(), *backend_, [this](std::span<const TensorView> inputs) {
+Result<std::vector<const void*>> Weights::packed(std::span<const PackedWeights> forms) {
+  return packed_.get(forms, version(), *backend_, [this](std::span<const TensorView> inputs) {
     if (file_ == nullptr || !backend_->is_host()) return;
     for (const TensorView& input : inputs)
       file_->release({input.as<const std::byte>(), static_cast<std::size_t>(input.desc.bytes())});
@@ -258,25 +264,25 @@ Result<std::vector<const void*>> Weights::prepared(std::span<const PreparedForm>
 }
 
 // All that forms depend on besides their keys.
-Result<std::string> Weights::form_identity() const {
+Result<std::string> Weights::packing_identity() const {
   if (file_ == nullptr) return {ErrorCode::unsupported, "only forms of mapped weights can be kept"};
-  const std::string device = backend_->form_identity();
+  const std::string device = backend_->packing_identity();
   if (device.empty())
     return {ErrorCode::unsupported,
             "prepared weights of " + std::string(backend_->device()) + " cannot be kept"};
   return device + " of " + file_->identity();
 }
 
-Status Weights::use_prepared(const std::string& path) try {
-  GRAPHRUN_ASSIGN(const std::string identity, form_identity());
-  return prepared_.open(path, identity, version());
+Status Weights::load_packed(const std::string& path) try {
+  GRAPHRUN_ASSIGN(const std::string identity, packing_identity());
+  return packed_.open(path, identity, version());
 } catch (...) {
   return core::caught();
 }
 
-Status Weights::keep_prepared(const std::string& path) const try {
-  GRAPHRUN_ASSIGN(const std::string identity, form_identity());
-  return prepared_.keep(path, identity, version());
+Status Weights::save_packed(const std::string& path) const try {
+  GRAPHRUN_ASSIGN(const std::string identity, packing_identity());
+  return packed_.keep(path, identity, version());
 } catch (...) {
   return core::caught();
 }

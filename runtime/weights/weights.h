@@ -11,7 +11,7 @@
 #include "graphrun/tensor.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/program.h"
-#include "runtime/weights/prepared_forms.h"
+#include "runtime/weights/packed_weights.h"
 #include "runtime/weights/tensor_file.h"
 
 namespace graphrun::weights {
@@ -27,9 +27,9 @@ class Weights {
                                               std::shared_ptr<const TensorFile> file,
                                               std::shared_ptr<model::Backend> backend);
   // For training and random starts: own memory, parameters first, then buffers, then optimiser state, each
-  // kind one contiguous range in the order of the model. Drawn from the model's initialisers, keyed by seed
-  // and variable name. Optimiser state for which `holds` (by index of Model::variables; empty: all) says no
-  // gets no memory: it is another rank's.
+  // kind, and each of the optimiser's states, one contiguous range in the order of the model. Drawn from the
+  // model's initialisers, keyed by seed and variable name. Optimiser state for which `holds` (by index of
+  // Model::variables; empty: all) says no gets no memory: it is another rank's.
   static Result<std::shared_ptr<Weights>> initialise(const model::Program& program, std::uint64_t seed,
                                                      std::shared_ptr<model::Backend> backend,
                                                      const std::vector<bool>& holds = {});
@@ -59,18 +59,18 @@ class Weights {
 
   // Memory of each form, computed for the current version where it is not there yet, several at once. It
   // stays valid while the weights live. Memory of a mapped file that a form was made of is given back.
-  Result<std::vector<const void*>> prepared(std::span<const PreparedForm> forms);
+  Result<std::vector<const void*>> packed(std::span<const PackedWeights> forms);
 
-  // For a quick start: of mapped weights, forms that keep_prepared() of an earlier process has written are
+  // For a quick start: of mapped weights, forms that save_packed() of an earlier process has written are
   // mapped instead of computed. Call it before the first session is made. Errors: not_found; invalid_file
   // where the file is of other weights (told apart by the file's times and place, not by content), another
   // build, CPU or library, or not this user's alone; unsupported where there is nothing to tell those by;
   // invalid_argument where a session was made before.
-  Status use_prepared(const std::string& path);
+  Status load_packed(const std::string& path);
   // Writes the forms of all sessions there were, whole or not at all, and readable by this user alone: as
   // large as what they take in memory, or twice that with forms that the file had for others. Nothing where
-  // use_prepared() had them all. A session that is made or refreshed meanwhile waits for the disk.
-  Status keep_prepared(const std::string& path) const;
+  // load_packed() had them all. A session that is made or refreshed meanwhile waits for the disk.
+  Status save_packed(const std::string& path) const;
 
   const std::shared_ptr<model::Backend>& backend() const { return backend_; }
 
@@ -79,13 +79,14 @@ class Weights {
     std::string name;
     VariableKind kind;
     Shape shape;
+    std::int32_t of;  // Variable::of
   };
   Weights(const model::Program& program, std::shared_ptr<model::Backend> backend);
   Result<std::vector<const NamedTensor*>> match(const TensorFile& file) const;
   Status check_types() const;
   Status allocate(const std::vector<bool>& holds);
   Status store(std::size_t index, const NamedTensor& tensor);
-  Result<std::string> form_identity() const;
+  Result<std::string> packing_identity() const;
 
   std::shared_ptr<model::Backend> backend_;
   std::vector<Item> items_;
@@ -94,7 +95,7 @@ class Weights {
   std::shared_ptr<const TensorFile> file_;
   bool writable_ = false;
   std::atomic<std::uint64_t> version_{1};
-  PreparedForms prepared_;
+  PackedWeightsCache packed_;
 };
 
 }  // namespace graphrun::weights

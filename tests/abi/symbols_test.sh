@@ -12,11 +12,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() { echo "symbols_test: $*"; exit 1; }
 
-exported() { $nm -D --defined-only "$file" | awk '{ print $NF }' | LC_ALL=C sort -u; }
+# Names of nodes are symbols too, of the type A.
+exported() { $nm -D --defined-only "$file" | awk '$(NF - 1) != "A" { print $NF }' | LC_ALL=C sort -u; }
 
 case $mode in
 check | update)
-  exported | grep -v '@@*GRAPHRUN_PRIVATE_[0-9a-f]\{16\}$' | grep -vx 'GRAPHRUN_0@@*GRAPHRUN_0\|GRAPHRUN_0' >"$work/all" || true
+  exported | grep -v '@@GRAPHRUN_PRIVATE_[0-9a-f]\{16\}$' >"$work/all" || true
   grep '@@GRAPHRUN_0$' "$work/all" | sed 's/@@GRAPHRUN_0$//' >"$work/public" || true
   if [ "$mode" = update ]; then
     cp "$work/public" "$list"
@@ -27,9 +28,6 @@ check | update)
     c++filt <"$work/diff"
     fail "the library exports something else than $list; where that is meant: cmake --build BUILD --target update_exports"
   fi
-  for name in gr_open gr_label gr_label_rgb8 gr_last_error gr_close; do
-    grep -qx $name "$work/public" || fail "$name is missing"
-  done
   ;;
 needs)
   $nm -D --undefined-only "$file" | awk '{ print $NF }' | grep '@GRAPHRUN' | LC_ALL=C sort -u >"$work/needs" || true

@@ -164,7 +164,7 @@ BOOST_AUTO_TEST_CASE(a_status_without_memory_says_so) {
   {
     const FailingNew failing(0, true);
     copy = error;
-    in_place = Status(error).in("somewhere");
+    in_place = Status(error).with_context("somewhere");
     none = Status::no_memory();
   }
   BOOST_TEST(copy.message() == error.message());

@@ -183,7 +183,7 @@ BOOST_AUTO_TEST_CASE(prepared_weights_are_kept_where_the_caller_says) {
   options.cache = disk.path("");
   Labeler labeler = take(Labeler::open(options));
   const LabelMap map = label(labeler, 20, 31);
-  take(labeler.keep_prepared());
+  take(labeler.save_packed());
   BOOST_TEST(!std::filesystem::is_empty(disk.path("prepared")));
   BOOST_TEST((label(Labeler::open(options), 20, 31).ids == map.ids));
 }

@@ -18,7 +18,8 @@ BOOST_AUTO_TEST_CASE(a_program_says_what_it_is) {
   BOOST_TEST((program.output_names() == std::vector<std::string>{"logits"}));
   BOOST_TEST(program.image_channels() == 3);
   BOOST_TEST(!program.has_weights());
-  BOOST_TEST((take(program.fit({20, 31})).height >= 20 && take(program.fit({20, 31})).width >= 31));
+  BOOST_TEST((take(program.smallest_valid_size({20, 31})).height >= 20 &&
+              take(program.smallest_valid_size({20, 31})).width >= 31));
 }
 
 BOOST_AUTO_TEST_CASE(parameters_are_given_by_name) {

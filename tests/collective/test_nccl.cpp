@@ -34,8 +34,8 @@ BOOST_AUTO_TEST_CASE(one_rank_keeps_its_numbers) {
   cudaStream_t stream = nullptr;
   BOOST_TEST_REQUIRE(cudaStreamCreate(&stream) == cudaSuccess);
   {
-    const std::unique_ptr<collective::Communicator> ranks = require(collective::make_nccl(*host, stream));
-    BOOST_TEST((ranks->name() == "nccl" && ranks->size() == 1 && ranks->rank() == 0));
+    const std::unique_ptr<collective::Communicator> comm = require(collective::make_nccl(*host, stream));
+    BOOST_TEST((comm->name() == "nccl" && comm->size() == 1 && comm->rank() == 0));
     std::vector<float> values(kCount);
     std::iota(values.begin(), values.end(), 1.0f);
     const std::size_t size = values.size() * sizeof(float);
@@ -44,13 +44,13 @@ BOOST_AUTO_TEST_CASE(one_rank_keeps_its_numbers) {
     BOOST_TEST_REQUIRE(cudaMemcpyAsync(data, values.data(), size, cudaMemcpyHostToDevice, stream) ==
                        cudaSuccess);
     const std::vector<std::int64_t> bytes{std::ssize(values) * std::int64_t{sizeof(float)}};
-    require(collective::all_reduce(*ranks, data, kCount, DType::f32));
-    require(collective::all_reduce(*ranks, data, kCount, DType::f32, collective::Combine::max));
-    require(ranks->wait(require(ranks->reduce(data, kCount, DType::f32, 0))));
-    require(collective::broadcast(*ranks, data, bytes[0]));
-    require(ranks->wait(require(ranks->all_gather(data, bytes))));
-    require(ranks->progress());
-    const std::unique_ptr<collective::Communicator> part = require(ranks->split(0));
+    require(collective::all_reduce(*comm, data, kCount, DType::f32));
+    require(collective::all_reduce(*comm, data, kCount, DType::f32, collective::ReduceOp::max));
+    require(comm->wait(require(comm->reduce(data, kCount, DType::f32, 0))));
+    require(collective::broadcast(*comm, data, bytes[0]));
+    require(comm->wait(require(comm->all_gather(data, bytes))));
+    require(comm->progress());
+    const std::unique_ptr<collective::Communicator> part = require(comm->split(0));
     require(collective::all_reduce(*part, data, kCount, DType::f32));
     std::vector<float> after(values.size());
     BOOST_TEST_REQUIRE(cudaMemcpyAsync(after.data(), data, size, cudaMemcpyDeviceToHost, stream) ==

@@ -4,6 +4,7 @@
 #include "datasets/image_io.h"
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
+#include "tests/skip.h"
 
 using namespace graphrun;
 using graphrun::test::Scratch;
@@ -136,12 +137,9 @@ BOOST_AUTO_TEST_CASE(generated_data_has_no_problems) {
   BOOST_TEST(datasets::format_report(*report).find("no problems found") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(the_real_camvid_has_its_documented_histogram) {
+BOOST_AUTO_TEST_CASE(the_real_camvid_has_its_documented_histogram, *test::needs("camvid")) {
   const auto root = test::shared_data("camvid");
-  if (!root) {
-    BOOST_TEST_MESSAGE("skipped: no CamVid");
-    return;
-  }
+  if (!root) return test::skip("no CamVid");
   const auto descriptor = datasets::load_descriptor("camvid", kFolders);
   BOOST_REQUIRE(descriptor.ok());
   const auto report = datasets::check_dataset(*descriptor, "val", *root, 2);

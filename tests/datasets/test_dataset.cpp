@@ -3,6 +3,7 @@
 #include "datasets/dataset.h"
 #include "datasets/image_io.h"
 #include "tests/datasets/scratch.h"
+#include "tests/skip.h"
 
 using namespace graphrun;
 using graphrun::test::Scratch;
@@ -60,12 +61,9 @@ BOOST_AUTO_TEST_CASE(missing_data_says_how_to_give_it) {
   BOOST_TEST(split.find("no split 'vall'; it has: test, train") != std::string::npos);
 }
 
-BOOST_AUTO_TEST_CASE(the_real_camvid_can_be_read) {
+BOOST_AUTO_TEST_CASE(the_real_camvid_can_be_read, *test::needs("camvid")) {
   const auto root = test::shared_data("camvid");
-  if (!root) {
-    BOOST_TEST_MESSAGE("skipped: no CamVid");
-    return;
-  }
+  if (!root) return test::skip("no CamVid");
   const auto descriptor = datasets::load_descriptor("camvid", kFolders);
   BOOST_REQUIRE(descriptor.ok());
   const auto val = datasets::open_dataset(*descriptor, "val", *root);

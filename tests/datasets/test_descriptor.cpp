@@ -85,6 +85,15 @@ BOOST_AUTO_TEST_CASE(errors_say_file_key_and_what_was_expected) {
                  .find("/settings/a: expected a number") != std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(a_name_is_one_component_of_a_path) {
+  for (const std::string name :
+       {"", "../x", "/etc", ".hidden", "a/b", "a b", "-x", "\\u001b]0;x", "a\\u0000b"}) {
+    std::string json = with_labels(R"({"identity": 2})");
+    json.replace(json.find("\"t\""), 3, "\"" + name + "\"");
+    BOOST_TEST(error_of(json).find("/name: expected letters, digits and . _ + -") != std::string::npos, name);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(splits_stay_inside_the_data_root) {
   const auto split = [](const std::string& text) {
     return error_of(

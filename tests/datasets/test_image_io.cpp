@@ -1,5 +1,6 @@
 #include <png.h>
 
+#include <boost/test/data/test_case.hpp>
 #include <boost/test/unit_test.hpp>
 #include <fstream>
 #include <opencv2/core.hpp>
@@ -13,6 +14,7 @@
 #include "datasets/png_codec.h"
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
+#include "tests/skip.h"
 
 using namespace graphrun;
 using graphrun::test::Scratch;
@@ -191,35 +193,33 @@ BOOST_AUTO_TEST_CASE(overlays_mix_class_colours_in) {
   BOOST_TEST(mixed.rgb == (std::vector<std::uint8_t>{150, 50, 100, 100, 100, 100, 100, 100, 100}));
 }
 
-BOOST_AUTO_TEST_CASE(real_labels_have_the_documented_histograms) {
-  for (const std::string set : {"ade20k", "voc2012"}) {
-    const auto folder = test::shared_data("samples/" + set);
-    if (!folder) {
-      BOOST_TEST_MESSAGE("skipped: no samples of " << set);
-      continue;
-    }
-    std::ifstream lines(*folder / "label_histograms.txt");
-    int files = 0;
-    for (std::string text; std::getline(lines, text);) {
-      if (text.empty() || text[0] == '#') continue;
-      std::istringstream line(text);
-      std::string file, size;
-      line >> file >> size;
-      if (!std::filesystem::exists(*folder / file)) continue;
-      const auto label = datasets::read_label(*folder / file);
-      BOOST_REQUIRE_MESSAGE(label.ok(), file);
-      std::map<int, std::int64_t> histogram;
-      for (const std::uint16_t id : label->ids) ++histogram[id];
-      std::string found;
-      for (const auto& [id, count] : histogram)
-        found += " " + std::to_string(id) + ":" + std::to_string(count);
-      std::string expected;
-      std::getline(line, expected);
-      BOOST_TEST(found == expected);
-      ++files;
-    }
-    BOOST_TEST(files >= 4);
+const std::string kSampled[] = {"ade20k", "voc2012"};
+
+BOOST_TEST_DECORATOR(*test::needs("samples"))
+BOOST_DATA_TEST_CASE(real_labels_have_the_documented_histograms, boost::unit_test::data::make(kSampled),
+                     set) {
+  const auto folder = test::shared_data("samples/" + set);
+  if (!folder) return test::skip("no samples of " + set);
+  std::ifstream lines(*folder / "label_histograms.txt");
+  int files = 0;
+  for (std::string text; std::getline(lines, text);) {
+    if (text.empty() || text[0] == '#') continue;
+    std::istringstream line(text);
+    std::string file, size;
+    line >> file >> size;
+    if (!std::filesystem::exists(*folder / file)) continue;
+    const auto label = datasets::read_label(*folder / file);
+    BOOST_REQUIRE_MESSAGE(label.ok(), file);
+    std::map<int, std::int64_t> histogram;
+    for (const std::uint16_t id : label->ids) ++histogram[id];
+    std::string found;
+    for (const auto& [id, count] : histogram) found += " " + std::to_string(id) + ":" + std::to_string(count);
+    std::string expected;
+    std::getline(line, expected);
+    BOOST_TEST(found == expected);
+    ++files;
   }
+  BOOST_TEST(files >= 4);
 }
 
 BOOST_AUTO_TEST_CASE(the_size_of_a_jpeg_is_that_of_its_pixels_as_turned) {

@@ -5,6 +5,7 @@
 #include "datasets/image_io.h"
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
+#include "tests/skip.h"
 
 // The shipped descriptors against the distributions they describe.
 using namespace graphrun;
@@ -15,12 +16,6 @@ namespace {
 datasets::Descriptor known(const std::string& name) {
   const std::vector<std::filesystem::path> folders = {GRAPHRUN_SOURCE_DIR "/datasets"};
   return test::require(datasets::load_descriptor(name, folders));
-}
-
-std::optional<std::filesystem::path> samples(const std::string& name) {
-  const auto root = test::shared_data("samples/" + name);
-  if (!root) BOOST_TEST_MESSAGE("skipped: no samples of " << name);
-  return root;
 }
 
 std::string merged(const datasets::Descriptor& descriptor, const std::string& network,
@@ -74,14 +69,18 @@ BOOST_AUTO_TEST_CASE(recipes_are_those_of_the_references) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(ade20k_is_found_in_its_layout_and_beside_lists) {
+BOOST_AUTO_TEST_CASE(ade20k_counts_labels_from_one) {
   const datasets::Descriptor ade = known("ade20k");
   BOOST_TEST(ade.classes.size() == 150);
   BOOST_TEST((ade.classes[6].color == ade.classes[48].color));  // road and skyscraper
   BOOST_TEST((ade.labels.class_of(0) == imaging::kIgnoredClass && ade.labels.class_of(150) == 149));
   BOOST_TEST((!ade.labels.class_of(151) && ade.labels.label_id(0) == 1));
-  const auto root = samples("ade20k");
-  if (!root) return;
+}
+
+BOOST_AUTO_TEST_CASE(ade20k_is_found_in_its_layout_and_beside_lists, *test::needs("samples")) {
+  const datasets::Descriptor ade = known("ade20k");
+  const auto root = test::shared_data("samples/ade20k");
+  if (!root) return test::skip("no samples of ADE20K");
   for (const auto& given : {*root, *root / "ADEChallengeData2016"}) {
     const auto val = test::require(datasets::open_dataset(ade, "val", given));
     BOOST_TEST(val->size() == 3);
@@ -92,11 +91,11 @@ BOOST_AUTO_TEST_CASE(ade20k_is_found_in_its_layout_and_beside_lists) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(voc_palettes_are_read_as_indices) {
+BOOST_AUTO_TEST_CASE(voc_palettes_are_read_as_indices, *test::needs("samples")) {
   const datasets::Descriptor voc = known("voc2012");
   BOOST_TEST(voc.classes.size() == 21);
-  const auto root = samples("voc2012");
-  if (!root) return;
+  const auto root = test::shared_data("samples/voc2012");
+  if (!root) return test::skip("no samples of VOC 2012");
   const auto val = test::require(datasets::open_dataset(voc, "val", *root));
   const imaging::LabelMap label =
       test::require(val->load_label(0));  // 2007_000129: bicycle, person and borders

@@ -35,8 +35,8 @@ class Reader {
   std::size_t at_ = 0;
 };
 
-datasets::Draws parse_draws(std::istream& line) {
-  datasets::Draws draws;
+datasets::AugmentParams parse_draws(std::istream& line) {
+  datasets::AugmentParams draws;
   std::string angle, top, left;
   line >> draws.scale >> draws.aspect >> angle >> draws.blur >> draws.flip >> top >> left;
   BOOST_REQUIRE(line);
@@ -46,7 +46,7 @@ datasets::Draws parse_draws(std::istream& line) {
 }
 
 void check_case(const datasets::Sample& sample, const datasets::AugmentSettings& settings,
-                const datasets::Draws& draws, const std::vector<float>& image,
+                const datasets::AugmentParams& draws, const std::vector<float>& image,
                 const std::vector<std::uint8_t>& label) {
   std::vector<float> out(image.size(), -1e9F);
   std::vector<std::int32_t> ids(label.size(), -1);
@@ -71,7 +71,7 @@ std::vector<ClassId> label_ids(const std::vector<std::uint8_t>& bytes) {
 
 // The same transforms by OpenCV, each over the whole image, as the reference does them.
 void whole_image_transforms(const datasets::Sample& sample, const datasets::AugmentSettings& settings,
-                            const datasets::Draws& draws, cv::Mat& image, cv::Mat& label) {
+                            const datasets::AugmentParams& draws, cv::Mat& image, cv::Mat& label) {
   const int rows = static_cast<int>(sample.image.height);
   const int columns = static_cast<int>(sample.image.width);
   cv::Mat(rows, columns, CV_8UC3, const_cast<std::uint8_t*>(sample.image.rgb.data()))
@@ -142,8 +142,7 @@ datasets::Sample textured_sample(std::int64_t height, std::int64_t width, core::
 }
 
 datasets::Sample small_sample() {
-  datasets::Sample sample{{4, 6, std::vector<std::uint8_t>(72, 100)},
-                          {4, 6, std::vector<ClassId>(24, 1)}};
+  datasets::Sample sample{{4, 6, std::vector<std::uint8_t>(72, 100)}, {4, 6, std::vector<ClassId>(24, 1)}};
   sample.label.ids[0] = imaging::kIgnoredClass;
   return sample;
 }
@@ -169,7 +168,7 @@ BOOST_AUTO_TEST_CASE(transforms_equal_the_reference) {
                   {settings.train_h, settings.train_w, label_ids(reader.take<std::uint8_t>(pixels))}};
         continue;
       }
-      const datasets::Draws draws = parse_draws(line);
+      const datasets::AugmentParams draws = parse_draws(line);
       const auto image = reader.take<float>(pixels * 3);
       check_case(sample, settings, draws, image, reader.take<std::uint8_t>(pixels));
       ++count;
@@ -194,7 +193,7 @@ BOOST_AUTO_TEST_CASE(a_crop_shows_what_transforms_of_the_whole_image_give) {
     if (i % 5 == 0) settings.aspect_max = 1.5;
     const std::int64_t height = between(2, 110);
     const datasets::Sample sample = textured_sample(height, between(2, 110), random);
-    datasets::Draws draws = datasets::draw(settings, random);
+    datasets::AugmentParams draws = datasets::draw(settings, random);
     if (i % 8 == 0) draws.scale = i % 16 == 0 ? 0.5 : 1;
     const std::int64_t pixels = settings.train_h * settings.train_w;
     std::vector<float> image(static_cast<std::size_t>(pixels * 3));
@@ -226,7 +225,7 @@ BOOST_AUTO_TEST_CASE(image_and_label_stay_aligned) {
   std::vector<std::int32_t> label(80 * 80);
   datasets::AugmentScratch scratch;
   for (std::uint32_t i = 0; i < 50; ++i) {
-    const datasets::Draws draws =
+    const datasets::AugmentParams draws =
         datasets::draw(settings, core::Random(5, core::RandomPurpose::augment, 0, i));
     test::require(datasets::apply(sample, settings, draws, scratch, image.data(), label.data()));
     // Three columns of the scaled image.
@@ -269,9 +268,9 @@ BOOST_AUTO_TEST_CASE(draws_stay_in_their_ranges_and_repeat) {
   datasets::AugmentSettings settings;
   int turned = 0, blurred = 0, flipped = 0;
   for (std::uint32_t i = 0; i < 1000; ++i) {
-    const datasets::Draws draws =
+    const datasets::AugmentParams draws =
         datasets::draw(settings, core::Random(7, core::RandomPurpose::augment, 0, i));
-    const datasets::Draws again =
+    const datasets::AugmentParams again =
         datasets::draw(settings, core::Random(7, core::RandomPurpose::augment, 0, i));
     BOOST_REQUIRE((draws.scale >= 0.5 && draws.scale < 2));
     BOOST_REQUIRE((!draws.angle || (*draws.angle >= -10 && *draws.angle < 10)));
@@ -282,7 +281,8 @@ BOOST_AUTO_TEST_CASE(draws_stay_in_their_ranges_and_repeat) {
   }
   for (const int count : {turned, blurred, flipped}) BOOST_TEST((count > 440 && count < 560));
   settings.augment = false;
-  const datasets::Draws none = datasets::draw(settings, core::Random(7, core::RandomPurpose::augment));
+  const datasets::AugmentParams none =
+      datasets::draw(settings, core::Random(7, core::RandomPurpose::augment));
   BOOST_TEST((none.scale == 1 && !none.angle && !none.blur && !none.flip && !none.crop));
 }
 
@@ -293,7 +293,7 @@ BOOST_AUTO_TEST_CASE(impossible_settings_and_samples_are_refused) {
   std::vector<float> image(48);
   std::vector<std::int32_t> label(16);
   datasets::AugmentScratch scratch;
-  datasets::Draws draws;
+  datasets::AugmentParams draws;
   draws.scale = 0.01;
   BOOST_TEST(!datasets::apply(small_sample(), settings, draws, scratch, image.data(), label.data()).ok());
   datasets::Sample uneven = small_sample();

@@ -306,6 +306,41 @@ BOOST_AUTO_TEST_CASE(groups_have_their_learning_rates) {
   BOOST_CHECK(nodes[1].attrs.at("momentum") == AttrValue(Expr::symbol("momentum")));
 }
 
+// A group falls into parts where a rule of the optimizer takes some of its parameters.
+BOOST_AUTO_TEST_CASE(adamw_in_the_place_of_a_graphs_optimizer) {
+  const compiler::Compiled result =
+      compiler::compile(kGraphs / "spnet_tiny.json", {}, ops::op_registry(), {.optimizer = "adamw"});
+  BOOST_TEST_REQUIRE(result.errors == "");
+  const model::Model& model = *result.model;
+  const std::vector<Node>& nodes = model.method("update")->nodes;
+  BOOST_TEST_REQUIRE(nodes.size() == 4U);
+  for (const Node& node : nodes) {
+    BOOST_TEST(node.op == "adamw");
+    BOOST_TEST((node.attrs.find("momentum") == node.attrs.end()));
+    const std::size_t count = (node.inputs.size() - 2) / 4;
+    const bool decays = node.attrs.at("weight_decay") == AttrValue(Expr::symbol("weight_decay"));
+    for (std::size_t i = 0; i < count; ++i) {
+      const model::Value& value =
+          model.method("update")->values[static_cast<std::size_t>(node.inputs[1 + i])];
+      const model::Variable& parameter = model.variables[static_cast<std::size_t>(value.index)];
+      BOOST_TEST((parameter.shape.size() == 4) == decays, parameter.name);
+    }
+  }
+  // All of a state lie together, and every parameter has both.
+  std::vector<std::string> parameters;
+  std::vector<std::string> states;
+  for (const model::Variable& variable : model.variables) {
+    if (variable.kind == VariableKind::parameter) parameters.push_back(variable.name);
+    if (variable.kind == VariableKind::optimizer_state) states.push_back(variable.name);
+  }
+  BOOST_TEST_REQUIRE(states.size() == 2 * parameters.size() + 4);
+  for (std::size_t i = 0; i < parameters.size(); ++i) {
+    BOOST_TEST(states[i] == "mean:" + parameters[i]);
+    BOOST_TEST(states[parameters.size() + i] == "square:" + parameters[i]);
+  }
+  BOOST_TEST(states.back() == "step:update.3");
+}
+
 BOOST_AUTO_TEST_CASE(definitions_set_defaults) {
   const model::Model model = compiled("spnet_tiny", {{"classes", 19}, {"spm_on", 0}});
   BOOST_TEST(*evaluate_real(Expr::symbol("classes"), model.parameter_values()) == 19);

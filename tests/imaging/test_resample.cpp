@@ -66,8 +66,8 @@ BOOST_AUTO_TEST_CASE(probabilities_come_back_as_opencv_resizes_them) {
     auto* values = reinterpret_cast<float*>(plane.data);
     for (std::int64_t i = 0; i < from.height * from.width * kClasses; ++i) values[i] = uniform(random);
     const cv::Mat expected = resized(plane, to);
-    const imaging::LinearTaps rows = imaging::linear_taps(from.height, to.height);
-    const imaging::LinearTaps columns = imaging::linear_taps(from.width, to.width);
+    const imaging::ResizeTable rows = imaging::linear_taps(from.height, to.height);
+    const imaging::ResizeTable columns = imaging::linear_taps(from.width, to.width);
     const imaging::ResizeBack resize{values, rows, columns, from.width, kClasses, 2};
     std::vector<float> total(static_cast<std::size_t>(to.height * to.width * kClasses), 7.0f);
     imaging::resize_to_total(resize, true, total.data());
@@ -88,7 +88,7 @@ BOOST_AUTO_TEST_CASE(probabilities_come_back_as_opencv_resizes_them) {
 }
 
 BOOST_AUTO_TEST_CASE(sums_over_crops_become_means) {
-  imaging::LinearTaps taps = imaging::linear_taps(4, 4);
+  imaging::ResizeTable taps = imaging::linear_taps(4, 4);
   const std::vector<std::int32_t> counts = {1, 2, 4, 1};
   taps.divide_by(counts);
   BOOST_TEST((taps.first_weight == std::vector<float>{1.0f, 0.5f, 0.25f, 1.0f}));
@@ -96,8 +96,8 @@ BOOST_AUTO_TEST_CASE(sums_over_crops_become_means) {
 
 BOOST_AUTO_TEST_CASE(the_first_of_equal_maxima_wins) {
   const std::vector<float> plane = {0.25f, 0.5f, 0.5f, 0.125f, 0.125f, 0.125f};
-  const imaging::LinearTaps one = imaging::linear_taps(1, 1);
-  const imaging::LinearTaps two = imaging::linear_taps(2, 2);
+  const imaging::ResizeTable one = imaging::linear_taps(1, 1);
+  const imaging::ResizeTable two = imaging::linear_taps(2, 2);
   std::vector<ClassId> ids(2);
   imaging::resize_to_classes({plane.data(), one, two, 2, 3, 1}, nullptr, ids.data());
   BOOST_TEST((ids[0] == 1 && ids[1] == 0));

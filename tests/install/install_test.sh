@@ -25,6 +25,10 @@ say "only the public headers, which include each other and the standard library"
 ! grep -niE 'opencv|boost|flatbuffers|rapidjson|fmt' "$libraries/cmake/graphrun/graphrunShared.cmake" ||
   fail "the package must not need these"
 
+# Other images than PNG and JPEG are decoded by a library that is opened when one comes.
+! ldd "$prefix/bin/grun" | grep -i opencv || fail "grun links these"
+ldd "$libraries/graphrun/libgraphrun_codecs.so" | grep -q opencv_imgcodecs || fail "the codecs are not OpenCV's"
+
 say "the moved programs find their graphs and data sets"
 cd "$work"
 export OMP_WAIT_POLICY=passive

@@ -1,8 +1,8 @@
 #include <cstdio>
 #include <cstdlib>
 
-#include "runtime/imaging/plane.h"
-#include "runtime/imaging/planes.h"
+#include "runtime/imaging/float_image.h"
+#include "runtime/imaging/label_accumulator.h"
 #include "runtime/plugin/gpu_module.h"
 #include "tests/labelling/tiny_net.h"
 
@@ -64,7 +64,7 @@ class Floats {
 
 // What one device makes of an image: planes one after the other, and the label map.
 struct Made {
-  std::vector<std::vector<float>> planes;
+  std::vector<std::vector<float>> accumulator;
   imaging::LabelMap map;
 };
 
@@ -75,8 +75,9 @@ struct Arithmetic {
   model::Preprocess preprocess{255, {0.5, 0.25, 0.75}, {0.25, 0.5, 0.125}};
 
   std::int64_t samples() const { return flip ? 2 : 1; }
-  std::unique_ptr<imaging::Planes> planes(const std::shared_ptr<model::Backend>& backend) const {
-    return take(imaging::make_planes(backend, {classes, flip, preprocess}));
+  std::unique_ptr<imaging::LabelAccumulator> accumulator(
+      const std::shared_ptr<model::Backend>& backend) const {
+    return take(imaging::make_label_accumulator(backend, {classes, flip, preprocess}));
   }
   // With a gap between pixels.
   TensorDesc logits(const imaging::Extent& size) const {
@@ -90,11 +91,11 @@ struct Arithmetic {
 };
 
 void check_same(const Arithmetic& test, const Made& host, const Made& gpu) {
-  BOOST_REQUIRE_EQUAL(host.planes.size(), gpu.planes.size());
-  for (std::size_t i = 0; i < host.planes.size(); ++i) {
+  BOOST_REQUIRE_EQUAL(host.accumulator.size(), gpu.accumulator.size());
+  for (std::size_t i = 0; i < host.accumulator.size(); ++i) {
     float worst = 0;
-    for (std::size_t k = 0; k < host.planes[i].size(); ++k)
-      worst = std::max(worst, std::abs(host.planes[i][k] - gpu.planes[i][k]));
+    for (std::size_t k = 0; k < host.accumulator[i].size(); ++k)
+      worst = std::max(worst, std::abs(host.accumulator[i][k] - gpu.accumulator[i][k]));
     BOOST_TEST(worst < 1e-5f, "plane " << i << ", " << test.classes << " classes: " << worst);
   }
   BOOST_REQUIRE_EQUAL(host.map.ids.size(), gpu.map.ids.size());
@@ -105,13 +106,13 @@ void check_same(const Arithmetic& test, const Made& host, const Made& gpu) {
 // A view of the image, the windows of a slide over it, crops of random logits, and the way back.
 Made slide_on(const Arithmetic& test, const std::shared_ptr<model::Backend>& backend,
               const imaging::Extent& view, const imaging::Extent& crop, const imaging::Extent& logits_size) {
-  const auto planes = test.planes(backend);
+  const auto accumulator = test.accumulator(backend);
   const imaging::Image image = random_image(test.image.height, test.image.width);
-  require_ok(planes->begin(image));
+  require_ok(accumulator->begin(image));
   Made made;
   Floats pixels(backend, std::vector<float>(static_cast<std::size_t>(view.height * view.width * 3), 7.0f));
-  require_ok(planes->resize_normalised(view, pixels.data()));
-  made.planes.push_back(pixels.values());
+  require_ok(accumulator->resize_normalised(view, pixels.data()));
+  made.accumulator.push_back(pixels.values());
 
   const imaging::SlideAxis rows = imaging::slide_axis(view.height, crop.height);
   const imaging::SlideAxis columns = imaging::slide_axis(view.width, crop.width);
@@ -125,26 +126,26 @@ Made slide_on(const Arithmetic& test, const std::shared_ptr<model::Backend>& bac
       Floats windows(backend,
                      std::vector<float>(static_cast<std::size_t>(input.pixels() * input.pixel_stride), 7.0f));
       const std::int64_t left = columns.starts[column];
-      require_ok(planes->copy_window({pixels.data(), view, rows.starts[row], left, left + columns.crop},
-                                     {input, windows.data()}, 1));
-      made.planes.push_back(windows.values());
+      require_ok(accumulator->copy_window({pixels.data(), view, rows.starts[row], left, left + columns.crop},
+                                          {input, windows.data()}, 1));
+      made.accumulator.push_back(windows.values());
       const TensorDesc desc = test.logits(logits_size);
       Floats logits(backend, test.random_logits(desc, ++seed));
-      require_ok(planes->add_crop({desc, logits.data()}, 1, {rows, columns, row, column}, sums.data()));
+      require_ok(accumulator->add_crop({desc, logits.data()}, 1, {rows, columns, row, column}, sums.data()));
       require_ok(backend->synchronize());
     }
   }
-  made.planes.push_back(sums.values());
+  made.accumulator.push_back(sums.values());
 
   Floats total(backend,
                std::vector<float>(static_cast<std::size_t>(image.height * image.width * test.classes), 7.0f));
   const imaging::CropSums back{sums.data(), rows, columns};
-  require_ok(planes->resize_to_total(back, true, total.data()));
-  made.planes.push_back(total.values());
-  require_ok(planes->resize_to_total(back, false, total.data()));
-  made.planes.push_back(total.values());
-  require_ok(planes->resize_to_classes(back, seed % 2 == 0 ? nullptr : total.data()));
-  made.map = take(planes->finish());
+  require_ok(accumulator->resize_to_total(back, true, total.data()));
+  made.accumulator.push_back(total.values());
+  require_ok(accumulator->resize_to_total(back, false, total.data()));
+  made.accumulator.push_back(total.values());
+  require_ok(accumulator->resize_to_classes(back, seed % 2 == 0 ? nullptr : total.data()));
+  made.map = take(accumulator->finish());
   return made;
 }
 
@@ -158,9 +159,9 @@ void check_slide(const Arithmetic& test, const imaging::Extent& view, const imag
 // `sums`: over two views before the last one.
 Made whole_on(const Arithmetic& test, const std::shared_ptr<model::Backend>& backend,
               const imaging::WholeLogits& sizes, bool sums) {
-  const auto planes = test.planes(backend);
+  const auto accumulator = test.accumulator(backend);
   const imaging::Image image = random_image(test.image.height, test.image.width);
-  require_ok(planes->begin(image));
+  require_ok(accumulator->begin(image));
   Made made;
   Floats logits(backend, test.random_logits(sizes.logits.desc, 5));
   const TensorView of_device{sizes.logits.desc, logits.data()};
@@ -168,13 +169,13 @@ Made whole_on(const Arithmetic& test, const std::shared_ptr<model::Backend>& bac
   Floats total(backend,
                std::vector<float>(static_cast<std::size_t>(image.height * image.width * test.classes), 7.0f));
   if (sums) {
-    require_ok(planes->view_to_total(view, true, total.data()));
-    made.planes.push_back(total.values());
-    require_ok(planes->view_to_total(view, false, total.data()));
-    made.planes.push_back(total.values());
+    require_ok(accumulator->view_to_total(view, true, total.data()));
+    made.accumulator.push_back(total.values());
+    require_ok(accumulator->view_to_total(view, false, total.data()));
+    made.accumulator.push_back(total.values());
   }
-  require_ok(planes->view_to_classes(view, sums ? total.data() : nullptr));
-  made.map = take(planes->finish());
+  require_ok(accumulator->view_to_classes(view, sums ? total.data() : nullptr));
+  made.map = take(accumulator->finish());
   return made;
 }
 
@@ -241,10 +242,10 @@ BOOST_AUTO_TEST_CASE(whole_arithmetic_is_that_of_the_host) {
 BOOST_AUTO_TEST_CASE(label_maps_are_those_of_the_host) {
   const Net net;
   const std::shared_ptr<weights::Weights> weights = on_gpu(net);
-  for (const bool before_resize : {true, false}) {
+  for (const bool low_res_logits : {true, false}) {
     check_protocol(net, weights,
-                   {.scales = {0.75, 1.0}, .test_h = 33, .test_w = 41, .before_resize = before_resize});
-    check_protocol(net, weights, {.name = "whole", .scales = {0.5, 1.0}, .before_resize = before_resize});
+                   {.scales = {0.75, 1.0}, .test_h = 33, .test_w = 41, .low_res_logits = low_res_logits});
+    check_protocol(net, weights, {.name = "whole", .scales = {0.5, 1.0}, .low_res_logits = low_res_logits});
   }
   check_protocol(net, weights, {.flip = false, .base_size = 120, .test_h = 41, .test_w = 33, .batch = 3});
   check_protocol(net, weights, {.name = "whole", .flip = false});

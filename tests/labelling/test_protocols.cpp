@@ -42,14 +42,14 @@ std::vector<cv::Mat> whole_probabilities(const Net& net, const imaging::Image& i
       std::copy_n(reinterpret_cast<const float*>(padded.data), 3 * height * width,
                   session->input().as<float>());
       require_ok(session->run());
-      const TensorView logits = session->output();
-      std::vector<float> planes(static_cast<std::size_t>(logits.desc.shape.count()));
-      session::nhwc_to_nchw(logits, planes);
+      const TensorView logits = take(session->logits());
+      std::vector<float> accumulator(static_cast<std::size_t>(logits.desc.shape.count()));
+      session::nhwc_to_nchw(logits, accumulator);
       std::vector<cv::Mat> exponentials;
       cv::Mat total = cv::Mat::zeros(pixels.size(), CV_64F);
       for (std::int64_t c = 0; c < logits.desc.c(); ++c) {
         cv::Mat plane = cv::Mat(height, width, CV_32F,
-                                planes.data() + c * height * width)(cv::Rect(0, 0, view.cols, view.rows))
+                                accumulator.data() + c * height * width)(cv::Rect(0, 0, view.cols, view.rows))
                             .clone();
         if (mirrored == 1) cv::flip(plane, plane, 1);
         cv::Mat wide;
@@ -105,17 +105,17 @@ BOOST_AUTO_TEST_CASE(batches_and_the_place_of_the_last_resize_change_no_label) {
   const Net net;
   const imaging::Image image = random_image(70, 94);
   labelling::ProtocolSettings settings{
-      .scales = {0.75, 1.0}, .base_size = 94, .test_h = 33, .test_w = 41, .before_resize = false};
+      .scales = {0.75, 1.0}, .base_size = 94, .test_h = 33, .test_w = 41, .low_res_logits = false};
   const imaging::LabelMap plain = take(net.protocol(settings)->label(image));
   BOOST_TEST(has_classes(plain));
-  settings.before_resize = true;
+  settings.low_res_logits = true;
   for (const std::int64_t batch : {1, 2, 4, 100}) {
     settings.batch = batch;
     BOOST_TEST(different(plain, take(net.protocol(settings)->label(image))) <= 1u, "batch " << batch);
   }
   settings.name = "whole";
   const imaging::LabelMap whole = take(net.protocol(settings)->label(image));
-  settings.before_resize = false;
+  settings.low_res_logits = false;
   BOOST_TEST(different(whole, take(net.protocol(settings)->label(image))) <= 1u);
 }
 
@@ -126,7 +126,7 @@ BOOST_AUTO_TEST_CASE(what_was_planned_suffices_and_is_a_limit) {
     const auto protocol = net.protocol(
         {.name = name, .scales = {1.0, 1.5}, .test_h = 33, .test_w = 33, .batch = 3, .sessions = 2});
     const labelling::EvaluationMemory memory = take(protocol->plan(sizes));
-    BOOST_TEST((memory.activations > 0 && memory.prepared > 0 && memory.probabilities > 0));
+    BOOST_TEST((memory.activations > 0 && memory.packed > 0 && memory.probabilities > 0));
     require_ok(protocol->reserve(memory, memory.activations));
     for (const imaging::Extent& size : sizes) {
       const auto map = protocol->label(random_image(size.height, size.width));
@@ -142,12 +142,12 @@ BOOST_AUTO_TEST_CASE(what_was_planned_suffices_and_is_a_limit) {
 // Every form that a kernel makes at the largest or the smallest size is counted.
 BOOST_AUTO_TEST_CASE(the_smallest_size_of_whole_is_planned_too) {
   const Net net;
-  const auto prepared = [&](std::vector<imaging::Extent> sizes) {
-    return take(net.protocol({.name = "whole"})->plan(sizes)).prepared;
+  const auto packed = [&](std::vector<imaging::Extent> sizes) {
+    return take(net.protocol({.name = "whole"})->plan(sizes)).packed;
   };
   const imaging::Extent small{20, 20}, large{220, 260};
-  BOOST_TEST(prepared({small, large}) >= std::max(prepared({small}), prepared({large})));
-  BOOST_TEST(prepared({small, large, {60, 70}}) == prepared({small, large}));
+  BOOST_TEST(packed({small, large}) >= std::max(packed({small}), packed({large})));
+  BOOST_TEST(packed({small, large, {60, 70}}) == packed({small, large}));
 }
 
 BOOST_AUTO_TEST_CASE(views_that_are_too_large_are_refused_before_memory_is_taken) {

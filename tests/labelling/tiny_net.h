@@ -46,10 +46,11 @@ struct Net {
   Net() {
     take(weights->load(*open_tensors(kTiny / "start.safetensors")));
     const auto session = take(session::Session::create(program, weights, {1, 65, 65}));
-    session::normalise_image(program->model().preprocess, random_image(65, 65).rgb, session->input());
+    require_ok(
+        session::normalise_image(program->model().preprocess, random_image(65, 65).rgb, session->input()));
     require_ok(session->run());
-    const std::span<const float> logits = floats(session->output());
-    const auto classes = static_cast<std::size_t>(session->output().desc.c());
+    const std::span<const float> logits = floats(take(session->logits()));
+    const auto classes = static_cast<std::size_t>(take(session->logits()).desc.c());
     float* const bias = last_bias();
     for (std::size_t i = 0; i < logits.size(); ++i) bias[i % classes] -= logits[i] / (65 * 65);
     weights->touch();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <tuple>
 
+#include "runtime/model/make_signature.h"
+
 namespace graphrun::test {
 namespace {
 
@@ -15,8 +17,6 @@ Status infer_same(const Attributes&, Inputs inputs, Outputs& outputs) {
 }
 
 Status infer_project(const Attributes& attrs, Inputs inputs, Outputs& outputs) {
-  GRAPHRUN_TRY(require_rank(*inputs[0], 4, "x"));
-  GRAPHRUN_TRY(require_rank(*inputs[1], 4, "weight"));
   GRAPHRUN_TRY(require_equal(attrs.dim("channels"), inputs[1]->shape[0], "weight's outputs"));
   GRAPHRUN_TRY(require_equal(inputs[0]->shape[1], inputs[1]->shape[1], "weight's inputs"));
   outputs = {*inputs[0]};
@@ -34,7 +34,6 @@ Status infer_pool(const Attributes&, Inputs inputs, Outputs& outputs) {
 }
 
 Status infer_resize(const Attributes& attrs, Inputs inputs, Outputs& outputs) {
-  GRAPHRUN_TRY(require_rank(*inputs[0], 4, "x"));
   outputs = {*inputs[0]};
   outputs[0].shape[2] = attrs.dims("size")[0];
   outputs[0].shape[3] = attrs.dims("size")[1];
@@ -71,8 +70,24 @@ OpDef make_op(std::string_view name, std::vector<InputSpec> inputs, std::vector<
   OpDef def;
   def.name = name;
   def.inputs = std::move(inputs);
-  for (const std::string_view output : outputs) def.outputs.push_back({output, ""});
+  for (const std::string_view output : outputs) def.outputs.push_back({.name = output, .doc = ""});
   def.infer = infer;
+  return def;
+}
+
+InputSpec make_input(std::string_view name, OperandType type = {}) {
+  return {.name = name, .doc = "", .type = type};
+}
+
+OpDef with_output_type(OpDef def, OperandType type) {
+  def.outputs.back().type = type;
+  return def;
+}
+
+OpDef make_pool() {
+  OpDef def = with_output_type(make_op("pool", {make_input("x")}, {"y", "index"}, infer_pool),
+                               OperandType::nhwc(DType::u8));
+  def.outputs.back().optional = true;
   return def;
 }
 
@@ -82,10 +97,15 @@ AttrSpec make_attr(std::string_view name, AttrKind kind, std::optional<AttrValue
 }
 
 OpDef make_project() {
-  const InputSpec weight{.name = "weight", .doc = "", .is_variable = true};
-  const InputSpec bias{.name = "bias", .doc = "", .is_variable = true, .if_attribute = "bias"};
+  const InputSpec weight{
+      .name = "weight", .doc = "", .type = OperandType::dense(DType::f32, 4), .is_variable = true};
+  const InputSpec bias{.name = "bias",
+                       .doc = "",
+                       .type = OperandType::dense(DType::f32, 1),
+                       .is_variable = true,
+                       .if_attribute = "bias"};
   const InputSpec residual{.name = "residual", .doc = "", .optional = true};
-  OpDef def = make_op("project", {{"x", ""}, weight, bias, residual}, {"y"}, infer_project);
+  OpDef def = make_op("project", {make_input("x"), weight, bias, residual}, {"y"}, infer_project);
   def.attrs = {make_attr("channels", AttrKind::integer, std::nullopt, 1),
                make_attr("stride", AttrKind::integer, Expr(1), 1, 8),
                make_attr("bias", AttrKind::boolean, Expr(0), 0, 1),
@@ -96,7 +116,7 @@ OpDef make_project() {
 }
 
 OpDef make_resize() {
-  OpDef def = make_op("resize", {{"x", ""}}, {"y"}, infer_resize);
+  OpDef def = make_op("resize", {make_input("x")}, {"y"}, infer_resize);
   def.attrs = {make_attr("size", AttrKind::integers, std::nullopt, 1)};
   def.attrs[0].length = 2;
   def.attrs[0].symbolic = true;
@@ -104,16 +124,22 @@ OpDef make_resize() {
 }
 
 OpDef make_track() {
-  const InputSpec running{
-      .name = "running", .doc = "", .is_variable = true, .variable = VariableKind::buffer};
-  OpDef def = make_op("track", {{"x", ""}, running}, {"new_running"}, infer_track);
+  const OperandType statistics = OperandType::dense(DType::f32);
+  const InputSpec running{.name = "running",
+                          .doc = "",
+                          .type = statistics,
+                          .is_variable = true,
+                          .variable = VariableKind::buffer};
+  OpDef def = with_output_type(make_op("track", {make_input("x"), running}, {"new_running"}, infer_track),
+                               statistics);
   def.updates = {{0, 1}};
   return def;
 }
 
 OpDef make_step() {
-  const InputSpec values{.name = "values", .doc = "", .variadic = true};
-  OpDef def = make_op("step", {{"lr", ""}, values}, {}, infer_nothing);
+  const InputSpec values{
+      .name = "values", .doc = "", .type = OperandType::dense(DType::f32), .variadic = true};
+  OpDef def = make_op("step", {make_input("lr", OperandType::scalar(DType::f32)), values}, {}, infer_nothing);
   def.attrs = {make_attr("lr_mult", AttrKind::reals, std::nullopt)};
   def.writes_inputs = true;
   return def;
@@ -121,17 +147,20 @@ OpDef make_step() {
 
 std::vector<const OpDef*> definitions() {
   const InputSpec many{.name = "x", .doc = "", .variadic = true};
-  const InputSpec weight{.name = "weight", .doc = "", .shape_only = true};
-  static const std::vector<OpDef> ops{
-      make_op("relu", {{"x", ""}}, {"y"}, infer_same),
-      make_op("pool", {{"x", ""}}, {"y", "index"}, infer_pool),
-      make_op("join", {many}, {"y"}, infer_join),
-      make_op("mean", {{"x", ""}}, {"y"}, infer_mean),
-      make_op("weight_gradient", {{"gy", ""}, weight}, {"gweight"}, infer_weight_gradient),
-      make_project(),
-      make_resize(),
-      make_track(),
-      make_step()};
+  const OperandType weight_type = OperandType::dense(DType::f32, 4);
+  const InputSpec weight{.name = "weight", .doc = "", .type = weight_type, .shape_only = true};
+  static const std::vector<OpDef> ops{make_op("relu", {make_input("x")}, {"y"}, infer_same),
+                                      make_pool(),
+                                      make_op("join", {many}, {"y"}, infer_join),
+                                      with_output_type(make_op("mean", {make_input("x")}, {"y"}, infer_mean),
+                                                       OperandType::scalar(DType::f32)),
+                                      with_output_type(make_op("weight_gradient", {make_input("gy"), weight},
+                                                               {"gweight"}, infer_weight_gradient),
+                                                       weight_type),
+                                      make_project(),
+                                      make_resize(),
+                                      make_track(),
+                                      make_step()};
   std::vector<const OpDef*> defs;
   for (const OpDef& def : ops) defs.push_back(&def);
   return defs;
@@ -290,6 +319,14 @@ model::Model sample_model() {
   model.class_names = {"sky", "road", "car"};
   model.palette = {1, 2, 3, 4, 5, 6, 7, 8, 9};
   model.settings = {{"base_lr", "0.01"}, {"scales", "[0.5, 1]"}};
+  model.metadata = {{"calibration", R"({"temperature": 1.25})"}};
+  model.required_ops = {{"sample", "1.2", {"project", "join"}}};
+  model.protocol = model::LabellingProtocol{"slide", 473, 465, 512, {0.5, 1}, false};
+  model.parameters[2].from = binary(ExprOp::divide, "base_lr", 4);
+  model.parameters[2].chosen = true;
+  model.methods[0].quantised = {{1, 8, true, 0, {0.5F, 0.25F}, {}}, {0, 8, false, -1, {0.125F}, {128}}};
+  model.signature = model::make_signature(model, sample_registry());
+  model.signature.outputs[0].properties = {{"unit", "\"score\""}};
   return model;
 }
 
@@ -332,10 +369,27 @@ model::Model large_model() {
   return model;
 }
 
+namespace {
+
+auto fields(const model::Port& port) {
+  return std::tie(port.name, port.method, port.role, port.head, port.dtype, port.rank, port.channels,
+                  port.classes, port.stride, port.interpolation, port.align_corners, port.properties);
+}
+
+auto fields(const model::QuantisedValue& value) {
+  return std::tie(value.value, value.bits, value.is_signed, value.axis, value.scales, value.zero_points);
+}
+
+}  // namespace
+
 bool equal(const model::Model& a, const model::Model& b) {
   const auto parameter = [](const model::GraphParameter& x, const model::GraphParameter& y) {
-    return std::tie(x.name, x.value, x.integer, x.structural, x.min, x.max, x.doc) ==
-           std::tie(y.name, y.value, y.integer, y.structural, y.min, y.max, y.doc);
+    return std::tie(x.name, x.value, x.integer, x.structural, x.min, x.max, x.doc, x.from, x.chosen) ==
+           std::tie(y.name, y.value, y.integer, y.structural, y.min, y.max, y.doc, y.from, y.chosen);
+  };
+  const auto same_fields = [](const auto& x, const auto& y) { return fields(x) == fields(y); };
+  const auto same_hints = [&](const model::Method& x, const model::Method& y) {
+    return all_equal(x.quantised, y.quantised, same_fields);
   };
   const auto input = [](const model::Input& x, const model::Input& y) {
     return std::tie(x.name, x.dtype, x.shape) == std::tie(y.name, y.dtype, y.shape);
@@ -351,10 +405,13 @@ bool equal(const model::Model& a, const model::Model& b) {
   return a.name == b.name && a.doc == b.doc && all_equal(a.parameters, b.parameters, parameter) &&
          all_equal(a.inputs, b.inputs, input) && all_equal(a.requirements, b.requirements, requirement) &&
          all_equal(a.variables, b.variables, same_variable) &&
-         all_equal(a.methods, b.methods, equal_method) &&
-         a.preprocess.value_scale == b.preprocess.value_scale && a.preprocess.mean == b.preprocess.mean &&
-         a.preprocess.std == b.preprocess.std && a.class_names == b.class_names && a.palette == b.palette &&
-         a.settings == b.settings;
+         all_equal(a.methods, b.methods, equal_method) && all_equal(a.methods, b.methods, same_hints) &&
+         all_equal(a.signature.inputs, b.signature.inputs, same_fields) &&
+         all_equal(a.signature.outputs, b.signature.outputs, same_fields) &&
+         a.required_ops == b.required_ops && a.protocol == b.protocol && a.metadata == b.metadata &&
+         a.preprocess.stored == b.preprocess.stored && a.preprocess.value_scale == b.preprocess.value_scale &&
+         a.preprocess.mean == b.preprocess.mean && a.preprocess.std == b.preprocess.std &&
+         a.class_names == b.class_names && a.palette == b.palette && a.settings == b.settings;
 }
 
 }  // namespace graphrun::test

@@ -54,7 +54,8 @@ BOOST_AUTO_TEST_CASE(faults_of_nodes) {
   const std::string conv1 = "method eval: body.conv1 (project): ";
   check_all({
       {"unknown op", [](model::Model& m) { node(eval(m), "body.relu1").op = "rellu"; },
-       "method eval: body.relu1 (rellu): unknown op \"rellu\"; did you mean \"relu\"?"},
+       "method eval: body.relu1 (rellu): op \"rellu\" is in no op library that was given; did you mean "
+       "\"relu\"?"},
       {"no path", [](model::Model& m) { conv(m).path = ""; }, "an empty name"},
       {"control characters", [](model::Model& m) { conv(m).path = "a\nb"; }, "control characters"},
       {"too few inputs", [](model::Model& m) { conv(m).inputs.resize(2); },
@@ -313,17 +314,149 @@ BOOST_AUTO_TEST_CASE(faults_of_the_rest) {
        "method eval: the name \"eval\" appears twice"},
       {"palette", [](model::Model& m) { m.palette.pop_back(); }, "the palette has 8 bytes for 3 classes"},
       {"two channels", [](model::Model& m) { m.preprocess.mean.pop_back(); },
-       "mean and std must have 3 numbers each"},
+       "preprocess: mean and std must have one number for each of 1 to 64 channels, have 2 and 3"},
+      {"four channels",
+       [](model::Model& m) {
+         m.preprocess.mean.push_back(0);
+         m.preprocess.std.push_back(1);
+       },
+       "signature: input \"image\": preprocess: expected one mean and std for each of 3 channels, got 4"},
+      {"pixels", [](model::Model& m) { m.preprocess.stored = static_cast<model::PixelType>(3); },
+       "an unknown type of pixels"},
       {"no channels",
        [](model::Model& m) {
          m.preprocess.mean.clear();
          m.preprocess.std.clear();
        },
-       "mean and std must have 3 numbers each"},
+       "have 0 and 0"},
       {"deviation of 0", [](model::Model& m) { m.preprocess.std[1] = 0; }, "must be positive"},
       {"scale", [](model::Model& m) { m.preprocess.value_scale = std::nan(""); }, "must be positive"},
       {"class without name", [](model::Model& m) { m.class_names[1] = ""; }, "class names: an empty name"},
+      {"protocol without name", [](model::Model& m) { m.protocol->name = ""; }, "protocol: an empty name"},
+      {"protocol of a negative scale", [](model::Model& m) { m.protocol->scales[0] = -1; },
+       "protocol: a scale of -1"},
+      {"protocol of no scale", [](model::Model& m) { m.protocol->scales.clear(); }, "protocol: no scales"},
+      {"metadata without name", [](model::Model& m) { m.metadata[""] = "1"; }, "metadata: an empty name"},
+      {"long metadata",
+       [](model::Model& m) { m.metadata["x"] = std::string(model::kMaxTextLength + 1, 'x'); },
+       "metadata: 65537 bytes of x; at most 65536"},
+      {"library that is not there", [](model::Model& m) { m.required_ops[0].ops.push_back("swish"); },
+       "the op \"swish\" comes from the op library \"sample\" 1.2, which was not given"},
+      {"expression of settings", [](model::Model& m) { m.parameters[2].from.tokens.pop_back(); },
+       "graph parameter rate: from: "},
       {"long documentation", [](model::Model& m) { m.doc = std::string(model::kMaxTextLength + 1, 'x'); },
        "at most 65536"},
+  });
+}
+
+// A model's name becomes part of paths and is printed (a run's folder, exp/DATA/MODEL/TIME).
+BOOST_AUTO_TEST_CASE(names_that_are_no_component_of_a_path) {
+  for (const std::string name : {std::string(), std::string("/etc"), std::string("../x"), std::string("a/b"),
+                                 std::string(".hidden"), std::string("-o"), std::string("a b"),
+                                 std::string("a\0b", 3), std::string("\x1b]0;x\a"), std::string(129, 'x')}) {
+    check_all({{name, [&](model::Model& m) { m.name = name; }, "the model's name must be letters, digits"}});
+  }
+  for (const std::string name :
+       {std::string("spnet50"), std::string("my-net_1.5+x"), std::string(128, 'x')}) {
+    model::Model model = sample_model();
+    model.name = name;
+    BOOST_TEST(message_of(model::validate(model, sample_registry())) == "");
+  }
+}
+
+namespace {
+
+model::Port& input(model::Model& model, std::string_view name) {
+  return *std::ranges::find(model.signature.inputs, name, &model::Port::name);
+}
+model::Port& logits(model::Model& model) { return model.signature.outputs[0]; }
+
+}  // namespace
+
+BOOST_AUTO_TEST_CASE(the_signature_follows_from_names) {
+  const model::Model model = sample_model();
+  const model::Port* const image = model.signature.input(model::roles::kImage);
+  BOOST_REQUIRE(image != nullptr);
+  BOOST_TEST(image->name == "image");
+  BOOST_TEST(to_string(image->channels) == "3");
+  BOOST_TEST(image->rank == 4);
+  const model::Port* const found = model.signature.output(model::methods::kEval, model::roles::kLogits);
+  BOOST_REQUIRE(found != nullptr);
+  BOOST_TEST(to_string(found->channels) == "classes");
+  BOOST_TEST(to_string(found->classes) == "classes");
+  BOOST_TEST(model.signature.input(model::roles::kLearningRate)->name == "lr");
+  BOOST_TEST(model.signature.output(model::methods::kTrain, model::roles::kLoss)->name == "loss");
+  BOOST_TEST(model.signature.input("depth") == nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(what_no_role_is_known_for_is_left_alone) {
+  model::Model model = sample_model();
+  input(model, "label").role = "depth";
+  input(model, "label").properties["unit"] = "\"m\"";
+  BOOST_TEST(message_of(model::validate(model, sample_registry())) == "");
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_the_signature) {
+  check_all({
+      {"no such input", [](model::Model& m) { input(m, "image").name = "picture"; },
+       "signature: input \"picture\": the model has no such input"},
+      {"no such output", [](model::Model& m) { logits(m).name = "scores"; },
+       "the method eval has no such output"},
+      {"no such method", [](model::Model& m) { logits(m).method = "infer"; },
+       "the model has no method \"infer\""},
+      {"input of a method", [](model::Model& m) { input(m, "image").method = "eval"; },
+       "an input of a method"},
+      {"twice", [](model::Model& m) { m.signature.inputs.push_back(input(m, "image")); }, "appears twice"},
+      {"two images",
+       [](model::Model& m) {
+         model::Input second = m.inputs[0];
+         second.name = "second";
+         m.inputs.push_back(second);
+         m.signature.inputs.push_back(input(m, "image"));
+         m.signature.inputs.back().name = "second";
+       },
+       "a second one with the role \"image\""},
+      {"element type", [](model::Model& m) { input(m, "image").dtype = DType::u8; },
+       "expected u8 of rank 4, got f32"},
+      {"unknown type", [](model::Model& m) { input(m, "image").dtype = static_cast<DType>(99); },
+       "of rank 4, got f32"},
+      {"rank", [](model::Model& m) { logits(m).rank = 3; }, "expected f32 of rank 3, got f32 ("},
+      {"channels", [](model::Model& m) { logits(m).channels = Expr(7); }, "channels: expected 7, got 3"},
+      {"channels of what has none", [](model::Model& m) { input(m, "label").channels = Expr(1); },
+       "has channels, but is no map"},
+      {"channels that depend on the size", [](model::Model& m) { logits(m).channels = Expr::symbol("H"); },
+       "channels: unknown symbol \"H\""},
+      {"classes", [](model::Model& m) { logits(m).classes = Expr(4); }, "classes: expected 4, got 3"},
+      {"no classes", [](model::Model& m) { logits(m).classes = Expr(0); }, "no number of classes"},
+      {"label as image",
+       [](model::Model& m) {
+         input(m, "image").role = "";
+         input(m, "label").role = "image";
+       },
+       "the role \"image\" is that of f32 of rank 4, this is i32 (N, H, W)"},
+      {"output as image", [](model::Model& m) { logits(m).role = "image"; },
+       "the role \"image\" is an input's"},
+      {"stride", [](model::Model& m) { logits(m).stride = 8; }, "a stride without a rule"},
+      {"no stride", [](model::Model& m) { logits(m).stride = 0; }, "a stride of 0"},
+      {"rule", [](model::Model& m) { logits(m).interpolation = "cubic"; },
+       "an unknown rule of interpolation"},
+      {"role with control characters", [](model::Model& m) { logits(m).role = "a\nb"; },
+       "control characters"},
+      {"property", [](model::Model& m) { logits(m).properties[""] = "1"; }, "property: an empty name"},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_quantised_values) {
+  const auto hint = [](model::Model& m) -> QuantisedValue& { return eval(m).quantised[0]; };
+  check_all({
+      {"no value", [&](model::Model& m) { hint(m).value = 1000; }, "quantised: there is no value 1000"},
+      {"twice", [&](model::Model& m) { eval(m).quantised.push_back(hint(m)); }, "appears twice"},
+      {"bits", [&](model::Model& m) { hint(m).bits = 1; }, "expected 2 to 16 bits"},
+      {"axis", [&](model::Model& m) { hint(m).axis = 6; }, "an unknown axis"},
+      {"no scale", [&](model::Model& m) { hint(m).scales.clear(); }, "scales must be positive numbers"},
+      {"negative scale", [&](model::Model& m) { hint(m).scales[0] = -1; }, "scales must be positive numbers"},
+      {"two scales for all", [&](model::Model& m) { hint(m).axis = -1; }, "expected one scale"},
+      {"zero points", [&](model::Model& m) { hint(m).zero_points = {1}; },
+       "expected a zero point for each scale"},
   });
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "runtime/model/resolve.h"
 #include "tests/ops/placed.h"
 
 namespace graphrun::test {
@@ -40,24 +41,25 @@ ValueId EagerGraph::input(std::string_view name, const ValueType&) {
 std::vector<ValueId> EagerGraph::add(std::string_view op, std::vector<ValueId> inputs, AttrMap attrs,
                                      std::string_view suffix) {
   const OpDef* const def = registry_.find(op);
-  Result<std::vector<ValueId>> outputs =
-      !status_.ok()    ? Result<std::vector<ValueId>>(status_)
-      : def == nullptr ? Result<std::vector<ValueId>>(ErrorCode::not_found, "no such op")
-                       : execute(*def, inputs, attrs, suffix);
+  Node node{std::string(suffix), std::string(op), std::move(attrs), std::move(inputs), {}};
+  if (def != nullptr) {
+    model::add_absent_inputs(*def, node.inputs);
+    for (std::size_t i = 0; i < def->outputs.size(); ++i)
+      node.outputs.push_back(static_cast<ValueId>(values_.size() + i));
+  }
+  Result<std::vector<ValueId>> outputs = status_.ok() ? execute(node) : Result<std::vector<ValueId>>(status_);
   if (!outputs.ok()) {
-    if (status_.ok()) status_ = std::move(outputs).status().in(op);
+    if (status_.ok()) status_ = std::move(outputs).status().with_context(op);
     const ValueId nothing = put(TensorDesc::dense(DType::f32, {}), HostTensor::zeros({}));
     return std::vector<ValueId>(def == nullptr ? 1 : std::max<std::size_t>(def->outputs.size(), 1), nothing);
   }
-  if (depth_ == 0) {
-    nodes_.push_back({std::string(suffix), std::string(op), std::move(attrs), std::move(inputs), *outputs});
-  }
+  node.outputs = *outputs;
+  if (depth_ == 0) nodes_.push_back(std::move(node));
   return *outputs;
 }
 
-Result<std::vector<ValueId>> EagerGraph::execute(const OpDef& def, const std::vector<ValueId>& inputs,
-                                                 const AttrMap& attrs, std::string_view suffix) {
-  GRAPHRUN_ASSIGN(const Attributes evaluated, Attributes::evaluate(def.attrs, attrs, no_symbols));
+Result<std::vector<ValueId>> EagerGraph::execute(const Node& node) {
+  const std::vector<ValueId>& inputs = node.inputs;
   std::vector<const ValueType*> types;
   std::vector<TensorDesc> input_descs;
   std::vector<bool> present;
@@ -66,13 +68,14 @@ Result<std::vector<ValueId>> EagerGraph::execute(const OpDef& def, const std::ve
     input_descs.push_back(id == kNoValue ? TensorDesc() : values_[index(id)].tensor.desc());
     present.push_back(id != kNoValue);
   }
-  std::vector<ValueType> output_types;
-  GRAPHRUN_TRY(def.infer(evaluated, types, output_types));
+  GRAPHRUN_ASSIGN(const model::ResolvedNode resolved, model::resolve(node, registry_, types, no_symbols));
+  const OpDef& def = *resolved.def;
+  const std::vector<ValueType>& output_types = resolved.outputs;
   std::vector<TensorDesc> output_descs;
   for (const ValueType& type : output_types) output_descs.push_back(desc_of(type));
 
   const KernelRequest request{def,
-                              evaluated,
+                              resolved.attrs,
                               input_descs,
                               output_descs,
                               present,
@@ -80,7 +83,7 @@ Result<std::vector<ValueId>> EagerGraph::execute(const OpDef& def, const std::ve
                               std::vector<bool>(inputs.size(), false),
                               backend_.threads(),
                               backend_.context()};
-  const auto turn = backend_.turn();
+  const auto lock = backend_.lock();
   std::string reasons;
   for (const KernelEntry& entry : backend_.candidates(def.name)) {
     Result<std::unique_ptr<Kernel>> kernel = entry.prepare(request);
@@ -97,10 +100,9 @@ Result<std::vector<ValueId>> EagerGraph::execute(const OpDef& def, const std::ve
     GRAPHRUN_TRY(run(**kernel, def, inputs, outputs));
     return outputs;
   }
-  if (def.parts == nullptr) return {ErrorCode::unsupported, "no kernel and no parts" + reasons};
+  if (def.decomposition == nullptr) return {ErrorCode::unsupported, "no kernel and no parts" + reasons};
   ++depth_;
-  const Node node{std::string(suffix), std::string(def.name), attrs, inputs, {}};
-  std::vector<ValueId> outputs = def.parts(node, *this);
+  std::vector<ValueId> outputs = def.decomposition(node, *this);
   --depth_;
   GRAPHRUN_TRY(status_);
   return outputs;
@@ -122,7 +124,7 @@ Status EagerGraph::run(Kernel& kernel, const OpDef& def, const std::vector<Value
         view = placed.at(id).view();
       }
       const bool is_input = ids == &inputs;
-      if (is_input && def.inputs[std::min(i, def.inputs.size() - 1)].shape_only) view.data = nullptr;
+      if (is_input && def.input(i).shape_only) view.data = nullptr;
       views[is_input ? 0 : 1].push_back(view);
     }
   }

@@ -42,8 +42,7 @@ class EagerGraph final : public GraphWriter {
     MemoryTensor tensor;
   };
   static std::size_t index(ValueId value) { return static_cast<std::size_t>(value); }
-  Result<std::vector<ValueId>> execute(const OpDef& def, const std::vector<ValueId>& inputs,
-                                       const AttrMap& attrs, std::string_view suffix);
+  Result<std::vector<ValueId>> execute(const Node& node);
   Status run(Kernel& kernel, const OpDef& def, const std::vector<ValueId>& inputs,
              const std::vector<ValueId>& outputs);
 

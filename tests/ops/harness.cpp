@@ -8,6 +8,7 @@
 
 #include "ops/cpu_backend.h"
 #include "ops/registry.h"
+#include "runtime/model/resolve.h"
 #include "tests/ops/eager_graph.h"
 #include "tests/ops/kernel_run.h"
 #include "tests/ops/test_backend.h"
@@ -18,6 +19,11 @@ namespace {
 std::optional<Number> no_symbols(std::string_view) { return std::nullopt; }
 
 std::size_t size(int i) { return static_cast<std::size_t>(i); }
+
+std::set<std::string, std::less<>>& checked() {
+  static std::set<std::string, std::less<>> ops;
+  return ops;
+}
 
 // Expected and actual of one tensor; reports the worst element.
 void compare(const HostTensor& expected, const HostTensor& actual, DType dtype, double tolerance,
@@ -53,10 +59,28 @@ MemoryTensor draw(const InputCase& input, core::Random& random) {
   return memory;
 }
 
+// The case with the absent inputs that it leaves out at the end.
+Case with_all_inputs(const OpRegistry& registry, Case test) {
+  const OpDef* const def = registry.find(test.op);
+  if (def == nullptr) return test;
+  std::vector<ValueId> ids(test.inputs.size(), 0);
+  model::add_absent_inputs(*def, ids);
+  while (test.inputs.size() < ids.size()) test.inputs.push_back(absent());
+  return test;
+}
+
+// The case as a node whose values are numbered as they come.
+Node node_of(const OpDef& def, const Case& test) {
+  Node node{"node", test.op, test.attrs, {}, {}};
+  ValueId next = 0;
+  for (const InputCase& input : test.inputs) node.inputs.push_back(input.present ? next++ : kNoValue);
+  for (std::size_t i = 0; i < def.outputs.size(); ++i) node.outputs.push_back(next++);
+  for (const int i : test.unwanted) node.outputs[size(i)] = kNoValue;
+  return node;
+}
+
 Status infer_case(const OpRegistry& registry, const Case& test, CaseData& data) {
-  data.def = registry.find(test.op);
-  if (data.def == nullptr) return {ErrorCode::not_found, "no op " + test.op};
-  GRAPHRUN_ASSIGN(data.attrs, Attributes::evaluate(data.def->attrs, test.attrs, no_symbols));
+  GRAPHRUN_ASSIGN(data.def, model::find_op(registry, test.op));
   for (const InputCase& input : test.inputs) {
     ValueType type{input.desc.dtype, input.desc.layout, {}};
     for (const std::int64_t extent : input.desc.shape.extents()) type.shape.emplace_back(extent);
@@ -66,7 +90,10 @@ Status infer_case(const OpRegistry& registry, const Case& test, CaseData& data) 
   for (std::size_t i = 0; i < test.inputs.size(); ++i) {
     types.push_back(test.inputs[i].present ? &data.input_types[i] : nullptr);
   }
-  GRAPHRUN_TRY(data.def->infer(data.attrs, types, data.output_types));
+  GRAPHRUN_ASSIGN(model::ResolvedNode resolved,
+                  model::resolve(node_of(*data.def, test), registry, types, no_symbols));
+  data.attrs = std::move(resolved.attrs);
+  data.output_types = std::move(resolved.outputs);
   for (const ValueType& type : data.output_types) {
     TensorDesc desc = desc_of(type);
     if (desc.layout == Layout::nhwc) desc.pixel_stride += test.output_gap;
@@ -81,7 +108,6 @@ CaseData make_data(const OpRegistry& registry, const Case& test) {
   CaseData data;
   const Status status = infer_case(registry, test, data);
   BOOST_REQUIRE_MESSAGE(status.ok(), test.op << ": " << (status.ok() ? "" : status.message()));
-  BOOST_REQUIRE_EQUAL(data.output_types.size(), data.def->outputs.size());
   core::Random random(seed_of(test), core::RandomPurpose::test);
   for (const InputCase& input : test.inputs) {
     data.inputs.push_back(draw(input, random));
@@ -150,9 +176,13 @@ void check_rewrite(const OpRegistry& registry, model::Backend& backend, const Ca
   }
 }
 
-bool is_narrow(const Case& test) {
-  return std::ranges::any_of(test.inputs,
-                             [](const InputCase& input) { return input.desc.dtype == DType::bf16; });
+std::vector<HostTensor> read_all(const CaseData& data, const std::vector<MemoryTensor>& tensors) {
+  std::vector<HostTensor> values;
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    const bool unwanted = i < data.wanted.size() && !data.wanted[i];
+    values.push_back(unwanted ? HostTensor{false, {}, {}} : tensors[i].read());
+  }
+  return values;
 }
 
 // The case with activations that are stored in bf16, 8 bits of which are significant.
@@ -201,10 +231,15 @@ std::uint64_t seed_of(const Case& test) { return test.seed + seed_offset(); }
 
 OpHarness::OpHarness() : registry_(ops::op_registry()), backend_(test_backend(2)) {}
 
-void OpHarness::check(const Case& test, const Reference& reference) const {
+const std::set<std::string, std::less<>>& checked_ops() { return checked(); }
+void count_as_checked(std::string_view op) { checked().emplace(op); }
+
+void OpHarness::check(const Case& given, const Reference& reference) const {
+  const Case test = with_all_inputs(registry_, given);
+  checked().insert(test.op);
   BOOST_TEST(check_kernels(test, reference), test.op << ": every kernel declines the case");
   const Case narrow = in_bf16(test);
-  if (is_narrow(narrow) && backend_->check_precision(DType::bf16).ok()) check_kernels(narrow, reference);
+  if (is_narrow(narrow)) check_bf16(*backend_, narrow, check_kernels(narrow, reference));
 }
 
 bool OpHarness::check_kernels(const Case& test, const Reference& reference) const {
@@ -217,8 +252,10 @@ bool OpHarness::check_kernels(const Case& test, const Reference& reference) cons
     for (const KernelEntry& entry : candidates) {
       taken = check_kernel(entry, test, data, expected) || taken;
     }
+    check_choice(*backend_, test, data);
     if (!taken && is_narrow(test) && on_gpu()) {
-      BOOST_TEST(!takes(**ops::make_cpu_backend(2), test, data), "the CPU takes it, and no kernel here");
+      BOOST_TEST(takers_of(**ops::make_cpu_backend(2), test, data, false).empty(),
+                 "the CPU takes it, and no kernel here");
     }
   }
   return taken;
@@ -251,13 +288,15 @@ bool OpHarness::check_kernel(const KernelEntry& entry, const Case& test, const C
   return taken;
 }
 
-void OpHarness::check_gradient(const Case& test, const Reference& reference,
+void OpHarness::check_gradient(const Case& given, const Reference& reference,
                                const GradientOptions& options) const {
+  const Case test = with_all_inputs(registry_, given);
+  checked().insert(test.op);
   BOOST_TEST_CONTEXT("gradient of " << test.op) {
     const CaseData data = make_data(registry_, test);
     std::vector<int> by = options.inputs;
     for (std::size_t i = 0; options.inputs.empty() && i < test.inputs.size(); ++i) {
-      const InputSpec& spec = input_spec(*data.def, i);
+      const InputSpec& spec = data.def->input(i);
       const bool buffer = spec.is_variable && spec.variable == VariableKind::buffer;
       if (test.inputs[i].present && !spec.shape_only && !buffer && is_real(test.inputs[i].desc.dtype)) {
         by.push_back(static_cast<int>(i));
@@ -304,7 +343,7 @@ void OpHarness::check_gradient(const Case& test, const Reference& reference,
     const double here = objective(data.values);
     for (std::size_t g = 0; g < by.size(); ++g) {
       const std::size_t input = size(by[g]);
-      BOOST_TEST_CONTEXT("by input " << input << " \"" << input_spec(*data.def, input).name << "\"") {
+      BOOST_TEST_CONTEXT("by input " << input << " \"" << data.def->input(input).name << "\"") {
         BOOST_REQUIRE(gradients[g].present);
         BOOST_REQUIRE_EQUAL(graphrun::to_string(gradients[g].shape),
                             graphrun::to_string(data.values[input].shape));
@@ -337,14 +376,18 @@ void OpHarness::check_gradient(const Case& test, const Reference& reference,
   }
 }
 
-void OpHarness::check_form(const Case& test, Form form, const Reference& reference) const {
+void OpHarness::check_variant(const Case& given, Form form, const Reference& reference) const {
+  const Case test = with_all_inputs(registry_, given);
+  checked().insert(test.op);
   BOOST_TEST_CONTEXT(test.op << (form == Form::eval ? " in evaluation" : " in training")) {
     check_rewrite(registry_, *backend_, test, form == Form::eval ? &OpDef::for_eval : &OpDef::for_train,
                   reference);
   }
 }
 
-void OpHarness::check_parts(const Case& test, const Reference& reference) const {
+void OpHarness::check_parts(const Case& given, const Reference& reference) const {
+  const Case test = with_all_inputs(registry_, given);
+  checked().insert(test.op);
   BOOST_TEST_CONTEXT("parts of " << test.op) {
     check_rewrite(registry_, *backend_, test, &OpDef::parts, reference);
   }
@@ -352,26 +395,38 @@ void OpHarness::check_parts(const Case& test, const Reference& reference) const 
 
 Result<std::vector<ValueType>> OpHarness::infer(const Case& test) const {
   CaseData data;
-  GRAPHRUN_TRY(infer_case(registry_, test, data));
+  GRAPHRUN_TRY(infer_case(registry_, with_all_inputs(registry_, test), data));
   return data.output_types;
 }
 
-Result<std::vector<HostTensor>> OpHarness::run(const Case& test) const {
+Result<std::vector<HostTensor>> OpHarness::run(const Case& given) const {
+  const Case test = with_all_inputs(registry_, given);
   const CaseData data = make_data(registry_, test);
   for (const KernelEntry& entry : backend_->candidates(test.op)) {
     std::string declined;
     GRAPHRUN_ASSIGN(
         const std::vector<MemoryTensor> outputs,
         run_kernel(*backend_, entry, test, data, {backend_->threads(), false, {}, false}, declined));
-    if (!declined.empty()) continue;
-    std::vector<HostTensor> values;
-    for (std::size_t i = 0; i < outputs.size(); ++i) {
-      values.push_back(i < data.wanted.size() && !data.wanted[i] ? HostTensor{false, {}, {}}
-                                                                 : outputs[i].read());
-    }
-    return values;
+    if (declined.empty()) return read_all(data, outputs);
   }
   return {ErrorCode::unsupported, "every kernel declines " + test.op};
+}
+
+std::map<std::string, std::vector<HostTensor>> OpHarness::run_all(const Case& given) const {
+  const Case test = with_all_inputs(registry_, given);
+  const CaseData data = make_data(registry_, test);
+  std::map<std::string, std::vector<HostTensor>> results;
+  for (const KernelEntry& entry : backend_->candidates(test.op)) {
+    for (const bool constant : {false, true}) {
+      std::string declined;
+      const Result<std::vector<MemoryTensor>> outputs =
+          run_kernel(*backend_, entry, test, data, {backend_->threads(), constant, {}, false}, declined);
+      BOOST_TEST(outputs.ok(), entry.name << ": " << (outputs.ok() ? "" : outputs.status().message()));
+      if (!outputs.ok() || !declined.empty()) continue;
+      results[std::string(entry.name) + (constant ? ", constant" : "")] = read_all(data, *outputs);
+    }
+  }
+  return results;
 }
 
 }  // namespace graphrun::test

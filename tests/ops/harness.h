@@ -3,6 +3,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "runtime/core/random.h"
 #include "runtime/model/backend.h"
 #include "tests/ops/host_tensor.h"
+#include "tests/ops/kernel_choice.h"
 
 // The one test of all ops: a case says what goes in, a naive reference in double says what comes out.
 namespace graphrun::test {
@@ -46,6 +48,7 @@ struct Case {
   bool same_bits = true;              // for any number of the CPU's threads
   std::map<std::string, InputCase> model_inputs{};  // for GraphWriter::input, e.g. "rng"
   std::uint64_t seed = 1;                           // seed_offset() is added
+  std::vector<KernelChoice> kernels{};              // that it was written for
 };
 std::uint64_t seed_of(const Case& test);
 
@@ -66,6 +69,11 @@ enum class Form { eval, train };
 
 struct CaseData;
 
+// The ops of which some case was checked in this run of the program.
+const std::set<std::string, std::less<>>& checked_ops();
+// For a test that runs an op's kernels without the harness.
+void count_as_checked(std::string_view op);
+
 // Its kernels are those of test_backend().
 class OpHarness {
  public:
@@ -73,22 +81,25 @@ class OpHarness {
 
   // Inferred against actual type; every kernel of the op, at 1 and 2 threads, with constant variables, and
   // in place where the op allows it, against the reference; the same bits for 1 and 2 threads; nothing
-  // written beside the outputs; no poison read. The same with activations in bf16 of those kernels that take
-  // it, to 1 % of the largest value. On a GPU, a run and its replayed recording take the place of 1 and 2
-  // threads, and whatever the CPU takes in bf16 some kernel must take.
+  // written beside the outputs; no poison read; the kernels that Case::kernels names take it. The same with
+  // activations in bf16, to 1 % of the largest value, which some kernel must take, but for ops that have none
+  // (kernel_choice.h). On a GPU, a run and its replayed recording take the place of 1 and 2 threads, and
+  // whatever the CPU takes in bf16 some kernel must take.
   void check(const Case& test, const Reference& reference) const;
   // The gradient's nodes (of the op's form in training) against central differences of the reference in
   // double.
   void check_gradient(const Case& test, const Reference& reference,
                       const GradientOptions& options = {}) const;
   // The op as it is written in a method (OpDef::for_eval, for_train) against the reference.
-  void check_form(const Case& test, Form form, const Reference& reference) const;
+  void check_variant(const Case& test, Form form, const Reference& reference) const;
   // The parts of a composite against the reference.
   void check_parts(const Case& test, const Reference& reference) const;
 
   // For tests of their own: what inference says of the case, and what the first kernel gives.
   Result<std::vector<ValueType>> infer(const Case& test) const;
   Result<std::vector<HostTensor>> run(const Case& test) const;
+  // What each kernel gives that takes the case, by its name; outputs that are not wanted are not `present`.
+  std::map<std::string, std::vector<HostTensor>> run_all(const Case& test) const;
 
  private:
   // Returns whether any kernel took the case.

@@ -59,8 +59,15 @@ Status run(model::Backend& backend, Kernel& kernel, const KernelRun& run, int re
 
 }  // namespace
 
-const InputSpec& input_spec(const OpDef& def, std::size_t i) {
-  return def.inputs[std::min(i, def.inputs.size() - 1)];
+bool is_narrow(const Case& test) {
+  return std::ranges::any_of(test.inputs,
+                             [](const InputCase& input) { return input.desc.dtype == DType::bf16; });
+}
+
+bool has_variables(const Case& test) {
+  return std::ranges::any_of(test.inputs, [](const InputCase& input) {
+    return input.present && input.desc.layout == Layout::dense && input.desc.dtype == DType::f32;
+  });
 }
 
 std::string to_string(const Variant& variant) {
@@ -78,10 +85,7 @@ std::vector<Variant> variants_of(const model::Backend& backend, const Case& test
   const bool host = backend.is_host();
   const int threads = host ? 2 : 1;
   std::vector<Variant> variants{{1, false, {}, false}, {threads, false, {}, !host}};
-  const bool has_dense = std::ranges::any_of(test.inputs, [](const InputCase& input) {
-    return input.present && input.desc.layout == Layout::dense && input.desc.dtype == DType::f32;
-  });
-  if (has_dense) variants.push_back({threads, true, {}, !host});
+  if (has_variables(test)) variants.push_back({threads, true, {}, !host});
   std::vector<IndexPair> pairs = data.def->in_place;
   pairs.insert(pairs.end(), data.def->updates.begin(), data.def->updates.end());
   for (const IndexPair pair : pairs) {
@@ -94,32 +98,35 @@ std::vector<Variant> variants_of(const model::Backend& backend, const Case& test
   return variants;
 }
 
-bool takes(model::Backend& backend, const Case& test, const CaseData& data) {
-  const auto turn = backend.turn();
-  const Question question = ask(test, data, {});
-  return std::ranges::any_of(backend.candidates(test.op), [&](const KernelEntry& entry) {
-    return entry.prepare(request(backend, data, question, 1)).ok();
-  });
+std::vector<std::string_view> takers_of(model::Backend& backend, const Case& test, const CaseData& data,
+                                        bool constant) {
+  const auto lock = backend.lock();
+  const Question question = ask(test, data, {.constant = constant});
+  std::vector<std::string_view> names;
+  for (const KernelEntry& entry : backend.candidates(test.op)) {
+    if (entry.prepare(request(backend, data, question, 1)).ok()) names.push_back(entry.name);
+  }
+  return names;
 }
 
 Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const KernelEntry& entry,
                                              const Case& test, const CaseData& data, const Variant& variant,
                                              std::string& declined) {
-  const auto turn = backend.turn();
+  const auto lock = backend.lock();
   const Question question = ask(test, data, variant);
-  Result<std::unique_ptr<Kernel>> prepared = entry.prepare(request(backend, data, question, variant.threads));
-  if (!prepared.ok() && prepared.status().code() == ErrorCode::declined) {
-    declined = prepared.status().message();
+  Result<std::unique_ptr<Kernel>> packed = entry.prepare(request(backend, data, question, variant.threads));
+  if (!packed.ok() && packed.status().code() == ErrorCode::declined) {
+    declined = packed.status().message();
     return std::vector<MemoryTensor>();
   }
-  GRAPHRUN_ASSIGN(const std::unique_ptr<Kernel> kernel, std::move(prepared));
+  GRAPHRUN_ASSIGN(const std::unique_ptr<Kernel> kernel, std::move(packed));
 
   std::vector<MemoryTensor> inputs = data.inputs;
   std::vector<MemoryTensor> outputs;
   for (std::size_t i = 0; i < data.output_descs.size(); ++i)
     outputs.emplace_back(data.wanted[i] ? question.outputs[i] : data.output_descs[i]);
   std::vector<MemoryTensor> own;  // scratch, prepared constants
-  for (const std::int64_t bytes : {kernel->scratch_bytes(), kernel->prepared_bytes()})
+  for (const std::int64_t bytes : {kernel->scratch_bytes(), kernel->packed_bytes()})
     own.emplace_back(TensorDesc::dense(DType::u8, {bytes}));
   GRAPHRUN_ASSIGN(std::vector<Placed> placed_inputs, place(backend, inputs));
   GRAPHRUN_ASSIGN(std::vector<Placed> placed_outputs, place(backend, outputs));
@@ -128,7 +135,7 @@ Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const Kern
   std::vector<TensorView> input_views;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     input_views.push_back(question.present[i] ? placed_inputs[i].view() : TensorView());
-    if (input_spec(*data.def, i).shape_only) input_views.back().data = nullptr;
+    if (data.def->input(i).shape_only) input_views.back().data = nullptr;
   }
   std::vector<TensorView> output_views;
   for (std::size_t i = 0; i < outputs.size(); ++i)
@@ -137,11 +144,11 @@ Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const Kern
     output_views[size(variant.alias->output)].data = input_views[size(variant.alias->input)].data;
   }
 
-  const bool has_constants = kernel->prepared_bytes() > 0;
+  const bool has_constants = kernel->packed_bytes() > 0;
   void* const constants = has_constants ? placed_own[1].view().data : nullptr;
   if (has_constants) {
-    BOOST_TEST(!kernel->prepared_key().empty());
-    GRAPHRUN_TRY(kernel->prepare_constants(input_views, constants));
+    BOOST_TEST(!kernel->packed_key().empty());
+    GRAPHRUN_TRY(kernel->pack_constants(input_views, constants));
     GRAPHRUN_TRY(backend.synchronize());
   }
   const int replays = !variant.recorded ? 0 : is_repeatable(test, variant) ? 2 : 1;

@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "graphrun/kernel/kernel.h"
@@ -26,8 +27,8 @@ struct CaseData {
 // How a kernel is run.
 struct Variant {
   int threads = 1;
-  bool constant = false;           // dense f32 inputs do not change
-  std::optional<IndexPair> alias;  // this output lies in this input's memory
+  bool constant = false;             // dense f32 inputs do not change
+  std::optional<IndexPair> alias{};  // this output lies in this input's memory
   // The run is recorded and replayed, twice where that gives the same once more.
   bool recorded = false;
 };
@@ -42,9 +43,13 @@ Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const Kern
                                              const Case& test, const CaseData& data, const Variant& variant,
                                              std::string& declined);
 
-// Whether any kernel of the backend takes the case.
-bool takes(model::Backend& backend, const Case& test, const CaseData& data);
+// The kernels of the backend that take the case, in the order in which a session asks them.
+std::vector<std::string_view> takers_of(model::Backend& backend, const Case& test, const CaseData& data,
+                                        bool constant);
 
-const InputSpec& input_spec(const OpDef& def, std::size_t i);
+// Whether activations of the case are stored in bf16.
+bool is_narrow(const Case& test);
+// Whether it has dense f32 inputs, which may be variables that do not change.
+bool has_variables(const Case& test);
 
 }  // namespace graphrun::test

@@ -48,13 +48,6 @@ std::shared_ptr<model::Backend> test_backend(int threads) {
   return *std::move(backend);
 }
 
-bool is_for_the_host_alone(std::string_view reason) {
-  if (!on_gpu()) return false;
-  std::cout << boost::unit_test::framework::current_test_case().p_name << ": skipped on a GPU: " << reason
-            << std::endl;
-  return true;
-}
-
 std::uint64_t seed_offset() {
   return std::strtoull(environment("GRAPHRUN_TEST_SEED", "0").c_str(), nullptr, 10);
 }

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <string_view>
 
 #include "runtime/model/backend.h"
 
@@ -14,8 +13,6 @@ namespace graphrun::test {
 bool on_gpu();
 // A CPU backend of so many threads (0: as many as the process may use), or the GPU's, which all share.
 std::shared_ptr<model::Backend> test_backend(int threads = 0);
-// For a test of what the host alone has: on a GPU it says why the test is skipped, and true comes back.
-bool is_for_the_host_alone(std::string_view reason);
 // Of a relative distance: on a GPU, sums have another order than on the CPU that `on_host` was found on.
 inline double bar(double on_host) { return on_gpu() && on_host < 1e-4 ? 1e-4 : on_host; }
 // Added to the seeds of random input: the environment's GRAPHRUN_TEST_SEED, 0 where it has none.

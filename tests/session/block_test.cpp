@@ -62,7 +62,7 @@ Expanded expand_for_training(const std::filesystem::path& file) {
   compiler::Diagnostics diagnostics;
   const auto source = compiler::read_source(file, diagnostics);
   BOOST_REQUIRE(source);
-  result.model = compiler::read_declarations(*source, {}, diagnostics);
+  result.model = compiler::read_declarations(*source, {}, diagnostics).model;
   const compiler::Context context{ops::op_registry(), result.model};
   const compiler::Expansion expansion = compiler::expand(*source, context, diagnostics);
   BOOST_TEST_REQUIRE(diagnostics.text() == "");

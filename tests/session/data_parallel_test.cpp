@@ -20,18 +20,18 @@ constexpr int kSteps = 3;
 constexpr std::int32_t kIgnored = 255;
 
 struct Job {
-  Job() { ranks = join_job(30); }
-  ~Job() { ranks.reset(); }
-  static inline std::shared_ptr<collective::Communicator> ranks;
+  Job() { comm = join_job(30); }
+  ~Job() { comm.reset(); }
+  static inline std::shared_ptr<collective::Communicator> comm;
 };
 BOOST_TEST_GLOBAL_FIXTURE(Job);
 
 // With a pyramid: batch norm over maps of 1x1.
-std::shared_ptr<const model::Program> program_of(double dropout) {
+std::shared_ptr<const model::Program> program_of(double dropout, const std::string& optimizer) {
   compiler::Compiled compiled =
       compiler::compile(kSource / "graphs" / "pspnet_tiny.json",
                         std::vector<compiler::Definition>{{"width", 2}, {"classes", 3}, {"dropout", dropout}},
-                        ops::op_registry());
+                        ops::op_registry(), {.optimizer = optimizer});
   BOOST_TEST_REQUIRE(compiled.errors == "");
   return take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
 }
@@ -72,17 +72,17 @@ struct Setup {
   std::int64_t unlabelled = kBatch;
   bool accumulate = false;
   std::int64_t memory_budget = 0;
+  std::string optimizer{};  // empty: the graph's
 };
 
 // Steps of a batch of which this session has the samples from `first` on.
 Course train(const Setup& setup, const session::DataParallel& parallel, std::int64_t first,
              std::int64_t batch) {
-  const auto program = program_of(setup.dropout);
+  const auto program = program_of(setup.dropout, setup.optimizer);
   std::vector<bool> held;
-  if (parallel.shard_optimizer) {
-    for (const int owner : session::share_out(*program, parallel.ranks->size()))
-      held.push_back(owner == parallel.ranks->rank());
-  }
+  if (parallel.shard_optimizer)
+    held = session::held_by(session::partition_parameters(*program, parallel.comm->size()),
+                            parallel.comm->rank());
   const auto weights = start_weights(*program, held);
   session::TrainSession::Options options;
   options.n = batch;
@@ -91,7 +91,7 @@ Course train(const Setup& setup, const session::DataParallel& parallel, std::int
   options.memory_budget = setup.memory_budget;
   options.parallel = parallel;
   const auto session = take(session::TrainSession::create(program, weights, options));
-  Course course{.undone = session->recomputations().undone, .losses = {}, .variables = {}};
+  Course course{.undone = session->rematerialisations().undone, .losses = {}, .variables = {}};
   for (int step = 0; step < kSteps; ++step) {
     fill(*session, step, first, setup.unlabelled);
     require_ok(session->compute({7, step, first}));
@@ -114,15 +114,15 @@ Course train(const Setup& setup, const session::DataParallel& parallel, std::int
 
 session::DataParallel all_together() {
   session::DataParallel parallel;
-  parallel.ranks = Job::ranks;
-  parallel.norm_ranks = Job::ranks;
+  parallel.comm = Job::comm;
+  parallel.norm_ranks = Job::comm;
   parallel.exchange.bucket_bytes = 1 << 12;  // many buckets
   return parallel;
 }
 
 Course on_ranks(const Setup& setup, const session::DataParallel& parallel) {
-  const std::int64_t own = kBatch / Job::ranks->size();
-  return train(setup, parallel, Job::ranks->rank() * own, own);
+  const std::int64_t own = kBatch / Job::comm->size();
+  return train(setup, parallel, Job::comm->rank() * own, own);
 }
 
 void check_same(const Course& actual, const Course& expected, double bar) {
@@ -154,7 +154,7 @@ BOOST_AUTO_TEST_CASE(a_batch_in_parts_is_the_batch) {
 
 BOOST_AUTO_TEST_CASE(a_rank_without_labels_counts_for_nothing) {
   Setup setup;
-  setup.unlabelled = kBatch - kBatch / std::max(Job::ranks->size(), 2);
+  setup.unlabelled = kBatch - kBatch / std::max(Job::comm->size(), 2);
   check_same(on_ranks(setup, all_together()), train(setup, {}, 0, kBatch), kBar);
 }
 
@@ -175,19 +175,30 @@ BOOST_AUTO_TEST_CASE(parts_one_after_the_other) {
 BOOST_AUTO_TEST_CASE(optimiser_shared_out) {
   session::DataParallel parallel = all_together();
   parallel.shard_optimizer = true;
-  if (Job::ranks->size() == 1) parallel = {};
+  if (Job::comm->size() == 1) parallel = {};
   check_same(on_ranks({}, parallel), train({}, {}, 0, kBatch), kBar);
+}
+
+// Every rank counts the steps of all groups, whether or not it has parameters of them.
+BOOST_AUTO_TEST_CASE(an_optimiser_with_scalars) {
+  const Setup setup{.optimizer = "adamw"};
+  const Course whole = train(setup, {}, 0, kBatch);
+  check_same(on_ranks(setup, all_together()), whole, kBar);
+  session::DataParallel parallel = all_together();
+  parallel.shard_optimizer = true;
+  if (Job::comm->size() == 1) parallel = {};
+  check_same(on_ranks(setup, parallel), whole, kBar);
 }
 
 // What ranks exchange stays in step, whatever each of them keeps or computes again.
 BOOST_AUTO_TEST_CASE(ranks_of_unequal_memory) {
   session::DataParallel parallel = all_together();
-  parallel.shard_optimizer = Job::ranks->size() > 1;
+  parallel.shard_optimizer = Job::comm->size() > 1;
   const Course least = on_ranks({}, parallel);
   Setup setup;
-  if (Job::ranks->rank() == 0) setup.memory_budget = std::int64_t{1} << 40;
+  if (Job::comm->rank() == 0) setup.memory_budget = std::int64_t{1} << 40;
   const Course course = on_ranks(setup, parallel);
-  BOOST_TEST((course.undone > 0) == (Job::ranks->rank() == 0));
+  BOOST_TEST((course.undone > 0) == (Job::comm->rank() == 0));
   BOOST_TEST((course.losses == least.losses && course.variables == least.variables));
 }
 
@@ -206,24 +217,24 @@ BOOST_AUTO_TEST_CASE(means_of_ranks) {
   parallel.mean_of_ranks = true;
   const Setup setup{.dropout = 0, .unlabelled = kBatch - 1, .accumulate = false};
   const Course course = on_ranks(setup, parallel);
-  const std::int64_t own = kBatch / Job::ranks->size();
-  const Course alone = train(setup, {}, Job::ranks->rank() * own, own);
+  const std::int64_t own = kBatch / Job::comm->size();
+  const Course alone = train(setup, {}, Job::comm->rank() * own, own);
   // Before the first exchange a rank's loss is what it has by itself.
   BOOST_TEST(course.losses[0] == alone.losses[0]);
-  if (Job::ranks->size() == 1) return check_same(course, alone, kBar);
+  if (Job::comm->size() == 1) return check_same(course, alone, kBar);
   // Afterwards all have the same parameters, which are none of their own.
   std::vector<float> weights = course.variables.at("layer0.0.weight");
   const std::vector<float> mine = weights;
-  require_ok(collective::all_reduce<float>(*Job::ranks, weights, collective::Combine::max));
+  require_ok(collective::all_reduce<float>(*Job::comm, weights, collective::ReduceOp::max));
   BOOST_TEST((weights == mine));
   BOOST_TEST((alone.variables.at("layer0.0.weight") != mine));
 }
 
 BOOST_AUTO_TEST_CASE(groups_of_batch_norm) {
   session::DataParallel parallel = all_together();
-  parallel.norm_ranks = take(Job::ranks->split(0));
+  parallel.norm_ranks = take(Job::comm->split(0));
   check_same(on_ranks({}, parallel), train({}, {}, 0, kBatch), kBar);
-  parallel.norm_ranks = take(Job::ranks->split(Job::ranks->rank()));
+  parallel.norm_ranks = take(Job::comm->split(Job::comm->rank()));
   const Course apart = on_ranks({}, parallel);
   parallel.norm_ranks = nullptr;
   BOOST_TEST((on_ranks({}, parallel).losses == apart.losses));

@@ -7,6 +7,7 @@
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
 #include "tests/session/compiled.h"
+#include "tests/skip.h"
 
 // The small networks against PyTorch's numbers in f64, rounded to f32 (tests/oracle/golden_training.py).
 using namespace graphrun;
@@ -212,11 +213,9 @@ BOOST_DATA_TEST_CASE(parts_of_composites_train_alike, data::make(kGoldens), net)
 }
 
 // From the goldens' start, at which no ReLU is near its kink, so that rounding does not grow.
+BOOST_TEST_DECORATOR(*needs("gpu"))
 BOOST_DATA_TEST_CASE(twenty_iterations_on_a_gpu_follow_those_on_the_cpu, data::make(kGoldens), net) {
-  if (!on_gpu()) {
-    BOOST_TEST_MESSAGE("skipped: this is the CPU");
-    return;
-  }
+  if (!on_gpu()) return skip("it compares a GPU with the CPU");
   constexpr int kLong = 20;
   const auto losses = [&](const std::shared_ptr<model::Backend>& backend) {
     const auto program = program_of(net, 0);

@@ -46,7 +46,7 @@ struct Course {
   std::vector<float> values;     // parameters, running statistics and momentum, afterwards
   int runs = 0;                  // of kernels in the first step
   std::int64_t bytes = 0;
-  session::Recomputations recomputations;
+  session::Rematerialisations rematerialisations;
 };
 
 void fill(model::Backend& backend, const session::TrainSession& session, int step) {
@@ -87,7 +87,7 @@ Course train(const Setup& setup) {
     course.values.insert(course.values.end(), floats(tensor).begin(), floats(tensor).end());
   course.runs = count.runs;
   course.bytes = session.planned_bytes();
-  course.recomputations = session.recomputations();
+  course.rematerialisations = session.rematerialisations();
   return course;
 }
 
@@ -99,14 +99,14 @@ void check_same_bits(const Course& actual, const Course& expected) {
 
 void check_budgets(Setup setup) {
   const Course least = train(setup);
-  const int all = least.recomputations.all;
+  const int all = least.rematerialisations.all;
   BOOST_TEST_REQUIRE(all > 10);
-  BOOST_TEST(least.recomputations.undone == 0);
+  BOOST_TEST(least.rematerialisations.undone == 0);
 
   setup.memory_budget = kMuch;
   const Course fastest = train(setup);
-  BOOST_TEST(fastest.recomputations.all == all);
-  BOOST_TEST(fastest.recomputations.undone == all);
+  BOOST_TEST(fastest.rematerialisations.all == all);
+  BOOST_TEST(fastest.rematerialisations.undone == all);
   BOOST_TEST(fastest.runs == least.runs - all);
   BOOST_TEST(fastest.bytes > least.bytes);
   check_same_bits(fastest, least);
@@ -116,9 +116,9 @@ void check_budgets(Setup setup) {
   const Course between = train(setup);
   BOOST_TEST(between.bytes <= setup.memory_budget);
   BOOST_TEST(between.bytes > (3 * least.bytes + fastest.bytes) / 4);
-  BOOST_TEST(between.recomputations.undone > 0);
-  BOOST_TEST(between.recomputations.undone < all);
-  BOOST_TEST(between.runs == least.runs - between.recomputations.undone);
+  BOOST_TEST(between.rematerialisations.undone > 0);
+  BOOST_TEST(between.rematerialisations.undone < all);
+  BOOST_TEST(between.runs == least.runs - between.rematerialisations.undone);
   check_same_bits(between, least);
 }
 
@@ -137,7 +137,7 @@ BOOST_AUTO_TEST_CASE(the_least_memory_suffices_and_a_byte_less_does_not) {
   const std::int64_t least = Trained({}).session->planned_bytes();
   const Trained exact({.memory_budget = least});
   BOOST_TEST(exact.session->planned_bytes() == least);
-  BOOST_TEST(exact.session->recomputations().undone == 0);
+  BOOST_TEST(exact.session->rematerialisations().undone == 0);
 
   const auto program = tiny_program(0.3);
   const auto weights = take(weights::Weights::initialise(*program, 5, test_backend()));

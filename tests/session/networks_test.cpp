@@ -5,6 +5,7 @@
 #include "runtime/core/random.h"
 #include "runtime/session/session.h"
 #include "tests/session/compiled.h"
+#include "tests/skip.h"
 
 // The full networks with random weights against themselves in f32 on the CPU: in bf16 there, in both on a
 // GPU.
@@ -46,22 +47,20 @@ std::vector<std::vector<float>> logits(const std::shared_ptr<const model::Progra
     const auto session = take(session::Session::create(program, weights, options));
     require_ok(session->set_input_nchw(image));
     require_ok(session->run());
-    results.push_back(fetch(*backend, session->output()));
+    results.push_back(fetch(*backend, take(session->logits())));
   }
   return results;
 }
 
 }  // namespace
 
+BOOST_TEST_DECORATOR(*needs("bf16"))
 BOOST_DATA_TEST_CASE(logits_of_full_networks, data::make(kNetworks), network) {
   const std::shared_ptr<model::Backend> backend = test_backend();
   std::vector<DType> precisions;
   if (on_gpu()) precisions.push_back(DType::f32);
   if (backend->check_precision(DType::bf16).ok()) precisions.push_back(DType::bf16);
-  if (precisions.empty()) {
-    BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
-    return;
-  }
+  if (precisions.empty()) return skip(backend->check_precision(DType::bf16).message());
   const auto program = program_of(network);
   const std::vector<float> exact = logits(program, take(ops::make_cpu_backend()), {DType::f32}).front();
   const auto found = logits(program, backend, precisions);

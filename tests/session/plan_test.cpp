@@ -18,7 +18,7 @@ std::vector<session::PlanItem> random_items(std::uint32_t seed, int count) {
   return items;
 }
 
-std::int64_t most_live_bytes(const std::vector<session::PlanItem>& items) {
+std::int64_t max_live_bytes(const std::vector<session::PlanItem>& items) {
   std::int64_t most = 0;
   for (std::int32_t step = 0; step < 240; ++step) {
     std::int64_t live = 0;
@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(plans_of_random_lives_hold_and_are_close_to_the_least_possi
     BOOST_REQUIRE(plan.ok());
     const Status verified = session::verify_plan(items, *plan);
     BOOST_CHECK_MESSAGE(verified.ok(), (verified.ok() ? "" : verified.message()));
-    BOOST_CHECK_LE(plan->bytes, most_live_bytes(items) * 5 / 4);
+    BOOST_CHECK_LE(plan->bytes, max_live_bytes(items) * 5 / 4);
   }
 }
 

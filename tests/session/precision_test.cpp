@@ -1,6 +1,7 @@
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
 #include "tests/session/compiled.h"
+#include "tests/skip.h"
 
 // The same network computed in other ways: by the parts of composites, in bf16.
 using namespace graphrun;
@@ -42,8 +43,8 @@ std::vector<float> logits(const Loaded& loaded, const session::Session::Options&
     pixels[i] = static_cast<float>((i * 7919) % 201) / 100.0f - 1.0f;
   store<float>(*loaded.weights->backend(), pixels, image);
   require_ok(session->run());
-  BOOST_TEST((session->output().desc.dtype == DType::f32));
-  return fetch(*loaded.weights->backend(), session->output());
+  BOOST_TEST((take(session->logits()).desc.dtype == DType::f32));
+  return fetch(*loaded.weights->backend(), take(session->logits()));
 }
 
 struct Trained {
@@ -82,7 +83,12 @@ Trained train(const Network& network, DType precision) {
   return trained;
 }
 
-bool has_bf16() { return test_backend()->check_precision(DType::bf16).ok(); }
+// Says that the case is skipped where the device has no bf16.
+bool is_without_bf16() {
+  const Status status = test_backend()->check_precision(DType::bf16);
+  if (!status.ok()) skip(status.message());
+  return !status.ok();
+}
 
 }  // namespace
 
@@ -97,11 +103,8 @@ BOOST_AUTO_TEST_CASE(composites_give_what_their_parts_give) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(bf16_is_refused_where_the_cpu_has_none) {
-  if (has_bf16()) {
-    BOOST_TEST_MESSAGE("skipped: this device has bf16");
-    return;
-  }
+BOOST_AUTO_TEST_CASE(bf16_is_refused_where_the_cpu_has_none, *needs("no_bf16")) {
+  if (test_backend()->check_precision(DType::bf16).ok()) return skip("this device has bf16");
   const Loaded loaded = load(kNetworks[0]);
   const Status status = session::Session::create(loaded.program, loaded.weights,
                                                  {.n = 1, .h = 33, .w = 33, .precision = DType::bf16})
@@ -113,11 +116,8 @@ BOOST_AUTO_TEST_CASE(bf16_is_refused_where_the_cpu_has_none) {
   BOOST_TEST(training.message() == status.message());
 }
 
-BOOST_AUTO_TEST_CASE(bf16_logits_are_near_those_of_f32) {
-  if (!has_bf16()) {
-    BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
-    return;
-  }
+BOOST_AUTO_TEST_CASE(bf16_logits_are_near_those_of_f32, *needs("bf16")) {
+  if (is_without_bf16()) return;
   for (const Network& network : kNetworks) {
     BOOST_TEST_CONTEXT(network.name) {
       const Loaded loaded = load(network);
@@ -133,11 +133,8 @@ BOOST_AUTO_TEST_CASE(bf16_logits_are_near_those_of_f32) {
   }
 }
 
-BOOST_AUTO_TEST_CASE(training_in_bf16_goes_the_way_of_f32) {
-  if (!has_bf16()) {
-    BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
-    return;
-  }
+BOOST_AUTO_TEST_CASE(training_in_bf16_goes_the_way_of_f32, *needs("bf16")) {
+  if (is_without_bf16()) return;
   for (const Network& network : kNetworks) {
     BOOST_TEST_CONTEXT(network.name) {
       const Trained wide = train(network, DType::f32);
@@ -156,11 +153,8 @@ BOOST_AUTO_TEST_CASE(training_in_bf16_goes_the_way_of_f32) {
 }
 
 // The weights keep forms for both, so that neither session reads the other's.
-BOOST_AUTO_TEST_CASE(sessions_of_both_precisions_share_weights) {
-  if (!has_bf16()) {
-    BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
-    return;
-  }
+BOOST_AUTO_TEST_CASE(sessions_of_both_precisions_share_weights, *needs("bf16")) {
+  if (is_without_bf16()) return;
   const Loaded loaded = load(kNetworks[1]);
   const session::Session::Options wide{.n = 1, .h = 33, .w = 49};
   session::Session::Options narrow = wide;
@@ -171,14 +165,11 @@ BOOST_AUTO_TEST_CASE(sessions_of_both_precisions_share_weights) {
   BOOST_TEST(same_bits(logits(loaded, narrow), second));
 }
 
-BOOST_AUTO_TEST_CASE(bf16_before_the_last_resize) {
-  if (!has_bf16()) {
-    BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
-    return;
-  }
+BOOST_AUTO_TEST_CASE(bf16_before_the_last_resize, *needs("bf16")) {
+  if (is_without_bf16()) return;
   const Loaded loaded = load(kNetworks[1]);
   session::Session::Options options{.n = 1, .h = 33, .w = 49};
-  options.before_resize = true;
+  options.low_res_logits = true;
   const std::vector<float> wide = logits(loaded, options);
   options.precision = DType::bf16;
   BOOST_TEST(relative_distance(logits(loaded, options), wide) < 2e-2);

@@ -71,26 +71,27 @@ BOOST_AUTO_TEST_CASE(memory_grows_to_the_largest_but_not_beyond_the_limit) {
 BOOST_AUTO_TEST_CASE(what_a_session_takes_is_known_before_it_is_made) {
   const Loaded loaded;
   const session::Session::Options options{1, 65, 49};
-  const session::MethodNeeds needs =
+  const session::MemoryRequirements needs =
       take(session::Session::plan(*loaded.program, *loaded.weights->backend(), options));
   const auto session = take(session::Session::create(loaded.program, loaded.weights, options));
   BOOST_TEST(needs.arena_bytes == session->arena_bytes());
-  BOOST_TEST((needs.outputs.at("logits") == session->output().desc));
-  BOOST_TEST(!needs.prepared_bytes.empty());
+  BOOST_TEST((needs.outputs.at("logits") == take(session->logits()).desc));
+  BOOST_TEST(!needs.packed_bytes.empty());
 }
 
 BOOST_AUTO_TEST_CASE(the_smallest_size_that_a_model_accepts) {
   const Loaded loaded;
   const auto fit = [&](std::int64_t h, std::int64_t w) {
-    const session::Session::Options fitting = take(session::Session::fit(*loaded.program, {1, h, w}));
+    const session::Session::Options fitting =
+        take(session::Session::smallest_valid_size(*loaded.program, {1, h, w}));
     return std::pair(fitting.h, fitting.w);
   };
-  BOOST_TEST((fit(33, 41) == std::pair<std::int64_t, std::int64_t>(33, 41)));
-  BOOST_TEST((fit(3, 20) == std::pair<std::int64_t, std::int64_t>(16, 20)));
+  BOOST_TEST((smallest_valid_size(33, 41) == std::pair<std::int64_t, std::int64_t>(33, 41)));
+  BOOST_TEST((smallest_valid_size(3, 20) == std::pair<std::int64_t, std::int64_t>(16, 20)));
   model::Model model = loaded.program->model();
   model.requirements.push_back({Expr(0), "nothing will do"});
   const auto program = take(model::Program::make(std::move(model), ops::op_registry()));
-  const auto none = session::Session::fit(*program, {1, 33, 41});
+  const auto none = session::Session::smallest_valid_size(*program, {1, 33, 41});
   BOOST_REQUIRE(!none.ok());
   BOOST_TEST(none.status().message().find("nothing will do") != std::string::npos, none.status().message());
 }
@@ -99,12 +100,12 @@ BOOST_AUTO_TEST_CASE(logits_before_the_last_resize) {
   const Loaded loaded;
   session::Session::Options options{2, 65, 49};
   const auto whole = take(session::Session::create(loaded.program, loaded.weights, options));
-  options.before_resize = true;
+  options.low_res_logits = true;
   const auto before = take(session::Session::create(loaded.program, loaded.weights, options));
   const std::vector<float> expected = logits(loaded, *whole);
   const std::vector<float> found = logits(loaded, *before);
-  const TensorDesc& low = before->output().desc;
-  BOOST_TEST((low.h() == 9 && low.w() == 7 && low.c() == whole->output().desc.c()));
+  const TensorDesc low = take(before->logits()).desc;
+  BOOST_TEST((low.h() == 9 && low.w() == 7 && low.c() == take(whole->logits()).desc.c()));
   BOOST_TEST(before->arena_bytes() < whole->arena_bytes());
   // With aligned corners every eighth pixel is one of the low resolution.
   float worst = 0;

@@ -51,8 +51,10 @@ const std::map<std::string, Room>& rooms() {
          {{"include", "runtime/core", "runtime/numeric", "runtime/model", "runtime/cpu", "runtime/cuda"},
           {"oneapi/dnnl", "omp.h", "cuda", "cudnn", "cublas"}}},
         {"compiler", {{"include", "runtime/core", "runtime/model", "ops"}, {"rapidjson"}}},
+        {"datasets/codecs", {{"include", "runtime/imaging"}, {"opencv2"}}},
         {"datasets",
-         {{"include", "runtime/core", "runtime/imaging"}, {"opencv2", "png.h", "jpeglib.h", "rapidjson"}}},
+         {{"include", "runtime/core", "runtime/imaging", "datasets/codecs"},
+          {"png.h", "jpeglib.h", "rapidjson"}}},
     };
     Names below;
     for (const auto& [name, row] : rows) below.insert(name);

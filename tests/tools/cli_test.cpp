@@ -1,5 +1,6 @@
 #include <set>
 
+#include "runtime/weights/safetensors.h"
 #include "tests/tools/command_folder.h"
 
 // The built programs, used as a person at a shell uses them.
@@ -93,6 +94,38 @@ BOOST_AUTO_TEST_CASE(tensors_go_in_and_out_as_npy) {
   shell.fail("grun run tiny.fb --weights $GOLDEN/start.safetensors --input $GOLDEN/logits.npy --output z.npy",
              1, {"logits.npy", "(N, 3, H, W)"});
   BOOST_TEST(!shell.has("z.npy"));
+}
+
+BOOST_AUTO_TEST_CASE(each_input_of_a_model_is_given_by_its_name) {
+  CommandFolder shell;
+  require_ok(core::write_file(shell.path("two.json"), R"({
+    "inputs": {"rgb": {"role": "image", "shape": ["N", 3, "H", "W"]}, "depth": {"shape": ["N", 1, "H", "W"]}},
+    "graph": [{"op": "concat", "x": ["rgb", "depth"]},
+              {"op": "conv2d", "as": "score", "out_channels": 2, "kernel": 1, "out": "y"}],
+    "outputs": {"seg": {"value": "y", "role": "logits"}}})"));
+  shell.succeed("graphc two.json -o two.fb");
+  const std::vector<float> weight{1, 0, 0, 10, 0, 0, 1, -10};
+  const weights::NamedTensor tensor{"score.weight", TensorDesc::dense(DType::f32, {2, 4, 1, 1}),
+                                    std::as_bytes(std::span(weight))};
+  require_ok(weights::write_safetensors(shell.path("w.safetensors").string(), {&tensor, 1}, {}));
+  const auto npy = [&](const std::string& name, const Shape& shape, float first) {
+    std::vector<float> values(static_cast<std::size_t>(shape.count()));
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] = first + static_cast<float>(i);
+    require_ok(weights::write_npy(shell.path(name).string(), TensorDesc::dense(DType::f32, shape),
+                                  std::as_bytes(std::span(values))));
+  };
+  npy("rgb.npy", {1, 3, 1, 2}, 0);
+  npy("depth.npy", {1, 1, 1, 2}, 7);
+  npy("other.npy", {1, 1, 2, 2}, 7);
+  const std::string run = "grun run two.fb --weights w.safetensors --output y.npy --input ";
+  shell.succeed(run + "rgb.npy --input depth=depth.npy");
+  weights::NpyArray y = take(weights::read_npy(shell.path("y.npy").string()));
+  BOOST_TEST((copy_of(floats(y)) == std::vector<float>{70, 81, -66, -75}));
+  shell.fail(run + "rgb.npy", 2, {"--input depth=FILE.npy is missing"});
+  shell.fail(run + "rgb.npy --input dept=depth.npy", 2, {"no input \"dept\"; did you mean \"depth\"?"});
+  shell.fail(run + "rgb.npy --input rgb=rgb.npy", 2, {"\"rgb\" is given twice"});
+  shell.fail(run + "rgb.npy --input depth=rgb.npy", 1, {"rgb.npy: expected f32 (N, 1, H, W)"});
+  shell.fail(run + "rgb.npy --input depth=other.npy", 1, {"expected (N, 3, H, W), got (1, 3, 1, 2)"});
 }
 
 BOOST_AUTO_TEST_CASE(prepared_weights_are_kept_from_run_to_run) {

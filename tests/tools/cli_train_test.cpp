@@ -1,5 +1,6 @@
 #include "ops/cpu_backend.h"
 #include "runtime/weights/tensor_file.h"
+#include "tests/skip.h"
 #include "tests/tools/command_folder.h"
 
 // grun train, stopped and killed at moments that nobody chose.
@@ -24,6 +25,9 @@ const std::string kLoud =
     "batch_size=8 --set accumulate=2 --set epochs=2 --set workers=1 --set base_lr=0.01 --set evaluate=true "
     "--set batch_size_val=6 ";
 const std::string kTrain = kLoud + "-q ";
+const std::string kNarrow = kTrain + "--precision bf16 --max-iters ";
+// A run that no signal can miss.
+const std::string kEndless = kTrain + "--set epochs=100000 ";
 
 // With the small network compiled as tiny.fb.
 struct TrainShell : CommandFolder {
@@ -33,25 +37,40 @@ struct TrainShell : CommandFolder {
   }
 };
 
-// In a shell: starts a run, waits until its metrics have so many lines, sends the signal.
+// In a shell: starts an endless run, waits until its metrics have so many lines, sends the signal.
 std::string stopped(const std::string& folder, int lines, const std::string& signal) {
-  return "$grun_path" + kTrain + "-o " + folder + " & pid=$!\n" + "while [ \"$(cat " + folder +
-         "/metrics.jsonl 2>/dev/null | wc -l)\" -lt " + std::to_string(lines) + " ]; do sleep 0.01; done\n" +
-         "kill -" + signal + " $pid; wait $pid";
+  return "$grun_path" + kEndless + "-o " + folder + " & pid=$!\n" + "while [ \"$(cat " + folder +
+         "/metrics.jsonl 2>/dev/null | wc -l)\" -lt " + std::to_string(lines) +
+         " ]; do kill -0 $pid || exit 99; sleep 0.01; done\n" + "kill -" + signal + " $pid; wait $pid";
 }
 
-void check_same(const CommandFolder& shell, const std::string& run, const std::string& whole) {
+void check_same(const CommandFolder& shell, const std::string& run, const std::string& whole, int epochs) {
   const std::vector<std::string> steps = shell.steps(run);
   const std::vector<std::string> expected = shell.steps(whole);
   BOOST_CHECK_EQUAL_COLLECTIONS(steps.begin(), steps.end(), expected.begin(), expected.end());
   BOOST_TEST(shell.text(run + "/epochs.jsonl") == shell.text(whole + "/epochs.jsonl"));
-  for (const std::string file : {"/checkpoints/epoch_2.safetensors", "/checkpoints/best.safetensors"})
+  for (const std::string& name : {"epoch_" + std::to_string(epochs), std::string("best")}) {
+    const std::string file = "/checkpoints/" + name + ".safetensors";
     BOOST_TEST((shell.text(run + file) == shell.text(whole + file)), run + file);
+  }
 }
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(stopped_runs_go_on_as_if_never_stopped) {
+// Two states of each parameter and a count of steps are in the checkpoint.
+BOOST_AUTO_TEST_CASE(a_run_with_adamw_goes_on_as_if_never_stopped) {
+  TrainShell shell;
+  shell.fail("graphc " + (kSource / "graphs/spnet_tiny.json").string() + " -o no.fb --optimizer adamv", 2,
+             {"--optimizer adamv: expected one of adamw, sgd"});
+  shell.succeed("graphc " + (kSource / "graphs/spnet_tiny.json").string() +
+                " -o tiny.fb -D width=8 --optimizer adamw");
+  shell.succeed("grun" + kTrain + "-o whole");
+  shell.succeed("grun" + kTrain + "-o part --max-iters 7");
+  shell.succeed("grun" + kTrain + "--resume part");
+  check_same(shell, "part", "whole");
+}
+
+BOOST_AUTO_TEST_CASE(a_run_that_is_done_is_left_alone) {
   TrainShell shell;
   shell.succeed("grun" + kTrain + "-o whole");
   const std::vector<std::string> whole = shell.steps("whole");
@@ -78,33 +97,45 @@ BOOST_AUTO_TEST_CASE(stopped_runs_go_on_as_if_never_stopped) {
   shell.fail("grun train other.fb --dataset small.json -q --resume whole", 1,
              {"whole is a run of spnet_tiny on small, not of pspnet_tiny on small"});
   BOOST_TEST(shell.text("whole/config.json") == settings);
+}
 
-  BOOST_TEST_CONTEXT("killed in the second epoch") {
-    shell.fail(stopped("killed", 12, "KILL"), 137, {});
-    shell.succeed("grun" + kTrain + "-o killed --resume auto");
-    check_same(shell, "killed", "whole");
+// Signals come soon after a line of the metrics, in the middle of whatever then goes on.
+BOOST_AUTO_TEST_CASE(stopped_runs_go_on_as_if_never_stopped) {
+  TrainShell shell;
+  shell.fail(stopped("killed", 12, "KILL"), 137, {});
+  shell.fail(stopped("within_an_epoch", 3, "TERM"), 143, {});
+  shell.fail(stopped("between_epochs", 10, "TERM"), 143, {});
+  const std::string runs[] = {"killed", "within_an_epoch", "between_epochs"};
+  std::size_t most = 0;
+  for (const std::string& run : runs) most = std::max(most, shell.steps(run).size());
+  for (const std::string& run : {runs[1], runs[2]}) {
+    const bool at_end_of_epoch = shell.steps(run).size() % 10 == 0;
+    BOOST_TEST((at_end_of_epoch || shell.has(run + "/checkpoints/interrupted.safetensors")), run);
   }
-  BOOST_TEST_CONTEXT("terminated within an epoch") {
-    shell.fail(stopped("stopped", 3, "TERM"), 143, {});
-    BOOST_TEST(shell.has("stopped/checkpoints/interrupted.safetensors"));
-    shell.succeed("grun" + kTrain + "--resume stopped");
-    check_same(shell, "stopped", "whole");
-  }
-  BOOST_TEST_CONTEXT("terminated between epochs") {
-    shell.fail(stopped("between", 10, "TERM"), 143, {});
-    shell.succeed("grun" + kTrain + "--resume between");
-    check_same(shell, "between", "whole");
+  // To the end of an epoch that none of them has begun.
+  const int epochs = static_cast<int>(most / 10) + 2;
+  const std::string train = "grun" + kEndless + "--max-iters " + std::to_string(10 * epochs) + " ";
+  shell.succeed(train + "-o whole");
+  for (const std::string& run : runs) {
+    BOOST_TEST_CONTEXT(run) {
+      shell.succeed(train + "-o " + run + " --resume auto");
+      check_same(shell, run, "whole", epochs);
+    }
   }
 }
 
-BOOST_AUTO_TEST_CASE(a_run_goes_on_in_its_own_precision) {
+BOOST_AUTO_TEST_CASE(a_run_in_bf16_is_refused, *needs("no_bf16")) {
+  if (take(ops::make_cpu_backend())->check_precision(DType::bf16).ok()) return skip("this CPU has bf16");
   TrainShell shell;
-  const std::string narrow = "grun" + kTrain + "--precision bf16 --max-iters ";
-  if (!take(ops::make_cpu_backend())->check_precision(DType::bf16).ok()) {
-    shell.fail(narrow + "2 -o narrow", 1, {"--precision bf16", "no instructions for bf16"});
-    BOOST_TEST(!shell.has("narrow"));
-    return;
-  }
+  shell.fail("grun" + kNarrow + "2 -o narrow", 1, {"--precision bf16", "no instructions for bf16"});
+  BOOST_TEST(!shell.has("narrow"));
+}
+
+BOOST_AUTO_TEST_CASE(a_run_goes_on_in_its_own_precision, *needs("bf16")) {
+  const Status has_bf16 = take(ops::make_cpu_backend())->check_precision(DType::bf16);
+  if (!has_bf16.ok()) return skip(has_bf16.message());
+  TrainShell shell;
+  const std::string narrow = "grun" + kNarrow;
   shell.succeed(narrow + "2 -o narrow");
   shell.fail("grun" + kTrain + "--resume narrow", 1,
              {"narrow is a run in bf16: resume it with --precision bf16"});

@@ -1,3 +1,4 @@
+#include "tests/skip.h"
 #include "tests/tools/command_folder.h"
 
 // `grun eval` and `grun predict` as a person uses them: parts of a split, protocols, splits without labels,
@@ -24,6 +25,9 @@ struct Run : CommandFolder {
 };
 
 const std::string kPart = "grun eval --set test_h=33 --set test_w=33 --set index_start=3 --set index_step=2 ";
+
+const std::string kRun =
+    "grun run exp/latest/model.fb --weights exp/latest/checkpoints/*.safetensors --input $GOLDEN/image.npy ";
 
 const std::string kDescriptor = R"({
   "name": "own",
@@ -87,17 +91,18 @@ BOOST_AUTO_TEST_CASE(what_an_evaluation_refuses) {
   shell.fail("grun eval exp/latest/model.fb --weights best --dataset shapes", 2, {"--weights best", "--run"});
 }
 
-BOOST_AUTO_TEST_CASE(bf16) {
+BOOST_AUTO_TEST_CASE(bf16_is_refused, *needs("no_bf16")) {
+  if (take(ops::make_cpu_backend())->check_precision(DType::bf16).ok()) return skip("this CPU has bf16");
   Run shell;
-  const std::string model = "exp/latest/model.fb --weights exp/latest/checkpoints/*.safetensors";
-  const std::string run = "grun run " + model + " --input $GOLDEN/image.npy ";
-  if (!take(ops::make_cpu_backend())->check_precision(DType::bf16).ok()) {
-    BOOST_TEST_MESSAGE("skipped: this CPU has no bf16");
-    shell.fail(run + "--output y.npy --precision bf16", 1, {"--precision bf16", "no instructions for bf16"});
-    return;
-  }
-  shell.succeed(run + "--output exact.npy");
-  shell.succeed(run + "--output y.npy --precision bf16");
+  shell.fail(kRun + "--output y.npy --precision bf16", 1, {"--precision bf16", "no instructions for bf16"});
+}
+
+BOOST_AUTO_TEST_CASE(bf16, *needs("bf16")) {
+  const Status has_bf16 = take(ops::make_cpu_backend())->check_precision(DType::bf16);
+  if (!has_bf16.ok()) return skip(has_bf16.message());
+  Run shell;
+  shell.succeed(kRun + "--output exact.npy");
+  shell.succeed(kRun + "--output y.npy --precision bf16");
   weights::NpyArray exact = take(weights::read_npy(shell.path("exact.npy").string()));
   weights::NpyArray logits = take(weights::read_npy(shell.path("y.npy").string()));
   const double distance = relative_distance(floats(logits), floats(exact));

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Kills a random rank of a training run at random moments; each time all ranks must be gone soon, every
 # checkpoint must be readable, and the run must go on from one. Arguments: folder of graphc and grun, rounds,
-# the most seconds to a kill.
+# the most seconds to a kill. GRAPHRUN_TEST_SEED: of the moments and victims; printed where it is drawn.
 set -euo pipefail
 programs=$1
 rounds=${2:-3}
@@ -9,6 +9,9 @@ most=${3:-4}
 command -v mpirun >/dev/null || { echo "skipped: there is no mpirun"; exit 77; }
 [[ $("$programs/grun" doctor) == *"Open MPI"* ]] || { echo "skipped: this build has no Open MPI"; exit 77; }
 
+seed=${GRAPHRUN_TEST_SEED:-$RANDOM}
+echo "GRAPHRUN_TEST_SEED=$seed"
+RANDOM=$seed
 folder=$(mktemp -d)
 trap 'pkill -9 -f "$folder/model.fb" || true; rm -rf "$folder"' EXIT
 cd "$folder"
@@ -25,7 +28,7 @@ END
 ranks=3
 train() {
   "$programs/grun" train "$folder/model.fb" --ranks $ranks --dataset few.json --resume auto -o run --seed 1 --threads 1 -q \
-    --set batch_size=6 --set train_h=33 --set train_w=33 --set epochs=1000 --set keep=2 --set evaluate=true \
+    --set batch_size=6 --set train_h=33 --set train_w=33 --set epochs=1000000 --set keep=2 --set evaluate=true \
     --set evaluate_freq=3 "$@"
 }
 # Processes that train, the launcher apart.
@@ -69,10 +72,13 @@ echo "$rounds kills: all ranks gone within $slowest ms, every checkpoint readabl
 
 # SIGTERM to one rank, as a scheduler sends it: all save and end with it.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
-options=(train "$folder/model.fb" --dataset shapes --seed 1 --threads 1 -q --set batch_size=6 --set train_h=33 --set train_w=33 --set epochs=1000)
+options=(train "$folder/model.fb" --dataset shapes --seed 1 --threads 1 -q --set batch_size=6 --set train_h=33 --set train_w=33 --set epochs=1000000)
 mpirun -q -n $ranks --oversubscribe --bind-to none "$programs/grun" "${options[@]}" -o ended &
 job=$!
-until [[ $(cat ended/metrics.jsonl 2>/dev/null | wc -l) -gt 2 ]]; do sleep 0.05; done
+until [[ $(cat ended/metrics.jsonl 2>/dev/null | wc -l) -gt 2 ]]; do
+  kill -0 $job || { echo "the run of mpirun ended early"; exit 1; }
+  sleep 0.05
+done
 kill -TERM "$(trainers | tail -1)"
 status=0
 wait $job || status=$?

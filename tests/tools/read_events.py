@@ -6,10 +6,12 @@ import sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 run = pathlib.Path(sys.argv[1])
+all_epochs = list(range(1, int(sys.argv[2]) + 1))
+all_iterations = list(range(1, 10 * len(all_epochs) + 1))
 iterations = [json.loads(line) for line in (run / "metrics.jsonl").open()]
 epochs = [json.loads(line) for line in (run / "epochs.jsonl").open()]
-assert [r["iter"] for r in iterations] == list(range(1, 31)), iterations
-assert [r["epoch"] for r in epochs] == [1, 2, 3], epochs
+assert [r["iter"] for r in iterations] == all_iterations, iterations
+assert [r["epoch"] for r in epochs] == all_epochs, epochs
 
 events = EventAccumulator(str(run), size_guidance={"scalars": 0, "images": 0})
 events.Reload()
@@ -27,20 +29,20 @@ def close(points, expected):
 
 
 for tag in per_iteration:
-    assert [point.step for point in events.Scalars(tag)] == list(range(1, 31)), tag
+    assert [point.step for point in events.Scalars(tag)] == all_iterations, tag
 close(events.Scalars("loss_train_batch"), [r["main_loss"] for r in iterations])
 close(events.Scalars("learning_rate"), [r["lr"] for r in iterations])
 for tag in per_epoch:
-    assert [point.step for point in events.Scalars(tag)] == [1, 2, 3], tag
+    assert [point.step for point in events.Scalars(tag)] == all_epochs, tag
     close(events.Scalars(tag), [r[tag] for r in epochs])
-for epoch in (1, 2, 3):
+for epoch in all_epochs:
     losses = [r["main_loss"] for r in iterations if r["epoch"] == epoch]
     assert abs(sum(losses) / 10 - epochs[epoch - 1]["loss_train"]) < 1e-6
 
 assert len(tags["images"]) == 4, tags["images"]
 for tag in tags["images"]:
     pictures = events.Images(tag)
-    assert tag.startswith("prediction/") and [picture.step for picture in pictures] == [1, 2, 3], tag
+    assert tag.startswith("prediction/") and [picture.step for picture in pictures] == all_epochs, tag
     for picture in pictures:
         assert (picture.height, picture.width) == (33, 99), picture
         assert picture.encoded_image_string.startswith(b"\x89PNG\r\n\x1a\n")

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "datasets/image_io.h"
+#include "tests/skip.h"
 #include "tests/tools/command_folder.h"
 
 // Saved predictions of real images, scored by the command. The expected figures come with the samples
@@ -32,7 +33,7 @@ void check_score(const CommandFolder& shell, const std::string& file, const Expe
 std::optional<std::string> samples(const std::string& name) {
   const auto root = shared_data("samples/" + name);
   if (!root) {
-    BOOST_TEST_MESSAGE("skipped: no samples of " << name);
+    skip("no samples of " + name);
     return std::nullopt;
   }
   return fs::canonical(*root).string();
@@ -50,7 +51,7 @@ void make_root(CommandFolder& shell, const std::string& labels, const std::vecto
 
 }  // namespace
 
-BOOST_AUTO_TEST_CASE(ade20k_sample_predictions) {
+BOOST_AUTO_TEST_CASE(ade20k_sample_predictions, *needs("samples")) {
   const auto ade = samples("ade20k");
   if (!ade) return;
   CommandFolder shell;
@@ -59,7 +60,7 @@ BOOST_AUTO_TEST_CASE(ade20k_sample_predictions) {
   check_score(shell, "out/metrics.json", {0.1, 0.1, 1});
 }
 
-BOOST_AUTO_TEST_CASE(ade20k_teaser_predictions) {
+BOOST_AUTO_TEST_CASE(ade20k_teaser_predictions, *needs("samples")) {
   const auto ade = samples("ade20k");
   if (!ade) return;
   CommandFolder shell;
@@ -74,7 +75,7 @@ BOOST_AUTO_TEST_CASE(ade20k_teaser_predictions) {
   check_score(shell, "2017/metrics.json", {0.1081277397, 0.1275589377, 586721.0 / 758995});
 }
 
-BOOST_AUTO_TEST_CASE(voc2012_predictions) {
+BOOST_AUTO_TEST_CASE(voc2012_predictions, *needs("samples")) {
   const auto voc = samples("voc2012");
   if (!voc) return;
   {

@@ -14,14 +14,19 @@ trap 'rm -rf "$folder"' EXIT
 cd "$folder"
 export GRAPHRUN_HOME="$source" OMP_WAIT_POLICY=passive
 "$bin/graphc" "$source/graphs/spnet_tiny.json" -o tiny.fb -D width=8
-# 10 iterations an epoch.
+# 10 iterations an epoch, of which there is no end before the kill.
 train() {
   exec "$bin/grun" train tiny.fb --dataset shapes --seed 3 --threads 1 --set train_h=33 --set train_w=33 \
-    --set batch_size=40 --set epochs=3 --set save_freq=2 --set evaluate=true --set base_lr=0.01 -q "$@"
+    --set batch_size=40 --set epochs=100000 --set save_freq=2 --set evaluate=true --set base_lr=0.01 -q "$@"
 }
+iterations() { cat run/metrics.jsonl 2>/dev/null | wc -l; }
 (train -o run) & pid=$!
-while [ "$(cat run/metrics.jsonl 2>/dev/null | wc -l)" -lt 13 ]; do sleep 0.02; done
+while [ "$(iterations)" -lt 13 ]; do
+  kill -0 $pid || exit 1
+  sleep 0.02
+done
 kill -9 $pid
 wait $pid || true
-(train -o run --resume auto)
-"$python" "$source/tests/tools/read_events.py" run
+epochs=$(($(iterations) / 10 + 2))
+(train -o run --resume auto --max-iters $((epochs * 10)))
+"$python" "$source/tests/tools/read_events.py" run $epochs

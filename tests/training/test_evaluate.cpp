@@ -43,7 +43,8 @@ class TwoImages final : public datasets::Dataset {
 class AlwaysOne final : public labelling::Protocol {
  public:
   Result<LabelMap> label(const ImageView& image) override {
-    return imaging::LabelMap{image.height, image.width, std::vector<ClassId>(static_cast<std::size_t>(image.height * image.width), 1)};
+    return imaging::LabelMap{image.height, image.width,
+                             std::vector<ClassId>(static_cast<std::size_t>(image.height * image.width), 1)};
   }
   std::int64_t classes() const override { return 2; }
   std::int64_t channels() const override { return 3; }
@@ -53,9 +54,9 @@ class AlwaysOne final : public labelling::Protocol {
     for (const imaging::Extent& image : images) memory.activations += image.height * image.width;
     return memory;
   }
-  Status reserve(const labelling::EvaluationMemory& memory, std::int64_t most_bytes) override {
+  Status reserve(const labelling::EvaluationMemory& memory, std::int64_t max_bytes) override {
     reserved = memory.activations;
-    most = most_bytes;
+    most = max_bytes;
     return {};
   }
   std::int64_t reserved = 0;
@@ -93,9 +94,8 @@ class ManyImages final : public datasets::Dataset {
   }
   Result<imaging::LabelMap> load_label(std::int64_t index) const override {
     const imaging::Extent size = extent(index);
-    return imaging::LabelMap{
-        size.height, size.width,
-        std::vector<ClassId>(static_cast<std::size_t>(size.height * size.width), 1)};
+    return imaging::LabelMap{size.height, size.width,
+                             std::vector<ClassId>(static_cast<std::size_t>(size.height * size.width), 1)};
   }
   // How many images were asked for, once there are `expected`, or after some time.
   std::int64_t asked(std::int64_t expected) const {
@@ -235,12 +235,12 @@ BOOST_AUTO_TEST_CASE(memory_is_planned_from_the_sizes_of_all_images) {
 BOOST_AUTO_TEST_CASE(several_images_aside_give_the_same_results) {
   const Scratch scratch;
   constexpr std::int64_t kImages = 11;
-  const auto run = [&](const std::string& folder, const training::ImagesAside& aside) {
+  const auto run = [&](const std::string& folder, const training::PipelineDepth& depth) {
     const training::PictureWriter pictures =
         require(training::PictureWriter::create(scratch / folder, training::class_colors(kClasses), {7, 11}));
     BrightPixels protocol;
     InOrder order;
-    const auto result = require(evaluate(ManyImages(kImages), protocol, &pictures, order, aside));
+    const auto result = require(evaluate(ManyImages(kImages), protocol, &pictures, order, depth));
     BOOST_TEST(order.last == kImages);
     const std::span<const std::int64_t> cells = result.confusion->cells();
     return std::vector<std::int64_t>(cells.begin(), cells.end());
@@ -271,12 +271,13 @@ BOOST_AUTO_TEST_CASE(so_many_images_are_decoded_ahead) {
 
 BOOST_AUTO_TEST_CASE(an_image_that_cannot_be_decoded_ends_an_evaluation) {
   const Scratch scratch;
-  for (const training::ImagesAside& aside : {training::ImagesAside{1, 1}, training::ImagesAside{4, 4}}) {
+  for (const training::PipelineDepth& depth :
+       {training::PipelineDepth{1, 1}, training::PipelineDepth{4, 4}}) {
     const training::PictureWriter pictures = require(training::PictureWriter::create(
-        scratch / ("broken" + std::to_string(aside.written)), training::class_colors(kClasses)));
+        scratch / ("broken" + std::to_string(depth.written)), training::class_colors(kClasses)));
     BrightPixels protocol;
     InOrder order;
-    const auto result = evaluate(ManyImages(10, 6), protocol, &pictures, order, aside);
+    const auto result = evaluate(ManyImages(10, 6), protocol, &pictures, order, depth);
     BOOST_REQUIRE(!result.ok());
     BOOST_TEST(result.status().message().find("image6 is broken") != std::string::npos);
     BOOST_TEST(order.last == 6);
@@ -304,12 +305,12 @@ BOOST_AUTO_TEST_CASE(a_picture_that_cannot_be_written_ends_an_evaluation) {
 
 BOOST_AUTO_TEST_CASE(images_aside_leave_the_processors_to_the_kernels_on_the_host) {
   const auto host = require(ops::make_cpu_backend(4));
-  BOOST_TEST((training::images_aside(*host, 4) == training::ImagesAside{1, 1}));
+  BOOST_TEST((training::pipeline_depth(*host, 4) == training::PipelineDepth{1, 1}));
   const DeviceWithoutKernels device;
-  BOOST_TEST((training::images_aside(device, 1) == training::ImagesAside{1, 1}));
-  BOOST_TEST((training::images_aside(device, 3) == training::ImagesAside{3, 3}));
-  BOOST_TEST((training::images_aside(device, 100) == training::ImagesAside{4, 8}));
-  const training::ImagesAside own = training::images_aside(device, 0);
+  BOOST_TEST((training::pipeline_depth(device, 1) == training::PipelineDepth{1, 1}));
+  BOOST_TEST((training::pipeline_depth(device, 3) == training::PipelineDepth{3, 3}));
+  BOOST_TEST((training::pipeline_depth(device, 100) == training::PipelineDepth{4, 8}));
+  const training::PipelineDepth own = training::pipeline_depth(device, 0);
   BOOST_TEST((own.decoded >= 1 && own.written >= own.decoded && own.written <= 8));
 }
 

@@ -1,9 +1,9 @@
 #include <boost/test/unit_test.hpp>
 #include <set>
 
+#include "runtime/core/crc32c.h"
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
-#include "runtime/core/crc32c.h"
 #include "training/tensorboard/event_file.h"
 
 using namespace graphrun;

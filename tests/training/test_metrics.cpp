@@ -3,6 +3,7 @@
 
 #include "datasets/image_io.h"
 #include "tests/datasets/scratch.h"
+#include "tests/skip.h"
 #include "training/evaluation/metrics.h"
 
 using namespace graphrun;
@@ -71,13 +72,10 @@ BOOST_AUTO_TEST_CASE(no_labelled_pixel_gives_zero) {
   check(confusion.metrics(), 0, 0, 0);
 }
 
-BOOST_AUTO_TEST_CASE(published_figures_are_reproduced) {
+BOOST_AUTO_TEST_CASE(published_figures_are_reproduced, *test::needs("samples")) {
   const auto ade = test::shared_data("samples/ade20k");
   const auto voc = test::shared_data("samples/voc2012");
-  if (!ade || !voc) {
-    BOOST_TEST_MESSAGE("skipped: no samples of ADE20K and VOC 2012");
-    return;
-  }
+  if (!ade || !voc) return test::skip("no samples of ADE20K and VOC 2012");
   const std::vector<std::string> scenes = {"ADE_val_00000001.png", "ADE_val_00000002.png",
                                            "ADE_val_00000003.png"};
   check(score(*ade / "predictions_sceneparsing/validation",

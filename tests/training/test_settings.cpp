@@ -1,6 +1,8 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
+#include "ops/registry.h"
+#include "runtime/model/upgrade.h"
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
 #include "training/run/resolve.h"
@@ -58,13 +60,15 @@ BOOST_AUTO_TEST_CASE(the_evaluation_crop_is_the_training_crop_unless_given) {
 
 BOOST_AUTO_TEST_CASE(masks_of_attention_follow_the_training_crop_unless_chosen) {
   const auto with_masks = [](double mask, double compact, double shrink = 2) {
-    model::Model model;
+    // As a file of version 1 has it.
+    model::Model model{.name = "net"};
     model.settings = {{"train_h", "465"}, {"train_w", "465"}};
     for (const auto& [name, value] :
          {std::pair("shrink_factor", shrink), {"compact", compact}, {"mask_h", mask}, {"mask_w", mask}}) {
       model.parameters.emplace_back().name = name;
       model.parameters.back().value = value;
     }
+    require(model::upgrade_from_version_1(model, ops::op_registry()));
     return model;
   };
   const auto resolved = [](const model::Model& model, std::vector<std::string> sets) {

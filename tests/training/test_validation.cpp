@@ -17,7 +17,7 @@ constexpr std::int64_t kSize = 33, kSamples = 10;
 
 class Silent final : public training::TrainObserver {
  public:
-  void planned(std::int64_t, const session::Recomputations&) override {}
+  void planned(std::int64_t, const session::Rematerialisations&) override {}
   void iteration(const training::IterationRecord&, std::int64_t) override {}
   void validating(std::int64_t done, std::int64_t total, double) override { seen = done, of = total; }
   void epoch(const training::EpochRecord&, std::int64_t) override {}
@@ -38,7 +38,7 @@ training::TrainJob make_job(const std::string& batch_size_val) {
   job.program = program;
   job.weights = weights;
   job.validation = take(datasets::open_dataset(descriptor, "val", std::nullopt));
-  job.ranks = collective::make_self();
+  job.comm = collective::make_self();
   for (const datasets::ClassInfo& info : descriptor.classes) job.palette.push_back(info.color);
   for (const std::string setting : {"train_h", "train_w"})
     require_ok(job.settings.set(setting, std::to_string(kSize), "test"));
@@ -72,15 +72,16 @@ BOOST_AUTO_TEST_CASE(validation_is_the_mean_over_all_labelled_pixels_of_the_crop
   std::int64_t pixels = 0;
   std::vector<std::int32_t> label(kSize * kSize), prediction(kSize * kSize);
   for (std::int64_t i = 0; i < kSamples; ++i) {
-    require_ok(datasets::apply(take(job.validation->load(i)), augment, datasets::Draws{}, scratch,
+    require_ok(datasets::apply(take(job.validation->load(i)), augment, datasets::AugmentParams{}, scratch,
                                session->input().as<float>(), label.data()));
     require_ok(session->run());
-    session::arg_max(session->output(), prediction);
+    const TensorView output = take(session->logits());
+    require_ok(session::arg_max(output, prediction));
     confusion.add(prediction, label);
     for (std::size_t p = 0; p < label.size(); ++p) {
       if (label[p] == 255) continue;
       const float* const logits =
-          session->output().as<float>() + static_cast<std::int64_t>(p) * session->output().desc.pixel_stride;
+          output.as<float>() + static_cast<std::int64_t>(p) * output.desc.pixel_stride;
       double sum = 0;
       for (int c = 0; c < 7; ++c) sum += std::exp(static_cast<double>(logits[c]));
       loss += std::log(sum) - static_cast<double>(logits[label[p]]);

@@ -152,13 +152,13 @@ Result<Timings> measure(const model::Backend& backend, const char* name, const A
     if (!kernel.ok() && kernel.status().code() == ErrorCode::declined) continue;
     if (!kernel.ok()) return std::move(kernel).status();
     Memory scratch((*kernel)->scratch_bytes());
-    Memory prepared((*kernel)->prepared_bytes());
-    if (constant) GRAPHRUN_TRY((*kernel)->prepare_constants(in, prepared.data()));
+    Memory packed((*kernel)->packed_bytes());
+    if (constant) GRAPHRUN_TRY((*kernel)->pack_constants(in, packed.data()));
     Timing best{1e9, std::string((*kernel)->name())};
     double total = 0;
     for (int i = 0; i < 30 && (i < 4 || total < 0.15); ++i) {
       const double start = now(backend.threads());
-      GRAPHRUN_TRY((*kernel)->run({in, out, scratch.data(), prepared.data()}));
+      GRAPHRUN_TRY((*kernel)->run({in, out, scratch.data(), packed.data()}));
       const double seconds = now(backend.threads()) - start;
       if (i > 0) best.seconds = std::min(best.seconds, seconds);
       total += seconds;

@@ -17,13 +17,13 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-Result<double> median_seconds(collective::Communicator& ranks, std::int64_t bytes, int rounds) {
+Result<double> median_seconds(collective::Communicator& comm, std::int64_t bytes, int rounds) {
   std::vector<float> data(static_cast<std::size_t>(bytes) / sizeof(float), 1.0F);
   std::vector<double> seconds;
   for (int round = 0; round < rounds; ++round) {
-    GRAPHRUN_TRY(collective::barrier(ranks));
+    GRAPHRUN_TRY(collective::barrier(comm));
     const auto start = Clock::now();
-    GRAPHRUN_TRY(collective::all_reduce<float>(ranks, data));
+    GRAPHRUN_TRY(collective::all_reduce<float>(comm, data));
     seconds.push_back(std::chrono::duration<double>(Clock::now() - start).count());
   }
   std::ranges::sort(seconds);
@@ -31,17 +31,17 @@ Result<double> median_seconds(collective::Communicator& ranks, std::int64_t byte
 }
 
 Status run() {
-  std::unique_ptr<collective::Communicator> ranks = collective::make_self();
+  std::unique_ptr<collective::Communicator> comm = collective::make_self();
   if (collective::started_by_launcher()) {
-    GRAPHRUN_ASSIGN(ranks, collective::join_mpi({}));
+    GRAPHRUN_ASSIGN(comm, collective::join_mpi({}));
   }
-  const bool speaks = ranks->rank() == 0;
+  const bool speaks = comm->rank() == 0;
   if (speaks)
-    fmt::print("{} ranks, {}\n{:>12} {:>12} {:>10}\n", ranks->size(), ranks->name(), "bytes", "us", "GB/s");
+    fmt::print("{} ranks, {}\n{:>12} {:>12} {:>10}\n", comm->size(), comm->name(), "bytes", "us", "GB/s");
   for (const std::int64_t bytes :
        {16, 1 << 10, 12 << 10, 48 << 10, 256 << 10, 4 << 20, 16 << 20, 192 << 20}) {
     constexpr std::int64_t kLarge = 1 << 20;
-    GRAPHRUN_ASSIGN(const double seconds, median_seconds(*ranks, bytes, bytes < kLarge ? 200 : 9));
+    GRAPHRUN_ASSIGN(const double seconds, median_seconds(*comm, bytes, bytes < kLarge ? 200 : 9));
     if (speaks)
       fmt::print("{:>12} {:>12.1f} {:>10.3f}\n", bytes, seconds * 1e6,
                  static_cast<double>(bytes) / seconds / 1e9);

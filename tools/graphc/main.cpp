@@ -11,6 +11,7 @@
 #include "graphrun/version.h"
 #include "ops/registry.h"
 #include "runtime/model/model_file.h"
+#include "runtime/plugin/op_libraries.h"
 
 namespace {
 
@@ -47,56 +48,94 @@ bool parse_definition(std::string_view text, std::vector<Definition>& definition
   return true;
 }
 
-int run(int argc, char** argv) {
-  CLI::App app("Compiles a JSON graph to a graphrun model.", "graphc");
+int report(const std::string& message, int status) {
+  std::cerr << "graphc: " << message << "\n";
+  return status;
+}
+
+// graphrun's ops with those of the files.
+graphrun::Result<std::shared_ptr<const graphrun::OpRegistry>> open_ops(
+    const std::vector<std::string>& files) {
+  GRAPHRUN_ASSIGN(const graphrun::OpLibraries libraries, graphrun::plugin::open_op_libraries(files));
+  return graphrun::ops::op_registry_with(libraries);
+}
+
+// "adamw, sgd"
+std::string optimizers_of(const graphrun::OpRegistry& ops) {
+  std::string names;
+  for (const graphrun::OpDef* def : ops.all()) {
+    if (def->optimizer) names += (names.empty() ? "" : ", ") + std::string(def->name);
+  }
+  return names;
+}
+
+// What the command line asks for.
+struct Request {
   std::string graph;
   std::string output;
-  std::vector<std::string> texts;
+  std::vector<std::string> definitions;
+  std::vector<std::string> op_libraries;
+  graphrun::compiler::CompileOptions options;
   bool print = false;
-  app.add_option("GRAPH", graph, "graph file, e.g. graphs/spnet50.json")->required();
-  app.add_option("-o,--output", output, "model file to write");
-  app.add_option("-D,--define", texts,
+};
+
+void add_options(CLI::App& app, Request& request) {
+  app.add_option("GRAPH", request.graph, "graph file, e.g. graphs/spnet50.json")->required();
+  app.add_option("-o,--output", request.output, "model file to write");
+  app.add_option("-D,--define", request.definitions,
                  "default of a graph parameter: name=value; name=a,b is name_0=a, name_1=b")
       ->allow_extra_args(false);
+  app.add_option("--ops", request.op_libraries,
+                 "a shared object with ops of others; its code runs with graphc's rights")
+      ->allow_extra_args(false);
+  app.add_option("--optimizer", request.options.optimizer,
+                 "the optimizer instead of the graph's, which takes those of its constants that it knows");
+  app.add_flag("--print", request.print, "show the expanded graph, one node a line, with inferred shapes");
+}
+
+int compile(const Request& request, const std::vector<Definition>& definitions) {
+  const auto registry = open_ops(request.op_libraries);
+  if (!registry.ok()) return report("--ops: " + registry.status().message(), kWrongInput);
+  const graphrun::OpRegistry& ops = **registry;
+  const std::string& chosen = request.options.optimizer;
+  const graphrun::OpDef* const optimizer = ops.find(chosen);
+  if (!chosen.empty() && (optimizer == nullptr || !optimizer->optimizer))
+    return report("--optimizer " + chosen + ": expected one of " + optimizers_of(ops), kWrongCommandLine);
+  const graphrun::compiler::Compiled compiled =
+      graphrun::compiler::compile(request.graph, definitions, ops, request.options);
+  if (!compiled.model) {
+    std::cerr << compiled.errors;
+    return compiled.definitions_fit ? kWrongInput : kWrongCommandLine;
+  }
+  if (request.print) {
+    const graphrun::Result<std::string> text = graphrun::compiler::print(*compiled.model, ops);
+    if (!text.ok()) return report(text.status().message(), kWrongInput);
+    std::cout << *text;
+  }
+  if (request.output.empty()) return 0;
+  const graphrun::Status written = graphrun::model::write_model(*compiled.model, request.output);
+  return written.ok() ? 0 : report(written.message(), kWrongInput);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Compiles a JSON graph to a graphrun model.", "graphc");
+  Request request;
+  add_options(app, request);
   app.set_version_flag("--version", "graphc " + std::string(graphrun::version()) + " (" +
                                         std::string(graphrun::build()) + ")");
-  app.add_flag("--print", print, "show the expanded graph, one node a line, with inferred shapes");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : kWrongCommandLine;
   }
   std::vector<Definition> definitions;
-  for (const std::string& text : texts) {
-    if (parse_definition(text, definitions)) continue;
-    std::cerr << "graphc: -D " << text << ": expected name=number\n";
-    return kWrongCommandLine;
+  for (const std::string& text : request.definitions) {
+    if (!parse_definition(text, definitions))
+      return report("-D " + text + ": expected name=number", kWrongCommandLine);
   }
-  if (output.empty() && !print) {
-    std::cerr << "graphc: one of -o FILE and --print is needed\n";
-    return kWrongCommandLine;
-  }
-
-  const graphrun::OpRegistry& ops = graphrun::ops::op_registry();
-  const graphrun::compiler::Compiled compiled = graphrun::compiler::compile(graph, definitions, ops);
-  if (!compiled.model) {
-    std::cerr << compiled.errors;
-    return compiled.definitions_fit ? kWrongInput : kWrongCommandLine;
-  }
-  if (print) {
-    const graphrun::Result<std::string> text = graphrun::compiler::print(*compiled.model, ops);
-    if (!text.ok()) {
-      std::cerr << "graphc: " << text.status().message() << "\n";
-      return kWrongInput;
-    }
-    std::cout << *text;
-  }
-  if (output.empty()) return 0;
-  if (const graphrun::Status status = graphrun::model::write_model(*compiled.model, output); !status.ok()) {
-    std::cerr << "graphc: " << status.message() << "\n";
-    return kWrongInput;
-  }
-  return 0;
+  if (request.output.empty() && !request.print)
+    return report("one of -o FILE and --print is needed", kWrongCommandLine);
+  return compile(request, definitions);
 }
 
 }  // namespace
@@ -105,7 +144,6 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {  // memory, or the command line library
-    std::cerr << "graphc: " << error.what() << "\n";
-    return kWrongInput;
+    return report(error.what(), kWrongInput);
   }
 }

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <future>
 
+#include "runtime/profiling/layer_costs.h"
 #include "runtime/profiling/step_times.h"
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
@@ -44,7 +45,7 @@ struct Timing {
   double bind_seconds = 0;        // until a session was made: kernels chosen, weights prepared
   // Of training.
   std::int64_t planned_bytes = 0;
-  session::Recomputations recomputations{};
+  session::Rematerialisations rematerialisations{};
 };
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -141,7 +142,8 @@ Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const
   const double bind_seconds = seconds_since(start);
   GRAPHRUN_TRY(session->check_supervised());
   GRAPHRUN_TRY(fill_noise(*backend, session->image()));
-  GRAPHRUN_TRY(fill_labels(*backend, session->label(), session->output("confusion").desc.shape[0]));
+  GRAPHRUN_TRY(
+      fill_labels(*backend, session->label(), session->output_of(model::roles::kConfusion).desc.shape[0]));
   std::int64_t iteration = 0;
   const auto step = [&]() -> Status {
     GRAPHRUN_TRY(session->compute({0, iteration++, 0}, observer));
@@ -150,7 +152,7 @@ Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const
   GRAPHRUN_ASSIGN(Timing timing, measure(options, *backend, observer, step));
   timing.bind_seconds = bind_seconds;
   timing.planned_bytes = session->planned_bytes();
-  timing.recomputations = session->recomputations();
+  timing.rematerialisations = session->rematerialisations();
   return timing;
 }
 
@@ -161,26 +163,26 @@ struct Slowest {
   double peak_mb = 0;
 };
 
-Result<Slowest> slowest_of(const Timing& timing, collective::Communicator& ranks) {
+Result<Slowest> slowest_of(const Timing& timing, collective::Communicator& comm) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   std::array<double, 3> worst{timing.seconds[timing.seconds.size() / 2], timing.seconds.front(),
                               static_cast<double>(usage.ru_maxrss) / 1024.0};
-  GRAPHRUN_TRY(collective::all_reduce<double>(ranks, worst, collective::Combine::max));
+  GRAPHRUN_TRY(collective::all_reduce<double>(comm, worst, collective::ReduceOp::max));
   return Slowest{worst[0], worst[1], worst[2]};
 }
 
 // What was run, by how many ranks, and how long it took.
 struct Report {
   const BenchOptions& options;
-  const std::string& model_name;
+  const std::string& model;
   const model::Backend& backend;
-  int ranks = 1;
+  int comm = 1;
   const Timing& timing;
   Slowest slowest;
 
   double images_per_s() const {
-    return static_cast<double>(options.shape[0] * ranks * options.sessions) / slowest.median;
+    return static_cast<double>(options.shape[0] * comm * options.sessions) / slowest.median;
   }
   double device_mb() const { return static_cast<double>(timing.device_bytes) / 1e6; }
   std::string json(const profiling::StepTimes& times) const {
@@ -192,22 +194,22 @@ struct Report {
         "\"device\": \"{}\", "
         "\"precision\": \"{}\"{}{}}}\n",
         slowest.median, slowest.fastest, images_per_s(), slowest.peak_mb, device_mb(), timing.bind_seconds,
-        model_name, options.mode, options.shape[0], options.shape[1], options.shape[2], options.shape[3],
-        options.iterations, ranks, options.sessions, backend.threads(), backend.device(),
+        model, options.mode, options.shape[0], options.shape[1], options.shape[2], options.shape[3],
+        options.iterations, comm, options.sessions, backend.threads(), backend.device(),
         options.common.precision,
         !options.trains()
             ? ""
             : fmt::format(", \"planned_mb\": {:.1f}, \"recomputations\": {}, \"recomputations_undone\": {}",
-                          static_cast<double>(timing.planned_bytes) / 1e6, timing.recomputations.all,
-                          timing.recomputations.undone),
+                          static_cast<double>(timing.planned_bytes) / 1e6, timing.rematerialisations.all,
+                          timing.rematerialisations.undone),
         !options.common.verbose ? "" : ", \"nodes\": " + times.json(options.iterations));
   }
   std::string text() const {
     const std::string place =
         backend.is_host() ? fmt::format("{} threads", backend.threads()) : std::string(backend.device());
     return fmt::format("{} {} {} on {}{}: median {:.5f} s, min {:.5f} s, {:.3f} images/s, peak {:.0f} MB{}\n",
-                       model_name, options.mode, to_string(Shape(options.shape)),
-                       ranks > 1 ? fmt::format("{} ranks of ", ranks) : "", place, slowest.median,
+                       model, options.mode, to_string(Shape(options.shape)),
+                       comm > 1 ? fmt::format("{} ranks of ", comm) : "", place, slowest.median,
                        slowest.fastest, images_per_s(), slowest.peak_mb,
                        backend.is_host() ? "" : fmt::format(", {:.0f} MB of the device in use", device_mb()));
   }
@@ -218,13 +220,11 @@ void print(const Report& report, const profiling::StepTimes& times) {
   fmt::print("{}", options.json ? report.json(times) : report.text());
   if (options.json) return;
   if (options.memory_budget > 0)
-    fmt::print("{}\n", planned_memory_text(report.timing.planned_bytes, report.timing.recomputations));
+    fmt::print("{}\n", planned_memory_text(report.timing.planned_bytes, report.timing.rematerialisations));
   if (options.common.verbose) times.print(options.iterations);
 }
 
 Status check(const BenchOptions& options) {
-  if (options.shape.size() != 4 || options.shape[1] != 3)
-    return {ErrorCode::usage, "--shape: expected N,3,H,W"};
   if (options.memory_budget > 0 && !options.trains())
     return {ErrorCode::usage, "--memory-budget is of --mode train"};
   if (options.sessions > 1 && (options.trains() || options.observed()))
@@ -236,12 +236,13 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   GRAPHRUN_TRY(check(options));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   open_program(options.model, options.common));
+  GRAPHRUN_TRY(profiling::check_image_shape(*program, options.shape));
   training::SettingTable settings;
   for (const std::string& set : options.sets) GRAPHRUN_TRY(settings.set_assignment(set, "--set"));
   if (settings.flag("shard_optimizer"))
     return {ErrorCode::usage, "--set shard_optimizer=true: here every rank updates all parameters"};
-  GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
-  collective::Communicator& ranks = *outcome.ranks;
+  GRAPHRUN_ASSIGN(outcome.comm, join_ranks(options.common, settings.real("rank_timeout")));
+  collective::Communicator& comm = *outcome.comm;
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
                   weights::Weights::initialise(*program, 0, backend));
@@ -250,15 +251,15 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   const auto run = [&]() -> Result<Timing> {
     if (!options.trains()) return bench_inference(options, program, weights, observer);
     GRAPHRUN_ASSIGN(session::DataParallel parallel,
-                    training::data_parallel(settings, outcome.ranks, *backend));
+                    training::data_parallel(settings, outcome.comm, *backend));
     parallel.exchange.overlap = options.exchange == "overlap";
     if (options.exchange == "none") parallel = {};
     return bench_training(options, program, weights, parallel, observer);
   };
   GRAPHRUN_ASSIGN(const Timing timing, run());
-  GRAPHRUN_ASSIGN(const Slowest slowest, slowest_of(timing, ranks));
-  if (ranks.rank() > 0) return {};
-  print({options, program->model().name, *backend, ranks.size(), timing, slowest}, times);
+  GRAPHRUN_ASSIGN(const Slowest slowest, slowest_of(timing, comm));
+  if (comm.rank() > 0) return {};
+  print({options, program->model().name, *backend, comm.size(), timing, slowest}, times);
   if (options.trace.empty()) return {};
   profiling::Trace trace;
   times.add_to(trace);
@@ -276,7 +277,7 @@ void add_bench(CLI::App& app, Outcome& outcome) {
   command->add_option("--mode", options->mode, "infer or train")
       ->check(CLI::IsMember({"infer", "train"}))
       ->capture_default_str();
-  command->add_option("--shape", options->shape, "N,3,H,W of the image, of each rank")
+  command->add_option("--shape", options->shape, "N,C,H,W of the image, of each rank")
       ->delimiter(',')
       ->capture_default_str();
   command->add_option("--iters", options->iterations, "timed runs, after one that is not")

@@ -16,7 +16,7 @@ struct Outcome {
   Status status;
   int exit_status = 0;  // where there is no error: that of an interrupted run
   // Of a subcommand that ran on several: an error of one must end them all before they part.
-  std::shared_ptr<collective::Communicator> ranks;
+  std::shared_ptr<collective::Communicator> comm;
   int launch = 0;  // ranks to start with this command line, which have not been yet
 };
 

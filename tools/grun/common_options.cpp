@@ -10,6 +10,7 @@
 
 #include "api/devices.h"
 #include "ops/registry.h"
+#include "runtime/plugin/op_libraries.h"
 #include "training/jobs/bind.h"
 
 namespace graphrun::tools {
@@ -44,6 +45,10 @@ void CommonOptions::add_to(CLI::App& command) {
       "convolutions (--device cuda); default: graphrun in the user's cache folder; none: "
       "nothing is kept");
   command.add_option("-D", definitions, "name=value: a late graph parameter")->allow_extra_args(false);
+  command
+      .add_option("--ops", op_libraries,
+                  "a shared object with ops and kernels of others; its code runs with this program's rights")
+      ->allow_extra_args(false);
   command.add_flag("-q", quiet, "only results and errors");
   command.add_flag("-v", verbose, "more detail");
 }
@@ -77,18 +82,32 @@ void add_memory_budget(CLI::App& command, std::int64_t& bytes) {
       ->check(CLI::PositiveNumber);
 }
 
+Result<const CommonOptions::Ops*> CommonOptions::open_ops() const {
+  if (ops_->registry != nullptr) return ops_.get();
+  GRAPHRUN_ASSIGN(OpLibraries libraries, plugin::open_op_libraries(op_libraries).with_context("--ops"));
+  GRAPHRUN_ASSIGN(ops_->registry, ops::op_registry_with(libraries).with_context("--ops"));
+  ops_->libraries = std::move(libraries);
+  return ops_.get();
+}
+
+Result<const OpRegistry*> CommonOptions::registry() const {
+  GRAPHRUN_ASSIGN(const Ops* const opened, open_ops());
+  return opened->registry.get();
+}
+
 Result<std::shared_ptr<model::Backend>> CommonOptions::backend() const {
-  const auto open = [this]() -> Result<std::shared_ptr<model::Backend>> {
+  GRAPHRUN_ASSIGN(const Ops* const opened, open_ops());
+  const auto open = [&]() -> Result<std::shared_ptr<model::Backend>> {
     const plugin::Devices devices = api::devices();
     const std::string name = devices.resolve(device);
-    plugin::DeviceOptions device_options{threads};
+    plugin::DeviceOptions device_options{.threads = threads, .libraries = opened->libraries};
     if (name != "cpu") {
       GRAPHRUN_ASSIGN(device_options.cache_folder, cache_folder());
     }
     return devices.open(name, device_options);
   };
-  GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend, open().in("--device " + device));
-  GRAPHRUN_TRY(backend->check_precision(compute_type()).in("--precision " + precision));
+  GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend, open().with_context("--device " + device));
+  GRAPHRUN_TRY(backend->check_precision(compute_type()).with_context("--precision " + precision));
   return backend;
 }
 
@@ -121,7 +140,8 @@ void warn_not_kept(const CommonOptions& options, const std::string& note) {
 
 Result<weights::ModelSource> open_source(const std::string& path, const CommonOptions& options) {
   GRAPHRUN_ASSIGN(const model::Bindings chosen, options.bindings());
-  return training::open_source(path, ops::op_registry(), chosen);
+  GRAPHRUN_ASSIGN(const OpRegistry* const registry, options.registry());
+  return training::open_source(path, *registry, chosen);
 }
 
 Result<std::shared_ptr<const model::Program>> open_program(const std::string& path,

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "datasets/descriptor.h"
+#include "graphrun/kernel/op_library.h"
 #include "graphrun/status.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/program.h"
@@ -21,13 +22,17 @@ struct CommonOptions {
   std::string device = "cpu";  // auto, cpu, cuda (the first GPU; with several ranks, each its own), cuda:N
   int threads = 0;             // 0: all that this process may use
   std::string precision = "f32";
-  std::vector<std::string> definitions;  // -D name=value
-  std::string cache;                     // folder of what is computed once; empty: the user's; none: nowhere
+  std::vector<std::string> definitions;   // -D name=value
+  std::vector<std::string> op_libraries;  // --ops: files
+  std::string cache;                      // folder of what is computed once; empty: the user's; none: nowhere
   bool quiet = false;
   bool verbose = false;
 
   void add_to(CLI::App& command);
 
+  // graphrun's ops with those of --ops, opened when this is asked for first; it lives as long as these
+  // options or a copy of them. Errors: a file that is no op library, ops of one name in two of them.
+  Result<const OpRegistry*> registry() const;
   // Errors: a device or a precision that this machine or this build has not.
   Result<std::shared_ptr<model::Backend>> backend() const;
   // What --cache says: a folder, or nothing where nothing is to be kept. Error: one that was named cannot be
@@ -37,6 +42,14 @@ struct CommonOptions {
   DType compute_type() const { return precision == "bf16" ? DType::bf16 : DType::f32; }
   // -D as bindings of late parameters.
   Result<model::Bindings> bindings() const;
+
+ private:
+  struct Ops {
+    OpLibraries libraries;
+    std::shared_ptr<const OpRegistry> registry;
+  };
+  Result<const Ops*> open_ops() const;
+  std::shared_ptr<Ops> ops_ = std::make_shared<Ops>();  // empty until somebody asks
 };
 
 // Adds MODEL, which must be given, and --weights.
@@ -59,7 +72,8 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
                                                            const datasets::Descriptor* descriptor = nullptr,
                                                            const training::SettingTable* settings = nullptr);
 
-// What PreparedCache has to say: with -v why kept weights are of no use, unless -q why they are not kept.
+// What PackedWeightsFolder has to say: with -v why kept weights are of no use, unless -q why they are not
+// kept.
 void say_cache_note(const CommonOptions& options, const std::string& note);
 void warn_not_kept(const CommonOptions& options, const std::string& note);
 

@@ -24,7 +24,7 @@ Status convert(const ConvertOptions& options) {
     GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                     open_program(options.model, options.common));
     GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
-    GRAPHRUN_TRY(weights::Weights::map(*program, file, backend).in(options.input));
+    GRAPHRUN_TRY(weights::Weights::map(*program, file, backend).with_context(options.input));
   }
   // Larger elements first keep every tensor of the output aligned, so that it can be used where it is mapped.
   std::vector<weights::NamedTensor> tensors(file->tensors().begin(), file->tensors().end());

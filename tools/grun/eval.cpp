@@ -30,7 +30,7 @@ class Terminal final : public training::EvalJobObserver {
     if (options_.quiet) return;
     fmt::print("{} with {} on {}/{}: {} images, {}{} threads\n", start.model, start.weights, start.dataset,
                start.split, start.images,
-               start.ranks > 1 ? fmt::format("{} ranks, the first with ", start.ranks) : "", start.threads);
+               start.comm > 1 ? fmt::format("{} ranks, the first with ", start.comm) : "", start.threads);
   }
   void planned(const labelling::EvaluationMemory& memory) override {
     if (options_.quiet) return;
@@ -38,7 +38,7 @@ class Terminal final : public training::EvalJobObserver {
         "images up to {} x {}; {:.0f} MB of memory planned: {:.0f} activations, {:.0f} prepared weights, "
         "{:.0f} probabilities, {:.0f} pictures\n",
         memory.largest.width, memory.largest.height, to_mb(memory.total()), to_mb(memory.activations),
-        to_mb(memory.prepared), to_mb(memory.probabilities), to_mb(memory.pictures));
+        to_mb(memory.packed), to_mb(memory.probabilities), to_mb(memory.pictures));
   }
   void note(const training::Note& note) override { print_note(note, {}); }
   void image(std::int64_t done, std::int64_t total, double seconds,
@@ -86,9 +86,9 @@ Status evaluate(EvalOptions& options, Outcome& outcome) {
   request.predictions_as =
       options.predictions_as == "label" ? training::PredictionIds::labels : training::PredictionIds::classes;
   Terminal terminal(options.common);
-  GRAPHRUN_ASSIGN(const training::EvalOutcome result,
-                  training::run_evaluation(request, platform(options.common, outcome), terminal));
-  if (outcome.ranks != nullptr && outcome.ranks->rank() > 0) return {};
+  GRAPHRUN_ASSIGN(const training::Platform place, platform(options.common, outcome));
+  GRAPHRUN_ASSIGN(const training::EvalOutcome result, training::run_evaluation(request, place, terminal));
+  if (outcome.comm != nullptr && outcome.comm->rank() > 0) return {};
   if (options.common.verbose && !scores) {
     fmt::print("label maps: {:.3f} s, of these network {:.3f} s, binding sizes {:.3f} s\n", result.seconds,
                result.protocol.network, result.protocol.binding);
@@ -123,7 +123,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
                                                  "score these saved PNGs, without a network and images");
   for (const char* of_network :
        {"model", "--weights", "--protocol", "--scales", "--ms", "--no-flip", "--batch", "--sessions",
-        "--memory-limit", "--precision", "-D", "--label-ids"}) {
+        "--memory-limit", "--precision", "-D", "--ops", "--label-ids"}) {
     predictions->excludes(command->get_option(of_network));
   }
   command

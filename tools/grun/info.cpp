@@ -54,23 +54,25 @@ void print_head(const model::Program& program) {
 }
 
 void print_layers(const std::vector<profiling::LayerCost>& layers) {
-  fmt::print("convolutions in inference{:>54}\n", "output      GFLOP");
+  fmt::print("products in inference{:>58}\n", "output      GFLOP");
   for (const profiling::LayerCost& layer : layers) {
     fmt::print("  {:<48} {:>22} {:>9.3f}\n", layer.path, to_string(layer.output), layer.flops / 1e9);
   }
 }
 
-Result<Shape> shape_of(const InfoOptions& options, const training::SettingTable& settings) {
+Result<Shape> shape_of(const InfoOptions& options, const model::Program& program,
+                       const training::SettingTable& settings) {
   if (!options.shape.empty()) {
-    if (options.shape.size() != 4 || options.shape[1] != 3)
-      return {ErrorCode::usage, "--shape: expected N,3,H,W"};
+    GRAPHRUN_TRY(profiling::check_image_shape(program, options.shape));
     return Shape::make(options.shape);
   }
   constexpr std::int64_t kSide = 480;
   const auto side = [&](const char* name) {
     return settings.has_value(name) ? settings.integer(name) : kSide;
   };
-  return Shape{1, 3, side("test_h"), side("test_w")};
+  GRAPHRUN_ASSIGN(const session::InputShapes image,
+                  session::image_shapes(program, 1, side("test_h"), side("test_w")));
+  return image.begin()->second;
 }
 
 Status info(const InfoOptions& options) {
@@ -78,7 +80,7 @@ Status info(const InfoOptions& options) {
                   open_program(options.model, options.common));
   GRAPHRUN_ASSIGN(const training::SettingTable settings,
                   training::resolve_settings(unbound->model(), nullptr, {}));
-  GRAPHRUN_ASSIGN(const Shape shape, shape_of(options, settings));
+  GRAPHRUN_ASSIGN(const Shape shape, shape_of(options, *unbound, settings));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   bind_program(*unbound, options.model, options.common, nullptr, &settings));
   GRAPHRUN_ASSIGN(const std::vector<profiling::LayerCost> layers, profiling::eval_layers(*program, shape));
@@ -101,7 +103,7 @@ Status info(const InfoOptions& options) {
              static_cast<double>(count_elements(*program, VariableKind::parameter)) / 1e6);
   fmt::print("buffers      {:.3f} M\n",
              static_cast<double>(count_elements(*program, VariableKind::buffer)) / 1e6);
-  fmt::print("inference    {}: {:.1f} GFLOP of convolutions (2 for a multiplication with its addition)\n",
+  fmt::print("inference    {}: {:.1f} GFLOP of products (2 for a multiplication with its addition)\n",
              to_string(shape), flops / 1e9);
   fmt::print("memory       {:.1f} MB of activations and scratch, planned\n",
              static_cast<double>(session->arena_bytes()) / 1e6);
@@ -115,7 +117,7 @@ void add_info(CLI::App& app, Outcome& outcome) {
   const auto options = std::make_shared<InfoOptions>();
   options->common.add_to(*command);
   add_model(*command, options->model);
-  command->add_option("--shape", options->shape, "N,3,H,W of the image; one crop if not given")
+  command->add_option("--shape", options->shape, "N,C,H,W of the image; one crop if not given")
       ->delimiter(',');
   command->callback([options, &outcome] { outcome.status = info(*options); });
 }

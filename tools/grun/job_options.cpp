@@ -4,7 +4,6 @@
 
 #include <cstdio>
 
-#include "ops/registry.h"
 #include "tools/grun/ranks.h"
 
 namespace graphrun::tools {
@@ -19,13 +18,14 @@ void add_settings(CLI::App& command, training::SettingSources& settings) {
   command.add_option("--set", settings.sets, "key=value: one setting")->allow_extra_args(false);
 }
 
-training::Platform platform(CommonOptions& options, Outcome& outcome) {
+Result<training::Platform> platform(CommonOptions& options, Outcome& outcome) {
+  GRAPHRUN_ASSIGN(const OpRegistry* const registry, options.registry());
   const auto join = [&options, &outcome](double timeout_s) -> Result<training::RankOfJob> {
-    GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options, timeout_s));
-    if (outcome.ranks->rank() > 0) options.quiet = true;
-    return training::RankOfJob{outcome.ranks, options.threads};
+    GRAPHRUN_ASSIGN(outcome.comm, join_ranks(options, timeout_s));
+    if (outcome.comm->rank() > 0) options.quiet = true;
+    return training::RankOfJob{outcome.comm, options.threads};
   };
-  return {ops::op_registry(), join, [&options] { return options.backend(); }};
+  return training::Platform{*registry, join, [&options] { return options.backend(); }};
 }
 
 void print_note(const training::Note& note, const CommonOptions& options) {

@@ -21,7 +21,7 @@ void add_settings(CLI::App& command, training::SettingSources& settings);
 
 // This program for a job: ranks become `outcome.ranks`; --device and --threads become those of this rank, and
 // all ranks but the first are quiet from then on. Both must outlive it.
-training::Platform platform(CommonOptions& options, Outcome& outcome);
+Result<training::Platform> platform(CommonOptions& options, Outcome& outcome);
 
 // "note: ..." or "warning: ..." on standard error, unless -q.
 void print_note(const training::Note& note, const CommonOptions& options);

@@ -42,7 +42,7 @@ int main(int argc, char** argv) {
   }
   if (!outcome.status.ok()) {
     const int exit_status = outcome.status.code() == graphrun::ErrorCode::usage ? 2 : 1;
-    graphrun::tools::report_error(outcome.ranks.get(), outcome.status, exit_status);
+    graphrun::tools::report_error(outcome.comm.get(), outcome.status, exit_status);
     return exit_status;
   }
   return outcome.exit_status;

@@ -63,9 +63,9 @@ Status pack(PackOptions& options) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, in_f32.backend());
   GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
                   weights::open_weights(source, options.weights));
-  GRAPHRUN_ASSIGN(
-      const std::shared_ptr<weights::Weights> weights,
-      weights::Weights::map(*program, std::move(file), backend).in(weights_path(source, options.weights)));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
+                  weights::Weights::map(*program, std::move(file), backend)
+                      .with_context(weights_path(source, options.weights)));
   GRAPHRUN_TRY(weights::pack({*program, *weights, labelling::protocol_json(protocol), source.metadata,
                               options.common.compute_type()},
                              options.bundle));

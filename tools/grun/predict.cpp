@@ -54,8 +54,8 @@ class ImageFiles final : public datasets::Dataset {
 
 class Terminal final : public training::EvalObserver {
  public:
-  Terminal(const ImageFiles& images, const collective::Communicator& ranks, bool quiet)
-      : images_(images), several_(ranks.size() > 1), progress_(stderr, quiet || ranks.rank() > 0) {}
+  Terminal(const ImageFiles& images, const collective::Communicator& comm, bool quiet)
+      : images_(images), several_(comm.size() > 1), progress_(stderr, quiet || comm.rank() > 0) {}
   void image(std::int64_t done, std::int64_t total, double seconds,
              const training::ConfusionMatrix*) override {
     const std::string name = several_ ? "" : images_.name(done - 1) + " ";
@@ -104,26 +104,25 @@ Status predict(PredictOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   bind_program(*source.program, options.model, options.common, known, &settings));
   GRAPHRUN_ASSIGN(std::vector<imaging::Color> palette, find_palette(program->model(), descriptor));
-  GRAPHRUN_ASSIGN(outcome.ranks, join_ranks(options.common, settings.real("rank_timeout")));
-  collective::Communicator& ranks = *outcome.ranks;
+  GRAPHRUN_ASSIGN(outcome.comm, join_ranks(options.common, settings.real("rank_timeout")));
+  collective::Communicator& comm = *outcome.comm;
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
   GRAPHRUN_ASSIGN(opening.cache_folder, options.common.cache_folder());
-  opening.processes = collective::local_rank(ranks).count;
+  opening.processes = collective::local_rank(comm).count;
   GRAPHRUN_ASSIGN(
       const labelling::Labelling labelling,
       labelling::Labelling::open(program, file, weights_path(source, options.weights), backend, opening));
   say_cache_note(options.common, labelling.cache_note());
   GRAPHRUN_ASSIGN(const training::PictureWriter pictures,
                   training::PictureWriter::create(options.folder, std::move(palette)));
-  const training::ImagesAside aside = training::images_aside(*backend, options.common.threads);
+  const training::PipelineDepth depth = training::pipeline_depth(*backend, options.common.threads);
+  GRAPHRUN_TRY(status_of(training::reserve_memory(*datasets::Subset::shard(images, comm.rank(), comm.size()),
+                                                  labelling.protocol(), labelling.max_bytes(), depth)));
+  Terminal terminal(images, comm, options.common.quiet);
   GRAPHRUN_TRY(
-      status_of(training::reserve_memory(*datasets::Subset::share(images, ranks.rank(), ranks.size()),
-                                         labelling.protocol(), labelling.most_bytes(), aside)));
-  Terminal terminal(images, ranks, options.common.quiet);
-  GRAPHRUN_TRY(
-      status_of(training::evaluate_shares(images, labelling.protocol(), &pictures, ranks, terminal, aside)));
+      status_of(training::evaluate_shares(images, labelling.protocol(), &pictures, comm, terminal, depth)));
   terminal.line(fmt::format("{} label maps in {}", images.size(), options.folder));
-  if (collective::local_rank(ranks).index == 0) warn_not_kept(options.common, labelling.keep_prepared());
+  if (collective::local_rank(comm).index == 0) warn_not_kept(options.common, labelling.save_packed());
   return {};
 }
 

@@ -48,9 +48,9 @@ void Progress::line(const std::string& text) {
   std::fflush(stream_);
 }
 
-std::string planned_memory_text(std::int64_t bytes, const session::Recomputations& recomputations) {
+std::string planned_memory_text(std::int64_t bytes, const session::Rematerialisations& rematerialisations) {
   return fmt::format("{:.0f} MB of memory planned; {} of {} recomputations undone",
-                     static_cast<double>(bytes) / 1e6, recomputations.undone, recomputations.all);
+                     static_cast<double>(bytes) / 1e6, rematerialisations.undone, rematerialisations.all);
 }
 
 }  // namespace graphrun::tools

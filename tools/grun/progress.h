@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <string>
 
-#include "runtime/session/recomputation.h"
+#include "runtime/session/rematerialisation.h"
 
 namespace graphrun::tools {
 
@@ -34,7 +34,7 @@ class Progress {
 };
 
 // "2442 MB of memory planned; 12 of 44 recomputations undone"
-std::string planned_memory_text(std::int64_t bytes, const session::Recomputations& recomputations);
+std::string planned_memory_text(std::int64_t bytes, const session::Rematerialisations& rematerialisations);
 
 // "1:02:03"
 std::string duration_text(double seconds);

@@ -21,20 +21,20 @@ Result<std::shared_ptr<collective::Communicator>> join_ranks(CommonOptions& opti
   for (const std::string& note : joined.notes) {
     if (!options.quiet) fmt::print(stderr, "note: {}\n", note);
   }
-  return joined.ranks;
+  return joined.comm;
 }
 
-void report_error(collective::Communicator* ranks, const Status& error, int exit_status) {
-  const bool several = ranks != nullptr && ranks->size() > 1;
+void report_error(collective::Communicator* comm, const Status& error, int exit_status) {
+  const bool several = comm != nullptr && comm->size() > 1;
   const int launched = training::launched_rank();
   // Who is ended meanwhile has nothing to add. mpirun takes longer to see a rank that has not joined.
   if (launched > 0) std::this_thread::sleep_for(std::chrono::milliseconds(several ? 500 : 2000));
-  const std::string where = several ? ranks->describe(ranks->rank()) + ": "
+  const std::string where = several ? comm->describe(comm->rank()) + ": "
                             : collective::started_by_launcher()
                                 ? fmt::format("rank {} on {}: ", launched, collective::host_name())
                                 : "";
   fmt::print(stderr, "grun: error: {}{}\n", where, error.message());
-  if (several) ranks->abort(exit_status);
+  if (several) comm->abort(exit_status);
 }
 
 }  // namespace graphrun::tools

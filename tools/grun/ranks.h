@@ -14,6 +14,6 @@ Result<std::shared_ptr<collective::Communicator>> join_ranks(CommonOptions& opti
 // For the end of a program: prints "grun: error: ...", naming rank and host where `ranks` (null: not joined
 // yet) are several, and in that case ends them all with `exit_status`. An error that all ranks have is
 // printed by the first alone.
-void report_error(collective::Communicator* ranks, const Status& error, int exit_status);
+void report_error(collective::Communicator* comm, const Status& error, int exit_status);
 
 }  // namespace graphrun::tools

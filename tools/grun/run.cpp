@@ -1,6 +1,9 @@
+#include <algorithm>
+#include <map>
+
 #include "runtime/session/session.h"
 #include "runtime/weights/npy.h"
-#include "runtime/weights/prepared_cache.h"
+#include "runtime/weights/packed_weights_folder.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
 
@@ -11,51 +14,89 @@ struct RunOptions {
   CommonOptions common;
   std::string model;
   std::string weights;
-  std::string input;
+  std::vector<std::string> inputs;
   std::string output;
   bool parts = false;
 };
 
-// "name=path" or "path"
-std::pair<std::string, std::string> split_name(const std::string& text, const std::string& fallback) {
+// "name=path", or "path" of what has the role.
+Result<std::pair<std::string, std::string>> split_name(const std::string& text, const model::Port* port,
+                                                       std::string_view kind) {
   const std::size_t equals = text.find('=');
-  if (equals == std::string::npos) return {fallback, text};
-  return {text.substr(0, equals), text.substr(equals + 1)};
+  if (equals != std::string::npos) return std::pair(text.substr(0, equals), text.substr(equals + 1));
+  if (port != nullptr) return std::pair(port->name, text);
+  return {ErrorCode::usage,
+          text + ": the model says of none of its " + std::string(kind) + "s what it is for: give name=file"};
+}
+
+// Whether the element type, the rank and every extent that does not depend on sizes are those of the input.
+bool fits(const model::Model& model, const model::Input& input, const TensorDesc& desc) {
+  if (desc.dtype != input.dtype || desc.shape.rank() != static_cast<int>(input.shape.size())) return false;
+  for (int axis = 0; axis < desc.shape.rank(); ++axis) {
+    const auto extent = evaluate_dim(input.shape[static_cast<std::size_t>(axis)], model.parameter_values());
+    if (extent.ok() && !(*extent == Dim(desc.shape[axis]))) return false;
+  }
+  return true;
+}
+
+// Tensors by the names of the inputs that they are for.
+Result<std::map<std::string, weights::NpyArray>> read_inputs(const RunOptions& options,
+                                                             const model::Model& model) {
+  std::map<std::string, weights::NpyArray> arrays;
+  for (const std::string& text : options.inputs) {
+    GRAPHRUN_ASSIGN(const auto named, split_name(text, model.signature.input(model::roles::kImage), "input"));
+    const auto& [name, path] = named;
+    const auto input = std::ranges::find(model.inputs, name, &model::Input::name);
+    if (input == model.inputs.end()) {
+      std::vector<std::string_view> names;
+      for (const model::Input& known : model.inputs) names.push_back(known.name);
+      const std::string near = nearest_name(name, names);
+      return {ErrorCode::usage, "--input: the model has no input \"" + name + "\"" +
+                                    (near.empty() ? "" : "; did you mean \"" + near + "\"?")};
+    }
+    GRAPHRUN_ASSIGN(weights::NpyArray array, weights::read_npy(path));
+    if (!fits(model, *input, array.desc)) {
+      return {ErrorCode::shape, path + ": expected " + std::string(to_string(input->dtype)) + " " +
+                                    session::declared_shape(*input) + ", got " +
+                                    std::string(to_string(array.desc.dtype)) + " " +
+                                    to_string(array.desc.shape)};
+    }
+    if (!arrays.emplace(name, std::move(array)).second)
+      return {ErrorCode::usage, "--input: \"" + name + "\" is given twice"};
+  }
+  return arrays;
 }
 
 Status run(const RunOptions& options) {
-  const auto [input_name, input_path] = split_name(options.input, "image");
-  const auto [output_name, output_path] = split_name(options.output, "logits");
-  if (input_name != "image") return {ErrorCode::usage, "the eval method's only input is \"image\""};
   GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(options.model, options.common));
   GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
                   weights::open_weights(source, options.weights));
   const std::shared_ptr<const model::Program>& program = source.program;
+  const model::Model& model = program->model();
+  const model::Port* const logits = model.signature.output(model::methods::kEval, model::roles::kLogits);
+  GRAPHRUN_ASSIGN(const auto output, split_name(options.output, logits, "output"));
+  const auto& [output_name, output_path] = output;
+  GRAPHRUN_ASSIGN(auto arrays, read_inputs(options, model));
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
   const std::string& weights_from = weights_path(source, options.weights);
   GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
-                  weights::Weights::map(*program, std::move(file), backend).in(weights_from));
+                  weights::Weights::map(*program, std::move(file), backend).with_context(weights_from));
   GRAPHRUN_ASSIGN(const std::string cache_folder, options.common.cache_folder());
-  const weights::PreparedCache cache(cache_folder, weights_from, options.common.compute_type(), *weights);
+  const weights::PackedWeightsFolder cache(cache_folder, weights_from, options.common.compute_type(),
+                                           *weights);
   say_cache_note(options.common, cache.use(*weights));
-  GRAPHRUN_ASSIGN(const weights::NpyArray image, weights::read_npy(input_path));
-  if (image.desc.dtype != DType::f32 || image.desc.shape.rank() != 4 || image.desc.shape[1] != 3) {
-    return {ErrorCode::shape, input_path + ": expected float32 (N, 3, H, W), got " +
-                                  std::string(to_string(image.desc.dtype)) + " " +
-                                  to_string(image.desc.shape)};
-  }
+  session::Session::Options session_options{.fuse = !options.parts,
+                                            .precision = options.common.compute_type()};
+  for (const auto& [name, array] : arrays) session_options.inputs.emplace(name, array.desc.shape);
   GRAPHRUN_ASSIGN(const std::unique_ptr<session::Session> session,
-                  session::Session::create(program, weights,
-                                           {.n = image.desc.n(),
-                                            .h = image.desc.h(),
-                                            .w = image.desc.w(),
-                                            .fuse = !options.parts,
-                                            .precision = options.common.compute_type()}));
-  GRAPHRUN_TRY(session->set_input_nchw({reinterpret_cast<const float*>(image.bytes.data()),
-                                        static_cast<std::size_t>(image.desc.shape.count())}));
+                  session::Session::create(program, weights, session_options));
+  for (const model::Input& input : model.inputs) {
+    if (!arrays.contains(input.name) && session->input(input.name).ok())
+      return {ErrorCode::usage, "--input " + input.name + "=FILE.npy is missing"};
+  }
+  for (auto& [name, array] : arrays) GRAPHRUN_TRY(session->set_input(name, array.view()));
   GRAPHRUN_TRY(session->run());
-  const TensorView view = session->output(output_name);
-  if (view.data == nullptr) return {ErrorCode::not_found, "the model has no output \"" + output_name + "\""};
+  GRAPHRUN_ASSIGN(const TensorView view, session->output(output_name));
   std::vector<float> values(static_cast<std::size_t>(view.desc.shape.count()));
   GRAPHRUN_TRY(session->get_output_nchw(output_name, values));
   GRAPHRUN_TRY(weights::write_npy(output_path, TensorDesc::dense(DType::f32, view.desc.shape),
@@ -68,12 +109,14 @@ Status run(const RunOptions& options) {
 
 void add_run(CLI::App& app, Outcome& outcome) {
   CLI::App* command =
-      app.add_subcommand("run", "one pass of the eval method, from .npy to .npy (float32 NCHW)");
+      app.add_subcommand("run", "one pass of the eval method, from .npy to .npy (maps are float32 NCHW)");
   const auto options = std::make_shared<RunOptions>();
   options->common.add_to(*command);
   add_model(*command, options->model);
   add_weights(*command, options->weights);
-  command->add_option("--input", options->input, "[image=]x.npy")->required();
+  command->add_option("--input", options->inputs, "[image=]x.npy; once for each input of the model")
+      ->allow_extra_args(false)
+      ->required();
   command->add_option("--output", options->output, "[logits=]y.npy")->required();
   command->add_flag("--parts", options->parts, "run fused nodes as their parts, for comparisons");
   command->callback([options, &outcome] { outcome.status = run(*options); });

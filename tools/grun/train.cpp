@@ -29,8 +29,8 @@ class Terminal final : public training::TrainObserver {
         shows_memory_(shows_memory && !quiet),
         every_(print_every) {}
 
-  void planned(std::int64_t bytes, const session::Recomputations& recomputations) override {
-    if (shows_memory_) fmt::print("{}\n", planned_memory_text(bytes, recomputations));
+  void planned(std::int64_t bytes, const session::Rematerialisations& rematerialisations) override {
+    if (shows_memory_) fmt::print("{}\n", planned_memory_text(bytes, rematerialisations));
   }
   void iteration(const training::IterationRecord& record, std::int64_t iterations) override {
     const std::string text = fmt::format(
@@ -76,14 +76,14 @@ class StartTerminal final : public training::StartObserver {
 void announce(const TrainOptions& options, const training::TrainJob& job) {
   if (options.common.quiet) return;
   const training::SettingTable& settings = job.settings;
-  const int ranks = job.ranks->size();
+  const int comm = job.comm->size();
   const training::BatchShares shares = training::batch_shares(job);
   fmt::print("{} on {}: {} images, crop {}x{}, seed {}, {} threads, into {}\n", job.program->model().name,
              options.request.data.name, job.data->size(), settings.integer("train_h"),
              settings.integer("train_w"), job.start.seed, job.weights->backend()->threads(),
              job.folder.string());
   fmt::print("batch: {} in all, {} on {}, in {} of {}; {} in each batch norm\n", shares.all, shares.of_rank,
-             ranks == 1 ? "this rank" : fmt::format("each of {} ranks", ranks),
+             comm == 1 ? "this rank" : fmt::format("each of {} ranks", comm),
              shares.parts == 1 ? "one part" : fmt::format("{} parts", shares.parts),
              shares.of_rank / shares.parts, shares.normalised);
   for (const training::Note& note : training::batch_notes(job)) print_note(note, options.common);
@@ -94,8 +94,8 @@ Status train(TrainOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(options.request.parameters, options.common.bindings());
   options.request.precision = options.common.compute_type();
   StartTerminal start(options.common);
-  GRAPHRUN_ASSIGN(training::TrainJob job,
-                  training::prepare_training(options.request, platform(options.common, outcome), start));
+  GRAPHRUN_ASSIGN(const training::Platform place, platform(options.common, outcome));
+  GRAPHRUN_ASSIGN(training::TrainJob job, training::prepare_training(options.request, place, start));
   announce(options, job);
   job.stop = watch_signals();
   Terminal terminal(options.common.quiet, options.common.verbose || options.request.memory_budget > 0,

@@ -83,6 +83,15 @@ std::string notes_of(const OutputSpec& spec) {
   return "";
 }
 
+// "`momentum` of each parameter"
+std::string states_of(const OptimizerSpec& spec) {
+  std::string text;
+  for (const OptimizerState& state : spec.states)
+    text += fmt::format("{}`{}` of each {}", text.empty() ? "" : ", ", state.name,
+                        state.scalar ? "group" : "parameter");
+  return text;
+}
+
 std::string section(const OpDef& def) {
   std::string text = fmt::format("### {}\n\n{}\n\n", def.name, def.doc);
   if (!def.inputs.empty() || !def.outputs.empty()) text += "| | | |\n| --- | --- | --- |\n";
@@ -103,7 +112,8 @@ std::string section(const OpDef& def) {
         fmt::format("Gradient: {} ({}).", def.for_train != nullptr ? "yes" : "none", def.not_differentiable);
   }
   if (def.precision == Precision::always_f32) text += " Always computed in f32 or wider.";
-  if (def.parts != nullptr) text += " Defined by its parts.";
+  if (def.decomposition != nullptr) text += " Defined by its parts.";
+  if (def.optimizer) text += fmt::format(" An optimizer; it keeps {}.", states_of(*def.optimizer));
   if (def.recompute) text += " May be computed again in the backward pass.";
   return text + "\n\n";
 }

@@ -35,13 +35,13 @@ T take_first(Pending<T>& pending) {
 
 // In memory at once: the image in hand and those aside with their label maps (the data set's and the
 // network's); those that are written also overlaid and compressed.
-std::int64_t picture_bytes_of_pixel(const ImagesAside& aside) {
-  return (1 + aside.decoded + aside.written) * (3 + 4) + aside.written * 7;
+std::int64_t picture_bytes_of_pixel(const PipelineDepth& depth) {
+  return (1 + depth.decoded + depth.written) * (3 + 4) + depth.written * 7;
 }
 
 }  // namespace
 
-ImagesAside images_aside(const model::Backend& backend, int threads) {
+PipelineDepth pipeline_depth(const model::Backend& backend, int threads) {
   if (backend.is_host()) return {};
   const int processors = threads > 0 ? threads : cpu::usable_processors();
   return {std::min(processors, 4), std::min(processors, 8)};
@@ -50,20 +50,20 @@ ImagesAside images_aside(const model::Backend& backend, int threads) {
 Status evaluation_stopped() { return {ErrorCode::interrupted, "the evaluation was stopped"}; }
 
 Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data,
-                                                   labelling::Protocol& protocol, std::int64_t most_bytes,
-                                                   const ImagesAside& aside) try {
+                                                   labelling::Protocol& protocol, std::int64_t max_bytes,
+                                                   const PipelineDepth& depth) try {
   std::vector<imaging::Extent> sizes;
   for (std::int64_t i = 0; i < data.size(); ++i) {
     GRAPHRUN_ASSIGN(const imaging::Extent size, data.image_size(i));
     sizes.push_back(size);
   }
-  return labelling::reserve_memory(protocol, sizes, picture_bytes_of_pixel(aside), most_bytes);
+  return labelling::reserve_memory(protocol, sizes, picture_bytes_of_pixel(depth), max_bytes);
 } catch (...) {
   return core::caught();
 }
 
 Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,
-                            const PictureWriter* pictures, EvalObserver& observer, const ImagesAside& aside,
+                            const PictureWriter* pictures, EvalObserver& observer, const PipelineDepth& depth,
                             const StopToken& stop) try {
   if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
   Evaluation result;
@@ -76,18 +76,18 @@ Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& 
     }
   };
   Pending<Status> written;
-  decode_until(aside.decoded);
+  decode_until(depth.decoded);
   for (std::int64_t i = 0; i < data.size(); ++i) {
     if (stop.asked() != Stop::none) return evaluation_stopped();
     const auto start = Clock::now();
     GRAPHRUN_ASSIGN(datasets::Sample sample, take_first(decoded));
-    decode_until(i + 1 + aside.decoded);
+    decode_until(i + 1 + depth.decoded);
     const auto in_hand = Clock::now();
-    GRAPHRUN_ASSIGN(imaging::LabelMap map, protocol.label(sample.image).in(data.name(i)));
+    GRAPHRUN_ASSIGN(imaging::LabelMap map, protocol.label(sample.image).with_context(data.name(i)));
     result.seconds += seconds_since(in_hand);
     if (result.confusion) result.confusion->add(map.ids, sample.label.ids, imaging::kIgnoredClass);
     if (pictures != nullptr) {
-      if (std::ssize(written) == aside.written) GRAPHRUN_TRY(take_first(written));
+      if (std::ssize(written) == depth.written) GRAPHRUN_TRY(take_first(written));
       written.push_back(
           std::async(kAside, [pictures, name = data.name(i), image = std::move(sample.image),
                               ids = std::move(map)] { return pictures->write(name, image, ids); }));

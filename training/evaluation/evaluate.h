@@ -24,20 +24,20 @@ class EvalObserver {
 };
 
 // Images that are in memory beside the one that the network has in hand, each at work on a thread of its own.
-struct ImagesAside {
+struct PipelineDepth {
   int decoded = 1;  // the next ones, which are decoded or wait; at least one
   int written = 1;  // the last ones, whose pictures are written; at least one
-  bool operator==(const ImagesAside&) const = default;
+  bool operator==(const PipelineDepth&) const = default;
 };
 // One of each on the host, where they take processors from the kernels; on other devices a few, at most as
 // many of each as `threads`, or, where that is 0, as the processors that this process may use.
-ImagesAside images_aside(const model::Backend& backend, int threads);
+PipelineDepth pipeline_depth(const model::Backend& backend, int threads);
 
 // Plans memory from the sizes that the images' headers give, and takes that of the activations. Errors: a
-// header that cannot be read, more than `most_bytes`.
+// header that cannot be read, more than `max_bytes`.
 Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data,
-                                                   labelling::Protocol& protocol, std::int64_t most_bytes,
-                                                   const ImagesAside& aside = {});
+                                                   labelling::Protocol& protocol, std::int64_t max_bytes,
+                                                   const PipelineDepth& depth = {});
 
 // The error of an evaluation that was asked to stop.
 Status evaluation_stopped();
@@ -52,6 +52,6 @@ struct Evaluation {
 // `interrupted` where `stop` asked between two images.
 Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,
                             const PictureWriter* pictures, EvalObserver& observer,
-                            const ImagesAside& aside = {}, const StopToken& stop = {});
+                            const PipelineDepth& depth = {}, const StopToken& stop = {});
 
 }  // namespace graphrun::training

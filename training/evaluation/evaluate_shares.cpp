@@ -36,16 +36,17 @@ void tell(EvalObserver& observer, std::int64_t done, std::int64_t total, Clock::
 }  // namespace
 
 Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Protocol& protocol,
-                                   const PictureWriter* pictures, collective::Communicator& ranks,
-                                   EvalObserver& observer, const ImagesAside& aside, const StopToken& stop) try {
-  if (ranks.size() == 1) return evaluate(data, protocol, pictures, observer, aside, stop);
+                                   const PictureWriter* pictures, collective::Communicator& comm,
+                                   EvalObserver& observer, const PipelineDepth& depth,
+                                   const StopToken& stop) try {
+  if (comm.size() == 1) return evaluate(data, protocol, pictures, observer, depth, stop);
   if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
-  const std::unique_ptr<datasets::Subset> own = datasets::Subset::share(data, ranks.rank(), ranks.size());
+  const std::unique_ptr<datasets::Subset> own = datasets::Subset::shard(data, comm.rank(), comm.size());
   Counter counter;
   std::atomic<bool> gives_up = false;
   const StopToken all_stop([&] { return gives_up ? Stop::terminated : Stop::none; });
   std::future<Result<Evaluation>> work = std::async(
-      std::launch::async, [&] { return evaluate(*own, protocol, pictures, counter, aside, all_stop); });
+      std::launch::async, [&] { return evaluate(*own, protocol, pictures, counter, depth, all_stop); });
   std::optional<Evaluation> result;
   Clock::time_point last = Clock::now();
   std::int64_t told = 0;
@@ -59,16 +60,15 @@ Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Pro
       GRAPHRUN_ASSIGN(result, work.get());
     }
     sums = {counter.done(), result ? 0 : 1, stop.asked() == Stop::none ? 0 : 1};
-    Status met = collective::all_reduce<std::int64_t>(ranks, sums);
+    Status met = collective::all_reduce<std::int64_t>(comm, sums);
     if (met.ok() && sums[2] > 0) met = evaluation_stopped();
     if (!met.ok()) {
       gives_up = true;
       return met;
     }
-    if (ranks.rank() == 0) tell(observer, sums[0], data.size(), last, told);
+    if (comm.rank() == 0) tell(observer, sums[0], data.size(), last, told);
   }
-  if (result->confusion)
-    GRAPHRUN_TRY(collective::all_reduce<std::int64_t>(ranks, result->confusion->cells()));
+  if (result->confusion) GRAPHRUN_TRY(collective::all_reduce<std::int64_t>(comm, result->confusion->cells()));
   return *std::move(result);
 } catch (...) {
   return core::caught();

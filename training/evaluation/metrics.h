@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "graphrun/image.h"
+
 namespace graphrun::training {
 
 struct ClassMetrics {

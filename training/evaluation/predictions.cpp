@@ -39,7 +39,7 @@ void count_strays(const datasets::LabelImage& image, const fs::path& path, int c
 Result<imaging::LabelMap> read_prediction(const fs::path& path, const datasets::LabelRule& rule,
                                           PredictionIds ids, StrayPixels& strays) {
   GRAPHRUN_ASSIGN(const datasets::LabelImage image, datasets::read_label(path));
-  if (ids == PredictionIds::labels) return rule.apply(image).in(path.string());
+  if (ids == PredictionIds::labels) return rule.apply(image).with_context(path.string());
   count_strays(image, path, rule.classes(), strays);
   return imaging::LabelMap{image.height, image.width, image.ids};
 }

@@ -17,7 +17,8 @@ enum class PredictionIds {
   labels,   // the data set's own label ids
 };
 
-// Pixels of predictions in class ids that hold neither a class nor that of ignored pixels, and the first of them.
+// Pixels of predictions in class ids that hold neither a class nor that of ignored pixels, and the first of
+// them.
 struct StrayPixels {
   std::int64_t count = 0;
   std::filesystem::path file;

@@ -1,6 +1,9 @@
 #include "training/jobs/bind.h"
 
 #include <algorithm>
+#include <optional>
+
+#include "training/run/resolve.h"
 
 namespace graphrun::training {
 
@@ -16,12 +19,17 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
     if (is_setting && settings->is_explicit(parameter.name) && settings->has_value(parameter.name)) {
       bindings.try_emplace(parameter.name, settings->real(parameter.name));
     }
+    if (settings != nullptr) {
+      GRAPHRUN_ASSIGN(const std::optional<double> derived,
+                      derived_value(parameter, program.model(), *settings));
+      if (derived) bindings.try_emplace(parameter.name, *derived);
+    }
     if (sources.descriptor != nullptr && parameter.name == "classes") {
       bindings.try_emplace("classes", static_cast<double>(sources.descriptor->classes.size()));
     }
   }
   auto bound = program.bind(bindings);
-  if (bound.ok() || sources.chosen.empty()) return std::move(bound).in(path);
+  if (bound.ok() || sources.chosen.empty()) return std::move(bound).with_context(path);
   // Whatever is wrong with chosen values is wrong with the command line.
   const ErrorCode code = bound.status().code();
   return {code == ErrorCode::invalid_argument ? ErrorCode::usage : code,

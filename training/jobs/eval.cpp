@@ -91,7 +91,7 @@ class SplitEvaluation {
     announce();
     GRAPHRUN_TRY(reserve());
     GRAPHRUN_ASSIGN(const Evaluation evaluation,
-                    evaluate_shares(*data_, protocol(), pictures_ ? &*pictures_ : nullptr, ranks(), observer_,
+                    evaluate_shares(*data_, protocol(), pictures_ ? &*pictures_ : nullptr, comm(), observer_,
                                     aside_, stop));
     EvalOutcome outcome{folder_, descriptor_.classes, data_->size(),
                         {},      evaluation.seconds,  protocol().seconds()};
@@ -102,9 +102,9 @@ class SplitEvaluation {
   }
 
  private:
-  collective::Communicator& ranks() const { return *job_.ranks; }
+  collective::Communicator& comm() const { return *job_.comm; }
   labelling::Protocol& protocol() const { return labelling_->protocol(); }
-  bool is_first() const { return ranks().rank() == 0; }
+  bool is_first() const { return comm().rank() == 0; }
 
   Status open_network() {
     GRAPHRUN_ASSIGN(const weights::ModelSource model,
@@ -121,7 +121,7 @@ class SplitEvaluation {
     model_name_ = program->model().name;
     GRAPHRUN_ASSIGN(job_, platform_.join_ranks(settings_.real("rank_timeout")));
     GRAPHRUN_ASSIGN(backend_, platform_.open_device());
-    opening.processes = collective::local_rank(ranks()).count;
+    opening.processes = collective::local_rank(comm()).count;
     GRAPHRUN_ASSIGN(labelling_, labelling::Labelling::open(program, file, weights_path_, backend_, opening));
     if (protocol().classes() == static_cast<std::int64_t>(descriptor_.classes.size())) return {};
     return {ErrorCode::invalid_argument,
@@ -163,14 +163,14 @@ class SplitEvaluation {
   void announce() {
     if (!is_first()) return;
     observer_.starting({model_name_, weights_path_, descriptor_.name, request_.split, data_->size(),
-                        ranks().size(), backend_->threads()});
+                        comm().size(), backend_->threads()});
   }
 
   Status reserve() {
-    aside_ = images_aside(*backend_, job_.threads);
+    aside_ = pipeline_depth(*backend_, job_.threads);
     GRAPHRUN_ASSIGN(const labelling::EvaluationMemory memory,
-                    reserve_memory(*datasets::Subset::share(*data_, ranks().rank(), ranks().size()),
-                                   protocol(), labelling_->most_bytes(), aside_));
+                    reserve_memory(*datasets::Subset::shard(*data_, comm().rank(), comm().size()), protocol(),
+                                   labelling_->max_bytes(), aside_));
     if (is_first()) observer_.planned(memory);
     return {};
   }
@@ -191,7 +191,7 @@ class SplitEvaluation {
   std::unique_ptr<datasets::Subset> data_;
   fs::path folder_;
   std::optional<PictureWriter> pictures_;
-  ImagesAside aside_;
+  PipelineDepth aside_;
 };
 
 }  // namespace

@@ -48,7 +48,7 @@ struct EvalStart {
   std::string dataset;
   std::string split;
   std::int64_t images = 0;
-  int ranks = 1;
+  int comm = 1;
   int threads = 0;  // of this rank
 };
 

@@ -12,8 +12,8 @@ namespace graphrun::training {
 
 // This process as one of those that do a job together.
 struct RankOfJob {
-  std::shared_ptr<collective::Communicator> ranks;  // with memory of the host
-  int threads = 0;                                  // of this rank; 0: all that its process may use
+  std::shared_ptr<collective::Communicator> comm;  // with memory of the host
+  int threads = 0;                                 // of this rank; 0: all that its process may use
 };
 
 // What a job takes from the program that it runs in: training knows neither kernels nor devices by name.

@@ -59,13 +59,13 @@ struct HostShare {
   std::size_t before = 0;   // those of them with a lower rank
 };
 
-Result<HostShare> share_of_host(collective::Communicator& ranks, std::span<const int> own) {
+Result<HostShare> share_of_host(collective::Communicator& comm, std::span<const int> own) {
   GRAPHRUN_ASSIGN(const std::vector<std::string> all,
-                  collective::all_gather_text(ranks, fmt::format("{}", fmt::join(own, " "))));
-  const auto self = static_cast<std::size_t>(ranks.rank());
+                  collective::all_gather_text(comm, fmt::format("{}", fmt::join(own, " "))));
+  const auto self = static_cast<std::size_t>(comm.rank());
   HostShare share;
   for (std::size_t rank = 0; rank < all.size(); ++rank) {
-    if (ranks.hosts()[rank] != ranks.hosts()[self]) continue;
+    if (comm.hosts()[rank] != comm.hosts()[self]) continue;
     std::istringstream stream(all[rank]);
     for (int cpu = 0; stream >> cpu;) share.cpus.insert(cpu);
     if (all[rank] != all[self]) continue;
@@ -77,22 +77,22 @@ Result<HostShare> share_of_host(collective::Communicator& ranks, std::span<const
 
 // Ranks of one host that were bound to fewer CPUs than their launcher has: mpirun does so to two ranks unless
 // it is told otherwise. Empty where they were not.
-std::string narrow_binding(const std::string& host, int ranks, std::size_t bound) {
+std::string narrow_binding(const std::string& host, int comm, std::size_t bound) {
   const std::size_t launcher = usable_cpus(getppid()).size();
   if (bound >= launcher) return {};
   return fmt::format(
       "the launcher has bound the {} ranks on {} to {} of {} CPUs; with mpirun --bind-to none graphrun "
       "divides all of them",
-      ranks, host, bound, launcher);
+      comm, host, bound, launcher);
 }
 
 Status divide_cpus(JoinedRanks& joined) {
-  collective::Communicator& ranks = *joined.ranks;
+  collective::Communicator& comm = *joined.comm;
   std::vector<int> cpus = usable_cpus(0);
-  GRAPHRUN_ASSIGN(const HostShare share, share_of_host(ranks, cpus));
+  GRAPHRUN_ASSIGN(const HostShare share, share_of_host(comm, cpus));
   if (joined.threads > 0 || cpus.empty()) return {};
-  const std::string& host = ranks.hosts()[static_cast<std::size_t>(ranks.rank())];
-  const collective::LocalRank local = collective::local_rank(ranks);
+  const std::string& host = comm.hosts()[static_cast<std::size_t>(comm.rank())];
+  const collective::LocalRank local = collective::local_rank(comm);
   const auto note = [&](std::string text) {
     if (local.index == 0 && !text.empty()) joined.notes.push_back(std::move(text));
   };
@@ -119,14 +119,14 @@ Status divide_cpus(JoinedRanks& joined) {
 Result<JoinedRanks> join_ranks(const RankOptions& options) {
   JoinedRanks joined{nullptr, options.device, options.threads, {}};
   if (!collective::started_by_launcher()) {
-    joined.ranks = collective::make_self();
+    joined.comm = collective::make_self();
     return joined;
   }
-  GRAPHRUN_ASSIGN(joined.ranks, collective::join_mpi({.timeout_s = options.timeout_s}));
-  if (joined.ranks->size() == 1) return joined;
+  GRAPHRUN_ASSIGN(joined.comm, collective::join_mpi({.timeout_s = options.timeout_s}));
+  if (joined.comm->size() == 1) return joined;
   GRAPHRUN_TRY(divide_cpus(joined));
   if (joined.device == "cuda")
-    joined.device = fmt::format("cuda:{}", collective::local_rank(*joined.ranks).index);
+    joined.device = fmt::format("cuda:{}", collective::local_rank(*joined.comm).index);
   return joined;
 }
 

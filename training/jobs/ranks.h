@@ -16,7 +16,7 @@ struct RankOptions {
 };
 
 struct JoinedRanks {
-  std::shared_ptr<collective::Communicator> ranks;
+  std::shared_ptr<collective::Communicator> comm;
   std::string device;  // of this rank
   int threads = 0;     // of this rank; 0: all that its process may use
   // What the user of the host may want to know about how its processors are divided; only the first rank of

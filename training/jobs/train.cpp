@@ -35,17 +35,19 @@ Result<std::uint64_t> choose_seed(const TrainRequest& request, const SettingTabl
 }
 
 // What one rank draws or names, and all take.
-Status agree_on_names(collective::Communicator& ranks, std::uint64_t& seed, fs::path& folder) {
-  GRAPHRUN_TRY(collective::broadcast(ranks, &seed, sizeof(seed)));
-  GRAPHRUN_ASSIGN(const std::vector<std::string> folders,
-                  collective::all_gather_text(ranks, folder.string()));
+Status agree_on_names(collective::Communicator& comm, std::uint64_t& seed, fs::path& folder) {
+  GRAPHRUN_TRY(collective::broadcast(comm, &seed, sizeof(seed)));
+  GRAPHRUN_ASSIGN(const std::vector<std::string> folders, collective::all_gather_text(comm, folder.string()));
   folder = folders[0];
   return {};
 }
 
-bool mines_hard_pixels(const model::Model& model) {
-  const model::Method* const train = model.method("train");
-  return train != nullptr && std::ranges::find(train->nodes, "hard_label", &Node::op) != train->nodes.end();
+// Hard pixels, for instance, are chosen among those of all samples.
+bool compares_samples(const model::Program& program) {
+  const model::Method* const train = program.model().method(model::methods::kTrain);
+  return train != nullptr && std::ranges::any_of(train->nodes, [&](const Node& node) {
+           return program.registry().find(node.op)->compares_samples;
+         });
 }
 
 // Makes one job, in the order in which a user's mistakes are best told.
@@ -60,15 +62,15 @@ class Preparation {
     GRAPHRUN_ASSIGN(descriptor_, request_.data.descriptor());
     GRAPHRUN_TRY(resolve_and_bind());
     GRAPHRUN_ASSIGN(const RankOfJob joined, platform_.join_ranks(job_.settings.real("rank_timeout")));
-    job_.ranks = joined.ranks;
+    job_.comm = joined.comm;
     GRAPHRUN_TRY(name_run());
     GRAPHRUN_ASSIGN(backend_, platform_.open_device());
     GRAPHRUN_TRY(resolve_weights_of_classes());
     GRAPHRUN_TRY(open_data());
     GRAPHRUN_TRY(make_weights());
     GRAPHRUN_TRY(check_start(job_));
-    GRAPHRUN_TRY(require_same_job(*job_.ranks, job_));
-    if (job_.ranks->rank() == 0) GRAPHRUN_TRY(open_folder());
+    GRAPHRUN_TRY(require_same_job(*job_.comm, job_));
+    if (job_.comm->rank() == 0) GRAPHRUN_TRY(open_folder());
     return std::move(job_);
   }
 
@@ -100,7 +102,7 @@ class Preparation {
     job_.folder = from_                      ? from_->folder
                   : !request_.folder.empty() ? fs::path(request_.folder)
                                              : new_run_folder(descriptor_.name, job_.program->model().name);
-    GRAPHRUN_TRY(agree_on_names(*job_.ranks, job_.start.seed, job_.folder));
+    GRAPHRUN_TRY(agree_on_names(*job_.comm, job_.start.seed, job_.folder));
     return settings.set("manual_seed", std::to_string(job_.start.seed),
                         request_.seed ? "--seed" : settings.source("manual_seed"));
   }
@@ -133,8 +135,8 @@ class Preparation {
       return job_.settings.set("manual_seed", std::to_string(job_.start.seed), from_->checkpoint.string());
     }
     // A first rank's start, given to all: it alone reads the files.
-    if (job_.ranks->rank() == 0) GRAPHRUN_TRY(load_start());
-    GRAPHRUN_TRY(broadcast_weights(*job_.ranks, *job_.program, *job_.weights,
+    if (job_.comm->rank() == 0) GRAPHRUN_TRY(load_start());
+    GRAPHRUN_TRY(broadcast_weights(*job_.comm, *job_.program, *job_.weights,
                                    {VariableKind::parameter, VariableKind::buffer}));
     if (!latest_checkpoint(job_.folder)) return {};
     return {ErrorCode::invalid_argument,
@@ -146,7 +148,7 @@ class Preparation {
     if (!request_.weights.empty()) {
       GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
                       weights::TensorFile::open(request_.weights));
-      return status_of(job_.weights->load(*file).in(request_.weights));
+      return status_of(job_.weights->load(*file).with_context(request_.weights));
     }
     if (request_.init_backbone.empty()) return {};
     GRAPHRUN_ASSIGN(const BackboneReport report,
@@ -184,13 +186,13 @@ Result<TrainJob> prepare_training(const TrainRequest& request, const Platform& p
 
 BatchShares batch_shares(const TrainJob& job) {
   const SettingTable& settings = job.settings;
-  const std::int64_t ranks = job.ranks->size();
+  const std::int64_t comm = job.comm->size();
   BatchShares shares;
   shares.all = settings.integer("batch_size");
-  shares.of_rank = shares.all / ranks;
+  shares.of_rank = shares.all / comm;
   shares.parts = settings.integer("accumulate");
   const std::int64_t group =
-      settings.integer("sync_bn_group") == 0 ? ranks : settings.integer("sync_bn_group");
+      settings.integer("sync_bn_group") == 0 ? comm : settings.integer("sync_bn_group");
   shares.normalised = shares.of_rank / shares.parts * (settings.flag("sync_bn") ? group : 1);
   return shares;
 }
@@ -204,7 +206,7 @@ std::vector<Note> batch_notes(const TrainJob& job) {
         {true, fmt::format("batch norm sees {} images at a time; under {} its statistics are noisy",
                            shares.normalised, kSmallBatch)});
   }
-  if (shares.parts * job.ranks->size() > 1 && mines_hard_pixels(job.program->model())) {
+  if (shares.parts * job.comm->size() > 1 && compares_samples(*job.program)) {
     notes.push_back(
         {false, fmt::format("hard pixels are chosen among the {} images of a part, and ohem_min_kept is of "
                             "a part",

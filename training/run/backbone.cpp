@@ -109,7 +109,7 @@ Result<BackboneReport> load_backbone(const std::string& path, const model::Progr
   BackboneReport report;
   report.rules = best->name;
   const auto rename = [&](std::string_view tensor) { return best->apply(tensor); };
-  Result<std::vector<std::string>> taken = weights.load_some(*file, rename).in(path);
+  Result<std::vector<std::string>> taken = weights.load_some(*file, rename).with_context(path);
   if (!taken.ok()) {
     return {taken.status().code(), taken.status().message() + hints_for(*best, *file, program, weights)};
   }

@@ -1,39 +1,50 @@
 #include "training/run/resolve.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "runtime/core/guard.h"
 
 namespace graphrun::training {
 namespace {
 
-// A parameter's value; 0 where the model has none of that name.
-double parameter(const model::Model& model, std::string_view name) {
-  const auto found = std::ranges::find(model.parameters, name, &model::GraphParameter::name);
-  return found == model.parameters.end() ? 0 : found->value;
+constexpr double kMaxDerived = 9007199254740992.0;  // 2^53: integers are exact up to there
+
+// A setting's value, else the parameter's of that name.
+std::optional<Number> number_of(const model::Model& model, const SettingTable& settings,
+                                std::string_view name) {
+  const auto spec = std::ranges::find(setting_specs(), name, &SettingSpec::name);
+  if (spec != setting_specs().end() && settings.has_value(name)) {
+    if (spec->kind == SettingKind::integer) return Number(Dim(settings.integer(name)));
+    if (spec->kind == SettingKind::real) return Number(settings.real(name));
+    if (spec->kind == SettingKind::boolean) return Number(Dim(settings.flag(name) ? 1 : 0));
+  }
+  return model.parameter_values()(name);
 }
 
-// The side of a point-wise attention mask that spans a crop, as PSANet's reference chooses it: all places of
-// the attention map where masks are compact, else all offsets between two of them.
-std::int64_t spanning_mask(const model::Model& model, std::int64_t crop) {
-  constexpr double kMostShrink = 1e6;
-  const double given = parameter(model, "shrink_factor");  // of a file: any number
-  const std::int64_t shrink = given >= 1 && given <= kMostShrink ? static_cast<std::int64_t>(given) : 1;
-  const std::int64_t side = (crop - 1) / (8 * shrink) + 1;
-  return parameter(model, "compact") != 0 ? side : 2 * side - 1;
+// Where a derived value comes from: the last setting that it depends on and that somebody set.
+std::string source_of(const model::GraphParameter& parameter, const SettingTable& settings) {
+  std::string source = "model";
+  for (const std::string& symbol : parameter.from.symbols) {
+    const bool is_setting =
+        std::ranges::find(setting_specs(), symbol, &SettingSpec::name) != setting_specs().end();
+    if (is_setting && settings.has_value(symbol)) source = settings.source(symbol);
+  }
+  return source;
 }
 
-// Masks follow the crop, but for those that somebody chose: by a setting, or by giving the model others than
-// its own crop asks for.
-Status resolve_mask(const model::Model& model, const char* mask, const char* crop, const SettingTable& own,
-                    SettingTable& settings) {
-  const double value = parameter(model, mask);
-  if (value == 0 || settings.has_value(mask) || !settings.has_value(crop)) return {};
-  const bool chosen =
-      own.has_value(crop) && value != static_cast<double>(spanning_mask(model, own.integer(crop)));
-  if (chosen && parameter(model, "compact") == 0) return {};
-  return settings.set(mask, std::to_string(spanning_mask(model, settings.integer(crop))),
-                      settings.source(crop));
+// Parameters that follow from settings (GraphParameter::from), but for those that somebody chose: by a
+// setting of their name, or in the model.
+Status resolve_derived(const model::Model& model, SettingTable& settings) {
+  for (const model::GraphParameter& parameter : model.parameters) {
+    GRAPHRUN_ASSIGN(const std::optional<double> value, derived_value(parameter, model, settings));
+    const auto spec = std::ranges::find(setting_specs(), parameter.name, &SettingSpec::name);
+    if (!value || spec == setting_specs().end()) continue;
+    GRAPHRUN_TRY(settings.set(
+        parameter.name, to_string(parameter.integer ? Expr(static_cast<std::int64_t>(*value)) : Expr(*value)),
+        source_of(parameter, settings)));
+  }
+  return {};
 }
 
 // The default of ignore_label is a class where there are more than 255: then it is the highest number.
@@ -49,11 +60,29 @@ Status resolve_ignore_label(const datasets::Descriptor& descriptor, SettingTable
 
 }  // namespace
 
+Result<std::optional<double>> derived_value(const model::GraphParameter& parameter, const model::Model& model,
+                                            const SettingTable& settings) {
+  if (parameter.from.tokens.empty() || parameter.structural || parameter.chosen)
+    return std::optional<double>();
+  const auto spec = std::ranges::find(setting_specs(), parameter.name, &SettingSpec::name);
+  if (spec != setting_specs().end() && settings.has_value(parameter.name)) return std::optional<double>();
+  const auto lookup = [&](std::string_view name) { return number_of(model, settings, name); };
+  for (const std::string& symbol : parameter.from.symbols) {
+    if (!lookup(symbol)) return std::optional<double>();
+  }
+  GRAPHRUN_ASSIGN(const double value,
+                  evaluate_real(parameter.from, lookup).with_context("graph parameter " + parameter.name));
+  if (parameter.integer && (value != std::floor(value) || std::abs(value) > kMaxDerived)) {
+    return {ErrorCode::invalid_argument,
+            "graph parameter " + parameter.name + ": " + to_string(parameter.from) + " gives no integer"};
+  }
+  return std::optional(value);
+}
+
 Result<SettingTable> resolve_settings(const model::Model& model, const datasets::Descriptor* descriptor,
                                       const SettingSources& sources) try {
   SettingTable settings;
   GRAPHRUN_TRY(settings.set_all(model.settings, "model " + model.name));
-  const SettingTable own = settings;
   if (descriptor != nullptr) {
     GRAPHRUN_TRY(settings.set_all(descriptor->settings, "data set " + descriptor->name));
     GRAPHRUN_TRY(settings.set_all(datasets::recipe_settings(*descriptor, model.name),
@@ -71,8 +100,7 @@ Result<SettingTable> resolve_settings(const model::Model& model, const datasets:
     }
   }
   if (descriptor != nullptr) GRAPHRUN_TRY(resolve_ignore_label(*descriptor, settings));
-  GRAPHRUN_TRY(resolve_mask(model, "mask_h", "train_h", own, settings));
-  GRAPHRUN_TRY(resolve_mask(model, "mask_w", "train_w", own, settings));
+  GRAPHRUN_TRY(resolve_derived(model, settings));
   return settings;
 } catch (...) {
   return core::caught();

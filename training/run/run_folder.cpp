@@ -46,6 +46,19 @@ std::string record_json(const RunRecord& record) {
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
 
+// How the run's network is to label images: the model's own protocol with the run's sizes.
+model::LabellingProtocol protocol_of(const SettingTable& settings,
+                                     const std::optional<model::LabellingProtocol>& own) {
+  model::LabellingProtocol protocol = own.value_or(model::LabellingProtocol{});
+  for (const auto& [name, size] :
+       {std::pair("test_h", &protocol.crop_h), std::pair("test_w", &protocol.crop_w)}) {
+    if (settings.has_value(name)) *size = settings.integer(name);
+  }
+  if (!own || settings.is_explicit("base_size")) protocol.base_size = settings.integer("base_size");
+  if (!own || settings.is_explicit("scales")) protocol.scales = settings.reals("scales");
+  return protocol;
+}
+
 }  // namespace
 
 RunRecord make_run_record(const std::string& dataset, const std::string& data_root) {
@@ -112,6 +125,7 @@ Status start_run_folder(const fs::path& folder, const model::Program& program,
     if (chosen && spec.name != "manual_seed")
       model.settings[std::string(spec.name)] = settings.json(spec.name);
   }
+  model.protocol = protocol_of(settings, model.protocol);
   GRAPHRUN_TRY(model::write_model(model, (folder / "model.fb").string()));
   GRAPHRUN_TRY(core::write_file(folder / "config.json", settings.to_json()));
   return core::write_file(folder / "run.json", record_json(record));

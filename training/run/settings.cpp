@@ -49,8 +49,9 @@ constexpr std::array kSpecs{
     SettingSpec{"epochs", integer, "100", 1, 1e6, "passes over the training split; fixes the schedule"},
     SettingSpec{"power", real, "0.9", 0, 100,
                 "of the poly schedule: base_lr * (1 - iter / max_iter) ^ power"},
-    SettingSpec{"momentum", real, "0.9", 0, 1, "of SGD"},
-    SettingSpec{"weight_decay", real, "0.0001", 0, kMany, "L2, on all parameters"},
+    SettingSpec{"momentum", real, "0.9", 0, 1, "of the optimizer"},
+    SettingSpec{"weight_decay", real, "0.0001", 0, kMany,
+                "of the optimizer: sgd's is an L2 penalty on all parameters"},
     SettingSpec{"sync_bn", boolean, "true", 0, 1,
                 "batch statistics over all ranks; the same as false on one rank"},
     SettingSpec{"rank_timeout", real, "45", 0.1, 1e6,
@@ -61,7 +62,7 @@ constexpr std::array kSpecs{
                 "all: over the labelled pixels of all ranks; rank: over each rank's, then over the ranks",
                 "all, rank"},
     SettingSpec{"shard_optimizer", boolean, "false", 0, 1,
-                "each rank updates a part of the parameters, and holds their momentum alone"},
+                "each rank updates a part of the parameters, and holds their optimizer's state alone"},
     SettingSpec{"gradient_exchange", word, "\"f32\"", 0, 0, "type in which gradients travel between ranks",
                 "f32, bf16"},
     SettingSpec{"bucket_mb", real, "4", 1e-3, 1e3, "MiB of gradients that ranks exchange at once"},
@@ -204,7 +205,7 @@ Status SettingTable::set(std::string_view name, std::string_view json, std::stri
   Entry& entry = found->second;
   const rapidjson::Document document = normalised(*entry.spec, json);
   const std::string where = std::string(source) + ": setting \"" + std::string(name) + "\"";
-  GRAPHRUN_TRY(check(*entry.spec, document).in(where));
+  GRAPHRUN_TRY(check(*entry.spec, document).with_context(where));
   entry.json = text_of(document);
   entry.source = source;
   return {};

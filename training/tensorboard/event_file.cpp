@@ -61,13 +61,13 @@ std::string host_name() {
 // Bytes up to the first event to be dropped, or to what is no whole record.
 std::uintmax_t kept_bytes(std::ifstream& file, std::uintmax_t size,
                           const std::function<bool(const EventKey&)>& drop) {
-  constexpr std::uint64_t kMostPayload = std::uint64_t{1} << 28;
+  constexpr std::uint64_t kMaxPayload = std::uint64_t{1} << 28;
   std::uintmax_t kept = 0;
   std::string head(kFrameHead, 0);
   std::string rest;
   while (size - kept >= kFrameHead + kFrameTail && file.read(head.data(), kFrameHead)) {
     const auto length = framed_length(head);
-    if (!length || *length > kMostPayload || *length > size - kept - kFrameHead - kFrameTail) break;
+    if (!length || *length > kMaxPayload || *length > size - kept - kFrameHead - kFrameTail) break;
     rest.resize(*length + kFrameTail);
     if (!file.read(rest.data(), static_cast<std::streamsize>(rest.size()))) break;
     const std::string_view payload = std::string_view(rest).substr(0, *length);

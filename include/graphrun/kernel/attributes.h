@@ -21,7 +21,7 @@ using AttrMap = std::map<std::string, AttrValue, std::less<>>;
 enum class AttrKind {
   integer,   // Expr, may be symbolic before bind
   real,      // Expr
-  boolean,   // Expr
+  boolean,   // Expr, structural
   text,      // std::string, one of `choices`
   integers,  // vector<Expr>; a single number stands for a list of `length` equal ones
   reals,     // vector<Expr>
@@ -41,6 +41,10 @@ struct AttrSpec {
   // May depend on sizes that are known at bind only (N, H, W). All others depend on graph parameters alone,
   // so that a file cannot make Attributes::integer() and the like fail.
   bool symbolic = false;
+  // Must be known when a graph is compiled, so that OpDef::infer may ask for its number
+  // (Attributes::integer() and the like). Late parameters, which have no value there yet, are an error in it.
+  // A boolean is always so.
+  bool structural = false;
 };
 
 // The attributes of one node, evaluated: every attribute of the op is there, of its kind and in its range.
@@ -52,7 +56,8 @@ class Attributes {
   static Result<Attributes> evaluate(std::span<const AttrSpec> specs, const AttrMap& values,
                                      const SymbolLookup& lookup);
 
-  // Precondition of all: the op has an attribute of that name and kind.
+  // Precondition of all: the op has an attribute of that name and kind. Every number is constant once a model
+  // is bound; before that, those of structural attributes are.
   const Dim& dim(std::string_view name) const;
   std::int64_t integer(std::string_view name) const;  // and it is constant
   double real(std::string_view name) const;

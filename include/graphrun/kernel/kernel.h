@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -24,23 +25,30 @@ struct KernelRequest {
   std::vector<bool> input_present;
   std::vector<bool> output_present;
   // Input i is a variable that does not change while the session lives, so that what depends on it alone can
-  // be computed once (Kernel::prepared_bytes). False in training.
+  // be computed once (Kernel::packed_bytes). False in training.
   std::vector<bool> input_constant;
   int threads = 1;
   // Backend::context() of the backend that is asked; outlives the kernel.
   DeviceContext* device = nullptr;
 };
 
+// That every operand is stored as its op declares it, activations in f32 or bf16; of inputs whose shape alone
+// is read nothing is asked. ErrorCode::declined names the first that is not.
+Status check_storage(const KernelRequest& request);
+// The element type of all activations of a request (f32 where there are none). Declined: what check_storage()
+// declines, and activations of several types.
+Result<DType> activation_type(const KernelRequest& request);
+
 struct KernelRun {
   std::span<const TensorView> inputs;   // data is null where absent
   std::span<const TensorView> outputs;  // data is null where unwanted
   void* scratch = nullptr;              // scratch_bytes(), 64-byte aligned, undefined content
-  const void* prepared = nullptr;       // prepared_bytes(), 64-byte aligned, filled by prepare_constants
+  const void* packed = nullptr;         // packed_bytes(), 64-byte aligned, filled by pack_constants
 };
 
 // A node made ready for one shape; nodes that are alike share it. run() allocates nothing, keeps nothing, and
 // may be called by one thread at a time; it uses up to KernelRequest::threads threads inside. Where the
-// device is not the host, run() and prepare_constants() start the work and do not wait for it.
+// device is not the host, run() and pack_constants() start the work and do not wait for it.
 class Kernel {
  public:
   virtual ~Kernel() = default;
@@ -50,10 +58,10 @@ class Kernel {
   // A form of the constant inputs (folded, reordered, cast), kept by Weights and shared by every kernel whose
   // key, node variables and device agree. The key tells all that the form depends on besides the variables'
   // values.
-  virtual std::int64_t prepared_bytes() const { return 0; }
-  virtual std::string prepared_key() const { return {}; }
-  virtual Status prepare_constants(std::span<const TensorView> inputs, void* prepared) const {
-    (void)inputs, (void)prepared;
+  virtual std::int64_t packed_bytes() const { return 0; }
+  virtual std::string packed_key() const { return {}; }
+  virtual Status pack_constants(std::span<const TensorView> inputs, void* packed) const {
+    (void)inputs, (void)packed;
     return {};
   }
 
@@ -65,7 +73,9 @@ class Kernel {
 struct KernelEntry {
   std::string_view op;
   std::string_view name;
-  Result<std::unique_ptr<Kernel>> (*prepare)(const KernelRequest& request);
+  // May carry state; called by several threads at once.
+  std::function<Result<std::unique_ptr<Kernel>>(const KernelRequest& request)> prepare;
+  std::string_view device{};  // "cpu", "cuda"; empty in a backend's own list
 };
 
 }  // namespace graphrun

@@ -12,6 +12,12 @@ namespace graphrun {
 using ValueId = std::int32_t;
 inline constexpr ValueId kNoValue = -1;  // an optional input that is absent, an output nobody wants
 
+// The element of a list by value. Precondition: the value has one, so that it is not kNoValue.
+template <class List>
+decltype(auto) at(List& by_value, ValueId value) {
+  return by_value[static_cast<std::size_t>(value)];
+}
+
 struct Node {
   std::string path;  // full name in the scopes of the graph, e.g. "pretrained.layer1.0.conv1"
   std::string op;

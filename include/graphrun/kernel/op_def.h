@@ -1,5 +1,8 @@
 #pragma once
 
+#include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,12 +33,50 @@ struct ValueType {
   static ValueType dense(DType dtype, std::vector<Dim> shape) {
     return {dtype, Layout::dense, std::move(shape)};
   }
+  bool operator==(const ValueType&) const = default;
 };
 std::string to_string(const ValueType& type);  // "f32 (N, 64, (H - 1)/2 + 1, (W - 1)/2 + 1)"
+
+// Which values an operand may be, apart from their extents. resolve() checks every operand of every node
+// against this: inputs before OpDef::infer, which may rely on it, and outputs after it. Kernels see what is
+// declared, too (check_storage()).
+struct OperandType {
+  enum class Kind : std::uint8_t {
+    // (N, C, H, W) in NHWC memory, f32 or bf16. In a graph f32 stands for the precision of the session, which
+    // may
+    // store activations in another type; all activations of a node, inputs and outputs, have the same one.
+    activation,
+    // (N, C, H, W) in NHWC memory, of exactly `dtype`: numbers of pixels and channels that no precision
+    // changes.
+    nhwc,
+    // Row-major in the order of the shape, of exactly `dtype`.
+    dense,
+    // f32 or bf16, an activation or dense.
+    real,
+    // Element type, layout and extents are those of the input with the index `input`.
+    same_as,
+    // Everything. Only for inputs of which nothing but the shape is read.
+    any,
+  };
+  Kind kind = Kind::activation;
+  DType dtype = DType::f32;  // of nhwc and dense
+  int rank = -1;             // of dense; -1: any
+  int input = -1;            // of same_as: one that is always there and is itself not same_as
+
+  static constexpr OperandType activation() { return {}; }
+  static constexpr OperandType nhwc(DType dtype) { return {Kind::nhwc, dtype, 4, -1}; }
+  static constexpr OperandType dense(DType dtype, int rank = -1) { return {Kind::dense, dtype, rank, -1}; }
+  static constexpr OperandType scalar(DType dtype) { return dense(dtype, 0); }
+  static constexpr OperandType real() { return {Kind::real, DType::f32, -1, -1}; }
+  static constexpr OperandType same_as(int input) { return {Kind::same_as, DType::f32, -1, input}; }
+  static constexpr OperandType any() { return {Kind::any, DType::f32, -1, -1}; }
+};
+std::string to_string(const OperandType& type);  // "an activation", "dense f32 of rank 1"
 
 struct InputSpec {
   std::string_view name;  // the key in a graph file
   std::string_view doc;
+  OperandType type = OperandType::activation();
   bool optional = false;
   bool variadic = false;    // the last input only: any number of values, at least one
   bool shape_only = false;  // only its shape is read; the value need not be alive
@@ -45,7 +86,7 @@ struct InputSpec {
   bool is_variable = false;
   VariableKind variable = VariableKind::parameter;
   Init init{};                         // its default initialiser
-  std::string_view if_attribute = {};  // the variable exists only where this boolean attribute is true
+  std::string_view if_attribute = {};  // it is there exactly where this boolean attribute is true
 };
 
 // Over which ranks an output is summed before anything reads it.
@@ -54,7 +95,10 @@ enum class Reduction : std::uint8_t { none, batch_statistics, loss };
 struct OutputSpec {
   std::string_view name;
   std::string_view doc;
+  OperandType type = OperandType::activation();
   Reduction reduction = Reduction::none;
+  // A node may be without it: kernels then get no memory for it and write nothing. The others always have it.
+  bool optional = false;
 };
 
 struct IndexPair {
@@ -87,6 +131,63 @@ struct GradientRequest {
   std::vector<bool> needed;                   // by input
 };
 
+// A graph as OpDef::fusion sees it.
+class GraphReader {
+ public:
+  virtual ~GraphReader() = default;
+  virtual const Node* producer(ValueId value) const = 0;  // null: an input or a variable
+  // The node of each input that is the value; null stands for an output or a store of the method.
+  virtual std::span<const Node* const> readers(ValueId value) const = 0;
+};
+// The node of this op that writes the value, if the value is read once in all; else null.
+const Node* sole_producer(const GraphReader& graph, ValueId value, std::string_view op);
+
+// How the compiler finds nodes whose work a composite does at once.
+struct Fusion {
+  std::string_view last;  // the op of the last of these nodes
+  // The composite's node, without outputs, over values that the graph has before `last`; empty where what is
+  // around `last` is something else. Nodes that nothing reads afterwards are removed.
+  using Match = std::optional<Node> (*)(const Node& last, const GraphReader& graph);
+  Match match = nullptr;
+};
+
+// Which parameters a rule is about: everything that is given must fit. In patterns * stands for any text.
+struct ParameterSelector {
+  std::string name = "*";     // of the parameter, e.g. "layer4.*"
+  std::string op = "*";       // of the node that reads it, as the graph file writes it, e.g. "batch_norm"
+  std::string operand = "*";  // which of that node's inputs it is, e.g. "bias"
+  int rank = -1;              // -1: any
+};
+
+// A variable that an optimiser keeps from step to step, 0 at the start.
+struct OptimizerState {
+  // The variable is <name>:<parameter>; a scalar is <name>:<path of the update's node>, and Variable::of is
+  // -1.
+  std::string_view name;
+  bool scalar = false;  // one number for all parameters of a node; else a tensor for each, of its shape
+};
+
+// Parameters for which an attribute has another value than the others'.
+struct OptimizerRule {
+  ParameterSelector which;
+  std::string_view attr;
+  double value = 0;
+};
+
+// An op that updates parameters from their gradients. Its inputs are f32: first scalars that the training
+// loop gives by name ("lr", the learning rate), then, in the last input, which is variadic: k parameters,
+// their k gradients, k tensors of each state that is no scalar, in the order of `states`, and one of each
+// scalar. All of them are variables and may be written (OpDef::writes_inputs). Where ranks share the
+// parameters out, k may be 0 for a node with scalars, which must then go on as on the other ranks.
+struct OptimizerSpec {
+  std::vector<OptimizerState> states;
+  // The attribute that multiplies the learning rate: parameters for which it is 0 are not trained at all.
+  // Empty: there is none.
+  std::string_view rate_multiplier{};
+  // What holds where a graph file gives no rules.
+  std::vector<OptimizerRule> rules{};
+};
+
 struct OpDef {
   std::string_view name;
   std::string_view doc;
@@ -95,14 +196,15 @@ struct OpDef {
   std::vector<AttrSpec> attrs;
   Precision precision = Precision::compute;
 
-  // The types of the outputs. An absent optional input is null. Errors give what is expected and what is
+  // The types of the outputs, absent ones too. There is an input for each of `inputs` (more where the last
+  // one is variadic), of its declared type; an absent one is null. Errors give what is expected and what is
   // there.
   using Infer = Status (*)(const Attributes& attrs, std::span<const ValueType* const> inputs,
                            std::vector<ValueType>& outputs);
   Infer infer = nullptr;
 
-  // The shape of the variable for input `index` (InputSpec::is_variable); other inputs' types are known,
-  // those of variables are null. Null when the op has no variables.
+  // The shape of the variable for input `index` (InputSpec::is_variable). Other inputs' types are known and
+  // as declared, those of variables are null. Null when the op has no variables.
   using VariableShape = Result<std::vector<Dim>> (*)(const Attributes& attrs,
                                                      std::span<const ValueType* const> inputs, int index);
   VariableShape variable_shape = nullptr;
@@ -117,7 +219,19 @@ struct OpDef {
   Rewrite for_eval = nullptr;
   Rewrite for_train = nullptr;
   // Composites: the parts that define the op's meaning. A backend without a kernel for the whole runs these.
-  Rewrite parts = nullptr;
+  Rewrite decomposition = nullptr;
+  // Composites: where a graph has the parts. A fusion that loses a gradient is left out of methods that are
+  // differentiated.
+  Fusion fusion{};
+
+  // Operations of products, 2 for a multiplication with its addition. Types are numbers; absent inputs and
+  // unwanted outputs are null. Null: the sum of a composite's parts, 0 for others.
+  using Cost = double (*)(const Attributes& attrs, std::span<const ValueType* const> inputs,
+                          std::span<const ValueType* const> outputs);
+  Cost cost = nullptr;
+
+  // Present where the op can be the optimiser of a graph's `train` section.
+  std::optional<OptimizerSpec> optimizer{};
 
   // output may take the memory of input when nobody reads the input afterwards.
   std::vector<IndexPair> in_place{};
@@ -128,26 +242,47 @@ struct OpDef {
   bool writes_inputs = false;
   // Cheaper to compute again from its inputs than to keep from forward to backward.
   bool recompute = false;
+  // output is input at another size, interpolated bilinearly with aligned corners: whoever interpolates
+  // further may start from the input instead.
+  std::optional<IndexPair> interpolates{};
+  // What it gives for a sample depends on which others are computed with it on this rank, so that a batch in
+  // parts is not the batch (hard pixels are chosen among all of them).
+  bool compares_samples = false;
   // Internal to lowered graphs; a graph file cannot use it.
   bool internal = false;
 
+  // What holds for input `index` of a node: a variadic input's specification goes for all that follow.
+  // Precondition: the op has inputs.
+  const InputSpec& input(std::size_t index) const {
+    return inputs[index < inputs.size() ? index : inputs.size() - 1];
+  }
   int input_index(std::string_view name) const;   // -1: none
   int output_index(std::string_view name) const;  // -1: none
 };
+
+struct OpLibrary;  // graphrun/kernel/op_library.h
 
 // The ops that a program may use, by name.
 class OpRegistry {
  public:
   explicit OpRegistry(std::vector<const OpDef*> defs);
+  // The ops of all libraries, which live as long as the registry. Errors: two ops of one name (names both
+  // libraries), an op without a name or without inference.
+  static Result<OpRegistry> make(std::vector<std::shared_ptr<const OpLibrary>> libraries);
+
   const OpDef* find(std::string_view name) const;
   std::span<const OpDef* const> all() const { return defs_; }  // sorted by name
+  // The library that brought the op; null for an unknown op and in a registry that was made of ops alone.
+  const OpLibrary* library_of(std::string_view op) const;
 
  private:
   std::vector<const OpDef*> defs_;
+  std::vector<std::shared_ptr<const OpLibrary>> libraries_;
 };
 
-// Helpers of infer functions: an error of the form "<what>: expected <a>, got <b>".
+// A helper of infer functions: an error of the form "<what>: expected <a>, got <b>".
 Status require_equal(const Dim& expected, const Dim& actual, std::string_view what);
-Status require_rank(const ValueType& type, int rank, std::string_view what);
+// For cost functions: how many elements there are. Precondition: every extent is a number.
+double element_count(const ValueType& type);
 
 }  // namespace graphrun

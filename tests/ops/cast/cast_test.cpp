@@ -5,6 +5,7 @@
 
 #include "graphrun/bfloat16.h"
 #include "ops/registry.h"
+#include "tests/ops/harness.h"
 #include "tests/ops/placed.h"
 #include "tests/ops/test_backend.h"
 
@@ -38,6 +39,7 @@ BOOST_AUTO_TEST_CASE(bf16_rounds_to_nearest_even) {
 }
 
 BOOST_AUTO_TEST_CASE(cast_there_and_back) {
+  count_as_checked("cast");
   TensorDesc narrow = TensorDesc::nhwc(DType::bf16, {2, 5, 3, 4});
   narrow.pixel_stride = 7;
   const TensorDesc wide = TensorDesc::nhwc(DType::f32, {2, 5, 3, 4});
@@ -47,7 +49,7 @@ BOOST_AUTO_TEST_CASE(cast_there_and_back) {
   tensors[0].write(values);
 
   const std::shared_ptr<model::Backend> backend = test_backend(2);
-  const auto turn = backend->turn();
+  const auto lock = backend->lock();
   const auto there = cast_kernel(*backend, wide, narrow);
   const auto home = cast_kernel(*backend, narrow, wide);
   BOOST_REQUIRE((there && home));

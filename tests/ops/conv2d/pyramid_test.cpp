@@ -36,7 +36,11 @@ Case pyramid_case(const Pyramid& v) {
       .inputs = {activation({v.n, v.c, v.h, v.w}, normal(), v.gap),
                  dense({v.o, v.channels(), v.kernel, v.kernel}, normal(0, 0.1)), absent(),
                  dense({v.o}, uniform(0.5, 2)), dense({v.o}), dense({v.o}), dense({v.o}, uniform(0.1, 2))},
-      .output_gap = v.gap};
+      .output_gap = v.gap,
+      .kernels = {{.type = DType::f32, .constant = true, .names = {"pyramid"}},
+                  {.type = DType::bf16, .constant = true, .names = {"pyramid"}},
+                  {.constant = false, .names = {}},
+                  {.device = "cuda", .constant = true, .names = {"pyramid"}}}};
   for (const Shape& level : v.levels) test.inputs.push_back(activation(level, normal(), v.gap));
   return test;
 }

@@ -161,11 +161,11 @@ BOOST_AUTO_TEST_CASE(class_weights_come_from_the_input_of_that_name) {
   const Reference weighted = [](const auto& in, auto& out, const Attributes& attrs) {
     loss_reference({in[0], in[1], {true, {5}, {0.5, 0, 2, 1, 3}}}, out, attrs);
   };
-  harness.check_form(test, Form::train, weighted);
+  harness.check_variant(test, Form::train, weighted);
   harness.check_gradient(test, weighted, {.inputs = {0}});
-  harness.check_form(test, Form::eval, loss_reference);
+  harness.check_variant(test, Form::eval, loss_reference);
   test.model_inputs["class_weights"] = dense({4});
-  harness.check_form(test, Form::train, loss_reference);
+  harness.check_variant(test, Form::train, loss_reference);
 }
 
 BOOST_AUTO_TEST_CASE(probabilities_of_labels) {
@@ -206,8 +206,8 @@ BOOST_AUTO_TEST_CASE(mining) {
   };
   for (const std::int64_t min_kept : {0, 30}) {
     test.attrs = {{"ohem", Expr(1)}, {"threshold", 0.05}, {"min_kept", Expr(min_kept)}};
-    harness.check_form(test, Form::train, mined);
-    harness.check_form(test, Form::eval, loss_reference);
+    harness.check_variant(test, Form::train, mined);
+    harness.check_variant(test, Form::eval, loss_reference);
     harness.check_gradient(test, mined, {.inputs = {0}});
   }
 }
@@ -215,8 +215,8 @@ BOOST_AUTO_TEST_CASE(mining) {
 BOOST_AUTO_TEST_CASE(loss_in_both_methods) {
   const OpHarness harness;
   for (const double share : {0.3, 1.0}) {
-    harness.check_form(make("cross_entropy", {2, 11, 5, 7}, share), Form::eval, loss_reference);
-    harness.check_form(make("cross_entropy", {2, 11, 5, 7}, share), Form::train, loss_reference);
+    harness.check_variant(make("cross_entropy", {2, 11, 5, 7}, share), Form::eval, loss_reference);
+    harness.check_variant(make("cross_entropy", {2, 11, 5, 7}, share), Form::train, loss_reference);
   }
 }
 

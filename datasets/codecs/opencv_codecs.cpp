@@ -1,0 +1,33 @@
+#include "datasets/codecs/opencv_codecs.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
+#include <type_traits>
+
+extern "C" bool graphrun_decode_image(std::string& file, graphrun::imaging::Image& image,
+                                      std::string& reason) {
+  try {
+    const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8U, file.data());
+    const cv::Mat bgr = cv::imdecode(bytes, cv::IMREAD_COLOR);
+    reason = "cannot be decoded";
+    if (bgr.empty()) return false;
+    image.height = bgr.rows;
+    image.width = bgr.cols;
+    image.rgb.resize(bgr.total() * 3);
+    // Not by OpenCV, whose own threads would come beside the loader's.
+    std::uint8_t* to = image.rgb.data();
+    for (int row = 0; row < bgr.rows; ++row) {
+      const auto* from = bgr.ptr<std::uint8_t>(row);
+      for (int column = 0; column < bgr.cols; ++column, from += 3, to += 3)
+        std::reverse_copy(from, from + 3, to);
+    }
+  } catch (const std::exception& error) {
+    reason = std::string("cannot be decoded: ") + error.what();
+    return false;
+  }
+  return true;
+}
+static_assert(std::is_same_v<decltype(&graphrun_decode_image), graphrun::datasets::DecodeImage>);
