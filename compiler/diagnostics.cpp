@@ -51,7 +51,7 @@ std::string in_quotes(std::string_view text) { return "\"" + std::string(text) +
 std::string suggestion(std::string_view name, const std::vector<std::string_view>& candidates) {
   const std::string near = nearest_name(name, candidates);
   if (!near.empty()) return "; did you mean " + in_quotes(near) + "?";
-  constexpr std::size_t kShortList = 12;
+  constexpr std::size_t kShortList = 16;
   if (candidates.empty() || candidates.size() > kShortList) return "";
   std::string list;
   for (const std::string_view candidate : candidates) {

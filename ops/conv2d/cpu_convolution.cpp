@@ -34,7 +34,7 @@ struct Plan {
   bool bias = false;
 };
 
-std::int64_t packed_bytes(const TensorDesc& desc) {
+std::int64_t gathered_bytes(const TensorDesc& desc) {
   return desc.contiguous() ? 0 : desc.shape.count() * static_cast<std::int64_t>(size_of(desc.dtype));
 }
 
@@ -67,8 +67,8 @@ class LibraryConvolution final : public Kernel {
     ScratchPlan scratch;
     library_at_ = scratch.add(
         std::max(plan_.convolution.primitive.scratch_bytes(), reorder_ ? reorder_->scratch_bytes() : 0));
-    from_at_ = scratch.add(packed_bytes(from_));
-    to_at_ = scratch.add(packed_bytes(to_));
+    from_at_ = scratch.add(gathered_bytes(from_));
+    to_at_ = scratch.add(gathered_bytes(to_));
     if (reorder_) {
       weight_at_ = scratch.add(weight_bytes_);
       if (plan_.source.reverse_taps) reversed_at_ = scratch.add(variable_.bytes());

@@ -109,7 +109,7 @@ Status Device::take_fault() {
 }
 
 Status Device::synchronize() {
-  const auto lock = lock();
+  const auto held = lock();
   GRAPHRUN_TRY(check(cudaMemcpyAsync(seen_, fault_, sizeof(Fault), cudaMemcpyDeviceToHost, stream()),
                      "cudaMemcpyAsync"));
   GRAPHRUN_TRY(check(cudaStreamSynchronize(stream()), "cudaStreamSynchronize"));
@@ -117,7 +117,7 @@ Status Device::synchronize() {
 }
 
 Result<void*> Device::allocate(std::int64_t bytes) {
-  const auto lock = lock();
+  const auto held = lock();
   void* memory = nullptr;
   Status status = check(cudaMalloc(&memory, static_cast<std::size_t>(bytes)), "cudaMalloc");
   if (status.ok()) return memory;
@@ -130,19 +130,19 @@ Result<void*> Device::allocate(std::int64_t bytes) {
 }
 
 void Device::free(void* memory) {
-  const auto lock = lock();
+  const auto held = lock();
   cudaFree(memory);
 }
 
 Status Device::copy_to_device(void* device, const void* host, std::int64_t bytes) {
-  const auto lock = lock();
+  const auto held = lock();
   return check(
       cudaMemcpyAsync(device, host, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, stream()),
       "cudaMemcpyAsync to the device");
 }
 
 Status Device::copy_to_host(void* host, const void* device, std::int64_t bytes) {
-  const auto lock = lock();
+  const auto held = lock();
   GRAPHRUN_TRY(
       check(cudaMemcpyAsync(host, device, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, stream()),
             "cudaMemcpyAsync to the host"));

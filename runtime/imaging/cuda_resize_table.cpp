@@ -17,7 +17,7 @@ struct Reach {
   std::vector<std::int32_t> low;
   std::vector<std::int32_t> high;
 
-  explicit Reach(const WeightedResizeTable& taps) {
+  explicit Reach(const imaging::WeightedResizeTable& taps) {
     const auto size = static_cast<std::size_t>(taps.size());
     low.resize(size);
     high.resize(size);
@@ -87,9 +87,10 @@ Status TapTables::upload(const Place& place, std::int64_t bytes) {
                "cudaMemcpyAsync of taps");
 }
 
-Result<const LinearTap*> TapTables::linear(const Key& key, const std::function<ResizeTable()>& make) {
+Result<const LinearTap*> TapTables::linear(const Key& key,
+                                           const std::function<imaging::ResizeTable()>& make) {
   if (const auto known = linear_.find(key); known != linear_.end()) return known->second;
-  const ResizeTable taps = make();
+  const imaging::ResizeTable taps = make();
   std::vector<LinearTap> table;
   for (std::size_t i = 0; i < taps.first.size(); ++i)
     table.push_back({taps.first[i], taps.second[i], taps.first_weight[i], taps.second_weight[i]});
@@ -99,9 +100,10 @@ Result<const LinearTap*> TapTables::linear(const Key& key, const std::function<R
   return linear_[key] = reinterpret_cast<const LinearTap*>(place.device);
 }
 
-Result<ColumnTaps> TapTables::weighted(const Key& key, const std::function<WeightedResizeTable()>& make) {
+Result<ColumnTaps> TapTables::weighted(const Key& key,
+                                       const std::function<imaging::WeightedResizeTable()>& make) {
   if (const auto known = weighted_.find(key); known != weighted_.end()) return known->second;
-  const WeightedResizeTable taps = make();
+  const imaging::WeightedResizeTable taps = make();
   const Reach reach(taps);
   ColumnTaps made;
   for (std::size_t i = 0; i < made.spans.size(); ++i) made.spans[i] = reach.span(std::size_t{1} << i);
@@ -126,21 +128,22 @@ Result<ColumnTaps> TapTables::weighted(const Key& key, const std::function<Weigh
 }
 
 Result<const LinearTap*> TapTables::linear(std::int64_t from, std::int64_t to) {
-  return linear({Kind::linear, {from, to}}, [&] { return linear_taps(from, to); });
+  return linear({Kind::linear, {from, to}}, [&] { return imaging::linear_taps(from, to); });
 }
 
-Result<const LinearTap*> TapTables::means(const SlideAxis& axis, std::int64_t to) {
+Result<const LinearTap*> TapTables::means(const imaging::SlideAxis& axis, std::int64_t to) {
   return linear({Kind::means, {axis.extent, axis.crop, to}}, [&] { return mean_taps(axis, to); });
 }
 
 Result<ColumnTaps> TapTables::aligned(std::int64_t from, std::int64_t to) {
-  return weighted({Kind::aligned, {from, to}}, [&] { return aligned_taps(from, to); });
+  return weighted({Kind::aligned, {from, to}}, [&] { return imaging::aligned_taps(from, to); });
 }
 
 Result<ColumnTaps> TapTables::through_view(std::int64_t from, std::int64_t input, std::int64_t view,
                                            std::int64_t to) {
-  return weighted({Kind::through_view, {from, input, view, to}},
-                  [&] { return through(aligned_taps(from, input), linear_taps(view, to)); });
+  return weighted({Kind::through_view, {from, input, view, to}}, [&] {
+    return imaging::through(imaging::aligned_taps(from, input), imaging::linear_taps(view, to));
+  });
 }
 
 }  // namespace graphrun::cuda

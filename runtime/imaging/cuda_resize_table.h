@@ -59,7 +59,7 @@ class TapTables {
   // linear_taps().
   Result<const LinearTap*> linear(std::int64_t from, std::int64_t to);
   // mean_taps().
-  Result<const LinearTap*> means(const SlideAxis& axis, std::int64_t to);
+  Result<const LinearTap*> means(const imaging::SlideAxis& axis, std::int64_t to);
   // aligned_taps().
   Result<ColumnTaps> aligned(std::int64_t from, std::int64_t to);
   // Those to `input`, through linear_taps(view, to).
@@ -69,8 +69,8 @@ class TapTables {
   enum class Kind : std::uint8_t { linear, means, aligned, through_view };
   using Key = std::pair<Kind, std::array<std::int64_t, 4>>;
 
-  Result<const LinearTap*> linear(const Key& key, const std::function<ResizeTable()>& make);
-  Result<ColumnTaps> weighted(const Key& key, const std::function<WeightedResizeTable()>& make);
+  Result<const LinearTap*> linear(const Key& key, const std::function<imaging::ResizeTable()>& make);
+  Result<ColumnTaps> weighted(const Key& key, const std::function<imaging::WeightedResizeTable()>& make);
   // Where so many bytes may be written on the host, to be uploaded.
   struct Place {
     std::byte* host = nullptr;

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-namespace graphrun::model {
+namespace graphrun {
 namespace {
 
 bool is_stored_activation(const TensorDesc& desc) {
@@ -81,4 +81,4 @@ Result<DType> activation_type(const KernelRequest& request) {
   return found.value_or(DType::f32);
 }
 
-}  // namespace graphrun::model
+}  // namespace graphrun

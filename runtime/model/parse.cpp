@@ -1,6 +1,7 @@
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
 #include "runtime/model/parse_pools.h"
+#include "runtime/model/resolve.h"
 #include "runtime/model/upgrade.h"
 #include "runtime/model/validate.h"
 
@@ -262,9 +263,7 @@ void add_absent_inputs(Model& model, const OpRegistry& registry) {
   for (Method& method : model.methods) {
     for (Node& node : method.nodes) {
       const OpDef* def = registry.find(node.op);
-      while (def != nullptr && node.inputs.size() < def->inputs.size() &&
-             def->inputs[node.inputs.size()].optional)
-        node.inputs.push_back(kNoValue);
+      if (def != nullptr) graphrun::model::add_absent_inputs(*def, node.inputs);
     }
   }
 }

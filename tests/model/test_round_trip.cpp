@@ -33,7 +33,8 @@ BOOST_AUTO_TEST_CASE(an_optional_input_that_the_file_does_not_know_is_absent) {
 }
 
 BOOST_AUTO_TEST_CASE(a_model_of_nothing_comes_back) {
-  const model::Model model{.name = "nothing"};
+  model::Model model;
+  model.name = "nothing";
   BOOST_TEST(equal(store_and_parse(model), model));
 }
 

@@ -75,6 +75,9 @@ BOOST_AUTO_TEST_CASE(faults_of_nodes) {
        conv1 + "input \"bias\" is there, but attribute \"bias\" is false"},
       {"too few outputs", [](model::Model& m) { conv(m).outputs.clear(); },
        conv1 + "expected 1 outputs, got 0"},
+      {"absent output that is not optional",
+       [](model::Model& m) { node(train(m), "body.pool").outputs[0] = kNoValue; },
+       "method train: body.pool (pool): output \"y\" is missing, and is not optional"},
       {"input outside", [](model::Model& m) { conv(m).inputs[0] = 1000; },
        conv1 + "input \"x\": there is no value 1000"},
       {"negative input", [](model::Model& m) { conv(m).inputs[0] = -2; }, "there is no value -2"},
@@ -155,7 +158,13 @@ BOOST_AUTO_TEST_CASE(faults_of_types) {
       {"weight of another shape", [](model::Model& m) { conv(m).attrs["channels"] = Expr(9); },
        "method eval: body.conv1 (project): weight's outputs: expected 9, got 8"},
       {"rank", [](model::Model& m) { conv(m).inputs[0] = 3; },
-       "method eval: body.conv1 (project): x: expected rank 4, got f32 (3)"},
+       "method eval: body.conv1 (project): x: expected an activation, got dense f32 (3)"},
+      {"a weight where an activation is read",
+       [](model::Model& m) { node(eval(m), "body.relu1").inputs[0] = conv(m).inputs[1]; },
+       "method eval: body.relu1 (relu): x: expected an activation, got dense f32 (8, 3, 1, 1)"},
+      {"an activation where a weight is read", [](model::Model& m) { conv(m).inputs[1] = 0; },
+       "method eval: body.conv1 (project): weight: expected dense f32 of rank 4, got f32 (N, 3, H, W) in "
+       "NHWC"},
       {"extent below 1",
        [](model::Model& m) {
          m.inputs[0].shape = {Expr::symbol("N"), 3, 0, Expr::symbol("W")};
@@ -351,12 +360,12 @@ BOOST_AUTO_TEST_CASE(faults_of_the_rest) {
 
 // A model's name becomes part of paths and is printed (a run's folder, exp/DATA/MODEL/TIME).
 BOOST_AUTO_TEST_CASE(names_that_are_no_component_of_a_path) {
-  for (const std::string name : {std::string(), std::string("/etc"), std::string("../x"), std::string("a/b"),
-                                 std::string(".hidden"), std::string("-o"), std::string("a b"),
-                                 std::string("a\0b", 3), std::string("\x1b]0;x\a"), std::string(129, 'x')}) {
+  for (const std::string& name : {std::string(), std::string("/etc"), std::string("../x"), std::string("a/b"),
+                                  std::string(".hidden"), std::string("-o"), std::string("a b"),
+                                  std::string("a\0b", 3), std::string("\x1b]0;x\a"), std::string(129, 'x')}) {
     check_all({{name, [&](model::Model& m) { m.name = name; }, "the model's name must be letters, digits"}});
   }
-  for (const std::string name :
+  for (const std::string& name :
        {std::string("spnet50"), std::string("my-net_1.5+x"), std::string(128, 'x')}) {
     model::Model model = sample_model();
     model.name = name;

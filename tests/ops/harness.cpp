@@ -389,7 +389,7 @@ void OpHarness::check_parts(const Case& given, const Reference& reference) const
   const Case test = with_all_inputs(registry_, given);
   checked().insert(test.op);
   BOOST_TEST_CONTEXT("parts of " << test.op) {
-    check_rewrite(registry_, *backend_, test, &OpDef::parts, reference);
+    check_rewrite(registry_, *backend_, test, &OpDef::decomposition, reference);
   }
 }
 

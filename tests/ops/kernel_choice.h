@@ -8,7 +8,7 @@
 
 // Which kernels a case was written for. The harness runs every kernel that takes a case; without a statement
 // nobody would notice that the one that is meant has begun to decline.
-namespace graphrun {
+namespace graphrun::model {
 class Backend;
 }
 namespace graphrun::test {
@@ -28,10 +28,10 @@ struct KernelChoice {
 
 // Reports what differs from Case::kernels. Where the CPU has several kernels for the op, each request must be
 // described there.
-void check_choice(Backend& backend, const Case& test, const CaseData& data);
+void check_choice(model::Backend& backend, const Case& test, const CaseData& data);
 
 // What must become of the case in bf16 (`narrow`, every kernel of which was asked): taken by the CPU, where
 // it has instructions for bf16 or the kernels do without, unless the op has no such kernel there.
-void check_bf16(const Backend& backend, const Case& narrow, bool taken);
+void check_bf16(const model::Backend& backend, const Case& narrow, bool taken);
 
 }  // namespace graphrun::test

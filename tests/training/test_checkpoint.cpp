@@ -61,7 +61,9 @@ BOOST_AUTO_TEST_CASE(old_epochs_are_removed_and_nothing_else) {
 
 BOOST_AUTO_TEST_CASE(figures_that_no_run_has_are_refused) {
   const Scratch scratch;
-  const auto program = require(model::Program::make(model::Model{.name = "none"}, ops::op_registry()));
+  model::Model nothing;
+  nothing.name = "nothing";
+  const auto program = require(model::Program::make(std::move(nothing), ops::op_registry()));
   const auto weights = require(weights::Weights::initialise(*program, 1, require(ops::make_cpu_backend())));
   const std::string most = std::to_string(INT64_MAX), half = std::to_string(std::int64_t{1} << 49);
   const auto error_of = [&](const std::string& key, const std::string& value) {

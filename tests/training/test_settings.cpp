@@ -61,7 +61,8 @@ BOOST_AUTO_TEST_CASE(the_evaluation_crop_is_the_training_crop_unless_given) {
 BOOST_AUTO_TEST_CASE(masks_of_attention_follow_the_training_crop_unless_chosen) {
   const auto with_masks = [](double mask, double compact, double shrink = 2) {
     // As a file of version 1 has it.
-    model::Model model{.name = "net"};
+    model::Model model;
+    model.name = "net";
     model.settings = {{"train_h", "465"}, {"train_w", "465"}};
     for (const auto& [name, value] :
          {std::pair("shrink_factor", shrink), {"compact", compact}, {"mask_h", mask}, {"mask_w", mask}}) {
