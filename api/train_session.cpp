@@ -44,7 +44,7 @@ struct TrainSession::Impl {
   std::unique_ptr<session::TrainSession> session;
   std::int64_t seed = 0;
 
-  const std::shared_ptr<const model::Program>& model() const { return program.impl().source.program; }
+  const std::shared_ptr<const model::Program>& bound() const { return program.impl().source.program; }
   model::Backend& backend() const { return *weights->backend(); }
   std::int64_t classes() const { return session->output_of(model::roles::kConfusion).desc.shape[0]; }
 
@@ -66,14 +66,14 @@ Result<TrainSession> TrainSession::create(const Program& program, const Device& 
   auto impl = std::make_unique<Impl>(Impl{program, device, nullptr, nullptr, 0});
   impl->seed = static_cast<std::int64_t>(options.seed);
   GRAPHRUN_ASSIGN(impl->weights,
-                  weights::Weights::initialise(*impl->model(), options.seed, device.impl().backend));
+                  weights::Weights::initialise(*impl->bound(), options.seed, device.impl().backend));
   session::TrainSession::Options of_session;
   of_session.n = options.batch;
   of_session.h = options.height;
   of_session.w = options.width;
   of_session.precision = options.precision;
   of_session.memory_budget = options.memory_budget;
-  GRAPHRUN_ASSIGN(impl->session, session::TrainSession::create(impl->model(), impl->weights, of_session));
+  GRAPHRUN_ASSIGN(impl->session, session::TrainSession::create(impl->bound(), impl->weights, of_session));
   GRAPHRUN_TRY(impl->session->check_supervised());
   return TrainSession(std::move(impl));
 } catch (...) {
@@ -97,13 +97,13 @@ Status TrainSession::save(const std::string& path) const try {
 
 Weights TrainSession::weights() const {
   return Weights(
-      std::make_shared<const Weights::Impl>(Weights::Impl{impl_->device, impl_->model(), impl_->weights}));
+      std::make_shared<const Weights::Impl>(Weights::Impl{impl_->device, impl_->bound(), impl_->weights}));
 }
 
 Status TrainSession::set_image(const ImageView& image, std::int64_t sample) try {
   const TensorView view = impl_->session->image();
   GRAPHRUN_TRY(check_sample(sample, view.desc.n()));
-  return imaging::write_normalised(image, impl_->model()->model().preprocess, impl_->backend(), view, sample);
+  return imaging::write_normalised(image, impl_->bound()->model().preprocess, impl_->backend(), view, sample);
 } catch (...) {
   return core::caught();
 }
@@ -120,7 +120,7 @@ Status TrainSession::set_label(const LabelMap& label, std::int64_t sample) try {
                                   std::to_string(shape[1])};
   }
   const std::int64_t classes = impl_->classes();
-  const std::int32_t ignored = ignored_id(impl_->model()->model());
+  const std::int32_t ignored = ignored_id(impl_->bound()->model());
   std::vector<std::int32_t> ids;
   ids.reserve(label.ids.size());
   for (const ClassId id : label.ids) {
@@ -194,7 +194,7 @@ Result<std::vector<float>> TrainSession::gradient(std::string_view parameter) co
 
 std::vector<std::string> TrainSession::parameter_names() const {
   std::vector<std::string> names;
-  for (const model::Variable& variable : impl_->model()->model().variables) {
+  for (const model::Variable& variable : impl_->bound()->model().variables) {
     if (impl_->session->gradient(variable.name).data != nullptr) names.push_back(variable.name);
   }
   return names;

@@ -28,7 +28,7 @@ Result<std::optional<ResumePoint>> find_resume_point(const std::string& resume, 
   if (resume.empty()) return std::optional<ResumePoint>();
   const std::optional<fs::path> run = folder_to_resume(resume, folder);
   const std::optional<fs::path> checkpoint = run ? latest_checkpoint(*run) : std::nullopt;
-  if (checkpoint) return std::optional<ResumePoint>({*run, *checkpoint});
+  if (checkpoint) return std::optional<ResumePoint>(ResumePoint{*run, *checkpoint});
   if (resume != kAuto) return {ErrorCode::not_found, resume + ": no checkpoint to resume from"};
   return std::optional<ResumePoint>();
 }
