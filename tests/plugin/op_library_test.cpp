@@ -157,7 +157,7 @@ BOOST_AUTO_TEST_CASE(two_ops_of_one_name_are_refused) {
 }
 
 BOOST_AUTO_TEST_CASE(an_op_without_inference_is_refused) {
-  static const OpDef kEmpty{.name = "empty"};
+  static const OpDef kEmpty{.name = "empty", .doc = "", .inputs = {}, .outputs = {}, .attrs = {}};
   static const OpDef* const kMine[] = {&kEmpty};
   const OpLibrary mine{.name = "mine", .ops = kMine};
   const std::string error = error_of(ops::op_registry_with({borrow(mine)}));

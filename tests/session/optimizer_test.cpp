@@ -118,8 +118,8 @@ std::shared_ptr<const model::Program> network() {
 }
 
 struct Course {
-  std::shared_ptr<Weights> weights;
-  std::unique_ptr<TrainSession> session;
+  std::shared_ptr<weights::Weights> weights;
+  std::unique_ptr<session::TrainSession> session;
   std::vector<double> losses;
 };
 Course begin(const std::shared_ptr<const model::Program>& program) {

@@ -20,7 +20,7 @@ std::vector<float> logits(const Loaded& loaded, session::Session& session) {
     pixels[i] = static_cast<float>((i * 7919) % 201) / 100.0f - 1.0f;
   store<float>(backend, pixels, session.input());
   require_ok(session.run());
-  return fetch(backend, session.output());
+  return fetch(backend, take(session.logits()));
 }
 
 std::vector<float> logits_alone(const Loaded& loaded, const session::SessionCache::Size& size) {
