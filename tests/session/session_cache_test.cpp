@@ -81,7 +81,7 @@ BOOST_AUTO_TEST_CASE(what_a_session_takes_is_known_before_it_is_made) {
 
 BOOST_AUTO_TEST_CASE(the_smallest_size_that_a_model_accepts) {
   const Loaded loaded;
-  const auto fit = [&](std::int64_t h, std::int64_t w) {
+  const auto smallest_valid_size = [&](std::int64_t h, std::int64_t w) {
     const session::Session::Options fitting =
         take(session::Session::smallest_valid_size(*loaded.program, {1, h, w}));
     return std::pair(fitting.h, fitting.w);
