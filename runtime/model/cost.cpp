@@ -2,6 +2,8 @@
 
 #include <deque>
 
+#include "runtime/model/resolve.h"
+
 namespace graphrun::model {
 namespace {
 
@@ -35,9 +37,10 @@ class CostOfParts final : public GraphWriter {
                            std::string_view suffix) override {
     Node node{std::string(suffix), std::string(op), std::move(attrs), std::move(inputs), {}};
     if (const OpDef* def = registry_.find(op); def != nullptr) {
+      add_absent_inputs(*def, node.inputs);
       for (std::size_t i = 0; i < def->outputs.size(); ++i)
         node.outputs.push_back(add_value(ValueType::dense(DType::f32, {})));
-      fail(infer(node, *def));
+      fail(infer(node));
     } else {
       fail({ErrorCode::internal, "parts use the unknown op " + node.op});
     }
@@ -65,14 +68,10 @@ class CostOfParts final : public GraphWriter {
     return types;
   }
 
-  Status infer(const Node& node, const OpDef& def) {
-    GRAPHRUN_ASSIGN(const Attributes attrs, Attributes::evaluate(def.attrs, node.attrs, symbols_));
-    std::vector<ValueType> outputs(def.outputs.size());
-    GRAPHRUN_TRY(def.infer(attrs, types_of(node.inputs), outputs));
-    if (outputs.size() != node.outputs.size())
-      return {ErrorCode::internal, node.op + " infers a wrong number of outputs"};
-    for (std::size_t i = 0; i < outputs.size(); ++i)
-      types_[static_cast<std::size_t>(node.outputs[i])] = std::move(outputs[i]);
+  Status infer(const Node& node) {
+    GRAPHRUN_ASSIGN(ResolvedNode resolved, resolve(node, registry_, types_of(node.inputs), symbols_));
+    for (std::size_t i = 0; i < node.outputs.size(); ++i)
+      at(types_, node.outputs[i]) = std::move(resolved.outputs[i]);
     return {};
   }
 
