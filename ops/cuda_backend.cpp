@@ -63,7 +63,7 @@ class CudaBackend final : public model::Backend {
     if (!cuda::check(cudaMallocHost(&memory, static_cast<std::size_t>(bytes)), "cudaMallocHost").ok())
       return nullptr;
     return {memory, [device = device_](void* pinned) {
-              const auto lock = device->lock();
+              const auto held = device->lock();
               cudaFreeHost(pinned);
             }};
   }

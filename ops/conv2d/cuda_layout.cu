@@ -178,7 +178,7 @@ Status turn_as(cudaStream_t stream, const WeightLayout& form, const float* weigh
                           TurnEach<T>{form, weight, to}, "turned weights");
   const std::int64_t blocks =
       (form.form_outputs + kTile - 1) / kTile * ((form.form_channels + kTile - 1) / kTile);
-  turn<<<static_cast<unsigned>(blocks), kThreads, 0, stream>>>(form, weight, to);
+  flip<<<static_cast<unsigned>(blocks), kThreads, 0, stream>>>(form, weight, to);
   return cuda::check_launch("turned weights");
 }
 

@@ -13,7 +13,7 @@ namespace {
 
 constexpr Layout kLayouts[] = {Layout::dense, Layout::nhwc};
 
-const OpDef& def_of(const Case& test) { return *op_registry().find(test.op); }
+const OpDef& def_of(const Case& test) { return *ops::op_registry().find(test.op); }
 
 bool is_activation(const InputCase& input) {
   return input.desc.layout == Layout::nhwc && input.desc.dtype == DType::f32;
