@@ -132,7 +132,7 @@ constexpr int kTile = 32;
 constexpr std::int64_t kTurnedTaps = 9;
 
 template <class T>
-__global__ void __launch_bounds__(kThreads) lock(const WeightLayout form, const float* weight, T* to) {
+__global__ void __launch_bounds__(kThreads) flip(const WeightLayout form, const float* weight, T* to) {
   __shared__ float tile[kTile][kTile * kTurnedTaps + 1];  // (outputs, channels and taps)
   const int64_t rows = (form.form_outputs + kTile - 1) / kTile;
   const int64_t first_o = blockIdx.x % rows * kTile;
