@@ -52,7 +52,7 @@ Result<training::JobData> job_data(const std::string& dataset, const std::string
 
 training::SettingSources setting_sources(const std::vector<std::string>& configs,
                                          const std::map<std::string, std::string>& settings) {
-  training::SettingSources sources{{}, configs, {}};
+  training::SettingSources sources{configs, {}, {}};
   for (const auto& [name, value] : settings) sources.sets.push_back(name + "=" + value);
   return sources;
 }

@@ -14,9 +14,9 @@ namespace graphrun::training {
 
 // What the command line and the model's file say of settings.
 struct SettingSources {
-  std::map<std::string, std::string> stored;  // with the model, beside those in it: name → JSON text
-  std::vector<std::string> configs;           // --config FILE.json
-  std::vector<std::string> sets;              // --set key=value
+  std::vector<std::string> configs;             // --config FILE.json
+  std::vector<std::string> sets;                // --set key=value
+  std::map<std::string, std::string> stored{};  // with the model, beside those in it: name → JSON text
 };
 
 // The value that the settings ask of a parameter of the model (GraphParameter::from); empty where it does not
