@@ -11,6 +11,8 @@ namespace graphrun::imaging {
 // Images and label maps have at most this many pixels; a header that claims more is an error before any
 // allocation.
 inline constexpr std::int64_t kMaxPixels = std::int64_t{1} << 28;
+// Channels of an image.
+inline constexpr std::int64_t kMaxChannels = 64;
 // Class ids run from 0 to kMaxClasses - 1; in a label map kIgnoredClass marks pixels that count nowhere.
 inline constexpr int kMaxClasses = 4096;
 inline constexpr ClassId kIgnoredClass = 65535;

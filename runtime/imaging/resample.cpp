@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "runtime/cpu/parallel.h"
@@ -10,15 +11,15 @@
 namespace graphrun::imaging {
 namespace {
 
-// By channel.
+// By channel. On the stack: what is written there cannot be the pixels that are.
 struct Normalisation {
-  std::vector<float> mean;
-  std::vector<float> deviation;
-  explicit Normalisation(const model::Preprocess& preprocess) {
-    for (const double value : preprocess.mean)
-      mean.push_back(static_cast<float>(value * preprocess.value_scale));
-    for (const double value : preprocess.std)
-      deviation.push_back(static_cast<float>(value * preprocess.value_scale));
+  float mean[kMaxChannels]{};
+  float deviation[kMaxChannels]{};
+  Normalisation(const model::Preprocess& preprocess, std::int64_t channels) {
+    for (std::size_t c = 0; c < static_cast<std::size_t>(channels); ++c) {
+      mean[c] = static_cast<float>(preprocess.mean[c] * preprocess.value_scale);
+      deviation[c] = static_cast<float>(preprocess.std[c] * preprocess.value_scale);
+    }
   }
 };
 
@@ -29,13 +30,12 @@ const T* row_of(const ImageView& image, std::int64_t y) {
 
 // kChannels: how many there are, known to the compiler; 0: as many as the image has.
 template <class T, int kChannels>
-void resize_rows(const ImageView& image, const Normalisation& normalisation, const Extent& size, int threads,
+void resize_rows(const ImageView& image, const model::Preprocess& preprocess, const Extent& size, int threads,
                  float* out) {
+  const Normalisation normalisation(preprocess, image.channels);
   const ResizeTable rows = linear_taps(image.height, size.height);
   const ResizeTable columns = linear_taps(image.width, size.width);
   const std::int64_t channels = kChannels > 0 ? kChannels : image.channels;
-  const float* const mean = normalisation.mean.data();
-  const float* const deviation = normalisation.deviation.data();
   const auto resize_row = [&](std::size_t y) {
     const T* const upper = row_of<T>(image, rows.first[y]);
     const T* const lower = row_of<T>(image, rows.second[y]);
@@ -51,7 +51,7 @@ void resize_rows(const ImageView& image, const Normalisation& normalisation, con
         const float below =
             static_cast<float>(lower[left + c]) * a + static_cast<float>(lower[right + c]) * b;
         const float value = above * rows.first_weight[y] + below * rows.second_weight[y];
-        pixel[c] = (value - mean[c]) / deviation[c];
+        pixel[c] = (value - normalisation.mean[c]) / normalisation.deviation[c];
       }
     }
   };
@@ -68,9 +68,7 @@ void write_rows(const ImageView& image, const Normalisation& normalisation, std:
     const T* from = row_of<T>(image, y);
     for (std::int64_t x = 0; x < image.width; ++x, from += image.channels, out += pixel_stride) {
       for (std::int64_t c = 0; c < image.channels; ++c) {
-        const auto channel = static_cast<std::size_t>(c);
-        out[c] =
-            (static_cast<float>(from[c]) - normalisation.mean[channel]) / normalisation.deviation[channel];
+        out[c] = (static_cast<float>(from[c]) - normalisation.mean[c]) / normalisation.deviation[c];
       }
     }
   }
@@ -94,7 +92,7 @@ Status check_image(const ImageView& image, std::int64_t channels) {
   if (image.data == nullptr) return wrong("has no data");
   if (image.dtype != DType::u8 && image.dtype != DType::f32)
     return wrong("is of " + std::string(to_string(image.dtype)) + "; u8 or f32 is expected");
-  if (image.channels != channels) {
+  if (image.channels != channels || channels > kMaxChannels) {
     return wrong("has " + std::to_string(image.channels) + " channels, the network takes " +
                  std::to_string(channels));
   }
@@ -114,12 +112,11 @@ Status check_image(const ImageView& image, std::int64_t channels) {
 
 void resize_normalised(const ImageView& image, const model::Preprocess& preprocess, const Extent& size,
                        int threads, float* out) {
-  const Normalisation normalisation(preprocess);
   const bool bytes = image.dtype == DType::u8;
   if (bytes && image.channels == 3)
-    return resize_rows<std::uint8_t, 3>(image, normalisation, size, threads, out);
-  if (bytes) return resize_rows<std::uint8_t, 0>(image, normalisation, size, threads, out);
-  return resize_rows<float, 0>(image, normalisation, size, threads, out);
+    return resize_rows<std::uint8_t, 3>(image, preprocess, size, threads, out);
+  if (bytes) return resize_rows<std::uint8_t, 0>(image, preprocess, size, threads, out);
+  return resize_rows<float, 0>(image, preprocess, size, threads, out);
 }
 
 Status write_normalised(const ImageView& image, const model::Preprocess& preprocess, model::Backend& backend,
@@ -131,7 +128,7 @@ Status write_normalised(const ImageView& image, const model::Preprocess& preproc
                                   std::to_string(image.height) + ", the session takes " +
                                   std::to_string(desc.w()) + " x " + std::to_string(desc.h())};
   }
-  const Normalisation normalisation(preprocess);
+  const Normalisation normalisation(preprocess, image.channels);
   const std::int64_t pixels = desc.h() * desc.w();
   float* const to = input.as<float>() + sample * pixels * desc.pixel_stride;
   if (backend.is_host()) {
@@ -148,7 +145,8 @@ void copy_window(const Window& window, bool mirrored, int threads, const TensorV
   constexpr std::int64_t kRows = 16;
   const std::int64_t height = input.desc.h();
   const std::int64_t width = input.desc.w();
-  const auto copy_rows = [&](std::int64_t channels, std::int64_t begin, std::int64_t end) {
+  const auto copy_rows = [&](auto count, std::int64_t begin, std::int64_t end) {
+    const std::int64_t channels = count;
     for (std::int64_t y = begin; y < end; ++y) {
       const std::int64_t from = window.top + y;
       const bool inside_row = from >= 0 && from < window.size.height;
@@ -162,7 +160,7 @@ void copy_window(const Window& window, bool mirrored, int threads, const TensorV
     }
   };
   cpu::parallel_for(threads, height, kRows, [&](std::int64_t begin, std::int64_t end) {
-    if (input.desc.c() == 3) return copy_rows(3, begin, end);
+    if (input.desc.c() == 3) return copy_rows(std::integral_constant<std::int64_t, 3>(), begin, end);
     copy_rows(input.desc.c(), begin, end);
   });
 }
