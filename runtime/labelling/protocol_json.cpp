@@ -4,6 +4,7 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <cmath>
 #include <utility>
 
 namespace graphrun::labelling {
@@ -21,9 +22,10 @@ Status wrong(const std::string& member, const std::string& expected) {
 }
 
 Status read_pixels(const Json& json, std::string_view member, std::int64_t& out) {
-  const bool number = json.IsInt64() && json.GetInt64() >= 0 && json.GetInt64() <= kMaxPixels;
-  if (!number) return wrong(std::string(member), "0 to " + std::to_string(kMaxPixels) + " pixels");
-  out = json.GetInt64();
+  const double number = json.IsNumber() ? json.GetDouble() : -1;
+  if (!(number >= 0 && number <= kMaxPixels && number == std::floor(number)))
+    return wrong(std::string(member), "0 to " + std::to_string(kMaxPixels) + " pixels");
+  out = static_cast<std::int64_t>(number);
   return {};
 }
 
