@@ -103,6 +103,7 @@ Status open(const gr_options* given, gr_labeler** out) {
   opening.device = text_or(options->device, "auto");
   opening.cache = text_or(options->cache, "");
   opening.threads = options->threads;
+  opening.confidence = true;  // each call may want it
   opening.memory_limit = options->memory_limit;
   GRAPHRUN_ASSIGN(opening.precision, precision_of(text_or(options->precision, "f32")));
   GRAPHRUN_ASSIGN(Labeler labeler, Labeler::open(opening));
@@ -122,6 +123,13 @@ Result<DType> type_of(std::int32_t type) {
   }
 }
 
+// Ids go where `classes` points to, as what is stored there.
+template <class Id>
+void store(const LabelMap& map, Id* classes, float* confidence) {
+  std::ranges::transform(map.ids, classes, [](ClassId id) { return static_cast<Id>(id); });
+  if (confidence != nullptr) std::ranges::copy(map.confidence, confidence);
+}
+
 Status label(gr_labeler* labeler, const gr_image* given_image, gr_label_map* given_map) {
   if (labeler == nullptr) return null_pointer("labeler");
   if (given_image == nullptr) return null_pointer("image");
@@ -136,19 +144,18 @@ Status label(gr_labeler* labeler, const gr_image* given_image, gr_label_map* giv
   if (image->height > 0 && map->count / image->height < image->width)
     return {ErrorCode::invalid_argument, "map: memory for fewer classes than the image has pixels"};
   GRAPHRUN_ASSIGN(const LabelMap labels, labeler->labeler.label(view));
-  std::ranges::copy(labels.ids, map->classes);
+  store(labels, map->classes, map->confidence);
   return {};
 }
 
 Status label_rgb8(gr_labeler* labeler, const std::uint8_t* rgb, std::int64_t height, std::int64_t width,
-                  std::uint8_t* classes, const float* confidence) {
+                  std::uint8_t* classes, float* confidence) {
   if (labeler == nullptr) return null_pointer("labeler");
   if (classes == nullptr) return null_pointer("classes");
-  if (confidence != nullptr) return {ErrorCode::unsupported, "this version of graphrun tells no confidence"};
   if (labeler->labeler.classes() > 256)
     return {ErrorCode::unsupported, "the model has more than 256 classes: use gr_label"};
   GRAPHRUN_ASSIGN(const LabelMap labels, labeler->labeler.label(ImageView{rgb, height, width}));
-  std::ranges::transform(labels.ids, classes, [](ClassId id) { return static_cast<std::uint8_t>(id); });
+  store(labels, classes, confidence);
   return {};
 }
 

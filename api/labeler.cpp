@@ -28,6 +28,7 @@ Result<labelling::ProtocolSettings> choose_protocol(const weights::ModelSource& 
   protocol.batch = options.batch;
   protocol.sessions = options.sessions;
   protocol.precision = options.precision;
+  protocol.confidence = options.confidence;
   GRAPHRUN_TRY(labelling::check_protocol(protocol));
   return protocol;
 }
@@ -68,7 +69,8 @@ struct Labeler::Impl {
     return {};
   }
 
-  static constexpr std::int64_t kPictureBytes = sizeof(ClassId);  // of a pixel: the image is the caller's
+  static constexpr std::int64_t kPictureBytes =
+      sizeof(ClassId) + sizeof(float);  // of a pixel: the image is the caller's
 };
 
 Labeler::Labeler(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

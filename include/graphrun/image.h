@@ -40,6 +40,9 @@ struct LabelMap {
   std::int64_t height = 0;   // pixels
   std::int64_t width = 0;    // pixels
   std::vector<ClassId> ids;  // height * width, row by row
+  // Probability of each pixel's class, from the mean over all that the network saw of it; empty where nobody
+  // asked for it.
+  std::vector<float> confidence{};
 
   bool empty() const { return ids.empty(); }
   // Precondition: 0 <= row < height, 0 <= column < width.

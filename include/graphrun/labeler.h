@@ -38,6 +38,8 @@ struct LabelerOptions {
   std::optional<std::int64_t> base_size{};      // longer side at scale 1, pixels; 0: the image's own
   std::optional<ImageSize> crop{};              // of slide
 
+  bool confidence = false;  // LabelMap::confidence is wanted
+
   // These change time and memory, not the label maps (but for the last bits of sums).
   std::int64_t batch = 0;         // crops at once; 0: 1 on the CPU, on a GPU as many as are useful and fit
   std::int64_t sessions = 16;     // sizes for which the network stays bound

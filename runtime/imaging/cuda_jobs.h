@@ -89,6 +89,7 @@ struct SoftmaxJob {
   // Or, where there are ids, the classes of the sums of `total`, if any, and these.
   const float* total = nullptr;
   std::uint16_t* ids = nullptr;
+  float* confidence = nullptr;  // the class's share in its sum; null: not wanted
 };
 Status softmax(cudaStream_t stream, const SoftmaxJob& job);
 
@@ -104,6 +105,7 @@ struct BackJob {
   const float* before = nullptr;  // what is added to; null: nothing
   float* total = nullptr;         // null: ids are wanted
   std::uint16_t* ids = nullptr;
+  float* confidence = nullptr;  // as of SoftmaxJob
 };
 Status resize_back(cudaStream_t stream, const BackJob& job);
 

@@ -56,6 +56,7 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     const std::int64_t bytes = image.height * image.row_bytes();
     GRAPHRUN_TRY(grow(image_, bytes));
     GRAPHRUN_TRY(grow(ids_, id_bytes()));
+    if (settings_.confidence) GRAPHRUN_TRY(grow(confidence_, confidence_bytes()));
     for (std::int64_t y = 0; y < image.height; ++y) {
       std::memcpy(image_.host() + y * image.row_bytes(),
                   static_cast<const std::byte*>(image.data) + y * image.pitch(),
@@ -69,7 +70,12 @@ class CudaLabelAccumulator final : public LabelAccumulator {
   Result<LabelMap> finish() override {
     GRAPHRUN_TRY(device_.copy_to_host(ids_.host(), ids_.device(), id_bytes()));
     const auto* const ids = reinterpret_cast<const ClassId*>(ids_.host());
-    return LabelMap{size_.height, size_.width, {ids, ids + pixels()}};
+    LabelMap map{size_.height, size_.width, {ids, ids + pixels()}};
+    if (!settings_.confidence) return map;
+    GRAPHRUN_TRY(device_.copy_to_host(confidence_.host(), confidence_.device(), confidence_bytes()));
+    const auto* const values = reinterpret_cast<const float*>(confidence_.host());
+    map.confidence.assign(values, values + pixels());
+    return map;
   }
 
   Status resize_normalised(const Extent& size, float* view) override {
@@ -146,6 +152,7 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, whole_job(view));
     job.total = total;
     job.ids = ids();
+    job.confidence = confidence();
     return cuda::softmax(device_.stream(), job);
   }
 
@@ -162,12 +169,17 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     GRAPHRUN_ASSIGN(cuda::BackJob job, back_job(sums));
     job.before = total;
     job.ids = ids();
+    job.confidence = confidence();
     return cuda::resize_back(device_.stream(), job);
   }
 
  private:
   std::int64_t pixels() const { return size_.height * size_.width; }
   std::int64_t id_bytes() const { return pixels() * std::int64_t{sizeof(ClassId)}; }
+  std::int64_t confidence_bytes() const { return pixels() * std::int64_t{sizeof(float)}; }
+  float* confidence() const {
+    return settings_.confidence ? reinterpret_cast<float*>(confidence_.device()) : nullptr;
+  }
   ClassId* ids() const { return reinterpret_cast<ClassId*>(ids_.device()); }
 
   Status grow(Staged& memory, std::int64_t bytes) {
@@ -230,6 +242,7 @@ class CudaLabelAccumulator final : public LabelAccumulator {
   std::int32_t channels_ = 3;
   Staged image_;
   Staged ids_;
+  Staged confidence_;
 };
 
 }  // namespace

@@ -42,6 +42,14 @@ __device__ inline std::uint16_t find_class(const float (&v)[kRegisters], int cla
   return static_cast<std::uint16_t>(first == kNone ? 0 : first);
 }
 
+// The sum of the values of a pixel, in each thread of the warp.
+template <int kRegisters>
+__device__ inline float sum_of(const float (&v)[kRegisters], int classes) {
+  float sum = 0;
+  for_classes<kRegisters>(classes, [&](int k, int) { sum += v[k]; });
+  return warp_sum(sum);
+}
+
 // launch(Registers<count>()) with the fewest registers a thread that hold so many classes. Beyond 256 classes
 // they spill: slower, for networks that few have. Errors (unsupported): more than 1024 classes.
 template <int kValue>

@@ -78,7 +78,8 @@ __global__ void __launch_bounds__(kThreads, 4) softmax_tile(const SoftmaxJob job
       for_classes<kRegisters>(classes, [&](int k, int c) { sums[k] = before[pixel * classes + c]; });
     float v[kRegisters];
     interpolate(job.columns, x, mixed, span.low, classes, classes, v);
-    if (kFind && !kMirrored && before == nullptr) {
+    const bool logits = kFind && !kMirrored && before == nullptr;
+    if (logits) {
       for_classes<kRegisters>(classes, [&](int k, int) { sums[k] = v[k]; });
     } else {
       const float scale = exponentials(classes, v);
@@ -93,6 +94,12 @@ __global__ void __launch_bounds__(kThreads, 4) softmax_tile(const SoftmaxJob job
     if (kFind) {
       const std::uint16_t id = find_class(sums, classes);
       if (threadIdx.x % kWarp == 0) job.ids[pixel] = id;
+      if (job.confidence != nullptr) {
+        // Logits become exponentials, of which the largest is 1.
+        const float all = logits ? 1.0f / exponentials(classes, sums) : sum_of(sums, classes);
+        const float best = largest(sums, classes);
+        if (threadIdx.x % kWarp == 0) job.confidence[pixel] = best / all;
+      }
     } else {
       for_classes<kRegisters>(classes, [&](int k, int c) { job.sums[pixel * classes + c] = sums[k]; });
     }

@@ -15,6 +15,7 @@ class HostLabelAccumulator final : public LabelAccumulator {
     image_ = image;
     map_ = {image.height, image.width, {}};
     map_.ids.resize(static_cast<std::size_t>(image.height * image.width));
+    if (settings_.confidence) map_.confidence.resize(map_.ids.size());
     return {};
   }
   Result<LabelMap> finish() override { return std::move(map_); }
@@ -43,7 +44,7 @@ class HostLabelAccumulator final : public LabelAccumulator {
   }
   Status view_to_classes(const WholeLogits& whole, const float* total) override {
     const ViewTaps taps = taps_of(whole);
-    graphrun::imaging::view_to_classes(view(whole.logits, 0, taps), total, map_.ids.data());
+    graphrun::imaging::view_to_classes(view(whole.logits, 0, taps), total, found());
     return {};
   }
   Status resize_to_total(const CropSums& sums, bool first, float* total) override {
@@ -53,7 +54,7 @@ class HostLabelAccumulator final : public LabelAccumulator {
   }
   Status resize_to_classes(const CropSums& sums, const float* total) override {
     with_means(sums, [&](const ResizeBack& resize) {
-      graphrun::imaging::resize_to_classes(resize, total, map_.ids.data());
+      graphrun::imaging::resize_to_classes(resize, total, found());
     });
     return {};
   }
@@ -80,6 +81,8 @@ class HostLabelAccumulator final : public LabelAccumulator {
     const ResizeTable columns = mean_taps(sums.columns, map_.width);
     work(ResizeBack{sums.sums, rows, columns, sums.columns.extent, settings_.classes, threads_});
   }
+
+  FoundClasses found() { return {map_.ids.data(), settings_.confidence ? map_.confidence.data() : nullptr}; }
 
   Settings settings_;
   int threads_;

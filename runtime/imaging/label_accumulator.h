@@ -40,6 +40,7 @@ class LabelAccumulator {
     std::int64_t classes = 0;
     bool flip = true;  // samples come in pairs, the second of which is the mirror image
     model::Preprocess preprocess;
+    bool confidence = false;  // LabelMap::confidence is wanted
   };
 
   LabelAccumulator() = default;
@@ -59,7 +60,7 @@ class LabelAccumulator {
   // Precondition: the samples are crops of the axes' size.
   virtual Status add_crop(const TensorView& logits, std::int64_t sample, const CropPlace& place,
                           float* sums) = 0;
-  // These two at the size of the image; ids go to the label map.
+  // These two at the size of the image; what is found goes to the label map.
   virtual Status view_to_total(const WholeLogits& view, bool first, float* total) = 0;
   virtual Status view_to_classes(const WholeLogits& view, const float* total) = 0;
   // Means over crops, brought to the size of the image.

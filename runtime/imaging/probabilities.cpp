@@ -76,6 +76,21 @@ GRAPHRUN_SIMD void find_classes(const float* sums, std::int64_t pixels, std::int
     ids[p] = static_cast<ClassId>(numeric::row_find(sums, numeric::row_max(sums, classes), classes));
 }
 
+// The share of each pixel's class in the sum over its classes.
+GRAPHRUN_SIMD void find_shares(const float* sums, std::int64_t pixels, std::int64_t classes,
+                               const ClassId* ids, float* shares) {
+  for (std::int64_t p = 0; p < pixels; ++p, sums += classes) {
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (std::int64_t c = 0; c < classes; ++c) sum += sums[c];
+    shares[p] = sums[ids[p]] / sum;
+  }
+}
+
+FoundClasses from_pixel(const FoundClasses& found, std::int64_t pixel) {
+  return {found.ids + pixel, found.confidence == nullptr ? nullptr : found.confidence + pixel};
+}
+
 // Some rows of a view, by one thread.
 class ViewRows {
  public:
@@ -101,12 +116,13 @@ class ViewRows {
   }
 
   // Classes of the whole row; `total` may be null.
-  void find(const float* total, ClassId* ids) {
+  void find(const float* total, const FoundClasses& found) {
     const std::int64_t block = std::max<std::int64_t>(1, kBlock / classes_);
     alignas(64) float sums[kBlock];
     for (std::int64_t x = 0; x < view_.columns.size(); x += block) {
       const std::int64_t pixels = std::min(block, view_.columns.size() - x);
-      if (total == nullptr && view_.mirrored == nullptr) {
+      const bool logits = total == nullptr && view_.mirrored == nullptr;
+      if (logits) {
         interpolate(row_.data(), view_.columns, x, pixels, classes_, sums);
       } else {
         if (total != nullptr) std::copy_n(total + x * classes_, pixels * classes_, sums);
@@ -114,7 +130,10 @@ class ViewRows {
         if (view_.mirrored != nullptr)
           add_block(mirrored_row_.data(), *view_.mirrored, x, pixels, true, sums);
       }
-      find_classes(sums, pixels, classes_, ids + x);
+      find_classes(sums, pixels, classes_, found.ids + x);
+      if (found.confidence == nullptr) continue;
+      if (logits) exponentials(pixels * classes_, sums);
+      find_shares(sums, pixels, classes_, found.ids + x, found.confidence + x);
     }
   }
 
@@ -202,7 +221,7 @@ GRAPHRUN_SIMD void total_row(const SourceRows& rows, const ResizeTable& columns,
 }
 
 GRAPHRUN_SIMD void class_row(const SourceRows& rows, const ResizeTable& columns, std::int64_t width,
-                             std::int64_t classes, const float* total, ClassId* ids) {
+                             std::int64_t classes, const float* total, const FoundClasses& found) {
   float sum[kMaxClasses];
   for (std::int64_t x = 0; x < width; ++x) {
     const Corners value(rows, columns, x, classes);
@@ -211,7 +230,8 @@ GRAPHRUN_SIMD void class_row(const SourceRows& rows, const ResizeTable& columns,
     } else {
       for (std::int64_t c = 0; c < classes; ++c) sum[c] = total[x * classes + c] + value(c);
     }
-    ids[x] = static_cast<ClassId>(numeric::row_find(sum, numeric::row_max(sum, classes), classes));
+    found.ids[x] = static_cast<ClassId>(numeric::row_find(sum, numeric::row_max(sum, classes), classes));
+    if (found.confidence != nullptr) find_shares(sum, 1, classes, found.ids + x, found.confidence + x);
   }
 }
 
@@ -262,11 +282,12 @@ void view_to_total(const ViewLogits& view, bool first, float* total) {
   });
 }
 
-void view_to_classes(const ViewLogits& view, const float* total, ClassId* ids) {
+void view_to_classes(const ViewLogits& view, const float* total, const FoundClasses& found) {
   const std::int64_t width = view.columns.size();
   for_view_rows(view, view.rows.size(), [&](ViewRows& part, std::int64_t y) {
     part.move_to(y);
-    part.find(total == nullptr ? nullptr : total + y * width * view.logits.desc.c(), ids + y * width);
+    part.find(total == nullptr ? nullptr : total + y * width * view.logits.desc.c(),
+              from_pixel(found, y * width));
   });
 }
 
@@ -277,11 +298,11 @@ void resize_to_total(const ResizeBack& resize, bool first, float* total) {
   });
 }
 
-void resize_to_classes(const ResizeBack& resize, const float* total, ClassId* ids) {
+void resize_to_classes(const ResizeBack& resize, const float* total, const FoundClasses& found) {
   const auto width = static_cast<std::int64_t>(resize.columns.first.size());
   for_rows(resize, [&](std::int64_t y, const SourceRows& rows) {
     const float* before = total == nullptr ? nullptr : total + y * width * resize.classes;
-    class_row(rows, resize.columns, width, resize.classes, before, ids + y * width);
+    class_row(rows, resize.columns, width, resize.classes, before, from_pixel(found, y * width));
   });
 }
 

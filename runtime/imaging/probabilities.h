@@ -37,8 +37,13 @@ void add_crop(const ViewLogits& view, const CropPlace& place, float* sums);
 // A whole view at the taps' size: total = its softmax and that of its mirror image, added up (first), or
 // total + these.
 void view_to_total(const ViewLogits& view, bool first, float* total);
+// What is found of pixels, row by row.
+struct FoundClasses {
+  ClassId* ids = nullptr;
+  float* confidence = nullptr;  // share of the class in the sum over all; null: not wanted
+};
 // The class with the largest sum of total (null for none) and these; the first of equal ones.
-void view_to_classes(const ViewLogits& view, const float* total, ClassId* ids);
+void view_to_classes(const ViewLogits& view, const float* total, const FoundClasses& found);
 
 // Brings a plane to the size of the taps. `total` is what earlier scales have left there; null for none.
 struct ResizeBack {
@@ -52,6 +57,6 @@ struct ResizeBack {
 // total = plane (first) or total + plane.
 void resize_to_total(const ResizeBack& resize, bool first, float* total);
 // The class with the largest sum of total and plane; the first of equal ones.
-void resize_to_classes(const ResizeBack& resize, const float* total, ClassId* ids);
+void resize_to_classes(const ResizeBack& resize, const float* total, const FoundClasses& found);
 
 }  // namespace graphrun::imaging

@@ -60,9 +60,10 @@ Result<std::unique_ptr<Network>> Network::make(const ProtocolSettings& settings,
     return {ErrorCode::unsupported, "label maps hold " + std::to_string(imaging::kMaxClasses) +
                                         " classes, the network has " + std::to_string(classes)};
   }
-  GRAPHRUN_ASSIGN(std::unique_ptr<imaging::LabelAccumulator> accumulator,
-                  imaging::make_label_accumulator(weights->backend(),
-                                                  {classes, settings.flip, program->model().preprocess}));
+  GRAPHRUN_ASSIGN(
+      std::unique_ptr<imaging::LabelAccumulator> accumulator,
+      imaging::make_label_accumulator(
+          weights->backend(), {classes, settings.flip, program->model().preprocess, settings.confidence}));
   return std::unique_ptr<Network>(
       new Network(std::move(program), std::move(weights), settings, classes, std::move(accumulator)));
 }

@@ -30,6 +30,7 @@ struct ProtocolSettings {
   bool low_res_logits = true;  // the network's last resize is done here, pixel by pixel
   // What the network computes in (Session::Options): f32 or bf16.
   DType precision = DType::f32;
+  bool confidence = false;  // label maps have it
 };
 
 // Errors (invalid_argument): an unknown name, a number beyond its range, slide without the sides of a crop.

@@ -64,21 +64,29 @@ static void later_options(const char* model, const char* weights) {
 static void labelling(gr_labeler* labeler) {
   static uint8_t rgb[3 * PIXELS], padded[HEIGHT * PITCH], narrow[PIXELS];
   static uint16_t wide[PIXELS];
+  static float sure[PIXELS], sure_too[PIXELS];
   gr_image image = GR_IMAGE_INIT;
   gr_label_map map = GR_LABEL_MAP_INIT;
   int i;
   for (i = 0; i < 3 * PIXELS; ++i) rgb[i] = (uint8_t)(i * i / 7);
   for (i = 0; i < HEIGHT; ++i) memcpy(padded + i * PITCH, rgb + i * 3 * WIDTH, 3 * WIDTH);
-  CHECK(gr_label_rgb8(labeler, rgb, HEIGHT, WIDTH, narrow, NULL) == GR_OK);
+  CHECK(gr_label_rgb8(labeler, rgb, HEIGHT, WIDTH, narrow, sure) == GR_OK);
   image.data = padded;
   image.height = HEIGHT;
   image.width = WIDTH;
   image.row_pitch = PITCH;
   map.classes = wide;
+  map.confidence = sure_too;
   map.count = PIXELS;
   CHECK(gr_label(labeler, &image, &map) == GR_OK);
   for (i = 0; i < PIXELS && wide[i] == narrow[i] && wide[i] < gr_class_count(labeler); ++i) continue;
   CHECK(i == PIXELS);
+  for (i = 0; i < PIXELS && sure[i] > 0 && sure[i] <= 1.0001f && sure[i] == sure_too[i]; ++i) continue;
+  CHECK(i == PIXELS);
+  memset(sure, 0, sizeof sure);
+  map.confidence = NULL;
+  CHECK(gr_label(labeler, &image, &map) == GR_OK);
+  CHECK(gr_label_rgb8(labeler, rgb, HEIGHT, WIDTH, narrow, NULL) == GR_OK && sure[0] == 0);
 
   map.count = PIXELS - 1;
   FAILS(gr_label(labeler, &image, &map), GR_INVALID_ARGUMENT, "fewer");

@@ -47,9 +47,10 @@ class Disk {
  public:
   explicit Disk(const Sizes& sizes = {}) {
     const auto golden = source_dir() / "tests" / "golden" / "spnet_tiny" / "start.safetensors";
+    const std::vector<compiler::Definition> definitions{
+        {"width", 8}, {"dropout", 0.1}, {"classes", sizes.classes}};
     compiler::Compiled compiled =
-        compiler::compile(source_dir() / "graphs" / "spnet_tiny.json",
-                          {{"width", 8}, {"dropout", 0.1}, {"classes", sizes.classes}}, ops::op_registry());
+        compiler::compile(source_dir() / "graphs" / "spnet_tiny.json", definitions, ops::op_registry());
     BOOST_TEST_REQUIRE(compiled.errors == "");
     model::Model model = *std::move(compiled.model);
     model.settings["test_h"] = model.settings["test_w"] = std::to_string(sizes.crop);

@@ -91,6 +91,29 @@ BOOST_AUTO_TEST_CASE(several_images_at_once_and_floats_give_the_same) {
   BOOST_TEST(take(labeler.label(std::span<const ImageView>())).empty());
 }
 
+BOOST_AUTO_TEST_CASE(confidence_is_the_probability_of_the_class) {
+  const Disk disk;
+  for (const char* protocol : {"slide", "whole"}) {
+    for (const std::vector<double>& scales : {std::vector<double>{1.0}, std::vector<double>{0.5, 1.0}}) {
+      for (const bool flip : {true, false}) {
+        LabelerOptions options = on_cpu(disk.path("model.grun"));
+        options.protocol = protocol;
+        options.scales = scales;
+        options.flip = flip;
+        const LabelMap plain = label(Labeler::open(options), 41, 50);
+        BOOST_TEST(plain.confidence.empty());
+        options.confidence = true;
+        const LabelMap map = label(Labeler::open(options), 41, 50);
+        BOOST_TEST_REQUIRE(map.confidence.size() == map.ids.size());
+        BOOST_TEST((map.ids == plain.ids));
+        // The largest of 11 numbers that sum to 1, and not the same everywhere.
+        const auto [least, most] = std::ranges::minmax_element(map.confidence);
+        BOOST_TEST((*least > 1.0 / 11 - 1e-5 && *most <= 1 + 1e-5 && *least < *most));
+      }
+    }
+  }
+}
+
 BOOST_AUTO_TEST_CASE(threads_may_share_a_labeler) {
   const Disk disk;
   Labeler labeler = take(Labeler::open(on_cpu(disk.path("model.grun"))));
@@ -122,7 +145,8 @@ BOOST_AUTO_TEST_CASE(more_than_256_classes_have_numbers) {
   BOOST_TEST(*std::ranges::max_element(map.ids) > 255);
   LabelerOptions options = on_cpu(disk.path("model.grun"));
   options.protocol = "whole";
-  BOOST_TEST(*std::ranges::max_element(label(Labeler::open(options), 40, 50).ids) > 255);
+  const LabelMap whole = label(Labeler::open(options), 40, 50);
+  BOOST_TEST(*std::ranges::max_element(whole.ids) > 255);
 }
 
 BOOST_AUTO_TEST_CASE(wrong_images_are_errors) {

@@ -76,8 +76,8 @@ BOOST_AUTO_TEST_CASE(probabilities_come_back_as_opencv_resizes_them) {
     imaging::resize_to_total(resize, false, total.data());
     std::vector<ClassId> alone(static_cast<std::size_t>(to.height * to.width));
     std::vector<ClassId> summed(alone.size());
-    imaging::resize_to_classes(resize, nullptr, alone.data());
-    imaging::resize_to_classes(resize, once.data(), summed.data());
+    imaging::resize_to_classes(resize, nullptr, {alone.data()});
+    imaging::resize_to_classes(resize, once.data(), {summed.data()});
     for (std::size_t i = 0; i < alone.size(); ++i) {
       const float* pixel = once.data() + i * kClasses;
       BOOST_REQUIRE(total[i * kClasses] == 2 * pixel[0]);
@@ -99,6 +99,6 @@ BOOST_AUTO_TEST_CASE(the_first_of_equal_maxima_wins) {
   const imaging::ResizeTable one = imaging::linear_taps(1, 1);
   const imaging::ResizeTable two = imaging::linear_taps(2, 2);
   std::vector<ClassId> ids(2);
-  imaging::resize_to_classes({plane.data(), one, two, 2, 3, 1}, nullptr, ids.data());
+  imaging::resize_to_classes({plane.data(), one, two, 2, 3, 1}, nullptr, {ids.data()});
   BOOST_TEST((ids[0] == 1 && ids[1] == 0));
 }

@@ -12,19 +12,22 @@ static int fail(const char* what) {
 static int label(gr_labeler* labeler) {
   uint8_t rgb[8 * 9 * 3], classes[8 * 9], color[3];
   uint16_t wide[8 * 9];
+  float sure[8 * 9];
   int i, colored;
   gr_image image = GR_IMAGE_INIT;
   gr_label_map map = GR_LABEL_MAP_INIT;
   for (i = 0; i < 8 * 9 * 3; ++i) rgb[i] = (uint8_t)(i * 5);
-  if (gr_label_rgb8(labeler, rgb, 8, 9, classes, NULL) != GR_OK) return fail("gr_label_rgb8");
+  if (gr_label_rgb8(labeler, rgb, 8, 9, classes, sure) != GR_OK) return fail("gr_label_rgb8");
   image.data = rgb;
   image.height = 8;
   image.width = 9;
   map.classes = wide;
+  map.confidence = sure;
   map.count = 8 * 9;
   if (gr_label(labeler, &image, &map) != GR_OK) return fail("gr_label");
   for (i = 0; i < 8 * 9; ++i)
     if (classes[i] != wide[i] || wide[i] >= gr_class_count(labeler)) return fail("classes");
+  if (!(sure[0] > 0)) return fail("confidence");
   colored = gr_class_color(labeler, 0, color);
   if (colored != GR_OK && colored != GR_NOT_FOUND) return fail("gr_class_color");
   printf("class %d (%s) on %s, %d channels\n", (int)wide[0],

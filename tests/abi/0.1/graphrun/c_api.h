@@ -86,11 +86,12 @@ typedef struct gr_image {
  */
 typedef struct gr_label_map {
   size_t size;       /* of this structure: GR_LABEL_MAP_INIT */
-  uint16_t* classes; /* height * width numbers: the class of each pixel */
-  int64_t count;     /* how many numbers there is memory for; fewer than height * width is an error */
+  int64_t count;     /* how many numbers there is memory for in each; fewer than height * width is an error */
+  uint16_t* classes; /* the class of each pixel */
+  float* confidence; /* NULL, or where the probability of each pixel's class goes, from 0 to 1 */
 } gr_label_map;
 #define GR_LABEL_MAP_INIT \
-  { sizeof(gr_label_map), NULL, 0 }
+  { sizeof(gr_label_map), 0, NULL, NULL }
 
 /* Opens a model for labelling. `weights` is NULL for a bundle; `device` as in gr_options. */
 GRAPHRUN_API int gr_open(const char* model, const char* weights, const char* device, gr_labeler** out);
@@ -99,9 +100,9 @@ GRAPHRUN_API int gr_open_with(const gr_options* options, gr_labeler** out);
 GRAPHRUN_API void gr_close(gr_labeler* labeler);
 
 /* The class of each pixel of a dense RGB image with 8 bits a channel, of any size, by the model's own
- * protocol. `rgb`: 3 * height * width bytes; `classes`: room for height * width. `confidence`: NULL, or room
- * for height * width numbers: the probability of each pixel's class, from 0 to 1; GR_UNSUPPORTED where this
- * version cannot tell it. A model of more than 256 classes needs gr_label. */
+ * protocol. `rgb`: 3 * height * width bytes; `classes`: room for height * width; `confidence`: NULL, or room
+ * for height * width numbers: the probability of each pixel's class, from 0 to 1. A model of more than 256
+ * classes needs gr_label. */
 GRAPHRUN_API int gr_label_rgb8(gr_labeler* labeler, const uint8_t* rgb, int64_t height, int64_t width,
                                uint8_t* classes, float* confidence);
 /* The same for images of other types, channels and row pitches, and for any number of classes. */
