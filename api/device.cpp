@@ -1,10 +1,9 @@
 #include "graphrun/device.h"
 
-#include <charconv>
-
 #include "api/devices.h"
 #include "api/impl.h"
 #include "runtime/core/guard.h"
+#include "runtime/model/device_id.h"
 
 namespace graphrun {
 
@@ -17,20 +16,8 @@ Result<Device> Device::open(std::string_view name, const DeviceOptions& options)
 }
 
 std::string Device::name() const { return std::string(impl_->backend->device()); }
-DeviceId Device::id() const { return api::device_id(*impl_->backend); }
+DeviceId Device::id() const { return model::device_id(*impl_->backend); }
 int Device::threads() const { return impl_->backend->threads(); }
 Status Device::check_precision(DType type) const { return impl_->backend->check_precision(type); }
 
-namespace api {
-
-DeviceId device_id(const model::Backend& backend) {
-  if (backend.is_host()) return {};
-  const std::string_view name = backend.device();
-  DeviceId id{DeviceType::cuda, 0};
-  if (const std::size_t colon = name.find(':'); colon != std::string_view::npos)
-    std::from_chars(name.data() + colon + 1, name.data() + name.size(), id.index);
-  return id;
-}
-
-}  // namespace api
 }  // namespace graphrun

@@ -34,7 +34,6 @@ struct Weights::Impl {
 
 namespace api {
 
-DeviceId device_id(const model::Backend& backend);
 std::shared_ptr<const Program::Impl> describe(weights::ModelSource source);
 
 }  // namespace api

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "graphrun/device_id.h"
 #include "graphrun/dtype.h"
 #include "graphrun/shape.h"
 
@@ -45,7 +46,8 @@ struct TensorDesc {
 // A tensor in memory that somebody else owns and keeps alive.
 struct TensorView {
   TensorDesc desc;
-  void* data = nullptr;
+  void* data = nullptr;  // not to be followed by the host where `device` is another
+  DeviceId device{};     // sessions set it; the host's where nobody says otherwise
 
   // Precondition: T is the element type (f16 is read as std::uint16_t).
   template <class T>

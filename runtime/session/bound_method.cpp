@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/core/guard.h"
+#include "runtime/model/device_id.h"
 #include "runtime/session/dims.h"
 #include "runtime/session/method_plan.h"
 
@@ -66,7 +67,8 @@ class Binder {
         plan_(std::move(planned.plan)),
         recomputations_(planned.rematerialisations),
         gradients_(gradients),
-        weights_(weights) {}
+        weights_(weights),
+        device_(model::device_id(*weights.backend())) {}
 
   Status bind(BoundMethod& bound, const MethodOptions& options) {
     GRAPHRUN_TRY(check_variables());
@@ -124,8 +126,8 @@ class Binder {
   TensorView view(ValueId id) const {
     if (id == kNoValue) return {};
     const auto i = static_cast<std::size_t>(id);
-    if (variables_[i] >= 0) return {lowered_.descs[i], memory_of(variables_[i])};
-    return {lowered_.descs[i], plan_.values[i] < 0 ? nullptr : arena_ + plan_.values[i]};
+    if (variables_[i] >= 0) return {lowered_.descs[i], memory_of(variables_[i]), device_};
+    return {lowered_.descs[i], plan_.values[i] < 0 ? nullptr : arena_ + plan_.values[i], device_};
   }
 
   void add_exchanges(const Reductions& reductions, BoundMethod::Step& step) const {
@@ -176,6 +178,7 @@ class Binder {
   Rematerialisations recomputations_;
   std::span<const TensorView> gradients_;
   weights::Weights& weights_;
+  DeviceId device_;
   std::byte* arena_ = nullptr;
 };
 

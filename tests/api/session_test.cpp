@@ -130,6 +130,7 @@ BOOST_AUTO_TEST_CASE(a_session_keeps_what_it_needs) {
   take(moved.run());
   const TensorView logits = take(moved.output("logits"));
   BOOST_TEST((logits.desc.shape == Shape{1, 11, 17, 33}));
+  BOOST_TEST((logits.device == DeviceId{} && logits.device.is_host()));
   BOOST_TEST(std::isfinite(*logits.as<float>()));
   BOOST_TEST(moved.arena_bytes() > 0);
 }
