@@ -190,10 +190,10 @@ struct OptimizerSpec {
 
 struct OpDef {
   std::string_view name;
-  std::string_view doc;
-  std::vector<InputSpec> inputs;
-  std::vector<OutputSpec> outputs;
-  std::vector<AttrSpec> attrs;
+  std::string_view doc = {};
+  std::vector<InputSpec> inputs{};
+  std::vector<OutputSpec> outputs{};
+  std::vector<AttrSpec> attrs{};
   Precision precision = Precision::compute;
 
   // The types of the outputs, absent ones too. There is an input for each of `inputs` (more where the last
