@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 tools/install_packages.sh
-cmake --preset release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
+cmake --preset release -DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_CUDA_COMPILER_LAUNCHER=ccache
 cmake --build --preset release --parallel "$(nproc)"
 bin="$PWD/build/release/bin"
 
