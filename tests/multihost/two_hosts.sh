@@ -118,7 +118,7 @@ ranks_left() {
     ! [ /proc/$process/exe -ef "$bin/grun" ] || echo $process
   done
 }
-on_both $train --set epochs=1000 --set rank_timeout=2 -o "$folder/cut" 2>cut.txt & job=$!
+on_both $train --set epochs=1000 --set rank_timeout=5 -o "$folder/cut" 2>cut.txt & job=$!
 until [ "$(cat cut/metrics.jsonl 2>/dev/null | wc -l)" -gt 2 ]; do
   kill -0 $job || fail "a job ended early: $(cat cut.txt)"
   sleep 0.05

@@ -89,7 +89,7 @@ const std::string kTrain =
 
 std::string training(const std::string& folder, int lines, const std::string& act) {
   return disturbed(
-      "$grun_path" + kTrain + "-o " + folder + " --set rank_timeout=1 --ranks 2",
+      "$grun_path" + kTrain + "-o " + folder + " --set rank_timeout=5 --ranks 2",
       "[ \"$(cat " + folder + "/metrics.jsonl 2>/dev/null | wc -l)\" -ge " + std::to_string(lines) + " ]",
       act);
 }
@@ -161,7 +161,7 @@ BOOST_AUTO_TEST_CASE(ranks_go_together) {
                {"grun: error: rank 1 on " + collective::host_name() + " was ended by signal 9"});
   }
   BOOST_TEST_CONTEXT("hung") {
-    shell.fail(evaluation("--set rank_timeout=1", "kill -STOP " + kSecond), 1,
+    shell.fail(evaluation("--set rank_timeout=5", "kill -STOP " + kSecond), 1,
                {"no answer from rank 1 on " + collective::host_name()});
   }
   BOOST_TEST_CONTEXT("terminated") {
