@@ -72,6 +72,8 @@ function(graphrun_test name)
   endif()
   add_executable(${name} ${ARG_SOURCES} $<TARGET_OBJECTS:graphrun_test_main>)
   target_link_libraries(${name} PRIVATE graphrun_options ${ARG_LIBS})
+  # Half the time to compile; the harness and what is tested are libraries.
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-O1>)
   target_compile_definitions(${name} PRIVATE GRAPHRUN_SOURCE_DIR="${CMAKE_SOURCE_DIR}" GRAPHRUN_BINARY_DIR="${CMAKE_BINARY_DIR}")
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 300)
