@@ -28,15 +28,16 @@ if [ $# -gt 0 ]; then
   $nm -uP "$@" | awk 'NF > 1 { print $1 }' | sort -u | comm -23 - "$work/own" >"$work/needed"
 fi
 
-# The public names: gr_*, and of C++ the namespace's own functions and classes, but no instance of a template (W) and
-# none of what is behind the classes (Impl). A second component that is a room's name is that room's namespace. Tables
-# and type information (V) are exported of classes whose destructor is compiled here; of others everyone has their own.
+# The public names: gr_*, and of C++ the namespace's own functions and classes, but no instance of a template, no inline
+# variable (W, V, u) and none of what is behind the classes (Impl). A second component that is a room's name is that
+# room's namespace. Tables and type information (V) are exported of classes whose destructor is compiled here; of others
+# everyone has their own.
 rooms='4core|7numeric|10collective|5model|7weights|3cpu|4cuda|7imaging|7session|9profiling|9labelling|6plugin|3ops|8compiler|8datasets|8training|5tools|3api'
 awk -v rooms="$rooms" '
   $1 ~ /^gr_[a-z0-9_]+$/ { print $1; next }
-  $2 == "W" || $2 == "w" || $1 ~ /4Impl/ || $1 ~ /12_GLOBAL__N_1/ { next }
+  $2 == "W" || $2 == "u" || $1 ~ /4Impl/ || $1 ~ /12_GLOBAL__N_1/ { next }
   $1 ~ "^_Z(T[VIS])?N(V?K?)8graphrun(" rooms ")" { next }
-  $1 ~ /^_ZNV?K?8graphrun/ { print $1 }
+  $2 != "V" && $1 ~ /^_ZNV?K?8graphrun/ { print $1 }
   $1 ~ /^_ZN8graphrun.*D1Ev$/ { name = $1; sub(/^_ZN/, "", name); sub(/D1Ev$/, "", name); destroyed[name] = 1 }
   $1 ~ /^_ZT[VIS]N8graphrun/ { tables[$1] = 1 }
   END {

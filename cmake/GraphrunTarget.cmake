@@ -34,10 +34,14 @@ if(GRAPHRUN_SANITIZE)
   add_link_options(-fsanitize=${GRAPHRUN_SANITIZE})
 endif()
 
-# graphrun_library(NAME SOURCES ... PUBLIC ... PRIVATE ...): a static library with the project's options.
+# graphrun_library(NAME [SMALL] SOURCES ... PUBLIC ... PRIVATE ...): a static library with the project's options. SMALL: its
+# code runs once for a model or a session, so it is compiled for size; made for speed it would be twice as large.
 function(graphrun_library name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "SMALL" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
+  if(ARG_SMALL)
+    target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-Os>)
+  endif()
   target_link_libraries(${name} PUBLIC graphrun_options ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE})
 endfunction()
 
