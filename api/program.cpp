@@ -40,7 +40,7 @@ Result<Program> Program::load(const std::string& path, const Parameters& paramet
   return core::caught();
 }
 
-std::string Program::name() const { return impl_->source.program->model().name; }
+const std::string& Program::name() const { return impl_->source.program->model().name; }
 const std::vector<std::string>& Program::class_names() const { return impl_->class_names; }
 const std::vector<Color>& Program::palette() const { return impl_->palette; }
 const std::vector<std::string>& Program::input_names() const { return impl_->inputs; }

@@ -36,7 +36,7 @@ class GRAPHRUN_API Program {
   // ones. Errors: not_found, io, invalid_file; invalid_argument for a parameter that the model has not.
   static Result<Program> load(const std::string& path, const Parameters& parameters = {});
 
-  std::string name() const;
+  const std::string& name() const;
   // Of the classes, in the order of their numbers; empty where nobody stored them in the model.
   const std::vector<std::string>& class_names() const;
   const std::vector<Color>& palette() const;
