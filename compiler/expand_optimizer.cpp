@@ -33,7 +33,8 @@ const OpDef* Expander::optimizer_op(const JsonValue* json, Position at) {
 }
 
 // Those of the written optimiser; what another one that was chosen instead has not is left out.
-AttrMap Expander::optimizer_attributes(const JsonValue& json, std::string_view own_key) {
+AttrMap Expander::optimizer_attributes(const JsonValue& json, std::string_view own_key,
+                                       std::string_view what) {
   const OpDef& written = written_optimizer_ == nullptr ? *optimizer_ : *written_optimizer_;
   AttrMap attrs;
   std::vector<std::string_view> known{own_key, "doc"};
@@ -46,8 +47,7 @@ AttrMap Expander::optimizer_attributes(const JsonValue& json, std::string_view o
         std::ranges::find(optimizer_->attrs, spec.name, &AttrSpec::name) != optimizer_->attrs.end();
     if (value && taken) attrs[std::string(spec.name)] = *std::move(value);
   }
-  check_keys(json, known, own_key == "op" ? "the optimizer " + std::string(written.name) : "a group",
-             diagnostics_);
+  check_keys(json, known, what, diagnostics_);
   return attrs;
 }
 
@@ -107,7 +107,7 @@ std::vector<OptimizerGroup> Expander::optimizer_groups(const JsonValue& json, st
     }
     OptimizerGroup group{selectors(*match), {}, match->at};
     if (group.match.empty()) continue;
-    group.attrs = optimizer_attributes(item, "match");
+    group.attrs = optimizer_attributes(item, "match", "a " + std::string(what));
     groups.push_back(std::move(group));
   }
   return groups;
@@ -134,7 +134,9 @@ void Expander::optimizer() {
   optimizer_ = optimizer_op(json, at);
   if (optimizer_ == nullptr) return;
   Optimizer result{std::string(optimizer_->name), {}, {}, {}, false, at};
-  if (json != nullptr) result.attrs = optimizer_attributes(*json, "op");
+  if (json != nullptr)
+    result.attrs =
+        optimizer_attributes(*json, "op", "the optimizer " + std::string(written_optimizer_->name));
   if (!chosen_optimizer_.empty()) take_parameters_of_same_name(result.attrs);
   const JsonValue* groups = json == nullptr ? nullptr : train->find("groups");
   if (groups == nullptr) {

@@ -66,7 +66,7 @@ class Expander {
   void optimizer();
   const OpDef* optimizer_op(const JsonValue* json, Position at);
   const OpDef* find_optimizer(std::string_view name, Position at);
-  AttrMap optimizer_attributes(const JsonValue& json, std::string_view own_key);
+  AttrMap optimizer_attributes(const JsonValue& json, std::string_view own_key, std::string_view what);
   std::vector<OptimizerGroup> optimizer_groups(const JsonValue& json, std::string_view what);
   std::vector<ParameterSelector> selectors(const JsonValue& json);
   std::optional<ParameterSelector> selector(const JsonValue& json);

@@ -1,5 +1,7 @@
 #include "graphrun/kernel/expr.h"
 
+#include <array>
+#include <charconv>
 #include <cmath>
 #include <span>
 
@@ -171,11 +173,18 @@ std::string_view infix(ExprOp op) {
   }
 }
 
+// The shortest text that reads back as the same number, and as a real.
 std::string real_text(double value) {
-  std::string text = std::to_string(value);
-  text.erase(text.find_last_not_of('0') + 1);
-  if (text.back() == '.') text += '0';
-  return text;
+  constexpr double kSmall = 1e-6;
+  constexpr double kLarge = 1e15;
+  const double size = std::abs(value);
+  const bool plain = value == 0 || (size >= kSmall && size < kLarge);
+  std::array<char, 64> digits{};
+  char* const last = digits.data() + digits.size();
+  const char* const end = plain ? std::to_chars(digits.data(), last, value, std::chars_format::fixed).ptr
+                                : std::to_chars(digits.data(), last, value).ptr;
+  const std::string text(digits.data(), static_cast<std::size_t>(end - digits.data()));
+  return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
 }
 
 }  // namespace

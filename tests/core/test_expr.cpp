@@ -124,5 +124,9 @@ BOOST_AUTO_TEST_CASE(text_is_infix) {
                              ExprOp::multiply})) == "2*(((H - 1)/16) + 1)");
   BOOST_TEST(to_string(make({1, 2, 3, ExprOp::select})) == "1 ? 2 : 3");
   BOOST_TEST(to_string(make({0.5, ExprOp::negate})) == "-0.5");
+  BOOST_TEST(to_string(make({1e-5})) == "0.00001");
+  BOOST_TEST(to_string(make({1e-8})) == "1e-08");
+  BOOST_TEST(to_string(make({0.123456789})) == "0.123456789");
+  BOOST_TEST(to_string(make({2.0})) == "2.0");
   BOOST_TEST(to_string(make({1, 2, ExprOp::maximum})) == "max(1, 2)");
 }

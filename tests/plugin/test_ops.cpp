@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
@@ -129,17 +130,19 @@ const OpDef kSoftsignGrad{
     .infer = infer_softsign,
     .not_differentiable = "once is enough",
     .internal = true};
-const OpDef kMeanSquare{.name = "mean_square",
-                        .doc = "The mean of x^2: a loss.",
-                        .inputs = {{.name = "x", .doc = "activation"}},
-                        .outputs = {{.name = "loss", .doc = "f32 scalar"}},
-                        .attrs = {},
-                        .infer = infer_mean_square,
-                        .gradient = mean_square_gradient};
+const OpDef kMeanSquare{
+    .name = "mean_square",
+    .doc = "The mean of x^2: a loss.",
+    .inputs = {{.name = "x", .doc = "activation"}},
+    .outputs = {{.name = "loss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)}},
+    .attrs = {},
+    .infer = infer_mean_square,
+    .gradient = mean_square_gradient};
 const OpDef kMeanSquareGrad{
     .name = "mean_square_grad",
     .doc = "Gradient of mean_square.",
-    .inputs = {{.name = "gloss", .doc = "f32 scalar"}, {.name = "x", .doc = "mean_square's x"}},
+    .inputs = {{.name = "gloss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)},
+               {.name = "x", .doc = "mean_square's x"}},
     .outputs = {{.name = "gx", .doc = "gradient of x"}},
     .attrs = {},
     .infer = infer_mean_square_grad,

@@ -33,6 +33,10 @@ std::shared_ptr<const model::Program> program_of(double dropout, const std::stri
                         std::vector<compiler::Definition>{{"width", 2}, {"classes", 3}, {"dropout", dropout}},
                         ops::op_registry(), {.optimizer = optimizer});
   BOOST_TEST_REQUIRE(compiled.errors == "");
+  // Biases before a batch norm have no gradient but its rounding, of which AdamW would make whole steps.
+  for (Node& node : compiled.model->methods.back().nodes) {
+    if (node.op == "adamw") node.attrs["eps"] = Expr(1e-3);
+  }
   return take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
 }
 
