@@ -56,7 +56,7 @@ BOOST_AUTO_TEST_CASE(what_is_wrong_with_a_graph_is_told_with_its_place) {
   const Diagnostic& error = compiled.diagnostics[0];
   BOOST_TEST(error.line == 5u);
   BOOST_TEST(error.column == 12u);
-  BOOST_TEST(error.message == "there is no op \"conv2\"; did you mean \"conv2d\"?");
+  BOOST_TEST(error.message == "op \"conv2\" is in no op library that was given; did you mean \"conv2d\"?");
   BOOST_TEST(to_string(error) == error.file + ":5:12: error: " + error.message);
 }
 

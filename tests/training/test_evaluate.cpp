@@ -221,7 +221,7 @@ BOOST_AUTO_TEST_CASE(memory_is_planned_from_the_sizes_of_all_images) {
   const labelling::EvaluationMemory memory = require(training::reserve_memory(data, protocol, 1000000));
   BOOST_TEST(memory.activations == 4);  // two images of two pixels
   BOOST_TEST((memory.largest == imaging::Extent{1, 2}));
-  BOOST_TEST(memory.pictures == 2 * 21);
+  BOOST_TEST(memory.pictures == 2 * 28);
   BOOST_TEST(protocol.reserved == 4);
   BOOST_TEST(protocol.most == 1000000 - memory.pictures);
   const auto refused = training::reserve_memory(data, protocol, memory.total() - 1);
@@ -229,7 +229,7 @@ BOOST_AUTO_TEST_CASE(memory_is_planned_from_the_sizes_of_all_images) {
   BOOST_TEST(refused.status().message().find("images of up to 2 x 1") != std::string::npos,
              refused.status().message());
   BOOST_TEST(require(training::reserve_memory(data, protocol, 1000000, {2, 3})).pictures ==
-             2 * (6 * 5 + 3 * 6));
+             2 * (6 * 7 + 3 * 7));
 }
 
 BOOST_AUTO_TEST_CASE(several_images_aside_give_the_same_results) {
