@@ -46,6 +46,7 @@ Result<Compilation> compile(const std::string& path, const CompileOptions& optio
     result.model.emplace(
         std::make_shared<const CompiledModel::Impl>(CompiledModel::Impl{*std::move(compiled.model)}));
   }
+  if (!result.model && result.diagnostics.empty()) return Status::no_memory();
   return result;
 } catch (...) {
   return core::caught();

@@ -28,10 +28,11 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Access access) {
   }
   const mode_t mode = access == Access::own ? 0600 : 0666;
   const std::string stem = path + "." + std::to_string(::getpid()) + ".";
+  std::string target = path;  // before there is a file that a failing allocation would leave behind
   for (int attempt = 0;; ++attempt) {
     std::string temporary = stem + std::to_string(attempt) + ".tmp";
     FileDescriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
-    if (fd.valid()) return AtomicFile(path, std::move(temporary), std::move(fd));
+    if (fd.valid()) return AtomicFile(std::move(target), std::move(temporary), std::move(fd));
     if (errno != EEXIST || attempt == 1000) return system_error(path, "write", errno);
   }
 }

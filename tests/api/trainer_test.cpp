@@ -107,7 +107,7 @@ BOOST_AUTO_TEST_CASE(a_stopped_run_goes_on_with_the_same_bits) {
     Trainer trainer = require(Trainer::prepare(options));
     const TrainResult stopped = require(trainer.run(&first, first.stop()));
     BOOST_TEST((stopped.stop == Stop::interrupted));
-    BOOST_TEST(stopped.iterations == 2);
+    BOOST_TEST(stopped.iterations == 3);  // asked after the second, noticed after the third
   }
   BOOST_TEST_CONTEXT("from its folder") {
     options.resume = options.folder;
@@ -115,9 +115,9 @@ BOOST_AUTO_TEST_CASE(a_stopped_run_goes_on_with_the_same_bits) {
     options.seed.reset();
     Record second;
     Trainer trainer = require(Trainer::prepare(options));
-    BOOST_TEST(trainer.iterations_done() == 2);
+    BOOST_TEST(trainer.iterations_done() == 3);
     const TrainResult result = require(trainer.run(&second));
-    BOOST_TEST(second.steps.size() == 2u);
+    BOOST_TEST(second.steps.size() == 1u);
     check(result, second.steps);
   }
   BOOST_TEST_CONTEXT("from memory") {

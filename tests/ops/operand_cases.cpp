@@ -130,6 +130,9 @@ std::vector<Case> others() {
           {.op = "scale", .attrs = {{"factor", 2.0}}, .inputs = {map()}},
           {.op = "fill", .attrs = {{"value", 1.0}}},
           {.op = "sgd", .inputs = joined({{scalar()}, channels(3)}), .updated_inputs = {1, 3}},
+          {.op = "adamw",
+           .inputs = joined({{scalar()}, channels(4), {scalar()}}),
+           .updated_inputs = {1, 3, 4, 5}},
           {.op = "subsample",
            .attrs = {{"size", std::vector<Expr>{3, 4}}},
            .inputs = {dense({2, 5, 7}, integers(kChannels), DType::i32)}}};

@@ -15,17 +15,16 @@ constexpr Layout kLayouts[] = {Layout::dense, Layout::nhwc};
 
 const OpDef& def_of(const Case& test) { return *ops::op_registry().find(test.op); }
 
-bool is_activation(const InputCase& input) {
-  return input.desc.layout == Layout::nhwc && input.desc.dtype == DType::f32;
-}
-
 // Types that the input takes beside the case's own.
 bool may_be(const Case& test, std::size_t input, DType dtype, Layout layout) {
   using Kind = OperandType::Kind;
   const Kind kind = def_of(test).input(input).type.kind;
   if (kind == Kind::any) return true;
   // Where it is the only activation, nothing says that it is not stored in bf16.
-  const bool alone = std::ranges::count_if(test.inputs, is_activation) == 1;
+  std::size_t activations = 0;
+  for (std::size_t i = 0; i < test.inputs.size(); ++i)
+    activations += def_of(test).input(i).type.kind == Kind::activation ? 1 : 0;
+  const bool alone = activations == 1;
   const bool stored = layout == Layout::nhwc && dtype == DType::bf16;
   if (kind == Kind::activation && alone && stored) return true;
   return kind == Kind::real && (dtype == DType::f32 || dtype == DType::bf16);

@@ -185,7 +185,7 @@ BOOST_AUTO_TEST_CASE(what_the_graph_says_is_in_the_file) {
   BOOST_TEST(to_string(logits->classes) == "3");
   BOOST_TEST((read.preprocess.std == std::vector<double>{1, 2, 4, 8}));
   BOOST_TEST((read.protocol == model::LabellingProtocol{"whole", 0, 0, 64, {0.5, 1}, false}));
-  BOOST_TEST(read.metadata.at("calibration") == R"({"temperature": 1.5})");
+  BOOST_TEST(read.metadata.at("calibration") == R"({"temperature":1.5})");
 }
 
 // Label, weights of classes, losses and counts by role, whatever they are called.

@@ -19,6 +19,7 @@ struct Run {
   std::unique_ptr<collective::Communicator> self = collective::make_self();
   training::CheckpointWriter writer;
 
+  Run() { std::filesystem::create_directories(folder.path() / "checkpoints"); }
   std::filesystem::path path(int epoch) const { return training::epoch_checkpoint(folder.path(), epoch); }
   Status save(int epoch) {
     training::CheckpointContent content = take(training::gather_checkpoint(*program, *weights, *self, {}));
@@ -59,6 +60,7 @@ BOOST_AUTO_TEST_CASE(a_checkpoint_is_of_the_moment_it_was_begun_in) {
 
 BOOST_AUTO_TEST_CASE(a_checkpoint_that_cannot_be_written_is_told_once) {
   Run run;
+  std::filesystem::remove(run.folder / "checkpoints");
   require_ok(core::write_file(run.folder / "checkpoints", "a file where the folder should be"));
   require_ok(run.save(1));
   const auto written = run.writer.written(true);

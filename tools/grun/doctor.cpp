@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <opencv2/core/utility.hpp>
 #include <string>
 
 #include "runtime/collective/mpi.h"
@@ -34,10 +33,9 @@ std::string cpu_features() {
 // Those that a program links as they run, those of headers alone as they were compiled in.
 std::string libraries() {
   const dnnl_version_t& onednn = *dnnl_version();
-  return fmt::format("oneDNN {}.{}.{}, OpenCV {}, libpng {}, FlatBuffers {}.{}.{}, RapidJSON {}",
-                     onednn.major, onednn.minor, onednn.patch, cv::getVersionString(),
-                     png_get_libpng_ver(nullptr), FLATBUFFERS_VERSION_MAJOR, FLATBUFFERS_VERSION_MINOR,
-                     FLATBUFFERS_VERSION_REVISION, RAPIDJSON_VERSION_STRING);
+  return fmt::format("oneDNN {}.{}.{}, libpng {}, FlatBuffers {}.{}.{}, RapidJSON {}", onednn.major,
+                     onednn.minor, onednn.patch, png_get_libpng_ver(nullptr), FLATBUFFERS_VERSION_MAJOR,
+                     FLATBUFFERS_VERSION_MINOR, FLATBUFFERS_VERSION_REVISION, RAPIDJSON_VERSION_STRING);
 }
 
 void report_gpus() {
