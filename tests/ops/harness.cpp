@@ -195,6 +195,102 @@ Case in_bf16(Case test) {
   return test;
 }
 
+// Of a case: what is differentiated where its test names no inputs.
+std::vector<int> differentiable_inputs(const Case& test, const CaseData& data) {
+  std::vector<int> found;
+  for (std::size_t i = 0; i < test.inputs.size(); ++i) {
+    const InputSpec& spec = data.def->input(i);
+    const bool buffer = spec.is_variable && spec.variable == VariableKind::buffer;
+    if (test.inputs[i].present && !spec.shape_only && !buffer && is_real(test.inputs[i].desc.dtype)) {
+      found.push_back(static_cast<int>(i));
+    }
+  }
+  return found;
+}
+
+// What the outputs are multiplied by in the scalar that is differentiated.
+std::vector<HostTensor> draw_seeds(const CaseData& data, core::Random& random) {
+  std::vector<HostTensor> seeds(data.output_types.size());
+  for (std::size_t i = 0; i < seeds.size(); ++i) {
+    seeds[i] = draw(dense(data.output_descs[i].shape), random).read();
+    seeds[i].present = is_real(data.output_types[i].dtype) && data.wanted[i];
+  }
+  return seeds;
+}
+
+double weighted_sum(const std::vector<HostTensor>& out, const std::vector<HostTensor>& seeds) {
+  double sum = 0;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    for (std::size_t k = 0; seeds[i].present && k < out[i].values.size(); ++k) {
+      sum += out[i].values[k] * seeds[i].values[k];
+    }
+  }
+  return sum;
+}
+
+struct SeededCase {
+  const Case& test;
+  const CaseData& data;
+  const std::vector<HostTensor>& seeds;
+};
+
+std::vector<HostTensor> gradients_of(EagerGraph graph, const OpRegistry& registry, const SeededCase& seeded,
+                                     const std::vector<int>& wrt) {
+  const CaseData& data = seeded.data;
+  const std::vector<ValueId> inputs = put_inputs(graph, seeded.test, data);
+  const std::vector<ValueId> outputs = write_node(graph, seeded.test, data.def->for_train, inputs);
+  std::vector<ValueId> seed_ids;
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const bool flows = seeded.seeds[i].present && outputs[i] != kNoValue;
+    seed_ids.push_back(flows ? graph.put(desc_of(data.output_types[i]), seeded.seeds[i]) : kNoValue);
+  }
+  std::vector<ValueId> wrt_ids;
+  for (const int i : wrt) wrt_ids.push_back(inputs[size(i)]);
+  std::vector<HostTensor> gradients;
+  for (const ValueId id : differentiate(graph, registry, outputs, seed_ids, wrt_ids)) {
+    gradients.push_back(id == kNoValue ? HostTensor() : graph.tensor(id).read());
+    gradients.back().present = id != kNoValue;
+  }
+  require_ok(graph.status());
+  return gradients;
+}
+
+using Objective = std::function<double(const std::vector<HostTensor>&)>;
+
+struct Differences {
+  const Objective& objective;
+  const std::vector<HostTensor>& values;
+  std::size_t input;
+};
+
+// Compares elements of a gradient, all or as many as the options say, with central differences.
+void compare_samples(const Differences& of, const HostTensor& gradient, const GradientOptions& options,
+                     core::Random& random) {
+  const double here = of.objective(of.values);
+  const auto total = static_cast<std::uint32_t>(of.values[of.input].values.size());
+  HostTensor expected;
+  HostTensor actual;
+  for (int sample = 0; sample < std::min(options.samples, static_cast<int>(total)); ++sample) {
+    const std::size_t k =
+        total <= static_cast<std::uint32_t>(options.samples) ? size(sample) : random.next_below(total);
+    std::vector<HostTensor> moved = of.values;
+    double& x = moved[of.input].values[k];
+    const double centre = x;
+    const double h = options.step * std::max(1.0, std::abs(centre));
+    x = centre + h;
+    const double above = of.objective(moved);
+    x = centre - h;
+    const double below = of.objective(moved);
+    const double found = gradient.values[k];
+    // Where a kink lies within the step, one of its sides is the derivative.
+    const double slopes[] = {(above - below) / (2 * h), (above - here) / h, (here - below) / h};
+    expected.values.push_back(
+        *std::ranges::min_element(slopes, {}, [found](double slope) { return std::abs(slope - found); }));
+    actual.values.push_back(found);
+  }
+  compare(expected, actual, DType::f32, options.tolerance, "sampled elements");
+}
+
 }  // namespace
 
 Values normal(double mean, double deviation) {
@@ -294,81 +390,26 @@ void OpHarness::check_gradient(const Case& given, const Reference& reference,
   checked().insert(test.op);
   BOOST_TEST_CONTEXT("gradient of " << test.op) {
     const CaseData data = make_data(registry_, test);
-    std::vector<int> by = options.inputs;
-    for (std::size_t i = 0; options.inputs.empty() && i < test.inputs.size(); ++i) {
-      const InputSpec& spec = data.def->input(i);
-      const bool buffer = spec.is_variable && spec.variable == VariableKind::buffer;
-      if (test.inputs[i].present && !spec.shape_only && !buffer && is_real(test.inputs[i].desc.dtype)) {
-        by.push_back(static_cast<int>(i));
-      }
-    }
+    const std::vector<int> by = options.inputs.empty() ? differentiable_inputs(test, data) : options.inputs;
     core::Random random(seed_of(test) + 2, core::RandomPurpose::test);
-    std::vector<HostTensor> seeds(data.output_types.size());
-    for (std::size_t i = 0; i < seeds.size(); ++i) {
-      seeds[i] = draw(dense(data.output_descs[i].shape), random).read();
-      seeds[i].present = is_real(data.output_types[i].dtype) && data.wanted[i];
-    }
-    const auto objective = [&](const std::vector<HostTensor>& in) {
-      std::vector<HostTensor> out(data.def->outputs.size());
-      reference(in, out, data.attrs);
-      double sum = 0;
-      for (std::size_t i = 0; i < out.size(); ++i) {
-        for (std::size_t k = 0; seeds[i].present && k < out[i].values.size(); ++k) {
-          sum += out[i].values[k] * seeds[i].values[k];
-        }
-      }
-      return sum;
-    };
+    const std::vector<HostTensor> seeds = draw_seeds(data, random);
     // The gradients by all of `wrt`; empty where nothing flows.
     const auto backward = [&](const std::vector<int>& wrt) {
-      EagerGraph graph(registry_, *backend_);
-      const std::vector<ValueId> inputs = put_inputs(graph, test, data);
-      const std::vector<ValueId> outputs = write_node(graph, test, data.def->for_train, inputs);
-      std::vector<ValueId> seed_ids;
-      for (std::size_t i = 0; i < outputs.size(); ++i) {
-        const bool flows = seeds[i].present && outputs[i] != kNoValue;
-        seed_ids.push_back(flows ? graph.put(desc_of(data.output_types[i]), seeds[i]) : kNoValue);
-      }
-      std::vector<ValueId> wrt_ids;
-      for (const int i : wrt) wrt_ids.push_back(inputs[size(i)]);
-      std::vector<HostTensor> gradients;
-      for (const ValueId id : differentiate(graph, registry_, outputs, seed_ids, wrt_ids)) {
-        gradients.push_back(id == kNoValue ? HostTensor() : graph.tensor(id).read());
-        gradients.back().present = id != kNoValue;
-      }
-      require_ok(graph.status());
-      return gradients;
+      return gradients_of(EagerGraph(registry_, *backend_), registry_, {test, data, seeds}, wrt);
+    };
+    const Objective objective = [&](const std::vector<HostTensor>& in) {
+      std::vector<HostTensor> out(data.def->outputs.size());
+      reference(in, out, data.attrs);
+      return weighted_sum(out, seeds);
     };
     const std::vector<HostTensor> gradients = backward(by);
-    const double here = objective(data.values);
     for (std::size_t g = 0; g < by.size(); ++g) {
       const std::size_t input = size(by[g]);
       BOOST_TEST_CONTEXT("by input " << input << " \"" << data.def->input(input).name << "\"") {
         BOOST_REQUIRE(gradients[g].present);
         BOOST_REQUIRE_EQUAL(graphrun::to_string(gradients[g].shape),
                             graphrun::to_string(data.values[input].shape));
-        const auto total = static_cast<std::uint32_t>(data.values[input].values.size());
-        HostTensor expected;
-        HostTensor actual;
-        for (int sample = 0; sample < std::min(options.samples, static_cast<int>(total)); ++sample) {
-          const std::size_t k =
-              total <= static_cast<std::uint32_t>(options.samples) ? size(sample) : random.next_below(total);
-          std::vector<HostTensor> moved = data.values;
-          double& x = moved[input].values[k];
-          const double centre = x;
-          const double h = options.step * std::max(1.0, std::abs(centre));
-          x = centre + h;
-          const double above = objective(moved);
-          x = centre - h;
-          const double below = objective(moved);
-          const double found = gradients[g].values[k];
-          // Where a kink lies within the step, one of its sides is the derivative.
-          const double slopes[] = {(above - below) / (2 * h), (above - here) / h, (here - below) / h};
-          expected.values.push_back(*std::ranges::min_element(
-              slopes, {}, [found](double slope) { return std::abs(slope - found); }));
-          actual.values.push_back(found);
-        }
-        compare(expected, actual, DType::f32, options.tolerance, "sampled elements");
+        compare_samples({objective, data.values, input}, gradients[g], options, random);
         const std::vector<HostTensor> alone = backward({by[g]});
         BOOST_TEST(alone[0].values == gradients[g].values, "it depends on which gradients are asked for");
       }
