@@ -12,10 +12,15 @@ install(TARGETS ${shared} EXPORT graphrunShared LIBRARY DESTINATION ${CMAKE_INST
 install(TARGETS ${static} EXPORT graphrunStatic ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(EXPORT graphrunShared NAMESPACE graphrun:: DESTINATION ${package} FILE graphrunShared.cmake)
 install(EXPORT graphrunStatic NAMESPACE graphrun:: DESTINATION ${package} FILE graphrunStatic.cmake)
-configure_package_config_file(cmake/graphrunConfig.cmake.in graphrunConfig.cmake INSTALL_DESTINATION ${package})
+configure_package_config_file(cmake/graphrunConfig.cmake.in graphrunConfig.cmake INSTALL_DESTINATION ${package}
+  PATH_VARS CMAKE_INSTALL_LIBDIR)
 write_basic_package_version_file(graphrunConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/graphrunConfig.cmake ${CMAKE_BINARY_DIR}/graphrunConfigVersion.cmake cmake/FindOneDNN.cmake
   DESTINATION ${package})
+
+if(GRAPHRUN_OPENMP_FIRST)
+  install(FILES ${GRAPHRUN_OPENMP_FIRST} DESTINATION ${CMAKE_INSTALL_LIBDIR}/graphrun/link)
+endif()
 
 # From the package's file to the prefix, which pkg-config finds out where it runs.
 file(RELATIVE_PATH GRAPHRUN_PREFIX_FROM_PC /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)

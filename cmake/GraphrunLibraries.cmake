@@ -1,7 +1,6 @@
 # What programs link, made of the rooms' objects: libgraphrun, and beside it libgraphrun_compiler and libgraphrun_training,
 # each shared and static. Of the shared ones, libgraphrun exports the public interface and what the other two need of its
 # inside (api/version_script.sh); they export their public classes alone.
-find_package(OpenMP REQUIRED COMPONENTS CXX)
 find_package(OneDNN 2.6 REQUIRED)
 
 set(GRAPHRUN_ROOMS graphrun_api graphrun_core graphrun_collective graphrun_cpu graphrun_model graphrun_tensorfile graphrun_weights
@@ -66,6 +65,8 @@ file(MAKE_DIRECTORY ${scripts})
 graphrun_version_script(${scripts}/graphrun.map ROOMS ${GRAPHRUN_ROOMS} MODULES ${module_rooms})
 graphrun_export_library(graphrun SCRIPT ${scripts}/graphrun.map ROOMS ${GRAPHRUN_ROOMS}
   LINK OneDNN::OneDNN OpenMP::OpenMP_CXX)
+target_link_options(graphrun_shared PRIVATE ${GRAPHRUN_OPENMP_OPTION})
+target_link_options(graphrun_static INTERFACE $<BUILD_INTERFACE:${GRAPHRUN_OPENMP_OPTION}>)
 
 set(GRAPHRUN_COMPONENTS graphrun graphrun_compiler)
 graphrun_version_script(${scripts}/compiler.map ROOMS ${GRAPHRUN_COMPILER_ROOMS})

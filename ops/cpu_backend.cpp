@@ -8,6 +8,7 @@
 #include "runtime/core/build_id.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/processors.h"
+#include "runtime/cpu/waiting.h"
 #include "runtime/model/kernel_table.h"
 
 #define GRAPHRUN_OPS(room)                \
@@ -98,6 +99,10 @@ class CpuBackend final : public model::Backend {
       identity += " " + build;
     }
     return identity + ", " + cpu::library_identity();
+  }
+  std::unique_lock<std::recursive_mutex> lock() const override {
+    cpu::sleep_soon();
+    return {};
   }
   int threads() const override { return threads_; }
   void for_each(std::int64_t count, const std::function<void(std::int64_t)>& body) const override {

@@ -48,7 +48,7 @@ class Backend {
   // Names all that prepared forms depend on besides their keys: this build, libraries, the CPU. Empty where
   // forms are of no use to another process.
   virtual std::string packing_identity() const { return {}; }
-  // Held by whoever prepares or runs kernels: work of several threads does not mix. Nothing on the host.
+  // Held by whoever prepares or runs kernels: work of several threads does not mix. No lock on the host.
   virtual std::unique_lock<std::recursive_mutex> lock() const { return {}; }
   // Lives no longer than the backend.
   virtual std::unique_ptr<core::Timeline> timeline() { return std::make_unique<core::HostTimeline>(); }

@@ -22,6 +22,10 @@ for name in $(needed "$library"); do
   *) fail "it needs $name; beside the C and C++ run time only oneDNN and OpenMP are allowed" ;;
   esac
 done
+# The runtime that the loader meets first serves oneDNN's loops too.
+if needed "$library" | grep -q '^libomp\.so'; then
+  [ "$(needed "$library" | grep -E '^lib(omp|gomp|dnnl)\.so' | head -1)" = libomp.so.5 ] || fail "libomp is not loaded first"
+fi
 for module in "$@"; do
   needed "$module" | grep -q '^libgraphrun\.so\.0$' || fail "$module does not share libgraphrun"
   readelf -VW "$module" | grep -q GRAPHRUN_PRIVATE_ || fail "$module is not tied to this build"
