@@ -4,7 +4,6 @@
 #include <mutex>
 
 #include "api/impl.h"
-#include "ops/registry.h"
 #include "runtime/core/guard.h"
 #include "runtime/imaging/resample.h"
 #include "runtime/labelling/labelling.h"
@@ -79,23 +78,22 @@ Labeler& Labeler::operator=(Labeler&&) noexcept = default;
 Labeler::~Labeler() = default;
 
 Result<Labeler> Labeler::open(const LabelerOptions& options) try {
-  GRAPHRUN_ASSIGN(weights::ModelSource source, weights::open_model(options.model, ops::op_registry()));
+  GRAPHRUN_ASSIGN(std::shared_ptr<const Program::Impl> program,
+                  api::open_program(options.model, options.parameters, options.ops));
+  const weights::ModelSource& source = program->source;
   GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
                   weights::open_weights(source, options.weights));
-  const model::Bindings bindings(options.parameters.begin(), options.parameters.end());
-  GRAPHRUN_ASSIGN(source.program, source.program->bind(bindings).with_context(options.model));
   labelling::Labelling::Options opening{.cache_folder = options.cache};
   GRAPHRUN_ASSIGN(opening.protocol, choose_protocol(source, options));
   if (options.memory_limit < 0) return {ErrorCode::invalid_argument, "memory_limit is negative"};
   opening.memory_limit = static_cast<std::uint64_t>(options.memory_limit);
-  GRAPHRUN_ASSIGN(Device device, Device::open(options.device, {options.threads, options.cache}));
+  GRAPHRUN_ASSIGN(Device device, Device::open(options.device, {options.threads, options.cache, options.ops}));
   GRAPHRUN_TRY(device.check_precision(options.precision));
   const std::string& from = options.weights.empty() ? options.model : options.weights;
   GRAPHRUN_ASSIGN(
       labelling::Labelling labelling,
       labelling::Labelling::open(source.program, std::move(file), from, device.impl().backend, opening));
-  return Labeler(
-      std::make_unique<Impl>(std::move(device), api::describe(std::move(source)), std::move(labelling)));
+  return Labeler(std::make_unique<Impl>(std::move(device), std::move(program), std::move(labelling)));
 } catch (...) {
   return core::caught();
 }

@@ -11,6 +11,7 @@
 #include "graphrun/device.h"
 #include "graphrun/dtype.h"
 #include "graphrun/image.h"
+#include "graphrun/op_libraries.h"
 #include "graphrun/program.h"
 #include "graphrun/status.h"
 
@@ -31,6 +32,7 @@ struct LabelerOptions {
   int threads = 0;               // of the CPU; 0: all that this process may use
   DType precision = DType::f32;  // or bf16
   Parameters parameters{};       // late graph parameters
+  OpLibraries ops{};             // with the model's ops that are not graphrun's; the labeler keeps them
 
   std::optional<std::string> protocol{};        // "slide" or "whole"
   std::optional<std::vector<double>> scales{};  // at which the network sees the image
@@ -54,8 +56,8 @@ struct LabelerOptions {
 class GRAPHRUN_API Labeler {
  public:
   // Errors: not_found, io, invalid_file: the files; usage: a bundle with weights beside it, or a model file
-  // without; invalid_argument: what is in the options, or a network that gives no classes of pixels;
-  // unsupported: the device; out_of_memory.
+  // without; invalid_argument: what is in the options, an op library that is missing, or a network that gives
+  // no classes of pixels; unsupported: the device; out_of_memory.
   static Result<Labeler> open(const LabelerOptions& options);
   Labeler(Labeler&&) noexcept;
   Labeler& operator=(Labeler&&) noexcept;
