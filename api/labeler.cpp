@@ -8,6 +8,7 @@
 #include "runtime/imaging/resample.h"
 #include "runtime/labelling/labelling.h"
 #include "runtime/labelling/protocol_json.h"
+#include "runtime/weights/bundle.h"
 
 namespace graphrun {
 namespace {
@@ -41,13 +42,14 @@ bool holds(const Extent& large, const Extent& small) {
 struct Labeler::Impl {
   Device device;
   std::shared_ptr<const Program::Impl> program;
+  std::string protocol;  // that the engine has, as bundles store it
   labelling::Labelling engine;
   std::mutex mutex;  // guards the engine and what follows
   // Sizes that there is memory for, none of which holds another.
   std::vector<Extent> planned;
 
-  Impl(Device on, std::shared_ptr<const Program::Impl> of, labelling::Labelling opened)
-      : device(std::move(on)), program(std::move(of)), engine(std::move(opened)) {}
+  Impl(Device on, std::shared_ptr<const Program::Impl> of, std::string by, labelling::Labelling opened)
+      : device(std::move(on)), program(std::move(of)), protocol(std::move(by)), engine(std::move(opened)) {}
 
   // Memory for images of all sizes so far and of these.
   Status reserve(std::span<const ImageView> images) {
@@ -93,7 +95,8 @@ Result<Labeler> Labeler::open(const LabelerOptions& options) try {
   GRAPHRUN_ASSIGN(
       labelling::Labelling labelling,
       labelling::Labelling::open(source.program, std::move(file), from, device.impl().backend, opening));
-  return Labeler(std::make_unique<Impl>(std::move(device), std::move(program), std::move(labelling)));
+  return Labeler(std::make_unique<Impl>(std::move(device), std::move(program),
+                                        labelling::protocol_json(opening.protocol), std::move(labelling)));
 } catch (...) {
   return core::caught();
 }
@@ -142,6 +145,21 @@ Status Labeler::save_packed() const try {
   const std::lock_guard lock(impl_->mutex);
   const std::string note = impl_->engine.save_packed();
   return note.empty() ? Status() : Status(ErrorCode::io, note);
+} catch (...) {
+  return core::caught();
+}
+
+Status Labeler::pack(const std::string& path, DType precision) const try {
+  if (!path.ends_with(weights::kBundleSuffix))
+    return {ErrorCode::invalid_argument,
+            path + ": a bundle's name ends in " + std::string(weights::kBundleSuffix)};
+  if (precision != DType::f32 && precision != DType::bf16)
+    return {ErrorCode::invalid_argument,
+            "weights are stored in f32 or bf16, not in " + std::string(to_string(precision))};
+  const weights::ModelSource& source = impl_->program->source;
+  const std::lock_guard lock(impl_->mutex);
+  return weights::pack(
+      {*source.program, impl_->engine.weights(), impl_->protocol, source.metadata, precision}, path);
 } catch (...) {
   return core::caught();
 }

@@ -42,9 +42,9 @@ struct TrainSession::Impl {
   model::Backend& backend() const { return *weights->backend(); }
   std::int64_t classes() const { return session->output_of(model::roles::kConfusion).desc.shape[0]; }
 
-  // An output of the last step, `otherwise` where the model has none of that name.
-  Result<double> loss(std::string_view name, double otherwise) const {
-    Result<double> value = session->scalar(name);
+  // An output of the last step, `otherwise` where the model has none of that role.
+  Result<double> loss(std::string_view role, double otherwise) const {
+    Result<double> value = session->scalar_of(role);
     if (!value.ok() && value.status().code() == ErrorCode::not_found) return otherwise;
     return value;
   }
@@ -158,9 +158,9 @@ Result<Losses> TrainSession::compute(std::int64_t iteration) try {
   const session::TrainSession::RandomState random{impl_->seed, iteration, 0};
   GRAPHRUN_TRY(impl_->session->compute(random));
   Losses losses;
-  GRAPHRUN_ASSIGN(losses.total, impl_->loss("loss", 0));
-  GRAPHRUN_ASSIGN(losses.main, impl_->loss("main_loss", losses.total));
-  GRAPHRUN_ASSIGN(losses.auxiliary, impl_->loss("aux_loss", 0));
+  GRAPHRUN_ASSIGN(losses.total, impl_->loss(model::roles::kLoss, 0));
+  GRAPHRUN_ASSIGN(losses.main, impl_->loss(model::roles::kMainLoss, losses.total));
+  GRAPHRUN_ASSIGN(losses.auxiliary, impl_->loss(model::roles::kAuxLoss, 0));
   if (std::isfinite(losses.total)) return losses;
   GRAPHRUN_ASSIGN(const std::string where, impl_->session->find_nonfinite(random));
   return {ErrorCode::invalid_argument, "the loss is not finite: " + where};

@@ -35,11 +35,17 @@ Result<TrainResult> train(const std::string& model, const std::string& folder, c
   return trainer.run();
 }
 
-// Labels the first image of the data set's split "val"; prints how many of its labelled pixels are right.
-Status label(const TrainResult& trained, const OpLibraries& ops) {
+// One file of what training left in the run's folder.
+Status pack(const std::string& bundle, const TrainResult& trained, const OpLibraries& ops) {
   LabelerOptions options{.model = trained.folder + "/model.fb", .weights = trained.checkpoint};
   options.ops = ops;
-  GRAPHRUN_ASSIGN(Labeler labeler, Labeler::open(options));
+  GRAPHRUN_ASSIGN(const Labeler labeler, Labeler::open(options));
+  return labeler.pack(bundle);
+}
+
+// Labels the first image of the data set's split "val"; prints how many of its pixels are right.
+Status label(const std::string& bundle, const OpLibraries& ops) {
+  GRAPHRUN_ASSIGN(Labeler labeler, Labeler::open({.model = bundle, .ops = ops}));
   GRAPHRUN_ASSIGN(const Dataset data, Dataset::open("shapes"));
   GRAPHRUN_ASSIGN(const auto samples, data.split("val"));
   GRAPHRUN_ASSIGN(const RgbImage image, samples->image(0));
@@ -58,7 +64,8 @@ Status run(const std::string& library, const std::string& graph, const std::stri
   GRAPHRUN_TRY(compile_to(model, graph, {ops}));
   GRAPHRUN_ASSIGN(const TrainResult trained, train(model, folder, {ops}, settings));
   std::cout << trained.iterations << " iterations, " << trained.checkpoint << "\n";
-  return label(trained, {ops});
+  GRAPHRUN_TRY(pack(folder + ".grun", trained, {ops}));
+  return label(folder + ".grun", {ops});
 }
 
 }  // namespace

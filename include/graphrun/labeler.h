@@ -81,6 +81,11 @@ class GRAPHRUN_API Labeler {
   // Keeps what kernels prepared of the weights in LabelerOptions::cache, so that the next process starts
   // quickly; nothing without one. Errors: io, unsupported.
   Status save_packed() const;
+  // Writes what it labels with as a bundle, as `grun pack` does: model, weights, classes, colours and the
+  // protocol that it was opened with, in one file that appears whole or not at all. bf16: weights of two and
+  // more axes take half the bytes. Errors: invalid_argument: a path that does not end in .grun, another
+  // precision; io.
+  Status pack(const std::string& path, DType precision = DType::f32) const;
 
   struct Impl;
   explicit Labeler(std::unique_ptr<Impl> impl);
