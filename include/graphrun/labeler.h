@@ -56,8 +56,8 @@ struct LabelerOptions {
 class GRAPHRUN_API Labeler {
  public:
   // Errors: not_found, io, invalid_file: the files; usage: a bundle with weights beside it, or a model file
-  // without; invalid_argument: what is in the options, an op library that is missing, or a network that gives
-  // no classes of pixels; unsupported: the device; out_of_memory.
+  // without; invalid_argument: what is in the options, or a network that gives no classes of pixels;
+  // unsupported: the device, or an op library that the model needs and `ops` has not; out_of_memory.
   static Result<Labeler> open(const LabelerOptions& options);
   Labeler(Labeler&&) noexcept;
   Labeler& operator=(Labeler&&) noexcept;

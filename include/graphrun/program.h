@@ -36,8 +36,8 @@ class GRAPHRUN_API Program {
   // A model file (.fb) or a bundle (.grun), told apart by content. `parameters` replace the defaults of late
   // ones. `ops`: libraries of the ops that are not graphrun's; whoever computes with the program opens the
   // device with them as well (DeviceOptions::ops). Errors: not_found, io, invalid_file; invalid_argument for
-  // a parameter that the model has not, and for an op of a library that is not among `ops` (the message names
-  // it).
+  // a parameter that the model has not; unsupported where a library that the model needs is not among `ops`
+  // (the message names it).
   static Result<Program> load(const std::string& path, const Parameters& parameters = {},
                               const OpLibraries& ops = {});
 

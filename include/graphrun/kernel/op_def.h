@@ -151,8 +151,7 @@ struct Fusion {
   Match match = nullptr;
 };
 
-// Which parameters a rule is about: everything that is given must fit. In patterns * stands for any text, ?
-// for any character.
+// Which parameters a rule is about: all that is given must fit. In patterns * is any text, ? any character.
 struct ParameterSelector {
   std::string name = "*";     // of the parameter, e.g. "layer4.*"
   std::string op = "*";       // of the node that reads it, as the graph file writes it, e.g. "batch_norm"
