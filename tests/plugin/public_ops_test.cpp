@@ -111,7 +111,7 @@ BOOST_AUTO_TEST_CASE(a_run_with_ops_of_others) {
   EvaluateOptions scoring;
   scoring.run = result.folder;
   scoring.folder = disk.path("scores");
-  scoring.settings = {{"index_end", "2"}};
+  scoring.settings = {{"index_step", "2"}};
   scoring.pictures = false;
   scoring.join_ranks = false;
   fails(evaluate(scoring), ErrorCode::unsupported, kMissing);
