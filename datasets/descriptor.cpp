@@ -2,6 +2,7 @@
 
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
+#include "runtime/core/pattern.h"
 
 namespace graphrun::datasets {
 
