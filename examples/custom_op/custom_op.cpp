@@ -6,7 +6,6 @@
 #include <graphrun/graphrun.h>
 #include <graphrun/trainer.h>
 
-#include <algorithm>
 #include <iostream>
 #include <map>
 #include <string>
@@ -72,11 +71,11 @@ Status run(const std::string& library, const std::string& graph, const std::stri
 
 int main(int argc, char** argv) {
   if (argc < 4) return std::cerr << "usage: custom_op my_ops.so GRAPH.json FOLDER [setting=value]...\n", 2;
-  std::map<std::string, std::string> settings;
+  std::map<std::string, std::string> settings{
+      {"base_lr", "0.01"}, {"batch_size", "8"}, {"train_h", "65"}, {"train_w", "65"}};
   for (int i = 4; i < argc; ++i) {
     const std::string setting = argv[i];
-    const std::size_t equals = std::min(setting.find('='), setting.size() - 1);
-    settings[setting.substr(0, equals)] = setting.substr(equals + 1);
+    settings[setting.substr(0, setting.find('='))] = setting.substr(setting.find('=') + 1);
   }
   const Status status = run(argv[1], argv[2], argv[3], settings);
   if (status.ok()) return 0;
