@@ -14,10 +14,11 @@
 
 // From a graph file (JSON) to a model, as graphc does it. Component: compiler.
 //
-//     graphrun::Result<graphrun::Compilation> compiled = graphrun::compile("net.json", {.parameters =
-//     {{"classes", 19}}}); if (!compiled.ok()) return fail(compiled.status()); for (const
-//     graphrun::Diagnostic& error : compiled->diagnostics) std::cerr << to_string(error) << "\n"; if
-//     (compiled->model) graphrun::Status status = compiled->model->write("net.fb");
+//     auto compiled = graphrun::compile("net.json", {.parameters = {{"classes", 19}}});
+//     if (!compiled.ok()) return fail(compiled.status());
+//     for (const graphrun::Diagnostic& error : compiled->diagnostics)
+//       std::cerr << to_string(error) << "\n";
+//     if (compiled->model) graphrun::Status status = compiled->model->write("net.fb");
 namespace graphrun {
 
 struct CompileOptions {
