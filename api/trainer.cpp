@@ -58,16 +58,9 @@ class Course final : public training::TrainObserver {
 };
 
 Result<training::TrainRequest> request_of(const TrainerOptions& options) {
-  training::TrainRequest request;
-  request.model = options.model;
-  GRAPHRUN_ASSIGN(request.data, api::job_data(options.dataset, options.data_root, options.data, false));
-  request.weights = options.weights;
+  GRAPHRUN_ASSIGN(auto request, api::begin_request<training::TrainRequest>(options, false));
   request.init_backbone = options.init_backbone;
   request.resume = options.resume;
-  request.folder = options.folder;
-  request.settings = api::setting_sources(options.configs, options.settings);
-  request.parameters.insert(options.parameters.begin(), options.parameters.end());
-  GRAPHRUN_ASSIGN(request.precision, api::precision_of(options.precision));
   request.max_iters = options.max_iters;
   request.seed = options.seed;
   request.deterministic = options.deterministic;
@@ -80,6 +73,7 @@ Result<training::TrainRequest> request_of(const TrainerOptions& options) {
 }  // namespace
 
 struct Trainer::Impl {
+  std::shared_ptr<const OpRegistry> ops;  // what the job's program refers to
   training::TrainJob job;
   std::string folder;
   bool has_failed = false;
@@ -92,7 +86,7 @@ Trainer::~Trainer() = default;
 
 Result<Trainer> Trainer::prepare(const TrainerOptions& options, TrainObserver* observer) try {
   GRAPHRUN_ASSIGN(const training::TrainRequest request, request_of(options));
-  api::JobPlace place{options.device, options.threads, options.cache, request.precision, options.join_ranks};
+  GRAPHRUN_ASSIGN(api::JobPlace place, api::place_of(options));
   std::vector<std::string> notes;
   Start start(observer);
   Result<training::TrainJob> job = training::prepare_training(request, api::platform(place, notes), start);
@@ -102,6 +96,7 @@ Result<Trainer> Trainer::prepare(const TrainerOptions& options, TrainObserver* o
     for (const training::Note& note : training::batch_notes(*job)) start.note(note);
   }
   auto impl = std::make_unique<Impl>();
+  impl->ops = place.ops;
   impl->job = *std::move(job);
   impl->folder = impl->job.folder.string();
   return Trainer(std::move(impl));

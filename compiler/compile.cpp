@@ -9,6 +9,7 @@
 #include "compiler/update.h"
 #include "runtime/core/guard.h"
 #include "runtime/model/make_signature.h"
+#include "runtime/model/required_ops.h"
 #include "runtime/model/validate.h"
 
 namespace graphrun::compiler {
@@ -49,6 +50,7 @@ class Compiler {
 
  private:
   Status finish() {
+    context_.model.required_ops = model::make_required_ops(context_.model, context_.ops);
     GRAPHRUN_TRY(model::validate_structure(context_.model, context_.ops));
     context_.model.signature =
         model::make_signature(context_.model, context_.ops, {input_roles_, expansion_.output_roles});
@@ -149,6 +151,7 @@ class Compiler {
 
 Compiled not_compiled(const Status& status) noexcept {
   Compiled result;
+  result.status = status;
   try {
     result.errors = status.message() + "\n";
   } catch (...) {

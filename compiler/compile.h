@@ -29,6 +29,7 @@ struct Compiled {
   std::optional<model::Model> model;    // empty where there are errors
   std::vector<Diagnostic> diagnostics;  // the errors; the first ones, where they are very many
   std::string errors;                   // a line each
+  Status status;                        // what ended the compiler itself, such as memory; in `errors`, too
   bool definitions_fit = true;          // else the errors are about them
 };
 struct CompileOptions {

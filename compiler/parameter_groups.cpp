@@ -3,32 +3,10 @@
 #include <algorithm>
 #include <map>
 
+#include "runtime/core/pattern.h"
+
 namespace graphrun::compiler {
 namespace {
-
-// * stands for any text, dots included.
-bool matches(std::string_view pattern, std::string_view name) {
-  std::size_t p = 0;
-  std::size_t n = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t retry = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      retry = n;
-    } else if (p < pattern.size() && pattern[p] == name[n]) {
-      ++p;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++retry;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
 
 // A parameter as selectors see it.
 struct Parameter {
@@ -64,8 +42,8 @@ std::vector<Parameter> parameters_of(const Context& context, const Graph& graph)
 
 bool selects(const OptimizerGroup& group, const Parameter& parameter) {
   return std::ranges::any_of(group.match, [&](const ParameterSelector& one) {
-    return matches(one.name, parameter.name) && matches(one.op, parameter.op) &&
-           matches(one.operand, parameter.operand) &&
+    return core::matches_pattern(one.name, parameter.name) && core::matches_pattern(one.op, parameter.op) &&
+           core::matches_pattern(one.operand, parameter.operand) &&
            (one.rank < 0 || static_cast<std::size_t>(one.rank) == parameter.rank);
   });
 }

@@ -2,6 +2,7 @@
 
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
+#include "runtime/core/pattern.h"
 
 namespace graphrun::datasets {
 
@@ -40,7 +41,7 @@ Result<Descriptor> load_descriptor(const std::string& name_or_path,
 Settings recipe_settings(const Descriptor& descriptor, std::string_view network) {
   Settings merged;
   for (const Recipe& recipe : descriptor.recipes) {
-    if (!matches_pattern(recipe.pattern, network)) continue;
+    if (!core::matches_pattern(recipe.pattern, network)) continue;
     for (const auto& [key, value] : recipe.settings) merged[key] = value;
   }
   return merged;
@@ -48,31 +49,9 @@ Settings recipe_settings(const Descriptor& descriptor, std::string_view network)
 
 const LabelRule& label_rule(const Descriptor& descriptor, const std::filesystem::path& label) {
   for (const LabelVariant& variant : descriptor.label_variants) {
-    if (matches_pattern(variant.pattern, label.native())) return variant.rule;
+    if (core::matches_pattern(variant.pattern, label.native())) return variant.rule;
   }
   return descriptor.labels;
-}
-
-bool matches_pattern(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0;
-  std::size_t t = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t restart = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      restart = t;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++restart;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
 Status check_inside(std::string_view path) {

@@ -9,19 +9,25 @@
 
 #include "graphrun/api.h"
 #include "graphrun/diagnostic.h"
+#include "graphrun/op_libraries.h"
 #include "graphrun/status.h"
 
 // From a graph file (JSON) to a model, as graphc does it. Component: compiler.
 //
-//     graphrun::Result<graphrun::Compilation> compiled = graphrun::compile("net.json", {.parameters =
-//     {{"classes", 19}}}); if (!compiled.ok()) return fail(compiled.status()); for (const
-//     graphrun::Diagnostic& error : compiled->diagnostics) std::cerr << to_string(error) << "\n"; if
-//     (compiled->model) graphrun::Status status = compiled->model->write("net.fb");
+//     auto compiled = graphrun::compile("net.json", {.parameters = {{"classes", 19}}});
+//     if (!compiled.ok()) return fail(compiled.status());
+//     for (const graphrun::Diagnostic& error : compiled->diagnostics)
+//       std::cerr << to_string(error) << "\n";
+//     if (compiled->model) graphrun::Status status = compiled->model->write("net.fb");
 namespace graphrun {
 
 struct CompileOptions {
   // Values of graph parameters: structural ones are fixed by them, late ones get them as their default.
   std::map<std::string, double> parameters{};
+  // The op that is the optimiser in the place of the graph's, such as "adamw"; empty: the graph's.
+  std::string optimizer{};
+  OpLibraries
+      ops{};  // whose ops the graph may use beside graphrun's; the model keeps them, its file names them
 };
 
 // A model that compile() has made. Cheap to copy; immutable, so that any number of threads may use it.
@@ -52,7 +58,8 @@ struct Compilation {
   bool parameters_fit = true;
 };
 
-// What is wrong with the graph is in the diagnostics. Errors: memory.
+// What is wrong with the graph is in the diagnostics. Errors: invalid_argument: two ops of one name in `ops`
+// and graphrun, a library that is null; out_of_memory.
 GRAPHRUN_API Result<Compilation> compile(const std::string& path, const CompileOptions& options = {});
 
 }  // namespace graphrun

@@ -24,7 +24,7 @@ namespace graphrun {
 
 struct SessionOptions {
   std::int64_t batch = 1;   // images at once
-  std::int64_t height = 0;  // pixels; a size that the network takes (Program::fit)
+  std::int64_t height = 0;  // pixels; a size that the network takes (smallest_valid_size)
   std::int64_t width = 0;
   // bf16: activations are stored in bf16, and convolutions multiply bf16 and sum in f32. Inputs and outputs
   // are f32 in any case.

@@ -9,6 +9,7 @@
 
 #include "graphrun/api.h"
 #include "graphrun/dataset.h"
+#include "graphrun/op_libraries.h"
 #include "graphrun/status.h"
 #include "graphrun/stop.h"
 
@@ -43,6 +44,7 @@ struct TrainerOptions {
   // By name (doc/training.md), the JSON text of the value; they win over `configs`.
   std::map<std::string, std::string> settings{};
   std::map<std::string, double> parameters{};  // late graph parameters, as -D
+  OpLibraries ops{};                           // with the model's ops that are not graphrun's
   std::string device = "cpu";                  // auto, cpu, cuda, cuda:N
   int threads = 0;                             // of the CPU; 0: all that this process may use
   std::string precision = "f32";               // of activations: f32 or bf16

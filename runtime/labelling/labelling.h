@@ -34,6 +34,7 @@ class Labelling {
                                 const Options& options);
 
   Protocol& protocol() const { return *protocol_; }
+  const weights::Weights& weights() const { return *weights_; }
   // Bytes that may be planned for in all.
   std::int64_t max_bytes() const { return most_bytes_; }
   // Why prepared weights that an earlier process kept are of no use; empty: nothing to say.

@@ -24,8 +24,8 @@ Result<std::vector<std::byte>> serialize(const Model& model);
 // The file appears whole or not at all.
 Status write_model(const Model& model, const std::string& path);
 
-// A model that validate() accepts; every other sequence of bytes is an error (invalid_file). `bytes` is not
-// kept.
+// A model that validate() accepts; every other sequence of bytes is an error (invalid_file; unsupported where
+// the model needs an op library that the registry has not). `bytes` is not kept.
 Result<Model> parse_model(std::span<const std::byte> bytes, const OpRegistry& registry);
 Result<Model> read_model(const std::string& path, const OpRegistry& registry);
 

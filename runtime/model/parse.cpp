@@ -282,7 +282,10 @@ Result<Model> parse_aligned(std::span<const std::byte> bytes, const OpRegistry& 
     if (file.version() == kOldestFormatVersion) GRAPHRUN_TRY(upgrade_from_version_1(model, registry));
     return validate_types(model, registry);
   };
-  if (const Status status = checked(); !status.ok()) return bad_file(status.message());
+  if (const Status status = checked(); !status.ok()) {
+    if (status.code() == ErrorCode::unsupported) return status;  // an op library that was not given
+    return bad_file(status.message());
+  }
   return model;
 }
 

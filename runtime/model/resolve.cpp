@@ -144,7 +144,10 @@ Status check_presence(const OpDef& def, const Node& node) {
     if (node.outputs[i] != kNoValue || def.outputs[i].optional) continue;
     return bad("output " + quoted(def.outputs[i].name) + " is missing, and is not optional");
   }
-  return {};
+  // An op that has none to begin with writes its inputs.
+  const bool is_idle =
+      !def.outputs.empty() && std::ranges::count(node.outputs, kNoValue) == std::ssize(node.outputs);
+  return is_idle ? bad("none of its outputs is wanted") : Status();
 }
 
 Status check_input_types(const OpDef& def, std::span<const ValueType* const> inputs) {

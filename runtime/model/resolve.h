@@ -28,7 +28,8 @@ Result<ResolvedNode> resolve(const Node& node, const OpRegistry& registry,
 
 // Errors name the op, and the nearest name that is there.
 Result<const OpDef*> find_op(const OpRegistry& registry, std::string_view name);
-// As many operands as the op has; none is absent that must be there, as far as no attribute decides on that.
+// As many operands as the op has; none is absent that must be there, as far as no attribute decides on that;
+// and there is something to write.
 Status check_presence(const OpDef& def, const Node& node);
 // The inputs that are there have their declared types.
 Status check_input_types(const OpDef& def, std::span<const ValueType* const> inputs);

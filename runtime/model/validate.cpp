@@ -8,6 +8,7 @@
 #include "runtime/core/checked.h"
 #include "runtime/core/component_name.h"
 #include "runtime/model/infer.h"
+#include "runtime/model/required_ops.h"
 #include "runtime/model/validate_method.h"
 #include "runtime/model/validate_signature.h"
 
@@ -178,24 +179,6 @@ Status check_protocol(const LabellingProtocol& protocol) {
     if (!(scale > 0 && scale <= kMaxScale)) return bad("a scale of " + to_string(Expr(scale)));
   }
   return protocol.scales.empty() ? bad("no scales") : Status();
-}
-
-// That the libraries which the model names are there: an op that none of them has is better named with its
-// library than as an unknown word.
-Status check_required_ops(const Model& model, const OpRegistry& registry) {
-  GRAPHRUN_TRY(check_count(model.required_ops.size(), kMaxInputs, "op libraries"));
-  for (const RequiredOps& required : model.required_ops) {
-    GRAPHRUN_TRY(check_name(required.library).with_context("op library"));
-    GRAPHRUN_TRY(check_count(required.version.size(), kMaxNameLength, "bytes of an op library's version"));
-    GRAPHRUN_TRY(check_count(required.ops.size(), kMaxParameters, "ops of an op library"));
-    for (const std::string& op : required.ops) {
-      GRAPHRUN_TRY(check_name(op).with_context("op library " + required.library));
-      if (registry.find(op) != nullptr) continue;
-      return bad("the op \"" + op + "\" comes from the op library \"" + required.library + "\"" +
-                 (required.version.empty() ? "" : " " + required.version) + ", which was not given");
-    }
-  }
-  return {};
 }
 
 Status check_quantised(const Method& method) {

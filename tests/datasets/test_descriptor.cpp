@@ -1,6 +1,7 @@
 #include <boost/test/unit_test.hpp>
 
 #include "datasets/descriptor.h"
+#include "runtime/core/pattern.h"
 #include "tests/datasets/require.h"
 
 using namespace graphrun;
@@ -136,9 +137,9 @@ BOOST_AUTO_TEST_CASE(hostile_json_is_an_error) {
 }
 
 BOOST_AUTO_TEST_CASE(patterns_match_whole_names) {
-  BOOST_TEST(datasets::matches_pattern("spnet*", "spnet50"));
-  BOOST_TEST(datasets::matches_pattern("*net?0", "pspnet50"));
-  BOOST_TEST(!datasets::matches_pattern("spnet*", "pspnet50"));
-  BOOST_TEST(!datasets::matches_pattern("spnet", "spnet50"));
-  BOOST_TEST(datasets::matches_pattern("*", ""));
+  BOOST_TEST(core::matches_pattern("spnet*", "spnet50"));
+  BOOST_TEST(core::matches_pattern("*net?0", "pspnet50"));
+  BOOST_TEST(!core::matches_pattern("spnet*", "pspnet50"));
+  BOOST_TEST(!core::matches_pattern("spnet", "spnet50"));
+  BOOST_TEST(core::matches_pattern("*", ""));
 }
