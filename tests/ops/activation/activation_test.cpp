@@ -92,6 +92,16 @@ double with_tanh(double x) {
 }
 double six(double x) { return std::min(std::max(x, 0.0), 6.0); }
 
+// Where rounding to bf16 does not lead to a kink, whose slope central differences do not know.
+Values away_from_kinks() {
+  return [draw = normal(0, 4)](core::Random& random) {
+    const double x = draw(random);
+    bool near = false;
+    for (const double kink : {-3.0, 0.0, 3.0, 6.0}) near = near || std::abs(x - kink) < 0.1;
+    return near ? x + 0.5 : x;
+  };
+}
+
 // Values around 0, and some far from it on both sides.
 BOOST_AUTO_TEST_CASE(activations_with_a_gradient_from_x) {
   const OpHarness harness;
@@ -123,7 +133,7 @@ BOOST_AUTO_TEST_CASE(activations_with_a_gradient_from_x) {
     harness.check(
         {.op = test.op + "_grad",
          .attrs = test.attrs,
-         .inputs = {activation({2, 37, 5, 7}, normal(), 2), activation({2, 37, 5, 7}, normal(0, 4))},
+         .inputs = {activation({2, 37, 5, 7}, normal(), 2), activation({2, 37, 5, 7}, away_from_kinks())},
          .tolerance = 1e-5,
          .output_gap = 1},
         slope);

@@ -39,6 +39,10 @@ const Transposed kCases[] = {
       .groups = 24}},
 };
 
+// By kernels of conv2d, whose products in bf16 want instructions for it.
+const std::vector<KernelChoice> kKernels{{.type = DType::f32, .names = {"cpu"}},
+                                         {.type = DType::bf16, .names = {"cpu"}}};
+
 Case forward_case(const Transposed& v, bool bias) {
   Case test{.op = "conv_transpose2d",
             .attrs = v.attrs(),
@@ -46,6 +50,7 @@ Case forward_case(const Transposed& v, bool bias) {
                        bias ? dense({v.window.c}) : absent()}};
   test.attrs["out_channels"] = Expr(v.window.c);
   test.attrs["bias"] = Expr(bias ? 1 : 0);
+  test.kernels = kKernels;
   return test;
 }
 
@@ -83,7 +88,8 @@ BOOST_AUTO_TEST_CASE(gradient_kernels) {
       const Window& w = v.window;
       harness.check({.op = "conv_transpose2d_grad_data",
                      .attrs = v.attrs(),
-                     .inputs = {activation(w.x()), dense(w.weight(), normal(0, 0.1)), activation(w.y())}},
+                     .inputs = {activation(w.x()), dense(w.weight(), normal(0, 0.1)), activation(w.y())},
+                     .kernels = kKernels},
                     [&](const auto& in, auto& out, const Attributes&) {
                       HostTensor none;
                       none.present = false;
@@ -92,6 +98,7 @@ BOOST_AUTO_TEST_CASE(gradient_kernels) {
       Case test{.op = "conv_transpose2d_grad_weight",
                 .attrs = v.attrs(),
                 .inputs = {activation(w.x()), activation(w.y()), dense(w.weight())}};
+      test.kernels = kKernels;
       test.same_bits = false;  // the library's own kernel splits the sum among its threads
       harness.check(test, [&](const auto& in, auto& out, const Attributes&) {
         out[0] = HostTensor::zeros(w.weight());
