@@ -8,12 +8,13 @@
 
 #include "ops/common/compute_type.h"
 #include "ops/common/copy_pixels.h"
+#include "ops/common/interpolation.h"
 #include "ops/conv2d/definition.h"
 #include "ops/conv2d/kernels.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
-#include "runtime/numeric/bilinear.h"
+#include "runtime/numeric/sampling.h"
 
 // conv2d_bn_pyramid without the large concatenation. A level's pixels are multiplied by the weights of every
 // tap at the level's own size (`tap maps`); an output pixel mixes those of its window as the interpolation
@@ -236,6 +237,7 @@ Status Pyramid<T>::run(const KernelRun& run) {
 Prepared prepare_pyramid(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[kX];
   const Geometry g = geometry_of(request.attrs, x, request.outputs[0]);
+  const numeric::Interpolation rule = interpolation_of(request.attrs);
   std::vector<Level> levels;
   std::string key = "pyramid";
   std::int64_t channels = g.c;
@@ -248,8 +250,8 @@ Prepared prepare_pyramid(const KernelRequest& request) {
                                             request.threads));
     GRAPHRUN_ASSIGN(const std::string layout, cpu::layout_key(product.weight));
     key.append(" level ").append(std::to_string(desc.c())).append(" ").append(layout);
-    levels.push_back({desc, channels, numeric::align_corners(desc.h(), x.h()),
-                      numeric::align_corners(desc.w(), x.w()), std::move(product)});
+    levels.push_back({desc, channels, numeric::sampling(rule, desc.h(), x.h()),
+                      numeric::sampling(rule, desc.w(), x.w()), std::move(product)});
     channels += desc.c();
   }
   std::vector<TensorDesc> inputs(request.inputs.begin(), request.inputs.begin() + kLevels);

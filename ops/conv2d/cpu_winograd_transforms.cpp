@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "graphrun/bfloat16.h"
+#include "ops/conv2d/geometry.h"
 #include "ops/conv2d/winograd.h"
 #include "runtime/cpu/simd.h"
 
@@ -238,6 +239,7 @@ Tiles::Place Tiles::place_of(std::int64_t tile) const {
 Status require_tiles(const Geometry& g) {
   if (g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1)
     return {ErrorCode::declined, "takes 3x3 windows with stride 1"};
+  GRAPHRUN_TRY(require_one_group(g));
   constexpr std::int64_t kFewest = 64;  // channels, tiles
   const std::int64_t all = Tiles(g).count();
   const bool half_empty = g.n * g.oh * g.ow * 2 < all * kOut * kOut;

@@ -5,12 +5,13 @@
 #include <cstring>
 
 #include "ops/common/compute_type.h"
+#include "ops/common/interpolation.h"
 #include "ops/common/scratch.h"
 #include "ops/cross_entropy/cpu_scores.h"
 #include "ops/resize_cross_entropy/cpu_row.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
-#include "runtime/numeric/bilinear.h"
+#include "runtime/numeric/sampling.h"
 #include "runtime/numeric/softmax_row.h"
 
 // Cross entropy of logits that exist at label size one pixel at a time only.
@@ -127,8 +128,8 @@ class Geometry {
  public:
   Geometry(const KernelRequest& request, const TensorDesc& logits, const TensorDesc& label)
       : threads(request.threads),
-        rows(numeric::align_corners(logits.h(), label.shape[1])),
-        columns(numeric::align_corners(logits.w(), label.shape[2])),
+        rows(numeric::sampling(interpolation_of(request.attrs), logits.h(), label.shape[1])),
+        columns(numeric::sampling(interpolation_of(request.attrs), logits.w(), label.shape[2])),
         row_floats(logits.w() * padded(logits.c())),
         ignore_label_(request.attrs.integer("ignore_label")),
         pixel_floats_(padded(logits.c())) {

@@ -323,9 +323,10 @@ int chunk_of(int span, int classes) {
 
 }  // namespace
 
-Result<Scan> Scan::make(cuda::Device& device, const TensorDesc& logits, const TensorDesc& label) {
-  const numeric::Sampling rows = numeric::align_corners(logits.h(), label.shape[1]);
-  const numeric::Sampling columns = numeric::align_corners(logits.w(), label.shape[2]);
+Result<Scan> Scan::make(cuda::Device& device, numeric::Interpolation rule, const TensorDesc& logits,
+                        const TensorDesc& label) {
+  const numeric::Sampling rows = numeric::sampling(rule, logits.h(), label.shape[1]);
+  const numeric::Sampling columns = numeric::sampling(rule, logits.w(), label.shape[2]);
   GRAPHRUN_ASSIGN(DeviceSampling device_rows, DeviceSampling::upload(device, rows));
   GRAPHRUN_ASSIGN(DeviceSampling device_columns, DeviceSampling::upload(device, columns));
   Scan scan(std::move(device_rows), std::move(device_columns));

@@ -81,6 +81,7 @@ class Binder {
     arena_ = static_cast<std::byte*>(bound.arena_->data());
     bound.arena_bytes_ = plan_.bytes;
     bound.recomputations_ = recomputations_;
+    bound.left_out_ = lowered_.left_out;
     bound.reductions_ = options.reductions;
     make_steps(bound);
     return {};

@@ -116,6 +116,9 @@ class BoundMethod {
   TensorView input(std::string_view name) const;
   TensorView output(std::string_view name) const;
 
+  // How the output that was taken before a resize is brought to its size; empty: none was.
+  std::optional<numeric::Interpolation> left_out() const { return left_out_; }
+
   std::int64_t arena_bytes() const { return arena_bytes_; }
   const Rematerialisations& rematerialisations() const { return recomputations_; }
 
@@ -146,6 +149,7 @@ class BoundMethod {
       program_;  // owns the OpDefs' registry's model; keeps paths and defs valid
   std::shared_ptr<weights::Weights> weights_;
   std::shared_ptr<model::Buffer> arena_;
+  std::optional<numeric::Interpolation> left_out_;
   std::int64_t arena_bytes_ = 0;
   Rematerialisations recomputations_;
   std::vector<Step> steps_;

@@ -5,6 +5,7 @@
 
 #include "runtime/model/cost.h"
 #include "runtime/model/infer.h"
+#include "runtime/model/interpolation.h"
 
 namespace graphrun::session {
 namespace {
@@ -53,7 +54,7 @@ class Lowering final : public GraphWriter {
       result_.descs.push_back(of_node ? stored(desc, *resolved.nodes[node].def) : desc);
     }
     result_.outputs = method_.outputs;
-    const Node* const left_out = leave_out_interpolation();
+    const Node* const left_out = leave_out_interpolation(resolved);
     for (const model::NamedValue& output : result_.outputs) {
       at(result_.descs, output.value).dtype = at(types_, output.value).dtype;
     }
@@ -124,7 +125,7 @@ class Lowering final : public GraphWriter {
   }
 
   // The node that LowerOptions::low_res_logits makes superfluous; its output is redirected.
-  const Node* leave_out_interpolation() {
+  const Node* leave_out_interpolation(const model::ResolvedMethod& resolved) {
     const auto output = std::ranges::find(result_.outputs, options_.low_res_logits, &model::NamedValue::name);
     if (output == result_.outputs.end()) return nullptr;
     const model::Value& value = at(method_.values, output->value);
@@ -134,10 +135,13 @@ class Lowering final : public GraphWriter {
       return std::ranges::find(reader.inputs, output->value) != reader.inputs.end();
     });
     const bool once = std::ranges::count(result_.outputs, output->value, &model::NamedValue::value) == 1;
-    const std::optional<IndexPair> pair = program_.registry().find(node.op)->interpolates;
+    const OpDef& def = *program_.registry().find(node.op);
+    const std::optional<IndexPair>& pair = def.interpolates;
     const bool makes_it = pair && node.outputs[static_cast<std::size_t>(pair->output)] == output->value;
     if (!makes_it || node.outputs.size() != 1 || read || !once) return nullptr;
     output->value = node.inputs[static_cast<std::size_t>(pair->input)];
+    result_.left_out =
+        model::interpolation_of(def, resolved.nodes[static_cast<std::size_t>(value.index)].attrs);
     return &node;
   }
 

@@ -1,12 +1,14 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "graphrun/kernel/kernel.h"
 #include "graphrun/status.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/program.h"
+#include "runtime/numeric/interpolation.h"
 
 namespace graphrun::session {
 
@@ -26,6 +28,9 @@ struct LoweredMethod {
   std::vector<TensorDesc> descs;     // by value
   std::vector<LoweredNode> nodes;
   std::vector<model::NamedValue> outputs;
+  // How the output that LowerOptions::low_res_logits asks for is brought to the size that the graph gives it;
+  // empty: it has that size.
+  std::optional<numeric::Interpolation> left_out{};
 };
 
 struct LowerOptions {

@@ -242,8 +242,8 @@ struct OpDef {
   bool writes_inputs = false;
   // Cheaper to compute again from its inputs than to keep from forward to backward.
   bool recompute = false;
-  // output is input at another size, interpolated bilinearly with aligned corners: whoever interpolates
-  // further may start from the input instead.
+  // output is input at another size, by the op's attributes "mode" and "align_corners" (as resize has them;
+  // without them by aligned corners): whoever interpolates further may start from the input instead.
   std::optional<IndexPair> interpolates{};
   // What it gives for a sample depends on which others are computed with it on this rank, so that a batch in
   // parts is not the batch (hard pixels are chosen among all of them).

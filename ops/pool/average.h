@@ -1,33 +1,35 @@
 #pragma once
 
-#include <stdint.h>
+#include "ops/pool/window.h"
 
-#include "graphrun/device_function.h"
+// Bodies of avg_pool and its gradient, in gather form. Compiled for the CPU and for the GPU: no std.
+namespace graphrun::ops::pool {
 
-// Bodies of max_pool and its gradient, in gather form. Compiled for the CPU and for the GPU: no std.
-namespace graphrun::ops::max_pool {
+// How many pixels a window's sum is divided by.
+struct Divisor {
+  bool count_padding;
 
-struct Window {
-  int64_t in_h, in_w, out_h, out_w;
-  int64_t kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w;
+  GRAPHRUN_DEVICE static int64_t inside(int64_t first, int64_t kernel, int64_t extent) {
+    const int64_t begin = first < 0 ? 0 : first;
+    const int64_t end = first + kernel < extent ? first + kernel : extent;
+    return end - begin;
+  }
+  // Of output pixel (y, x).
+  GRAPHRUN_DEVICE float of(const Window& w, int64_t y, int64_t x) const {
+    if (count_padding) return static_cast<float>(w.kernel_h * w.kernel_w);
+    return static_cast<float>(inside(y * w.stride_h - w.padding_h, w.kernel_h, w.in_h) *
+                              inside(x * w.stride_w - w.padding_w, w.kernel_w, w.in_w));
+  }
 };
 
-// The best value of a window so far and its place, against one more: the first of equal values stays, and so
-// does the first NaN.
-GRAPHRUN_DEVICE inline void challenge(float value, int32_t place, float& best, int32_t& winner) {
-  const bool wins = !(value <= best) && best == best;
-  winner = wins ? place : winner;
-  best = wins ? value : best;
-}
-
 template <int kBlock, class T>
-struct MaxPool {
+struct AvgPool {
   Window window;
   int64_t channels, blocks;  // blocks of kBlock channels a pixel
-  int64_t x_stride, y_stride, index_stride;
+  int64_t x_stride, y_stride;
+  Divisor divisor;
   const T* x;
   T* y;
-  uint8_t* index;  // null: not wanted
 
   // One output pixel's block.
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
@@ -41,45 +43,37 @@ struct MaxPool {
     }
   }
 
+ private:
   GRAPHRUN_DEVICE void pool(int64_t pixel, int64_t channel, int64_t count) const {
     const int64_t out_x = pixel % window.out_w;
     const int64_t out_y = pixel / window.out_w % window.out_h;
     const int64_t image = pixel / (window.out_w * window.out_h);
     const int64_t top = out_y * window.stride_h - window.padding_h;
     const int64_t left = out_x * window.stride_w - window.padding_w;
-    float best[kBlock];
-    int32_t winner[kBlock];
-    bool first = true;
+    float sum[kBlock];
+    for (int64_t c = 0; c < count; ++c) sum[c] = 0;
     for (int64_t ky = 0; ky < window.kernel_h; ++ky) {
       if (top + ky < 0 || top + ky >= window.in_h) continue;
+      const T* line = x + (image * window.in_h + top + ky) * window.in_w * x_stride + channel;
       for (int64_t kx = 0; kx < window.kernel_w; ++kx) {
         if (left + kx < 0 || left + kx >= window.in_w) continue;
-        const auto place = static_cast<int32_t>(ky * window.kernel_w + kx);
-        const T* from = x + ((image * window.in_h + top + ky) * window.in_w + left + kx) * x_stride + channel;
-        if (first) {
-          for (int64_t c = 0; c < count; ++c) best[c] = from[c];
-          for (int64_t c = 0; c < count; ++c) winner[c] = place;
-          first = false;
-        } else {
-          for (int64_t c = 0; c < count; ++c) challenge(from[c], place, best[c], winner[c]);
-        }
+        const T* from = line + (left + kx) * x_stride;
+        for (int64_t c = 0; c < count; ++c) sum[c] += from[c];
       }
     }
+    const float scale = 1.0f / divisor.of(window, out_y, out_x);
     T* to = y + pixel * y_stride + channel;
-    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<T>(best[c]);
-    if (index == nullptr) return;
-    uint8_t* places = index + pixel * index_stride + channel;
-    for (int64_t c = 0; c < count; ++c) places[c] = static_cast<uint8_t>(winner[c]);
+    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<T>(sum[c] * scale);
   }
 };
 
 template <int kBlock, class T>
-struct MaxPoolGrad {
+struct AvgPoolGrad {
   Window window;
   int64_t channels, blocks;
-  int64_t gx_stride, gy_stride, index_stride;
+  int64_t gx_stride, gy_stride;
+  Divisor divisor;
   const T* gy;
-  const uint8_t* index;
   T* gx;
 
   // One input pixel's block: sums over the windows that contain the pixel.
@@ -94,11 +88,7 @@ struct MaxPoolGrad {
     }
   }
 
-  // The first window of `stride` whose end reaches position `at` of the padded axis.
-  GRAPHRUN_DEVICE static int64_t first_window(int64_t at, int64_t kernel, int64_t stride) {
-    return at < kernel ? 0 : (at - kernel) / stride + 1;
-  }
-
+ private:
   GRAPHRUN_DEVICE void gather(int64_t pixel, int64_t channel, int64_t count) const {
     const int64_t at_x = pixel % window.in_w + window.padding_w;
     const int64_t at_y = pixel / window.in_w % window.in_h + window.padding_h;
@@ -109,11 +99,9 @@ struct MaxPoolGrad {
          oy < window.out_h && oy * window.stride_h <= at_y; ++oy) {
       for (int64_t ox = first_window(at_x, window.kernel_w, window.stride_w);
            ox < window.out_w && ox * window.stride_w <= at_x; ++ox) {
-        const int64_t place = (at_y - oy * window.stride_h) * window.kernel_w + at_x - ox * window.stride_w;
-        const int64_t out = (image * window.out_h + oy) * window.out_w + ox;
-        const T* from = gy + out * gy_stride + channel;
-        const uint8_t* places = index + out * index_stride + channel;
-        for (int64_t c = 0; c < count; ++c) sum[c] += places[c] == place ? from[c] : 0.0f;
+        const float scale = 1.0f / divisor.of(window, oy, ox);
+        const T* from = gy + ((image * window.out_h + oy) * window.out_w + ox) * gy_stride + channel;
+        for (int64_t c = 0; c < count; ++c) sum[c] += scale * from[c];
       }
     }
     T* to = gx + pixel * gx_stride + channel;
@@ -121,4 +109,15 @@ struct MaxPoolGrad {
   }
 };
 
-}  // namespace graphrun::ops::max_pool
+// All of a body but its pointers: x is the map that windows move over, y that of their averages.
+template <class Body>
+Body average_form(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y, int64_t blocks) {
+  Body body{};
+  body.window = window_of(attrs, x, y);
+  body.channels = x.c();
+  body.blocks = blocks;
+  body.divisor = {attrs.flag("count_padding")};
+  return body;
+}
+
+}  // namespace graphrun::ops::pool

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "ops/common/cuda_table.h"
-#include "runtime/numeric/bilinear.h"
+#include "runtime/numeric/sampling.h"
 
 namespace graphrun::ops {
 

@@ -2,9 +2,9 @@
 
 #include "graphrun/kernel/kernel.h"
 #include "graphrun/tensor.h"
-#include "ops/max_pool/body.h"
+#include "ops/pool/body.h"
 
-namespace graphrun::ops::max_pool {
+namespace graphrun::ops::pool {
 
 inline Window window_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y) {
   const auto kernel = attrs.integers("kernel");
@@ -45,4 +45,4 @@ Body backward_form(const KernelRequest& request, int64_t blocks) {
   return body;
 }
 
-}  // namespace graphrun::ops::max_pool
+}  // namespace graphrun::ops::pool

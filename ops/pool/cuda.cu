@@ -2,9 +2,9 @@
 
 #include "ops/common/compute_type.h"
 #include "ops/common/cuda_vectors.cuh"
-#include "ops/max_pool/window.h"
+#include "ops/pool/average.h"
 
-namespace graphrun::ops::max_pool {
+namespace graphrun::ops::pool {
 namespace {
 
 using Prepared = Result<std::unique_ptr<Kernel>>;
@@ -246,13 +246,45 @@ Prepared prepare_backward_body(const KernelRequest& request) {
   });
 }
 
+Prepared prepare_average(const KernelRequest& request) {
+  return for_activation_type(request, [&]<class T>(T) -> Prepared {
+    using Body = AvgPool<kBodyBlock, T>;
+    const TensorDesc& x = request.inputs[0];
+    const TensorDesc& y = request.outputs[0];
+    auto body = average_form<Body>(request.attrs, x, y, blocks_of(y.c(), kBodyBlock));
+    body.x_stride = x.pixel_stride;
+    body.y_stride = y.pixel_stride;
+    const auto bind = [](Body& to, const KernelRun& run) {
+      to.x = run.inputs[0].template as<const T>();
+      to.y = run.outputs[0].template as<T>();
+    };
+    return make_cuda_body_kernel<Body>(request, "cuda_body", body, bind, y.pixels() * body.blocks);
+  });
+}
+
+Prepared prepare_average_grad(const KernelRequest& request) {
+  return for_activation_type(request, [&]<class T>(T) -> Prepared {
+    using Body = AvgPoolGrad<kBodyBlock, T>;
+    const TensorDesc& gy = request.inputs[0];
+    const TensorDesc& gx = request.outputs[0];
+    auto body = average_form<Body>(request.attrs, gx, gy, blocks_of(gx.c(), kBodyBlock));
+    body.gy_stride = gy.pixel_stride;
+    body.gx_stride = gx.pixel_stride;
+    const auto bind = [](Body& to, const KernelRun& run) {
+      to.gy = run.inputs[0].template as<const T>();
+      to.gx = run.outputs[0].template as<T>();
+    };
+    return make_cuda_body_kernel<Body>(request, "cuda_body", body, bind, gx.pixels() * body.blocks);
+  });
+}
+
 }  // namespace
 
 std::vector<KernelEntry> cuda_kernels() {
-  return {{"max_pool", "cuda_3x3", prepare_forward},
-          {"max_pool", "cuda_body", prepare_forward_body},
-          {"max_pool_grad", "cuda_3x3", prepare_backward},
-          {"max_pool_grad", "cuda_body", prepare_backward_body}};
+  return {
+      {"max_pool", "cuda_3x3", prepare_forward},       {"max_pool", "cuda_body", prepare_forward_body},
+      {"max_pool_grad", "cuda_3x3", prepare_backward}, {"max_pool_grad", "cuda_body", prepare_backward_body},
+      {"avg_pool", "cuda_body", prepare_average},      {"avg_pool_grad", "cuda_body", prepare_average_grad}};
 }
 
-}  // namespace graphrun::ops::max_pool
+}  // namespace graphrun::ops::pool

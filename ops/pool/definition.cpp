@@ -1,17 +1,17 @@
-#include "ops/common/definition.h"
-#include "graphrun/kernel/op_def.h"
+#include "ops/pool/definition.h"
+
 #include "ops/common/activation.h"
+#include "ops/common/definition.h"
 
-namespace graphrun::ops::max_pool {
-namespace {
+namespace graphrun::ops::pool {
 
-std::vector<AttrSpec> window_attrs() {
+std::vector<AttrSpec> window_attrs(double most) {
   return {{.name = "kernel",
            .kind = AttrKind::integers,
            .doc = "height and width of the window",
            .fallback = std::nullopt,
            .min = 1,
-           .max = 16,
+           .max = most,
            .length = 2},
           {.name = "stride",
            .kind = AttrKind::integers,
@@ -29,9 +29,7 @@ std::vector<AttrSpec> window_attrs() {
            .length = 2}};
 }
 
-Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
-             std::vector<ValueType>& outputs) {
-  const ValueType& x = *inputs[0];
+Result<std::vector<Dim>> pooled_shape(const Attributes& attrs, const ValueType& x) {
   std::vector<Dim> shape = x.shape;
   for (const std::size_t axis : {0, 1}) {
     const Dim& kernel = attrs.dims("kernel")[axis];
@@ -44,6 +42,18 @@ Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
     extent = floor_div(extent + 2 * padding - kernel, attrs.dims("stride")[axis]) + 1;
     GRAPHRUN_TRY(require_positive(extent, axis == 0 ? "height of y" : "width of y"));
   }
+  return shape;
+}
+
+namespace {
+
+// The gradient keeps a place in its window in a byte.
+constexpr double kMostRows = 16;
+
+Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
+             std::vector<ValueType>& outputs) {
+  const ValueType& x = *inputs[0];
+  GRAPHRUN_ASSIGN(const std::vector<Dim> shape, pooled_shape(attrs, x));
   outputs = {{x.dtype, Layout::nhwc, shape}, {DType::u8, Layout::nhwc, shape}};
   return {};
 }
@@ -79,7 +89,7 @@ std::vector<const OpDef*> definitions() {
                    .doc = "u8, place of the winner in its window, row by row; for the gradient",
                    .type = OperandType::nhwc(DType::u8),
                    .optional = true}},
-      .attrs = window_attrs(),
+      .attrs = window_attrs(kMostRows),
       .infer = infer,
       .gradient = gradient,
   };
@@ -90,12 +100,12 @@ std::vector<const OpDef*> definitions() {
                  {.name = "index", .doc = "max_pool's index", .type = OperandType::nhwc(DType::u8)},
                  {.name = "x", .doc = "the input of max_pool", .shape_only = true}},
       .outputs = {{.name = "gx", .doc = "gradient of x"}},
-      .attrs = window_attrs(),
+      .attrs = window_attrs(kMostRows),
       .infer = infer_grad,
       .not_differentiable = "second derivatives are not offered",
       .internal = true,
   };
-  return {&forward, &backward};
+  return {&forward, &backward, &average_definition(), &average_gradient_definition()};
 }
 
-}  // namespace graphrun::ops::max_pool
+}  // namespace graphrun::ops::pool
