@@ -155,7 +155,8 @@ Result<ImageHeader> tiff_header(std::string_view file) {
       .format = ImageFormat::tiff,
       .height = *height,
       .width = *width,
-      .orientation = orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : kUpright};
+      .orientation = orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : kUpright,
+      .file_bytes = directory->file_bytes()};
 }
 
 // The EXIF of an extended WebP file (WebP container specification): a chunk after the pixels.

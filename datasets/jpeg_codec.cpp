@@ -7,8 +7,9 @@
 #include <string>
 #include <vector>
 
-#include <jerror.h>
 #include <jpeglib.h>
+
+#include <jerror.h>  // after jpeglib.h: its numbers depend on the library's version
 
 // libjpeg reports errors by a function that must not return. Everything with a destructor therefore lives
 // outside the function that calls setjmp.
@@ -23,8 +24,8 @@ struct Failure {
 // Warnings of files whose pixels are all there: bytes too many, oddities of their writers.
 constexpr std::array kHarmless = {JWRN_ADOBE_XFORM, JWRN_BOGUS_ICC, JWRN_EXTRANEOUS_DATA, JWRN_JFIF_MAJOR,
                                   JWRN_NOT_SEQUENTIAL};
-constexpr std::array kUnknown = {JERR_ARITH_NOTIMPL,      JERR_BAD_PRECISION, JERR_COMPONENT_COUNT,
-                                 JERR_CONVERSION_NOTIMPL, JERR_NOT_COMPILED,  JERR_SOF_UNSUPPORTED};
+constexpr std::array kUnknown = {JERR_BAD_PRECISION, JERR_COMPONENT_COUNT, JERR_CONVERSION_NOTIMPL,
+                                 JERR_NOT_COMPILED, JERR_SOF_UNSUPPORTED};
 constexpr std::array kCutOff = {JWRN_JPEG_EOF, JERR_INPUT_EMPTY, JERR_INPUT_EOF};
 
 template <std::size_t N>

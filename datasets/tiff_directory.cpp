@@ -1,6 +1,13 @@
 #include "datasets/tiff_directory.h"
 
+#include <algorithm>
+#include <array>
+
 namespace graphrun::datasets {
+
+namespace {
+constexpr std::size_t kEntryBytes = 12;
+}  // namespace
 
 std::optional<TiffDirectory> TiffDirectory::open(std::string_view file) {
   constexpr std::uint32_t kMagic = 42;
@@ -17,7 +24,6 @@ std::optional<TiffDirectory> TiffDirectory::open(std::string_view file) {
 }
 
 std::optional<std::uint32_t> TiffDirectory::value(std::uint32_t tag) const {
-  constexpr std::size_t kEntryBytes = 12;
   constexpr std::uint32_t kByte = 1, kShort = 3, kLong = 4;
   for (std::size_t i = 0; i < entries_; ++i) {
     const std::size_t entry = entries_at_ + i * kEntryBytes;
@@ -35,6 +41,22 @@ std::optional<std::uint32_t> TiffDirectory::value(std::uint32_t tag) const {
     return at ? number(*at, bytes) : std::nullopt;
   }
   return std::nullopt;
+}
+
+std::int64_t TiffDirectory::file_bytes() const {
+  constexpr std::array<std::uint8_t, 13> kBytesOfType = {0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8};
+  constexpr std::int64_t kNextDirectory = 4;
+  std::int64_t end = static_cast<std::int64_t>(entries_at_ + entries_ * kEntryBytes) + kNextDirectory;
+  for (std::size_t i = 0; i < entries_; ++i) {
+    const std::size_t entry = entries_at_ + i * kEntryBytes;
+    const auto type = number(entry + 2, 2);
+    const auto count = number(entry + 4, 4);
+    const auto at = number(entry + 8, 4);
+    if (!at || *type >= kBytesOfType.size()) continue;
+    const std::int64_t bytes = std::int64_t{*count} * kBytesOfType[*type];
+    if (bytes > 4) end = std::max(end, *at + bytes);
+  }
+  return end;
 }
 
 }  // namespace graphrun::datasets

@@ -35,6 +35,8 @@ class TiffDirectory {
 
   // The first value of a tag of whole numbers (8, 16 or 32 bits); empty where there is none.
   std::optional<std::uint32_t> value(std::uint32_t tag) const;
+  // Bytes that a file has at least which holds the directory and the values that it points to.
+  std::int64_t file_bytes() const;
 
  private:
   TiffDirectory(std::string_view file, bool little) : bytes_(file), little_(little) {}

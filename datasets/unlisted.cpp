@@ -83,7 +83,7 @@ Kind kind_of(const Entry& entry, const Split& layout, bool among_labels) {
 
 class Account {
  public:
-  explicit Account(const fs::path& root) : root_(root) {}
+  explicit Account(const fs::path& root) : root_(root.lexically_normal()) {}
 
   void add(Kind kind, const std::string& path) {
     Unlisted& unlisted = found_[kind];
@@ -101,7 +101,7 @@ class Account {
   }
 
  private:
-  const fs::path& root_;
+  fs::path root_;
   std::map<Kind, Unlisted> found_;
 };
 

@@ -2,6 +2,7 @@
 #include <map>
 #include <set>
 #include <system_error>
+#include <utility>
 
 #include "datasets/image_header.h"
 #include "datasets/image_io.h"
@@ -150,7 +151,9 @@ class Import {
   Result<imaging::LabelMap> label_of(const Json& document, const imaging::Extent& size) const {
     imaging::LabelMap map{size.height, size.width,
                           std::vector<ClassId>(static_cast<std::size_t>(size.height * size.width))};
-    for (const auto& [key, side] : {std::pair{"imageHeight", size.height}, {"imageWidth", size.width}}) {
+    const std::pair<const char*, std::int64_t> sides[] = {{"imageHeight", size.height},
+                                                          {"imageWidth", size.width}};
+    for (const auto& [key, side] : sides) {
       const Json* const said = find_field(document, key);
       if (said != nullptr && said->IsInt64() && said->GetInt64() != side) {
         return Status(ErrorCode::invalid_file, std::string("'") + key + "' is " +
