@@ -122,7 +122,7 @@ void fill_polygon(const Canvas& canvas, std::span<const GridPoint> points) {
 // point of a row is its widest.
 void fill_ellipse(const Canvas& canvas, GridPoint low, GridPoint high) {
   const std::int64_t a = std::int64_t{high.x} - low.x, b = std::int64_t{high.y} - low.y;
-  if (a < 0 || b < 0) return;
+  if (a < 0 || b < 0 || a + b == 0) return;
   const auto deviation = [&](std::int64_t x, std::int64_t y) {
     return std::llabs(a * a * y * y + b * b * x * x - a * a * b * b);
   };
