@@ -143,6 +143,13 @@ BOOST_AUTO_TEST_CASE(ids_of_many_classes_take_16_bits) {
   BOOST_TEST((picture.rgb == std::vector<std::uint8_t>{7, 8, 9, 7, 8, 9, 7, 8, 9, 0, 0, 0}));
 }
 
+BOOST_AUTO_TEST_CASE(names_may_be_as_long_as_the_system_takes) {
+  const Scratch scratch;
+  const std::string name = std::string(251, 'n') + ".png";
+  test::require(datasets::write_gray_png(scratch / name, {1, 2, {3, 1}}));
+  BOOST_TEST(test::require(datasets::read_label(scratch / name)).ids == (Ids{3, 1}));
+}
+
 BOOST_AUTO_TEST_CASE(ignored_pixels_are_255_in_8_bits) {
   const Scratch scratch;
   test::require(datasets::write_gray_png(scratch / "gray.png", {1, 2, {3, imaging::kIgnoredClass}}));
