@@ -21,9 +21,8 @@ struct Failure {
   std::jmp_buf jump;
 };
 
-// Warnings of files whose pixels are all there: bytes too many, oddities of their writers.
-constexpr std::array kHarmless = {JWRN_ADOBE_XFORM, JWRN_BOGUS_ICC, JWRN_EXTRANEOUS_DATA, JWRN_JFIF_MAJOR,
-                                  JWRN_NOT_SEQUENTIAL};
+// Warnings of files whose pixels are all there: oddities of their writers.
+constexpr std::array kHarmless = {JWRN_ADOBE_XFORM, JWRN_BOGUS_ICC, JWRN_JFIF_MAJOR, JWRN_NOT_SEQUENTIAL};
 constexpr std::array kUnknown = {JERR_BAD_PRECISION, JERR_COMPONENT_COUNT, JERR_CONVERSION_NOTIMPL,
                                  JERR_NOT_COMPILED, JERR_SOF_UNSUPPORTED};
 constexpr std::array kCutOff = {JWRN_JPEG_EOF, JERR_INPUT_EMPTY, JERR_INPUT_EOF};
@@ -33,11 +32,20 @@ bool contains(const std::array<J_MESSAGE_CODE, N>& codes, int code) {
   return std::ranges::find(codes, code) != codes.end();
 }
 
+// Bytes too many are harmless before the first scan. Behind one, writers leave a few; more are what remains
+// when damage made the decoder lose its place.
+bool is_harmless_excess(j_common_ptr info) {
+  constexpr int kFew = 16;
+  return info->err->msg_code == JWRN_EXTRANEOUS_DATA &&
+         (info->err->msg_parm.i[0] <= kFew ||
+          reinterpret_cast<j_decompress_ptr>(info)->input_scan_number == 0);
+}
+
 extern "C" {
 static void on_failure(j_common_ptr info) { std::longjmp(reinterpret_cast<Failure*>(info->err)->jump, 1); }
 // Negative levels are warnings: damage that libjpeg would paint over.
 static void on_message(j_common_ptr info, int level) {
-  if (level < 0 && !contains(kHarmless, info->err->msg_code)) on_failure(info);
+  if (level < 0 && !contains(kHarmless, info->err->msg_code) && !is_harmless_excess(info)) on_failure(info);
 }
 }
 

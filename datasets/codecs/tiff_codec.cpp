@@ -112,6 +112,7 @@ bool decode_tiff(const std::string& file, imaging::Image& image, std::string& re
   }
   // Rows from the top, whatever the file says: the orientation is applied to all formats alike.
   reader.orientation = reader.req_orientation = ORIENTATION_TOPLEFT;
+  said.clear();  // of the directory: what the picture does not need
   std::vector<std::uint32_t> raster(std::size_t{width} * height);
   const bool whole = TIFFRGBAImageGet(&reader, raster.data(), width, height) != 0 && said.empty();
   TIFFRGBAImageEnd(&reader);
