@@ -9,52 +9,13 @@
 #include "datasets/check_counts.h"
 #include "datasets/dataset.h"
 #include "datasets/image_io.h"
+#include "datasets/orientation.h"
 #include "datasets/sample_list.h"
 #include "runtime/core/guard.h"
 
 namespace graphrun::datasets {
 
 namespace {
-
-void count_unknown(const LabelImage& label, std::uint16_t id, std::int64_t pixels, const Place& place,
-                   Counts& counts) {
-  Unknown entry{pixels, 1, place};
-  const auto first = std::find(label.ids.begin(), label.ids.end(), id) - label.ids.begin();
-  entry.first.row = first / label.width;
-  entry.first.column = first % label.width;
-  counts.unknown[id].merge(entry);
-}
-
-void count_ids(const LabelImage& label, const LabelRule& rule, std::int64_t sample, const std::string& file,
-               Counts& counts) {
-  std::fill(counts.histogram.begin(), counts.histogram.end(), 0);
-  for (const std::uint16_t id : label.ids) ++counts.histogram[id];
-  const Place place{sample, 0, 0, file};
-  std::vector<std::int64_t> pixels(counts.per_class.size());
-  std::int64_t labelled = 0;
-  for (std::size_t id = 0; id < counts.histogram.size(); ++id) {
-    const std::int64_t count = counts.histogram[id];
-    if (count == 0) continue;
-    const auto class_id = rule.class_of(static_cast<std::uint16_t>(id));
-    if (!class_id) {
-      count_unknown(label, static_cast<std::uint16_t>(id), count, place, counts);
-    } else if (*class_id == imaging::kIgnoredClass) {
-      counts.ignored += count;
-    } else {
-      pixels[*class_id] += count;
-      labelled += count;
-    }
-  }
-  for (std::size_t c = 0; c < pixels.size(); ++c) {
-    if (pixels[c] == 0) continue;
-    counts.per_class[c].pixels += pixels[c];
-    counts.per_class[c].images += 1;
-    counts.per_class[c].image_pixels += labelled;
-  }
-  if (labelled > 0) return;
-  ++counts.void_labels;
-  if (sample < counts.first_void.sample) counts.first_void = place;
-}
 
 // A palette file made by a program that numbers colours in the order of their appearance has the right
 // colours under the wrong indices.
@@ -82,30 +43,33 @@ void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int
   const auto problem = [&](ProblemKind kind, const std::filesystem::path& file, const std::string& message) {
     counts.add({kind, sample, file.string(), message});
   };
-  const auto image = read_image(path.image);
+  const auto image = read_upright_image(path.image);
   if (image.ok()) {
-    counts.add_size(*image);
+    counts.add_size(image->image);
+    if (image->orientation != kUpright && ++counts.turned == 1)
+      counts.first_turned = {sample, 0, 0, path.image.string()};
   } else {
     const bool missing = image.status().code() == ErrorCode::not_found;
     problem(missing ? ProblemKind::image_missing : ProblemKind::image_unreadable, path.image,
             image.status().message());
   }
   if (path.label.empty()) return;
-  const auto label = read_label(path.label);
+  const LabelRule& rule = label_rule(descriptor, path.label);
+  const auto label = read_label(path.label, rule.form());
   if (!label.ok()) {
     const bool missing = label.status().code() == ErrorCode::not_found;
     problem(missing ? ProblemKind::label_missing : ProblemKind::label_unreadable, path.label,
             label.status().message());
     return;
   }
-  if (image.ok() && (image->height != label->height || image->width != label->width)) {
+  if (image.ok() && (image->image.height != label->height || image->image.width != label->width)) {
     problem(ProblemKind::size_mismatch, path.label,
             std::to_string(label->width) + " x " + std::to_string(label->height) + ", but the image is " +
-                std::to_string(image->width) + " x " + std::to_string(image->height));
+                size_text(*image));
   }
-  const LabelRule& rule = label_rule(descriptor, path.label);
   count_ids(*label, rule, sample, path.label.string(), counts);
-  if (!label->palette.empty()) compare_palette(*label, descriptor, rule, sample, path.label.string(), counts);
+  if (rule.form() == LabelForm::ids && !label->palette.empty())
+    compare_palette(*label, descriptor, rule, sample, path.label.string(), counts);
 }
 
 Result<Counts> check_samples(const Descriptor& descriptor, const std::vector<SamplePath>& samples,
@@ -159,8 +123,12 @@ void add_repeated_names(const std::vector<SamplePath>& samples, Counts& counts) 
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const auto [at, fresh] = seen.emplace(samples[i].name, i);
     if (fresh) continue;
-    counts.add({ProblemKind::name_twice, static_cast<std::int64_t>(i), samples[i].image.string(),
-                "named '" + samples[i].name + "' as is " + samples[at->second].image.string()});
+    const SamplePath& first = samples[at->second];
+    const bool same = first.image == samples[i].image;
+    counts.add({same ? ProblemKind::sample_twice : ProblemKind::name_twice, static_cast<std::int64_t>(i),
+                samples[i].image.string(),
+                same ? "is sample " + std::to_string(at->second + 1) + " and " + std::to_string(i + 1)
+                     : "named '" + samples[i].name + "' as is " + first.image.string()});
   }
 }
 
@@ -181,11 +149,11 @@ void suggest_weights(std::vector<ClassCount>& classes) {
 
 // One problem for each unknown id.
 void add_unknown(Counts& counts) {
-  for (const auto& [id, entry] : counts.unknown) {
+  for (const auto& [key, entry] : counts.unknown) {
     counts.add({ProblemKind::unknown_label_id, entry.first.sample, entry.first.file,
-                "label id " + std::to_string(id) + " first at row " + std::to_string(entry.first.row) +
-                    ", column " + std::to_string(entry.first.column) + "; " + std::to_string(entry.pixels) +
-                    " pixels in " + std::to_string(entry.files) + (entry.files == 1 ? " file" : " files")});
+                entry.name + " first at row " + std::to_string(entry.first.row) + ", column " +
+                    std::to_string(entry.first.column) + "; " + std::to_string(entry.pixels) + " pixels in " +
+                    std::to_string(entry.files) + (entry.files == 1 ? " file" : " files")});
   }
 }
 
@@ -207,11 +175,16 @@ Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::strin
     report.samples = static_cast<std::int64_t>(samples.size());
     GRAPHRUN_ASSIGN(counts, check_samples(descriptor, samples, std::clamp(threads, 1, 256), progress));
     report.labelled = files.labelled;
+    GRAPHRUN_ASSIGN(report.unlisted, find_unlisted(files));
     add_repeated_names(samples, counts);
   }
   add_unknown(counts);
   report.hints = label_hints(descriptor, counts);
   report.notes = check_notes(descriptor, counts, report.labelled);
+  if (report.labelled) {
+    for (std::string& note : poor_label_notes(descriptor, counts, report.samples))
+      report.notes.push_back(std::move(note));
+  }
   report.counts = counts.found;
   std::stable_sort(counts.problems.begin(), counts.problems.end(),
                    [](const Problem& a, const Problem& b) { return a.sample < b.sample; });

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "datasets/descriptor.h"
+#include "datasets/unlisted.h"
 #include "graphrun/status.h"
 
 namespace graphrun::datasets {
@@ -22,6 +23,7 @@ enum class ProblemKind {
   unknown_label_id,  // one for each id: the first file, the number of pixels and files, the first pixel
   palette_differs,   // a palette label whose colours are those of other classes than its indices
   name_twice,
+  sample_twice,
 };
 
 // Something that spoils training or evaluation.
@@ -55,6 +57,7 @@ struct CheckReport {
   std::vector<Problem> problems;               // the first of each kind, in the order of the samples
   std::vector<std::string> hints;              // what the unknown label ids look like
   std::vector<std::string> notes;              // what is worth knowing and no problem
+  std::vector<Unlisted> unlisted;              // files in the split's folders that no sample has
 };
 
 // Samples done and their number.
@@ -66,6 +69,15 @@ using CheckProgress = std::function<void(std::int64_t, std::int64_t)>;
 Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::string& split,
                                   const std::optional<std::filesystem::path>& data_root, int threads,
                                   const CheckProgress& progress = {});
+
+// What is to be known before training on a split, without reading it whole: files that its folders have and
+// no sample, labels (a few are read) that cannot teach what is meant. Nothing for generated samples.
+struct DataNote {
+  bool is_warning = false;  // training may come to nothing
+  std::string text;
+};
+Result<std::vector<DataNote>> look_before_training(const Descriptor& descriptor, const std::string& split,
+                                                   const std::optional<std::filesystem::path>& data_root);
 
 // The report for a reader: sizes, classes with weights, and of each kind of problem the first few with what
 // to do.

@@ -19,6 +19,14 @@ std::vector<std::string> label_hints(const Descriptor& descriptor, const Counts&
   const auto& unknown = counts.unknown;
   std::vector<std::string> hints;
   if (unknown.empty()) return hints;
+  if (descriptor.labels.form() == LabelForm::colors) {
+    if (unknown.contains(kIsColor)) hints.push_back("black is void in many masks: \"ignore\": [[0, 0, 0]]");
+    if (unknown.size() > 2 * descriptor.classes.size() + 8)
+      hints.push_back(
+          "so many colours are of smoothed edges or of compression with loss: export masks as PNG "
+          "without smoothing");
+    return hints;
+  }
   const auto classes = static_cast<int>(descriptor.classes.size());
   const LabelRule& rule = descriptor.labels;
   const bool only_255 = unknown.size() == 1 && unknown.contains(255);
@@ -29,7 +37,7 @@ std::vector<std::string> label_hints(const Descriptor& descriptor, const Counts&
                       std::to_string(classes) + ", \"ignore\": [255]}");
     }
   }
-  if (unknown.size() == 1 && unknown.begin()->first == classes && rule.class_of(0) == 0) {
+  if (unknown.size() == 1 && unknown.contains(static_cast<std::uint32_t>(classes)) && rule.class_of(0) == 0) {
     hints.push_back("the id after the last class is void in some data sets: add " + std::to_string(classes) +
                     " to \"ignore\"; where 0 is void instead, the rule is {\"offset\": -1, \"ignore\": [0]}");
   }
@@ -53,6 +61,11 @@ std::vector<std::string> label_hints(const Descriptor& descriptor, const Counts&
 std::vector<std::string> check_notes(const Descriptor& descriptor, const Counts& counts, bool labelled) {
   std::vector<std::string> notes;
   const auto& classes = descriptor.classes;
+  if (counts.turned > 0) {
+    notes.push_back(std::to_string(counts.turned) +
+                    " images are turned or mirrored as their EXIF orientation says, first " +
+                    counts.first_turned.file + "; labels are taken as they are stored");
+  }
   for (std::size_t i = 0; i < classes.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {
       if (classes[i].color != classes[k].color) continue;
@@ -72,6 +85,35 @@ std::vector<std::string> check_notes(const Descriptor& descriptor, const Counts&
   if (counts.void_labels > 0) {
     notes.push_back(std::to_string(counts.void_labels) +
                     " labels have no labelled pixel and teach nothing, first " + counts.first_void.file);
+  }
+  return notes;
+}
+
+std::vector<std::string> poor_label_notes(const Descriptor& descriptor, const Counts& counts,
+                                          std::int64_t looked_at) {
+  std::vector<std::string> notes;
+  const auto& classes = descriptor.classes;
+  std::vector<std::string> present;
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    if (counts.per_class[c].pixels > 0) present.push_back(classes[c].name);
+  }
+  const std::string of_labels = "of " + std::to_string(looked_at) + (looked_at == 1 ? " label" : " labels");
+  if (classes.size() == 1) {
+    notes.push_back("the data set has one class, '" + classes[0].name +
+                    "': a network has nothing to tell apart and is right everywhere; give the background a "
+                    "class of its own");
+  } else if (present.empty() && counts.unknown.empty()) {
+    notes.push_back("no pixel " + of_labels + " is of a class: nothing can be learnt from them");
+  } else if (present.size() == 1 && counts.unknown.empty()) {
+    notes.push_back("all labelled pixels " + of_labels + " are of one class, '" + present[0] +
+                    "': nothing to tell apart can be learnt from them");
+  }
+  const auto& ids = counts.pixels_of_ids;
+  const bool mask = ids.size() == 2 && ids.contains(0) && ids.contains(255);
+  if (mask && descriptor.labels.class_of(255).value_or(imaging::kIgnoredClass) == imaging::kIgnoredClass) {
+    notes.push_back(
+        "the labels hold 0 and 255 alone, as masks of one object do; where 255 is the object, the "
+        "rule is {\"map\": {\"0\": 0, \"255\": 1}}");
   }
   return notes;
 }

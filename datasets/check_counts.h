@@ -12,6 +12,7 @@
 // What a check counts while it reads (datasets/check.cpp), and what is made of it (check_advice.cpp).
 namespace graphrun::datasets {
 
+inline constexpr std::uint32_t kIsColor = 1u << 24;
 inline constexpr std::int64_t kKeptProblems = 20;  // of a kind, by each thread
 
 struct Place {
@@ -21,13 +22,15 @@ struct Place {
   std::string file;
 };
 
-// A label id that the data set does not have.
+// A label id that the data set does not have, or a colour.
 struct Unknown {
+  std::string name;  // "label id 7"
   std::int64_t pixels = 0;
   std::int64_t files = 0;
   Place first;
 
   void merge(const Unknown& other) {
+    name = other.name;
     pixels += other.pixels;
     files += other.files;
     if (other.first.sample < first.sample) first = other.first;
@@ -38,10 +41,13 @@ struct Unknown {
 struct Counts {
   explicit Counts(std::size_t classes) : per_class(classes), histogram(1 << 16) {}
   std::vector<ClassCount> per_class;
-  std::vector<std::uint32_t> histogram;  // of the label ids of one file
-  std::map<std::uint16_t, Unknown> unknown;
+  std::vector<std::uint32_t> histogram;      // of the label ids of one file
+  std::map<std::uint32_t, Unknown> unknown;  // by label id, or by packed colour and kIsColor
   std::int64_t ignored = 0;
-  std::int64_t void_labels = 0;  // without a labelled pixel
+  std::int64_t turned = 0;  // images that EXIF turns or mirrors
+  Place first_turned;
+  std::map<std::uint16_t, std::int64_t> pixels_of_ids;  // of labels of ids, as they are stored
+  std::int64_t void_labels = 0;                         // without a labelled pixel
   Place first_void;
   std::int64_t low[2] = {INT64_MAX, INT64_MAX};
   std::int64_t high[2] = {0, 0};
@@ -66,6 +72,9 @@ struct Counts {
     }
     for (const auto& [id, entry] : other.unknown) unknown[id].merge(entry);
     ignored += other.ignored;
+    turned += other.turned;
+    if (other.first_turned.sample < first_turned.sample) first_turned = other.first_turned;
+    for (const auto& [id, pixels] : other.pixels_of_ids) pixels_of_ids[id] += pixels;
     void_labels += other.void_labels;
     if (other.first_void.sample < first_void.sample) first_void = other.first_void;
     for (int i = 0; i < 2; ++i) {
@@ -80,5 +89,14 @@ struct Counts {
 // What mistakes the unknown label ids look like.
 std::vector<std::string> label_hints(const Descriptor& descriptor, const Counts& counts);
 std::vector<std::string> check_notes(const Descriptor& descriptor, const Counts& counts, bool labelled);
+
+// Labels that teach nothing, or not what is meant: no labelled pixel, one class alone, masks of 0 and 255.
+// `looked_at` labels were counted.
+std::vector<std::string> poor_label_notes(const Descriptor& descriptor, const Counts& counts,
+                                          std::int64_t looked_at);
+
+// Adds what one label says.
+void count_ids(const LabelImage& label, const LabelRule& rule, std::int64_t sample, const std::string& file,
+               Counts& counts);
 
 }  // namespace graphrun::datasets

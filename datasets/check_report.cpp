@@ -15,22 +15,25 @@ struct Advice {
   const char* what_to_do;
 };
 
-constexpr std::array<Advice, 8> kAdvice = {{
+constexpr std::array<Advice, 9> kAdvice = {{
     {ProblemKind::image_missing, "images that are not there",
      "check --data-root, and that the list's paths are relative to it"},
     {ProblemKind::label_missing, "images without a label",
      "take them out of the list, or mark the split \"labelled\": false"},
     {ProblemKind::image_unreadable, "images that cannot be read", "fetch or export these files again"},
-    {ProblemKind::label_unreadable, "labels that are not a PNG of ids",
-     "convert colours to class ids (8-bit grey or palette PNG), without any scaling or compression loss"},
+    {ProblemKind::label_unreadable, "labels that cannot be read",
+     "labels are grey or palette PNGs of ids; for masks in the classes' colours the label rule is "
+     "{\"colors\": true}, or convert them with `grun data import rgb`"},
     {ProblemKind::size_mismatch, "labels of another size than their image",
      "export both at one size; resize labels with nearest neighbour only"},
-    {ProblemKind::unknown_label_id, "label ids that the data set does not have",
+    {ProblemKind::unknown_label_id, "label ids or colours that the data set does not have",
      "map them to a class or add them to \"ignore\" in the descriptor's \"labels\""},
     {ProblemKind::palette_differs, "palette labels whose indices are not the class ids",
      "the colours are right but the indices are not: convert by colour to class ids"},
     {ProblemKind::name_twice, "images of one name",
      "predictions are written by name and would overwrite each other: rename the files"},
+    {ProblemKind::sample_twice, "images that are listed twice",
+     "take the second line out: evaluation counts the image twice, and its prediction has one name"},
 }};
 
 template <class... Args>
@@ -67,6 +70,7 @@ std::string format_report(const CheckReport& report) {
           std::to_string(report.largest_width) + " x " + std::to_string(report.largest_height) + " pixels\n";
   if (report.labelled) print_classes(report, text);
   for (const std::string& note : report.notes) text += "note: " + note + "\n";
+  for (const Unlisted& unlisted : report.unlisted) text += "note: " + describe(unlisted) + "\n";
   if (report.problems.empty()) return text + "no problems found\n";
   for (const Advice& advice : kAdvice) {
     const auto found = report.counts.find(advice.kind);

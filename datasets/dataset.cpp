@@ -19,14 +19,18 @@ class FileDataset final : public Dataset {
   bool labelled() const override { return labelled_; }
   std::string name(std::int64_t index) const override { return at(index).name; }
   Result<imaging::Image> load_image(std::int64_t index) const override { return read_image(at(index).image); }
+  Result<UprightImage> load_upright_image(std::int64_t index) const override {
+    return read_upright_image(at(index).image);
+  }
   Result<imaging::Extent> image_size(std::int64_t index) const override {
     return read_image_size(at(index).image);
   }
   Result<imaging::LabelMap> load_label(std::int64_t index) const override {
     if (!labelled_) return imaging::LabelMap{};
     const std::filesystem::path& file = at(index).label;
-    GRAPHRUN_ASSIGN(const LabelImage label, read_label(file));
-    return label_rule(descriptor_, file).apply(label).with_context(file.string());
+    const LabelRule& rule = label_rule(descriptor_, file);
+    GRAPHRUN_ASSIGN(const LabelImage label, read_label(file, rule.form()));
+    return rule.apply(label).with_context(file.string());
   }
 
  private:
@@ -39,6 +43,11 @@ class FileDataset final : public Dataset {
 
 }  // namespace
 
+Result<UprightImage> Dataset::load_upright_image(std::int64_t index) const {
+  GRAPHRUN_ASSIGN(imaging::Image image, load_image(index));
+  return UprightImage{std::move(image), 1};
+}
+
 Result<imaging::Extent> Dataset::image_size(std::int64_t index) const try {
   GRAPHRUN_ASSIGN(const imaging::Image image, load_image(index));
   return imaging::Extent{image.height, image.width};
@@ -47,16 +56,15 @@ Result<imaging::Extent> Dataset::image_size(std::int64_t index) const try {
 }
 
 Result<Sample> Dataset::load(std::int64_t index) const try {
+  GRAPHRUN_ASSIGN(UprightImage read, load_upright_image(index));
   Sample sample;
-  GRAPHRUN_ASSIGN(sample.image, load_image(index));
   GRAPHRUN_ASSIGN(sample.label, load_label(index));
-  if (labelled() &&
-      (sample.label.height != sample.image.height || sample.label.width != sample.image.width)) {
-    return Status(ErrorCode::invalid_file,
-                  name(index) + ": the image is " + std::to_string(sample.image.width) + " x " +
-                      std::to_string(sample.image.height) + " but its label " +
-                      std::to_string(sample.label.width) + " x " + std::to_string(sample.label.height));
+  if (labelled() && (sample.label.height != read.image.height || sample.label.width != read.image.width)) {
+    return Status(ErrorCode::invalid_file, name(index) + ": the image is " + size_text(read) +
+                                               " but its label " + std::to_string(sample.label.width) +
+                                               " x " + std::to_string(sample.label.height));
   }
+  sample.image = std::move(read.image);
   return sample;
 } catch (...) {
   return core::caught();
@@ -136,7 +144,7 @@ Result<SplitFiles> find_split_files(const Descriptor& descriptor, const std::str
         continue;
       }
       GRAPHRUN_ASSIGN(auto samples, list_samples(layout, root, source));
-      return SplitFiles{layout.labelled, source, std::move(samples)};
+      return SplitFiles{layout.labelled, layout, root, source, std::move(samples)};
     }
   }
   return Status(ErrorCode::not_found, "split '" + split + "' of data set '" + descriptor.name +

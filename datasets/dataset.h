@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "datasets/descriptor.h"
+#include "datasets/image_io.h"
 #include "datasets/sample.h"
 #include "datasets/sample_list.h"
 #include "graphrun/status.h"
@@ -26,8 +27,9 @@ class Dataset {
   // The name of the sample's outputs, without suffix.
   virtual std::string name(std::int64_t index) const = 0;
   virtual Result<imaging::Image> load_image(std::int64_t index) const = 0;
-  // The image's size, from its file's header where it has one. A JPEG that EXIF turns by a quarter has its
-  // sides exchanged here.
+  // The image with the orientation that it was turned by, for messages.
+  virtual Result<UprightImage> load_upright_image(std::int64_t index) const;
+  // The image's size, from its file's header where it has one, as EXIF turns it.
   virtual Result<imaging::Extent> image_size(std::int64_t index) const;
   // Class ids, by the data set's label rule; empty in a split without labels. Errors name file and pixel.
   virtual Result<imaging::LabelMap> load_label(std::int64_t index) const = 0;
@@ -52,6 +54,8 @@ Result<std::span<const Split>> find_split(const Descriptor& descriptor, const st
 // A split's files, by the first of its layouts whose list or folder exists.
 struct SplitFiles {
   bool labelled = true;
+  Split layout;
+  std::filesystem::path root;    // that the layout's paths are relative to
   std::filesystem::path source;  // the list file or the folder of images
   std::vector<SamplePath> samples;
 };

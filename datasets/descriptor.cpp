@@ -60,7 +60,8 @@ Status check_inside(std::string_view path) {
     return {ErrorCode::invalid_file, "a path holds a zero character"};
   if (parsed.empty()) return {ErrorCode::invalid_file, "expected a path, found nothing"};
   if (parsed.is_absolute()) {
-    return {ErrorCode::invalid_file, "'" + std::string(path) + "' is not relative to the data root"};
+    return {ErrorCode::invalid_file,
+            "'" + std::string(path) + "' is not relative to the data root: leave out what leads there"};
   }
   for (const auto& part : parsed) {
     if (part == "..") {

@@ -1,5 +1,4 @@
 #include <rapidjson/document.h>
-#include <rapidjson/error/en.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -8,6 +7,7 @@
 #include <set>
 
 #include "datasets/descriptor.h"
+#include "datasets/json_document.h"
 #include "runtime/core/component_name.h"
 
 #include "runtime/core/guard.h"
@@ -102,6 +102,16 @@ Result<std::vector<std::uint16_t>> read_label_ids(const Node& node) {
   return ids;
 }
 
+Result<imaging::Color> read_color(const Node& node) {
+  if (!node.value.IsArray() || node.value.Size() != 3) return node.expected("[red, green, blue]");
+  std::uint8_t rgb[3];
+  for (rapidjson::SizeType c = 0; c < 3; ++c) {
+    GRAPHRUN_ASSIGN(const auto part, read_int(node.child(std::to_string(c), node.value[c]), 0, 255));
+    rgb[c] = static_cast<std::uint8_t>(part);
+  }
+  return imaging::Color{rgb[0], rgb[1], rgb[2]};
+}
+
 Result<std::vector<ClassInfo>> read_classes(const Node& node) {
   if (!node.value.IsArray() || node.value.Empty() || node.value.Size() > imaging::kMaxClasses) {
     return node.expected("an array of 1 to " + std::to_string(imaging::kMaxClasses) + " classes");
@@ -114,13 +124,7 @@ Result<std::vector<ClassInfo>> read_classes(const Node& node) {
     GRAPHRUN_ASSIGN(const Node name, require(item, "name"));
     GRAPHRUN_ASSIGN(info.name, read_string(name));
     GRAPHRUN_ASSIGN(const Node color, require(item, "color"));
-    if (!color.value.IsArray() || color.value.Size() != 3) return color.expected("[red, green, blue]");
-    std::uint8_t rgb[3];
-    for (rapidjson::SizeType c = 0; c < 3; ++c) {
-      GRAPHRUN_ASSIGN(const auto part, read_int(color.child(std::to_string(c), color.value[c]), 0, 255));
-      rgb[c] = static_cast<std::uint8_t>(part);
-    }
-    info.color = {rgb[0], rgb[1], rgb[2]};
+    GRAPHRUN_ASSIGN(info.color, read_color(color));
     classes.push_back(std::move(info));
   }
   return classes;
@@ -133,10 +137,11 @@ Result<std::map<std::uint16_t, int>> read_classes_of(const Node& node, int class
   const auto offset = find(node, "offset");
   const auto map = find(node, "map");
   if (int{identity.has_value()} + int{offset.has_value()} + int{map.has_value()} != 1) {
-    return node.expected("one of the keys identity, offset, map");
+    return node.expected("one of the keys identity, offset, map, colors");
   }
   std::int64_t first = 0;
-  if (identity) GRAPHRUN_TRY(read_int(*identity, classes, classes));
+  if (identity && (!identity->value.IsInt() || identity->value.GetInt() != classes))
+    return identity->expected(std::to_string(classes) + ", the number of classes");
   if (offset) {
     GRAPHRUN_ASSIGN(const auto distance, read_int(*offset, -65535, 0));
     first = -distance;
@@ -159,7 +164,30 @@ Result<std::map<std::uint16_t, int>> read_classes_of(const Node& node, int class
   return classes_of;
 }
 
-Result<LabelRule> read_label_rule(const Node& node, int classes) {
+// {"colors": true}: labels are pictures in the classes' colours, and what is ignored are colours too.
+Result<LabelRule> read_color_rule(const Node& node, const std::vector<ClassInfo>& classes) {
+  for (const char* key : {"identity", "offset", "map", "submission"}) {
+    if (find(node, key)) return node.expected(std::string("no key '") + key + "' beside \"colors\": true");
+  }
+  std::vector<imaging::Color> colors, ignored;
+  for (const ClassInfo& info : classes) colors.push_back(info.color);
+  if (const auto list = find(node, "ignore")) {
+    if (!list->value.IsArray()) return list->expected("an array of colours");
+    for (rapidjson::SizeType i = 0; i < list->value.Size(); ++i) {
+      GRAPHRUN_ASSIGN(ignored.emplace_back(), read_color(list->child(std::to_string(i), list->value[i])));
+    }
+  }
+  auto rule = LabelRule::make_by_color(colors, ignored);
+  if (!rule.ok()) return node.expected("a colour of its own for each class: " + rule.status().message());
+  return rule;
+}
+
+Result<LabelRule> read_label_rule(const Node& node, const std::vector<ClassInfo>& infos) {
+  if (const auto colors = find(node, "colors")) {
+    if (!colors->value.IsTrue()) return colors->expected("true");
+    return read_color_rule(node, infos);
+  }
+  const auto classes = static_cast<int>(infos.size());
   GRAPHRUN_ASSIGN(const auto classes_of, read_classes_of(node, classes));
   std::vector<std::uint16_t> ignored;
   std::vector<std::uint16_t> submission;
@@ -174,16 +202,17 @@ Result<LabelRule> read_label_rule(const Node& node, int classes) {
   return rule;
 }
 
-Status read_labels(const Node& node, int classes, Descriptor& descriptor) {
-  GRAPHRUN_TRY(check_object(node, {"identity", "offset", "map", "ignore", "submission", "variants"}));
-  GRAPHRUN_ASSIGN(descriptor.labels, read_label_rule(node, classes));
+Status read_labels(const Node& node, Descriptor& descriptor) {
+  GRAPHRUN_TRY(
+      check_object(node, {"identity", "offset", "map", "colors", "ignore", "submission", "variants"}));
+  GRAPHRUN_ASSIGN(descriptor.labels, read_label_rule(node, descriptor.classes));
   const auto variants = find(node, "variants");
   if (!variants) return {};
   GRAPHRUN_TRY(check_object(*variants, {}));
   for (const auto& member : variants->value.GetObject()) {
     const Node variant = variants->child(text_of(member.name), member.value);
-    GRAPHRUN_TRY(check_object(variant, {"identity", "offset", "map", "ignore"}));
-    GRAPHRUN_ASSIGN(LabelRule rule, read_label_rule(variant, classes));
+    GRAPHRUN_TRY(check_object(variant, {"identity", "offset", "map", "colors", "ignore"}));
+    GRAPHRUN_ASSIGN(LabelRule rule, read_label_rule(variant, descriptor.classes));
     descriptor.label_variants.push_back({std::string(text_of(member.name)), std::move(rule)});
   }
   return {};
@@ -312,7 +341,7 @@ Result<Descriptor> read_descriptor(const Node& root) {
     GRAPHRUN_ASSIGN(descriptor.generator, read_generator(*generator));
   }
   if (const auto labels = find(root, "labels")) {
-    GRAPHRUN_TRY(read_labels(*labels, static_cast<int>(descriptor.classes.size()), descriptor));
+    GRAPHRUN_TRY(read_labels(*labels, descriptor));
   } else {
     return root.expected("a key 'labels'");
   }
@@ -343,19 +372,7 @@ Result<Descriptor> read_descriptor(const Node& root) {
 }  // namespace
 
 Result<Descriptor> parse_descriptor(std::string_view json, const std::filesystem::path& file) try {
-  rapidjson::Document document;
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseFullPrecisionFlag;
-  document.Parse<kFlags>(json.data(), json.size());
-  if (document.HasParseError()) {
-    const std::string_view before = json.substr(0, document.GetErrorOffset());
-    const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-    const std::size_t start = before.rfind('\n');
-    const std::size_t column = before.size() - (start == std::string_view::npos ? 0 : start + 1) + 1;
-    return Status(ErrorCode::invalid_file, file.string() + ":" + std::to_string(line) + ":" +
-                                               std::to_string(column) + ": " +
-                                               rapidjson::GetParseError_En(document.GetParseError()));
-  }
+  GRAPHRUN_ASSIGN(const rapidjson::Document document, parse_json(json, file));
   auto descriptor = read_descriptor(Node{document, ""});
   if (!descriptor.ok()) return std::move(descriptor).status().with_context(file.string());
   descriptor->file = file;

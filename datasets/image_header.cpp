@@ -5,94 +5,67 @@
 #include <optional>
 #include <string>
 
+#include "datasets/orientation.h"
 #include "datasets/sample.h"
+#include "datasets/tiff_directory.h"
 
 namespace graphrun::datasets {
 
 namespace {
 
-// Bytes of a file with bounds: reading past the end is an empty optional.
-class Bytes {
- public:
-  explicit Bytes(std::string_view file) : file_(file) {}
-  std::optional<std::uint32_t> big(std::size_t at, int count) const { return read(at, count, false); }
-  std::optional<std::uint32_t> little(std::size_t at, int count) const { return read(at, count, true); }
+using namespace std::string_view_literals;
 
- private:
-  std::optional<std::uint32_t> read(std::size_t at, int count, bool reverse) const {
-    const auto size = static_cast<std::size_t>(count);
-    if (at > file_.size() || file_.size() - at < size) return std::nullopt;
-    std::uint32_t value = 0;
-    for (std::size_t i = 0; i < size; ++i) {
-      value = value << 8 | static_cast<std::uint8_t>(file_[at + (reverse ? size - 1 - i : i)]);
-    }
-    return value;
-  }
-  std::string_view file_;
-};
+constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n"sv;
 
-std::optional<ImageHeader> png_header(std::string_view file) {
-  const Bytes bytes(file);
-  if (file.size() < 16 || file.substr(12, 4) != "IHDR") return std::nullopt;
-  const auto width = bytes.big(16, 4);
-  const auto height = bytes.big(20, 4);
-  const auto depth = bytes.big(24, 1);
-  const auto color = bytes.big(25, 1);
-  if (!width || !height || !depth || !color) return std::nullopt;
-  if (*color > 6 || *color == 1 || *color == 5) return std::nullopt;
-  return ImageHeader{ImageFormat::png,
-                     *height,
-                     *width,
-                     false,
-                     false,
-                     static_cast<int>(*depth),
-                     static_cast<PngColor>(*color)};
-}
+Status cut_header() { return {ErrorCode::invalid_file, "is cut off: it ends within its header"}; }
+Status broken_header() { return {ErrorCode::invalid_file, "has a broken image header"}; }
 
-// The orientation in a JPEG's APP1 (EXIF 2.3, 4.5 and 4.6: a TIFF file after 6 bytes, the tag 0x112 in its
-// first directory): 1 is upright, 5 to 8 exchange the sides.
-std::uint32_t orientation_of(std::string_view app1) {
-  constexpr std::uint32_t kUpright = 1;
-  constexpr std::size_t kTiffAt = 6, kEntryBytes = 12;
-  constexpr std::uint32_t kOrientation = 0x112;
-  const std::string_view tiff = app1.substr(std::min(kTiffAt, app1.size()));
-  const Bytes bytes(tiff);
-  const bool little = tiff.starts_with("II");
-  if (!little && !tiff.starts_with("MM")) return kUpright;
-  const auto number = [&](std::size_t at, int count) {
-    return little ? bytes.little(at, count) : bytes.big(at, count);
-  };
-  const auto directory = number(4, 4);
-  if (number(2, 2) != 42u || !directory) return kUpright;
-  const auto entries = number(*directory, 2);
-  for (std::size_t i = 0; entries && i < *entries; ++i) {
-    const std::size_t entry = *directory + 2 + i * kEntryBytes;
-    const auto tag = number(entry, 2);
-    if (!tag) return kUpright;
-    if (*tag != kOrientation) continue;
-    const auto value = number(entry + 8, 2);
-    return value.value_or(kUpright);
+// A chunk that ends beyond the file ends the walk: the decoder says what is missing.
+int png_orientation(std::string_view file) {
+  constexpr std::size_t kAroundData = 12;  // length, kind, checksum
+  const FileBytes bytes(file);
+  std::size_t at = kPngSignature.size();
+  while (const auto length = bytes.big(at, 4)) {
+    if (file.size() - at < kAroundData || file.size() - at - kAroundData < *length) break;
+    if (file.substr(at + 4, 4) == "eXIf") return exif_orientation(file.substr(at + 8, *length));
+    at += *length + kAroundData;
   }
   return kUpright;
 }
 
-// Walks the marker segments up to the scan (ITU-T T.81, B.1.1.3 and B.2.2); the decoder believes the first
-// APP1 of them.
-std::optional<ImageHeader> jpeg_header(std::string_view file) {
-  const Bytes bytes(file);
+Result<ImageHeader> png_header(std::string_view file) {
+  const FileBytes bytes(file);
+  const auto width = bytes.big(16, 4);
+  const auto height = bytes.big(20, 4);
+  const auto depth = bytes.big(24, 1);
+  const auto color = bytes.big(25, 1);
+  if (!width || !height || !depth || !color) return cut_header();
+  if (file.substr(12, 4) != "IHDR" || *color > 6 || *color == 1 || *color == 5) return broken_header();
+  return ImageHeader{.format = ImageFormat::png,
+                     .height = *height,
+                     .width = *width,
+                     .orientation = png_orientation(file),
+                     .bit_depth = static_cast<int>(*depth),
+                     .color = static_cast<PngColor>(*color)};
+}
+
+// Walks the marker segments up to the scan (ITU-T T.81, B.1.1.3 and B.2.2). Of several APP1 (XMP is one as
+// well) the first that is EXIF counts.
+Result<ImageHeader> jpeg_header(std::string_view file) {
+  const FileBytes bytes(file);
   std::optional<ImageHeader> header;
-  std::optional<std::uint32_t> orientation;
+  std::optional<int> orientation;
   std::size_t at = 2;
-  const auto found = [&] {
-    const std::uint32_t value = orientation.value_or(1);
-    if (header) header->oriented = value != 1, header->turned = value >= 5 && value <= 8;
-    return header;
+  const auto found = [&]() -> Result<ImageHeader> {
+    if (!header) return broken_header();
+    header->orientation = orientation.value_or(kUpright);
+    return *header;
   };
   while (true) {
     auto byte = bytes.big(at, 1);
-    if (byte != 0xFFu) return found();
+    if (byte && byte != 0xFFu) return found();
     while (byte == 0xFFu) byte = bytes.big(++at, 1);
-    if (!byte) return found();
+    if (!byte) return header ? found() : cut_header();
     const std::uint32_t marker = *byte;
     ++at;
     if (marker == 0x01 || (marker >= 0xD0 && marker <= 0xD8)) continue;  // markers without a segment
@@ -100,75 +73,164 @@ std::optional<ImageHeader> jpeg_header(std::string_view file) {
     if (frame && !header) {
       const auto height = bytes.big(at + 3, 2);
       const auto width = bytes.big(at + 5, 2);
-      if (!height || !width) return std::nullopt;
-      header = ImageHeader{ImageFormat::jpeg, *height, *width, false, false, 8, PngColor::rgb};
+      if (!height || !width) return cut_header();
+      header = ImageHeader{.format = ImageFormat::jpeg, .height = *height, .width = *width};
     }
+    if (marker == 0xD9 || marker == 0xDA) return found();
     const auto length = bytes.big(at, 2);
-    if (!length || *length < 2 || marker == 0xD9 || marker == 0xDA) return found();
-    // The decoder keeps whole segments only.
-    if (marker == 0xE1 && !orientation && at + *length <= file.size())
-      orientation = orientation_of(file.substr(at + 2, *length - 2));
+    if (!length) return header ? found() : cut_header();
+    if (*length < 2) return found();
+    const std::string_view segment = file.substr(at + 2, *length - 2);
+    if (marker == 0xE1 && !orientation && segment.starts_with("Exif\0"sv))
+      orientation = exif_orientation(segment);
     at += *length;
   }
 }
 
-std::optional<ImageHeader> bmp_header(std::string_view file) {
-  const Bytes bytes(file);
+Result<ImageHeader> bmp_header(std::string_view file) {
+  const FileBytes bytes(file);
+  const auto pixels_at = bytes.little(10, 4);
   const auto info_size = bytes.little(14, 4);
   const bool old = info_size == 12u;
   const auto width = bytes.little(18, old ? 2 : 4);
   const auto height = bytes.little(old ? 20 : 22, old ? 2 : 4);
-  if (!width || !height) return std::nullopt;
+  const auto bits = bytes.little(old ? 24 : 28, 2);
+  const auto compression = old ? 0 : bytes.little(30, 4);
+  if (!width || !height || !bits || !compression) return cut_header();
+  constexpr std::uint32_t kRunLengths8 = 1, kRunLengths4 = 2;
   // A negative height means that the rows run from the top.
   const std::int64_t rows = old ? std::int64_t{*height} : std::llabs(static_cast<std::int32_t>(*height));
-  return ImageHeader{ImageFormat::bmp, rows, *width, false, false, 8, PngColor::rgb};
+  ImageHeader header{.format = ImageFormat::bmp, .height = rows, .width = *width};
+  if (*compression != kRunLengths8 && *compression != kRunLengths4 && rows <= imaging::kMaxPixels &&
+      *width <= imaging::kMaxPixels && *bits <= 32) {
+    header.file_bytes = *pixels_at + rows * ((std::int64_t{*width} * *bits + 31) / 32 * 4);
+  }
+  return header;
 }
 
-std::optional<ImageHeader> pnm_header(std::string_view file) {
-  std::int64_t numbers[2] = {0, 0};
-  std::size_t at = 2;
-  for (std::int64_t& number : numbers) {
-    while (at < file.size() &&
-           (file[at] == '#' || file[at] == ' ' || (file[at] >= '\t' && file[at] <= '\r'))) {
-      if (file[at] == '#') {
-        while (at < file.size() && file[at] != '\n') ++at;
-      } else {
-        ++at;
-      }
-    }
-    if (at >= file.size() || file[at] < '0' || file[at] > '9') return std::nullopt;
-    while (at < file.size() && file[at] >= '0' && file[at] <= '9') {
-      number = number * 10 + (file[at++] - '0');
-      if (number > imaging::kMaxPixels) return std::nullopt;
+bool is_pnm_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// The next number of a PNM header, in front of which blanks and comments are skipped; -1 for none.
+std::int64_t pnm_number(std::string_view file, std::size_t& at) {
+  while (at < file.size() && (file[at] == '#' || is_pnm_blank(file[at]))) {
+    if (file[at] == '#') {
+      while (at < file.size() && file[at] != '\n') ++at;
+    } else {
+      ++at;
     }
   }
-  return ImageHeader{ImageFormat::pnm, numbers[1], numbers[0], false, false, 8, PngColor::rgb};
+  std::int64_t number = -1;
+  for (; at < file.size() && file[at] >= '0' && file[at] <= '9'; ++at) {
+    number = std::max<std::int64_t>(number, 0) * 10 + (file[at] - '0');
+    if (number > imaging::kMaxPixels) return -1;
+  }
+  return number;
+}
+
+Result<ImageHeader> pnm_header(std::string_view file) {
+  const char kind = file[1];
+  std::size_t at = 2;
+  const bool bitmap = kind == '1' || kind == '4';
+  const std::int64_t width = pnm_number(file, at);
+  const std::int64_t height = width < 0 ? -1 : pnm_number(file, at);
+  const std::int64_t highest = height < 0 ? -1 : bitmap ? 1 : pnm_number(file, at);
+  if (highest < 0) return at == file.size() ? cut_header() : broken_header();
+  ImageHeader header{.format = ImageFormat::pnm, .height = height, .width = width};
+  if (kind < '4') return header;
+  const std::int64_t samples = kind == '6' ? 3 : 1;
+  const std::int64_t row_bytes = bitmap ? (width + 7) / 8 : width * samples * (highest > 255 ? 2 : 1);
+  header.file_bytes = static_cast<std::int64_t>(at) + 1 + height * row_bytes;
+  return header;
+}
+
+Result<ImageHeader> tiff_header(std::string_view file) {
+  constexpr std::uint32_t kWidth = 0x100, kHeight = 0x101, kOrientation = 0x112;
+  const auto directory = TiffDirectory::open(file);
+  if (!directory) return cut_header();
+  const auto width = directory->value(kWidth);
+  const auto height = directory->value(kHeight);
+  if (!width || !height) return broken_header();
+  const std::uint32_t orientation = directory->value(kOrientation).value_or(kUpright);
+  return ImageHeader{
+      .format = ImageFormat::tiff,
+      .height = *height,
+      .width = *width,
+      .orientation = orientation >= 1 && orientation <= 8 ? static_cast<int>(orientation) : kUpright,
+      .file_bytes = directory->file_bytes()};
+}
+
+// The EXIF of an extended WebP file (WebP container specification): a chunk after the pixels.
+int webp_orientation(std::string_view file) {
+  const FileBytes bytes(file);
+  std::size_t at = 12;
+  while (const auto length = bytes.little(at + 4, 4)) {
+    if (file.substr(at, 4) == "EXIF") return exif_orientation(file.substr(at + 8, *length));
+    at += 8 + std::size_t{*length} + *length % 2;
+    if (at > file.size()) break;
+  }
+  return kUpright;
+}
+
+Result<ImageHeader> webp_header(std::string_view file) {
+  const FileBytes bytes(file);
+  const auto riff_bytes = bytes.little(4, 4);
+  const std::string_view kind = file.substr(12, 4);
+  ImageHeader header{.format = ImageFormat::webp};
+  const auto lossy = bytes.little(26, 4);     // both sides, 14 bits and 2 of scaling each
+  const auto lossless = bytes.little(21, 4);  // both sides less one, 14 bits each
+  const auto wide = bytes.little(24, 3);
+  const auto high = bytes.little(27, 3);
+  if (!riff_bytes || !lossy) return cut_header();
+  if (kind == "VP8 ") {
+    header.width = *lossy & 0x3FFF;
+    header.height = *lossy >> 16 & 0x3FFF;
+  } else if (kind == "VP8L") {
+    header.width = (*lossless & 0x3FFF) + 1;
+    header.height = (*lossless >> 14 & 0x3FFF) + 1;
+  } else if (kind == "VP8X") {
+    header.width = std::int64_t{*wide} + 1;
+    header.height = std::int64_t{*high} + 1;
+    header.orientation = webp_orientation(file);
+  } else {
+    return broken_header();
+  }
+  header.file_bytes = std::int64_t{*riff_bytes} + 8;
+  return header;
+}
+
+Result<ImageHeader> header_of(std::string_view file) {
+  if (file.starts_with(kPngSignature)) return png_header(file);
+  if (file.starts_with("\xFF\xD8"sv)) return jpeg_header(file);
+  if (file.starts_with("BM"sv)) return bmp_header(file);
+  if (file.size() > 2 && file[0] == 'P' && file[1] >= '1' && file[1] <= '6') return pnm_header(file);
+  if (file.starts_with("II*\0"sv) || file.starts_with("MM\0*"sv)) return tiff_header(file);
+  if (file.starts_with("RIFF"sv) && file.substr(0, 12).ends_with("WEBP"sv)) return webp_header(file);
+  if (!file.empty() && kPngSignature.starts_with(file)) return cut_header();
+  return Status(ErrorCode::invalid_file,
+                describe_content(file) + "; images are PNG, JPEG, BMP, PNM, TIFF or WebP files");
 }
 
 }  // namespace
 
+imaging::Extent upright_size(const ImageHeader& header) {
+  return exchanges_sides(header.orientation) ? imaging::Extent{header.width, header.height}
+                                             : imaging::Extent{header.height, header.width};
+}
+
 Result<ImageHeader> read_image_header(std::string_view file) {
-  using namespace std::string_view_literals;
-  std::optional<ImageHeader> header;
-  if (file.starts_with("\x89PNG\r\n\x1a\n"sv)) {
-    header = png_header(file);
-  } else if (file.starts_with("\xFF\xD8"sv)) {
-    header = jpeg_header(file);
-  } else if (file.starts_with("BM"sv)) {
-    header = bmp_header(file);
-  } else if (file.size() > 2 && file[0] == 'P' && file[1] >= '1' && file[1] <= '6') {
-    header = pnm_header(file);
-  } else {
-    return Status(ErrorCode::invalid_file, "is not a PNG, JPEG, BMP or PNM image");
-  }
-  if (!header) return Status(ErrorCode::invalid_file, "has a broken image header");
+  GRAPHRUN_ASSIGN(const ImageHeader header, header_of(file));
   // Both sides are below 2^32, so that the product fits once neither exceeds the limit.
-  if (header->height < 1 || header->width < 1 || header->height > imaging::kMaxPixels ||
-      header->width > imaging::kMaxPixels || header->height * header->width > imaging::kMaxPixels) {
-    return Status(ErrorCode::invalid_file, "claims to be " + std::to_string(header->width) + " x " +
-                                               std::to_string(header->height) + " pixels");
+  if (header.height < 1 || header.width < 1 || header.height > imaging::kMaxPixels ||
+      header.width > imaging::kMaxPixels || header.height * header.width > imaging::kMaxPixels) {
+    return Status(ErrorCode::invalid_file, "claims to be " + std::to_string(header.width) + " x " +
+                                               std::to_string(header.height) + " pixels");
   }
-  return *header;
+  if (static_cast<std::int64_t>(file.size()) < header.file_bytes) {
+    return Status(ErrorCode::invalid_file, "is cut off: it has " + std::to_string(file.size()) + " of the " +
+                                               std::to_string(header.file_bytes) +
+                                               " bytes that its header promises");
+  }
+  return header;
 }
 
 }  // namespace graphrun::datasets

@@ -5,10 +5,14 @@
 #include <cmath>
 #include <optional>
 #include <string>
+#include <unordered_map>
+#include <utility>
 
 #include "datasets/codecs/opencv_codecs.h"
+#include "datasets/color.h"
 #include "datasets/image_header.h"
 #include "datasets/jpeg_codec.h"
+#include "datasets/orientation.h"
 #include "datasets/png_codec.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
@@ -36,17 +40,50 @@ const Codecs& codecs() {
   return opened;
 }
 
-Result<imaging::Image> decode_image(std::string& file) {
-  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file));
-  std::optional<imaging::Image> plain = decode_plain_jpeg(file, header);
-  if (!plain) plain = decode_plain_png(file, header);
-  if (plain) return *std::move(plain);
+Result<imaging::Image> decode_by_codecs(std::string& file, const ImageHeader& header) {
   if (codecs().decode == nullptr)
     return Status(ErrorCode::unsupported, "the image codecs are not installed: " + codecs().reason);
+  if (header.format == ImageFormat::pnm) file.push_back('\n');  // the codec wants one after the last number
   imaging::Image image;
   std::string reason;
   if (!codecs().decode(file, image, reason)) return Status(ErrorCode::invalid_file, reason);
+  if (image.height != header.height || image.width != header.width)
+    return Status(ErrorCode::invalid_file, "has another size than its header says");
   return image;
+}
+
+// One decoder for a format: what it finds wrong, no other may paint over.
+Result<UprightImage> decode_image(std::string& file) {
+  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file));
+  auto image = header.format == ImageFormat::jpeg  ? decode_jpeg(file, header)
+               : header.format == ImageFormat::png ? decode_png(file, header)
+                                                   : decode_by_codecs(file, header);
+  GRAPHRUN_TRY(image.status());
+  return UprightImage{upright(*std::move(image), header.orientation), header.orientation};
+}
+
+// The colours in the order of their first pixel.
+Result<LabelImage> colors_of(const imaging::Image& image) {
+  LabelImage mask{image.height, image.width, std::vector<std::uint16_t>(image.rgb.size() / 3), {}};
+  std::unordered_map<std::uint32_t, std::uint16_t> index_of;
+  std::optional<std::uint32_t> before;
+  std::uint16_t index = 0;
+  for (std::size_t i = 0; i < mask.ids.size(); ++i) {
+    const imaging::Color color{image.rgb[3 * i], image.rgb[3 * i + 1], image.rgb[3 * i + 2]};
+    if (before != packed(color)) {
+      before = packed(color);
+      const auto [at, fresh] = index_of.emplace(*before, static_cast<std::uint16_t>(mask.palette.size()));
+      if (fresh) mask.palette.push_back(color);
+      if (mask.palette.size() > kMaxMaskColors) {
+        return Status(ErrorCode::invalid_file, "has more than " + std::to_string(kMaxMaskColors) +
+                                                   " colours: a photograph, or a mask that was smoothed or "
+                                                   "compressed with loss");
+      }
+      index = at->second;
+    }
+    mask.ids[i] = index;
+  }
+  return mask;
 }
 
 Result<std::vector<std::uint8_t>> to_bytes(const imaging::LabelMap& map) {
@@ -62,11 +99,25 @@ Result<std::vector<std::uint8_t>> to_bytes(const imaging::LabelMap& map) {
 
 }  // namespace
 
-Result<imaging::Image> read_image(const std::filesystem::path& path) try {
+Result<UprightImage> read_upright_image(const std::filesystem::path& path) try {
   GRAPHRUN_ASSIGN(std::string file, core::read_file(path, kMaxImageBytes));
   return decode_image(file).with_context(path.string());
 } catch (...) {
   return core::caught();
+}
+
+Result<imaging::Image> read_image(const std::filesystem::path& path) {
+  GRAPHRUN_ASSIGN(UprightImage read, read_upright_image(path));
+  return std::move(read.image);
+}
+
+std::string size_text(const UprightImage& image) {
+  std::int64_t height = image.image.height, width = image.image.width;
+  const std::string size = std::to_string(width) + " x " + std::to_string(height);
+  if (image.orientation == kUpright) return size;
+  if (exchanges_sides(image.orientation)) std::swap(height, width);
+  return size + " (stored as " + std::to_string(width) + " x " + std::to_string(height) +
+         ", turned by its EXIF orientation " + std::to_string(image.orientation) + ")";
 }
 
 Result<imaging::Extent> read_image_size(const std::filesystem::path& path) try {
@@ -74,8 +125,7 @@ Result<imaging::Extent> read_image_size(const std::filesystem::path& path) try {
   const std::span<const std::byte> bytes = file->bytes();
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(text).with_context(path.string()));
-  return header.turned ? imaging::Extent{header.width, header.height}
-                       : imaging::Extent{header.height, header.width};
+  return upright_size(header);
 } catch (...) {
   return core::caught();
 }
@@ -85,6 +135,24 @@ Result<LabelImage> read_label(const std::filesystem::path& path) try {
   return decode_label_png(file).with_context(path.string());
 } catch (...) {
   return core::caught();
+}
+
+Result<LabelImage> read_color_mask(const std::filesystem::path& path) try {
+  GRAPHRUN_ASSIGN(std::string file, core::read_file(path, kMaxImageBytes));
+  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file).with_context(path.string()));
+  if (header.format == ImageFormat::jpeg) {
+    return Status(ErrorCode::invalid_file,
+                  path.string() + ": is a JPEG, whose compression changes colours: export masks as PNG");
+  }
+  auto image = decode_image(file).with_context(path.string());
+  GRAPHRUN_TRY(image.status());
+  return colors_of(image->image).with_context(path.string());
+} catch (...) {
+  return core::caught();
+}
+
+Result<LabelImage> read_label(const std::filesystem::path& path, LabelForm form) {
+  return form == LabelForm::colors ? read_color_mask(path) : read_label(path);
 }
 
 Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map,

@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <span>
+#include <string>
 
 #include "datasets/sample.h"
 #include "graphrun/status.h"
@@ -9,15 +10,31 @@
 // Reading images and labels, writing label maps and overlays. Errors name the file.
 namespace graphrun::datasets {
 
-// PNG, JPEG, BMP or PNM as 8-bit RGB, turned as its EXIF orientation says.
+// PNG, JPEG, BMP, PNM, TIFF or WebP as 8-bit RGB, upright: turned as its EXIF orientation says. A file that
+// is cut off or damaged is an error, also where most of it could be shown.
 Result<imaging::Image> read_image(const std::filesystem::path& path);
 
-// An image's size as its header says, before any EXIF orientation; nothing is decoded.
+struct UprightImage {
+  imaging::Image image;
+  int orientation = 1;  // by which it was turned: datasets/orientation.h
+};
+Result<UprightImage> read_upright_image(const std::filesystem::path& path);
+
+// The image's width x height for a message, with what EXIF made of it.
+std::string size_text(const UprightImage& image);
+
+// An image's size from its headers alone, upright; nothing is decoded.
 Result<imaging::Extent> read_image_size(const std::filesystem::path& path);
 
 // A PNG of 1, 2, 4, 8 or 16 bits grey, or of palette indices: the stored numbers themselves, never colours or
-// scaled greys. A colour picture is an error that says so.
+// scaled greys. A colour picture is an error that says so. Turned only where the label itself has an
+// orientation.
 Result<LabelImage> read_label(const std::filesystem::path& path);
+// A mask of colours, from any format that keeps them: the colours that occur, and for each pixel which. A
+// JPEG is an error, and more colours than kMaxMaskColors are.
+inline constexpr std::size_t kMaxMaskColors = 4096;
+Result<LabelImage> read_color_mask(const std::filesystem::path& path);
+Result<LabelImage> read_label(const std::filesystem::path& path, LabelForm form);
 
 // Ids as a grey PNG: of 8 bits, with 255 for kIgnoredClass, or of 16 where there are more than
 // imaging::kMaxByteClasses classes. Errors: an id that 8 bits do not hold.

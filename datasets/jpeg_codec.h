@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string_view>
 
 #include "datasets/image_header.h"
@@ -8,8 +7,10 @@
 
 namespace graphrun::datasets {
 
-// A JPEG as cameras and data sets have it, decoded as OpenCV decodes it: 8 bits, colour or grey, upright.
-// Empty for other kinds and for whatever is wrong with the file: the general codecs have the word then.
-std::optional<imaging::Image> decode_plain_jpeg(std::string_view file, const ImageHeader& header);
+// A JPEG of 8 bits, of any kind that libjpeg knows: grey, YCbCr, RGB, CMYK and YCCK as Adobe stores them
+// (inverted), by Huffman or arithmetic coding. Not turned by its orientation. Errors: unsupported for what
+// libjpeg does not know; invalid_file for a file that is cut off or damaged, even where most of it could be
+// shown.
+Result<imaging::Image> decode_jpeg(std::string_view file, const ImageHeader& header);
 
 }  // namespace graphrun::datasets

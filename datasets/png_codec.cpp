@@ -9,6 +9,8 @@
 #include <cstring>
 #include <vector>
 
+#include "datasets/orientation.h"
+
 // libpng reports errors by longjmp. Everything with a destructor therefore lives outside the functions that
 // call setjmp, and what they change is reached through pointers.
 namespace graphrun::datasets {
@@ -18,6 +20,8 @@ namespace {
 struct ErrorText {
   char text[200] = "";
 };
+
+constexpr char kCutOff[] = "the file ends too early";
 
 extern "C" {
 static void on_error(png_structp png, png_const_charp message) {
@@ -29,7 +33,7 @@ static void on_warning(png_structp, png_const_charp) {}
 
 static void read_bytes(png_structp png, png_bytep out, std::size_t count) {
   auto* rest = static_cast<std::string_view*>(png_get_io_ptr(png));
-  if (rest->size() < count) png_error(png, "the file ends too early");
+  if (rest->size() < count) png_error(png, kCutOff);
   std::memcpy(out, rest->data(), count);
   rest->remove_prefix(count);
 }
@@ -74,11 +78,29 @@ struct PaletteView {
   int count = 0;
 };
 
-// Fills the rows with one sample a pixel: one byte, or two in the machine's order for 16 bits.
-bool read_rows(Reader& reader, std::string_view* rest, const ImageHeader& header, png_bytepp rows,
-               std::size_t row_bytes, PaletteView* palette) {
+enum class Pixels { stored, rgb };
+
+// stored: one sample a pixel, one byte, or two in the machine's order for 16 bits. rgb: three bytes, of 16
+// bits the higher ones, without transparency.
+void set_pixels(png_structp png, const ImageHeader& header, Pixels pixels) {
+  if (pixels == Pixels::stored) {
+    png_set_packing(png);
+    if (header.bit_depth == 16 && std::endian::native == std::endian::little) png_set_swap(png);
+    return;
+  }
+  png_set_strip_16(png);
+  png_set_strip_alpha(png);
+  if (header.color == PngColor::palette) png_set_palette_to_rgb(png);
+  if (header.color == PngColor::gray && header.bit_depth < 8) png_set_expand_gray_1_2_4_to_8(png);
+  png_set_gray_to_rgb(png);
+}
+
+// Fills the rows. The file is read to its end, where the last checksums are.
+bool read_rows(Reader& reader, std::string_view* rest, const ImageHeader& header, Pixels pixels,
+               png_bytepp rows, std::size_t row_bytes, PaletteView* palette) {
   png_structp png = reader.png;
   if (setjmp(png_jmpbuf(png)) != 0) return false;
+  png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_ERROR_QUIT);
   png_set_read_fn(png, rest, read_bytes);
   png_set_user_limits(png, 0x7fffffff, 0x7fffffff);
   png_read_info(png, reader.info);
@@ -86,14 +108,20 @@ bool read_rows(Reader& reader, std::string_view* rest, const ImageHeader& header
       png_get_image_height(png, reader.info) != static_cast<png_uint_32>(header.height)) {
     png_error(png, "the header changes its size");
   }
-  png_set_packing(png);
-  if (header.bit_depth == 16 && std::endian::native == std::endian::little) png_set_swap(png);
+  set_pixels(png, header, pixels);
   png_set_interlace_handling(png);
   png_read_update_info(png, reader.info);
   if (png_get_rowbytes(png, reader.info) != row_bytes) png_error(png, "the rows have an unexpected length");
   png_read_image(png, rows);
+  png_read_end(png, nullptr);
   png_get_PLTE(png, reader.info, &palette->colors, &palette->count);
   return true;
+}
+
+Status reading_error(const ErrorText& error) {
+  const bool cut = std::string_view(error.text) == kCutOff;
+  return {ErrorCode::invalid_file,
+          cut ? "is cut off: the PNG ends too early" : std::string("is a damaged PNG: ") + error.text};
 }
 
 struct PngForm {
@@ -130,28 +158,29 @@ bool too_short(const ImageHeader& header, std::int64_t samples_of_pixel, std::si
   return header.height * header.width / 8 * bits > static_cast<std::int64_t>(file_bytes) * 1040;
 }
 
-Status check_label_header(const ImageHeader& header, std::size_t file_bytes) {
-  if (header.format != ImageFormat::png) {
-    return {ErrorCode::invalid_file,
-            "is no PNG: labels are PNG files of class ids, since other formats lose them"};
-  }
+Status too_short_error() { return {ErrorCode::invalid_file, "is too short for the size that it claims"}; }
+
+Status check_label_header(const ImageHeader& header, std::string_view file) {
+  const auto refused = [](const std::string& what) { return Status(ErrorCode::invalid_file, what); };
+  if (header.format == ImageFormat::jpeg)
+    return refused(describe_content(file) + ", whose compression changes ids: export labels as PNG");
+  if (header.format != ImageFormat::png)
+    return refused(describe_content(file) + ": export labels as grey or palette PNG of ids");
+  if (header.color == PngColor::gray_alpha)
+    return refused("has an alpha channel: a label is a grey or palette PNG of ids");
   if (header.color != PngColor::gray && header.color != PngColor::palette) {
-    return {ErrorCode::invalid_file,
-            header.color == PngColor::gray_alpha
-                ? "has an alpha channel: a label is a grey or palette PNG of ids"
-                : "is an RGB colour picture, not label ids: a label is a grey or palette PNG of ids"};
+    return refused(
+        "is an RGB colour picture, not label ids: a label is a grey or palette PNG of ids, or the label rule "
+        "says \"colors\": true");
   }
-  if (too_short(header, 1, file_bytes)) {
-    return {ErrorCode::invalid_file, "is too short for the size that it claims"};
-  }
-  return {};
+  return too_short(header, 1, file.size()) ? too_short_error() : Status();
 }
 
 }  // namespace
 
 Result<LabelImage> decode_label_png(std::string_view file) {
   GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file));
-  GRAPHRUN_TRY(check_label_header(header, file.size()));
+  GRAPHRUN_TRY(check_label_header(header, file));
   const bool wide = header.bit_depth == 16;
   const auto width = static_cast<std::size_t>(header.width);
   const auto height = static_cast<std::size_t>(header.height);
@@ -165,22 +194,20 @@ Result<LabelImage> decode_label_png(std::string_view file) {
   Reader reader;
   if (reader.info == nullptr) return Status(ErrorCode::out_of_memory, "no memory for the PNG reader");
   PaletteView palette;
-  if (!read_rows(reader, &file, header, rows.data(), row_bytes, &palette)) {
-    return Status(ErrorCode::invalid_file, std::string("is a broken PNG: ") + reader.error.text);
-  }
+  if (!read_rows(reader, &file, header, Pixels::stored, rows.data(), row_bytes, &palette))
+    return reading_error(reader.error);
   if (!wide) label.ids.assign(bytes.begin(), bytes.end());
   if (header.color == PngColor::palette) {
     for (int i = 0; i < palette.count; ++i) {
       label.palette.push_back({palette.colors[i].red, palette.colors[i].green, palette.colors[i].blue});
     }
   }
-  return label;
+  return upright(std::move(label), header.orientation);
 }
 
-std::optional<imaging::Image> decode_plain_png(std::string_view file, const ImageHeader& header) {
-  if (header.format != ImageFormat::png || header.color != PngColor::rgb || header.bit_depth != 8)
-    return std::nullopt;
-  if (too_short(header, 3, file.size())) return std::nullopt;
+Result<imaging::Image> decode_png(std::string_view file, const ImageHeader& header) {
+  const bool color = header.color == PngColor::rgb || header.color == PngColor::rgb_alpha;
+  if (too_short(header, color ? 3 : 1, file.size())) return too_short_error();
   const std::size_t row_bytes = 3 * static_cast<std::size_t>(header.width);
   const auto height = static_cast<std::size_t>(header.height);
   imaging::Image image{header.height, header.width, std::vector<std::uint8_t>(row_bytes * height)};
@@ -188,8 +215,9 @@ std::optional<imaging::Image> decode_plain_png(std::string_view file, const Imag
   for (std::size_t y = 0; y < height; ++y) rows[y] = image.rgb.data() + y * row_bytes;
   Reader reader;
   PaletteView palette;
-  if (reader.info == nullptr || !read_rows(reader, &file, header, rows.data(), row_bytes, &palette))
-    return std::nullopt;
+  if (reader.info == nullptr) return Status(ErrorCode::out_of_memory, "no memory for the PNG reader");
+  if (!read_rows(reader, &file, header, Pixels::rgb, rows.data(), row_bytes, &palette))
+    return reading_error(reader.error);
   return image;
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,11 +11,12 @@
 
 namespace graphrun::datasets {
 
-// The stored grey values or palette indices of a PNG in memory (see read_label).
+// The stored grey values or palette indices of a PNG in memory, upright (see read_label).
 Result<LabelImage> decode_label_png(std::string_view file);
 
-// A PNG of 8-bit RGB; empty for other kinds and for whatever is wrong with the file.
-std::optional<imaging::Image> decode_plain_png(std::string_view file, const ImageHeader& header);
+// A PNG of any kind as 8-bit RGB without transparency; not turned by its orientation. Errors: a file that is
+// cut off, a checksum that is wrong, in parts beside the pixels too.
+Result<imaging::Image> decode_png(std::string_view file, const ImageHeader& header);
 
 // An 8-bit PNG: `pixels` has height * width bytes (gray, palette) or three times as many (rgb).
 // A palette has 256 entries in the file; those not given are black.

@@ -7,12 +7,16 @@
 
 namespace graphrun::datasets {
 
+// What the pixels of a data set's label files say: stored numbers, or colours.
+enum class LabelForm { ids, colors };
+
 // Label ids as a file stores them, before the data set's label rule.
 struct LabelImage {
   std::int64_t height = 0;
   std::int64_t width = 0;
   std::vector<std::uint16_t> ids;
-  std::vector<imaging::Color> palette;  // of a palette file; the ids are its indices
+  // Of a palette file, and of a colour mask (which a palette file may be as well): the ids are its indices.
+  std::vector<imaging::Color> palette;
 };
 
 struct Sample {

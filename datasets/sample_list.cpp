@@ -49,6 +49,18 @@ Result<std::string> fill(std::string_view pattern, std::string_view name) {
   }
 }
 
+// What lines of another number of columns often are.
+std::string hint_of(std::string_view line, std::size_t columns, std::size_t expected) {
+  if (line.starts_with('#')) return "; a list has no comments";
+  if (columns < expected && line.find_first_of(",;") != std::string_view::npos)
+    return "; a blank or a tab separates them";
+  if (columns < expected)
+    return "; a split without labels has \"labelled\": false, one of names has image_pattern and "
+           "label_pattern";
+  const bool blanks = line.find('\t') == std::string_view::npos;
+  return blanks ? "; where paths hold blanks, a tab separates them" : "";
+}
+
 Result<SamplePath> parse_line(std::string_view line, const Split& split, const std::filesystem::path& root) {
   const auto columns = columns_of(line);
   const bool names = !split.image_pattern.empty();
@@ -58,7 +70,9 @@ Result<SamplePath> parse_line(std::string_view line, const Split& split, const s
                                                (names           ? "a name"
                                                 : expected == 2 ? "an image and a label"
                                                                 : "an image alone") +
-                                               ", found " + std::to_string(columns.size()) + " columns");
+                                               ", found " + std::to_string(columns.size()) +
+                                               (columns.size() == 1 ? " column" : " columns") +
+                                               hint_of(line, columns.size(), expected));
   }
   for (const std::string_view column : columns) GRAPHRUN_TRY(check_length(column));
   std::string image(columns[0]);
@@ -82,7 +96,9 @@ Result<std::vector<SamplePath>> walk(const Split& split, const std::filesystem::
   auto it = std::filesystem::recursive_directory_iterator(folder, error);
   for (; !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
     const std::string path = it->path().lexically_relative(folder).generic_string();
-    if (path.ends_with(split.image_suffix) && it->is_regular_file(error)) found.push_back(path);
+    std::error_code dangling;  // a link to nothing is no file, and no reason to stop
+    if (path.ends_with(split.image_suffix) && !is_apple_double(path) && it->is_regular_file(dangling))
+      found.push_back(path);
   }
   if (error) return Status(ErrorCode::io, folder.string() + ": cannot list: " + error.message());
   std::sort(found.begin(), found.end());
@@ -127,10 +143,9 @@ Result<std::vector<SamplePath>> parse_list(std::string_view text, const std::fil
   return samples;
 }
 
-std::string sample_name(const std::filesystem::path& image) {
-  const std::string file = image.filename().string();
-  return file.substr(0, file.find('.'));
-}
+std::string sample_name(const std::filesystem::path& image) { return image.stem().string(); }
+
+bool is_apple_double(const std::filesystem::path& file) { return file.filename().native().starts_with("._"); }
 
 Status check_unique_names(std::span<const std::string> names) {
   std::unordered_set<std::string_view> seen;

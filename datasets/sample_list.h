@@ -11,7 +11,7 @@
 namespace graphrun::datasets {
 
 struct SamplePath {
-  std::string name;  // of its outputs: the image's file name up to the first '.'
+  std::string name;  // of its outputs: the image's file name without its extension
   std::filesystem::path image;
   std::filesystem::path label;  // empty in a split without labels
 };
@@ -26,7 +26,11 @@ Result<std::vector<SamplePath>> list_samples(const Split& split, const std::file
 Result<std::vector<SamplePath>> parse_list(std::string_view text, const std::filesystem::path& list,
                                            const Split& split, const std::filesystem::path& data_root);
 
+// The file's name without its last extension.
 std::string sample_name(const std::filesystem::path& image);
+
+// The companion file that macOS puts beside one on a foreign disk (AppleDouble), which is no image.
+bool is_apple_double(const std::filesystem::path& file);
 
 // Predictions are written under the samples' names, so that two samples of one name would overwrite each
 // other.

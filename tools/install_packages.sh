@@ -5,7 +5,7 @@ set -euo pipefail
 
 packages=(
   g++ cmake ninja-build ccache
-  libdnnl-dev libomp-dev libflatbuffers-dev flatbuffers-compiler libopencv-dev libpng-dev libjpeg-dev
+  libdnnl-dev libomp-dev libflatbuffers-dev flatbuffers-compiler libopencv-dev libpng-dev libjpeg-dev libtiff-dev
   rapidjson-dev libcli11-dev libfmt-dev libboost-test-dev
   libopenmpi-dev openmpi-bin iproute2 procps
 )

@@ -7,12 +7,16 @@
 #include <opencv2/imgcodecs.hpp>
 #include <type_traits>
 
+#include "datasets/codecs/tiff_codec.h"
+
 extern "C" bool graphrun_decode_image(std::string& file, graphrun::imaging::Image& image,
                                       std::string& reason) {
+  using namespace graphrun;
   try {
+    if (datasets::is_tiff(file)) return datasets::decode_tiff(file, image, reason);
     const cv::Mat bytes(1, static_cast<int>(file.size()), CV_8U, file.data());
-    const cv::Mat bgr = cv::imdecode(bytes, cv::IMREAD_COLOR);
-    reason = "cannot be decoded";
+    const cv::Mat bgr = cv::imdecode(bytes, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
+    reason = "is damaged, or of a kind that is not read";
     if (bgr.empty()) return false;
     image.height = bgr.rows;
     image.width = bgr.cols;

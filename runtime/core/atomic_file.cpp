@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <climits>
 #include <cstdio>
 #include <filesystem>
 
@@ -27,7 +28,10 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Access access) {
     return {ErrorCode::io, path + ": is not a regular file, and is not replaced"};
   }
   const mode_t mode = access == Access::own ? 0600 : 0666;
-  const std::string stem = path + "." + std::to_string(::getpid()) + ".";
+  // Of a name that is as long as names may be, the beginning.
+  constexpr std::size_t kLongestStem = NAME_MAX - 32;
+  const std::size_t name_at = path.rfind('/') + 1;
+  const std::string stem = path.substr(0, name_at + kLongestStem) + "." + std::to_string(::getpid()) + ".";
   std::string target = path;  // before there is a file that a failing allocation would leave behind
   for (int attempt = 0;; ++attempt) {
     std::string temporary = stem + std::to_string(attempt) + ".tmp";

@@ -68,16 +68,16 @@ BOOST_AUTO_TEST_CASE(a_check_finds_what_is_wrong_and_says_what_to_do) {
         has(report, datasets::ProblemKind::size_mismatch, "l_size.png", "2 x 1, but the image is 2 x 2"));
     BOOST_TEST(has(report, datasets::ProblemKind::palette_differs, "l_palette.png",
                    "index 0 has the colour of class 'b'"));
-    BOOST_TEST(has(report, datasets::ProblemKind::label_unreadable, "l_broken.png", "is not a PNG"));
+    BOOST_TEST(has(report, datasets::ProblemKind::label_unreadable, "l_broken.png", "is a text file"));
     BOOST_TEST(has(report, datasets::ProblemKind::image_missing, "gone.png", "cannot open"));
     BOOST_TEST(has(report, datasets::ProblemKind::label_missing, "l_none.png", "cannot open"));
-    BOOST_TEST(has(report, datasets::ProblemKind::name_twice, "good.png", "named 'good'"));
+    BOOST_TEST(has(report, datasets::ProblemKind::sample_twice, "good.png", "is sample 1 and 8"));
     BOOST_TEST(report.classes[1].pixels == 4);
     BOOST_TEST(report.classes[1].images == 2);
     BOOST_TEST(report.ignored_pixels == 1);
     const std::string text = datasets::format_report(report);
     for (const char* part :
-         {"two train: 8 samples", "label id 7", "-> convert colours", "-> map them to a class"}) {
+         {"two train: 8 samples", "label id 7", "-> labels are grey or palette", "-> map them to a class"}) {
       BOOST_TEST(text.find(part) != std::string::npos, part);
     }
   }
@@ -111,6 +111,37 @@ BOOST_AUTO_TEST_CASE(a_check_recognises_common_mistakes) {
   says(sound, "1 classes do not occur");
   says(sound, "no problems found");
   says(check_labels(R"({"identity": 4, "ignore": [255]})", {255, 255}), "1 labels have no labelled pixel");
+}
+
+BOOST_AUTO_TEST_CASE(labels_that_teach_nothing_are_told_before_training) {
+  const auto notes_of = [](const std::string& classes, const std::string& labels,
+                           const std::vector<ClassId>& ids) {
+    const Scratch scratch;
+    test::require(
+        datasets::write_gray_png(scratch / "l.png", {1, static_cast<std::int64_t>(ids.size()), ids}));
+    test::require(core::write_file(scratch / "train.txt", "a.png l.png\n"));
+    const auto descriptor = test::require(datasets::parse_descriptor(
+        R"({"name": "t", "splits": {"train": {"list": "train.txt"}}, "classes": [)" + classes +
+            R"(], "labels": )" + labels + "}",
+        "t.json"));
+    std::string text;
+    for (const auto& note :
+         test::require(datasets::look_before_training(descriptor, "train", scratch.path()))) {
+      BOOST_TEST(note.is_warning);
+      text += note.text + "\n";
+    }
+    return text;
+  };
+  const auto says = [](const std::string& text, const std::string& part) {
+    BOOST_TEST(text.find(part) != std::string::npos, text << " does not say " << part);
+  };
+  const std::string a = R"({"name": "a", "color": [1, 0, 0]})", b = R"({"name": "b", "color": [0, 2, 0]})";
+  const std::string rule = R"({"identity": 2, "ignore": [255]})";
+  BOOST_TEST(notes_of(a + "," + b, rule, {0, 1, 255}) == "");
+  says(notes_of(a, R"({"identity": 1})", {0, 0}), "has one class, 'a'");
+  says(notes_of(a + "," + b, rule, {255, 255}), "no pixel of 1 label is of a class");
+  says(notes_of(a + "," + b, rule, {1, 255}), "of one class, 'b'");
+  says(notes_of(a + "," + b, rule, {0, 255}), R"({"map": {"0": 0, "255": 1}})");
 }
 
 BOOST_AUTO_TEST_CASE(many_problems_are_counted_and_a_few_are_kept) {

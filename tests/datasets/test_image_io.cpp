@@ -93,14 +93,12 @@ BOOST_AUTO_TEST_CASE(damaged_labels_are_errors_not_crashes) {
   for (std::size_t i = 0; i < pixels.size(); ++i) pixels[i] = static_cast<std::uint8_t>(i * i % 4);
   for (const int color : {PNG_COLOR_TYPE_PALETTE, PNG_COLOR_TYPE_GRAY}) {
     const std::string good = make_png(31, 17, 8, color, 1, pixels);
-    // The trailing IEND chunk (12 bytes) and the end of the checksums are not needed to know the pixels.
-    for (std::size_t length = 0; length + 24 < good.size(); ++length) {
+    for (std::size_t length = 0; length < good.size(); ++length)
       BOOST_REQUIRE(!error_of(good.substr(0, length)).empty());
-    }
     for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
       std::string bad = good;
       bad[bit / 8] = static_cast<char>(bad[bit / 8] ^ (1 << bit % 8));
-      (void)datasets::decode_label_png(bad);
+      BOOST_REQUIRE(!error_of(bad).empty());
     }
   }
 }
@@ -143,6 +141,13 @@ BOOST_AUTO_TEST_CASE(ids_of_many_classes_take_16_bits) {
   test::require(datasets::write_palette_png(scratch / "color.png", map, palette));
   const auto picture = test::require(datasets::read_image(scratch / "color.png"));
   BOOST_TEST((picture.rgb == std::vector<std::uint8_t>{7, 8, 9, 7, 8, 9, 7, 8, 9, 0, 0, 0}));
+}
+
+BOOST_AUTO_TEST_CASE(names_may_be_as_long_as_the_system_takes) {
+  const Scratch scratch;
+  const std::string name = std::string(251, 'n') + ".png";
+  test::require(datasets::write_gray_png(scratch / name, {1, 2, {3, 1}}));
+  BOOST_TEST(test::require(datasets::read_label(scratch / name)).ids == (Ids{3, 1}));
 }
 
 BOOST_AUTO_TEST_CASE(ignored_pixels_are_255_in_8_bits) {
@@ -222,50 +227,6 @@ BOOST_DATA_TEST_CASE(real_labels_have_the_documented_histograms, boost::unit_tes
   BOOST_TEST(files >= 4);
 }
 
-BOOST_AUTO_TEST_CASE(the_size_of_a_jpeg_is_that_of_its_pixels_as_turned) {
-  const Scratch scratch;
-  std::vector<std::uint8_t> coded;
-  BOOST_REQUIRE(cv::imencode(".jpg", cv::Mat::zeros(20, 30, CV_8UC3), coded));
-  const std::string plain(coded.begin(), coded.end());
-  // A camera's: one entry before the orientation.
-  const auto exif = [](bool little, int orientation, std::uint32_t directory) {
-    std::string tiff = little ? "II" : "MM";
-    const auto put = [&](std::uint32_t value, int bytes) {
-      for (int i = 0; i < bytes; ++i)
-        tiff.push_back(static_cast<char>(value >> (8 * (little ? i : bytes - 1 - i)) & 0xff));
-    };
-    put(42, 2), put(directory, 4), put(2, 2);
-    put(0x100, 2), put(3, 2), put(1, 4), put(7, 2), put(0, 2);
-    put(0x112, 2), put(3, 2), put(1, 4), put(static_cast<std::uint32_t>(orientation), 2), put(0, 2);
-    put(0, 4);
-    return std::string("Exif\0\0", 6) + tiff;
-  };
-  const auto with = [&](const std::string& app1) {
-    const auto length = app1.size() + 2;
-    return plain.substr(0, 2) + "\xFF\xE1" + static_cast<char>(length >> 8) +
-           static_cast<char>(length & 0xff) + app1 + plain.substr(2);
-  };
-  const auto check = [&](const std::string& file, bool turned) {
-    test::require(core::write_file(scratch / "a.jpg", file));
-    const imaging::Extent size = test::require(datasets::read_image_size(scratch / "a.jpg"));
-    BOOST_TEST((size == (turned ? imaging::Extent{30, 20} : imaging::Extent{20, 30})));
-    const imaging::Image image = test::require(datasets::read_image(scratch / "a.jpg"));
-    BOOST_TEST((size == imaging::Extent{image.height, image.width}));
-  };
-  check(plain, false);
-  for (int orientation = 0; orientation <= 9; ++orientation) {
-    for (const bool little : {true, false})
-      check(with(exif(little, orientation, 8)), orientation >= 5 && orientation <= 8);
-  }
-  check(with(exif(true, 6, 0xFFFFFFFF)), false);
-  check(with("Exif"), false);
-  const std::string turned = exif(true, 6, 8);
-  for (std::size_t length = 0; length < turned.size(); ++length) {
-    test::require(core::write_file(scratch / "a.jpg", with(turned.substr(0, length))));
-    BOOST_TEST(datasets::read_image_size(scratch / "a.jpg").ok());
-  }
-}
-
 // PNG and JPEG of the usual kinds do not pass through OpenCV's codecs, and must not show it.
 BOOST_AUTO_TEST_CASE(images_are_decoded_as_opencv_decodes_them) {
   const Scratch scratch;
@@ -299,8 +260,4 @@ BOOST_AUTO_TEST_CASE(images_are_decoded_as_opencv_decodes_them) {
     BOOST_REQUIRE(cv::imencode(name.substr(name.find('.')), mat, coded, options));
     check(name, coded);
   }
-  // Cut off: OpenCV paints the rest, and so it stays.
-  BOOST_REQUIRE(cv::imencode(".jpg", picture, coded));
-  coded.resize(coded.size() * 2 / 3);
-  check("cut.jpg", coded);
 }

@@ -1,7 +1,9 @@
 #include <boost/test/unit_test.hpp>
 #include <fstream>
+#include <map>
 
 #include "datasets/sample_list.h"
+#include "datasets/unlisted.h"
 #include "tests/datasets/scratch.h"
 
 using namespace graphrun;
@@ -27,7 +29,7 @@ BOOST_AUTO_TEST_CASE(lists_take_blanks_tabs_and_crlf) {
   BOOST_TEST((*samples)[0].name == "a");
   BOOST_TEST((*samples)[0].image == "/data/i/a.jpg");
   BOOST_TEST((*samples)[0].label == "/data/l/a.png");
-  BOOST_TEST((*samples)[1].name == "b");
+  BOOST_TEST((*samples)[1].name == "b.c");
   BOOST_TEST((*samples)[2].label == "/data/l/my dog.png");
 }
 
@@ -93,6 +95,60 @@ BOOST_AUTO_TEST_CASE(folders_are_listed_sorted_with_their_labels) {
   BOOST_TEST((*samples)[0].label == scratch / "gt/a/1_labelIds.png");
   BOOST_TEST((*samples)[2].name == "2_leftImg");
   BOOST_TEST(!datasets::list_samples(split, scratch.path(), scratch / "none").ok());
+}
+
+BOOST_AUTO_TEST_CASE(a_name_ends_at_its_last_extension) {
+  for (const auto& [file, name] :
+       std::map<std::string, std::string>{{"frame.0001.png", "frame.0001"},
+                                          {"x/IMG_1_jpg.rf.3fcd3a.jpg", "IMG_1_jpg.rf.3fcd3a"},
+                                          {".hidden.png", ".hidden"},
+                                          {"none", "none"},
+                                          {"my dog \xE6\x97\xA5.png", "my dog \xE6\x97\xA5"},
+                                          {std::string(251, 'n') + ".png", std::string(251, 'n')}})
+    BOOST_TEST(datasets::sample_name(file) == name);
+}
+
+BOOST_AUTO_TEST_CASE(lines_of_another_number_of_columns_say_what_to_do) {
+  const auto says = [](const std::string& line, const std::string& part) {
+    BOOST_TEST(error_of(line).find(part) != std::string::npos, error_of(line));
+  };
+  says("my a.jpg my a.png", "found 4 columns; where paths hold blanks, a tab separates them");
+  says("a.jpg,a.png", "found 1 column; a blank or a tab separates them");
+  says("a.jpg", "found 1 column; a split without labels has");
+  says("# my list", "a list has no comments");
+}
+
+BOOST_AUTO_TEST_CASE(files_that_a_folder_has_and_no_sample_are_accounted_for) {
+  const test::Scratch scratch;
+  for (const char* folder : {"img/b", "gt/b", "far"}) std::filesystem::create_directories(scratch / folder);
+  for (const char* file :
+       {"img/a.jpg", "img/b/c.jpg", "img/d.jpg", "img/e.JPG", "img/notes.txt", "img/._a.jpg", "img/._DS.txt",
+        "gt/a.png", "gt/b/c.png", "gt/x.png", "gt/a.json", "far/z.jpg"}) {
+    std::ofstream(scratch / file) << "x";
+  }
+  std::filesystem::create_directory_symlink("../far", scratch / "img/far");
+  std::filesystem::create_symlink("nowhere.jpg", scratch / "img/gone.jpg");
+  const auto descriptor = datasets::parse_descriptor(
+      R"({"name": "n", "classes": [{"name": "a", "color": [0, 0, 0]}], "labels": {"identity": 1}, "splits":
+          {"train": {"images": "img", "labels": "gt", "image_suffix": ".jpg", "label_suffix": ".png"}}})",
+      "n.json");
+  BOOST_REQUIRE(descriptor.ok());
+  const auto files = datasets::find_split_files(*descriptor, "train", scratch.path());
+  BOOST_REQUIRE_MESSAGE(files.ok(), files.status().message());
+  BOOST_TEST(files->samples.size() == 3u);
+  const auto unlisted = datasets::find_unlisted(*files);
+  BOOST_REQUIRE(unlisted.ok());
+  std::vector<std::string> lines;
+  for (const auto& kind : *unlisted) lines.push_back(datasets::describe(kind));
+  const std::vector<std::string> expected = {
+      "1 images without a label, e.g. img/d.jpg",
+      "1 labels without an image, e.g. gt/x.png",
+      "1 files whose ending differs from the suffix in capitals alone, e.g. img/e.JPG",
+      "1 symbolic links to folders, which are not followed, e.g. img/far",
+      "1 symbolic links to nothing, e.g. img/gone.jpg",
+      "2 companion files of macOS (._NAME), e.g. img/._DS.txt, img/._a.jpg",
+      "2 files of another ending, e.g. gt/a.json, img/notes.txt"};
+  BOOST_TEST(lines == expected, boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(two_images_of_one_name_are_reported) {

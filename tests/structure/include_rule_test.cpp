@@ -53,7 +53,8 @@ const std::map<std::string, Room>& rooms() {
          {{"include", "runtime/core", "runtime/numeric", "runtime/model", "runtime/cpu", "runtime/cuda"},
           {"oneapi/dnnl", "omp.h", "cuda", "cudnn", "cublas"}}},
         {"compiler", {{"include", "runtime/core", "runtime/model", "ops"}, {"rapidjson"}}},
-        {"datasets/codecs", {{"include", "runtime/imaging"}, {"opencv2"}}},
+        {"datasets/codecs", {{"include", "runtime/imaging"}, {"opencv2", "tiffio.h"}}},
+        {"datasets/import", {{"include", "runtime/core", "runtime/imaging", "datasets"}, {"rapidjson"}}},
         {"datasets",
          {{"include", "runtime/core", "runtime/imaging", "datasets/codecs"},
           {"png.h", "jpeglib.h", "rapidjson"}}},
@@ -80,9 +81,9 @@ const std::map<std::string, Room>& rooms() {
   return table;
 }
 
-const Names kWatchedLibraries{"oneapi/dnnl", "omp.h",  "flatbuffers", "rapidjson", "opencv2",
-                              "png.h",       "CLI",    "fmt",         "boost",     "cuda",
-                              "cudnn",       "cublas", "jpeglib.h",   "nccl",      "mpi.h"};
+const Names kWatchedLibraries{"oneapi/dnnl", "omp.h", "flatbuffers", "rapidjson", "opencv2", "png.h",
+                              "CLI",         "fmt",   "boost",       "cuda",      "cudnn",   "cublas",
+                              "jpeglib.h",   "nccl",  "mpi.h",       "tiffio.h"};
 
 std::string room_of(const std::string& path) {
   std::string best;

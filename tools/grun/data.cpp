@@ -12,6 +12,7 @@
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
 #include "tools/grun/data_bench.h"
+#include "tools/grun/data_make.h"
 #include "tools/grun/job_options.h"
 #include "tools/grun/progress.h"
 
@@ -106,6 +107,10 @@ Status list_known() {
         names.insert(entry.path().stem().string());
     }
   }
+  if (names.empty()) {
+    return {ErrorCode::not_found,
+            "no descriptors are found: set GRAPHRUN_HOME to the folder that holds datasets/, or give a path"};
+  }
   for (const std::string& name : names) {
     GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, datasets::find_descriptor(name));
     fmt::print("{:<12} {:>3} classes  {}\n", name, descriptor.classes.size(), descriptor.note);
@@ -194,6 +199,8 @@ void add_data(CLI::App& app, Outcome& outcome) {
   const auto list_options = std::make_shared<DataOptions>();
   add_action(*data, "list", "the known data sets, or the splits of one", *list_options)
       ->callback([list_options, &outcome] { outcome.status = list(*list_options); });
+  add_data_init(*data, outcome);
+  add_data_import(*data, outcome);
 }
 
 }  // namespace graphrun::tools

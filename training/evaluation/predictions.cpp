@@ -38,8 +38,10 @@ void count_strays(const datasets::LabelImage& image, const fs::path& path, int c
 
 Result<imaging::LabelMap> read_prediction(const fs::path& path, const datasets::LabelRule& rule,
                                           PredictionIds ids, StrayPixels& strays) {
-  GRAPHRUN_ASSIGN(const datasets::LabelImage image, datasets::read_label(path));
-  if (ids == PredictionIds::labels) return rule.apply(image).with_context(path.string());
+  const bool as_labels = ids == PredictionIds::labels;
+  GRAPHRUN_ASSIGN(const datasets::LabelImage image,
+                  datasets::read_label(path, as_labels ? rule.form() : datasets::LabelForm::ids));
+  if (as_labels) return rule.apply(image).with_context(path.string());
   count_strays(image, path, rule.classes(), strays);
   return imaging::LabelMap{image.height, image.width, image.ids};
 }

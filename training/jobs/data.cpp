@@ -1,8 +1,5 @@
 #include "training/jobs/data.h"
 
-#include <filesystem>
-#include <optional>
-
 #include "datasets/locate.h"
 
 namespace graphrun::training {
@@ -22,9 +19,8 @@ Result<std::shared_ptr<const datasets::Dataset>> JobData::open(const datasets::D
     return {ErrorCode::not_found,
             "data set '" + descriptor.name + "' has no split '" + split + "'; it has: " + known};
   }
-  const std::optional<std::filesystem::path> files =
-      root.empty() ? std::nullopt : std::optional<std::filesystem::path>(root);
-  GRAPHRUN_ASSIGN(std::unique_ptr<datasets::Dataset> data, datasets::open_dataset(descriptor, split, files));
+  GRAPHRUN_ASSIGN(std::unique_ptr<datasets::Dataset> data,
+                  datasets::open_dataset(descriptor, split, root_path()));
   return std::shared_ptr<const datasets::Dataset>(std::move(data));
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <filesystem>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "datasets/dataset.h"
@@ -19,6 +21,9 @@ struct JobData {
   std::shared_ptr<const datasets::Descriptor> own{};
   std::map<std::string, std::shared_ptr<const datasets::Dataset>> own_splits{};
 
+  std::optional<std::filesystem::path> root_path() const {
+    return root.empty() ? std::nullopt : std::optional<std::filesystem::path>(root);
+  }
   Result<datasets::Descriptor> descriptor() const;
   Result<std::shared_ptr<const datasets::Dataset>> open(const datasets::Descriptor& descriptor,
                                                         const std::string& split) const;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <random>
 
+#include "datasets/check.h"
 #include "training/class_weights.h"
 #include "training/jobs/bind.h"
 #include "training/jobs/resume.h"
@@ -109,10 +110,7 @@ class Preparation {
 
   Status resolve_weights_of_classes() {
     if (request_.data.own != nullptr) return require_given_class_weights(job_.settings);
-    const std::string& root = request_.data.root;
-    return resolve_class_weights(job_.settings, descriptor_,
-                                 root.empty() ? std::nullopt : std::optional<fs::path>(root),
-                                 backend_->threads());
+    return resolve_class_weights(job_.settings, descriptor_, request_.data.root_path(), backend_->threads());
   }
 
   Status open_data() {
@@ -122,8 +120,17 @@ class Preparation {
     job_.profile = request_.profile;
     for (const datasets::ClassInfo& info : descriptor_.classes) job_.palette.push_back(info.color);
     GRAPHRUN_ASSIGN(job_.data, request_.data.open(descriptor_, "train"));
+    if (job_.comm->rank() == 0) GRAPHRUN_TRY(note_data());
     if (!job_.settings.flag("evaluate")) return {};
     GRAPHRUN_ASSIGN(job_.validation, request_.data.open(descriptor_, "val"));
+    return {};
+  }
+
+  Status note_data() {
+    if (request_.data.own != nullptr) return {};
+    GRAPHRUN_ASSIGN(const std::vector<datasets::DataNote> notes,
+                    datasets::look_before_training(descriptor_, "train", request_.data.root_path()));
+    for (const datasets::DataNote& note : notes) observer_.note({note.is_warning, note.text});
     return {};
   }
 
