@@ -38,7 +38,8 @@ Result<std::string> CompiledModel::text() const try {
 Result<Compilation> compile(const std::string& path, const CompileOptions& options) try {
   std::vector<compiler::Definition> definitions;
   for (const auto& [name, value] : options.parameters) definitions.push_back({name, value, 0});
-  compiler::Compiled compiled = compiler::compile(path, definitions, ops::op_registry());
+  compiler::Compiled compiled = compiler::compile(path, definitions, ops::op_registry(),
+                                                  {{}, options.rate_multipliers, options.freeze});
   Compilation result;
   result.parameters_fit = compiled.definitions_fit;
   result.diagnostics = std::move(compiled.diagnostics);

@@ -4,10 +4,8 @@
 #include <map>
 
 namespace graphrun::compiler {
-namespace {
 
-// * stands for any text, dots included.
-bool matches(std::string_view pattern, std::string_view name) {
+bool matches_pattern(std::string_view pattern, std::string_view name) {
   std::size_t p = 0;
   std::size_t n = 0;
   std::size_t star = std::string_view::npos;
@@ -29,6 +27,8 @@ bool matches(std::string_view pattern, std::string_view name) {
   while (p < pattern.size() && pattern[p] == '*') ++p;
   return p == pattern.size();
 }
+
+namespace {
 
 // A parameter as selectors see it.
 struct Parameter {
@@ -64,8 +64,8 @@ std::vector<Parameter> parameters_of(const Context& context, const Graph& graph)
 
 bool selects(const OptimizerGroup& group, const Parameter& parameter) {
   return std::ranges::any_of(group.match, [&](const ParameterSelector& one) {
-    return matches(one.name, parameter.name) && matches(one.op, parameter.op) &&
-           matches(one.operand, parameter.operand) &&
+    return matches_pattern(one.name, parameter.name) && matches_pattern(one.op, parameter.op) &&
+           matches_pattern(one.operand, parameter.operand) &&
            (one.rank < 0 || static_cast<std::size_t>(one.rank) == parameter.rank);
   });
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "compiler/diagnostics.h"
@@ -8,6 +9,9 @@
 #include "compiler/ir/graph.h"
 
 namespace graphrun::compiler {
+
+// * in a pattern stands for any text, dots included.
+bool matches_pattern(std::string_view pattern, std::string_view name);
 
 // Parameters that one node of the optimiser updates.
 struct ParameterGroup {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "graphrun/api.h"
@@ -22,6 +23,12 @@ namespace graphrun {
 struct CompileOptions {
   // Values of graph parameters: structural ones are fixed by them, late ones get them as their default.
   std::map<std::string, double> parameters{};
+  // Patterns of parameters' names (* stands for any text): these are not trained, and running statistics of
+  // these names do not change in training.
+  std::vector<std::string> freeze{};
+  // A pattern with the factor by which the learning rate of such parameters is multiplied, in the place of
+  // the graph's; later ones win.
+  std::vector<std::pair<std::string, double>> rate_multipliers{};
 };
 
 // A model that compile() has made. Cheap to copy; immutable, so that any number of threads may use it.
@@ -48,7 +55,7 @@ struct Compilation {
   std::optional<CompiledModel> model;  // empty where there are diagnostics
   // All independent errors of the graph, in the order of files and places; the first hundred of very many.
   std::vector<Diagnostic> diagnostics;
-  // Whether `parameters` are the graph's; false: the diagnostics are about them.
+  // Whether the options are the graph's; false: the diagnostics are about them.
   bool parameters_fit = true;
 };
 
