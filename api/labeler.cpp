@@ -81,7 +81,7 @@ Labeler::~Labeler() = default;
 Result<Labeler> Labeler::open(const LabelerOptions& options) try {
   GRAPHRUN_ASSIGN(weights::ModelSource source, weights::open_model(options.model, ops::op_registry()));
   GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
-                  weights::open_weights(source, options.weights));
+                  weights::open_weights(source, options.weights, {options.key, options.strip, {}}));
   const model::Bindings bindings(options.parameters.begin(), options.parameters.end());
   GRAPHRUN_ASSIGN(source.program, source.program->bind(bindings).with_context(options.model));
   labelling::Labelling::Options opening{.cache_folder = options.cache};
