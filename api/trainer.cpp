@@ -62,7 +62,10 @@ Result<training::TrainRequest> request_of(const TrainerOptions& options) {
   request.model = options.model;
   GRAPHRUN_ASSIGN(request.data, api::job_data(options.dataset, options.data_root, options.data, false));
   request.weights = options.weights;
+  request.init = options.init;
   request.init_backbone = options.init_backbone;
+  request.choice.key = options.key;
+  request.choice.strip = options.strip;
   request.resume = options.resume;
   request.folder = options.folder;
   request.settings = api::setting_sources(options.configs, options.settings);
@@ -133,6 +136,7 @@ Result<TrainResult> Trainer::run(TrainObserver* observer, const StopToken& stop)
   result.checkpoint = checkpoint ? checkpoint->string() : std::string();
   result.best_epoch = job.start.best.epoch;
   result.best_mean_iou = job.start.best.mean_iou;
+  result.stale = outcome.stale;
   return result;
 } catch (...) {
   return core::caught();
