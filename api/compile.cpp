@@ -40,7 +40,8 @@ Result<Compilation> compile(const std::string& path, const CompileOptions& optio
   GRAPHRUN_ASSIGN(const std::shared_ptr<const OpRegistry> ops, ops::op_registry_with(options.ops));
   std::vector<compiler::Definition> definitions;
   for (const auto& [name, value] : options.parameters) definitions.push_back({name, value, 0});
-  compiler::Compiled compiled = compiler::compile(path, definitions, *ops, {options.optimizer});
+  compiler::Compiled compiled = compiler::compile(
+      path, definitions, *ops, {options.optimizer, options.rate_multipliers, options.freeze});
   GRAPHRUN_TRY(compiled.status);
   Compilation result;
   result.parameters_fit = compiled.definitions_fit;

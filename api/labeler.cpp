@@ -84,7 +84,7 @@ Result<Labeler> Labeler::open(const LabelerOptions& options) try {
                   api::open_program(options.model, options.parameters, options.ops));
   const weights::ModelSource& source = program->source;
   GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
-                  weights::open_weights(source, options.weights));
+                  weights::open_weights(source, options.weights, {options.key, options.strip, {}}));
   labelling::Labelling::Options opening{.cache_folder = options.cache};
   GRAPHRUN_ASSIGN(opening.protocol, choose_protocol(source, options));
   if (options.memory_limit < 0) return {ErrorCode::invalid_argument, "memory_limit is negative"};

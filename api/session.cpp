@@ -9,6 +9,7 @@
 #include "runtime/imaging/resample.h"
 #include "runtime/numeric/softmax_row.h"
 #include "runtime/session/session.h"
+#include "runtime/weights/value_check.h"
 
 namespace graphrun {
 
@@ -69,6 +70,8 @@ Status Session::set_input(std::string_view name, std::span<const float> values) 
                                              std::to_string(view.desc.shape.count()) + " numbers, got " +
                                              std::to_string(values.size())};
   }
+  if (const std::string what = weights::first_nonfinite(view.desc.shape, values); !what.empty())
+    return {ErrorCode::invalid_argument, "input \"" + std::string(name) + "\" is " + what};
   // The view is read alone.
   return impl_->bound->set_input(
       name, {TensorDesc::dense(DType::f32, view.desc.shape), const_cast<float*>(values.data())});

@@ -75,7 +75,8 @@ Result<TrainSession> TrainSession::create(const Program& program, const Device& 
 }
 
 Status TrainSession::load(const std::string& path) try {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file, weights::TensorFile::open(path));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                  weights::TensorFile::open(path, weights::choice_for(*impl_->bound())));
   return status_of(impl_->weights->load(*file).with_context(path));
 } catch (...) {
   return core::caught();

@@ -59,7 +59,10 @@ class Course final : public training::TrainObserver {
 
 Result<training::TrainRequest> request_of(const TrainerOptions& options) {
   GRAPHRUN_ASSIGN(auto request, api::begin_request<training::TrainRequest>(options, false));
+  request.init = options.init;
   request.init_backbone = options.init_backbone;
+  request.choice.key = options.key;
+  request.choice.strip = options.strip;
   request.resume = options.resume;
   request.max_iters = options.max_iters;
   request.seed = options.seed;
@@ -128,6 +131,7 @@ Result<TrainResult> Trainer::run(TrainObserver* observer, const StopToken& stop)
   result.checkpoint = checkpoint ? checkpoint->string() : std::string();
   result.best_epoch = job.start.best.epoch;
   result.best_mean_iou = job.start.best.mean_iou;
+  result.stale = outcome.stale;
   return result;
 } catch (...) {
   return core::caught();

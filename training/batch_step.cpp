@@ -29,6 +29,7 @@ Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const model::
   options.h = settings.integer("train_h");
   options.w = settings.integer("train_w");
   options.accumulate = parts > 1;
+  options.clip = settings.real("clip_norm") > 0;
   options.precision = precision;
   options.memory_budget = memory_budget;
   options.parallel = parallel;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <string>
 
 #include "datasets/loader.h"
@@ -15,6 +14,7 @@
 #include "training/evaluation/metrics.h"
 #include "training/parallel.h"
 #include "training/run_log.h"
+#include "training/schedule.h"
 #include "training/setup.h"
 #include "training/validation.h"
 
@@ -48,10 +48,10 @@ class Trainer {
     // An epoch that was stopped after its last iteration.
     if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     const std::int64_t end = job_.max_iters ? std::min(*job_.max_iters, iterations_) : iterations_;
-    if (state_.iteration < end && stop_ == Stop::none) GRAPHRUN_TRY(train_until(end));
+    if (state_.iteration < end && goes_on()) GRAPHRUN_TRY(train_until(end));
     if (state_.iteration != saved_iteration_) GRAPHRUN_TRY(save(interrupted_checkpoint(job_.folder)));
     GRAPHRUN_TRY(note_written(true));
-    return TrainOutcome{state_, stop_};
+    return TrainOutcome{state_, stop_, is_stale()};
   }
 
  private:
@@ -62,6 +62,11 @@ class Trainer {
     augment_ = augment_settings(settings, job_.program->model().preprocess);
     GRAPHRUN_TRY(datasets::validate(augment_));
     iterations_ = settings.integer("epochs") * sampler_->iterations_per_epoch();
+    GRAPHRUN_ASSIGN(schedule_, Schedule::make(settings, iterations_, sampler_->iterations_per_epoch()));
+    clip_norm_ = settings.real("clip_norm");
+    best_metric_ = settings.word("best_metric");
+    if (state_.best.metric != best_metric_) state_.best = {};
+    state_.best.metric = best_metric_;
     GRAPHRUN_ASSIGN(const session::DataParallel parallel,
                     data_parallel(settings, job_.comm, *job_.weights->backend()));
     GRAPHRUN_ASSIGN(step_,
@@ -98,6 +103,15 @@ class Trainer {
     return {};
   }
 
+  // The best validation is too long ago (early_stop).
+  bool is_stale() const {
+    const std::int64_t most = job_.settings.integer("early_stop");
+    if (most == 0 || validator_ == nullptr || state_.best.epoch == 0) return false;
+    const std::int64_t every = job_.settings.integer("evaluate_freq");
+    return state_.epoch / every - state_.best.epoch / every >= most;
+  }
+  bool goes_on() const { return stop_ == Stop::none && !is_stale(); }
+
   bool epoch_done() const {
     return state_.iteration == (state_.epoch + 1) * sampler_->iterations_per_epoch();
   }
@@ -113,7 +127,7 @@ class Trainer {
     };
     GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Loader> loader,
                     datasets::Loader::start(*job_.data, *sampler_, augment_, loading));
-    while (state_.iteration < end && stop_ == Stop::none) {
+    while (state_.iteration < end && goes_on()) {
       GRAPHRUN_TRY(iterate(*loader).with_context("iteration " + std::to_string(state_.iteration + 1)));
       if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     }
@@ -127,14 +141,15 @@ class Trainer {
     const auto data_start = Clock::now();
     GRAPHRUN_ASSIGN(const datasets::Batch* const batch, loader.next());
     const auto step_start = Clock::now();
-    record.lr = poly_learning_rate(job_.settings.real("base_lr"), job_.settings.real("power"), record.iter,
-                                   iterations_);
+    record.lr = schedule_->rate(record.iter);
     std::optional<profiling::StepTimes> times;
     if (profiles(record.iter)) times.emplace(job_.weights->backend()->timeline());
     profiling::StepTimes* const observer = times ? &*times : nullptr;
     GRAPHRUN_ASSIGN(const Losses losses, step_->compute(*batch, state_.seed, observer));
     const auto computed = Clock::now();
+    GRAPHRUN_TRY(step_->clip(clip_norm_));
     GRAPHRUN_TRY(step_->update(record.lr, observer));
+    if (job_.averages != nullptr) GRAPHRUN_TRY(job_.averages->update());
     if (times) GRAPHRUN_TRY(times->end());
     const auto step_end = Clock::now();
     if (times && is_first()) GRAPHRUN_TRY(write_profile(*times, data_start, step_start, computed, step_end));
@@ -186,13 +201,11 @@ class Trainer {
     std::vector<Picture> pictures;
     if (validator_ != nullptr && (last || record.epoch % job_.settings.integer("evaluate_freq") == 0)) {
       GRAPHRUN_TRY(unite_buffers());
-      GRAPHRUN_ASSIGN(std::optional<Validation> validation, validator_->run(observer_));
+      GRAPHRUN_ASSIGN(std::optional<Validation> validation, validate());
       if (!validation) return agree_on_stop();
       record.validation = validation->record;
       pictures = std::move(validation->pictures);
-      const double mean_iou = record.validation->scores.mean_iou;
-      record.is_best = state_.best.epoch == 0 || mean_iou > state_.best.mean_iou;
-      if (record.is_best) state_.best = {record.epoch, mean_iou};
+      record.is_best = state_.best.take(record.epoch, *record.validation);
     }
     if (is_first()) {
       GRAPHRUN_TRY(log_->epoch(record, pictures));
@@ -202,10 +215,18 @@ class Trainer {
     state_.sums = {};
     std::ranges::fill(confusion_->cells(), 0);
     if (record.is_best) GRAPHRUN_TRY(save(best_checkpoint(job_.folder)));
-    if (last || record.epoch % job_.settings.integer("save_freq") == 0) {
+    if (last || is_stale() || record.epoch % job_.settings.integer("save_freq") == 0) {
       GRAPHRUN_TRY(save(epoch_checkpoint(job_.folder, record.epoch)));
     }
     return {};
+  }
+
+  // Of the averages, where there are some. Empty: it was stopped.
+  Result<std::optional<Validation>> validate() {
+    if (job_.averages != nullptr) GRAPHRUN_TRY(job_.averages->enter());
+    Result<std::optional<Validation>> validation = validator_->run(observer_);
+    if (job_.averages != nullptr) GRAPHRUN_TRY(job_.averages->leave());
+    return validation;
   }
 
   // Running statistics of batch norm that each rank has for itself: the first one's count.
@@ -217,8 +238,8 @@ class Trainer {
   Status save(const std::filesystem::path& path) {
     if (state_.sums.iterations > 0)
       state_.sums.confusion.assign(confusion_->cells().begin(), confusion_->cells().end());
-    GRAPHRUN_ASSIGN(CheckpointContent content,
-                    gather_checkpoint(*job_.program, *job_.weights, *job_.comm, owners_));
+    GRAPHRUN_ASSIGN(CheckpointContent content, gather_checkpoint(*job_.program, *job_.weights, *job_.comm,
+                                                                 owners_, job_.averages.get()));
     saved_iteration_ = state_.iteration;
     if (!is_first()) return {};
     GRAPHRUN_TRY(note_written(true));
@@ -238,6 +259,9 @@ class Trainer {
   TrainState state_;
   std::int64_t iterations_ = 0;  // of the whole schedule
   std::int64_t saved_iteration_ = -1;
+  std::optional<Schedule> schedule_;
+  double clip_norm_ = 0;  // 0: any
+  std::string best_metric_;
   std::optional<datasets::Sampler> sampler_;
   datasets::AugmentSettings augment_;
   std::unique_ptr<BatchStep> step_;
@@ -252,14 +276,14 @@ class Trainer {
 
 }  // namespace
 
-double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::int64_t max_iter) {
-  return base_lr * std::pow(1.0 - static_cast<double>(iter - 1) / static_cast<double>(max_iter), power);
-}
-
 Status check_start(const TrainJob& job) try {
   GRAPHRUN_TRY(session::require_rgb(job.program->model()));
   GRAPHRUN_ASSIGN(const datasets::Sampler sampler, make_sampler(job));
   const std::int64_t per_epoch = sampler.iterations_per_epoch();
+  if (job.settings.integer("early_stop") > 0 && !job.settings.flag("evaluate"))
+    return {ErrorCode::invalid_argument, "early_stop counts validations: set evaluate=true as well"};
+  GRAPHRUN_TRY(
+      status_of(Schedule::make(job.settings, job.settings.integer("epochs") * per_epoch, per_epoch)));
   const std::int64_t whole = job.start.iteration / per_epoch;
   const bool unfinished = job.start.iteration % per_epoch == 0 && job.start.epoch == whole - 1;
   if (job.start.epoch == whole || unfinished) {

@@ -13,6 +13,7 @@
 #include "runtime/model/program.h"
 #include "runtime/session/rematerialisation.h"
 #include "runtime/weights/weights.h"
+#include "training/averages.h"
 #include "training/checkpoint.h"
 #include "training/records.h"
 #include "training/run/settings.h"
@@ -35,6 +36,7 @@ class TrainObserver {
 struct TrainJob {
   std::shared_ptr<const model::Program> program;  // bound
   std::shared_ptr<weights::Weights> weights;      // writable
+  std::shared_ptr<Averages> averages;             // of the weights; null without `ema`
   std::shared_ptr<const datasets::Dataset> data;
   std::shared_ptr<const datasets::Dataset> validation;  // null without `evaluate`
   std::vector<imaging::Color> palette;                  // of the classes, for pictures
@@ -52,13 +54,11 @@ struct TrainJob {
 struct TrainOutcome {
   TrainState state;
   Stop stop = Stop::none;  // why the run ended early, on whatever rank that was asked
+  bool stale = false;      // it ended by the setting early_stop
 };
 
-// poly learning rate of iteration `iter` (from 1) of `max_iter`: base_lr before the first step.
-double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::int64_t max_iter);
-
-// That the batches fit the data, and job.start's iterations its epochs. To be asked before anything of a
-// run's folder is replaced.
+// That the batches and the schedule fit the data, and job.start's iterations its epochs. To be asked before
+// anything of a run's folder is replaced.
 Status check_start(const TrainJob& job);
 
 // By index of Model::variables: the rank that holds an optimiser state, and whether this one does; empty

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "graphrun/api.h"
@@ -28,6 +29,12 @@ struct CompileOptions {
   std::string optimizer{};
   OpLibraries
       ops{};  // whose ops the graph may use beside graphrun's; the model keeps them, its file names them
+  // Patterns of parameters' names (* stands for any text): these are not trained, and running statistics of
+  // these names do not change in training.
+  std::vector<std::string> freeze{};
+  // A pattern with the factor by which the learning rate of such parameters is multiplied, in the place of
+  // the graph's; later ones win.
+  std::vector<std::pair<std::string, double>> rate_multipliers{};
 };
 
 // A model that compile() has made. Cheap to copy; immutable, so that any number of threads may use it.
@@ -54,7 +61,7 @@ struct Compilation {
   std::optional<CompiledModel> model;  // empty where there are diagnostics
   // All independent errors of the graph, in the order of files and places; the first hundred of very many.
   std::vector<Diagnostic> diagnostics;
-  // Whether `parameters` are the graph's; false: the diagnostics are about them.
+  // Whether the options are the graph's; false: the diagnostics are about them.
   bool parameters_fit = true;
 };
 

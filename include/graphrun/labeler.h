@@ -49,6 +49,11 @@ struct LabelerOptions {
   // Folder for what is computed once: weights as kernels want them (save_packed), choices of a GPU's
   // kernels. Empty: nothing is read or written.
   std::string cache{};
+
+  // Among the tensors of `weights`: the dictionary of the checkpoint ("ema.state_dict") and the prefix of the
+  // names to take, which is dropped. Empty: those that fit.
+  std::string key{};
+  std::string strip{};
 };
 
 // Threads may share a labeler: calls take turns, and each has the machine to itself. Whoever wants images

@@ -48,7 +48,8 @@ class GRAPHRUN_API Session {
   // that the batch has not; shape: another size.
   Status set_image(const ImageView& image, std::int64_t sample = 0);
   // All of an input as dense float32 in its logical order (N, C, H, W), as it goes into the network; any
-  // device. Errors: not_found: an unknown name; invalid_argument: another count of numbers.
+  // device. Errors: not_found: an unknown name; invalid_argument: another count of numbers, one that is not
+  // finite.
   Status set_input(std::string_view name, std::span<const float> values);
 
   // On a GPU the run is started; what reads an output waits.

@@ -34,8 +34,13 @@ struct TrainerOptions {
   std::string dataset{};    // a data set's name, or the path of a descriptor; excludes `data`
   std::string data_root{};  // folder of the data set's files
   std::optional<Dataset> data{};
-  std::string weights{};        // parameters to start from: .safetensors or .pth
-  std::string init_backbone{};  // an ImageNet checkpoint to start the backbone from; excludes `weights`
+  std::string weights{};  // parameters to start from: .safetensors or .pth
+  // Weights of a network of other classes to start from: layers whose shape depends on their number start
+  // anew, and a note names them. Excludes `weights`.
+  std::string init{};
+  std::string init_backbone{};  // an ImageNet checkpoint to start the backbone from; excludes both
+  std::string key{};            // dictionary of such a checkpoint to take; empty: the one that fits
+  std::string strip{};          // prefix of its names to take, which is dropped; empty: the one that fits
   // auto (the run of `folder`, or else the latest, if it has a checkpoint), or the folder of a run to go on
   // with.
   std::string resume{};
@@ -117,6 +122,7 @@ struct TrainResult {
   std::string checkpoint;       // of the state that is returned; .safetensors
   std::int64_t best_epoch = 0;  // by validation; 0: none was done
   double best_mean_iou = 0;
+  bool stale = false;  // it ended by the setting early_stop
 };
 
 // A run that is ready to start. Used by one thread at a time.

@@ -93,14 +93,17 @@ Result<ModelSource> open_model(const std::string& path, const OpRegistry& regist
   return source;
 }
 
-Result<std::shared_ptr<const TensorFile>> open_weights(const ModelSource& model, const std::string& path) {
+Result<std::shared_ptr<const TensorFile>> open_weights(const ModelSource& model, const std::string& path,
+                                                       const TensorChoice& choice) {
   if (path.empty() && !model.is_bundle()) return {ErrorCode::usage, "--weights is missing"};
+  if (path.empty() && !(choice.key.empty() && choice.strip.empty()))
+    return {ErrorCode::usage, "--key and --strip choose among the tensors of --weights, which is missing"};
   if (path.empty()) return model.weights;
   if (model.is_bundle()) {
     return {ErrorCode::usage,
             "--weights " + path + ": " + model.path + " is a bundle, which has its own weights"};
   }
-  return TensorFile::open(path);
+  return TensorFile::open(path, choice_for(*model.program, choice));
 }
 
 Status pack(const PackSource& source, const std::string& path) {

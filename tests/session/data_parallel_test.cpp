@@ -74,6 +74,7 @@ void fill(session::TrainSession& session, int step, std::int64_t first, std::int
 struct Course {
   int undone = 0;  // recomputations
   std::vector<double> losses;
+  std::vector<double> norms;
   std::map<std::string, std::vector<float>> variables;  // parameters and buffers, afterwards
 };
 
@@ -83,6 +84,7 @@ struct Setup {
   bool accumulate = false;
   std::int64_t memory_budget = 0;
   Network network = Network::pyramid;
+  double clip = 0;  // norm of the gradients; 0: any
 };
 
 // Steps of a batch of which this session has the samples from `first` on.
@@ -98,10 +100,11 @@ Course train(const Setup& setup, const session::DataParallel& parallel, std::int
   options.n = batch;
   options.h = options.w = kSize;
   options.accumulate = setup.accumulate;
+  options.clip = setup.clip > 0;
   options.memory_budget = setup.memory_budget;
   options.parallel = parallel;
   const auto session = take(session::TrainSession::create(program, weights, options));
-  Course course{.undone = session->rematerialisations().undone, .losses = {}, .variables = {}};
+  Course course{.undone = session->rematerialisations().undone, .losses = {}, .norms = {}, .variables = {}};
   for (int step = 0; step < kSteps; ++step) {
     fill(*session, step, first, setup.unlabelled);
     require_ok(session->compute({7, step, first}));
@@ -112,6 +115,7 @@ Course train(const Setup& setup, const session::DataParallel& parallel, std::int
       require_ok(session->accumulate(2, false, true));
     }
     course.losses.push_back(*session->scalar("loss"));
+    if (setup.clip > 0) course.norms.push_back(take(session->clip_gradients(setup.clip)));
     require_ok(session->update(1e-3));
   }
   const std::vector<model::Variable>& variables = program->model().variables;
@@ -187,6 +191,22 @@ BOOST_AUTO_TEST_CASE(optimiser_shared_out) {
   parallel.shard_optimizer = true;
   if (Job::comm->size() == 1) parallel = {};
   check_same(on_ranks({}, parallel), train({}, {}, 0, kBatch), kBar);
+}
+
+// The norm is of all parameters, whosever they are.
+BOOST_AUTO_TEST_CASE(gradients_clipped_together) {
+  const Setup setup{.clip = 0.1};
+  const Course whole = train(setup, {}, 0, kBatch);
+  for (const double norm : whole.norms) BOOST_TEST(norm > 0.1);
+  for (const bool shared_out : {false, true}) {
+    session::DataParallel parallel = all_together();
+    parallel.shard_optimizer = shared_out;
+    if (Job::comm->size() == 1) parallel = {};
+    const Course course = on_ranks(setup, parallel);
+    check_same(course, whole, kBar);
+    for (std::size_t i = 0; i < whole.norms.size(); ++i)
+      BOOST_TEST(std::abs(course.norms[i] - whole.norms[i]) < 1e-5 * whole.norms[i]);
+  }
 }
 
 // Every rank counts the steps of all groups, whether or not it has parameters of them.

@@ -6,6 +6,7 @@
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
 #include "training/run/resolve.h"
+#include "training/schedule.h"
 #include "training/trainer.h"
 
 using namespace graphrun;

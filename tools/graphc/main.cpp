@@ -5,6 +5,7 @@
 #include <iostream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "compiler/compile.h"
@@ -69,11 +70,22 @@ std::string optimizers_of(const graphrun::OpRegistry& ops) {
   return names;
 }
 
+// "PATTERN=X"
+bool parse_multiplier(std::string_view text, std::vector<std::pair<std::string, double>>& multipliers) {
+  const std::size_t equals = text.rfind('=');
+  double factor = 0;
+  if (equals == std::string_view::npos || equals == 0) return false;
+  if (!parse_number(text.substr(equals + 1), factor) || factor < 0) return false;
+  multipliers.emplace_back(text.substr(0, equals), factor);
+  return true;
+}
+
 // What the command line asks for.
 struct Request {
   std::string graph;
   std::string output;
   std::vector<std::string> definitions;
+  std::vector<std::string> multipliers;
   std::vector<std::string> op_libraries;
   graphrun::compiler::CompileOptions options;
   bool print = false;
@@ -90,6 +102,13 @@ void add_options(CLI::App& app, Request& request) {
       ->allow_extra_args(false);
   app.add_option("--optimizer", request.options.optimizer,
                  "the optimizer instead of the graph's, which takes those of its constants that it knows");
+  app.add_option("--freeze", request.options.freeze,
+                 "PATTERN of names (* stands for any text): these parameters are not trained, and running "
+                 "statistics of these names do not change")
+      ->allow_extra_args(false);
+  app.add_option("--lr-mult", request.multipliers,
+                 "PATTERN=X: these parameters learn with X times the rate, whatever the graph says")
+      ->allow_extra_args(false);
   app.add_flag("--print", request.print, "show the expanded graph, one node a line, with inferred shapes");
 }
 
@@ -132,6 +151,11 @@ int run(int argc, char** argv) {
   for (const std::string& text : request.definitions) {
     if (!parse_definition(text, definitions))
       return report("-D " + text + ": expected name=number", kWrongCommandLine);
+  }
+  for (const std::string& text : request.multipliers) {
+    if (!parse_multiplier(text, request.options.rate_multipliers))
+      return report("--lr-mult " + text + ": expected PATTERN=X with a number that is not negative",
+                    kWrongCommandLine);
   }
   if (request.output.empty() && !request.print)
     return report("one of -o FILE and --print is needed", kWrongCommandLine);

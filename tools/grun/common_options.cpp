@@ -68,8 +68,17 @@ void add_model(CLI::App& command, std::string& path) {
   command.add_option("model", path, "MODEL.fb, or a bundle")->required();
 }
 
-void add_weights(CLI::App& command, std::string& path) {
+void add_weights(CLI::App& command, std::string& path, weights::TensorChoice& choice) {
   command.add_option("--weights", path, ".safetensors or .pth; a bundle has its own");
+  add_tensor_choice(command, choice);
+}
+
+void add_tensor_choice(CLI::App& command, weights::TensorChoice& choice) {
+  command.add_option("--key", choice.key,
+                     "dictionary of the checkpoint to take, as model or ema.state_dict; the one that fits if "
+                     "not given");
+  command.add_option("--strip", choice.strip,
+                     "prefix of the names to take, which is dropped; the one that fits if not given");
 }
 
 void add_memory_budget(CLI::App& command, std::int64_t& bytes) {
@@ -132,6 +141,10 @@ Result<model::Bindings> CommonOptions::bindings() const {
 
 void say_cache_note(const CommonOptions& options, const std::string& note) {
   if (options.verbose && !note.empty()) fmt::print(stderr, "{}\n", note);
+}
+
+void say_weights_note(const CommonOptions& options, const std::string& note) {
+  if (!options.quiet && !note.empty()) fmt::print(stderr, "note: {}\n", note);
 }
 
 void warn_not_kept(const CommonOptions& options, const std::string& note) {

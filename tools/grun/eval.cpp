@@ -109,6 +109,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
   CLI::Option* model = command->add_option("model", request.model, "MODEL.fb, or a bundle");
   command->add_option("--run", request.run, "a run's folder instead of exp/latest")->excludes(model);
   command->add_option("--weights", request.weights, ".safetensors or .pth; best: the run's by validation");
+  add_tensor_choice(*command, request.choice);
   add_data_options(*command, request.data.name, request.data.root);
   command->add_option("--split", request.split, "which split")->capture_default_str();
   options->protocol.add_to(*command);

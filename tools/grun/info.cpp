@@ -6,6 +6,7 @@
 #include "runtime/session/session.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
+#include "tools/grun/info_checkpoint.h"
 #include "training/run/resolve.h"
 
 namespace graphrun::tools {
@@ -13,7 +14,8 @@ namespace {
 
 struct InfoOptions {
   CommonOptions common;
-  std::string model;
+  std::string model;  // or a checkpoint
+  weights::TensorChoice choice;
   std::vector<std::int64_t> shape;  // empty: one crop of the model's settings
 };
 
@@ -76,6 +78,8 @@ Result<Shape> shape_of(const InfoOptions& options, const model::Program& program
 }
 
 Status info(const InfoOptions& options) {
+  GRAPHRUN_ASSIGN(const bool of_tensors, is_checkpoint(options.model));
+  if (of_tensors) return print_checkpoint(options.model, options.choice, options.common);
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> unbound,
                   open_program(options.model, options.common));
   GRAPHRUN_ASSIGN(const training::SettingTable settings,
@@ -113,10 +117,12 @@ Status info(const InfoOptions& options) {
 }  // namespace
 
 void add_info(CLI::App& app, Outcome& outcome) {
-  CLI::App* command = app.add_subcommand("info", "layers, parameters, FLOPs and planned memory of a model");
+  CLI::App* command = app.add_subcommand(
+      "info", "layers, parameters, FLOPs and planned memory of a model; what is in a checkpoint");
   const auto options = std::make_shared<InfoOptions>();
   options->common.add_to(*command);
-  add_model(*command, options->model);
+  command->add_option("model", options->model, "MODEL.fb, a bundle, or a checkpoint")->required();
+  add_tensor_choice(*command, options->choice);
   command->add_option("--shape", options->shape, "N,C,H,W of the image; one crop if not given")
       ->delimiter(',');
   command->callback([options, &outcome] { outcome.status = info(*options); });

@@ -20,6 +20,7 @@ struct PackOptions {
   ProtocolOptions protocol;
   std::string model;
   std::string weights;
+  weights::TensorChoice choice;
   std::string dataset;
   std::string bundle;
 };
@@ -62,10 +63,12 @@ Status pack(PackOptions& options) {
   in_f32.precision = "f32";
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, in_f32.backend());
   GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
-                  weights::open_weights(source, options.weights));
-  GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
-                  weights::Weights::map(*program, std::move(file), backend)
-                      .with_context(weights_path(source, options.weights)));
+                  weights::open_weights(source, options.weights, options.choice));
+  GRAPHRUN_ASSIGN(
+      const std::shared_ptr<weights::Weights> weights,
+      weights::Weights::map(*program, file, backend).with_context(weights_path(source, options.weights)));
+  say_weights_note(options.common, file->note());
+  say_weights_note(options.common, weights->note());
   GRAPHRUN_TRY(weights::pack({*program, *weights, labelling::protocol_json(protocol), source.metadata,
                               options.common.compute_type()},
                              options.bundle));
@@ -83,7 +86,7 @@ void add_pack(CLI::App& app, Outcome& outcome) {
   command->get_option("--precision")
       ->description("f32 or bf16: what weights of two and more axes are stored in");
   add_model(*command, options->model);
-  add_weights(*command, options->weights);
+  add_weights(*command, options->weights, options->choice);
   command->add_option("--dataset", options->dataset,
                       "class names, colours and sizes; a run's model.fb has them");
   command->add_option("-o", options->bundle, "NAME.grun")->required();

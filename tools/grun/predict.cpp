@@ -28,6 +28,7 @@ struct PredictOptions {
   std::string model;
   std::vector<std::string> images;
   std::string weights;
+  weights::TensorChoice choice;
   std::string dataset;
   std::string folder;
 };
@@ -93,7 +94,7 @@ Status predict(PredictOptions& options, Outcome& outcome) {
   GRAPHRUN_TRY(datasets::check_unique_names(images.names()));
   GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(options.model, options.common));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
-                  weights::open_weights(source, options.weights));
+                  weights::open_weights(source, options.weights, options.choice));
   GRAPHRUN_ASSIGN(options.settings.stored, training::stored_settings(source));
   GRAPHRUN_ASSIGN(const training::SettingTable settings,
                   training::resolve_settings(source.program->model(), known, options.settings));
@@ -113,6 +114,10 @@ Status predict(PredictOptions& options, Outcome& outcome) {
       const labelling::Labelling labelling,
       labelling::Labelling::open(program, file, weights_path(source, options.weights), backend, opening));
   say_cache_note(options.common, labelling.cache_note());
+  if (comm.rank() == 0) {
+    say_weights_note(options.common, file->note());
+    say_weights_note(options.common, labelling.weights_note());
+  }
   GRAPHRUN_ASSIGN(const training::PictureWriter pictures,
                   training::PictureWriter::create(options.folder, std::move(palette)));
   const training::PipelineDepth depth = training::pipeline_depth(*backend, options.common.threads);
@@ -135,7 +140,7 @@ void add_predict(CLI::App& app, Outcome& outcome) {
   options->common.add_to(*command);
   add_model(*command, options->model);
   command->add_option("images", options->images, "image files")->required();
-  add_weights(*command, options->weights);
+  add_weights(*command, options->weights, options->choice);
   command->add_option("--dataset", options->dataset, "colours and sizes; a run's model.fb has them");
   command->add_option("-o", options->folder, "folder of gray/, color/ and overlay/")->required();
   options->protocol.add_to(*command);

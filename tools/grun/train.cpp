@@ -102,6 +102,10 @@ Status train(TrainOptions& options, Outcome& outcome) {
                     job.settings.integer("print_freq"));
   GRAPHRUN_ASSIGN(const training::TrainOutcome result, training::train(job, terminal));
   outcome.exit_status = exit_status_of(result.stop);
+  if (result.stale && !options.common.quiet) {
+    fmt::print("ended by early_stop: the best {} is of epoch {}\n", result.state.best.metric,
+               result.state.best.epoch);
+  }
   return {};
 }
 
@@ -117,6 +121,10 @@ void add_train(CLI::App& app, Outcome& outcome) {
   add_data_options(*command, request.data.name, request.data.root);
   command->get_option("--dataset")->required();
   command->add_option("--weights", request.weights, "start from these parameters");
+  command->add_option("--init", request.init,
+                      "start from the weights of a network of other classes: layers whose shape depends on "
+                      "their number start anew");
+  add_tensor_choice(*command, request.choice);
   command->add_option("--init-backbone", request.init_backbone,
                       "start the backbone from an ImageNet checkpoint");
   command->add_option("--resume", request.resume, "auto, or the folder of a run");

@@ -110,7 +110,7 @@ class SplitEvaluation {
     GRAPHRUN_ASSIGN(const weights::ModelSource model,
                     open_source(source_.model, platform_.ops, request_.parameters));
     GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
-                    weights::open_weights(model, source_.weights));
+                    weights::open_weights(model, source_.weights, request_.choice));
     weights_path_ = source_.weights.empty() ? model.path : source_.weights;
     labelling::Labelling::Options opening{.memory_limit = request_.protocol.memory_limit};
     GRAPHRUN_ASSIGN(opening.protocol, resolve(model));
@@ -123,6 +123,9 @@ class SplitEvaluation {
     GRAPHRUN_ASSIGN(backend_, platform_.open_device());
     opening.processes = collective::local_rank(comm()).count;
     GRAPHRUN_ASSIGN(labelling_, labelling::Labelling::open(program, file, weights_path_, backend_, opening));
+    for (const std::string& note : {file->note(), labelling_->weights_note()}) {
+      if (is_first() && !note.empty()) observer_.note({false, note});
+    }
     if (protocol().classes() == static_cast<std::int64_t>(descriptor_.classes.size())) return {};
     return {ErrorCode::invalid_argument,
             fmt::format("the network tells {} classes apart, data set {} has {}", protocol().classes(),

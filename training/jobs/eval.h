@@ -28,6 +28,7 @@ struct EvalRequest {
   std::string model;    // MODEL.fb or a bundle; excludes run
   std::string run;      // a run's folder
   std::string weights;  // empty: the bundle's, or the run's last checkpoint; best: its best by validation
+  weights::TensorChoice choice;  // among the tensors of `weights`
   JobData data;
   std::string split = "val";
   ProtocolChoice protocol;

@@ -19,9 +19,11 @@ namespace {
 namespace fs = std::filesystem;
 
 Status check_options(const TrainRequest& request) {
-  if (!request.weights.empty() && !request.init_backbone.empty()) {
-    return {ErrorCode::usage, "--weights and --init-backbone exclude each other"};
-  }
+  const int starts = static_cast<int>(!request.weights.empty()) + static_cast<int>(!request.init.empty()) +
+                     static_cast<int>(!request.init_backbone.empty());
+  if (starts > 1) return {ErrorCode::usage, "--weights, --init and --init-backbone exclude each other"};
+  if (starts == 0 && !(request.choice.key.empty() && request.choice.strip.empty()))
+    return {ErrorCode::usage, "--key and --strip choose among the tensors of --weights, which is missing"};
   if (!request.resume.empty() && request.resume != "auto" && !request.folder.empty()) {
     return {ErrorCode::usage, "--resume DIR goes on in DIR; -o names a new run's folder"};
   }
@@ -49,6 +51,14 @@ bool compares_samples(const model::Program& program) {
   return train != nullptr && std::ranges::any_of(train->nodes, [&](const Node& node) {
            return program.registry().find(node.op)->compares_samples;
          });
+}
+
+std::string format_initialisation(const std::string& path, const weights::Initialisation& start) {
+  std::string text =
+      fmt::format("{}: {} tensors taken, {} start anew", path, start.taken, start.fresh.size());
+  for (const auto& [name, file, model] : start.fresh)
+    text += fmt::format("\n  {} {}, in the file {}", name, model, file);
+  return text;
 }
 
 // Makes one job, in the order in which a user's mistakes are best told.
@@ -137,8 +147,11 @@ class Preparation {
   Status make_weights() {
     GRAPHRUN_ASSIGN(job_.weights,
                     weights::Weights::initialise(*job_.program, job_.start.seed, backend_, held_state(job_)));
+    if (const double decay = job_.settings.real("ema"); decay > 0) {
+      GRAPHRUN_ASSIGN(job_.averages, Averages::make(*job_.program, job_.weights, decay));
+    }
     if (from_) {
-      GRAPHRUN_ASSIGN(job_.start, read_checkpoint(from_->checkpoint, *job_.weights));
+      GRAPHRUN_ASSIGN(job_.start, read_checkpoint(from_->checkpoint, *job_.weights, job_.averages.get()));
       return job_.settings.set("manual_seed", std::to_string(job_.start.seed), from_->checkpoint.string());
     }
     // A first rank's start, given to all: it alone reads the files.
@@ -151,15 +164,30 @@ class Preparation {
                 " holds a run already: give --resume auto to go on with it, or another folder"};
   }
 
+  void note_choice(const weights::TensorFile& file) {
+    if (!file.note().empty()) observer_.note({false, file.note()});
+  }
+
   Status load_start() {
+    const weights::TensorChoice choice = weights::choice_for(*job_.program, request_.choice);
     if (!request_.weights.empty()) {
       GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
-                      weights::TensorFile::open(request_.weights));
+                      weights::TensorFile::open(request_.weights, choice));
+      note_choice(*file);
       return status_of(job_.weights->load(*file).with_context(request_.weights));
+    }
+    if (!request_.init.empty()) {
+      GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                      weights::TensorFile::open(request_.init, choice));
+      note_choice(*file);
+      GRAPHRUN_ASSIGN(const weights::Initialisation start,
+                      job_.weights->load_but_classes(*file).with_context(request_.init));
+      observer_.note({false, format_initialisation(request_.init, start)});
+      return {};
     }
     if (request_.init_backbone.empty()) return {};
     GRAPHRUN_ASSIGN(const BackboneReport report,
-                    load_backbone(request_.init_backbone, *job_.program, *job_.weights));
+                    load_backbone(request_.init_backbone, *job_.program, *job_.weights, request_.choice));
     observer_.backbone(report);
     return {};
   }

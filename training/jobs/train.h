@@ -20,10 +20,12 @@ namespace graphrun::training {
 struct TrainRequest {
   std::string model;  // MODEL.fb
   JobData data;
-  std::string weights;        // parameters to start from; excludes init_backbone
-  std::string init_backbone;  // a classifier's checkpoint to start the backbone from
-  std::string resume;         // empty, auto, or the folder of a run
-  std::string folder;         // of a new run; empty: exp/DATASET/MODEL/TIME
+  std::string weights;           // parameters to start from; excludes init_backbone
+  std::string init;              // weights of a network of other classes to start from; excludes the others
+  std::string init_backbone;     // a classifier's checkpoint to start the backbone from
+  weights::TensorChoice choice;  // among the tensors of the file of these that is given
+  std::string resume;            // empty, auto, or the folder of a run
+  std::string folder;            // of a new run; empty: exp/DATASET/MODEL/TIME
   SettingSources settings;
   model::Bindings parameters;             // late parameters of the model
   DType precision = DType::f32;           // of activations

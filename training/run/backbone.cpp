@@ -93,9 +93,14 @@ std::string hints_for(const RenameRules& rules, const weights::TensorFile& file,
 }  // namespace
 
 Result<BackboneReport> load_backbone(const std::string& path, const model::Program& program,
-                                     weights::Weights& weights) try {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file, weights::TensorFile::open(path));
+                                     weights::Weights& weights, const weights::TensorChoice& choice) try {
   GRAPHRUN_ASSIGN(const std::vector<RenameRules> all, all_rules());
+  weights::TensorChoice chosen = weights::choice_for(program, choice);
+  chosen.wants = [&all, known = chosen.wants](std::string_view name) {
+    return std::ranges::any_of(all, [&](const RenameRules& rules) { return known(rules.apply(name)); });
+  };
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                  weights::TensorFile::open(path, chosen));
   const auto matches = [&](const RenameRules& rules) {
     return std::ranges::count_if(file->tensors(), [&](const weights::NamedTensor& tensor) {
       return program.model().variable(rules.apply(tensor.name)) != nullptr;

@@ -17,6 +17,7 @@ namespace graphrun::training {
 namespace {
 
 constexpr double kMany = 1e9;
+constexpr double kMostDecay = 1 - 1e-9;
 constexpr const char* kDefaultSource = "default";
 constexpr std::string_view kSuggested = "suggested";
 using enum SettingKind;
@@ -49,6 +50,22 @@ constexpr std::array kSpecs{
     SettingSpec{"epochs", integer, "100", 1, 1e6, "passes over the training split; fixes the schedule"},
     SettingSpec{"power", real, "0.9", 0, 100,
                 "of the poly schedule: base_lr * (1 - iter / max_iter) ^ power"},
+    SettingSpec{"schedule", word, "\"poly\"", 0, 0, "how the learning rate falls after the warm-up",
+                "poly, cosine, step, constant"},
+    SettingSpec{"min_lr", real, "0", 0, kMany,
+                "learning rate at the end of poly and cosine, the least of step"},
+    SettingSpec{"step_epochs", reals, "null", 0, 1e6,
+                "of the step schedule: epochs after which the rate falls; two thirds and eight ninths of all "
+                "if not given"},
+    SettingSpec{"step_factor", real, "0.1", 0, 1, "of the step schedule: what the rate is multiplied by"},
+    SettingSpec{"warmup_iters", integer, "0", 0, kMany,
+                "first iterations, in which the learning rate rises linearly to base_lr"},
+    SettingSpec{"warmup_factor", real, "0.001", 0, 1, "part of base_lr that the warm-up begins with"},
+    SettingSpec{"clip_norm", real, "0", 0, kMany,
+                "largest norm of all gradients together, which are scaled down to it; 0: any"},
+    SettingSpec{
+        "ema", real, "0", 0, kMostDecay,
+        "decay of moving averages of the parameters, which validation and checkpoints then use; 0: none"},
     SettingSpec{"momentum", real, "0.9", 0, 1, "of the optimizer"},
     SettingSpec{"weight_decay", real, "0.0001", 0, kMany,
                 "of the optimizer: sgd's is an L2 penalty on all parameters"},
@@ -74,6 +91,10 @@ constexpr std::array kSpecs{
     SettingSpec{"evaluate", boolean, "false", 0, 1,
                 "validate on centre crops of the val split after each epoch"},
     SettingSpec{"evaluate_freq", integer, "1", 1, kMany, "epochs from one validation to the next"},
+    SettingSpec{"best_metric", word, "\"mIoU\"", 0, 0, "of a validation: what the best epoch is best in",
+                "mIoU, mAcc, aAcc, loss"},
+    SettingSpec{"early_stop", integer, "0", 0, kMany,
+                "validations without a better best_metric after which the run ends; 0: never"},
     SettingSpec{"base_size", integer, "512", 0, 1e5,
                 "longer side that scale 1.0 of an evaluation gives an image; 0: its own"},
     SettingSpec{"test_h", integer, "null", 1, 1e5,
