@@ -12,6 +12,7 @@
 #include "graphrun/status.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/program.h"
+#include "runtime/session/rematerialisation.h"
 #include "runtime/weights/model_source.h"
 #include "training/run/settings.h"
 
@@ -58,6 +59,9 @@ void add_weights(CLI::App& command, std::string& path);
 
 // Adds --memory-budget, which is TrainSession::Options::memory_budget.
 void add_memory_budget(CLI::App& command, std::int64_t& bytes);
+
+// "2.4 GB of memory planned; 12 of 44 recomputations undone"
+std::string planned_memory_text(std::int64_t bytes, const session::Rematerialisations& rematerialisations);
 
 // Opens MODEL, a .fb or a bundle, and binds it as bind_program() does.
 Result<weights::ModelSource> open_source(const std::string& path, const CommonOptions& options);
