@@ -49,7 +49,7 @@ Result<Descriptor> load_descriptor(const std::string& name_or_path,
       const std::string near = nearest_name(name_or_path, names);
       return Status(ErrorCode::not_found,
                     "no data set is called '" + name_or_path + "'" +
-                        (near.empty() ? "" : "; did you mean '" + near + "'?") + "; looked for:" + looked +
+                        (near.empty() ? "" : " (did you mean '" + near + "'?)") + "; looked for:" + looked +
                         "\nGive a name of one of these folders, or the path of a descriptor (JSON).");
     }
   }

@@ -136,7 +136,7 @@ BOOST_AUTO_TEST_CASE(messages_say_the_way_on) {
   const std::string train = "grun train psp.fb --dataset shapes --seed 1 --threads 1 -q -o none ";
   shell.fail(train + "--set train_h=240 --set train_w=240", 1, {"instead of 240: 233 or 241"});
   shell.fail(train + "--set train_h=57 --set train_w=57 --set batch_size=1", 1,
-             {"single value", "batch_size", "psp"});
+             {"ppm.features", "single value", "batch_size"});
   shell.fail(train + "--set ignore_label=2", 1, {"ignore_label 2 is the class \"square\""});
   shell.fail(train + "-D ignore_label=-1", 2,
              {"-D: setting \"ignore_label\": must be in 0 to 65535, got -1"});

@@ -28,10 +28,10 @@ class Terminal final : public training::EvalJobObserver {
       : options_(options), scores_(scores), progress_(stderr, options.quiet) {}
   void starting(const training::EvalStart& start) override {
     if (options_.quiet) return;
-    print("{} with {}\non {}/{}: {} images, {}{} threads\n{}\n", start.model, start.weights, start.dataset,
+    print("{} with {}\non {}/{}: {} images, {}{} thread{}\n{}\n", start.model, start.weights, start.dataset,
           start.split, start.images,
           start.comm > 1 ? fmt::format("{} ranks, the first with ", start.comm) : "", start.threads,
-          wrapped(start.protocol, kColumns));
+          start.threads == 1 ? "" : "s", wrapped(start.protocol, kColumns));
   }
   void planned(const labelling::EvaluationMemory& memory) override {
     if (options_.quiet) return;

@@ -91,9 +91,8 @@ Result<Shape> shape_of(const InfoOptions& options, const model::Program& program
 
 void print_memory(const char* device, const session::TrainMemory& memory, bool with_scratch) {
   const std::int64_t total = memory.total() - (with_scratch ? 0 : memory.scratch);
-  print("  {:<4}{:>9}: {} parameters and optimizer, {} gradients, {} activations{}\n", device,
-        size_text(total), size_text(memory.variables), size_text(memory.gradients),
-        size_text(memory.activations),
+  print("  {:<4}{:>9}: {} parameters, {} gradients, {} activations{}\n", device, size_text(total),
+        size_text(memory.variables), size_text(memory.gradients), size_text(memory.activations),
         with_scratch ? fmt::format(", {} scratch", size_text(memory.scratch)) : "");
 }
 

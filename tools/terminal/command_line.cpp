@@ -35,8 +35,13 @@ std::string nearest(const CLI::App& command, const std::string& word) {
   } else {
     for (const CLI::App* subcommand : command.get_subcommands({})) known.push_back(subcommand->get_name());
   }
+  const std::string name = word.substr(0, word.find('='));
+  // Letters that have changed places are one slip.
+  for (const std::string& other : known) {
+    if (std::ranges::is_permutation(name, other)) return other;
+  }
   const std::vector<std::string_view> names(known.begin(), known.end());
-  return nearest_name(word.substr(0, word.find('=')), names);
+  return nearest_name(name, names);
 }
 
 // Of "1.5GB"; nothing for what is none.
