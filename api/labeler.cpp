@@ -8,6 +8,7 @@
 #include "runtime/imaging/resample.h"
 #include "runtime/labelling/labelling.h"
 #include "runtime/labelling/protocol_json.h"
+#include "runtime/model/team.h"
 #include "runtime/weights/bundle.h"
 
 namespace graphrun {
@@ -104,13 +105,17 @@ Result<Labeler> Labeler::open(const LabelerOptions& options) try {
 Result<std::vector<LabelMap>> Labeler::label(std::span<const ImageView> images) try {
   for (const ImageView& image : images) GRAPHRUN_TRY(imaging::check_image(image, channels()));
   const std::lock_guard lock(impl_->mutex);
-  GRAPHRUN_TRY(impl_->reserve(images));
   std::vector<LabelMap> maps;
-  maps.reserve(images.size());
-  for (const ImageView& image : images) {
-    GRAPHRUN_ASSIGN(LabelMap map, impl_->engine.protocol().label(image));
-    maps.push_back(std::move(map));
-  }
+  const auto label_all = [&]() -> Status {
+    GRAPHRUN_TRY(impl_->reserve(images));
+    maps.reserve(images.size());
+    for (const ImageView& image : images) {
+      GRAPHRUN_ASSIGN(LabelMap map, impl_->engine.protocol().label(image));
+      maps.push_back(std::move(map));
+    }
+    return {};
+  };
+  GRAPHRUN_TRY(model::run_with_team(*impl_->device.impl().backend, label_all));
   return maps;
 } catch (...) {
   return core::caught();

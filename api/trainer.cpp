@@ -52,6 +52,7 @@ class Course final : public training::TrainObserver {
     observer_.epoch(epoch);
   }
   void saved(const std::filesystem::path& checkpoint) override { observer_.saved(checkpoint.string()); }
+  void warning(const std::string& text) override { observer_.note(text); }
 
  private:
   graphrun::TrainObserver& observer_;
@@ -122,6 +123,12 @@ Result<TrainResult> Trainer::run(TrainObserver* observer, const StopToken& stop)
   GRAPHRUN_ASSIGN(training::TrainOutcome outcome, training::train(job, course));
   impl_->has_failed = false;
   job.start = std::move(outcome.state);
+  if (!outcome.folder.empty()) {
+    job.folder = std::move(outcome.folder);
+    job.make_folder = nullptr;
+    job.write_start = nullptr;
+    impl_->folder = job.folder.string();
+  }
   TrainResult result;
   result.iterations = job.start.iteration;
   result.epochs = job.start.epoch;

@@ -1,5 +1,9 @@
 #include "datasets/descriptor.h"
 
+#include <string_view>
+#include <vector>
+
+#include "graphrun/kernel/attributes.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
 #include "runtime/core/pattern.h"
@@ -8,6 +12,19 @@ namespace graphrun::datasets {
 
 namespace {
 constexpr std::int64_t kMaxDescriptorBytes = std::int64_t{16} << 20;
+
+// Names of the descriptors in a folder.
+std::vector<std::string> descriptors_in(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::filesystem::path& file = entry->path();
+    if (file.extension() == ".json" && !file.stem().has_extension()) names.push_back(file.stem().string());
+  }
+  return names;
+}
+
 }  // namespace
 
 Result<Descriptor> load_descriptor(const std::string& name_or_path,
@@ -17,6 +34,7 @@ Result<Descriptor> load_descriptor(const std::string& name_or_path,
     file = name_or_path;
   } else {
     std::string looked;
+    std::vector<std::string> known;
     std::error_code error;
     for (const auto& dir : search_dirs) {
       const auto candidate = dir / (name_or_path + ".json");
@@ -25,10 +43,14 @@ Result<Descriptor> load_descriptor(const std::string& name_or_path,
         break;
       }
       looked += "\n  " + candidate.string();
+      for (const std::string& name : descriptors_in(dir)) known.push_back(name);
     }
     if (file.empty()) {
+      const std::vector<std::string_view> names(known.begin(), known.end());
+      const std::string near = nearest_name(name_or_path, names);
       return Status(ErrorCode::not_found,
-                    "no data set is called '" + name_or_path + "'; looked for:" + looked +
+                    "no data set is called '" + name_or_path + "'" +
+                        (near.empty() ? "" : " (did you mean '" + near + "'?)") + "; looked for:" + looked +
                         "\nGive a name of one of these folders, or the path of a descriptor (JSON).");
     }
   }

@@ -97,6 +97,28 @@ std::vector<std::int64_t> saved_epochs(const fs::path& run_folder) {
   return epochs;
 }
 
+struct Furthest {
+  std::optional<fs::path> path;
+  std::int64_t iteration = -1;
+};
+
+Furthest furthest_checkpoint(const fs::path& run_folder) {
+  std::vector<fs::path> candidates;
+  const std::vector<std::int64_t> epochs = saved_epochs(run_folder);
+  if (!epochs.empty()) candidates.push_back(epoch_checkpoint(run_folder, epochs.back()));
+  candidates.push_back(interrupted_checkpoint(run_folder));
+  candidates.push_back(best_checkpoint(run_folder));
+  Furthest furthest;
+  for (const fs::path& candidate : candidates) {
+    const auto file = weights::TensorFile::open(candidate.string());
+    if (!file.ok()) continue;
+    const std::int64_t iteration = number_in<std::int64_t>(**file, "iteration").value_or(-1);
+    if (iteration <= furthest.iteration) continue;
+    furthest = {candidate, iteration};
+  }
+  return furthest;
+}
+
 }  // namespace
 
 Status write_checkpoint(const fs::path& path, std::span<const weights::NamedTensor> tensors,
@@ -170,22 +192,11 @@ Result<TrainState> read_checkpoint(const fs::path& path, weights::Weights& weigh
 }
 
 std::optional<fs::path> latest_checkpoint(const fs::path& run_folder) {
-  std::vector<fs::path> candidates;
-  const std::vector<std::int64_t> epochs = saved_epochs(run_folder);
-  if (!epochs.empty()) candidates.push_back(epoch_checkpoint(run_folder, epochs.back()));
-  candidates.push_back(interrupted_checkpoint(run_folder));
-  candidates.push_back(best_checkpoint(run_folder));
-  std::optional<fs::path> furthest;
-  std::int64_t furthest_iteration = -1;
-  for (const fs::path& candidate : candidates) {
-    const auto file = weights::TensorFile::open(candidate.string());
-    if (!file.ok()) continue;
-    const std::int64_t iteration = number_in<std::int64_t>(**file, "iteration").value_or(-1);
-    if (iteration <= furthest_iteration) continue;
-    furthest = candidate;
-    furthest_iteration = iteration;
-  }
-  return furthest;
+  return furthest_checkpoint(run_folder).path;
+}
+
+std::int64_t iterations_done(const fs::path& run_folder) {
+  return std::max<std::int64_t>(furthest_checkpoint(run_folder).iteration, 0);
 }
 
 fs::path epoch_checkpoint(const fs::path& run_folder, std::int64_t epoch) {

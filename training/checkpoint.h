@@ -55,6 +55,9 @@ Result<TrainState> read_checkpoint(const std::filesystem::path& path, weights::W
 // The checkpoint of a run's folder that has gone furthest; empty where there is none.
 std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::path& run_folder);
 
+// The iterations that it has done; 0 where there is none.
+std::int64_t iterations_done(const std::filesystem::path& run_folder);
+
 // checkpoints/epoch_N.safetensors, checkpoints/best.safetensors, checkpoints/interrupted.safetensors
 std::filesystem::path epoch_checkpoint(const std::filesystem::path& run_folder, std::int64_t epoch);
 std::filesystem::path best_checkpoint(const std::filesystem::path& run_folder);

@@ -13,6 +13,7 @@
 #include "training/checkpoint_writer.h"
 #include "training/evaluation/metrics.h"
 #include "training/parallel.h"
+#include "training/run/run_lock.h"
 #include "training/run_log.h"
 #include "training/schedule.h"
 #include "training/setup.h"
@@ -40,7 +41,11 @@ Result<datasets::Sampler> make_sampler(const TrainJob& job) {
 
 class Trainer {
  public:
-  Trainer(const TrainJob& job, TrainObserver& observer) : job_(job), observer_(observer), state_(job.start) {}
+  Trainer(const TrainJob& job, TrainObserver& observer)
+      : job_(job), observer_(observer), state_(job.start), folder_(job.folder) {
+    // What is resumed has been read from a checkpoint.
+    if (state_.iteration > 0) saved_iteration_ = state_.iteration;
+  }
 
   Result<TrainOutcome> run() {
     GRAPHRUN_TRY(prepare());
@@ -49,9 +54,10 @@ class Trainer {
     if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     const std::int64_t end = job_.max_iters ? std::min(*job_.max_iters, iterations_) : iterations_;
     if (state_.iteration < end && goes_on()) GRAPHRUN_TRY(train_until(end));
-    if (state_.iteration != saved_iteration_) GRAPHRUN_TRY(save(interrupted_checkpoint(job_.folder)));
+    if (state_.iteration != saved_iteration_) GRAPHRUN_TRY(save(interrupted_checkpoint(folder_)));
     GRAPHRUN_TRY(note_written(true));
-    return TrainOutcome{state_, stop_, is_stale()};
+    return TrainOutcome{state_, iterations_, log_ == nullptr ? std::filesystem::path() : folder_, stop_,
+                        is_stale()};
   }
 
  private:
@@ -79,10 +85,26 @@ class Trainer {
     if (job_.validation != nullptr) {
       GRAPHRUN_ASSIGN(validator_, Validator::make(job_, augment_));
     }
-    GRAPHRUN_TRY(restore_sums());
-    if (is_first()) {
-      GRAPHRUN_ASSIGN(log_, RunLog::open(job_.folder, state_));
+    return restore_sums();
+  }
+
+  // Before this the run's folder is only read.
+  Status begin_writing() {
+    if (!is_first() || log_ != nullptr) return {};
+    if (job_.make_folder) {
+      GRAPHRUN_ASSIGN(folder_, job_.make_folder());
     }
+    GRAPHRUN_ASSIGN(lock_, RunLock::take(folder_));
+    const std::int64_t done = iterations_done(folder_);
+    if (done != job_.start.iteration) {
+      return {ErrorCode::io, folder_.string() + ": another process has trained this run to iteration " +
+                                 std::to_string(done) + " meanwhile"};
+    }
+    if (job_.write_start) {
+      GRAPHRUN_ASSIGN(const std::string warning, job_.write_start(folder_));
+      if (!warning.empty()) observer_.warning(warning);
+    }
+    GRAPHRUN_ASSIGN(log_, RunLog::open(folder_, job_.start));
     return {};
   }
 
@@ -167,9 +189,22 @@ class Trainer {
     ++state_.sums.iterations;
     ++state_.iteration;
     if (!is_first()) return {};
+    GRAPHRUN_TRY(begin_writing());
+    if (record.iter == job_.start.iteration + 1) note_unlabelled(confusion);
     GRAPHRUN_TRY(log_->iteration(record));
     observer_.iteration(record, iterations_);
     return note_written(false);
+  }
+
+  // A batch whose pixels are all ignored teaches nothing and looks like a perfect loss of 0.
+  void note_unlabelled(const ConfusionMatrix& batch) {
+    const bool labelled = std::ranges::any_of(batch.cells(), [](std::int64_t count) { return count > 0; });
+    if (!labelled) {
+      observer_.warning(
+          "no pixel of the first batch has a class: all are ignored, and its loss is 0; grun data check "
+          "shows "
+          "which ids the labels have");
+    }
   }
 
   // The third iteration of this run: by then files are in the system's cache and libraries have chosen. On
@@ -192,6 +227,7 @@ class Trainer {
 
   // Leaves the epoch unfinished where its validation is stopped: a resumed run does that again.
   Status finish_epoch() {
+    GRAPHRUN_TRY(begin_writing());
     EpochRecord record;
     record.epoch = state_.epoch + 1;
     record.iter = state_.iteration;
@@ -214,9 +250,9 @@ class Trainer {
     state_.epoch = record.epoch;
     state_.sums = {};
     std::ranges::fill(confusion_->cells(), 0);
-    if (record.is_best) GRAPHRUN_TRY(save(best_checkpoint(job_.folder)));
+    if (record.is_best) GRAPHRUN_TRY(save(best_checkpoint(folder_)));
     if (last || is_stale() || record.epoch % job_.settings.integer("save_freq") == 0) {
-      GRAPHRUN_TRY(save(epoch_checkpoint(job_.folder, record.epoch)));
+      GRAPHRUN_TRY(save(epoch_checkpoint(folder_, record.epoch)));
     }
     return {};
   }
@@ -236,6 +272,7 @@ class Trainer {
   }
 
   Status save(const std::filesystem::path& path) {
+    GRAPHRUN_TRY(begin_writing());
     if (state_.sums.iterations > 0)
       state_.sums.confusion.assign(confusion_->cells().begin(), confusion_->cells().end());
     GRAPHRUN_ASSIGN(CheckpointContent content, gather_checkpoint(*job_.program, *job_.weights, *job_.comm,
@@ -250,7 +287,7 @@ class Trainer {
     GRAPHRUN_ASSIGN(const std::optional<std::filesystem::path> path, writer_.written(wait));
     if (!path) return {};
     observer_.saved(*path);
-    prune_checkpoints(job_.folder, job_.settings.integer("keep"));
+    prune_checkpoints(folder_, job_.settings.integer("keep"));
     return {};
   }
 
@@ -266,7 +303,9 @@ class Trainer {
   datasets::AugmentSettings augment_;
   std::unique_ptr<BatchStep> step_;
   std::unique_ptr<Validator> validator_;  // null without `evaluate`
-  std::unique_ptr<RunLog> log_;           // null but for the first rank
+  std::filesystem::path folder_;          // of the run
+  std::unique_ptr<RunLock> lock_;         // null but for the first rank, when it writes
+  std::unique_ptr<RunLog> log_;           // likewise
   CheckpointWriter writer_;
   std::vector<int> owners_;                   // of the optimiser's state
   bool local_norm_ = false;                   // not all ranks share batch norm's statistics

@@ -129,9 +129,9 @@ struct TrainResult {
 class GRAPHRUN_API Trainer {
  public:
   // Does all that comes before the first iteration: resolves settings, binds the model, opens the data,
-  // makes, loads or resumes weights, writes the run's folder. `observer` may be null. Errors: options that
-  // exclude each other, whatever of the model, data, weights or resumed run does not fit; nothing is written
-  // then.
+  // makes, loads or resumes weights. `observer` may be null. Errors: options that exclude each other,
+  // whatever of the model, data, weights or resumed run does not fit. Nothing is written before run() has
+  // done the first iteration: what is wrong until then leaves no folder.
   static Result<Trainer> prepare(const TrainerOptions& options, TrainObserver* observer = nullptr);
   Trainer(Trainer&&) noexcept;
   Trainer& operator=(Trainer&&) noexcept;

@@ -70,6 +70,7 @@ struct MethodOptions {
   std::function<Result<std::shared_ptr<model::Buffer>>(std::int64_t bytes)> arena;
   // The arena may have so many bytes where that saves recomputations; otherwise it is as small as may be.
   std::int64_t arena_budget = 0;
+  bool plan_values = false;  // for plan(): MemoryRequirements::value_bytes too
   Reductions reductions;
   // Bound instead of the program's method of that name; null: none. Lives as long as bind() runs.
   const model::Method* method = nullptr;
@@ -78,6 +79,7 @@ struct MethodOptions {
 // What a method takes when it is bound.
 struct MemoryRequirements {
   std::int64_t arena_bytes = 0;
+  std::int64_t value_bytes = 0;  // of an arena without the kernels' scratch, if asked for
   // Forms of the weights that kernels prepare, by key: methods that have a key in common share the form.
   std::map<std::string, std::int64_t> packed_bytes;
   std::map<std::string, TensorDesc, std::less<>> outputs;

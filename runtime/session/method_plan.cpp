@@ -17,7 +17,8 @@ class Planner {
     for (std::size_t i = 0; i < count; ++i) root_.push_back(static_cast<ValueId>(i));
   }
 
-  Result<MethodPlan> plan() {
+  Result<MethodPlan> plan(bool with_scratch) {
+    with_scratch_ = with_scratch;
     find_lives();
     share_memory();
     return place();
@@ -89,7 +90,9 @@ class Planner {
     }
     const std::size_t scratch = items.size();
     for (std::int32_t step = 0; step < end(); ++step) {
-      items.push_back({lowered_.nodes[static_cast<std::size_t>(step)].kernel->scratch_bytes(), step, step});
+      const std::int64_t scratch_bytes =
+          lowered_.nodes[static_cast<std::size_t>(step)].kernel->scratch_bytes();
+      items.push_back({with_scratch_ ? scratch_bytes : 0, step, step});
     }
     GRAPHRUN_ASSIGN(const MemoryPlan memory, plan_memory(items));
     GRAPHRUN_TRY(verify_plan(items, memory));
@@ -106,6 +109,7 @@ class Planner {
 
   const LoweredMethod& lowered_;
   const std::vector<std::int32_t>& variables_;
+  bool with_scratch_ = true;
   std::vector<std::int32_t> first_;  // step that writes the value
   std::vector<std::int32_t> last_;   // last step that reads it
   std::vector<ValueId> root_;        // value whose memory it shares
@@ -135,8 +139,9 @@ std::vector<std::int32_t> variables_of(const model::Model& model, const model::M
   return variables;
 }
 
-Result<MethodPlan> plan_method(const LoweredMethod& lowered, const std::vector<std::int32_t>& variables) {
-  return Planner(lowered, variables).plan();
+Result<MethodPlan> plan_method(const LoweredMethod& lowered, const std::vector<std::int32_t>& variables,
+                               bool with_scratch) {
+  return Planner(lowered, variables).plan(with_scratch);
 }
 
 }  // namespace graphrun::session

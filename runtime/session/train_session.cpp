@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "runtime/core/guard.h"
+#include "runtime/core/size_text.h"
+#include "runtime/model/team.h"
 #include "runtime/session/dims.h"
 #include "runtime/session/nonfinite.h"
 #include "runtime/session/shard.h"
@@ -57,6 +60,32 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
   return core::caught();
 }
 
+Result<TrainMemory> TrainSession::plan(const model::Program& program, const model::Backend& backend,
+                                       const Options& options) try {
+  TrainMemory memory;
+  const std::vector<model::Variable>& variables = program.model().variables;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    const std::int64_t bytes = TensorDesc::dense(variables[i].dtype, program.variable_shape(i)).bytes();
+    (variables[i].kind == VariableKind::gradient ? memory.gradients : memory.variables) += bytes;
+  }
+  if (options.accumulate) memory.gradients *= 2;
+  MethodOptions method_options;
+  GRAPHRUN_ASSIGN(method_options.input_shapes, image_shapes(program, options.n, options.h, options.w));
+  method_options.fuse = options.fuse;
+  method_options.precision = options.precision;
+  method_options.plan_values = true;
+  for (const std::string_view method : {model::methods::kTrain, model::methods::kUpdate}) {
+    if (method == model::methods::kUpdate && program.model().method(method) == nullptr) continue;
+    GRAPHRUN_ASSIGN(const MemoryRequirements needs,
+                    BoundMethod::plan(program, method, backend, method_options));
+    memory.activations += needs.value_bytes;
+    memory.scratch += needs.arena_bytes - needs.value_bytes;
+  }
+  return memory;
+} catch (...) {
+  return core::caught();
+}
+
 std::int64_t TrainSession::bytes_besides_activations() const {
   // The exchange, which is made later, packs all gradients.
   const bool packs = parallel_.comm != nullptr && parallel_.exchange.type == DType::bf16;
@@ -72,11 +101,10 @@ Status TrainSession::bind_train(std::int64_t budget, MethodOptions method_option
     method_options.arena = [&](std::int64_t bytes) -> Result<std::shared_ptr<model::Buffer>> {
       if (bytes > budget - besides) {
         return {ErrorCode::out_of_memory,
-                "training needs " + std::to_string(besides + bytes) + " bytes at least, " +
-                    std::to_string(bytes) + " of them for activations, and its memory budget is " +
-                    std::to_string(budget) +
-                    " bytes; a smaller batch_size or crop takes less, as does a batch in more parts "
-                    "(accumulate)"};
+                "training needs " + core::bytes_text(besides + bytes) + " at least, " +
+                    core::size_text(bytes) + " of them for activations, and its memory budget is " +
+                    core::bytes_text(budget) +
+                    "; a smaller batch_size or crop takes less, as does a batch in more parts (accumulate)"};
       }
       GRAPHRUN_ASSIGN(std::shared_ptr<model::Buffer> arena,
                       weights_->backend()->allocate(bytes).with_context("activations"));
@@ -296,6 +324,13 @@ Result<double> TrainSession::clip_gradients(double norm) try {
 }
 
 Status TrainSession::compute(const RandomState& random, StepObserver* observer) try {
+  const auto work = [&] { return compute_here(random, observer); };
+  return model::run_with_team(*weights_->backend(), std::ref(work));
+} catch (...) {
+  return core::caught();
+}
+
+Status TrainSession::compute_here(const RandomState& random, StepObserver* observer) {
   if (const TensorView view = input_of(*train_, model::roles::kRandomState); view.data != nullptr) {
     const std::array<std::int64_t, 3> numbers{random.seed, random.iteration, random.first_sample};
     GRAPHRUN_TRY(weights_->backend()->copy_to_device(view.data, numbers.data(), sizeof(numbers)));
@@ -307,8 +342,6 @@ Status TrainSession::compute(const RandomState& random, StepObserver* observer) 
   if (whole) return train_replay_.run([this] { return run_train(nullptr); });
   const auto lock = weights_->backend()->lock();
   return run_train(observer);
-} catch (...) {
-  return core::caught();
 }
 
 // Everything between the copies of a step's inputs and its results.

@@ -26,6 +26,15 @@ struct DataParallel {
   GradientReducer::Options exchange;
 };
 
+// What training takes of one rank, in bytes.
+struct TrainMemory {
+  std::int64_t variables = 0;    // parameters, buffers and the optimizer's state
+  std::int64_t gradients = 0;    // twice as many where they are accumulated
+  std::int64_t activations = 0;  // kept or computed again, without what follows
+  std::int64_t scratch = 0;      // of this device's kernels, beyond that
+  std::int64_t total() const { return variables + gradients + activations + scratch; }
+};
+
 // The `train` and `update` methods of a program for one batch size and crop. Has its weights for itself: no
 // other session may run while a step runs.
 class TrainSession {
@@ -51,6 +60,10 @@ class TrainSession {
   static Result<std::unique_ptr<TrainSession>> create(std::shared_ptr<const model::Program> program,
                                                       std::shared_ptr<weights::Weights> weights,
                                                       const Options& options);
+
+  // What create() would take with the least memory; none is taken.
+  static Result<TrainMemory> plan(const model::Program& program, const model::Backend& backend,
+                                  const Options& options);
 
   // Memory of the device: (N, channels, H, W) in NHWC and i32 (N, H, W), to be filled before compute().
   TensorView image() const { return input_of(*train_, model::roles::kImage); }
@@ -126,6 +139,7 @@ class TrainSession {
   Status bind_update(MethodOptions method_options);
   Status bind_exchange(const OpRegistry& ops);
   Status set_factors(double a, double b);
+  Status compute_here(const RandomState& random, StepObserver* observer);
   Status run_train(StepObserver* observer);
   Status exchange_gradients();
   Status run_axpby(BoundOp& op, double a, double b);

@@ -12,6 +12,7 @@
 #include "graphrun/status.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/program.h"
+#include "runtime/session/rematerialisation.h"
 #include "runtime/weights/model_source.h"
 #include "training/run/settings.h"
 
@@ -59,6 +60,9 @@ void add_tensor_choice(CLI::App& command, weights::TensorChoice& choice);
 
 // Adds --memory-budget, which is TrainSession::Options::memory_budget.
 void add_memory_budget(CLI::App& command, std::int64_t& bytes);
+
+// "2.4 GB of memory planned; 12 of 44 recomputations undone"
+std::string planned_memory_text(std::int64_t bytes, const session::Rematerialisations& rematerialisations);
 
 // Opens MODEL, a .fb or a bundle, and binds it as bind_program() does.
 Result<weights::ModelSource> open_source(const std::string& path, const CommonOptions& options);

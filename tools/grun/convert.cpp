@@ -6,6 +6,8 @@
 #include "runtime/weights/safetensors.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
+#include "tools/terminal/command_line.h"
+#include "tools/terminal/output.h"
 
 namespace graphrun::tools {
 namespace {
@@ -43,8 +45,7 @@ Status convert(const ConvertOptions& options) {
       tensors.begin(), tensors.end(), std::size_t{0},
       [](std::size_t sum, const weights::NamedTensor& tensor) { return sum + tensor.bytes.size(); });
   if (!options.common.quiet)
-    fmt::print("{}: {} tensors, {:.1f} MB\n", options.output, tensors.size(),
-               static_cast<double>(bytes) / 1e6);
+    print("{}: {} tensors, {:.1f} MB\n", options.output, tensors.size(), static_cast<double>(bytes) / 1e6);
   return {};
 }
 
@@ -55,6 +56,7 @@ void add_convert(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("convert", "PyTorch checkpoint to .safetensors; with --model: checked against it");
   const auto options = std::make_shared<ConvertOptions>();
   options->common.add_to(*command);
+  hide(*command, {"--device", "--threads", "--precision", "--cache", "-v"});
   command->add_option("input", options->input, "IN.pth")->required();
   command->add_option("output", options->output, "OUT.safetensors")->required();
   command->add_option("--model", options->model, "MODEL.fb");

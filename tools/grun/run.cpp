@@ -8,6 +8,7 @@
 #include "runtime/weights/value_check.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
+#include "training/jobs/model_choice.h"
 
 namespace graphrun::tools {
 namespace {
@@ -80,9 +81,10 @@ Result<std::map<std::string, weights::NpyArray>> read_inputs(const RunOptions& o
 }
 
 Status run(const RunOptions& options) {
-  GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(options.model, options.common));
+  GRAPHRUN_ASSIGN(const training::ModelChoice choice, training::choose_model(options.model, options.weights));
+  GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(choice.model, options.common));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
-                  weights::open_weights(source, options.weights, options.choice));
+                  weights::open_weights(source, choice.weights, options.choice));
   const std::shared_ptr<const model::Program>& program = source.program;
   const model::Model& model = program->model();
   const model::Port* const logits = model.signature.output(model::methods::kEval, model::roles::kLogits);
@@ -90,7 +92,7 @@ Status run(const RunOptions& options) {
   const auto& [output_name, output_path] = output;
   GRAPHRUN_ASSIGN(auto arrays, read_inputs(options, model));
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
-  const std::string& weights_from = weights_path(source, options.weights);
+  const std::string& weights_from = weights_path(source, choice.weights);
   GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
                   weights::Weights::map(*program, file, backend).with_context(weights_from));
   say_weights_note(options.common, file->note());

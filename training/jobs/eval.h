@@ -50,7 +50,8 @@ struct EvalStart {
   std::string split;
   std::int64_t images = 0;
   int comm = 1;
-  int threads = 0;  // of this rank
+  int threads = 0;       // of this rank
+  std::string protocol;  // describe()
 };
 
 // Who watches the evaluation: the first rank's terminal.

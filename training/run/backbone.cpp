@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "datasets/locate.h"
+#include "runtime/core/data_folders.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
 
@@ -59,7 +59,7 @@ Result<RenameRules> read_rules(const fs::path& path) {
 Result<std::vector<RenameRules>> all_rules() {
   std::vector<RenameRules> all;
   std::error_code error;
-  for (const fs::path& folder : datasets::data_folders("graphs")) {
+  for (const fs::path& folder : core::data_folders("graphs")) {
     std::vector<fs::path> files;
     for (fs::directory_iterator entry(folder / "backbones", error), end; !error && entry != end;
          entry.increment(error)) {

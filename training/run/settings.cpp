@@ -1,6 +1,7 @@
 #include "training/run/settings.h"
 
 #include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -8,16 +9,19 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <set>
 
 #include "graphrun/kernel/attributes.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
+#include "runtime/core/text_place.h"
 
 namespace graphrun::training {
 namespace {
 
 constexpr double kMany = 1e9;
 constexpr double kMostDecay = 1 - 1e-9;
+constexpr std::size_t kMostShown = 80;  // characters of a value in a message
 constexpr const char* kDefaultSource = "default";
 constexpr std::string_view kSuggested = "suggested";
 using enum SettingKind;
@@ -144,7 +148,8 @@ std::string_view kind_name(SettingKind kind) {
 
 Status check_number(const SettingSpec& spec, double value) {
   if (value >= spec.min && value <= spec.max) return {};
-  return error("must be in " + number_text(spec.min) + " to " + number_text(spec.max));
+  return error("must be in " + number_text(spec.min) + " to " + number_text(spec.max) + ", got " +
+               number_text(value));
 }
 
 // Lists are accepted as "0.5,1.0" as well, which is what one types after --set.
@@ -176,8 +181,18 @@ bool is_choice(std::string_view choices, std::string_view word_given) {
   return false;
 }
 
-Status check(const SettingSpec& spec, const rapidjson::Document& document) {
-  const Status wrong_kind = error("must be " + std::string(kind_name(spec.kind)) + std::string(spec.choices));
+// What somebody may have meant who wrote a number or a flag as JSON does not have it.
+std::string hint_for(const SettingSpec& spec, std::string_view given) {
+  const bool number = spec.kind == integer || spec.kind == real;
+  if (number && given.find(',') != std::string_view::npos) return " (a decimal point is a point)";
+  if (number && given.starts_with(".")) return " (write 0" + std::string(given.substr(0, kMostShown)) + ")";
+  return spec.kind == boolean ? " (in small letters)" : "";
+}
+
+Status check(const SettingSpec& spec, const rapidjson::Document& document, std::string_view given) {
+  const Status wrong_kind =
+      error("must be " + std::string(kind_name(spec.kind)) + std::string(spec.choices) + ", got " +
+            std::string(given.substr(0, kMostShown)) + hint_for(spec, given));
   if (document.HasParseError()) return wrong_kind;
   if (document.IsNull() && spec.fallback == "null") return {};
   switch (spec.kind) {
@@ -226,7 +241,7 @@ Status SettingTable::set(std::string_view name, std::string_view json, std::stri
   Entry& entry = found->second;
   const rapidjson::Document document = normalised(*entry.spec, json);
   const std::string where = std::string(source) + ": setting \"" + std::string(name) + "\"";
-  GRAPHRUN_TRY(check(*entry.spec, document).with_context(where));
+  GRAPHRUN_TRY(check(*entry.spec, document, json).with_context(where));
   entry.json = text_of(document);
   entry.source = source;
   return {};
@@ -241,16 +256,22 @@ Status SettingTable::set_from_file(const std::string& path) try {
   constexpr std::int64_t kMaxBytes = std::int64_t{1} << 20;
   GRAPHRUN_ASSIGN(const std::string json, core::read_file(path, kMaxBytes));
   const rapidjson::Document document = parse(json);
-  if (document.HasParseError() || !document.IsObject()) {
-    return error(path + ": a JSON object of settings is expected (offset " +
-                 std::to_string(document.GetErrorOffset()) + ")");
+  if (document.HasParseError()) {
+    return error(path + ":" + core::place_in(json, document.GetErrorOffset()) +
+                 ": not JSON: " + rapidjson::GetParseError_En(document.GetParseError()) +
+                 "; settings are {\"name\": value, ...}");
   }
+  if (!document.IsObject()) return error(path + ": expected an object of settings, {\"name\": value, ...}");
+  std::set<std::string> seen;
   for (const auto& member : document.GetObject()) {
     const std::string name(member.name.GetString(), member.name.GetStringLength());
+    if (!seen.insert(name).second) return error(path + ": setting \"" + name + "\" stands there twice");
     // config.json of an experiment has {"value": ..., "from": ...} for each: it can be given back. What was
     // nobody's choice there is none here.
     const bool recorded = member.value.IsObject() && member.value.HasMember("value");
-    if (recorded && member.value.HasMember("from") && member.value["from"] == kDefaultSource) continue;
+    const bool chosen = !recorded || !member.value.HasMember("from") ||
+                        (member.value["from"] != kDefaultSource && member.value["from"] != kDrawnSource);
+    if (!chosen) continue;
     GRAPHRUN_TRY(set(name, text_of(recorded ? member.value["value"] : member.value), path));
   }
   return {};

@@ -4,12 +4,10 @@
 #include <cstdio>
 #include <string>
 
-#include "runtime/session/rematerialisation.h"
-
 namespace graphrun::tools {
 
-// Progress of a long run: a bar with the remaining time that redraws itself on a terminal, plain lines
-// elsewhere.
+// Progress of a long run: a bar with the remaining time that redraws itself on a terminal, in one line of it,
+// plain lines elsewhere.
 class Progress {
  public:
   // quiet: nothing is shown.
@@ -26,15 +24,14 @@ class Progress {
   void clear();
 
  private:
+  void write(const std::string& text);
+
   std::FILE* stream_;
   bool quiet_;
-  bool terminal_;
+  std::size_t columns_;  // of the terminal; 0: none
   bool bar_shown_ = false;
   double mean_seconds_ = 0;
 };
-
-// "2442 MB of memory planned; 12 of 44 recomputations undone"
-std::string planned_memory_text(std::int64_t bytes, const session::Rematerialisations& rematerialisations);
 
 // "1:02:03"
 std::string duration_text(double seconds);
