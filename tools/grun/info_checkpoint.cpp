@@ -1,4 +1,5 @@
 #include "tools/grun/info_checkpoint.h"
+#include "tools/terminal/output.h"
 
 #include <fmt/format.h>
 
@@ -23,16 +24,16 @@ void print_types(const weights::TensorFile& file) {
     elements += tensor.desc.shape.count();
   }
   for (const auto& [type, counts] : by_type)
-    fmt::print("{:<12} {} tensors, {:.3f} M elements\n", type, counts.first,
-               static_cast<double>(counts.second) / 1e6);
+    print("{:<12} {} tensors, {:.3f} M elements\n", type, counts.first,
+          static_cast<double>(counts.second) / 1e6);
 }
 
 void print_tensors(const weights::TensorFile& file, bool all) {
   const std::size_t shown = all ? file.tensors().size() : std::min(file.tensors().size(), kShown);
   for (const weights::NamedTensor& tensor : file.tensors().first(shown))
-    fmt::print("  {:<60} {} {}\n", tensor.name, to_string(tensor.desc.dtype), to_string(tensor.desc.shape));
+    print("  {:<60} {} {}\n", tensor.name, to_string(tensor.desc.dtype), to_string(tensor.desc.shape));
   if (shown < file.tensors().size())
-    fmt::print("  ... and {} more (-v lists all)\n", file.tensors().size() - shown);
+    print("  ... and {} more (-v lists all)\n", file.tensors().size() - shown);
 }
 
 }  // namespace
@@ -50,19 +51,19 @@ Status print_checkpoint(const std::string& path, const weights::TensorChoice& ch
                         const CommonOptions& options) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
                   weights::TensorFile::open(path, choice));
-  fmt::print("{}\n", path);
+  print("{}\n", path);
   if (file->keys().size() > 1 || (!file->keys().empty() && !file->keys()[0].key.empty())) {
-    fmt::print("dictionaries of tensors (--key)\n");
+    print("dictionaries of tensors (--key)\n");
     for (const weights::TensorTable::Key& key : file->keys())
-      fmt::print("  {:<60} {} tensors\n", key.key.empty() ? "(the top)" : key.key, key.tensors);
+      print("  {:<60} {} tensors\n", key.key.empty() ? "(the top)" : key.key, key.tensors);
   }
   if (!options.quiet) {
-    fmt::print("tensors\n");
+    print("tensors\n");
     print_tensors(*file, options.verbose);
   }
   for (const auto& [key, value] : file->metadata()) {
     constexpr std::size_t kLongest = 60;
-    fmt::print("{:<20} {}\n", key, value.size() > kLongest ? value.substr(0, kLongest) + "..." : value);
+    print("{:<20} {}\n", key, value.size() > kLongest ? value.substr(0, kLongest) + "..." : value);
   }
   print_types(*file);
   return {};

@@ -135,7 +135,7 @@ Status train(TrainOptions& options, Outcome& outcome) {
   if (result.stale && !options.common.quiet) {
     say("ended by early_stop: the best {} is of epoch {}", result.state.best.metric, result.state.best.epoch);
   }
-  conclude(options.common, job, result);
+  if (!result.stale) conclude(options.common, job, result);
   return {};
 }
 
