@@ -104,8 +104,8 @@ void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int
                 std::to_string(image->width) + " x " + std::to_string(image->height));
   }
   const LabelRule& rule = label_rule(descriptor, path.label);
-  count_ids(*label, rule, sample, path.label.string(), counts);
-  if (!label->palette.empty()) compare_palette(*label, descriptor, rule, sample, path.label.string(), counts);
+  count_ids(*label, rule, sample, path.label, counts);
+  if (!label->palette.empty()) compare_palette(*label, descriptor, rule, sample, path.label, counts);
 }
 
 Result<Counts> check_samples(const Descriptor& descriptor, const std::vector<SamplePath>& samples,
@@ -121,7 +121,7 @@ Result<Counts> check_samples(const Descriptor& descriptor, const std::vector<Sam
       try {
         check_sample(descriptor, samples[i], sample, mine);
       } catch (const std::bad_alloc&) {
-        mine.add({ProblemKind::image_unreadable, sample, samples[i].image.string(), "no memory to read it"});
+        mine.add({ProblemKind::image_unreadable, sample, samples[i].image, "no memory to read it"});
       }
       ++done;
       if (progress && &mine == counts.data()) progress(done, total);
@@ -159,8 +159,8 @@ void add_repeated_names(const std::vector<SamplePath>& samples, Counts& counts) 
   for (std::size_t i = 0; i < samples.size(); ++i) {
     const auto [at, fresh] = seen.emplace(samples[i].name, i);
     if (fresh) continue;
-    counts.add({ProblemKind::name_twice, static_cast<std::int64_t>(i), samples[i].image.string(),
-                "named '" + samples[i].name + "' as is " + samples[at->second].image.string()});
+    counts.add({ProblemKind::name_twice, static_cast<std::int64_t>(i), samples[i].image,
+                "named '" + samples[i].name + "' as is " + samples[at->second].image});
   }
 }
 

@@ -162,6 +162,10 @@ Result<ImageHeader> read_image_header(std::string_view file) {
     return Status(ErrorCode::invalid_file, "is not a PNG, JPEG, BMP or PNM image");
   }
   if (!header) return Status(ErrorCode::invalid_file, "has a broken image header");
+  constexpr std::int64_t kMaxSide = std::int64_t{1} << 20;
+  if (header->height > kMaxSide || header->width > kMaxSide) {
+    return Status(ErrorCode::invalid_file, "has a side of more than " + std::to_string(kMaxSide) + " pixels");
+  }
   // Both sides are below 2^32, so that the product fits once neither exceeds the limit.
   if (header->height < 1 || header->width < 1 || header->height > imaging::kMaxPixels ||
       header->width > imaging::kMaxPixels || header->height * header->width > imaging::kMaxPixels) {

@@ -7,12 +7,12 @@
 #include <string>
 
 #include "datasets/codecs/opencv_codecs.h"
+#include "datasets/image_cost.h"
 #include "datasets/image_header.h"
 #include "datasets/jpeg_codec.h"
 #include "datasets/png_codec.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
-#include "runtime/core/mapped_file.h"
 
 namespace graphrun::datasets {
 
@@ -30,7 +30,9 @@ const Codecs& codecs() {
     Codecs found;
     void* const library = dlopen(kCodecsLibrary, RTLD_NOW | RTLD_LOCAL);
     if (library != nullptr) found.decode = reinterpret_cast<DecodeImage>(dlsym(library, kCodecsFunction));
-    if (found.decode == nullptr) found.reason = dlerror();
+    if (found.decode != nullptr) return found;
+    const char* const reason = dlerror();
+    found.reason = reason == nullptr ? "an unknown reason" : reason;
     return found;
   }();
   return opened;
@@ -38,6 +40,7 @@ const Codecs& codecs() {
 
 Result<imaging::Image> decode_image(std::string& file) {
   GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file));
+  GRAPHRUN_TRY(limit_image_cost(file, header));
   std::optional<imaging::Image> plain = decode_plain_jpeg(file, header);
   if (!plain) plain = decode_plain_png(file, header);
   if (plain) return *std::move(plain);
@@ -47,6 +50,17 @@ Result<imaging::Image> decode_image(std::string& file) {
   std::string reason;
   if (!codecs().decode(file, image, reason)) return Status(ErrorCode::invalid_file, reason);
   return image;
+}
+
+// Of the file's beginning; of all of it where the frame comes after long profiles. Read, not mapped: a file
+// may be cut short by somebody else at any time.
+Result<ImageHeader> read_header(const std::filesystem::path& path) {
+  constexpr std::int64_t kBeginning = 256 * 1024;
+  GRAPHRUN_ASSIGN(const std::string beginning, core::read_beginning(path, kBeginning));
+  Result<ImageHeader> header = read_image_header(beginning);
+  if (header.ok() || std::ssize(beginning) < kBeginning) return header;
+  GRAPHRUN_ASSIGN(const std::string file, core::read_file(path, kMaxImageBytes));
+  return read_image_header(file);
 }
 
 Result<std::vector<std::uint8_t>> to_bytes(const imaging::LabelMap& map) {
@@ -70,10 +84,7 @@ Result<imaging::Image> read_image(const std::filesystem::path& path) try {
 }
 
 Result<imaging::Extent> read_image_size(const std::filesystem::path& path) try {
-  GRAPHRUN_ASSIGN(const auto file, core::MappedFile::open(path.string()));
-  const std::span<const std::byte> bytes = file->bytes();
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(text).with_context(path.string()));
+  GRAPHRUN_ASSIGN(const ImageHeader header, read_header(path).with_context(path.string()));
   return header.turned ? imaging::Extent{header.width, header.height}
                        : imaging::Extent{header.height, header.width};
 } catch (...) {
@@ -81,7 +92,9 @@ Result<imaging::Extent> read_image_size(const std::filesystem::path& path) try {
 }
 
 Result<LabelImage> read_label(const std::filesystem::path& path) try {
-  GRAPHRUN_ASSIGN(const std::string file, core::read_file(path, kMaxImageBytes));
+  GRAPHRUN_ASSIGN(std::string file, core::read_file(path, kMaxImageBytes));
+  const Result<ImageHeader> header = read_image_header(file);
+  if (header.ok()) GRAPHRUN_TRY(limit_image_cost(file, *header).with_context(path.string()));
   return decode_label_png(file).with_context(path.string());
 } catch (...) {
   return core::caught();

@@ -2,6 +2,7 @@
 #include "ops/common/cuda_bilinear.h"
 #include "ops/common/cuda_channels.cuh"
 #include "ops/common/function_kernel.h"
+#include "ops/common/sampling_tables.h"
 
 namespace graphrun::ops::resize {
 namespace {
@@ -68,6 +69,7 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
     cuda::Device& device = device_of(request);
     const TensorDesc& x = request.inputs[0];
     const TensorDesc& y = request.outputs[0];
+    GRAPHRUN_TRY(take_sampling_tables(request, x, y));
     GRAPHRUN_ASSIGN(DeviceSampling rows,
                     DeviceSampling::upload(device, numeric::align_corners(x.h(), y.h())));
     GRAPHRUN_ASSIGN(DeviceSampling columns,
@@ -141,6 +143,7 @@ Result<std::unique_ptr<Kernel>> prepare_backward(const KernelRequest& request) {
     cuda::Device& device = device_of(request);
     const TensorDesc& gy = request.inputs[0];
     const TensorDesc& gx = request.outputs[0];
+    GRAPHRUN_TRY(take_sampling_tables(request, gx, gy));
     GRAPHRUN_ASSIGN(DeviceSampling rows,
                     DeviceSampling::upload(device, numeric::align_corners(gx.h(), gy.h())));
     GRAPHRUN_ASSIGN(DeviceSampling columns,

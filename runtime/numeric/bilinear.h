@@ -14,8 +14,15 @@ struct Sampling {
   std::vector<std::int32_t> readers;  // outputs readers[i] to readers[i + 1] are those whose `first` is i
 };
 
+// What align_corners() keeps.
+inline std::int64_t sampling_bytes(std::int64_t in, std::int64_t out) {
+  return out * static_cast<std::int64_t>(sizeof(InterpolationWeights)) +
+         (in + 1) * static_cast<std::int64_t>(sizeof(std::int32_t));
+}
+
 inline Sampling align_corners(std::int64_t in, std::int64_t out) {
   Sampling sampling;
+  sampling.taps.reserve(static_cast<std::size_t>(out));
   const float scale = out > 1 ? static_cast<float>(in - 1) / static_cast<float>(out - 1) : 0.0f;
   const auto last = static_cast<std::int32_t>(in - 1);
   for (std::int64_t i = 0; i < out; ++i) {

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <system_error>
 
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
 #include "runtime/model/model_file.h"
@@ -19,13 +20,6 @@ namespace {
 namespace fs = std::filesystem;
 
 const fs::path kLatest = "exp/latest";
-
-Status make_folder(const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) return {ErrorCode::io, path.string() + ": " + error.message()};
-  return {};
-}
 
 std::string record_json(const RunRecord& record) {
   rapidjson::StringBuffer buffer;
@@ -111,7 +105,7 @@ fs::path new_run_folder(const std::string& dataset, const std::string& model) {
 Status start_run_folder(const fs::path& folder, const model::Program& program,
                         const datasets::Descriptor& descriptor, const RunRecord& record,
                         const SettingTable& settings) try {
-  GRAPHRUN_TRY(make_folder(folder / "checkpoints"));
+  GRAPHRUN_TRY(core::make_folders((folder / "checkpoints").string()));
   model::Model model = program.model();
   model.class_names.clear();
   model.palette.clear();
@@ -139,6 +133,7 @@ Status point_latest_at(const fs::path& folder) try {
   std::error_code error;
   fs::create_directories(kLatest.parent_path(), error);
   const fs::path target = fs::relative(folder, kLatest.parent_path(), error);
+  if (!error) fs::remove(temporary, error);  // of an earlier process with this number
   if (!error) fs::create_directory_symlink(target, temporary, error);
   if (!error) fs::rename(temporary, kLatest, error);
   if (error) return {ErrorCode::io, kLatest.string() + ": " + error.message()};
