@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "graphrun/kernel/kernel.h"
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
 #include "ops/conv2d/body.h"
