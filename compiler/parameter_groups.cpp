@@ -73,6 +73,26 @@ void report_unused(const std::vector<OptimizerGroup>& list, const std::vector<bo
   }
 }
 
+// Comparing a pattern with stars can take as many steps as both have letters, times one another.
+bool too_many(const Optimizer& optimizer, const std::vector<Parameter>& parameters) {
+  constexpr double kMaxSteps = 1e9;
+  double letters = 1;
+  for (const Parameter& parameter : parameters)
+    letters += static_cast<double>(parameter.name.size() + parameter.op.size() + parameter.operand.size());
+  double steps = 0;
+  for (const std::vector<OptimizerGroup>* list : {&optimizer.groups, &optimizer.rules}) {
+    for (const OptimizerGroup& group : *list) {
+      for (const ParameterSelector& one : group.match) {
+        const bool stars = one.name.size() > 1 && one.name.find('*') != std::string::npos;
+        const double each = stars ? static_cast<double>(one.name.size()) / 4 * letters
+                                  : static_cast<double>(parameters.size());
+        steps += each + static_cast<double>(one.op.size() + one.operand.size()) * letters / 4;
+      }
+    }
+  }
+  return steps > kMaxSteps;
+}
+
 AttrMap merged(AttrMap attrs, const AttrMap& more) {
   for (const auto& [name, value] : more) attrs[name] = value;
   return attrs;
@@ -86,7 +106,12 @@ std::vector<ParameterGroup> make_parameter_groups(Context context, const Optimiz
   std::vector<bool> group_used(groups.size(), false);
   std::vector<bool> rule_used(optimizer.rules.size(), false);
   std::map<std::pair<std::size_t, std::vector<bool>>, ParameterGroup> parts;  // by group and rules
-  for (const Parameter& parameter : parameters_of(context, graph)) {
+  const std::vector<Parameter> parameters = parameters_of(context, graph);
+  if (too_many(optimizer, parameters)) {
+    diagnostics.error(optimizer.at, "too many patterns for so many parameters");
+    return {};
+  }
+  for (const Parameter& parameter : parameters) {
     const auto group =
         std::ranges::find_if(groups, [&](const OptimizerGroup& one) { return selects(one, parameter); });
     if (group == groups.end()) {

@@ -134,7 +134,7 @@ Result<std::vector<Unlisted>> find_unlisted(const SplitFiles& files) try {
   if (files.labelled) {
     for (const SamplePath& sample : files.samples) {
       if (!there.contains(sample.label.lexically_normal().string()))
-        account.add(Kind::image_without_label, sample.image.string());
+        account.add(Kind::image_without_label, sample.image);
     }
   }
   return account.take();

@@ -7,6 +7,7 @@
 
 #include "runtime/core/build_id.h"
 #include "runtime/core/size_text.h"
+#include "runtime/core/system_memory.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/processors.h"
 #include "runtime/cpu/team.h"
@@ -68,6 +69,7 @@ class CpuBackend final : public model::Backend {
   }
   Result<std::unique_ptr<model::Buffer>> allocate(std::int64_t bytes) override {
     const std::int64_t size = std::max<std::int64_t>(bytes, 64);
+    GRAPHRUN_TRY(core::check_memory(size));
     auto buffer = std::make_unique<HostBuffer>(size);
     if (!buffer->has_memory()) {
       return {ErrorCode::out_of_memory,

@@ -87,11 +87,11 @@ std::vector<std::int64_t> saved_epochs(const fs::path& run_folder) {
   for (fs::directory_iterator entry(run_folder / "checkpoints", error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
+    if (!name.starts_with(kPrefix)) continue;
     std::int64_t epoch = 0;
-    const char* const digits_end = name.data() + name.size() - kSuffix.size();
-    const auto [stop, wrong] = std::from_chars(name.data() + kPrefix.size(), digits_end, epoch);
-    if (wrong == std::errc() && stop == digits_end) epochs.push_back(epoch);
+    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), epoch);
+    // epoch_007 is somebody's own file, not epoch 7's.
+    if (name == epoch_checkpoint(run_folder, epoch).filename()) epochs.push_back(epoch);
   }
   std::ranges::sort(epochs);
   return epochs;

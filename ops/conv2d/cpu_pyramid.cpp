@@ -9,6 +9,7 @@
 #include "ops/common/compute_type.h"
 #include "ops/common/copy_pixels.h"
 #include "ops/common/interpolation.h"
+#include "ops/common/sampling_tables.h"
 #include "ops/conv2d/definition.h"
 #include "ops/conv2d/kernels.h"
 #include "runtime/cpu/onednn.h"
@@ -245,6 +246,7 @@ Prepared prepare_pyramid(const KernelRequest& request) {
     // A product of a level's size costs what the convolution at that size would.
     if (desc.pixels() * 2 > request.outputs[0].pixels())
       return {ErrorCode::declined, "a level is not much smaller than the result"};
+    GRAPHRUN_TRY(take_sampling_tables(request, desc, x));
     GRAPHRUN_ASSIGN(cpu::Convolution product,
                     cpu::make_pixel_product(desc.dtype, desc.pixels(), desc.c(), g.o * g.kernel_positions(),
                                             request.threads));
@@ -262,8 +264,8 @@ Prepared prepare_pyramid(const KernelRequest& request) {
   std::vector<bool> constant(request.input_constant.begin(), request.input_constant.begin() + kLevels);
   constant.push_back(false);
   const KernelRequest of_x{
-      with_batch_norm_definition(), request.attrs, inputs,         request.outputs, present,
-      request.output_present,       constant,      request.threads};
+      with_batch_norm_definition(), request.attrs, inputs,          request.outputs, present,
+      request.output_present,       constant,      request.threads, nullptr,         request.tables};
   Prepared convolution = prepare_winograd(of_x);
   if (!convolution.ok()) convolution = prepare_batch_norm(of_x);
   if (!convolution.ok()) return convolution;

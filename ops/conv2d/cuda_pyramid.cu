@@ -5,6 +5,7 @@
 #include "ops/common/cuda_kernel.cuh"
 #include "ops/common/cuda_table.h"
 #include "ops/common/interpolation.h"
+#include "ops/common/sampling_tables.h"
 #include "ops/common/scratch.h"
 #include "ops/conv2d/cuda_engine.h"
 #include "ops/conv2d/cuda_kernels.h"
@@ -291,6 +292,7 @@ Prepared prepare_pyramid(const KernelRequest& request) {
     for (const TensorDesc& desc : levels_in) {
       const WeightLayout of_level{g.o,      desc.c(), g.kernel_positions(), all, first, g.o,
                                   desc.c(), desc.c(), g.o * desc.c()};
+      GRAPHRUN_TRY(take_sampling_tables(request, desc, x));
       GRAPHRUN_ASSIGN(auto rows, DeviceTable<numeric::InterpolationWeights>::upload(
                                      device, numeric::sampling(rule, desc.h(), x.h()).taps));
       GRAPHRUN_ASSIGN(auto of_columns, DeviceTable<numeric::InterpolationWeights>::upload(

@@ -1,6 +1,7 @@
 #include "ops/common/body_kernel.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/interpolation.h"
+#include "ops/common/sampling_tables.h"
 #include "ops/resize/body.h"
 #include "ops/resize/cpu_rows.h"
 #include "runtime/cpu/simd.h"
@@ -43,6 +44,7 @@ template <class T>
 Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[0];
   const TensorDesc& y = request.outputs[0];
+  GRAPHRUN_TRY(take_sampling_tables(request, x, y));
   Forward<T> body{};
   body.use(interpolation_of(request.attrs), x, y);
   body.x_stride = x.pixel_stride;
@@ -62,6 +64,7 @@ template <class T>
 Result<std::unique_ptr<Kernel>> prepare_backward(const KernelRequest& request) {
   const TensorDesc& gy = request.inputs[0];
   const TensorDesc& gx = request.outputs[0];
+  GRAPHRUN_TRY(take_sampling_tables(request, gx, gy));
   Backward<T> body{};
   body.use(interpolation_of(request.attrs), gx, gy);
   body.gy_stride = gy.pixel_stride;

@@ -6,6 +6,7 @@
 
 #include "ops/common/compute_type.h"
 #include "ops/common/interpolation.h"
+#include "ops/common/sampling_tables.h"
 #include "ops/common/scratch.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
@@ -222,6 +223,7 @@ Status require_no_strong_reduction(const TensorDesc& low, const TensorDesc& high
 
 Result<std::unique_ptr<Kernel>> prepare_rows(const KernelRequest& request) {
   GRAPHRUN_TRY(require_no_strong_reduction(request.inputs[0], request.outputs[0]));
+  GRAPHRUN_TRY(take_sampling_tables(request, request.inputs[0], request.outputs[0]));
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
     return std::unique_ptr<Kernel>(std::make_unique<ResizeRows<T>>(
         interpolation_of(request.attrs), request.inputs[0], request.outputs[0], request.threads));
@@ -230,6 +232,7 @@ Result<std::unique_ptr<Kernel>> prepare_rows(const KernelRequest& request) {
 
 Result<std::unique_ptr<Kernel>> prepare_grad_rows(const KernelRequest& request) {
   GRAPHRUN_TRY(require_no_strong_reduction(request.outputs[0], request.inputs[0]));
+  GRAPHRUN_TRY(take_sampling_tables(request, request.outputs[0], request.inputs[0]));
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
     return std::unique_ptr<Kernel>(std::make_unique<ResizeGradRows<T>>(
         interpolation_of(request.attrs), request.outputs[0], request.inputs[0], request.threads));

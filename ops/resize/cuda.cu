@@ -3,6 +3,7 @@
 #include "ops/common/cuda_sampling.h"
 #include "ops/common/function_kernel.h"
 #include "ops/common/interpolation.h"
+#include "ops/common/sampling_tables.h"
 
 namespace graphrun::ops::resize {
 namespace {
@@ -70,6 +71,7 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
     const TensorDesc& x = request.inputs[0];
     const TensorDesc& y = request.outputs[0];
     const numeric::Interpolation rule = interpolation_of(request.attrs);
+    GRAPHRUN_TRY(take_sampling_tables(request, x, y));
     GRAPHRUN_ASSIGN(DeviceSampling rows,
                     DeviceSampling::upload(device, numeric::sampling(rule, x.h(), y.h())));
     GRAPHRUN_ASSIGN(DeviceSampling columns,
@@ -144,6 +146,7 @@ Result<std::unique_ptr<Kernel>> prepare_backward(const KernelRequest& request) {
     const TensorDesc& gy = request.inputs[0];
     const TensorDesc& gx = request.outputs[0];
     const numeric::Interpolation rule = interpolation_of(request.attrs);
+    GRAPHRUN_TRY(take_sampling_tables(request, gx, gy));
     GRAPHRUN_ASSIGN(DeviceSampling rows,
                     DeviceSampling::upload(device, numeric::sampling(rule, gx.h(), gy.h())));
     GRAPHRUN_ASSIGN(DeviceSampling columns,

@@ -173,6 +173,7 @@ class Geometry {
 template <class T>
 class Totals final : public Kernel {
  public:
+  static constexpr std::size_t kLogits = 0;  // the label follows
   explicit Totals(const KernelRequest& request) : geometry_(request, request.inputs[0], request.inputs[1]) {
     const Shape& label = request.inputs[1].shape;
     rows_ = geometry_.scratch.add(label[0] * label[1] * static_cast<std::int64_t>(sizeof(RowSums)));
@@ -208,6 +209,7 @@ class Totals final : public Kernel {
 template <class T>
 class Probability final : public Kernel {
  public:
+  static constexpr std::size_t kLogits = 0;  // the label follows
   explicit Probability(const KernelRequest& request)
       : geometry_(request, request.inputs[0], request.inputs[1]) {}
   std::string_view name() const override { return "resize_label_probability"; }
@@ -234,6 +236,7 @@ class Probability final : public Kernel {
 template <class T>
 class Grad final : public Kernel {
  public:
+  static constexpr std::size_t kLogits = 1;  // the label follows
   explicit Grad(const KernelRequest& request) : geometry_(request, request.inputs[1], request.inputs[2]) {
     const TensorDesc& logits = request.inputs[1];
     const std::int64_t row_bytes = geometry_.row_floats * 4;
@@ -300,6 +303,8 @@ class Grad final : public Kernel {
 
 template <template <class> class K>
 Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
+  constexpr std::size_t kLogits = K<float>::kLogits;
+  GRAPHRUN_TRY(take_label_tables(request, request.inputs[kLogits], request.inputs[kLogits + 1]));
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
     return std::unique_ptr<Kernel>(std::make_unique<K<T>>(request));
   });

@@ -11,8 +11,7 @@ using cross_entropy::PartialTotals;
 Result<std::unique_ptr<Kernel>> prepare_totals(const KernelRequest& request) {
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
     cuda::Device& device = device_of(request);
-    GRAPHRUN_ASSIGN(
-        Scan scan, Scan::make(device, interpolation_of(request.attrs), request.inputs[0], request.inputs[1]));
+    GRAPHRUN_ASSIGN(Scan scan, Scan::make(request, request.inputs[0], request.inputs[1]));
     const auto bytes = scan.blocks() * static_cast<int64_t>(sizeof(PartialTotals));
     auto run = [&device, scan = std::move(scan),
                 ignore = request.attrs.integer("ignore_label")](const KernelRun& io) -> Status {
@@ -33,8 +32,7 @@ Result<std::unique_ptr<Kernel>> prepare_totals(const KernelRequest& request) {
 Result<std::unique_ptr<Kernel>> prepare_probability(const KernelRequest& request) {
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
     cuda::Device& device = device_of(request);
-    GRAPHRUN_ASSIGN(
-        Scan scan, Scan::make(device, interpolation_of(request.attrs), request.inputs[0], request.inputs[1]));
+    GRAPHRUN_ASSIGN(Scan scan, Scan::make(request, request.inputs[0], request.inputs[1]));
     auto run = [&device, scan = std::move(scan),
                 ignore = request.attrs.integer("ignore_label")](const KernelRun& io) {
       const TensorView& logits = io.inputs[0];

@@ -362,8 +362,7 @@ class Grad final : public Kernel {
 
 Result<std::unique_ptr<Kernel>> prepare_cuda_grad(const KernelRequest& request) {
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
-    GRAPHRUN_ASSIGN(Scan scan, Scan::make(device_of(request), interpolation_of(request.attrs),
-                                          request.inputs[1], request.inputs[2]));
+    GRAPHRUN_ASSIGN(Scan scan, Scan::make(request, request.inputs[1], request.inputs[2]));
     return std::unique_ptr<Kernel>(std::make_unique<Grad<T>>(request, std::move(scan)));
   });
 }

@@ -323,8 +323,10 @@ int chunk_of(int span, int classes) {
 
 }  // namespace
 
-Result<Scan> Scan::make(cuda::Device& device, numeric::Interpolation rule, const TensorDesc& logits,
-                        const TensorDesc& label) {
+Result<Scan> Scan::make(const KernelRequest& request, const TensorDesc& logits, const TensorDesc& label) {
+  cuda::Device& device = device_of(request);
+  GRAPHRUN_TRY(take_label_tables(request, logits, label));
+  const numeric::Interpolation rule = interpolation_of(request.attrs);
   const numeric::Sampling rows = numeric::sampling(rule, logits.h(), label.shape[1]);
   const numeric::Sampling columns = numeric::sampling(rule, logits.w(), label.shape[2]);
   GRAPHRUN_ASSIGN(DeviceSampling device_rows, DeviceSampling::upload(device, rows));

@@ -22,8 +22,7 @@ struct ScanResults {
 // label rows that lie between two rows of logits.
 class Scan {
  public:
-  static Result<Scan> make(cuda::Device& device, numeric::Interpolation rule, const TensorDesc& logits,
-                           const TensorDesc& label);
+  static Result<Scan> make(const KernelRequest& request, const TensorDesc& logits, const TensorDesc& label);
 
   int64_t blocks() const { return blocks_; }
   const DeviceSampling& rows() const { return rows_; }

@@ -24,6 +24,16 @@ struct ResolvedNode {
 Result<ResolvedNode> resolve(const Node& node, const OpRegistry& registry,
                              std::span<const ValueType* const> inputs, const SymbolLookup& symbols);
 
+// What the symbolic extents of a graph's values may take together: each node could write longer ones than the
+// node before.
+class ExtentBudget {
+ public:
+  Status charge(std::span<const ValueType> outputs);
+
+ private:
+  std::size_t left_ = std::size_t{16} << 20;
+};
+
 // Its pieces, for callers that know less than a whole node.
 
 // Errors name the op, and the nearest name that is there.

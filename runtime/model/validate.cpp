@@ -42,7 +42,6 @@ Status check_parameter(const GraphParameter& parameter) {
 
 Status check_input(const Input& input, const ExprChecker& exprs) {
   if (static_cast<int>(input.dtype) >= kDTypeCount) return bad("an unknown element type");
-  GRAPHRUN_TRY(check_count(input.shape.size(), kMaxRank, "extents"));
   for (const Expr& extent : input.shape) GRAPHRUN_TRY(exprs.check(extent));
   return {};
 }
@@ -250,8 +249,9 @@ Status validate_structure(const Model& model, const OpRegistry& registry) {
   }
   GRAPHRUN_TRY(check_count(model.inputs.size(), kMaxInputs, "inputs"));
   for (const Input& input : model.inputs) {
-    for (const Expr& extent : input.shape)
-      GRAPHRUN_TRY(extent.validate().with_context("input " + input.name));
+    const std::string where = "input " + input.name;
+    GRAPHRUN_TRY(check_count(input.shape.size(), kMaxRank, "extents").with_context(where));
+    for (const Expr& extent : input.shape) GRAPHRUN_TRY(extent.validate().with_context(where));
   }
   const std::vector<std::string> dims = dim_names(model);
   const ExprChecker constants(model, {});

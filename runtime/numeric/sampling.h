@@ -48,8 +48,15 @@ inline InterpolationWeights interpolation_weights(Interpolation rule, std::int64
   return tap;
 }
 
+// What sampling() keeps.
+inline std::int64_t sampling_bytes(std::int64_t in, std::int64_t out) {
+  return out * static_cast<std::int64_t>(sizeof(InterpolationWeights)) +
+         (in + 1) * static_cast<std::int64_t>(sizeof(std::int32_t));
+}
+
 inline Sampling sampling(Interpolation rule, std::int64_t in, std::int64_t out) {
   Sampling sampling;
+  sampling.taps.reserve(static_cast<std::size_t>(out));
   for (std::int64_t i = 0; i < out; ++i) sampling.taps.push_back(interpolation_weights(rule, in, out, i));
   sampling.readers.assign(static_cast<std::size_t>(in) + 1, static_cast<std::int32_t>(out));
   for (std::int64_t i = out - 1; i >= 0; --i) {

@@ -1,6 +1,7 @@
 #include "runtime/session/bound_method.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "runtime/core/guard.h"
 #include "runtime/model/device_id.h"
@@ -49,9 +50,10 @@ Result<Planned> plan(const model::Program& program, const model::Method& method,
   GRAPHRUN_ASSIGN(DimValues dims, std::move(solved));
   const auto lock = backend.lock();
   Planned planned;
-  GRAPHRUN_ASSIGN(planned.lowered, lower(program, method, backend,
-                                         {lookup_in(std::move(dims)), options.constant_weights, options.fuse,
-                                          options.low_res_logits, options.precision}));
+  GRAPHRUN_ASSIGN(planned.lowered,
+                  lower(program, method, backend,
+                        {lookup_in(std::move(dims)), options.constant_weights, options.fuse,
+                         options.low_res_logits, options.precision, options.max_table_bytes}));
   GRAPHRUN_TRY(check_statistics(planned.lowered, options.reductions));
   planned.variables = variables_of(program.model(), method, planned.lowered);
   GRAPHRUN_ASSIGN(planned.plan, plan_method(planned.lowered, planned.variables));
@@ -75,7 +77,9 @@ std::string packed_key(const LoweredMethod& lowered, const LoweredNode& node) {
   for (const ValueId id : node.inputs) {
     const bool variable =
         id != kNoValue && lowered.values[static_cast<std::size_t>(id)].origin == model::Origin::variable;
-    key += " " + (variable ? lowered.values[static_cast<std::size_t>(id)].name : "-");
+    // With its length: names may have blanks.
+    const std::string name = variable ? lowered.values[static_cast<std::size_t>(id)].name : "";
+    key += " " + std::to_string(name.size()) + ":" + name;
   }
   return key;
 }
@@ -107,6 +111,7 @@ class Binder {
     }
     arena_ = static_cast<std::byte*>(bound.arena_->data());
     bound.arena_bytes_ = plan_.bytes;
+    bound.table_bytes_ = lowered_.table_bytes;
     bound.recomputations_ = recomputations_;
     bound.left_out_ = lowered_.left_out;
     bound.reductions_ = options.reductions;
@@ -127,9 +132,12 @@ class Binder {
 
   Status check_writes() const {
     if (weights_.writable()) return {};
+    std::unordered_set<std::string_view> gradients;
+    for (const model::Variable& variable : model_.variables) {
+      if (variable.kind == VariableKind::gradient) gradients.insert(variable.name);
+    }
     for (const model::NamedValue& store : method_.stores) {
-      const auto variable = std::ranges::find(model_.variables, store.name, &model::Variable::name);
-      if (variable->kind != VariableKind::gradient)
+      if (!gradients.contains(store.name))
         return {ErrorCode::invalid_argument,
                 "the method writes \"" + store.name + "\" of weights that are mapped"};
     }
@@ -220,7 +228,9 @@ Result<MemoryRequirements> BoundMethod::plan(const model::Program& program, std:
     GRAPHRUN_ASSIGN(const MethodPlan values, plan_method(planned.lowered, planned.variables, false));
     needs.value_bytes = values.bytes;
   }
+  needs.table_bytes = planned.lowered.table_bytes;
   for (const LoweredNode& node : planned.lowered.nodes) {
+    needs.operations += node.operations;
     if (node.kernel->packed_bytes() > 0)
       needs.packed_bytes[packed_key(planned.lowered, node)] = node.kernel->packed_bytes();
   }

@@ -1,6 +1,8 @@
 #include "runtime/session/method_plan.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
 #include "runtime/session/plan.h"
 
@@ -123,10 +125,12 @@ std::vector<std::int32_t> variables_of(const model::Model& model, const model::M
   for (std::size_t i = 0; i < variables.size(); ++i) {
     if (lowered.values[i].origin == model::Origin::variable) variables[i] = lowered.values[i].index;
   }
+  std::unordered_map<std::string_view, std::int32_t> by_name;
+  for (std::size_t i = 0; !method.stores.empty() && i < model.variables.size(); ++i)
+    by_name.emplace(model.variables[i].name, static_cast<std::int32_t>(i));
   for (const model::NamedValue& store : method.stores) {
-    const auto variable = std::ranges::find(model.variables, store.name, &model::Variable::name);
     std::int32_t& home = variables[static_cast<std::size_t>(store.value)];
-    if (home < 0) home = static_cast<std::int32_t>(variable - model.variables.begin());
+    if (home < 0) home = by_name.at(store.name);
   }
   for (const LoweredNode& node : lowered.nodes) {
     for (const IndexPair& pair : node.def->updates) {

@@ -26,6 +26,7 @@ class Session {
     // f32, or bf16: activations are stored in bf16, and convolutions multiply bf16 and sum in f32; input and
     // outputs are f32. Refused where the device has no instructions for it (Backend::check_precision).
     DType precision = DType::f32;
+    std::int64_t max_table_bytes = std::numeric_limits<std::int64_t>::max();  // as in MethodOptions
     // Shapes of inputs by name, in the logical order of the model. Needed are those whose extents do not
     // follow from the image's, and all of a model without an image; the image's own stands for n, h and w.
     InputShapes inputs{};

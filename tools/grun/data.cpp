@@ -65,7 +65,7 @@ Status note_shared_images(const datasets::Descriptor& descriptor, const std::vec
   if (descriptor.generator || !chosen("train") || !chosen("val")) return {};
   GRAPHRUN_ASSIGN(const datasets::SplitFiles train, datasets::find_split_files(descriptor, "train", root));
   GRAPHRUN_ASSIGN(const datasets::SplitFiles val, datasets::find_split_files(descriptor, "val", root));
-  std::set<std::filesystem::path> seen;
+  std::set<std::string> seen;
   for (const datasets::SamplePath& sample : train.samples) seen.insert(sample.image);
   const auto shared = std::ranges::count_if(
       val.samples, [&](const datasets::SamplePath& sample) { return seen.contains(sample.image); });

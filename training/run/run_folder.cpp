@@ -11,6 +11,7 @@
 #include <ctime>
 #include <system_error>
 
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
 #include "runtime/model/model_file.h"
@@ -29,9 +30,8 @@ Status folder_error(const fs::path& path, const std::string& reason) {
 }
 
 Status make_folder(const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  return error ? folder_error(path, error.message()) : Status();
+  const Status made = core::make_folders(path.string());
+  return made.ok() ? made : folder_error(path, made.message());
 }
 
 bool is_path(const std::string& dataset) {
@@ -221,6 +221,7 @@ Status point_latest_at(const fs::path& folder) try {
   std::error_code error;
   fs::create_directories(kLatest.parent_path(), error);
   const fs::path target = fs::relative(folder, kLatest.parent_path(), error);
+  if (!error) fs::remove(temporary, error);  // of an earlier process with this number
   if (!error) fs::create_directory_symlink(target, temporary, error);
   if (!error) fs::rename(temporary, kLatest, error);
   if (error) return {ErrorCode::io, kLatest.string() + ": " + error.message()};

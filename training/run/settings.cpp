@@ -128,6 +128,13 @@ rapidjson::Document parse(std::string_view json) {
   return document;
 }
 
+// No list is in another: writing a value calls itself for each depth, which the file could choose.
+bool is_flat(const rapidjson::Value& value) {
+  const auto is_scalar = [](const rapidjson::Value& item) { return !item.IsArray() && !item.IsObject(); };
+  if (!value.IsArray()) return is_scalar(value);
+  return std::all_of(value.Begin(), value.End(), is_scalar);
+}
+
 std::string_view kind_name(SettingKind kind) {
   switch (kind) {
     case integer:
@@ -272,7 +279,10 @@ Status SettingTable::set_from_file(const std::string& path) try {
     const bool chosen = !recorded || !member.value.HasMember("from") ||
                         (member.value["from"] != kDefaultSource && member.value["from"] != kDrawnSource);
     if (!chosen) continue;
-    GRAPHRUN_TRY(set(name, text_of(recorded ? member.value["value"] : member.value), path));
+    const rapidjson::Value& value = recorded ? member.value["value"] : member.value;
+    if (!is_flat(value))
+      return error(path + ": setting \"" + name + "\" must be a value or a list of values");
+    GRAPHRUN_TRY(set(name, text_of(value), path));
   }
   return {};
 } catch (...) {
