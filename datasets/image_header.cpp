@@ -20,17 +20,24 @@ constexpr std::string_view kPngSignature = "\x89PNG\r\n\x1a\n"sv;
 Status cut_header() { return {ErrorCode::invalid_file, "is cut off: it ends within its header"}; }
 Status broken_header() { return {ErrorCode::invalid_file, "has a broken image header"}; }
 
-// A chunk that ends beyond the file ends the walk: the decoder says what is missing.
-int png_orientation(std::string_view file) {
+// The orientation may stand anywhere before the end; with it or with the end the walk ends. A chunk that ends
+// beyond the file says how long that was.
+void walk_chunks(std::string_view file, ImageHeader& header) {
   constexpr std::size_t kAroundData = 12;  // length, kind, checksum
   const FileBytes bytes(file);
   std::size_t at = kPngSignature.size();
   while (const auto length = bytes.big(at, 4)) {
-    if (file.size() - at < kAroundData || file.size() - at - kAroundData < *length) break;
-    if (file.substr(at + 4, 4) == "eXIf") return exif_orientation(file.substr(at + 8, *length));
-    at += *length + kAroundData;
+    const std::size_t next = at + kAroundData + *length;
+    const std::string_view kind = file.substr(at + 4, 4);
+    if (next > file.size()) {
+      header.file_bytes = static_cast<std::int64_t>(next);
+      return;
+    }
+    if (kind == "eXIf") header.orientation = exif_orientation(file.substr(at + 8, *length));
+    if (kind == "eXIf" || kind == "IEND") return;
+    at = next;
   }
-  return kUpright;
+  header.file_bytes = static_cast<std::int64_t>(at + kAroundData);
 }
 
 Result<ImageHeader> png_header(std::string_view file) {
@@ -41,12 +48,13 @@ Result<ImageHeader> png_header(std::string_view file) {
   const auto color = bytes.big(25, 1);
   if (!width || !height || !depth || !color) return cut_header();
   if (file.substr(12, 4) != "IHDR" || *color > 6 || *color == 1 || *color == 5) return broken_header();
-  return ImageHeader{.format = ImageFormat::png,
+  ImageHeader header{.format = ImageFormat::png,
                      .height = *height,
                      .width = *width,
-                     .orientation = png_orientation(file),
                      .bit_depth = static_cast<int>(*depth),
                      .color = static_cast<PngColor>(*color)};
+  walk_chunks(file, header);
+  return header;
 }
 
 // Walks the marker segments up to the scan (ITU-T T.81, B.1.1.3 and B.2.2). Of several APP1 (XMP is one as
@@ -232,7 +240,7 @@ Result<ImageHeader> read_image_header(std::string_view file) {
   if (static_cast<std::int64_t>(file.size()) < header.file_bytes) {
     return Status(ErrorCode::invalid_file, "is cut off: it has " + std::to_string(file.size()) + " of the " +
                                                std::to_string(header.file_bytes) +
-                                               " bytes that its header promises");
+                                               " bytes that it says it has");
   }
   return header;
 }

@@ -22,7 +22,8 @@ struct Failure {
 };
 
 // Warnings of files whose pixels are all there: oddities of their writers.
-constexpr std::array kHarmless = {JWRN_ADOBE_XFORM, JWRN_BOGUS_ICC, JWRN_JFIF_MAJOR, JWRN_NOT_SEQUENTIAL};
+constexpr std::array kHarmless = {JWRN_ADOBE_XFORM, JWRN_BOGUS_ICC, JWRN_BOGUS_PROGRESSION, JWRN_JFIF_MAJOR,
+                                  JWRN_NOT_SEQUENTIAL};
 constexpr std::array kUnknown = {JERR_BAD_PRECISION, JERR_COMPONENT_COUNT, JERR_CONVERSION_NOTIMPL,
                                  JERR_NOT_COMPILED, JERR_SOF_UNSUPPORTED};
 constexpr std::array kCutOff = {JWRN_JPEG_EOF, JERR_INPUT_EMPTY, JERR_INPUT_EOF};

@@ -44,6 +44,8 @@ const char* what(Kind kind) {
   return "files of another ending";
 }
 
+std::string normal(const fs::path& path) { return path.lexically_normal().string(); }
+
 struct Entry {
   std::string path;
   fs::file_type type = fs::file_type::none;
@@ -57,8 +59,7 @@ Result<std::vector<Entry>> entries_of(const fs::path& folder) {
   auto it = fs::recursive_directory_iterator(folder, error);
   for (; !error && it != fs::recursive_directory_iterator(); it.increment(error)) {
     std::error_code ignored;
-    const Entry entry{it->path().lexically_normal().string(), it->status(ignored).type(),
-                      it->is_symlink(ignored)};
+    const Entry entry{normal(it->path()), it->status(ignored).type(), it->is_symlink(ignored)};
     if (entry.type != fs::file_type::directory || entry.link) entries.push_back(entry);
   }
   if (error) return Status(ErrorCode::io, folder.string() + ": cannot list: " + error.message());
@@ -112,8 +113,8 @@ Result<std::vector<Unlisted>> find_unlisted(const SplitFiles& files) try {
   if (!layout.list.empty()) return std::vector<Unlisted>{};
   std::unordered_set<std::string> used;
   for (const SamplePath& sample : files.samples) {
-    used.insert(sample.image.lexically_normal().string());
-    if (files.labelled) used.insert(sample.label.lexically_normal().string());
+    used.insert(normal(sample.image));
+    if (files.labelled) used.insert(normal(sample.label));
   }
   Account account(files.root);
   std::unordered_set<std::string> there;
@@ -133,8 +134,7 @@ Result<std::vector<Unlisted>> find_unlisted(const SplitFiles& files) try {
   GRAPHRUN_TRY(look(files.source, false));
   if (files.labelled) {
     for (const SamplePath& sample : files.samples) {
-      if (!there.contains(sample.label.lexically_normal().string()))
-        account.add(Kind::image_without_label, sample.image);
+      if (!there.contains(normal(sample.label))) account.add(Kind::image_without_label, normal(sample.image));
     }
   }
   return account.take();
