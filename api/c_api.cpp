@@ -1,6 +1,7 @@
 #include "graphrun/c_api.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -93,10 +94,21 @@ Result<DType> precision_of(const std::string& name) {
   return {ErrorCode::invalid_argument, "the precision \"" + name + "\": expected f32 or bf16"};
 }
 
+Result<OpLibraries> open_ops(const char* const* paths, std::size_t count) {
+  if (count > 0 && paths == nullptr) return null_pointer("ops");
+  OpLibraries libraries;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (paths[i] == nullptr) return null_pointer("ops: a path");
+    GRAPHRUN_ASSIGN(std::shared_ptr<const OpLibrary> library, open_op_library(paths[i]));
+    libraries.push_back(std::move(library));
+  }
+  return libraries;
+}
+
 Status open(const gr_options* given, gr_labeler** out) {
   if (given == nullptr) return null_pointer("options");
   if (out == nullptr) return null_pointer("out");
-  const std::optional<gr_options> options = adopt(*given, sizeof(gr_options));
+  const std::optional<gr_options> options = adopt(*given, offsetof(gr_options, ops));
   if (!options) return wrong_size("options");
   if (options->model == nullptr) return null_pointer("model");
   LabelerOptions opening{.model = options->model, .weights = text_or(options->weights, "")};
@@ -106,6 +118,7 @@ Status open(const gr_options* given, gr_labeler** out) {
   opening.confidence = true;  // each call may want it
   opening.memory_limit = options->memory_limit;
   GRAPHRUN_ASSIGN(opening.precision, precision_of(text_or(options->precision, "f32")));
+  GRAPHRUN_ASSIGN(opening.ops, open_ops(options->ops, options->ops_count));
   GRAPHRUN_ASSIGN(Labeler labeler, Labeler::open(opening));
   std::string device = labeler.device().name();
   *out = new gr_labeler{std::move(labeler), std::move(device)};

@@ -10,6 +10,7 @@
 namespace graphrun {
 
 struct CompiledModel::Impl {
+  std::shared_ptr<const OpRegistry> ops;
   model::Model model;
 };
 
@@ -30,23 +31,25 @@ Result<std::vector<std::byte>> CompiledModel::bytes() const try {
 }
 
 Result<std::string> CompiledModel::text() const try {
-  return compiler::print(impl_->model, ops::op_registry());
+  return compiler::print(impl_->model, *impl_->ops);
 } catch (...) {
   return core::caught();
 }
 
 Result<Compilation> compile(const std::string& path, const CompileOptions& options) try {
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const OpRegistry> ops, ops::op_registry_with(options.ops));
   std::vector<compiler::Definition> definitions;
   for (const auto& [name, value] : options.parameters) definitions.push_back({name, value, 0});
-  compiler::Compiled compiled = compiler::compile(path, definitions, ops::op_registry());
+  compiler::Compiled compiled = compiler::compile(
+      path, definitions, *ops, {options.optimizer, options.rate_multipliers, options.freeze});
+  GRAPHRUN_TRY(compiled.status);
   Compilation result;
   result.parameters_fit = compiled.definitions_fit;
   result.diagnostics = std::move(compiled.diagnostics);
   if (compiled.model) {
     result.model.emplace(
-        std::make_shared<const CompiledModel::Impl>(CompiledModel::Impl{*std::move(compiled.model)}));
+        std::make_shared<const CompiledModel::Impl>(CompiledModel::Impl{ops, *std::move(compiled.model)}));
   }
-  if (!result.model && result.diagnostics.empty()) return Status::no_memory();
   return result;
 } catch (...) {
   return core::caught();

@@ -4,12 +4,14 @@
 #include "api/impl.h"
 #include "runtime/core/guard.h"
 #include "runtime/model/device_id.h"
+#include "runtime/model/required_ops.h"
 
 namespace graphrun {
 
 Result<Device> Device::open(std::string_view name, const DeviceOptions& options) try {
+  GRAPHRUN_TRY(model::check_libraries(options.ops));
   GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend,
-                  api::devices().open(name, {options.threads, options.cache}));
+                  api::devices().open(name, {options.threads, options.cache, options.ops}));
   return Device(std::make_shared<const Impl>(Impl{std::move(backend)}));
 } catch (...) {
   return core::caught();

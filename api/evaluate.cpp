@@ -34,11 +34,8 @@ Result<training::EvalRequest> request_of(const EvaluateOptions& options) {
     return {ErrorCode::invalid_argument, "`model` and `run` exclude each other: give one of them"};
   if (!options.protocol.empty() && options.protocol != "slide" && options.protocol != "whole")
     return {ErrorCode::invalid_argument, "protocol " + options.protocol + ": expected slide or whole"};
-  training::EvalRequest request;
-  request.model = options.model;
+  GRAPHRUN_ASSIGN(auto request, api::begin_request<training::EvalRequest>(options, true));
   request.run = options.run;
-  request.weights = options.weights;
-  GRAPHRUN_ASSIGN(request.data, api::job_data(options.dataset, options.data_root, options.data, true));
   request.split = options.split;
   request.protocol.protocol = options.protocol;
   request.protocol.scales = options.scales;
@@ -46,10 +43,6 @@ Result<training::EvalRequest> request_of(const EvaluateOptions& options) {
   request.protocol.no_flip = !options.flip.value_or(true);
   request.protocol.batch = options.batch;
   request.protocol.memory_limit = options.memory_limit;
-  request.settings = api::setting_sources(options.configs, options.settings);
-  request.parameters.insert(options.parameters.begin(), options.parameters.end());
-  GRAPHRUN_ASSIGN(request.precision, api::precision_of(options.precision));
-  request.folder = options.folder;
   request.pictures = options.pictures;
   request.label_ids = options.label_ids;
   request.predictions = options.predictions;
@@ -78,7 +71,7 @@ Evaluation evaluation_of(const training::EvalOutcome& outcome) {
 Result<Evaluation> evaluate(const EvaluateOptions& options, EvaluateObserver* observer,
                             const StopToken& stop) try {
   GRAPHRUN_ASSIGN(const training::EvalRequest request, request_of(options));
-  api::JobPlace place{options.device, options.threads, options.cache, request.precision, options.join_ranks};
+  GRAPHRUN_ASSIGN(api::JobPlace place, api::place_of(options));
   std::vector<std::string> notes;
   EvaluateObserver silent;
   EvaluateObserver& hears = observer == nullptr ? silent : *observer;

@@ -19,6 +19,7 @@ struct Device::Impl {
 };
 
 struct Program::Impl {
+  std::shared_ptr<const OpRegistry> ops;  // what the source's program refers to
   weights::ModelSource source;
   std::vector<std::string> class_names;
   std::vector<Color> palette;
@@ -34,7 +35,17 @@ struct Weights::Impl {
 
 namespace api {
 
-std::shared_ptr<const Program::Impl> describe(weights::ModelSource source);
+// MODEL with values of late parameters; errors name the path.
+Result<std::shared_ptr<const Program::Impl>> open_program(const std::string& path,
+                                                          const Parameters& parameters,
+                                                          const OpLibraries& ops);
+
+// That a batch has the sample.
+inline Status check_sample(std::int64_t sample, std::int64_t batch) {
+  if (sample >= 0 && sample < batch) return {};
+  return {ErrorCode::invalid_argument,
+          "there is no sample " + std::to_string(sample) + " in a batch of " + std::to_string(batch)};
+}
 
 }  // namespace api
 }  // namespace graphrun

@@ -4,7 +4,6 @@
 
 #include "api/dataset.h"
 #include "api/devices.h"
-#include "ops/registry.h"
 #include "runtime/collective/self.h"
 #include "training/jobs/ranks.h"
 
@@ -21,14 +20,15 @@ training::Platform platform(JobPlace& place, std::vector<std::string>& notes) {
     return training::RankOfJob{joined.comm, joined.threads};
   };
   const auto open = [&place]() -> Result<std::shared_ptr<model::Backend>> {
-    GRAPHRUN_ASSIGN(
-        std::shared_ptr<model::Backend> backend,
-        devices().open(place.device, {place.threads, place.cache}).with_context("device " + place.device));
+    GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend,
+                    devices()
+                        .open(place.device, {place.threads, place.cache, place.libraries})
+                        .with_context("device " + place.device));
     GRAPHRUN_TRY(backend->check_precision(place.precision)
                      .with_context("precision " + std::string(to_string(place.precision))));
     return backend;
   };
-  return {ops::op_registry(), join, open};
+  return {*place.ops, join, open};
 }
 
 Result<DType> precision_of(const std::string& name) {

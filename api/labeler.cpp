@@ -4,11 +4,12 @@
 #include <mutex>
 
 #include "api/impl.h"
-#include "ops/registry.h"
 #include "runtime/core/guard.h"
 #include "runtime/imaging/resample.h"
 #include "runtime/labelling/labelling.h"
 #include "runtime/labelling/protocol_json.h"
+#include "runtime/model/team.h"
+#include "runtime/weights/bundle.h"
 
 namespace graphrun {
 namespace {
@@ -42,13 +43,14 @@ bool holds(const Extent& large, const Extent& small) {
 struct Labeler::Impl {
   Device device;
   std::shared_ptr<const Program::Impl> program;
+  std::string protocol;  // that the engine has, as bundles store it
   labelling::Labelling engine;
   std::mutex mutex;  // guards the engine and what follows
   // Sizes that there is memory for, none of which holds another.
   std::vector<Extent> planned;
 
-  Impl(Device on, std::shared_ptr<const Program::Impl> of, labelling::Labelling opened)
-      : device(std::move(on)), program(std::move(of)), engine(std::move(opened)) {}
+  Impl(Device on, std::shared_ptr<const Program::Impl> of, std::string by, labelling::Labelling opened)
+      : device(std::move(on)), program(std::move(of)), protocol(std::move(by)), engine(std::move(opened)) {}
 
   // Memory for images of all sizes so far and of these.
   Status reserve(std::span<const ImageView> images) {
@@ -79,23 +81,23 @@ Labeler& Labeler::operator=(Labeler&&) noexcept = default;
 Labeler::~Labeler() = default;
 
 Result<Labeler> Labeler::open(const LabelerOptions& options) try {
-  GRAPHRUN_ASSIGN(weights::ModelSource source, weights::open_model(options.model, ops::op_registry()));
+  GRAPHRUN_ASSIGN(std::shared_ptr<const Program::Impl> program,
+                  api::open_program(options.model, options.parameters, options.ops));
+  const weights::ModelSource& source = program->source;
   GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
-                  weights::open_weights(source, options.weights));
-  const model::Bindings bindings(options.parameters.begin(), options.parameters.end());
-  GRAPHRUN_ASSIGN(source.program, source.program->bind(bindings).with_context(options.model));
+                  weights::open_weights(source, options.weights, {options.key, options.strip, {}}));
   labelling::Labelling::Options opening{.cache_folder = options.cache};
   GRAPHRUN_ASSIGN(opening.protocol, choose_protocol(source, options));
   if (options.memory_limit < 0) return {ErrorCode::invalid_argument, "memory_limit is negative"};
   opening.memory_limit = static_cast<std::uint64_t>(options.memory_limit);
-  GRAPHRUN_ASSIGN(Device device, Device::open(options.device, {options.threads, options.cache}));
+  GRAPHRUN_ASSIGN(Device device, Device::open(options.device, {options.threads, options.cache, options.ops}));
   GRAPHRUN_TRY(device.check_precision(options.precision));
   const std::string& from = options.weights.empty() ? options.model : options.weights;
   GRAPHRUN_ASSIGN(
       labelling::Labelling labelling,
       labelling::Labelling::open(source.program, std::move(file), from, device.impl().backend, opening));
-  return Labeler(
-      std::make_unique<Impl>(std::move(device), api::describe(std::move(source)), std::move(labelling)));
+  return Labeler(std::make_unique<Impl>(std::move(device), std::move(program),
+                                        labelling::protocol_json(opening.protocol), std::move(labelling)));
 } catch (...) {
   return core::caught();
 }
@@ -103,13 +105,17 @@ Result<Labeler> Labeler::open(const LabelerOptions& options) try {
 Result<std::vector<LabelMap>> Labeler::label(std::span<const ImageView> images) try {
   for (const ImageView& image : images) GRAPHRUN_TRY(imaging::check_image(image, channels()));
   const std::lock_guard lock(impl_->mutex);
-  GRAPHRUN_TRY(impl_->reserve(images));
   std::vector<LabelMap> maps;
-  maps.reserve(images.size());
-  for (const ImageView& image : images) {
-    GRAPHRUN_ASSIGN(LabelMap map, impl_->engine.protocol().label(image));
-    maps.push_back(std::move(map));
-  }
+  const auto label_all = [&]() -> Status {
+    GRAPHRUN_TRY(impl_->reserve(images));
+    maps.reserve(images.size());
+    for (const ImageView& image : images) {
+      GRAPHRUN_ASSIGN(LabelMap map, impl_->engine.protocol().label(image));
+      maps.push_back(std::move(map));
+    }
+    return {};
+  };
+  GRAPHRUN_TRY(model::run_with_team(*impl_->device.impl().backend, label_all));
   return maps;
 } catch (...) {
   return core::caught();
@@ -144,6 +150,21 @@ Status Labeler::save_packed() const try {
   const std::lock_guard lock(impl_->mutex);
   const std::string note = impl_->engine.save_packed();
   return note.empty() ? Status() : Status(ErrorCode::io, note);
+} catch (...) {
+  return core::caught();
+}
+
+Status Labeler::pack(const std::string& path, DType precision) const try {
+  if (!path.ends_with(weights::kBundleSuffix))
+    return {ErrorCode::invalid_argument,
+            path + ": a bundle's name ends in " + std::string(weights::kBundleSuffix)};
+  if (precision != DType::f32 && precision != DType::bf16)
+    return {ErrorCode::invalid_argument,
+            "weights are stored in f32 or bf16, not in " + std::string(to_string(precision))};
+  const weights::ModelSource& source = impl_->program->source;
+  const std::lock_guard lock(impl_->mutex);
+  return weights::pack(
+      {*source.program, impl_->engine.weights(), impl_->protocol, source.metadata, precision}, path);
 } catch (...) {
   return core::caught();
 }

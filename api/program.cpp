@@ -19,23 +19,28 @@ void list_ports(const model::Method& method, Program::Impl& impl) {
 
 namespace api {
 
-std::shared_ptr<const Program::Impl> describe(weights::ModelSource source) {
-  Program::Impl impl{std::move(source), {}, {}, {}, {}};
+Result<std::shared_ptr<const Program::Impl>> open_program(const std::string& path,
+                                                          const Parameters& parameters,
+                                                          const OpLibraries& ops) {
+  Program::Impl impl;
+  GRAPHRUN_ASSIGN(impl.ops, ops::op_registry_with(ops));
+  GRAPHRUN_ASSIGN(impl.source, weights::open_model(path, *impl.ops));
+  const model::Bindings bindings(parameters.begin(), parameters.end());
+  GRAPHRUN_ASSIGN(impl.source.program, impl.source.program->bind(bindings).with_context(path));
   const model::Model& model = impl.source.program->model();
   impl.class_names = model.class_names;
   for (std::size_t i = 0; i + 2 < model.palette.size(); i += 3)
     impl.palette.push_back({model.palette[i], model.palette[i + 1], model.palette[i + 2]});
   if (const model::Method* const eval = model.method("eval")) list_ports(*eval, impl);
-  return std::make_shared<const Program::Impl>(std::move(impl));
+  return std::shared_ptr<const Program::Impl>(std::make_shared<Program::Impl>(std::move(impl)));
 }
 
 }  // namespace api
 
-Result<Program> Program::load(const std::string& path, const Parameters& parameters) try {
-  GRAPHRUN_ASSIGN(weights::ModelSource source, weights::open_model(path, ops::op_registry()));
-  const model::Bindings bindings(parameters.begin(), parameters.end());
-  GRAPHRUN_ASSIGN(source.program, source.program->bind(bindings).with_context(path));
-  return Program(api::describe(std::move(source)));
+Result<Program> Program::load(const std::string& path, const Parameters& parameters,
+                              const OpLibraries& ops) try {
+  GRAPHRUN_ASSIGN(std::shared_ptr<const Impl> impl, api::open_program(path, parameters, ops));
+  return Program(std::move(impl));
 } catch (...) {
   return core::caught();
 }

@@ -9,17 +9,9 @@
 #include "runtime/imaging/resample.h"
 #include "runtime/numeric/softmax_row.h"
 #include "runtime/session/session.h"
+#include "runtime/weights/value_check.h"
 
 namespace graphrun {
-namespace {
-
-Status check_sample(std::int64_t sample, const TensorDesc& desc) {
-  if (sample >= 0 && sample < desc.n()) return {};
-  return {ErrorCode::invalid_argument,
-          "there is no sample " + std::to_string(sample) + " in a batch of " + std::to_string(desc.n())};
-}
-
-}  // namespace
 
 struct Session::Impl {
   Program program;
@@ -64,7 +56,7 @@ Result<TensorView> Session::output(std::string_view name) const try {
 Status Session::set_image(const ImageView& image, std::int64_t sample) try {
   const TensorView view = impl_->bound->input();
   if (view.data == nullptr) return {ErrorCode::not_found, "the model has no input that is an image"};
-  GRAPHRUN_TRY(check_sample(sample, view.desc));
+  GRAPHRUN_TRY(api::check_sample(sample, view.desc.n()));
   const model::Preprocess& preprocess = impl_->program.impl().source.program->model().preprocess;
   return imaging::write_normalised(image, preprocess, impl_->backend(), view, sample);
 } catch (...) {
@@ -78,6 +70,8 @@ Status Session::set_input(std::string_view name, std::span<const float> values) 
                                              std::to_string(view.desc.shape.count()) + " numbers, got " +
                                              std::to_string(values.size())};
   }
+  if (const std::string what = weights::first_nonfinite(view.desc.shape, values); !what.empty())
+    return {ErrorCode::invalid_argument, "input \"" + std::string(name) + "\" is " + what};
   // The view is read alone.
   return impl_->bound->set_input(
       name, {TensorDesc::dense(DType::f32, view.desc.shape), const_cast<float*>(values.data())});
@@ -96,7 +90,7 @@ Status Session::get_output(std::string_view name, std::span<float> values) const
 Result<LabelMap> Session::label_map(std::int64_t sample) const try {
   GRAPHRUN_ASSIGN(const TensorView logits, impl_->bound->logits());
   const TensorDesc& desc = logits.desc;
-  GRAPHRUN_TRY(check_sample(sample, desc));
+  GRAPHRUN_TRY(api::check_sample(sample, desc.n()));
   if (desc.c() > imaging::kMaxClasses) {
     return {ErrorCode::unsupported, "label maps hold " + std::to_string(imaging::kMaxClasses) +
                                         " classes, the network has " + std::to_string(desc.c())};

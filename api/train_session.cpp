@@ -22,12 +22,6 @@ Status check_count(std::size_t given, const TensorDesc& desc, std::string_view w
                                            std::to_string(given)};
 }
 
-Status check_sample(std::int64_t sample, std::int64_t batch) {
-  if (sample >= 0 && sample < batch) return {};
-  return {ErrorCode::invalid_argument,
-          "there is no sample " + std::to_string(sample) + " in a batch of " + std::to_string(batch)};
-}
-
 // The id of pixels that count nowhere, as the model's losses have it.
 std::int32_t ignored_id(const model::Model& model) {
   constexpr std::int32_t kDefault = 255;
@@ -48,9 +42,9 @@ struct TrainSession::Impl {
   model::Backend& backend() const { return *weights->backend(); }
   std::int64_t classes() const { return session->output_of(model::roles::kConfusion).desc.shape[0]; }
 
-  // An output of the last step, `otherwise` where the model has none of that name.
-  Result<double> loss(std::string_view name, double otherwise) const {
-    Result<double> value = session->scalar(name);
+  // An output of the last step, `otherwise` where the model has none of that role.
+  Result<double> loss(std::string_view role, double otherwise) const {
+    Result<double> value = session->scalar_of(role);
     if (!value.ok() && value.status().code() == ErrorCode::not_found) return otherwise;
     return value;
   }
@@ -81,7 +75,8 @@ Result<TrainSession> TrainSession::create(const Program& program, const Device& 
 }
 
 Status TrainSession::load(const std::string& path) try {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file, weights::TensorFile::open(path));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                  weights::TensorFile::open(path, weights::choice_for(*impl_->bound())));
   return status_of(impl_->weights->load(*file).with_context(path));
 } catch (...) {
   return core::caught();
@@ -102,7 +97,7 @@ Weights TrainSession::weights() const {
 
 Status TrainSession::set_image(const ImageView& image, std::int64_t sample) try {
   const TensorView view = impl_->session->image();
-  GRAPHRUN_TRY(check_sample(sample, view.desc.n()));
+  GRAPHRUN_TRY(api::check_sample(sample, view.desc.n()));
   return imaging::write_normalised(image, impl_->bound()->model().preprocess, impl_->backend(), view, sample);
 } catch (...) {
   return core::caught();
@@ -111,7 +106,7 @@ Status TrainSession::set_image(const ImageView& image, std::int64_t sample) try 
 Status TrainSession::set_label(const LabelMap& label, std::int64_t sample) try {
   const TensorView view = impl_->session->label();
   const Shape& shape = view.desc.shape;
-  GRAPHRUN_TRY(check_sample(sample, shape[0]));
+  GRAPHRUN_TRY(api::check_sample(sample, shape[0]));
   const std::int64_t pixels = shape[1] * shape[2];
   if (label.height != shape[1] || label.width != shape[2] || std::ssize(label.ids) != pixels) {
     return {ErrorCode::shape, "the label is " + std::to_string(label.width) + " x " +
@@ -164,9 +159,9 @@ Result<Losses> TrainSession::compute(std::int64_t iteration) try {
   const session::TrainSession::RandomState random{impl_->seed, iteration, 0};
   GRAPHRUN_TRY(impl_->session->compute(random));
   Losses losses;
-  GRAPHRUN_ASSIGN(losses.total, impl_->loss("loss", 0));
-  GRAPHRUN_ASSIGN(losses.main, impl_->loss("main_loss", losses.total));
-  GRAPHRUN_ASSIGN(losses.auxiliary, impl_->loss("aux_loss", 0));
+  GRAPHRUN_ASSIGN(losses.total, impl_->loss(model::roles::kLoss, 0));
+  GRAPHRUN_ASSIGN(losses.main, impl_->loss(model::roles::kMainLoss, losses.total));
+  GRAPHRUN_ASSIGN(losses.auxiliary, impl_->loss(model::roles::kAuxLoss, 0));
   if (std::isfinite(losses.total)) return losses;
   GRAPHRUN_ASSIGN(const std::string where, impl_->session->find_nonfinite(random));
   return {ErrorCode::invalid_argument, "the loss is not finite: " + where};

@@ -52,22 +52,19 @@ class Course final : public training::TrainObserver {
     observer_.epoch(epoch);
   }
   void saved(const std::filesystem::path& checkpoint) override { observer_.saved(checkpoint.string()); }
+  void warning(const std::string& text) override { observer_.note(text); }
 
  private:
   graphrun::TrainObserver& observer_;
 };
 
 Result<training::TrainRequest> request_of(const TrainerOptions& options) {
-  training::TrainRequest request;
-  request.model = options.model;
-  GRAPHRUN_ASSIGN(request.data, api::job_data(options.dataset, options.data_root, options.data, false));
-  request.weights = options.weights;
+  GRAPHRUN_ASSIGN(auto request, api::begin_request<training::TrainRequest>(options, false));
+  request.init = options.init;
   request.init_backbone = options.init_backbone;
+  request.choice.key = options.key;
+  request.choice.strip = options.strip;
   request.resume = options.resume;
-  request.folder = options.folder;
-  request.settings = api::setting_sources(options.configs, options.settings);
-  request.parameters.insert(options.parameters.begin(), options.parameters.end());
-  GRAPHRUN_ASSIGN(request.precision, api::precision_of(options.precision));
   request.max_iters = options.max_iters;
   request.seed = options.seed;
   request.deterministic = options.deterministic;
@@ -80,6 +77,7 @@ Result<training::TrainRequest> request_of(const TrainerOptions& options) {
 }  // namespace
 
 struct Trainer::Impl {
+  std::shared_ptr<const OpRegistry> ops;  // what the job's program refers to
   training::TrainJob job;
   std::string folder;
   bool has_failed = false;
@@ -92,7 +90,7 @@ Trainer::~Trainer() = default;
 
 Result<Trainer> Trainer::prepare(const TrainerOptions& options, TrainObserver* observer) try {
   GRAPHRUN_ASSIGN(const training::TrainRequest request, request_of(options));
-  api::JobPlace place{options.device, options.threads, options.cache, request.precision, options.join_ranks};
+  GRAPHRUN_ASSIGN(api::JobPlace place, api::place_of(options));
   std::vector<std::string> notes;
   Start start(observer);
   Result<training::TrainJob> job = training::prepare_training(request, api::platform(place, notes), start);
@@ -102,6 +100,7 @@ Result<Trainer> Trainer::prepare(const TrainerOptions& options, TrainObserver* o
     for (const training::Note& note : training::batch_notes(*job)) start.note(note);
   }
   auto impl = std::make_unique<Impl>();
+  impl->ops = place.ops;
   impl->job = *std::move(job);
   impl->folder = impl->job.folder.string();
   return Trainer(std::move(impl));
@@ -124,6 +123,12 @@ Result<TrainResult> Trainer::run(TrainObserver* observer, const StopToken& stop)
   GRAPHRUN_ASSIGN(training::TrainOutcome outcome, training::train(job, course));
   impl_->has_failed = false;
   job.start = std::move(outcome.state);
+  if (!outcome.folder.empty()) {
+    job.folder = std::move(outcome.folder);
+    job.make_folder = nullptr;
+    job.write_start = nullptr;
+    impl_->folder = job.folder.string();
+  }
   TrainResult result;
   result.iterations = job.start.iteration;
   result.epochs = job.start.epoch;
@@ -133,6 +138,7 @@ Result<TrainResult> Trainer::run(TrainObserver* observer, const StopToken& stop)
   result.checkpoint = checkpoint ? checkpoint->string() : std::string();
   result.best_epoch = job.start.best.epoch;
   result.best_mean_iou = job.start.best.mean_iou;
+  result.stale = outcome.stale;
   return result;
 } catch (...) {
   return core::caught();

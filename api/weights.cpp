@@ -13,7 +13,7 @@ Result<Weights> Weights::load(const Program& program, const Device& device, cons
   }
   std::shared_ptr<const weights::TensorFile> file = source.weights;
   if (!path.empty()) {
-    GRAPHRUN_ASSIGN(file, weights::TensorFile::open(path));
+    GRAPHRUN_ASSIGN(file, weights::TensorFile::open(path, weights::choice_for(*source.program)));
   }
   GRAPHRUN_ASSIGN(std::shared_ptr<weights::Weights> weights,
                   weights::Weights::map(*source.program, std::move(file), device.impl().backend)

@@ -34,6 +34,15 @@ if(GRAPHRUN_SANITIZE)
   add_link_options(-fsanitize=${GRAPHRUN_SANITIZE})
 endif()
 
+if(GRAPHRUN_FUZZ)
+  # Another compiler's warnings are not what this build is for. Floats may be divided by zero.
+  target_compile_options(graphrun_options INTERFACE -w)
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=float-divide-by-zero
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=address,undefined)
+  add_compile_definitions(_GLIBCXX_ASSERTIONS)
+endif()
+
 # graphrun_library(NAME [SMALL] SOURCES ... PUBLIC ... PRIVATE ...): a static library with the project's options. SMALL: its
 # code runs once for a model or a session, so it is compiled for size; made for speed it would be twice as large.
 function(graphrun_library name)

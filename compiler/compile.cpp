@@ -4,11 +4,13 @@
 #include <functional>
 
 #include "compiler/expand.h"
+#include "compiler/freeze.h"
 #include "compiler/ir/graph.h"
 #include "compiler/passes/passes.h"
 #include "compiler/update.h"
 #include "runtime/core/guard.h"
 #include "runtime/model/make_signature.h"
+#include "runtime/model/required_ops.h"
 #include "runtime/model/validate.h"
 
 namespace graphrun::compiler {
@@ -21,11 +23,21 @@ class Compiler {
       : source_(source),
         context_(context),
         diagnostics_(diagnostics),
+        options_(options),
         input_roles_(std::move(input_roles)),
         expansion_(expand(source, context, diagnostics, options.optimizer)) {}
 
-  void run() {
-    if (!diagnostics_.ok()) return;
+  // False: the options do not fit the graph.
+  bool run() {
+    if (!diagnostics_.ok()) return true;
+    if (!apply_parameter_options(context_, options_, source_.graph().at, expansion_, diagnostics_))
+      return false;
+    build();
+    return true;
+  }
+
+ private:
+  void build() {
     check_unused();
     const bool is_updated = expansion_.optimizer && !expansion_.losses.empty();
     if (is_updated)
@@ -47,8 +59,8 @@ class Compiler {
     if (Status valid = finish(); diagnostics_.ok() && !valid.ok()) report(valid.message());
   }
 
- private:
   Status finish() {
+    context_.model.required_ops = model::make_required_ops(context_.model, context_.ops);
     GRAPHRUN_TRY(model::validate_structure(context_.model, context_.ops));
     context_.model.signature =
         model::make_signature(context_.model, context_.ops, {input_roles_, expansion_.output_roles});
@@ -142,6 +154,7 @@ class Compiler {
   const Source& source_;
   Context context_;
   Diagnostics& diagnostics_;
+  const CompileOptions& options_;
   std::map<std::string, std::string> input_roles_;
   Expansion expansion_;
   std::vector<ParameterGroup> groups_;  // where there is a method "update"
@@ -149,6 +162,7 @@ class Compiler {
 
 Compiled not_compiled(const Status& status) noexcept {
   Compiled result;
+  result.status = status;
   try {
     result.errors = status.message() + "\n";
   } catch (...) {
@@ -167,8 +181,10 @@ Compiled compile(const std::filesystem::path& path, std::span<const Definition> 
     Declarations declared = read_declarations(*source, definitions, diagnostics);
     model::Model& model = declared.model;
     result.definitions_fit = check_definitions(*source, model, definitions, diagnostics);
-    if (result.definitions_fit)
-      Compiler(*source, Context{ops, model}, std::move(declared.input_roles), diagnostics, options).run();
+    if (result.definitions_fit) {
+      Compiler compiler(*source, Context{ops, model}, std::move(declared.input_roles), diagnostics, options);
+      result.definitions_fit = compiler.run();
+    }
     if (diagnostics.ok()) result.model = std::move(model);
   }
   result.diagnostics = diagnostics.errors();

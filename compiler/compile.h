@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "compiler/declarations.h"
@@ -29,12 +30,18 @@ struct Compiled {
   std::optional<model::Model> model;    // empty where there are errors
   std::vector<Diagnostic> diagnostics;  // the errors; the first ones, where they are very many
   std::string errors;                   // a line each
-  bool definitions_fit = true;          // else the errors are about them
+  Status status;                        // what ended the compiler itself, such as memory; in `errors`, too
+  bool definitions_fit = true;          // else the errors are about them, or the options
 };
 struct CompileOptions {
   // The op that is the optimiser instead of the file's. It takes those of the file's attributes that it has
   // too, and graph parameters of its attributes' names. Empty: the file's.
   std::string optimizer;
+  // Patterns of names (* stands for any text). Parameters of these names get this rate multiplier in the
+  // place of the graph's; later ones win.
+  std::vector<std::pair<std::string, double>> rate_multipliers;
+  // Patterns of names: these parameters are not trained at all, and running statistics do not change.
+  std::vector<std::string> freeze;
 };
 // The files may use the ops of `ops`, whoever brought them.
 Compiled compile(const std::filesystem::path& path, std::span<const Definition> definitions,

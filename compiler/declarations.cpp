@@ -4,15 +4,18 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <unordered_set>
 
+#include "runtime/core/checked.h"
 #include "runtime/core/component_name.h"
+#include "runtime/model/validate.h"
 
 namespace graphrun::compiler {
 namespace {
 
 std::string number_text(double value) {
   return to_string(value == std::floor(value) && std::abs(value) < 1e15
-                       ? Expr(static_cast<std::int64_t>(value))
+                       ? Expr(core::saturating_integer(value))
                        : Expr(value));
 }
 
@@ -29,12 +32,14 @@ class Reader {
   }
 
   Declarations run() {
+    const auto read_parameter = [this](const JsonMember& member) { parameter(member); };
+    const auto read_input = [this](const JsonMember& member) { input(member); };
     if (const JsonValue* doc = graph_.find("doc"); doc != nullptr && text(*doc)) model_.doc = doc->text;
     if (const JsonValue* all = object("parameters")) {
-      for (const JsonMember& member : all->members) parameter(member);
+      if (few(*all, model::kMaxParameters, "parameters")) std::ranges::for_each(all->members, read_parameter);
     }
     if (const JsonValue* all = object("inputs")) {
-      for (const JsonMember& member : all->members) input(member);
+      if (few(*all, model::kMaxInputs, "inputs")) std::ranges::for_each(all->members, read_input);
     } else {
       diagnostics_.error(graph_.at, "the graph has no \"inputs\"");
     }
@@ -54,6 +59,13 @@ class Reader {
     const JsonValue* json = graph_.find(key);
     return json != nullptr && expect(*json, JsonValue::Kind::object, "an object", diagnostics_) ? json
                                                                                                 : nullptr;
+  }
+  // As many as a model may have; so what looks one up may walk over them.
+  bool few(const JsonValue& json, std::size_t limit, const std::string& what) {
+    const std::size_t count = std::max(json.items.size(), json.members.size());
+    if (count <= limit) return true;
+    diagnostics_.error(json.at, std::to_string(count) + " " + what + "; at most " + std::to_string(limit));
+    return false;
   }
   bool text(const JsonValue& json) { return expect(json, JsonValue::Kind::text, "text", diagnostics_); }
 
@@ -104,11 +116,11 @@ class Reader {
   };
 
   // A setting's value, else a parameter's.
-  std::optional<Number> number(std::string_view name) const {
+  std::optional<Number> number(std::string_view name, const SymbolLookup& parameters) const {
     const JsonValue* train = graph_.find("train");
     const JsonValue* all = train == nullptr ? nullptr : train->find("settings");
     const JsonValue* setting = all == nullptr ? nullptr : all->find(name);
-    if (setting == nullptr) return model_.parameter_values()(name);
+    if (setting == nullptr) return parameters(name);
     if (setting->is(JsonValue::Kind::real)) return Number(setting->real);
     const bool whole = setting->is(JsonValue::Kind::integer) || setting->is(JsonValue::Kind::boolean);
     return whole ? std::optional(Number(Dim(setting->integer))) : std::nullopt;
@@ -118,13 +130,14 @@ class Reader {
     model::GraphParameter& parameter = model_.parameters[derived.parameter];
     const JsonValue& json = derived.member->value;
     const Position at = json.find("from")->at;
+    const SymbolLookup parameters = model_.parameter_values();
     for (const std::string& symbol : parameter.from.symbols) {
-      if (number(symbol)) continue;
+      if (number(symbol, parameters)) continue;
       return diagnostics_.error(
           at, in_quotes(symbol) + " is neither a parameter nor a number among the settings of \"train\"");
     }
     const Result<Number> value =
-        evaluate(parameter.from, [this](std::string_view name) { return number(name); });
+        evaluate(parameter.from, [&](std::string_view name) { return number(name, parameters); });
     if (!value.ok()) return diagnostics_.error(at, value.status().message());
     const Dim* whole = std::get_if<Dim>(&*value);
     parameter.integer = whole != nullptr;
@@ -135,7 +148,17 @@ class Reader {
     check_value(parameter, json.find("choices"), at);
   }
 
-  void check_value(const model::GraphParameter& parameter, const JsonValue* choices, Position at) {
+  // What is no integer of a file becomes 0, so that what follows has a number.
+  void check_value(model::GraphParameter& parameter, const JsonValue* choices, Position at) {
+    constexpr double kExactIntegers = 9007199254740992.0;  // 2^53
+    const double limit = parameter.integer ? kExactIntegers : std::numeric_limits<double>::max();
+    if (!(std::abs(parameter.value) <= limit)) {
+      diagnostics_.error(at, "the value of " + in_quotes(parameter.name) +
+                                 (parameter.integer ? " must be an integer from -2^53 to 2^53"
+                                                    : " must be a finite number"));
+      parameter.value = 0;
+      return;
+    }
     const std::string what = "the value of " + in_quotes(parameter.name) + " ";
     const std::string is = ", is " + number_text(parameter.value);
     if (parameter.integer && parameter.value != std::floor(parameter.value))
@@ -191,13 +214,16 @@ class Reader {
     const JsonValue* list = graph_.find("require");
     if (list == nullptr || !expect(*list, JsonValue::Kind::list, "a list of requirements", diagnostics_))
       return;
+    if (!few(*list, model::kMaxParameters, "requirements")) return;
     std::vector<std::string_view> known;
     for (const model::Input& input : model_.inputs) {
       for (const Expr& extent : input.shape)
         known.insert(known.end(), extent.symbols.begin(), extent.symbols.end());
     }
     for (const model::GraphParameter& parameter : model_.parameters) known.push_back(parameter.name);
+    const std::unordered_set<std::string_view> symbols(known.begin(), known.end());
     for (const JsonValue& json : list->items) {
+      if (diagnostics_.full()) return;
       if (!expect(json, JsonValue::Kind::object, "an object with that and because", diagnostics_)) continue;
       check_keys(json, {"that", "because"}, "a requirement", diagnostics_);
       const JsonValue* that = json.find("that");
@@ -209,10 +235,11 @@ class Reader {
       std::optional<Expr> condition = read_expr(*that, diagnostics_);
       if (!condition || !text(*because)) continue;
       for (const std::string& symbol : condition->symbols) {
-        if (std::ranges::find(known, symbol) == known.end())
+        if (!symbols.contains(symbol)) {
           diagnostics_.error(that->at, in_quotes(symbol) +
                                            " is neither an extent of an input nor a parameter" +
-                                           suggestion(symbol, known));
+                                           diagnostics_.suggestion(that->at, symbol, [&] { return known; }));
+        }
       }
       check_now(*condition, because->text, that->at);
       model_.requirements.push_back({*std::move(condition), because->text});

@@ -28,6 +28,14 @@ void Diagnostics::error(Position at, std::string_view node, std::string_view mes
   errors_.push_back({at, std::string(node), std::string(message)});
 }
 
+std::string Diagnostics::suggestion(Position at, const std::string& name,
+                                    const std::function<std::vector<std::string_view>()>& candidates) {
+  if (truncated_) return {};
+  const auto [entry, is_new] = suggestions_.try_emplace({at, name});
+  if (is_new) entry->second = compiler::suggestion(name, candidates());
+  return entry->second;
+}
+
 std::vector<Diagnostic> Diagnostics::errors() const {
   std::vector<Error> sorted = errors_;
   std::ranges::stable_sort(sorted, {}, &Error::at);

@@ -2,6 +2,8 @@
 
 #include <compare>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -31,6 +33,12 @@ class Diagnostics {
   void error(Position at, std::string_view message) { error(at, {}, message); }
 
   bool ok() const { return errors_.empty(); }
+  // Further errors are not kept: there is no use in looking for them.
+  bool full() const { return truncated_; }
+  // suggestion(name, candidates()). Kept for the place: a wrong name in a block is wrong in each of its
+  // calls.
+  std::string suggestion(Position at, const std::string& name,
+                         const std::function<std::vector<std::string_view>()>& candidates);
   // In the order of files and places; the first hundred.
   std::vector<Diagnostic> errors() const;
   // One line an error.
@@ -45,6 +53,7 @@ class Diagnostics {
   };
   std::vector<Error> errors_;
   std::set<std::pair<Position, std::string>> seen_;
+  std::map<std::pair<Position, std::string>, std::string> suggestions_;
   bool truncated_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "compiler/expander.h"
+#include "runtime/core/checked.h"
 
 namespace graphrun::compiler {
 namespace {
@@ -23,6 +24,8 @@ Expander::Expander(const Source& source, Context context, Diagnostics& diagnosti
       context_(context),
       diagnostics_(diagnostics),
       builder_(context, "graph"),
+      symbols_(symbols_of(context.model)),
+      parameter_names_(context.model.parameter_index()),
       chosen_optimizer_(optimizer) {}
 
 Expansion Expander::run() {
@@ -37,9 +40,11 @@ Expansion Expander::run() {
   Frame main;
   main.statements = statements;
   main.scope = std::make_shared<Scope>();
+  main.inits = std::make_shared<const Inits>();
+  main.defaults = std::make_shared<const AttrMap>();
   for (const model::GraphParameter& parameter : context_.model.parameters) {
     const Expr value =
-        parameter.integer ? Expr(static_cast<std::int64_t>(parameter.value)) : Expr(parameter.value);
+        parameter.integer ? Expr(core::saturating_integer(parameter.value)) : Expr(parameter.value);
     main.scope->numbers[parameter.name] = parameter.structural ? value : Expr::symbol(parameter.name);
   }
   for (std::size_t i = 0; i < context_.model.inputs.size(); ++i) {
@@ -60,8 +65,8 @@ Expansion Expander::run() {
   // The main frame stays below the loop's, for outputs and losses.
   frames_.push_back(main);
   frames_.push_back(std::move(main));
-  while (frames_.size() > 1) step();
-  if (statements_ > kMaxStatements) return std::move(result_);
+  while (frames_.size() > 1 && !diagnostics_.full()) step();
+  if (out_of_budget_ || diagnostics_.full()) return std::move(result_);
   outputs();
   losses();
   optimizer();
@@ -74,19 +79,30 @@ void Expander::error(Position at, std::string_view message) { diagnostics_.error
 void Expander::step() {
   Frame& frame = top();
   if (frame.next < frame.statements->items.size()) {
-    if (++statements_ > kMaxStatements) {
-      error(frame.statements->at,
-            "the graph expands to more than " + std::to_string(kMaxStatements) + " statements");
-      frames_.resize(1);
-      return;
-    }
-    statement(frame.statements->items[frame.next++]);
+    const JsonValue& next = frame.statements->items[frame.next];
+    // What a body has is counted when it is run.
+    const JsonValue* body = next.find("graph");
+    if (!spend(frame.statements->at, next.bytes - (body == nullptr ? 0 : body->bytes))) return;
+    ++frame.next;
+    statement(next);
     return;
   }
-  ++statements_;
+  if (!spend(frame.statements->at, 0)) return;
   ++frame.iteration;
   if (frame.iteration < frame.count && begin_iteration(frame)) return;
   close();
+}
+
+bool Expander::spend(Position at, std::size_t bytes) {
+  statement_bytes_ += bytes;
+  const bool many = ++statements_ > kMaxStatements;
+  if (!many && statement_bytes_ <= kMaxStatementBytes) return true;
+  error(at, many ? "the graph expands to more than " + std::to_string(kMaxStatements) + " statements"
+                 : "the graph expands to statements of more than " + std::to_string(kMaxStatementBytes) +
+                       " bytes");
+  out_of_budget_ = true;
+  frames_.resize(1);
+  return false;
 }
 
 void Expander::statement(const JsonValue& json) {
@@ -177,9 +193,13 @@ void Expander::open_call(const JsonValue& json, const JsonValue& name) {
   if (!expect(name, JsonValue::Kind::text, "the name of a block", diagnostics_)) return fail(json);
   const auto found = source_.blocks.find(name.text);
   if (found == source_.blocks.end()) {
-    std::vector<std::string_view> names;
-    for (const auto& [known, block] : source_.blocks) names.push_back(known);
-    error(name.at, "there is no block " + in_quotes(name.text) + suggestion(name.text, names));
+    const auto names = [&] {
+      std::vector<std::string_view> all;
+      for (const auto& [known, block] : source_.blocks) all.push_back(known);
+      return all;
+    };
+    error(name.at,
+          "there is no block " + in_quotes(name.text) + diagnostics_.suggestion(name.at, name.text, names));
     return fail(json);
   }
   const Block& block = found->second;
@@ -192,28 +212,30 @@ void Expander::open_call(const JsonValue& json, const JsonValue& name) {
     return fail(json);
   }
   auto inner = std::make_shared<Scope>();
-  std::optional<Inits> initialisers = inits(json);
-  std::optional<AttrMap> attributes = defaults(json);
-  const bool bound = bind_arguments(json, block, *inner);
+  std::shared_ptr<const Inits> initialisers = inits(json);
+  std::shared_ptr<const AttrMap> attributes = defaults(json);
+  const bool bound = bind_arguments(json, block, inner);
   if (!bound || !initialisers || !attributes) return fail(json);
   Frame frame;
   frame.statements = block.graph;
   frame.previous = block.inputs.empty() ? kNoValue : inner->values[block.inputs[0]];
   frame.scope = std::move(inner);
   frame.prefix = *std::move(prefix);
-  frame.inits = *std::move(initialisers);
-  frame.defaults = *std::move(attributes);
+  frame.inits = std::move(initialisers);
+  frame.defaults = std::move(attributes);
   frame.statement = &json;
   frame.block = &block;
   frames_.push_back(std::move(frame));
 }
 
-bool Expander::bind_arguments(const JsonValue& json, const Block& block, Scope& inner) {
+bool Expander::bind_arguments(const JsonValue& json, const Block& block,
+                              const std::shared_ptr<Scope>& inner) {
   std::vector<std::string_view> known(block.inputs.begin(), block.inputs.end());
   for (const BlockParameter& parameter : block.parameters) known.push_back(parameter.name);
   known.insert(known.end(), {"block", "as", "out", "if", "init", "defaults", "doc"});
   check_keys(json, known, "the block " + block.name, diagnostics_);
   bool good = true;
+  statement_bytes_ += (block.inputs.size() + block.parameters.size()) * sizeof(Expr);
   for (std::size_t i = 0; i < block.inputs.size(); ++i) {
     const JsonValue* given = json.find(block.inputs[i]);
     std::optional<ValueId> bound;
@@ -225,7 +247,7 @@ bool Expander::bind_arguments(const JsonValue& json, const Block& block, Scope& 
       error(json.at, "the block " + block.name + " needs its input " + in_quotes(block.inputs[i]));
     }
     good = good && bound && *bound != kPoison;
-    inner.values[block.inputs[i]] = bound.value_or(kPoison);
+    inner->values[block.inputs[i]] = bound.value_or(kPoison);
   }
   // Defaults may use the block's inputs and the parameters before.
   for (const BlockParameter& parameter : block.parameters) {
@@ -234,8 +256,9 @@ bool Expander::bind_arguments(const JsonValue& json, const Block& block, Scope& 
     if (given != nullptr) {
       number = expression(*given);
     } else if (parameter.fallback != nullptr && good) {
+      statement_bytes_ += parameter.fallback->bytes;
       Frame defaults;
-      defaults.scope = std::make_shared<Scope>(inner);
+      defaults.scope = inner;
       frames_.push_back(std::move(defaults));
       number = expression(*parameter.fallback);
       frames_.pop_back();
@@ -243,7 +266,7 @@ bool Expander::bind_arguments(const JsonValue& json, const Block& block, Scope& 
       error(json.at, "the block " + block.name + " needs its parameter " + in_quotes(parameter.name));
     }
     good = good && number;
-    inner.numbers[parameter.name] = number.value_or(Expr(1));
+    inner->numbers[parameter.name] = number.value_or(Expr(1));
   }
   return good;
 }
@@ -288,20 +311,19 @@ void Expander::open_group(const JsonValue& json) {
   if (!frame.index.empty()) frame.scope->numbers[frame.index] = Expr(0);
   frame.base = top().prefix;
   const std::optional<std::string> prefix = scope_prefix(json, frame.base);
-  std::optional<Inits> initialisers = inits(json);
-  std::optional<AttrMap> attributes = defaults(json);
+  std::shared_ptr<const Inits> initialisers = inits(json);
+  std::shared_ptr<const AttrMap> attributes = defaults(json);
   if (!prefix || !initialisers || !attributes) {
     frame.scope->numbers.erase(frame.index);
     return fail(json);
   }
   frame.prefix = *prefix;
-  frame.inits = *std::move(initialisers);
-  frame.defaults = *std::move(attributes);
+  frame.inits = std::move(initialisers);
+  frame.defaults = std::move(attributes);
   frames_.push_back(std::move(frame));
 }
 
 bool Expander::begin_iteration(Frame& frame) {
-  if (statements_ > kMaxStatements) return false;
   if (!frame.index.empty()) frame.scope->numbers[frame.index] = Expr(frame.iteration);
   const std::optional<std::string> prefix = scope_prefix(*frame.statement, frame.base);
   if (!prefix) return false;

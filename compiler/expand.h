@@ -49,7 +49,9 @@ struct Expansion {
 Expansion expand(const Source& source, Context context, Diagnostics& diagnostics,
                  std::string_view optimizer = {});
 
+// What is run, not what is written: a file of a few hundred bytes could otherwise ask for any amount of work.
 inline constexpr std::size_t kMaxBlockDepth = 64;
-inline constexpr std::size_t kMaxStatements = 100000;  // run, not written
+inline constexpr std::size_t kMaxStatements = 100000;
+inline constexpr std::size_t kMaxStatementBytes = std::size_t{16} << 20;  // of their text
 
 }  // namespace graphrun::compiler

@@ -2,6 +2,7 @@
 
 #include "compiler/expander.h"
 #include "compiler/expression.h"
+#include "runtime/model/validate.h"
 
 namespace graphrun::compiler {
 namespace {
@@ -31,7 +32,8 @@ std::optional<Expr> Expander::extent_of(const std::string& name, const JsonValue
   const std::size_t axis = std::string_view("NCHW").find(std::string_view(name).substr(dot + 1));
   const auto found = top().scope->values.find(owner);
   if (found == top().scope->values.end()) {
-    error(at.at, "there is no value " + in_quotes(owner) + suggestion(owner, keys_of(top().scope->values)));
+    error(at.at, "there is no value " + in_quotes(owner) +
+                     diagnostics_.suggestion(at.at, owner, [&] { return keys_of(top().scope->values); }));
     return std::nullopt;
   }
   if (found->second == kPoison) return std::nullopt;
@@ -56,7 +58,8 @@ std::optional<Expr> Expander::resolve(const Expr& expr, const JsonValue& at) {
       return extent;
     }
     good = false;
-    error(at.at, "there is no number " + in_quotes(name) + suggestion(name, keys_of(numbers)));
+    error(at.at, "there is no number " + in_quotes(name) +
+                     diagnostics_.suggestion(at.at, name, [&] { return keys_of(numbers); }));
     return std::nullopt;
   });
   if (!good) return std::nullopt;
@@ -74,7 +77,7 @@ std::optional<Expr> Expander::expression(const JsonValue& json) {
 std::optional<std::int64_t> Expander::integer(const JsonValue& json) {
   const std::optional<Expr> expr = expression(json);
   if (!expr) return std::nullopt;
-  Result<Dim> dim = evaluate_dim(*expr, symbols_of(context_.model));
+  Result<Dim> dim = evaluate_dim(*expr, symbols_);
   if (dim.ok() && dim->is_constant()) return dim->constant();
   error(json.at, dim.ok() ? "the structure of a graph cannot depend on " + to_string(*dim) +
                                 ", which graphc does not know; a structural parameter is needed"
@@ -87,7 +90,8 @@ std::optional<ValueId> Expander::value(const JsonValue& name) {
   const auto& values = top().scope->values;
   const auto found = values.find(name.text);
   if (found != values.end()) return found->second;
-  error(name.at, "there is no value " + in_quotes(name.text) + suggestion(name.text, keys_of(values)));
+  error(name.at, "there is no value " + in_quotes(name.text) +
+                     diagnostics_.suggestion(name.at, name.text, [&] { return keys_of(values); }));
   return std::nullopt;
 }
 
@@ -113,6 +117,10 @@ std::optional<std::string> Expander::interpolate(const JsonValue& text) {
     result += std::to_string(*number);
     at = close + 1;
   }
+  if (result.size() > model::kMaxNameLength) {
+    error(text.at, "a name of more than " + std::to_string(model::kMaxNameLength) + " bytes");
+    return std::nullopt;
+  }
   if (is_path(result)) return result;
   error(text.at, in_quotes(result) + " cannot be part of a path");
   return std::nullopt;
@@ -123,7 +131,9 @@ std::optional<std::string> Expander::scope_prefix(const JsonValue& json, const s
   if (as == nullptr) return base;
   const std::optional<std::string> name = interpolate(*as);
   if (!name) return std::nullopt;
-  return base + *name + ".";
+  if (base.size() + name->size() < model::kMaxNameLength) return base + *name + ".";
+  error(as->at, "the path is longer than " + std::to_string(model::kMaxNameLength) + " bytes");
+  return std::nullopt;
 }
 
 std::optional<Init> Expander::initialiser(const JsonValue& json) {
@@ -160,12 +170,13 @@ std::optional<Init> Expander::initialiser(const JsonValue& json) {
 }
 
 // What holds inside a call or group: the initialisers around it, overridden by its own.
-std::optional<Inits> Expander::inits(const JsonValue& json) {
-  Inits all = top().inits;
+std::shared_ptr<const Inits> Expander::inits(const JsonValue& json) {
   const JsonValue* own = json.find("init");
-  if (own == nullptr) return all;
+  if (own == nullptr) return top().inits;
+  Inits all = *top().inits;
+  statement_bytes_ += all.size() * sizeof(Inits::value_type);
   if (!expect(*own, JsonValue::Kind::object, "an object: {\"op.slot\": initialiser}", diagnostics_))
-    return std::nullopt;
+    return nullptr;
   for (const JsonMember& member : own->members) {
     const std::size_t dot = member.key.find('.');
     const OpDef* def = context_.ops.find(std::string_view(member.key).substr(0, dot));
@@ -173,21 +184,22 @@ std::optional<Inits> Expander::inits(const JsonValue& json) {
         def == nullptr || dot == std::string::npos ? -1 : def->input_index(member.key.substr(dot + 1));
     if (slot < 0 || !def->inputs[static_cast<std::size_t>(slot)].is_variable) {
       error(member.at, in_quotes(member.key) + " is not a variable of an op, as \"conv2d.weight\" is");
-      return std::nullopt;
+      return nullptr;
     }
     std::optional<Init> init = initialiser(member.value);
-    if (!init) return std::nullopt;
+    if (!init) return nullptr;
     all[member.key] = *std::move(init);
   }
-  return all;
+  return std::make_shared<const Inits>(std::move(all));
 }
 
-std::optional<AttrMap> Expander::defaults(const JsonValue& json) {
-  AttrMap all = top().defaults;
+std::shared_ptr<const AttrMap> Expander::defaults(const JsonValue& json) {
   const JsonValue* own = json.find("defaults");
-  if (own == nullptr) return all;
+  if (own == nullptr) return top().defaults;
+  AttrMap all = *top().defaults;
+  statement_bytes_ += all.size() * sizeof(AttrMap::value_type);
   if (!expect(*own, JsonValue::Kind::object, "an object: {\"op.attribute\": value}", diagnostics_))
-    return std::nullopt;
+    return nullptr;
   for (const JsonMember& member : own->members) {
     const std::size_t dot = member.key.find('.');
     const OpDef* def = context_.ops.find(std::string_view(member.key).substr(0, dot));
@@ -196,13 +208,13 @@ std::optional<AttrMap> Expander::defaults(const JsonValue& json) {
                             : std::vector<AttrSpec>::const_iterator();
     if (!known || spec == def->attrs.end()) {
       error(member.at, in_quotes(member.key) + " is not an attribute of an op, as \"batch_norm.eps\" is");
-      return std::nullopt;
+      return nullptr;
     }
     std::optional<AttrValue> value = checked_attribute(*spec, member.value, "");
-    if (!value) return std::nullopt;
+    if (!value) return nullptr;
     all[member.key] = *std::move(value);
   }
-  return all;
+  return std::make_shared<const AttrMap>(std::move(all));
 }
 
 }  // namespace graphrun::compiler

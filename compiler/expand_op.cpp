@@ -2,6 +2,7 @@
 #include <set>
 
 #include "compiler/expander.h"
+#include "runtime/model/validate.h"
 
 namespace graphrun::compiler {
 
@@ -28,7 +29,7 @@ std::vector<ValueId> Expander::add_op(const JsonValue& json, const JsonValue& na
     const std::string what = def == nullptr
                                  ? "op " + in_quotes(name.text) + " is in no op library that was given"
                                  : "there is no op " + in_quotes(name.text);
-    error(name.at, what + suggestion(name.text, names));
+    error(name.at, what + diagnostics_.suggestion(name.at, name.text, [&] { return names; }));
     return {};
   }
   NodeDraft draft{json, *def, {}};
@@ -41,7 +42,7 @@ std::vector<ValueId> Expander::add_op(const JsonValue& json, const JsonValue& na
   for (const JsonMember& member : json.members) {
     if (std::ranges::find(known, member.key) == known.end())
       error(member.at, name.text + " has no input or attribute " + in_quotes(member.key) +
-                           suggestion(member.key, known));
+                           diagnostics_.suggestion(member.at, member.key, [&] { return known; }));
   }
   const bool inputs_good = read_inputs(draft);
   const bool attributes_good = read_attributes(draft);
@@ -78,6 +79,10 @@ bool Expander::name_node(NodeDraft& draft) {
   const std::optional<std::string> name = interpolate(*as);
   if (!name) return false;
   draft.node.path = top().prefix + *name;
+  if (draft.node.path.size() > model::kMaxNameLength) {
+    error(as->at, "the path is longer than " + std::to_string(model::kMaxNameLength) + " bytes");
+    return false;
+  }
   if (explicit_paths_.insert(draft.node.path).second) return true;
   diagnostics_.error(as->at, draft.node.path, "another node bears this name");
   return false;
@@ -140,8 +145,8 @@ std::optional<AttrValue> Expander::checked_attribute(const AttrSpec& spec, const
                                                      std::string_view about) {
   std::optional<AttrValue> value = attribute(spec, json);
   if (!value) return std::nullopt;
-  const auto checked = Attributes::evaluate(std::span(&spec, 1), AttrMap{{std::string(spec.name), *value}},
-                                            symbols_of(context_.model));
+  const auto checked =
+      Attributes::evaluate(std::span(&spec, 1), AttrMap{{std::string(spec.name), *value}}, symbols_);
   if (checked.ok()) return value;
   error(json.at, std::string(about) + checked.status().message());
   return std::nullopt;
@@ -156,8 +161,8 @@ bool Expander::read_attributes(NodeDraft& draft) {
       std::optional<AttrValue> value = checked_attribute(spec, *given, draft.about());
       good = good && value;
       if (value) draft.node.attrs[name] = *std::move(value);
-    } else if (const auto found = top().defaults.find(draft.node.op + "." + name);
-               found != top().defaults.end()) {
+    } else if (const auto found = top().defaults->find(draft.node.op + "." + name);
+               found != top().defaults->end()) {
       draft.node.attrs[name] = found->second;
     } else if (!spec.fallback) {
       error(draft.json.at, draft.node.op + " needs its attribute " + in_quotes(spec.name));
@@ -174,8 +179,7 @@ bool Expander::make_variables(NodeDraft& draft) {
     error(draft.json.at, draft.node.op + " has variables, so the node needs a name: \"as\"");
     return false;
   }
-  const Result<Attributes> attrs =
-      Attributes::evaluate(def.attrs, draft.node.attrs, symbols_of(context_.model));
+  const Result<Attributes> attrs = Attributes::evaluate(def.attrs, draft.node.attrs, symbols_);
   if (!attrs.ok()) {
     error(draft.json.at, draft.about() + attrs.status().message());
     return false;
@@ -230,8 +234,7 @@ std::optional<model::Variable> Expander::make_variable(const NodeDraft& draft, s
   for (const Dim& extent : shape) {
     Expr expr = to_expr(extent);
     for (const std::string& symbol : expr.symbols) {
-      const auto& parameters = context_.model.parameters;
-      if (std::ranges::find(parameters, symbol, &model::GraphParameter::name) != parameters.end()) continue;
+      if (parameter_names_.contains(symbol)) continue;
       error(draft.json.at, "the shape of " + in_quotes(spec.name) + " depends on " + symbol +
                                ", the size of an input; weights depend on graph parameters alone");
       return std::nullopt;
@@ -239,8 +242,8 @@ std::optional<model::Variable> Expander::make_variable(const NodeDraft& draft, s
     variable.shape.push_back(std::move(expr));
   }
   variable.init = spec.init;
-  const auto inherited = top().inits.find(draft.node.op + "." + std::string(spec.name));
-  if (inherited != top().inits.end()) variable.init = inherited->second;
+  const auto inherited = top().inits->find(draft.node.op + "." + std::string(spec.name));
+  if (inherited != top().inits->end()) variable.init = inherited->second;
   const JsonValue* own = draft.json.find("init");
   if (own != nullptr) {
     if (!expect(*own, JsonValue::Kind::object, "an object: {\"slot\": initialiser}", diagnostics_))

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <deque>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -20,9 +21,10 @@ class Expander {
  private:
   // expand.cpp: control
   void step();
+  bool spend(Position at, std::size_t bytes);  // false, after an error: a statement too many
   void statement(const JsonValue& json);
   void open_call(const JsonValue& json, const JsonValue& name);
-  bool bind_arguments(const JsonValue& json, const Block& block, Scope& inner);
+  bool bind_arguments(const JsonValue& json, const Block& block, const std::shared_ptr<Scope>& inner);
   void open_group(const JsonValue& json);
   bool begin_iteration(Frame& frame);
   void close();
@@ -40,8 +42,8 @@ class Expander {
   std::optional<std::string> interpolate(const JsonValue& text);
   std::optional<std::string> scope_prefix(const JsonValue& json, const std::string& base);
   std::optional<Init> initialiser(const JsonValue& json);
-  std::optional<Inits> inits(const JsonValue& json);
-  std::optional<AttrMap> defaults(const JsonValue& json);
+  std::shared_ptr<const Inits> inits(const JsonValue& json);       // null after an error
+  std::shared_ptr<const AttrMap> defaults(const JsonValue& json);  // null after an error
 
   // expand_op.cpp: nodes
   struct NodeDraft;
@@ -82,7 +84,11 @@ class Expander {
   Expansion result_;
   std::deque<Frame> frames_;
   std::set<std::string> explicit_paths_;
-  std::size_t statements_ = 0;
+  SymbolLookup symbols_;
+  model::ParameterIndex parameter_names_;
+  std::size_t statements_ = 0;       // of kMaxStatements
+  std::size_t statement_bytes_ = 0;  // of kMaxStatementBytes
+  bool out_of_budget_ = false;
   std::string current_;                       // full path of what is being expanded, for errors
   std::string_view chosen_optimizer_;         // in the place of the file's; empty: none
   const OpDef* written_optimizer_ = nullptr;  // which attributes the file's section may have

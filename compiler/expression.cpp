@@ -241,6 +241,7 @@ ParsedExpr parse_expression(std::string_view text) { return Parser(text).run(); 
 Expr substitute(const Expr& expr, const std::function<std::optional<Expr>(const std::string&)>& lookup) {
   Expr result;
   for (const Expr::Token& token : expr.tokens) {
+    if (result.tokens.size() > kMaxExprTokens) break;  // whoever evaluates it refuses it
     if (token.op != ExprOp::symbol) {
       result.tokens.push_back(token);
       continue;

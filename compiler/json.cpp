@@ -6,6 +6,7 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "runtime/core/file.h"
@@ -54,8 +55,9 @@ class Lines {
 // Builds the tree from the reader's events on a stack of its own.
 class Handler {
  public:
-  Handler(const std::string& text, const Stream& stream, const Lines& lines, Diagnostics& diagnostics)
-      : text_(text), stream_(stream), lines_(lines), diagnostics_(diagnostics) {}
+  Handler(const std::string& text, const Stream& stream, const Lines& lines, JsonBudget& budget,
+          Diagnostics& diagnostics)
+      : text_(text), stream_(stream), lines_(lines), budget_(budget), diagnostics_(diagnostics) {}
 
   bool Null() { return value(make(JsonValue::Kind::null)); }
   bool Bool(bool flag) {
@@ -86,13 +88,13 @@ class Handler {
     return value(std::move(json));
   }
   bool Key(const char* data, rapidjson::SizeType size, bool) {
-    open_.back().members.push_back({std::string(data, size), token(), {}});
+    open_.back().value.members.push_back({std::string(data, size), lines_.position(token()), {}});
     return true;
   }
   bool StartObject() { return open(JsonValue::Kind::object); }
   bool StartArray() { return open(JsonValue::Kind::list); }
   bool EndObject(rapidjson::SizeType) {
-    check_keys(open_.back());
+    check_keys(open_.back().value);
     return close();
   }
   bool EndArray(rapidjson::SizeType) { return close(); }
@@ -103,25 +105,28 @@ class Handler {
  private:
   // The start of the key or plain value that the reader has just consumed. Brackets are reported before they
   // are consumed.
-  Position token() {
+  std::size_t token() {
     std::size_t start = std::exchange(last_end_, stream_.Tell());
     while (start < text_.size() && std::string_view(" \t\r\n,:").find(text_[start]) != std::string::npos)
       ++start;
-    return lines_.position(start);
+    return start;
   }
   JsonValue make(JsonValue::Kind kind) {
+    const std::size_t start = token();
     JsonValue json;
     json.kind = kind;
-    json.at = token();
+    json.at = lines_.position(start);
+    json.bytes = static_cast<std::uint32_t>(last_end_ - start);
     return json;
   }
   bool value(JsonValue json) {
+    if (--budget_.values < 0) return stop(json.at, "too many values in the files of one graph");
     if (open_.empty()) {
       root_ = std::move(json);
-    } else if (open_.back().is_object()) {
-      open_.back().members.back().value = std::move(json);
+    } else if (open_.back().value.is_object()) {
+      open_.back().value.members.back().value = std::move(json);
     } else {
-      open_.back().items.push_back(std::move(json));
+      open_.back().value.items.push_back(std::move(json));
     }
     return true;
   }
@@ -129,37 +134,49 @@ class Handler {
     JsonValue json;
     json.kind = kind;
     json.at = lines_.position(stream_.Tell());
-    open_.push_back(std::move(json));
+    open_.push_back({std::move(json), stream_.Tell()});
     last_end_ = stream_.Tell() + 1;
     if (open_.size() <= kMaxJsonDepth) return true;
-    diagnostics_.error(open_.back().at, "nested more than " + std::to_string(kMaxJsonDepth) + " deep");
-    stopped_ = true;
-    return false;
+    return stop(open_.back().value.at, "nested more than " + std::to_string(kMaxJsonDepth) + " deep");
   }
   bool close() {
     last_end_ = stream_.Tell() + 1;
-    JsonValue done = std::move(open_.back());
+    JsonValue done = std::move(open_.back().value);
+    done.bytes = static_cast<std::uint32_t>(last_end_ - open_.back().start);
     open_.pop_back();
     return value(std::move(done));
   }
-  void check_keys(const JsonValue& object) {
-    std::vector<const JsonMember*> sorted;
-    for (const JsonMember& member : object.members) sorted.push_back(&member);
-    std::ranges::stable_sort(sorted, {},
-                             [](const JsonMember* member) -> const std::string& { return member->key; });
+  bool stop(Position at, const std::string& message) {
+    diagnostics_.error(at, message);
+    stopped_ = true;
+    return false;
+  }
+  void check_keys(JsonValue& object) {
+    const std::vector<JsonMember>& members = object.members;
+    const auto key = [&members](std::uint32_t i) -> const std::string& { return members[i].key; };
+    std::vector<std::uint32_t> sorted(members.size());
+    std::iota(sorted.begin(), sorted.end(), 0U);
+    std::ranges::stable_sort(sorted, {}, key);
     for (std::size_t i = 1; i < sorted.size(); ++i) {
-      if (sorted[i]->key == sorted[i - 1]->key)
-        diagnostics_.error(sorted[i]->at,
-                           "the key " + in_quotes(sorted[i]->key) + " stands twice in one object");
+      if (key(sorted[i]) == key(sorted[i - 1]))
+        diagnostics_.error(members[sorted[i]].at,
+                           "the key " + in_quotes(key(sorted[i])) + " stands twice in one object");
     }
+    constexpr std::size_t kFew = 16;
+    if (sorted.size() > kFew) object.sorted = std::move(sorted);
   }
 
   const std::string& text_;
   const Stream& stream_;
   const Lines& lines_;
+  JsonBudget& budget_;
   Diagnostics& diagnostics_;
   std::size_t last_end_ = 0;
-  std::vector<JsonValue> open_;
+  struct Open {
+    JsonValue value;
+    std::size_t start;  // in the text
+  };
+  std::vector<Open> open_;
   JsonValue root_;
   bool stopped_ = false;
 };
@@ -167,21 +184,27 @@ class Handler {
 }  // namespace
 
 const JsonValue* JsonValue::find(std::string_view key) const {
-  const auto found = std::ranges::find(members, key, &JsonMember::key);
-  return found == members.end() ? nullptr : &found->value;
+  if (sorted.empty()) {
+    const auto found = std::ranges::find(members, key, &JsonMember::key);
+    return found == members.end() ? nullptr : &found->value;
+  }
+  const auto key_of = [this](std::uint32_t i) -> std::string_view { return members[i].key; };
+  const auto found = std::ranges::lower_bound(sorted, key, {}, key_of);
+  return found == sorted.end() || key_of(*found) != key ? nullptr : &members[*found].value;
 }
 
 std::optional<JsonValue> read_json(const std::filesystem::path& path, const std::string& name,
-                                   Diagnostics& diagnostics) {
+                                   JsonBudget& budget, Diagnostics& diagnostics) {
   const std::int32_t file = diagnostics.add_file(name);
-  const Result<std::string> text = core::read_file(path, kMaxJsonBytes);
+  const Result<std::string> text = core::read_file(path, budget.bytes);
   if (!text.ok()) {
     diagnostics.error({file, 1, 1}, text.status().message());
     return std::nullopt;
   }
+  budget.bytes -= static_cast<std::int64_t>(text->size());
   const Lines lines(file, *text);
   Stream stream(*text);
-  Handler handler(*text, stream, lines, diagnostics);
+  Handler handler(*text, stream, lines, budget, diagnostics);
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
                               rapidjson::kParseFullPrecisionFlag;
   rapidjson::Reader reader;

@@ -3,32 +3,10 @@
 #include <algorithm>
 #include <map>
 
+#include "runtime/core/pattern.h"
+
 namespace graphrun::compiler {
 namespace {
-
-// * stands for any text, dots included.
-bool matches(std::string_view pattern, std::string_view name) {
-  std::size_t p = 0;
-  std::size_t n = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t retry = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      retry = n;
-    } else if (p < pattern.size() && pattern[p] == name[n]) {
-      ++p;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++retry;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
 
 // A parameter as selectors see it.
 struct Parameter {
@@ -64,8 +42,8 @@ std::vector<Parameter> parameters_of(const Context& context, const Graph& graph)
 
 bool selects(const OptimizerGroup& group, const Parameter& parameter) {
   return std::ranges::any_of(group.match, [&](const ParameterSelector& one) {
-    return matches(one.name, parameter.name) && matches(one.op, parameter.op) &&
-           matches(one.operand, parameter.operand) &&
+    return core::matches_pattern(one.name, parameter.name) && core::matches_pattern(one.op, parameter.op) &&
+           core::matches_pattern(one.operand, parameter.operand) &&
            (one.rank < 0 || static_cast<std::size_t>(one.rank) == parameter.rank);
   });
 }
@@ -95,6 +73,26 @@ void report_unused(const std::vector<OptimizerGroup>& list, const std::vector<bo
   }
 }
 
+// Comparing a pattern with stars can take as many steps as both have letters, times one another.
+bool too_many(const Optimizer& optimizer, const std::vector<Parameter>& parameters) {
+  constexpr double kMaxSteps = 1e9;
+  double letters = 1;
+  for (const Parameter& parameter : parameters)
+    letters += static_cast<double>(parameter.name.size() + parameter.op.size() + parameter.operand.size());
+  double steps = 0;
+  for (const std::vector<OptimizerGroup>* list : {&optimizer.groups, &optimizer.rules}) {
+    for (const OptimizerGroup& group : *list) {
+      for (const ParameterSelector& one : group.match) {
+        const bool stars = one.name.size() > 1 && one.name.find('*') != std::string::npos;
+        const double each = stars ? static_cast<double>(one.name.size()) / 4 * letters
+                                  : static_cast<double>(parameters.size());
+        steps += each + static_cast<double>(one.op.size() + one.operand.size()) * letters / 4;
+      }
+    }
+  }
+  return steps > kMaxSteps;
+}
+
 AttrMap merged(AttrMap attrs, const AttrMap& more) {
   for (const auto& [name, value] : more) attrs[name] = value;
   return attrs;
@@ -108,7 +106,12 @@ std::vector<ParameterGroup> make_parameter_groups(Context context, const Optimiz
   std::vector<bool> group_used(groups.size(), false);
   std::vector<bool> rule_used(optimizer.rules.size(), false);
   std::map<std::pair<std::size_t, std::vector<bool>>, ParameterGroup> parts;  // by group and rules
-  for (const Parameter& parameter : parameters_of(context, graph)) {
+  const std::vector<Parameter> parameters = parameters_of(context, graph);
+  if (too_many(optimizer, parameters)) {
+    diagnostics.error(optimizer.at, "too many patterns for so many parameters");
+    return {};
+  }
+  for (const Parameter& parameter : parameters) {
     const auto group =
         std::ranges::find_if(groups, [&](const OptimizerGroup& one) { return selects(one, parameter); });
     if (group == groups.end()) {

@@ -29,9 +29,9 @@ struct Frame {
   const JsonValue* statements = nullptr;
   std::shared_ptr<Scope> scope;  // shared by a block's body and the repeats in it
   std::string prefix;            // of paths; empty or ending in "."
-  Inits inits;
-  AttrMap defaults;             // of attributes that nodes inside do not give, by "op.attribute"
-  ValueId previous = kNoValue;  // result of the statement before
+  std::shared_ptr<const Inits> inits;
+  std::shared_ptr<const AttrMap> defaults;  // of attributes that nodes inside do not give: "op.attribute"
+  ValueId previous = kNoValue;              // result of the statement before
   std::size_t next = 0;
 
   const JsonValue* statement = nullptr;  // that opened this frame

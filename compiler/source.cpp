@@ -1,6 +1,7 @@
 #include "compiler/source.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "compiler/expression.h"
 
@@ -60,10 +61,16 @@ std::optional<fs::path> resolve_import(const fs::path& folder, const std::string
   return folder / relative;
 }
 
-void read_imports(const fs::path& folder, Source& source, Diagnostics& diagnostics) {
+void read_imports(const fs::path& folder, Source& source, JsonBudget& budget, Diagnostics& diagnostics) {
+  constexpr std::size_t kMaxImports = 1000;
   const JsonValue* imports = source.graph().find("import");
   if (imports == nullptr) return;
-  for (const JsonValue* import : read_names(*imports, diagnostics)) {
+  const std::vector<const JsonValue*> names = read_names(*imports, diagnostics);
+  if (names.size() > kMaxImports) {
+    diagnostics.error(imports->at, "more than " + std::to_string(kMaxImports) + " imports");
+    return;
+  }
+  for (const JsonValue* import : names) {
     const std::optional<fs::path> path = resolve_import(folder, import->text);
     if (!path) {
       diagnostics.error(import->at,
@@ -75,7 +82,7 @@ void read_imports(const fs::path& folder, Source& source, Diagnostics& diagnosti
       diagnostics.error(import->at, "there is no file " + in_quotes(path->string()));
       continue;
     }
-    std::optional<JsonValue> json = read_json(*path, path->string(), diagnostics);
+    std::optional<JsonValue> json = read_json(*path, path->string(), budget, diagnostics);
     if (!json) continue;
     source.files.push_back(*std::move(json));
     const JsonValue& file = source.files.back();
@@ -107,7 +114,8 @@ std::string_view kind_name(const JsonValue& value) {
 }  // namespace
 
 std::optional<Source> read_source(const fs::path& path, Diagnostics& diagnostics) {
-  std::optional<JsonValue> json = read_json(path, path.string(), diagnostics);
+  JsonBudget budget;
+  std::optional<JsonValue> json = read_json(path, path.string(), budget, diagnostics);
   if (!json) return std::nullopt;
   Source source;
   source.name = path.stem().string();
@@ -119,16 +127,18 @@ std::optional<Source> read_source(const fs::path& path, Diagnostics& diagnostics
               "blocks", "graph", "outputs", "losses", "train", "metadata"},
              "a graph file", diagnostics);
   read_blocks(graph, source, diagnostics);
-  read_imports(path.parent_path(), source, diagnostics);
+  read_imports(path.parent_path(), source, budget, diagnostics);
   return source;
 }
 
 void check_keys(const JsonValue& object, const std::vector<std::string_view>& known, std::string_view what,
                 Diagnostics& diagnostics) {
+  const std::unordered_set<std::string_view> keys(known.begin(), known.end());
   for (const JsonMember& member : object.members) {
-    if (std::ranges::find(known, member.key) != known.end()) continue;
+    if (keys.contains(member.key)) continue;
+    if (diagnostics.full()) return;
     diagnostics.error(member.at, std::string(what) + " has no key " + in_quotes(member.key) +
-                                     suggestion(member.key, known));
+                                     diagnostics.suggestion(member.at, member.key, [&] { return known; }));
   }
 }
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <map>
 #include <numeric>
+#include <string_view>
 #include <tuple>
+#include <unordered_map>
 
 namespace graphrun::compiler {
 namespace {
@@ -26,12 +28,13 @@ std::vector<bool> trained(const model::Model& model) {
 // By variable: the node of `train` after which a parameter's gradient is ready.
 std::vector<std::int32_t> ready_times(const model::Model& model, const Graph& train) {
   std::vector<std::int32_t> times(model.variables.size(), INT32_MAX);
+  std::unordered_map<std::string_view, ValueId> stored;
+  for (const model::NamedValue& store : train.method.stores) stored.emplace(store.name, store.value);
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     const model::Variable& variable = model.variables[i];
     if (variable.kind != VariableKind::gradient) continue;
-    const auto store = std::ranges::find(train.method.stores, variable.name, &model::NamedValue::name);
     times[static_cast<std::size_t>(variable.of)] =
-        train.method.values[static_cast<std::size_t>(store->value)].index;
+        train.method.values[static_cast<std::size_t>(stored.at(variable.name))].index;
   }
   return times;
 }

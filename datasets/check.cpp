@@ -47,7 +47,7 @@ void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int
   if (image.ok()) {
     counts.add_size(image->image);
     if (image->orientation != kUpright && ++counts.turned == 1)
-      counts.first_turned = {sample, 0, 0, path.image.string()};
+      counts.first_turned = {sample, 0, 0, path.image};
   } else {
     const bool missing = image.status().code() == ErrorCode::not_found;
     problem(missing ? ProblemKind::image_missing : ProblemKind::image_unreadable, path.image,
@@ -67,9 +67,9 @@ void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int
             std::to_string(label->width) + " x " + std::to_string(label->height) + ", but the image is " +
                 size_text(*image));
   }
-  count_ids(*label, rule, sample, path.label.string(), counts);
+  count_ids(*label, rule, sample, path.label, counts);
   if (rule.form() == LabelForm::ids && !label->palette.empty())
-    compare_palette(*label, descriptor, rule, sample, path.label.string(), counts);
+    compare_palette(*label, descriptor, rule, sample, path.label, counts);
 }
 
 Result<Counts> check_samples(const Descriptor& descriptor, const std::vector<SamplePath>& samples,
@@ -85,7 +85,7 @@ Result<Counts> check_samples(const Descriptor& descriptor, const std::vector<Sam
       try {
         check_sample(descriptor, samples[i], sample, mine);
       } catch (const std::bad_alloc&) {
-        mine.add({ProblemKind::image_unreadable, sample, samples[i].image.string(), "no memory to read it"});
+        mine.add({ProblemKind::image_unreadable, sample, samples[i].image, "no memory to read it"});
       }
       ++done;
       if (progress && &mine == counts.data()) progress(done, total);
@@ -126,9 +126,9 @@ void add_repeated_names(const std::vector<SamplePath>& samples, Counts& counts) 
     const SamplePath& first = samples[at->second];
     const bool same = first.image == samples[i].image;
     counts.add({same ? ProblemKind::sample_twice : ProblemKind::name_twice, static_cast<std::int64_t>(i),
-                samples[i].image.string(),
+                samples[i].image,
                 same ? "is sample " + std::to_string(at->second + 1) + " and " + std::to_string(i + 1)
-                     : "named '" + samples[i].name + "' as is " + first.image.string()});
+                     : "named '" + samples[i].name + "' as is " + first.image});
   }
 }
 

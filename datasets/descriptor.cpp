@@ -1,12 +1,30 @@
 #include "datasets/descriptor.h"
 
+#include <string_view>
+#include <vector>
+
+#include "graphrun/kernel/attributes.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
+#include "runtime/core/pattern.h"
 
 namespace graphrun::datasets {
 
 namespace {
 constexpr std::int64_t kMaxDescriptorBytes = std::int64_t{16} << 20;
+
+// Names of the descriptors in a folder.
+std::vector<std::string> descriptors_in(const std::filesystem::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(folder, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::filesystem::path& file = entry->path();
+    if (file.extension() == ".json" && !file.stem().has_extension()) names.push_back(file.stem().string());
+  }
+  return names;
+}
+
 }  // namespace
 
 Result<Descriptor> load_descriptor(const std::string& name_or_path,
@@ -16,6 +34,7 @@ Result<Descriptor> load_descriptor(const std::string& name_or_path,
     file = name_or_path;
   } else {
     std::string looked;
+    std::vector<std::string> known;
     std::error_code error;
     for (const auto& dir : search_dirs) {
       const auto candidate = dir / (name_or_path + ".json");
@@ -24,10 +43,14 @@ Result<Descriptor> load_descriptor(const std::string& name_or_path,
         break;
       }
       looked += "\n  " + candidate.string();
+      for (const std::string& name : descriptors_in(dir)) known.push_back(name);
     }
     if (file.empty()) {
+      const std::vector<std::string_view> names(known.begin(), known.end());
+      const std::string near = nearest_name(name_or_path, names);
       return Status(ErrorCode::not_found,
-                    "no data set is called '" + name_or_path + "'; looked for:" + looked +
+                    "no data set is called '" + name_or_path + "'" +
+                        (near.empty() ? "" : " (did you mean '" + near + "'?)") + "; looked for:" + looked +
                         "\nGive a name of one of these folders, or the path of a descriptor (JSON).");
     }
   }
@@ -40,7 +63,7 @@ Result<Descriptor> load_descriptor(const std::string& name_or_path,
 Settings recipe_settings(const Descriptor& descriptor, std::string_view network) {
   Settings merged;
   for (const Recipe& recipe : descriptor.recipes) {
-    if (!matches_pattern(recipe.pattern, network)) continue;
+    if (!core::matches_pattern(recipe.pattern, network)) continue;
     for (const auto& [key, value] : recipe.settings) merged[key] = value;
   }
   return merged;
@@ -48,31 +71,9 @@ Settings recipe_settings(const Descriptor& descriptor, std::string_view network)
 
 const LabelRule& label_rule(const Descriptor& descriptor, const std::filesystem::path& label) {
   for (const LabelVariant& variant : descriptor.label_variants) {
-    if (matches_pattern(variant.pattern, label.native())) return variant.rule;
+    if (core::matches_pattern(variant.pattern, label.native())) return variant.rule;
   }
   return descriptor.labels;
-}
-
-bool matches_pattern(std::string_view pattern, std::string_view text) {
-  std::size_t p = 0;
-  std::size_t t = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t restart = 0;
-  while (t < text.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      restart = t;
-    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
-      ++p;
-      ++t;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      t = ++restart;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
 Status check_inside(std::string_view path) {

@@ -90,8 +90,6 @@ Settings recipe_settings(const Descriptor& descriptor, std::string_view network)
 // The rule for a label file.
 const LabelRule& label_rule(const Descriptor& descriptor, const std::filesystem::path& label);
 
-bool matches_pattern(std::string_view pattern, std::string_view text);
-
 // Status::ok for a path that is relative, not empty and does not climb with "..".
 Status check_inside(std::string_view path);
 

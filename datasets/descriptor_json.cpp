@@ -218,11 +218,13 @@ Status read_labels(const Node& node, Descriptor& descriptor) {
   return {};
 }
 
+constexpr std::int64_t kMaxGenerated = 1'000'000;  // samples of a split
+
 Result<Split> read_generated_split(const Node& node) {
   GRAPHRUN_TRY(check_object(node, {"count", "seed"}));
   Split split;
   GRAPHRUN_ASSIGN(const Node count, require(node, "count"));
-  GRAPHRUN_ASSIGN(split.count, read_int(count, 1, std::int64_t{1} << 31));
+  GRAPHRUN_ASSIGN(split.count, read_int(count, 1, kMaxGenerated));
   GRAPHRUN_ASSIGN(const Node seed, require(node, "seed"));
   GRAPHRUN_ASSIGN(const auto value, read_int(seed, 0, INT64_MAX));
   split.seed = static_cast<std::uint64_t>(value);

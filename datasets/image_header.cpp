@@ -227,6 +227,10 @@ imaging::Extent upright_size(const ImageHeader& header) {
 
 Result<ImageHeader> read_image_header(std::string_view file) {
   GRAPHRUN_ASSIGN(const ImageHeader header, header_of(file));
+  constexpr std::int64_t kMaxSide = std::int64_t{1} << 20;
+  if (header.height > kMaxSide || header.width > kMaxSide) {
+    return Status(ErrorCode::invalid_file, "has a side of more than " + std::to_string(kMaxSide) + " pixels");
+  }
   // Both sides are below 2^32, so that the product fits once neither exceeds the limit.
   if (header.height < 1 || header.width < 1 || header.height > imaging::kMaxPixels ||
       header.width > imaging::kMaxPixels || header.height * header.width > imaging::kMaxPixels) {

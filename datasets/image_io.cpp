@@ -10,13 +10,13 @@
 
 #include "datasets/codecs/opencv_codecs.h"
 #include "datasets/color.h"
+#include "datasets/image_cost.h"
 #include "datasets/image_header.h"
 #include "datasets/jpeg_codec.h"
 #include "datasets/orientation.h"
 #include "datasets/png_codec.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
-#include "runtime/core/mapped_file.h"
 
 namespace graphrun::datasets {
 
@@ -34,7 +34,9 @@ const Codecs& codecs() {
     Codecs found;
     void* const library = dlopen(kCodecsLibrary, RTLD_NOW | RTLD_LOCAL);
     if (library != nullptr) found.decode = reinterpret_cast<DecodeImage>(dlsym(library, kCodecsFunction));
-    if (found.decode == nullptr) found.reason = dlerror();
+    if (found.decode != nullptr) return found;
+    const char* const reason = dlerror();
+    found.reason = reason == nullptr ? "an unknown reason" : reason;
     return found;
   }();
   return opened;
@@ -55,11 +57,23 @@ Result<imaging::Image> decode_by_codecs(std::string& file, const ImageHeader& he
 // One decoder for a format: what it finds wrong, no other may paint over.
 Result<UprightImage> decode_image(std::string& file) {
   GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file));
+  GRAPHRUN_TRY(limit_image_cost(file, header));
   auto image = header.format == ImageFormat::jpeg  ? decode_jpeg(file, header)
                : header.format == ImageFormat::png ? decode_png(file, header)
                                                    : decode_by_codecs(file, header);
   GRAPHRUN_TRY(image.status());
   return UprightImage{upright(*std::move(image), header.orientation), header.orientation};
+}
+
+// Of the beginning of the file; of all of it where a profile is long, or more may say how the image is
+// turned. Read, not mapped: a file may be cut short by somebody else at any time.
+Result<ImageHeader> read_header(const std::filesystem::path& path) {
+  constexpr std::int64_t kBeginning = 256 * 1024;
+  GRAPHRUN_ASSIGN(const std::string beginning, core::read_beginning(path, kBeginning));
+  Result<ImageHeader> header = read_image_header(beginning);
+  if (header.ok() || std::ssize(beginning) < kBeginning) return header;
+  GRAPHRUN_ASSIGN(const std::string file, core::read_file(path, kMaxImageBytes));
+  return read_image_header(file);
 }
 
 // The colours in the order of their first pixel.
@@ -121,17 +135,16 @@ std::string size_text(const UprightImage& image) {
 }
 
 Result<imaging::Extent> read_image_size(const std::filesystem::path& path) try {
-  GRAPHRUN_ASSIGN(const auto file, core::MappedFile::open(path.string()));
-  const std::span<const std::byte> bytes = file->bytes();
-  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(text).with_context(path.string()));
+  GRAPHRUN_ASSIGN(const ImageHeader header, read_header(path).with_context(path.string()));
   return upright_size(header);
 } catch (...) {
   return core::caught();
 }
 
 Result<LabelImage> read_label(const std::filesystem::path& path) try {
-  GRAPHRUN_ASSIGN(const std::string file, core::read_file(path, kMaxImageBytes));
+  GRAPHRUN_ASSIGN(std::string file, core::read_file(path, kMaxImageBytes));
+  const Result<ImageHeader> header = read_image_header(file);
+  if (header.ok()) GRAPHRUN_TRY(limit_image_cost(file, *header).with_context(path.string()));
   return decode_label_png(file).with_context(path.string());
 } catch (...) {
   return core::caught();

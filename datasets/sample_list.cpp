@@ -85,8 +85,13 @@ Result<SamplePath> parse_line(std::string_view line, const Split& split, const s
   }
   GRAPHRUN_TRY(check_inside(image));
   if (split.labelled) GRAPHRUN_TRY(check_inside(label));
-  return SamplePath{sample_name(image), root / image,
-                    split.labelled ? root / label : std::filesystem::path()};
+  return SamplePath{sample_name(image), (root / image).string(),
+                    split.labelled ? (root / label).string() : std::string()};
+}
+
+Status too_many(const std::filesystem::path& where) {
+  return {ErrorCode::invalid_file,
+          where.string() + ": more than " + std::to_string(kMaxSamples) + " samples"};
 }
 
 Result<std::vector<SamplePath>> walk(const Split& split, const std::filesystem::path& root,
@@ -99,6 +104,7 @@ Result<std::vector<SamplePath>> walk(const Split& split, const std::filesystem::
     std::error_code dangling;  // a link to nothing is no file, and no reason to stop
     if (path.ends_with(split.image_suffix) && !is_apple_double(path) && it->is_regular_file(dangling))
       found.push_back(path);
+    if (found.size() > kMaxSamples) return too_many(folder);
   }
   if (error) return Status(ErrorCode::io, folder.string() + ": cannot list: " + error.message());
   std::sort(found.begin(), found.end());
@@ -106,8 +112,8 @@ Result<std::vector<SamplePath>> walk(const Split& split, const std::filesystem::
   for (const std::string& path : found) {
     const std::string stem = path.substr(0, path.size() - split.image_suffix.size());
     samples.push_back(
-        {sample_name(path), folder / path,
-         split.labelled ? root / split.labels / (stem + split.label_suffix) : std::filesystem::path()});
+        {sample_name(path), (folder / path).string(),
+         split.labelled ? (root / split.labels / (stem + split.label_suffix)).string() : std::string()});
   }
   if (samples.empty()) {
     return Status(ErrorCode::not_found, folder.string() + ": has no file that ends in " + split.image_suffix);
@@ -129,11 +135,13 @@ Result<std::vector<SamplePath>> parse_list(std::string_view text, const std::fil
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::vector<SamplePath> samples;
+  samples.reserve(std::min(kMaxSamples, static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1));
   for (std::int64_t line = 1; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view content = trim(text.substr(0, end));
     text.remove_prefix(std::min(end + 1, text.size()));
     if (content.empty()) continue;
+    if (samples.size() == kMaxSamples) return too_many(list);
     auto sample = parse_line(content, split, data_root);
     if (!sample.ok())
       return std::move(sample).status().with_context(list.string() + ":" + std::to_string(line));

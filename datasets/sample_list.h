@@ -10,11 +10,14 @@
 
 namespace graphrun::datasets {
 
+// Texts, not paths: a path of the library takes several times as much memory.
 struct SamplePath {
-  std::string name;  // of its outputs: the image's file name without its extension
-  std::filesystem::path image;
-  std::filesystem::path label;  // empty in a split without labels
+  std::string name;   // of its outputs: the image's file name without its extension
+  std::string image;  // the path of its file
+  std::string label;  // empty in a split without labels
 };
+
+inline constexpr std::size_t kMaxSamples = std::size_t{1} << 24;  // of a split
 
 // The samples of a split in the order of its list, or sorted by path in a directory layout. `source` is the
 // list file or the folder of images; `root` is what the paths are relative to. Files are not looked at,

@@ -6,10 +6,14 @@
 #include <cstring>
 
 #include "runtime/core/build_id.h"
+#include "runtime/core/size_text.h"
+#include "runtime/core/system_memory.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/processors.h"
+#include "runtime/cpu/team.h"
 #include "runtime/cpu/waiting.h"
 #include "runtime/model/kernel_table.h"
+#include "runtime/model/team.h"
 
 #define GRAPHRUN_OPS(room)                \
   namespace graphrun::ops::room {         \
@@ -42,10 +46,20 @@ class HostBuffer final : public model::Buffer {
   std::int64_t bytes_;
 };
 
+class CpuTeam final : public model::Team {
+ public:
+  explicit CpuTeam(int threads) : threads_(threads) {}
+  Status run(const std::function<Status()>& work) const override { return cpu::with_team(threads_, work); }
+
+ private:
+  int threads_;
+};
+
 class CpuBackend final : public model::Backend {
  public:
   CpuBackend(int threads, OpLibraries libraries, std::span<const KernelEntry> own)
       : threads_(threads),
+        team_(threads),
         libraries_(std::move(libraries)),
         kernels_(model::make_kernel_table(libraries_, "cpu", own)) {}
   std::string_view device() const override { return "cpu"; }
@@ -55,10 +69,11 @@ class CpuBackend final : public model::Backend {
   }
   Result<std::unique_ptr<model::Buffer>> allocate(std::int64_t bytes) override {
     const std::int64_t size = std::max<std::int64_t>(bytes, 64);
+    GRAPHRUN_TRY(core::check_memory(size));
     auto buffer = std::make_unique<HostBuffer>(size);
     if (!buffer->has_memory()) {
       return {ErrorCode::out_of_memory,
-              "the system has not the " + std::to_string(size) + " bytes of memory asked for"};
+              "the system has not the " + core::bytes_text(size) + " of memory asked for"};
     }
     constexpr std::int64_t kHugePagesFrom = std::int64_t{8} << 20;
     if (size >= kHugePagesFrom) madvise(buffer->data(), static_cast<std::size_t>(size), MADV_HUGEPAGE);
@@ -105,6 +120,9 @@ class CpuBackend final : public model::Backend {
     return {};
   }
   int threads() const override { return threads_; }
+  const void* service(std::string_view name) const override {
+    return name == model::Team::kService ? static_cast<const model::Team*>(&team_) : nullptr;
+  }
   void for_each(std::int64_t count, const std::function<void(std::int64_t)>& body) const override {
 #pragma omp parallel for schedule(dynamic) num_threads(threads_)
     for (std::int64_t i = 0; i < count; ++i) body(i);
@@ -112,6 +130,7 @@ class CpuBackend final : public model::Backend {
 
  private:
   int threads_;
+  CpuTeam team_;
   OpLibraries libraries_;
   model::KernelTable kernels_;
 };
@@ -127,7 +146,7 @@ Result<std::shared_ptr<model::Backend>> make_cpu_backend(int threads, OpLibrarie
 #define GRAPHRUN_OPS(room) take(ops::room::cpu_kernels());
 #include "ops/op_list.inc"
 #undef GRAPHRUN_OPS
-  const int count = threads > 0 ? threads : cpu::usable_processors();
+  GRAPHRUN_ASSIGN(const int count, cpu::team_size(threads > 0 ? threads : cpu::usable_processors()));
   return std::shared_ptr<model::Backend>(std::make_shared<CpuBackend>(count, std::move(libraries), all));
 }
 

@@ -1,5 +1,7 @@
 #include "ops/registry.h"
 
+#include "runtime/model/required_ops.h"
+
 #define GRAPHRUN_OPS(room)                 \
   namespace graphrun::ops::room {          \
   std::vector<const OpDef*> definitions(); \
@@ -21,19 +23,21 @@ const OpLibrary& own_library() {
 #undef GRAPHRUN_OPS
     return all;
   }();
-  static const OpLibrary library{.name = "graphrun", .ops = ops};
+  static const OpLibrary library{.name = kOwnOps, .ops = ops};
   return library;
 }
 
 }  // namespace
 
 const OpRegistry& op_registry() {
-  static const OpRegistry registry(
-      std::vector<const OpDef*>(own_library().ops.begin(), own_library().ops.end()));
+  static const OpRegistry registry = *OpRegistry::make({borrow(own_library())});
   return registry;
 }
 
 Result<std::shared_ptr<const OpRegistry>> op_registry_with(const OpLibraries& libraries) {
+  if (libraries.empty())
+    return std::shared_ptr<const OpRegistry>(std::shared_ptr<const OpRegistry>(), &op_registry());
+  GRAPHRUN_TRY(model::check_libraries(libraries));
   OpLibraries all{borrow(own_library())};
   all.insert(all.end(), libraries.begin(), libraries.end());
   GRAPHRUN_ASSIGN(OpRegistry registry, OpRegistry::make(std::move(all)));

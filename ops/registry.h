@@ -9,10 +9,11 @@
 
 namespace graphrun::ops {
 
-// Every op of graphrun (ops/op_list.inc), without kernels: those are the backends'. Immutable, made on first
-// use.
+// Every op of graphrun (of each folder in ops/), without kernels: those are the backends'. Immutable, made on
+// first use.
 const OpRegistry& op_registry();
-// The same with the ops of others. Errors: OpRegistry::make()'s.
+// The same with the ops of others, which it keeps. Errors: OpRegistry::make()'s, a library that calls itself
+// graphrun.
 Result<std::shared_ptr<const OpRegistry>> op_registry_with(const OpLibraries& libraries);
 
 }  // namespace graphrun::ops

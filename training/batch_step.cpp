@@ -29,6 +29,7 @@ Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const model::
   options.h = settings.integer("train_h");
   options.w = settings.integer("train_w");
   options.accumulate = parts > 1;
+  options.clip = settings.real("clip_norm") > 0;
   options.precision = precision;
   options.memory_budget = memory_budget;
   options.parallel = parallel;
@@ -142,7 +143,8 @@ Status BatchStep::check_finite(const Losses& losses, const session::TrainSession
   if (!bad) return {};
   if (what.empty()) what = "another rank met a loss or gradient that is not finite";
   GRAPHRUN_ASSIGN(const std::string where, session_->find_nonfinite(random));
-  return {ErrorCode::invalid_argument, what + ": " + where + "; nothing was updated"};
+  return {ErrorCode::invalid_argument,
+          what + ": " + where + "; nothing was updated. A lower base_lr is what most often helps"};
 }
 
 // Adds the part to the batch's confusion matrix; returns what the part's main loss was averaged over.

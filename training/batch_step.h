@@ -35,6 +35,8 @@ class BatchStep {
   // finite: the message names the first tensor that is not. Nothing is updated then.
   Result<Losses> compute(const datasets::Batch& batch, std::uint64_t seed,
                          session::StepObserver* observer = nullptr);
+  // Scales the gradients to a common norm of at most `norm`; 0: leaves them.
+  Status clip(double norm) { return norm > 0 ? status_of(session_->clip_gradients(norm)) : Status(); }
   Status update(double learning_rate, session::StepObserver* observer = nullptr) {
     return session_->update(learning_rate, observer);
   }

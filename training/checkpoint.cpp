@@ -74,6 +74,11 @@ bool read_optional(const weights::TensorFile& file, const char* key, std::vector
   return true;
 }
 
+// The parameter that training goes on with, where the file has averages too; empty for others.
+std::string trained_name(std::string_view name) {
+  return name.starts_with(kTrainedPrefix) ? std::string(name.substr(kTrainedPrefix.size())) : std::string();
+}
+
 // Epochs of the epoch checkpoints of a run, ascending.
 std::vector<std::int64_t> saved_epochs(const fs::path& run_folder) {
   std::vector<std::int64_t> epochs;
@@ -82,14 +87,36 @@ std::vector<std::int64_t> saved_epochs(const fs::path& run_folder) {
   for (fs::directory_iterator entry(run_folder / "checkpoints", error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string name = entry->path().filename().string();
-    if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) continue;
+    if (!name.starts_with(kPrefix)) continue;
     std::int64_t epoch = 0;
-    const char* const digits_end = name.data() + name.size() - kSuffix.size();
-    const auto [stop, wrong] = std::from_chars(name.data() + kPrefix.size(), digits_end, epoch);
-    if (wrong == std::errc() && stop == digits_end) epochs.push_back(epoch);
+    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), epoch);
+    // epoch_007 is somebody's own file, not epoch 7's.
+    if (name == epoch_checkpoint(run_folder, epoch).filename()) epochs.push_back(epoch);
   }
   std::ranges::sort(epochs);
   return epochs;
+}
+
+struct Furthest {
+  std::optional<fs::path> path;
+  std::int64_t iteration = -1;
+};
+
+Furthest furthest_checkpoint(const fs::path& run_folder) {
+  std::vector<fs::path> candidates;
+  const std::vector<std::int64_t> epochs = saved_epochs(run_folder);
+  if (!epochs.empty()) candidates.push_back(epoch_checkpoint(run_folder, epochs.back()));
+  candidates.push_back(interrupted_checkpoint(run_folder));
+  candidates.push_back(best_checkpoint(run_folder));
+  Furthest furthest;
+  for (const fs::path& candidate : candidates) {
+    const auto file = weights::TensorFile::open(candidate.string());
+    if (!file.ok()) continue;
+    const std::int64_t iteration = number_in<std::int64_t>(**file, "iteration").value_or(-1);
+    if (iteration <= furthest.iteration) continue;
+    furthest = {candidate, iteration};
+  }
+  return furthest;
 }
 
 }  // namespace
@@ -103,6 +130,8 @@ Status write_checkpoint(const fs::path& path, std::span<const weights::NamedTens
   if (state.best.epoch > 0) {
     metadata["best_epoch"] = std::to_string(state.best.epoch);
     metadata["best_mIoU"] = text_of(state.best.mean_iou);
+    metadata["best_metric"] = state.best.metric;
+    metadata["best_value"] = text_of(state.best.value);
   }
   if (state.sums.iterations > 0) {
     metadata["epoch_iterations"] = std::to_string(state.sums.iterations);
@@ -114,7 +143,21 @@ Status write_checkpoint(const fs::path& path, std::span<const weights::NamedTens
   return core::caught();
 }
 
-Result<TrainState> read_checkpoint(const fs::path& path, weights::Weights& weights) try {
+bool BestEpoch::take(std::int64_t validated_epoch, const ValidationRecord& validation) {
+  const Scores& scores = validation.scores;
+  const double now = metric == "loss"   ? validation.loss
+                     : metric == "mAcc" ? scores.mean_accuracy
+                     : metric == "aAcc" ? scores.accuracy
+                                        : scores.mean_iou;
+  const bool is_better = metric == "loss" ? now < value : now > value;
+  if (epoch > 0 && !is_better) return false;
+  epoch = validated_epoch;
+  mean_iou = scores.mean_iou;
+  value = now;
+  return true;
+}
+
+Result<TrainState> read_checkpoint(const fs::path& path, weights::Weights& weights, Averages* averages) try {
   GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
                   weights::TensorFile::open(path.string()));
   const auto iteration = number_in<std::int64_t>(*file, "iteration");
@@ -133,7 +176,15 @@ Result<TrainState> read_checkpoint(const fs::path& path, weights::Weights& weigh
       !read_optional(*file, "epoch_confusion", state.sums.confusion)) {
     return {ErrorCode::invalid_file, path.string() + ": the figures of its run are damaged"};
   }
+  // Checkpoints of before best_metric were best in mIoU.
+  state.best.value = state.best.mean_iou;
+  if (const auto metric = file->metadata().find("best_metric"); metric != file->metadata().end())
+    state.best.metric = metric->second;
+  if (!read_optional(*file, "best_value", state.best.value))
+    return {ErrorCode::invalid_file, path.string() + ": the figures of its run are damaged"};
   GRAPHRUN_ASSIGN(const bool has_state, weights.load(*file).with_context(path.string()));
+  GRAPHRUN_TRY(status_of(weights.load_some(*file, trained_name).with_context(path.string())));
+  if (averages != nullptr) GRAPHRUN_TRY(averages->load(*file).with_context(path.string()));
   if (!has_state) return {ErrorCode::invalid_file, path.string() + ": it lacks the optimiser's state"};
   return state;
 } catch (...) {
@@ -141,22 +192,11 @@ Result<TrainState> read_checkpoint(const fs::path& path, weights::Weights& weigh
 }
 
 std::optional<fs::path> latest_checkpoint(const fs::path& run_folder) {
-  std::vector<fs::path> candidates;
-  const std::vector<std::int64_t> epochs = saved_epochs(run_folder);
-  if (!epochs.empty()) candidates.push_back(epoch_checkpoint(run_folder, epochs.back()));
-  candidates.push_back(interrupted_checkpoint(run_folder));
-  candidates.push_back(best_checkpoint(run_folder));
-  std::optional<fs::path> furthest;
-  std::int64_t furthest_iteration = -1;
-  for (const fs::path& candidate : candidates) {
-    const auto file = weights::TensorFile::open(candidate.string());
-    if (!file.ok()) continue;
-    const std::int64_t iteration = number_in<std::int64_t>(**file, "iteration").value_or(-1);
-    if (iteration <= furthest_iteration) continue;
-    furthest = candidate;
-    furthest_iteration = iteration;
-  }
-  return furthest;
+  return furthest_checkpoint(run_folder).path;
+}
+
+std::int64_t iterations_done(const fs::path& run_folder) {
+  return std::max<std::int64_t>(furthest_checkpoint(run_folder).iteration, 0);
 }
 
 fs::path epoch_checkpoint(const fs::path& run_folder, std::int64_t epoch) {

@@ -4,10 +4,13 @@
 #include <filesystem>
 #include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "graphrun/status.h"
 #include "runtime/weights/weights.h"
+#include "training/averages.h"
+#include "training/records.h"
 
 namespace graphrun::training {
 
@@ -19,10 +22,15 @@ struct EpochSums {
   std::vector<std::int64_t> confusion;  // ConfusionMatrix::cells(); empty without iterations
 };
 
-// The validation with the highest mean IoU so far; epoch 0: there was none.
+// The best validation so far; epoch 0: there was none.
 struct BestEpoch {
   std::int64_t epoch = 0;
   double mean_iou = 0;
+  std::string metric = "mIoU";  // in which it is the best (the setting best_metric)
+  double value = 0;             // of the metric
+
+  // Becomes the validation of the epoch if that is better.
+  bool take(std::int64_t validated_epoch, const ValidationRecord& validation);
 };
 
 // Where a run stands.
@@ -39,11 +47,16 @@ struct TrainState {
 Status write_checkpoint(const std::filesystem::path& path, std::span<const weights::NamedTensor> tensors,
                         const TrainState& state);
 
-// Loads weights and optimiser state; the error says what a checkpoint lacks to be resumed from.
-Result<TrainState> read_checkpoint(const std::filesystem::path& path, weights::Weights& weights);
+// Loads weights, optimiser state and averages (null: not wanted); the error says what a checkpoint lacks to
+// be resumed from.
+Result<TrainState> read_checkpoint(const std::filesystem::path& path, weights::Weights& weights,
+                                   Averages* averages = nullptr);
 
 // The checkpoint of a run's folder that has gone furthest; empty where there is none.
 std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::path& run_folder);
+
+// The iterations that it has done; 0 where there is none.
+std::int64_t iterations_done(const std::filesystem::path& run_folder);
 
 // checkpoints/epoch_N.safetensors, checkpoints/best.safetensors, checkpoints/interrupted.safetensors
 std::filesystem::path epoch_checkpoint(const std::filesystem::path& run_folder, std::int64_t epoch);

@@ -15,16 +15,19 @@ bool in_checkpoint(VariableKind kind) { return kind != VariableKind::gradient; }
 }  // namespace
 
 Result<CheckpointContent> gather_checkpoint(const model::Program& program, const weights::Weights& weights,
-                                            collective::Communicator& comm,
-                                            const std::vector<int>& owners) try {
+                                            collective::Communicator& comm, const std::vector<int>& owners,
+                                            const Averages* averages) try {
   const std::vector<model::Variable>& variables = program.model().variables;
   const bool writes = comm.rank() == 0;
+  const auto average_of = [&](std::size_t i) {
+    return averages != nullptr && averages->any() ? averages->of(i) : TensorView();
+  };
   std::size_t all = 0;
   std::size_t largest = 0;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     if (!in_checkpoint(variables[i].kind)) continue;
     const auto bytes = static_cast<std::size_t>(weights.variable(i).desc.bytes());
-    all += bytes;
+    all += average_of(i).data == nullptr ? bytes : 2 * bytes;
     largest = std::max(largest, bytes);
   }
   CheckpointContent content;
@@ -40,7 +43,15 @@ Result<CheckpointContent> gather_checkpoint(const model::Program& program, const
     if (view.data != nullptr) GRAPHRUN_TRY(weights.backend()->copy_to_host(memory, view.data, bytes));
     if (shared_out && owners[i] != 0) GRAPHRUN_TRY(collective::broadcast(comm, memory, bytes, owners[i]));
     if (!writes) continue;
-    content.tensors.push_back({variables[i].name, view.desc, {memory, static_cast<std::size_t>(bytes)}});
+    const TensorView average = average_of(i);
+    const std::string& name = variables[i].name;
+    const auto size = static_cast<std::size_t>(bytes);
+    content.tensors.push_back(
+        {average.data == nullptr ? name : std::string(kTrainedPrefix) + name, view.desc, {memory, size}});
+    memory += bytes;
+    if (average.data == nullptr) continue;
+    GRAPHRUN_TRY(weights.backend()->copy_to_host(memory, average.data, bytes));
+    content.tensors.push_back({name, view.desc, {memory, size}});
     memory += bytes;
   }
   return content;

@@ -21,9 +21,11 @@ struct CheckpointContent {
 };
 
 // The content on the first rank; empty on others. Every rank calls it: state that a rank holds alone comes
-// from there. Memory: as much as the content on the first rank, the largest variable on others.
+// from there. Where there are averages they have the parameters' names (kTrainedPrefix). Memory: as much as
+// the content on the first rank, the largest variable on others.
 Result<CheckpointContent> gather_checkpoint(const model::Program& program, const weights::Weights& weights,
-                                            collective::Communicator& comm, const std::vector<int>& owners);
+                                            collective::Communicator& comm, const std::vector<int>& owners,
+                                            const Averages* averages = nullptr);
 
 // Writes checkpoints on a thread of its own, one at a time, while training goes on.
 class CheckpointWriter {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <string>
 
 #include "datasets/loader.h"
@@ -14,7 +13,9 @@
 #include "training/checkpoint_writer.h"
 #include "training/evaluation/metrics.h"
 #include "training/parallel.h"
+#include "training/run/run_lock.h"
 #include "training/run_log.h"
+#include "training/schedule.h"
 #include "training/setup.h"
 #include "training/validation.h"
 
@@ -40,7 +41,11 @@ Result<datasets::Sampler> make_sampler(const TrainJob& job) {
 
 class Trainer {
  public:
-  Trainer(const TrainJob& job, TrainObserver& observer) : job_(job), observer_(observer), state_(job.start) {}
+  Trainer(const TrainJob& job, TrainObserver& observer)
+      : job_(job), observer_(observer), state_(job.start), folder_(job.folder) {
+    // What is resumed has been read from a checkpoint.
+    if (state_.iteration > 0) saved_iteration_ = state_.iteration;
+  }
 
   Result<TrainOutcome> run() {
     GRAPHRUN_TRY(prepare());
@@ -48,10 +53,11 @@ class Trainer {
     // An epoch that was stopped after its last iteration.
     if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     const std::int64_t end = job_.max_iters ? std::min(*job_.max_iters, iterations_) : iterations_;
-    if (state_.iteration < end && stop_ == Stop::none) GRAPHRUN_TRY(train_until(end));
-    if (state_.iteration != saved_iteration_) GRAPHRUN_TRY(save(interrupted_checkpoint(job_.folder)));
+    if (state_.iteration < end && goes_on()) GRAPHRUN_TRY(train_until(end));
+    if (state_.iteration != saved_iteration_) GRAPHRUN_TRY(save(interrupted_checkpoint(folder_)));
     GRAPHRUN_TRY(note_written(true));
-    return TrainOutcome{state_, stop_};
+    return TrainOutcome{state_, iterations_, log_ == nullptr ? std::filesystem::path() : folder_, stop_,
+                        is_stale()};
   }
 
  private:
@@ -62,6 +68,11 @@ class Trainer {
     augment_ = augment_settings(settings, job_.program->model().preprocess);
     GRAPHRUN_TRY(datasets::validate(augment_));
     iterations_ = settings.integer("epochs") * sampler_->iterations_per_epoch();
+    GRAPHRUN_ASSIGN(schedule_, Schedule::make(settings, iterations_, sampler_->iterations_per_epoch()));
+    clip_norm_ = settings.real("clip_norm");
+    best_metric_ = settings.word("best_metric");
+    if (state_.best.metric != best_metric_) state_.best = {};
+    state_.best.metric = best_metric_;
     GRAPHRUN_ASSIGN(const session::DataParallel parallel,
                     data_parallel(settings, job_.comm, *job_.weights->backend()));
     GRAPHRUN_ASSIGN(step_,
@@ -74,10 +85,26 @@ class Trainer {
     if (job_.validation != nullptr) {
       GRAPHRUN_ASSIGN(validator_, Validator::make(job_, augment_));
     }
-    GRAPHRUN_TRY(restore_sums());
-    if (is_first()) {
-      GRAPHRUN_ASSIGN(log_, RunLog::open(job_.folder, state_));
+    return restore_sums();
+  }
+
+  // Before this the run's folder is only read.
+  Status begin_writing() {
+    if (!is_first() || log_ != nullptr) return {};
+    if (job_.make_folder) {
+      GRAPHRUN_ASSIGN(folder_, job_.make_folder());
     }
+    GRAPHRUN_ASSIGN(lock_, RunLock::take(folder_));
+    const std::int64_t done = iterations_done(folder_);
+    if (done != job_.start.iteration) {
+      return {ErrorCode::io, folder_.string() + ": another process has trained this run to iteration " +
+                                 std::to_string(done) + " meanwhile"};
+    }
+    if (job_.write_start) {
+      GRAPHRUN_ASSIGN(const std::string warning, job_.write_start(folder_));
+      if (!warning.empty()) observer_.warning(warning);
+    }
+    GRAPHRUN_ASSIGN(log_, RunLog::open(folder_, job_.start));
     return {};
   }
 
@@ -98,6 +125,15 @@ class Trainer {
     return {};
   }
 
+  // The best validation is too long ago (early_stop).
+  bool is_stale() const {
+    const std::int64_t most = job_.settings.integer("early_stop");
+    if (most == 0 || validator_ == nullptr || state_.best.epoch == 0) return false;
+    const std::int64_t every = job_.settings.integer("evaluate_freq");
+    return state_.epoch / every - state_.best.epoch / every >= most;
+  }
+  bool goes_on() const { return stop_ == Stop::none && !is_stale(); }
+
   bool epoch_done() const {
     return state_.iteration == (state_.epoch + 1) * sampler_->iterations_per_epoch();
   }
@@ -113,7 +149,7 @@ class Trainer {
     };
     GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Loader> loader,
                     datasets::Loader::start(*job_.data, *sampler_, augment_, loading));
-    while (state_.iteration < end && stop_ == Stop::none) {
+    while (state_.iteration < end && goes_on()) {
       GRAPHRUN_TRY(iterate(*loader).with_context("iteration " + std::to_string(state_.iteration + 1)));
       if (epoch_done()) GRAPHRUN_TRY(finish_epoch());
     }
@@ -127,14 +163,15 @@ class Trainer {
     const auto data_start = Clock::now();
     GRAPHRUN_ASSIGN(const datasets::Batch* const batch, loader.next());
     const auto step_start = Clock::now();
-    record.lr = poly_learning_rate(job_.settings.real("base_lr"), job_.settings.real("power"), record.iter,
-                                   iterations_);
+    record.lr = schedule_->rate(record.iter);
     std::optional<profiling::StepTimes> times;
     if (profiles(record.iter)) times.emplace(job_.weights->backend()->timeline());
     profiling::StepTimes* const observer = times ? &*times : nullptr;
     GRAPHRUN_ASSIGN(const Losses losses, step_->compute(*batch, state_.seed, observer));
     const auto computed = Clock::now();
+    GRAPHRUN_TRY(step_->clip(clip_norm_));
     GRAPHRUN_TRY(step_->update(record.lr, observer));
+    if (job_.averages != nullptr) GRAPHRUN_TRY(job_.averages->update());
     if (times) GRAPHRUN_TRY(times->end());
     const auto step_end = Clock::now();
     if (times && is_first()) GRAPHRUN_TRY(write_profile(*times, data_start, step_start, computed, step_end));
@@ -152,9 +189,22 @@ class Trainer {
     ++state_.sums.iterations;
     ++state_.iteration;
     if (!is_first()) return {};
+    GRAPHRUN_TRY(begin_writing());
+    if (record.iter == job_.start.iteration + 1) note_unlabelled(confusion);
     GRAPHRUN_TRY(log_->iteration(record));
     observer_.iteration(record, iterations_);
     return note_written(false);
+  }
+
+  // A batch whose pixels are all ignored teaches nothing and looks like a perfect loss of 0.
+  void note_unlabelled(const ConfusionMatrix& batch) {
+    const bool labelled = std::ranges::any_of(batch.cells(), [](std::int64_t count) { return count > 0; });
+    if (!labelled) {
+      observer_.warning(
+          "no pixel of the first batch has a class: all are ignored, and its loss is 0; grun data check "
+          "shows "
+          "which ids the labels have");
+    }
   }
 
   // The third iteration of this run: by then files are in the system's cache and libraries have chosen. On
@@ -177,6 +227,7 @@ class Trainer {
 
   // Leaves the epoch unfinished where its validation is stopped: a resumed run does that again.
   Status finish_epoch() {
+    GRAPHRUN_TRY(begin_writing());
     EpochRecord record;
     record.epoch = state_.epoch + 1;
     record.iter = state_.iteration;
@@ -186,13 +237,11 @@ class Trainer {
     std::vector<Picture> pictures;
     if (validator_ != nullptr && (last || record.epoch % job_.settings.integer("evaluate_freq") == 0)) {
       GRAPHRUN_TRY(unite_buffers());
-      GRAPHRUN_ASSIGN(std::optional<Validation> validation, validator_->run(observer_));
+      GRAPHRUN_ASSIGN(std::optional<Validation> validation, validate());
       if (!validation) return agree_on_stop();
       record.validation = validation->record;
       pictures = std::move(validation->pictures);
-      const double mean_iou = record.validation->scores.mean_iou;
-      record.is_best = state_.best.epoch == 0 || mean_iou > state_.best.mean_iou;
-      if (record.is_best) state_.best = {record.epoch, mean_iou};
+      record.is_best = state_.best.take(record.epoch, *record.validation);
     }
     if (is_first()) {
       GRAPHRUN_TRY(log_->epoch(record, pictures));
@@ -201,11 +250,19 @@ class Trainer {
     state_.epoch = record.epoch;
     state_.sums = {};
     std::ranges::fill(confusion_->cells(), 0);
-    if (record.is_best) GRAPHRUN_TRY(save(best_checkpoint(job_.folder)));
-    if (last || record.epoch % job_.settings.integer("save_freq") == 0) {
-      GRAPHRUN_TRY(save(epoch_checkpoint(job_.folder, record.epoch)));
+    if (record.is_best) GRAPHRUN_TRY(save(best_checkpoint(folder_)));
+    if (last || is_stale() || record.epoch % job_.settings.integer("save_freq") == 0) {
+      GRAPHRUN_TRY(save(epoch_checkpoint(folder_, record.epoch)));
     }
     return {};
+  }
+
+  // Of the averages, where there are some. Empty: it was stopped.
+  Result<std::optional<Validation>> validate() {
+    if (job_.averages != nullptr) GRAPHRUN_TRY(job_.averages->enter());
+    Result<std::optional<Validation>> validation = validator_->run(observer_);
+    if (job_.averages != nullptr) GRAPHRUN_TRY(job_.averages->leave());
+    return validation;
   }
 
   // Running statistics of batch norm that each rank has for itself: the first one's count.
@@ -215,10 +272,11 @@ class Trainer {
   }
 
   Status save(const std::filesystem::path& path) {
+    GRAPHRUN_TRY(begin_writing());
     if (state_.sums.iterations > 0)
       state_.sums.confusion.assign(confusion_->cells().begin(), confusion_->cells().end());
-    GRAPHRUN_ASSIGN(CheckpointContent content,
-                    gather_checkpoint(*job_.program, *job_.weights, *job_.comm, owners_));
+    GRAPHRUN_ASSIGN(CheckpointContent content, gather_checkpoint(*job_.program, *job_.weights, *job_.comm,
+                                                                 owners_, job_.averages.get()));
     saved_iteration_ = state_.iteration;
     if (!is_first()) return {};
     GRAPHRUN_TRY(note_written(true));
@@ -229,7 +287,7 @@ class Trainer {
     GRAPHRUN_ASSIGN(const std::optional<std::filesystem::path> path, writer_.written(wait));
     if (!path) return {};
     observer_.saved(*path);
-    prune_checkpoints(job_.folder, job_.settings.integer("keep"));
+    prune_checkpoints(folder_, job_.settings.integer("keep"));
     return {};
   }
 
@@ -238,11 +296,16 @@ class Trainer {
   TrainState state_;
   std::int64_t iterations_ = 0;  // of the whole schedule
   std::int64_t saved_iteration_ = -1;
+  std::optional<Schedule> schedule_;
+  double clip_norm_ = 0;  // 0: any
+  std::string best_metric_;
   std::optional<datasets::Sampler> sampler_;
   datasets::AugmentSettings augment_;
   std::unique_ptr<BatchStep> step_;
   std::unique_ptr<Validator> validator_;  // null without `evaluate`
-  std::unique_ptr<RunLog> log_;           // null but for the first rank
+  std::filesystem::path folder_;          // of the run
+  std::unique_ptr<RunLock> lock_;         // null but for the first rank, when it writes
+  std::unique_ptr<RunLog> log_;           // likewise
   CheckpointWriter writer_;
   std::vector<int> owners_;                   // of the optimiser's state
   bool local_norm_ = false;                   // not all ranks share batch norm's statistics
@@ -252,14 +315,14 @@ class Trainer {
 
 }  // namespace
 
-double poly_learning_rate(double base_lr, double power, std::int64_t iter, std::int64_t max_iter) {
-  return base_lr * std::pow(1.0 - static_cast<double>(iter - 1) / static_cast<double>(max_iter), power);
-}
-
 Status check_start(const TrainJob& job) try {
   GRAPHRUN_TRY(session::require_rgb(job.program->model()));
   GRAPHRUN_ASSIGN(const datasets::Sampler sampler, make_sampler(job));
   const std::int64_t per_epoch = sampler.iterations_per_epoch();
+  if (job.settings.integer("early_stop") > 0 && !job.settings.flag("evaluate"))
+    return {ErrorCode::invalid_argument, "early_stop counts validations: set evaluate=true as well"};
+  GRAPHRUN_TRY(
+      status_of(Schedule::make(job.settings, job.settings.integer("epochs") * per_epoch, per_epoch)));
   const std::int64_t whole = job.start.iteration / per_epoch;
   const bool unfinished = job.start.iteration % per_epoch == 0 && job.start.epoch == whole - 1;
   if (job.start.epoch == whole || unfinished) {

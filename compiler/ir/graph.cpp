@@ -1,7 +1,9 @@
 #include "compiler/ir/graph.h"
 
 #include <algorithm>
+#include <memory>
 
+#include "runtime/core/checked.h"
 #include "runtime/model/infer.h"
 #include "runtime/model/validate_method.h"
 
@@ -20,11 +22,13 @@ bool same(const AttrValue& value, const AttrSpec& spec) {
 }  // namespace
 
 SymbolLookup symbols_of(const model::Model& model) {
-  return [&model](std::string_view name) -> std::optional<Number> {
-    const auto found = std::ranges::find(model.parameters, name, &model::GraphParameter::name);
-    if (found == model.parameters.end()) return Number(Dim::symbol(name));
-    if (!found->integer) return Number(found->value);
-    if (found->structural) return Number(Dim(static_cast<std::int64_t>(found->value)));
+  const auto index = std::make_shared<const model::ParameterIndex>(model.parameter_index());
+  return [&model, index](std::string_view name) -> std::optional<Number> {
+    const auto found = index->find(name);
+    if (found == index->end()) return Number(Dim::symbol(name));
+    const model::GraphParameter& parameter = model.parameters[found->second];
+    if (!parameter.integer) return Number(parameter.value);
+    if (parameter.structural) return Number(Dim(core::saturating_integer(parameter.value)));
     return Number(Dim::symbol(name));
   };
 }
@@ -35,13 +39,24 @@ ValueId Builder::add_value(model::Value value, ValueType type) {
   return static_cast<ValueId>(graph_.method.values.size() - 1);
 }
 
-std::string Builder::unique_path(std::string path) {
-  if (!paths_known_) {
-    for (const Node& node : graph_.method.nodes) paths_.insert(node.path);
-    paths_known_ = true;
+void Builder::know_what_is_there() {
+  if (std::exchange(known_, true)) return;
+  for (const Node& node : graph_.method.nodes) paths_.insert(node.path);
+  const std::vector<model::Value>& values = graph_.method.values;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (values[i].origin != model::Origin::node)
+      shared_.try_emplace({values[i].origin, values[i].index}, static_cast<ValueId>(i));
   }
-  std::string name = path;
-  for (int i = 2; !paths_.insert(name).second; ++i) name = path + "_" + std::to_string(i);
+}
+
+std::string Builder::unique_path(std::string path) {
+  know_what_is_there();
+  if (paths_.insert(path).second) return path;
+  std::size_t& next = next_path_.try_emplace(path, 2).first->second;
+  std::string name;
+  do {
+    name = path + "_" + std::to_string(next++);
+  } while (!paths_.insert(name).second);
   return name;
 }
 
@@ -64,7 +79,7 @@ Result<model::ResolvedNode> Builder::resolve_next(Node& node, const OpDef& def) 
     node.outputs.push_back(static_cast<ValueId>(graph_.types.size() + i));
   std::vector<const ValueType*> inputs;
   for (const ValueId input : node.inputs) inputs.push_back(input == kNoValue ? nullptr : &type(input));
-  return model::resolve(node, context_.ops, inputs, symbols_of(context_.model));
+  return model::resolve(node, context_.ops, inputs, symbols_);
 }
 
 std::vector<ValueId> Builder::add(Node node) {
@@ -79,8 +94,9 @@ std::vector<ValueId> Builder::add(Node node) {
   }
   node.path = unique_path(std::move(node.path));
   Result<model::ResolvedNode> resolved = resolve_next(node, def);
-  if (!resolved.ok()) {
-    status_ = std::move(resolved).status().with_context(node.path + ": " + node.op);
+  Status failure = resolved.ok() ? extents_.charge(resolved->outputs) : std::move(resolved).status();
+  if (!failure.ok()) {
+    status_ = std::move(failure).with_context(node.path + ": " + node.op);
     return std::vector<ValueId>(def.outputs.size(), kNoValue);
   }
   const auto index = static_cast<std::int32_t>(graph_.method.nodes.size());
@@ -105,16 +121,18 @@ const ValueType& Builder::type(ValueId value) const {
 }
 
 ValueId Builder::shared_value(model::Origin origin, std::int32_t index, std::string name,
-                              Result<ValueType> type) {
-  const auto& values = graph_.method.values;
-  const auto found = std::ranges::find_if(
-      values, [&](const model::Value& value) { return value.origin == origin && value.index == index; });
-  if (found != values.end()) return static_cast<ValueId>(found - values.begin());
+                              const std::function<Result<ValueType>()>& infer) {
+  know_what_is_there();
+  const auto found = shared_.find({origin, index});
+  if (found != shared_.end()) return found->second;
+  Result<ValueType> type = infer();
   if (!type.ok()) {
     if (status_.ok()) status_ = std::move(type).status().with_context(name);
     return kNoValue;
   }
-  return add_value({std::move(name), origin, index}, *std::move(type));
+  const ValueId value = add_value({std::move(name), origin, index}, *std::move(type));
+  shared_.emplace(std::pair(origin, index), value);
+  return value;
 }
 
 ValueId Builder::input(std::string_view name, const ValueType& type) {
@@ -132,13 +150,13 @@ ValueId Builder::input(std::string_view name, const ValueType& type) {
 ValueId Builder::input(std::int32_t index) {
   const model::Input& input = context_.model.inputs[static_cast<std::size_t>(index)];
   return shared_value(model::Origin::input, index, input.name,
-                      model::input_type(input, symbols_of(context_.model)));
+                      [&] { return model::input_type(input, symbols_); });
 }
 
 ValueId Builder::variable(std::int32_t index) {
   const model::Variable& variable = context_.model.variables[static_cast<std::size_t>(index)];
   return shared_value(model::Origin::variable, index, variable.name,
-                      model::variable_type(variable, symbols_of(context_.model)));
+                      [&] { return model::variable_type(variable, symbols_); });
 }
 
 ValueId Builder::import(const Graph& from, ValueId value, const std::vector<ValueId>& map) {

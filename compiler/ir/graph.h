@@ -1,10 +1,13 @@
 #pragma once
 
 #include <deque>
-#include <set>
+#include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -27,13 +30,14 @@ struct Context {
 };
 
 // Symbols in shapes and attributes: structural parameters and late reals have their values, late integers and
-// the inputs' extents stay symbols.
+// the inputs' extents stay symbols. For as long as the model lives and keeps its list of parameters.
 SymbolLookup symbols_of(const model::Model& model);
 
 // Appends nodes to a graph. The first error is kept in status() with the node's path; later calls do nothing.
 class Builder final : public GraphWriter {
  public:
-  Builder(Context context, Graph graph) : context_(context), graph_(std::move(graph)) {}
+  Builder(Context context, Graph graph)
+      : context_(context), symbols_(symbols_of(context.model)), graph_(std::move(graph)) {}
   Builder(Context context, std::string name)
       : Builder(context, Graph{{std::move(name), {}, {}, {}, {}}, {}}) {}
 
@@ -61,14 +65,20 @@ class Builder final : public GraphWriter {
  private:
   Result<model::ResolvedNode> resolve_next(Node& node, const OpDef& def) const;
   ValueId add_value(model::Value value, ValueType type);
-  ValueId shared_value(model::Origin origin, std::int32_t index, std::string name, Result<ValueType> type);
+  ValueId shared_value(model::Origin origin, std::int32_t index, std::string name,
+                       const std::function<Result<ValueType>()>& infer);
   std::string unique_path(std::string path);
+  void know_what_is_there();
 
   Context context_;
+  SymbolLookup symbols_;
   Graph graph_;
   std::string path_;
-  std::set<std::string> paths_;
-  bool paths_known_ = false;
+  bool known_ = false;                                      // what stands below
+  std::unordered_set<std::string> paths_;                   // of all nodes
+  std::unordered_map<std::string, std::size_t> next_path_;  // the number that a taken name tries next
+  std::map<std::pair<model::Origin, std::int32_t>, ValueId> shared_;  // inputs and variables
+  model::ExtentBudget extents_;
   Status status_;
 };
 

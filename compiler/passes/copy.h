@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -36,11 +38,11 @@ class Copier {
     model::Method& method = builder_.graph().method;
     for (const model::NamedValue& output : from_.method.outputs)
       method.outputs.push_back({output.name, (*this)[output.value]});
+    std::unordered_set<std::string> known;
+    for (const model::NamedValue& store : method.stores) known.insert(store.name);
     for (const model::NamedValue& store : from_.method.stores) {
       const ValueId value = (*this)[store.value];
-      bool known = false;
-      for (const model::NamedValue& other : method.stores) known = known || other.name == store.name;
-      if (!known) method.stores.push_back({store.name, value});
+      if (known.insert(store.name).second) method.stores.push_back({store.name, value});
     }
     return std::move(builder_).finish();
   }

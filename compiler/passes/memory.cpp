@@ -5,11 +5,10 @@
 namespace graphrun::compiler {
 namespace {
 
-double nominal_size(const model::Model& model, const ValueType& type) {
+double nominal_size(const SymbolLookup& parameters, const ValueType& type) {
   constexpr std::int64_t kNominal = 480;
   if (type.layout != Layout::nhwc) return 0;
   double size = static_cast<double>(size_of(type.dtype));
-  const SymbolLookup parameters = model.parameter_values();
   const Dim::Lookup lookup = [&](std::string_view symbol) -> std::optional<std::int64_t> {
     const std::optional<Number> number = parameters(symbol);
     const Dim* dim = number ? std::get_if<Dim>(&*number) : nullptr;
@@ -23,10 +22,11 @@ double nominal_size(const model::Model& model, const ValueType& type) {
 
 MemoryEstimate::MemoryEstimate(const Context& context, const Graph& graph)
     : nodes_(graph.method.nodes.size()), lives_(graph.method.values.size()) {
+  const SymbolLookup parameters = context.model.parameter_values();
   for (std::size_t i = 0; i < lives_.size(); ++i) {
     const model::Value& value = graph.method.values[i];
     if (value.origin != model::Origin::node) continue;
-    lives_[i].size = nominal_size(context.model, graph.types[i]);
+    lives_[i].size = nominal_size(parameters, graph.types[i]);
     lives_[i].birth = static_cast<std::size_t>(value.index);
   }
   for (std::size_t i = 0; i < nodes_; ++i) {

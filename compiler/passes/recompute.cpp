@@ -77,6 +77,10 @@ std::vector<Candidate> worthwhile(const Context& context, const Graph& graph,
   for (const Candidate& candidate : candidates) again[candidate.output] = candidate.when;
   const double lowest = memory.peak(again);
   std::ranges::stable_sort(candidates, {}, &Candidate::when);
+  // A peak is a walk over the graph: of so many candidates that the walks would take seconds all stay.
+  constexpr std::size_t kMaxVisits = std::size_t{1} << 27;
+  const std::size_t visits = candidates.size() * (graph.method.nodes.size() + graph.method.values.size());
+  if (visits > kMaxVisits) return candidates;
   std::vector<Candidate> kept;
   for (const Candidate& candidate : candidates) {
     again[candidate.output] = kKept;

@@ -64,9 +64,14 @@ typedef struct gr_options {
   const char* cache;     /* folder for what is computed once; NULL: nothing is kept */
   int32_t threads;       /* of the CPU; 0: all that this process may use */
   int64_t memory_limit;  /* bytes; 0: what the device has available now */
+  /* Shared objects with the model's ops that are not graphrun's (op libraries; a path without a folder is one
+   * of the working directory): their paths, and how many there are. They are copied, and stay loaded until
+   * gr_close. Their code runs with the rights of this process. */
+  const char* const* ops;
+  size_t ops_count;
 } gr_options;
 #define GR_OPTIONS_INIT \
-  { sizeof(gr_options), NULL, NULL, NULL, NULL, NULL, 0, 0 }
+  { sizeof(gr_options), NULL, NULL, NULL, NULL, NULL, 0, 0, NULL, 0 }
 
 /* An image in memory of the caller: rows from the top, pixels from the left, channels of a pixel side by
  * side. */

@@ -5,23 +5,36 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "graphrun/api.h"
 #include "graphrun/diagnostic.h"
+#include "graphrun/op_libraries.h"
 #include "graphrun/status.h"
 
 // From a graph file (JSON) to a model, as graphc does it. Component: compiler.
 //
-//     graphrun::Result<graphrun::Compilation> compiled = graphrun::compile("net.json", {.parameters =
-//     {{"classes", 19}}}); if (!compiled.ok()) return fail(compiled.status()); for (const
-//     graphrun::Diagnostic& error : compiled->diagnostics) std::cerr << to_string(error) << "\n"; if
-//     (compiled->model) graphrun::Status status = compiled->model->write("net.fb");
+//     auto compiled = graphrun::compile("net.json", {.parameters = {{"classes", 19}}});
+//     if (!compiled.ok()) return fail(compiled.status());
+//     for (const graphrun::Diagnostic& error : compiled->diagnostics)
+//       std::cerr << to_string(error) << "\n";
+//     if (compiled->model) graphrun::Status status = compiled->model->write("net.fb");
 namespace graphrun {
 
 struct CompileOptions {
   // Values of graph parameters: structural ones are fixed by them, late ones get them as their default.
   std::map<std::string, double> parameters{};
+  // The op that is the optimiser in the place of the graph's, such as "adamw"; empty: the graph's.
+  std::string optimizer{};
+  OpLibraries
+      ops{};  // whose ops the graph may use beside graphrun's; the model keeps them, its file names them
+  // Patterns of parameters' names (* stands for any text): these are not trained, and running statistics of
+  // these names do not change in training.
+  std::vector<std::string> freeze{};
+  // A pattern with the factor by which the learning rate of such parameters is multiplied, in the place of
+  // the graph's; later ones win.
+  std::vector<std::pair<std::string, double>> rate_multipliers{};
 };
 
 // A model that compile() has made. Cheap to copy; immutable, so that any number of threads may use it.
@@ -48,11 +61,12 @@ struct Compilation {
   std::optional<CompiledModel> model;  // empty where there are diagnostics
   // All independent errors of the graph, in the order of files and places; the first hundred of very many.
   std::vector<Diagnostic> diagnostics;
-  // Whether `parameters` are the graph's; false: the diagnostics are about them.
+  // Whether the options are the graph's; false: the diagnostics are about them.
   bool parameters_fit = true;
 };
 
-// What is wrong with the graph is in the diagnostics. Errors: memory.
+// What is wrong with the graph is in the diagnostics. Errors: invalid_argument: two ops of one name in `ops`
+// and graphrun, a library that is null; out_of_memory.
 GRAPHRUN_API Result<Compilation> compile(const std::string& path, const CompileOptions& options = {});
 
 }  // namespace graphrun

@@ -7,6 +7,7 @@
 #include "graphrun/api.h"
 #include "graphrun/device_id.h"
 #include "graphrun/dtype.h"
+#include "graphrun/op_libraries.h"
 #include "graphrun/status.h"
 
 // Where a network computes:
@@ -19,6 +20,7 @@ namespace graphrun {
 struct DeviceOptions {
   int threads = 0;      // of the CPU; 0: all that this process may use
   std::string cache{};  // folder of what is measured once about a GPU; empty: it is measured in each process
+  OpLibraries ops{};    // whose kernels are asked before graphrun's own
 };
 
 // A device with its kernels. A handle: copies are the same device, which ends with the last of them and of

@@ -8,6 +8,7 @@
 
 #include "graphrun/api.h"
 #include "graphrun/dataset.h"
+#include "graphrun/op_libraries.h"
 #include "graphrun/status.h"
 #include "graphrun/stop.h"
 
@@ -39,6 +40,7 @@ struct EvaluateOptions {
   std::vector<std::string> configs{};  // JSON files of settings
   std::map<std::string, std::string> settings{};  // by name: the JSON text of the value
   std::map<std::string, double> parameters{};     // late graph parameters, as -D
+  OpLibraries ops{};                              // with the model's ops that are not graphrun's
   std::string device = "cpu";                     // auto, cpu, cuda, cuda:N
   int threads = 0;                                // of the CPU; 0: all that this process may use
   std::string precision = "f32";                  // of activations: f32 or bf16

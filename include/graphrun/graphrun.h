@@ -4,6 +4,7 @@
 #include "graphrun/device.h"
 #include "graphrun/image.h"
 #include "graphrun/labeler.h"
+#include "graphrun/op_libraries.h"
 #include "graphrun/program.h"
 #include "graphrun/session.h"
 #include "graphrun/status.h"

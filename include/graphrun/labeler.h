@@ -11,6 +11,7 @@
 #include "graphrun/device.h"
 #include "graphrun/dtype.h"
 #include "graphrun/image.h"
+#include "graphrun/op_libraries.h"
 #include "graphrun/program.h"
 #include "graphrun/status.h"
 
@@ -31,6 +32,7 @@ struct LabelerOptions {
   int threads = 0;               // of the CPU; 0: all that this process may use
   DType precision = DType::f32;  // or bf16
   Parameters parameters{};       // late graph parameters
+  OpLibraries ops{};             // with the model's ops that are not graphrun's; the labeler keeps them
 
   std::optional<std::string> protocol{};        // "slide" or "whole"
   std::optional<std::vector<double>> scales{};  // at which the network sees the image
@@ -47,6 +49,11 @@ struct LabelerOptions {
   // Folder for what is computed once: weights as kernels want them (save_packed), choices of a GPU's
   // kernels. Empty: nothing is read or written.
   std::string cache{};
+
+  // Among the tensors of `weights`: the dictionary of the checkpoint ("ema.state_dict") and the prefix of the
+  // names to take, which is dropped. Empty: those that fit.
+  std::string key{};
+  std::string strip{};
 };
 
 // Threads may share a labeler: calls take turns, and each has the machine to itself. Whoever wants images
@@ -55,7 +62,7 @@ class GRAPHRUN_API Labeler {
  public:
   // Errors: not_found, io, invalid_file: the files; usage: a bundle with weights beside it, or a model file
   // without; invalid_argument: what is in the options, or a network that gives no classes of pixels;
-  // unsupported: the device; out_of_memory.
+  // unsupported: the device, or an op library that the model needs and `ops` has not; out_of_memory.
   static Result<Labeler> open(const LabelerOptions& options);
   Labeler(Labeler&&) noexcept;
   Labeler& operator=(Labeler&&) noexcept;
@@ -79,6 +86,11 @@ class GRAPHRUN_API Labeler {
   // Keeps what kernels prepared of the weights in LabelerOptions::cache, so that the next process starts
   // quickly; nothing without one. Errors: io, unsupported.
   Status save_packed() const;
+  // Writes what it labels with as a bundle, as `grun pack` does: model, weights, classes, colours and the
+  // protocol that it was opened with, in one file that appears whole or not at all. bf16: weights of two and
+  // more axes take half the bytes. Errors: invalid_argument: a path that does not end in .grun, another
+  // precision; io.
+  Status pack(const std::string& path, DType precision = DType::f32) const;
 
   struct Impl;
   explicit Labeler(std::unique_ptr<Impl> impl);

@@ -9,6 +9,7 @@
 #include "graphrun/api.h"
 #include "graphrun/dtype.h"
 #include "graphrun/image.h"
+#include "graphrun/op_libraries.h"
 #include "graphrun/status.h"
 
 // A compiled network:
@@ -33,8 +34,12 @@ struct ImageSize {
 class GRAPHRUN_API Program {
  public:
   // A model file (.fb) or a bundle (.grun), told apart by content. `parameters` replace the defaults of late
-  // ones. Errors: not_found, io, invalid_file; invalid_argument for a parameter that the model has not.
-  static Result<Program> load(const std::string& path, const Parameters& parameters = {});
+  // ones. `ops`: libraries of the ops that are not graphrun's; whoever computes with the program opens the
+  // device with them as well (DeviceOptions::ops). Errors: not_found, io, invalid_file; invalid_argument for
+  // a parameter that the model has not; unsupported where a library that the model needs is not among `ops`
+  // (the message names it).
+  static Result<Program> load(const std::string& path, const Parameters& parameters = {},
+                              const OpLibraries& ops = {});
 
   const std::string& name() const;
   // Of the classes, in the order of their numbers; empty where nobody stored them in the model.

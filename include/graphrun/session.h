@@ -24,7 +24,7 @@ namespace graphrun {
 
 struct SessionOptions {
   std::int64_t batch = 1;   // images at once
-  std::int64_t height = 0;  // pixels; a size that the network takes (Program::fit)
+  std::int64_t height = 0;  // pixels; a size that the network takes (smallest_valid_size)
   std::int64_t width = 0;
   // bf16: activations are stored in bf16, and convolutions multiply bf16 and sum in f32. Inputs and outputs
   // are f32 in any case.
@@ -48,7 +48,8 @@ class GRAPHRUN_API Session {
   // that the batch has not; shape: another size.
   Status set_image(const ImageView& image, std::int64_t sample = 0);
   // All of an input as dense float32 in its logical order (N, C, H, W), as it goes into the network; any
-  // device. Errors: not_found: an unknown name; invalid_argument: another count of numbers.
+  // device. Errors: not_found: an unknown name; invalid_argument: another count of numbers, one that is not
+  // finite.
   Status set_input(std::string_view name, std::span<const float> values);
 
   // On a GPU the run is started; what reads an output waits.

@@ -17,8 +17,9 @@
 
 // Steps of training for loops of one's own; Trainer is the loop that graphrun has. Component: training.
 //
-//     auto session = graphrun::TrainSession::create(*program, *device, {.batch = 4, .height = 121, .width =
-//     121}); for (std::int64_t i = 0; i < steps; ++i) {
+//     const graphrun::TrainSessionOptions options{.batch = 4, .height = 121, .width = 121};
+//     auto session = graphrun::TrainSession::create(*program, *device, options);
+//     for (std::int64_t i = 0; i < steps; ++i) {
 //       for (std::int64_t n = 0; n < 4; ++n) {
 //         GRAPHRUN_TRY(session->set_image(images[n], n));
 //         GRAPHRUN_TRY(session->set_label(labels[n], n));

@@ -9,6 +9,7 @@
 
 #include "graphrun/api.h"
 #include "graphrun/dataset.h"
+#include "graphrun/op_libraries.h"
 #include "graphrun/status.h"
 #include "graphrun/stop.h"
 
@@ -33,8 +34,13 @@ struct TrainerOptions {
   std::string dataset{};    // a data set's name, or the path of a descriptor; excludes `data`
   std::string data_root{};  // folder of the data set's files
   std::optional<Dataset> data{};
-  std::string weights{};        // parameters to start from: .safetensors or .pth
-  std::string init_backbone{};  // an ImageNet checkpoint to start the backbone from; excludes `weights`
+  std::string weights{};  // parameters to start from: .safetensors or .pth
+  // Weights of a network of other classes to start from: layers whose shape depends on their number start
+  // anew, and a note names them. Excludes `weights`.
+  std::string init{};
+  std::string init_backbone{};  // an ImageNet checkpoint to start the backbone from; excludes both
+  std::string key{};            // dictionary of such a checkpoint to take; empty: the one that fits
+  std::string strip{};          // prefix of its names to take, which is dropped; empty: the one that fits
   // auto (the run of `folder`, or else the latest, if it has a checkpoint), or the folder of a run to go on
   // with.
   std::string resume{};
@@ -43,6 +49,7 @@ struct TrainerOptions {
   // By name (doc/training.md), the JSON text of the value; they win over `configs`.
   std::map<std::string, std::string> settings{};
   std::map<std::string, double> parameters{};  // late graph parameters, as -D
+  OpLibraries ops{};                           // with the model's ops that are not graphrun's
   std::string device = "cpu";                  // auto, cpu, cuda, cuda:N
   int threads = 0;                             // of the CPU; 0: all that this process may use
   std::string precision = "f32";               // of activations: f32 or bf16
@@ -115,15 +122,16 @@ struct TrainResult {
   std::string checkpoint;       // of the state that is returned; .safetensors
   std::int64_t best_epoch = 0;  // by validation; 0: none was done
   double best_mean_iou = 0;
+  bool stale = false;  // it ended by the setting early_stop
 };
 
 // A run that is ready to start. Used by one thread at a time.
 class GRAPHRUN_API Trainer {
  public:
   // Does all that comes before the first iteration: resolves settings, binds the model, opens the data,
-  // makes, loads or resumes weights, writes the run's folder. `observer` may be null. Errors: options that
-  // exclude each other, whatever of the model, data, weights or resumed run does not fit; nothing is written
-  // then.
+  // makes, loads or resumes weights. `observer` may be null. Errors: options that exclude each other,
+  // whatever of the model, data, weights or resumed run does not fit. Nothing is written before run() has
+  // done the first iteration: what is wrong until then leaves no folder.
   static Result<Trainer> prepare(const TrainerOptions& options, TrainObserver* observer = nullptr);
   Trainer(Trainer&&) noexcept;
   Trainer& operator=(Trainer&&) noexcept;

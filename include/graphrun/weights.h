@@ -22,8 +22,10 @@ class GRAPHRUN_API Weights {
  public:
   // From .safetensors or a PyTorch checkpoint, told apart by content; an empty path: from the program's
   // bundle. A file of f32 is mapped, not read: it must stay as it is meanwhile (replacing it by rename is
-  // safe). Strict: every missing, unexpected or wrongly shaped tensor is in the error. Errors: not_found, io,
-  // invalid_file; invalid_argument: no path and no bundle; memory.
+  // safe). Strict: every missing, unexpected or wrongly shaped tensor is in the error, but what inference
+  // does not read may be missing. Errors: not_found, io; invalid_file: that, and values that are infinite,
+  // NaN or a negative variance; invalid_argument: no path and no bundle, several sets of tensors that fit;
+  // memory.
   static Result<Weights> load(const Program& program, const Device& device, const std::string& path = {});
   // Drawn as the model says, for measurements and tests: the same seed gives the same values everywhere.
   static Result<Weights> random(const Program& program, const Device& device, std::uint64_t seed);

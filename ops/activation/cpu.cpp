@@ -8,81 +8,82 @@ namespace graphrun::ops::activation {
 namespace {
 
 // Outputs may be the memory of an input: element i is read before it is written.
-template <class T>
-GRAPHRUN_SIMD void relu_row(const T* x, T* y, std::int64_t length) {
+template <class F, class T>
+[[gnu::flatten]] GRAPHRUN_SIMD void map_row(F f, const T* x, T* y, std::int64_t length) {
 #pragma GCC ivdep
-  for (std::int64_t i = 0; i < length; ++i) y[i] = static_cast<T>(relu(x[i]));
+  for (std::int64_t i = 0; i < length; ++i) y[i] = static_cast<T>(f(x[i]));
 }
-template <class T>
-GRAPHRUN_SIMD void sigmoid_row(const T* x, T* y, std::int64_t length) {
+template <class F, class T>
+[[gnu::flatten]] GRAPHRUN_SIMD void map_rows(F f, const T* a, const T* b, T* y, std::int64_t length) {
 #pragma GCC ivdep
-  for (std::int64_t i = 0; i < length; ++i) y[i] = static_cast<T>(sigmoid(x[i]));
-}
-template <class T>
-GRAPHRUN_SIMD void relu_grad_row(const T* gy, const T* y, T* gx, std::int64_t length) {
-#pragma GCC ivdep
-  for (std::int64_t i = 0; i < length; ++i) gx[i] = static_cast<T>(relu_grad(gy[i], y[i]));
-}
-template <class T>
-GRAPHRUN_SIMD void sigmoid_grad_row(const T* gy, const T* y, T* gx, std::int64_t length) {
-#pragma GCC ivdep
-  for (std::int64_t i = 0; i < length; ++i) gx[i] = static_cast<T>(sigmoid_grad(gy[i], y[i]));
+  for (std::int64_t i = 0; i < length; ++i) y[i] = static_cast<T>(f(a[i], b[i]));
 }
 
-template <class T>
-using UnaryRow = void (*)(const T* x, T* y, std::int64_t length);
-template <class T>
-using BinaryRow = void (*)(const T* a, const T* b, T* y, std::int64_t length);
-
-template <class T>
-Result<std::unique_ptr<Kernel>> unary(const KernelRequest& request, UnaryRow<T> row) {
+template <class F, class T>
+Result<std::unique_ptr<Kernel>> unary(const KernelRequest& request, F f) {
   const PixelRows rows({request.inputs[0], request.outputs[0]});
   return make_function_kernel(request.def.name, 0,
-                              [rows, row, threads = request.threads](const KernelRun& run) {
+                              [rows, f, threads = request.threads](const KernelRun& run) {
                                 const T* const x = run.inputs[0].as<const T>();
                                 T* const y = run.outputs[0].as<T>();
                                 rows.parallel_for(threads, [&](std::int64_t at, std::int64_t length) {
-                                  row(x + at * rows.stride(0), y + at * rows.stride(1), length);
+                                  map_row(f, x + at * rows.stride(0), y + at * rows.stride(1), length);
                                 });
                               });
 }
 
-template <class T>
-Result<std::unique_ptr<Kernel>> binary(const KernelRequest& request, BinaryRow<T> row) {
+template <class F, class T>
+Result<std::unique_ptr<Kernel>> binary(const KernelRequest& request, F f) {
   const PixelRows rows({request.inputs[0], request.inputs[1], request.outputs[0]});
   return make_function_kernel(
-      request.def.name, 0, [rows, row, threads = request.threads](const KernelRun& run) {
+      request.def.name, 0, [rows, f, threads = request.threads](const KernelRun& run) {
         const T* const a = run.inputs[0].as<const T>();
         const T* const b = run.inputs[1].as<const T>();
         T* const y = run.outputs[0].as<T>();
         rows.parallel_for(threads, [&](std::int64_t at, std::int64_t length) {
-          row(a + at * rows.stride(0), b + at * rows.stride(1), y + at * rows.stride(2), length);
+          map_rows(f, a + at * rows.stride(0), b + at * rows.stride(1), y + at * rows.stride(2), length);
         });
       });
 }
 
 using Prepared = Result<std::unique_ptr<Kernel>>;
 
-Prepared prepare_relu(const KernelRequest& request) {
-  return for_activation_type(request, [&]<class T>(T) { return unary<T>(request, relu_row<T>); });
+template <class F>
+Prepared prepare(const KernelRequest& request) {
+  F f;
+  if constexpr (HasSlope<F>) f.slope = static_cast<float>(request.attrs.real("slope"));
+  return for_activation_type(request, [&]<class T>(T) -> Prepared {
+    if constexpr (std::is_invocable_v<F, float>) {
+      return unary<F, T>(request, f);
+    } else {
+      return binary<F, T>(request, f);
+    }
+  });
 }
-Prepared prepare_sigmoid(const KernelRequest& request) {
-  return for_activation_type(request, [&]<class T>(T) { return unary<T>(request, sigmoid_row<T>); });
-}
-Prepared prepare_relu_grad(const KernelRequest& request) {
-  return for_activation_type(request, [&]<class T>(T) { return binary<T>(request, relu_grad_row<T>); });
-}
-Prepared prepare_sigmoid_grad(const KernelRequest& request) {
-  return for_activation_type(request, [&]<class T>(T) { return binary<T>(request, sigmoid_grad_row<T>); });
+template <class F, class Tanh>
+Prepared prepare_gelu(const KernelRequest& request) {
+  return request.attrs.text("approximate") == "tanh" ? prepare<Tanh>(request) : prepare<F>(request);
 }
 
 }  // namespace
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"relu", "cpu", prepare_relu},
-          {"sigmoid", "cpu", prepare_sigmoid},
-          {"relu_grad", "cpu", prepare_relu_grad},
-          {"sigmoid_grad", "cpu", prepare_sigmoid_grad}};
+  return {{"relu", "cpu", prepare<Relu>},
+          {"relu_grad", "cpu", prepare<ReluGrad>},
+          {"sigmoid", "cpu", prepare<Sigmoid>},
+          {"sigmoid_grad", "cpu", prepare<SigmoidGrad>},
+          {"relu6", "cpu", prepare<Relu6>},
+          {"relu6_grad", "cpu", prepare<Relu6Grad>},
+          {"leaky_relu", "cpu", prepare<LeakyRelu>},
+          {"leaky_relu_grad", "cpu", prepare<LeakyReluGrad>},
+          {"hard_sigmoid", "cpu", prepare<HardSigmoid>},
+          {"hard_sigmoid_grad", "cpu", prepare<HardSigmoidGrad>},
+          {"hard_swish", "cpu", prepare<HardSwish>},
+          {"hard_swish_grad", "cpu", prepare<HardSwishGrad>},
+          {"silu", "cpu", prepare<Silu>},
+          {"silu_grad", "cpu", prepare<SiluGrad>},
+          {"gelu", "cpu", prepare_gelu<Gelu, GeluTanh>},
+          {"gelu_grad", "cpu", prepare_gelu<GeluGrad, GeluTanhGrad>}};
 }
 
 }  // namespace graphrun::ops::activation

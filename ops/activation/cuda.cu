@@ -1,3 +1,5 @@
+#include <type_traits>
+
 #include "ops/activation/body.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/cuda_pixels.cuh"
@@ -5,33 +7,40 @@
 namespace graphrun::ops::activation {
 namespace {
 
-struct Relu {
-  __device__ float operator()(float x) const { return relu(x); }
-};
-struct Sigmoid {
-  __device__ float operator()(float x) const { return sigmoid(x); }
-};
-struct ReluGrad {
-  __device__ float operator()(float gy, float y) const { return relu_grad(gy, y); }
-};
-struct SigmoidGrad {
-  __device__ float operator()(float gy, float y) const { return sigmoid_grad(gy, y); }
-};
+using Prepared = Result<std::unique_ptr<Kernel>>;
 
-template <int kInputs, class F>
-Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
-  return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
-    return make_map_kernel<T, kInputs>(request, "cuda", F());
+template <class F>
+Prepared prepare(const KernelRequest& request) {
+  F f;
+  if constexpr (HasSlope<F>) f.slope = static_cast<float>(request.attrs.real("slope"));
+  return for_activation_type(request, [&]<class T>(T) -> Prepared {
+    return make_map_kernel < T, std::is_invocable_v<F, float> ? 1 : 2 > (request, "cuda", f);
   });
+}
+template <class F, class Tanh>
+Prepared prepare_gelu(const KernelRequest& request) {
+  return request.attrs.text("approximate") == "tanh" ? prepare<Tanh>(request) : prepare<F>(request);
 }
 
 }  // namespace
 
 std::vector<KernelEntry> cuda_kernels() {
-  return {{"relu", "cuda", prepare<1, Relu>},
-          {"sigmoid", "cuda", prepare<1, Sigmoid>},
-          {"relu_grad", "cuda", prepare<2, ReluGrad>},
-          {"sigmoid_grad", "cuda", prepare<2, SigmoidGrad>}};
+  return {{"relu", "cuda", prepare<Relu>},
+          {"relu_grad", "cuda", prepare<ReluGrad>},
+          {"sigmoid", "cuda", prepare<Sigmoid>},
+          {"sigmoid_grad", "cuda", prepare<SigmoidGrad>},
+          {"relu6", "cuda", prepare<Relu6>},
+          {"relu6_grad", "cuda", prepare<Relu6Grad>},
+          {"leaky_relu", "cuda", prepare<LeakyRelu>},
+          {"leaky_relu_grad", "cuda", prepare<LeakyReluGrad>},
+          {"hard_sigmoid", "cuda", prepare<HardSigmoid>},
+          {"hard_sigmoid_grad", "cuda", prepare<HardSigmoidGrad>},
+          {"hard_swish", "cuda", prepare<HardSwish>},
+          {"hard_swish_grad", "cuda", prepare<HardSwishGrad>},
+          {"silu", "cuda", prepare<Silu>},
+          {"silu_grad", "cuda", prepare<SiluGrad>},
+          {"gelu", "cuda", prepare_gelu<Gelu, GeluTanh>},
+          {"gelu_grad", "cuda", prepare_gelu<GeluGrad, GeluTanhGrad>}};
 }
 
 }  // namespace graphrun::ops::activation

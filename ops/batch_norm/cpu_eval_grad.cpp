@@ -44,7 +44,6 @@ template <bool kRelu, bool kInput, bool kResidual, class T>
 
 template <bool kRelu, class T>
 [[gnu::always_inline]] inline void wanted(const Rows<T>& args, std::int64_t begin, std::int64_t end) {
-  if (args.gx == nullptr && args.gresidual == nullptr) return;
   if (args.gx == nullptr) return loop<kRelu, false, true>(args, begin, end);
   if (args.gresidual == nullptr) return loop<kRelu, true, false>(args, begin, end);
   loop<kRelu, true, true>(args, begin, end);

@@ -122,7 +122,6 @@ template <Mask kMask, bool kInput, bool kResidual, class T>
 template <Mask kMask, class T>
 [[gnu::always_inline]] inline void gradient_of(const Backward<T>& args, std::int64_t begin,
                                                std::int64_t end) {
-  if (args.gx == nullptr && args.gresidual == nullptr) return;
   if (args.gx == nullptr) return gradient_loop<kMask, false, true>(args, begin, end);
   if (args.gresidual == nullptr) return gradient_loop<kMask, true, false>(args, begin, end);
   gradient_loop<kMask, true, true>(args, begin, end);

@@ -5,7 +5,7 @@
 #include "graphrun/device_function.h"
 
 // Bodies of conv2d and its gradients, in gather form: correct for every stride, dilation and padding.
-// Compiled for the CPU and for the GPU: no std. Weights are dense (O, C, KH, KW); sums are in f64.
+// Compiled for the CPU and for the GPU: no std. Weights are dense (O, C / groups, KH, KW); sums are in f64.
 namespace graphrun::ops::conv2d {
 
 // x is (n, c, h, w), y is (n, o, oh, ow); y's pixel (i, j) reads x at i * sh - ph + k * dh, j * sw - pw + l *
@@ -17,7 +17,12 @@ struct Geometry {
   int64_t sh, sw;
   int64_t ph, pw;
   int64_t dh, dw;
+  int64_t groups = 1;  // divides c and o; each group of outputs reads its own group of channels
   GRAPHRUN_DEVICE int64_t kernel_positions() const { return kh * kw; }
+  GRAPHRUN_DEVICE int64_t group_channels() const { return c / groups; }
+  GRAPHRUN_DEVICE int64_t group_outputs() const { return o / groups; }
+  // Every output reads the channel of its own number alone.
+  GRAPHRUN_DEVICE bool depthwise() const { return groups == c && groups == o; }
 };
 
 // An index is an output pixel's block of kBlock channels.
@@ -45,11 +50,15 @@ struct Forward {
       const int64_t iw = column + k % g.kw * g.dw;
       if (ih < 0 || ih >= g.h || iw < 0 || iw >= g.w) continue;
       const float* from = x + ((image * g.h + ih) * g.w + iw) * x_stride;
-      for (int64_t c = 0; c < g.c; ++c) {
-        const double value = static_cast<double>(from[c]);
-        const float* taps = weight + (first * g.c + c) * g.kernel_positions() + k;
-        for (int64_t o = 0; o < count; ++o)
-          sum[o] += value * static_cast<double>(taps[o * g.c * g.kernel_positions()]);
+      for (int64_t c = 0; c < g.group_channels(); ++c) {
+        const float* taps = weight + (first * g.group_channels() + c) * g.kernel_positions() + k;
+        int64_t group = first / g.group_outputs();
+        int64_t next = (group + 1) * g.group_outputs() - first;  // first output of the next group
+        for (int64_t o = 0; o < count; ++o) {
+          if (o == next) ++group, next += g.group_outputs();
+          sum[o] += static_cast<double>(from[group * g.group_channels() + c]) *
+                    static_cast<double>(taps[o * g.group_channels() * g.kernel_positions()]);
+        }
       }
     }
     float* to = y + pixel * y_stride + first;
@@ -82,11 +91,15 @@ struct GradData {
       if (down < 0 || right < 0 || down % g.sh != 0 || right % g.sw != 0) continue;
       if (down / g.sh >= g.oh || right / g.sw >= g.ow) continue;
       const float* from = gy + ((image * g.oh + down / g.sh) * g.ow + right / g.sw) * gy_stride;
-      for (int64_t o = 0; o < g.o; ++o) {
-        const double value = static_cast<double>(from[o]);
-        const float* taps = weight + (o * g.c + first) * g.kernel_positions() + k;
-        for (int64_t c = 0; c < count; ++c)
-          sum[c] += value * static_cast<double>(taps[c * g.kernel_positions()]);
+      for (int64_t o = 0; o < g.group_outputs(); ++o) {
+        for (int64_t c = 0; c < count; ++c) {
+          const int64_t group = (first + c) / g.group_channels();
+          const int64_t output = group * g.group_outputs() + o;
+          const int64_t channel = first + c - group * g.group_channels();
+          sum[c] +=
+              static_cast<double>(from[output]) *
+              static_cast<double>(weight[(output * g.group_channels() + channel) * g.kernel_positions() + k]);
+        }
       }
     }
     float* to = gx + pixel * gx_stride + first;
@@ -94,7 +107,7 @@ struct GradData {
   }
 };
 
-// An index is one tap of an output channel with a block of kBlock input channels: (o, tap, block).
+// An index is one tap of an output channel with a block of kBlock channels of its group: (o, tap, block).
 template <int kBlock>
 struct GradWeight {
   Geometry g;
@@ -108,18 +121,21 @@ struct GradWeight {
     const int64_t o = i / (blocks * g.kernel_positions());
     const int64_t k = i / blocks % g.kernel_positions();
     const int64_t first = i % blocks * kBlock;
-    const int64_t count = g.c - first < kBlock ? g.c - first : kBlock;
+    const int64_t channels = g.group_channels();
+    const int64_t count = channels - first < kBlock ? channels - first : kBlock;
+    const int64_t group = o / g.group_outputs();
     double sum[kBlock];
     for (int64_t c = 0; c < count; ++c) sum[c] = 0;
     for (int64_t pixel = 0; pixel < g.n * g.oh * g.ow; ++pixel) {
       const int64_t ih = pixel / g.ow % g.oh * g.sh - g.ph + k / g.kw * g.dh;
       const int64_t iw = pixel % g.ow * g.sw - g.pw + k % g.kw * g.dw;
       if (ih < 0 || ih >= g.h || iw < 0 || iw >= g.w) continue;
-      const float* from = x + ((pixel / (g.oh * g.ow) * g.h + ih) * g.w + iw) * x_stride + first;
+      const float* from =
+          x + ((pixel / (g.oh * g.ow) * g.h + ih) * g.w + iw) * x_stride + group * channels + first;
       const double value = static_cast<double>(gy[pixel * gy_stride + o]);
       for (int64_t c = 0; c < count; ++c) sum[c] += value * static_cast<double>(from[c]);
     }
-    float* to = gweight + (o * g.c + first) * g.kernel_positions() + k;
+    float* to = gweight + (o * channels + first) * g.kernel_positions() + k;
     for (int64_t c = 0; c < count; ++c) to[c * g.kernel_positions()] = static_cast<float>(sum[c]);
   }
 };

@@ -103,7 +103,7 @@ Prepared prepare_forward_body(const KernelRequest& request) {
     to.y = run.outputs[0].as<float>();
   };
   return make_body_kernel("body", body, bind, forward_loop, y.pixels() * body.blocks,
-                          body.g.kernel_positions() * x.c() * kBlock, request.threads);
+                          body.g.kernel_positions() * body.g.group_channels() * kBlock, request.threads);
 }
 
 Prepared prepare_grad_data_body(const KernelRequest& request) {
@@ -121,7 +121,7 @@ Prepared prepare_grad_data_body(const KernelRequest& request) {
     to.gx = run.outputs[0].as<float>();
   };
   return make_body_kernel("body", body, bind, grad_data_loop, gx.pixels() * body.blocks,
-                          body.g.kernel_positions() * gy.c() * kBlock, request.threads);
+                          body.g.kernel_positions() * body.g.group_outputs() * kBlock, request.threads);
 }
 
 Prepared prepare_grad_weight_body(const KernelRequest& request) {
@@ -130,29 +130,36 @@ Prepared prepare_grad_weight_body(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[1];
   GradWeightBody body{};
   body.g = geometry_of(request.attrs, x, gy);
-  body.blocks = block_count(x.c(), kBlock);
+  body.blocks = block_count(body.g.group_channels(), kBlock);
   body.gy_stride = gy.pixel_stride;
   body.x_stride = x.pixel_stride;
   return std::unique_ptr<Kernel>(std::make_unique<GradWeightByBody>(body, request));
 }
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"conv2d", "winograd", prepare_winograd_forward},
+  return {{"conv2d", "depthwise", prepare_depthwise},
+          {"conv2d", "winograd", prepare_winograd_forward},
           {"conv2d", "onednn", prepare_forward},
           {"conv2d", "body", prepare_forward_body},
+          {"conv2d_bn", "depthwise", prepare_depthwise_batch_norm},
           {"conv2d_bn", "winograd", prepare_winograd},
           {"conv2d_bn", "onednn", prepare_batch_norm},
           {"conv2d_bn_pyramid", "pyramid", prepare_pyramid},
+          {"conv2d_grad_data", "depthwise", prepare_depthwise_grad_data},
           {"conv2d_grad_data", "winograd", prepare_winograd_grad_data},
           // The library convolves forward faster than it computes this gradient.
           {"conv2d_grad_data", "turned", prepare_grad_data_turned},
           {"conv2d_grad_data", "onednn", prepare_grad_data},
           {"conv2d_grad_data", "body", prepare_grad_data_body},
+          {"conv2d_grad_weight", "depthwise", prepare_depthwise_grad_weight},
           {"conv2d_grad_weight", "winograd", prepare_winograd_grad_weight},
           {"conv2d_grad_weight", "products", prepare_grad_weight_products},
           {"conv2d_grad_weight", "pixels", prepare_grad_weight_pixels},
           {"conv2d_grad_weight", "onednn", prepare_grad_weight},
-          {"conv2d_grad_weight", "body", prepare_grad_weight_body}};
+          {"conv2d_grad_weight", "body", prepare_grad_weight_body},
+          {"conv_transpose2d", "cpu", prepare_transpose},
+          {"conv_transpose2d_grad_data", "cpu", prepare_transpose_grad_data},
+          {"conv_transpose2d_grad_weight", "cpu", prepare_transpose_grad_weight}};
 }
 
 }  // namespace graphrun::ops::conv2d

@@ -176,6 +176,26 @@ void column_as_row(Geometry& g) {
   std::swap(g.dh, g.dw);
 }
 
+// Dense (O, C, KH, KW), as it is or with O and C exchanged; of several groups (groups, O, C, KH, KW) with a
+// group's O and C.
+WeightSource grouped(const Geometry& g, WeightSource source) {
+  if (g.groups == 1) return source;
+  std::vector<std::int64_t> shape{g.groups};
+  shape.insert(shape.end(), source.shape.extents().begin(), source.shape.extents().end());
+  source.shape = Shape(shape);
+  source.strides.insert(source.strides.begin(),
+                        g.group_outputs() * g.group_channels() * g.kernel_positions());
+  return source;
+}
+WeightSource source_of(const Geometry& g) {
+  const std::int64_t outputs = g.group_outputs(), channels = g.group_channels(), taps = g.kernel_positions();
+  return grouped(g, {{outputs, channels, g.kh, g.kw}, {channels * taps, taps, g.kw, 1}, false});
+}
+WeightSource exchanged_source_of(const Geometry& g) {
+  const std::int64_t outputs = g.group_outputs(), channels = g.group_channels(), taps = g.kernel_positions();
+  return grouped(g, {{channels, outputs, g.kh, g.kw}, {taps, channels * taps, g.kw, 1}, taps > 1});
+}
+
 // The library's view of a convolution: activations that it reads are of one type, weights are left to its
 // choice and have that type too.
 Result<cpu::ConvolutionDesc> describe(const Geometry& g, DType x_type, DType y_type) {
@@ -183,21 +203,11 @@ Result<cpu::ConvolutionDesc> describe(const Geometry& g, DType x_type, DType y_t
   cpu::ConvolutionDesc desc;
   GRAPHRUN_ASSIGN(desc.x, cpu::library_desc(TensorDesc::nhwc(x_type, {g.n, g.c, g.h, g.w})));
   GRAPHRUN_ASSIGN(desc.y, cpu::library_desc(TensorDesc::nhwc(y_type, {g.n, g.o, g.oh, g.ow})));
-  GRAPHRUN_ASSIGN(desc.weight, cpu::library_choice(TensorDesc::dense(weight_type, {g.o, g.c, g.kh, g.kw})));
+  GRAPHRUN_ASSIGN(desc.weight, cpu::library_choice(TensorDesc::dense(weight_type, source_of(g).shape)));
   desc.stride = {g.sh, g.sw};
   desc.dilation = {g.dh, g.dw};
   desc.padding = {g.ph, g.pw};
   return desc;
-}
-
-// Dense (O, C, KH, KW), as it is or with O and C exchanged.
-WeightSource source_of(const Geometry& g) {
-  return {{g.o, g.c, g.kh, g.kw}, {g.c * g.kernel_positions(), g.kernel_positions(), g.kw, 1}, false};
-}
-WeightSource exchanged_source_of(const Geometry& g) {
-  return {{g.c, g.o, g.kh, g.kw},
-          {g.kernel_positions(), g.c * g.kernel_positions(), g.kw, 1},
-          g.kernel_positions() > 1};
 }
 
 Prepared finish(const KernelRequest& request, Plan plan) {

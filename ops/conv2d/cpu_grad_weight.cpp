@@ -79,14 +79,17 @@ Prepared prepare(const KernelRequest& request) {
   const Geometry g = geometry_of(request.attrs, x, gy);
   GRAPHRUN_ASSIGN(const auto x_there, cpu::library_desc(x));
   GRAPHRUN_ASSIGN(const auto gy_there, cpu::library_desc(gy));
-  GRAPHRUN_ASSIGN(const auto weight_there, cpu::library_desc(request.inputs[2]));
+  Shape weight_shape = request.inputs[2].shape;
+  if (g.groups > 1) weight_shape = {g.groups, g.group_outputs(), g.group_channels(), g.kh, g.kw};
+  const TensorDesc weight_desc = TensorDesc::dense(DType::f32, weight_shape);
+  GRAPHRUN_ASSIGN(const auto weight_there, cpu::library_desc(weight_desc));
   cpu::ConvolutionDesc desc;
-  GRAPHRUN_ASSIGN(desc.weight, cpu::library_choice(request.inputs[2]));
+  GRAPHRUN_ASSIGN(desc.weight, cpu::library_choice(weight_desc));
   constexpr std::int64_t kBlock = 16;
   if (x.dtype == DType::bf16) {
     // oneDNN 2.6 reads scratch memory that it has not written, or writes beside its own, in some of the cases
     // left out here.
-    if (g.c % kBlock != 0 || g.o % kBlock != 0)
+    if (g.group_channels() % kBlock != 0 || g.group_outputs() % kBlock != 0)
       return {ErrorCode::declined, "bf16 gradients by oneDNN need whole blocks of channels"};
     if (g.sw > 1 && g.ow == 1)
       return {ErrorCode::declined, "bf16 gradients by oneDNN need more than one column with a stride"};

@@ -47,6 +47,7 @@ Prepared prepare_grad_weight_pixels(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[1];
   if (gy.dtype != DType::bf16 || x.dtype != DType::bf16) return {ErrorCode::declined, "multiplies bf16 only"};
   const Geometry g = geometry_of(request.attrs, x, gy);
+  GRAPHRUN_TRY(require_one_group(g));
   const bool in_place = g.kernel_positions() == 1 && g.sh == 1 && g.sw == 1 && g.ph == 0 && g.pw == 0;
   if (!in_place) return {ErrorCode::declined, "takes 1x1 windows without stride and padding only"};
   // Measured with oneDNN 2.6 on AVX-512 BF16.

@@ -196,6 +196,7 @@ Status Products::run(const KernelRun& run) {
 Prepared prepare_grad_weight_products(const KernelRequest& request) {
   GRAPHRUN_TRY(require_f32(request));
   const Geometry g = geometry_of(request.attrs, request.inputs[1], request.inputs[0]);
+  GRAPHRUN_TRY(require_one_group(g));
   // Measured over the layers of dilated ResNets with oneDNN 2.6 on AVX-512.
   const std::int64_t enough = g.kernel_positions() == 1 ? 32 : 128;
   if (std::min(g.c, g.o) < enough) return {ErrorCode::declined, "too few channels for matrix products"};

@@ -8,12 +8,14 @@
 
 #include "ops/common/compute_type.h"
 #include "ops/common/copy_pixels.h"
+#include "ops/common/interpolation.h"
+#include "ops/common/sampling_tables.h"
 #include "ops/conv2d/definition.h"
 #include "ops/conv2d/kernels.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
-#include "runtime/numeric/bilinear.h"
+#include "runtime/numeric/sampling.h"
 
 // conv2d_bn_pyramid without the large concatenation. A level's pixels are multiplied by the weights of every
 // tap at the level's own size (`tap maps`); an output pixel mixes those of its window as the interpolation
@@ -236,6 +238,7 @@ Status Pyramid<T>::run(const KernelRun& run) {
 Prepared prepare_pyramid(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[kX];
   const Geometry g = geometry_of(request.attrs, x, request.outputs[0]);
+  const numeric::Interpolation rule = interpolation_of(request.attrs);
   std::vector<Level> levels;
   std::string key = "pyramid";
   std::int64_t channels = g.c;
@@ -243,13 +246,14 @@ Prepared prepare_pyramid(const KernelRequest& request) {
     // A product of a level's size costs what the convolution at that size would.
     if (desc.pixels() * 2 > request.outputs[0].pixels())
       return {ErrorCode::declined, "a level is not much smaller than the result"};
+    GRAPHRUN_TRY(take_sampling_tables(request, desc, x));
     GRAPHRUN_ASSIGN(cpu::Convolution product,
                     cpu::make_pixel_product(desc.dtype, desc.pixels(), desc.c(), g.o * g.kernel_positions(),
                                             request.threads));
     GRAPHRUN_ASSIGN(const std::string layout, cpu::layout_key(product.weight));
     key.append(" level ").append(std::to_string(desc.c())).append(" ").append(layout);
-    levels.push_back({desc, channels, numeric::align_corners(desc.h(), x.h()),
-                      numeric::align_corners(desc.w(), x.w()), std::move(product)});
+    levels.push_back({desc, channels, numeric::sampling(rule, desc.h(), x.h()),
+                      numeric::sampling(rule, desc.w(), x.w()), std::move(product)});
     channels += desc.c();
   }
   std::vector<TensorDesc> inputs(request.inputs.begin(), request.inputs.begin() + kLevels);
@@ -260,8 +264,8 @@ Prepared prepare_pyramid(const KernelRequest& request) {
   std::vector<bool> constant(request.input_constant.begin(), request.input_constant.begin() + kLevels);
   constant.push_back(false);
   const KernelRequest of_x{
-      with_batch_norm_definition(), request.attrs, inputs,         request.outputs, present,
-      request.output_present,       constant,      request.threads};
+      with_batch_norm_definition(), request.attrs, inputs,          request.outputs, present,
+      request.output_present,       constant,      request.threads, nullptr,         request.tables};
   Prepared convolution = prepare_winograd(of_x);
   if (!convolution.ok()) convolution = prepare_batch_norm(of_x);
   if (!convolution.ok()) return convolution;

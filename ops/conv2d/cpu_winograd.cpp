@@ -133,7 +133,7 @@ Prepared prepare(const KernelRequest& request) {
       return {ErrorCode::declined, "transforms constant weights only"};
   }
   const Geometry g = geometry_of(request.attrs, request.inputs[kX], request.outputs[0]);
-  GRAPHRUN_TRY(require_tiles(g));
+  GRAPHRUN_TRY(require_tiles(request, g));
   // Products are computed in f32, of which a direct convolution in bf16 does twice as many in a second.
   constexpr std::int64_t kFewestOfBf16 = 512 * 1024;
   if (std::is_same_v<T, BFloat16> && cpu::uses_matrix_units())

@@ -201,7 +201,7 @@ Status WinogradGradWeight::weight(const KernelRun& run) const {
 }
 
 Prepared make_convolution(const KernelRequest& request, const Geometry& g, bool flipped) {
-  GRAPHRUN_TRY(require_tiles(g));
+  GRAPHRUN_TRY(require_tiles(request, g));
   if (request.input_constant[kWeight])
     return {ErrorCode::declined, "would transform constant weights in each run"};
   return std::unique_ptr<Kernel>(std::make_unique<WinogradConvolution>(g, flipped, request.threads));
@@ -226,7 +226,7 @@ Prepared prepare_winograd_grad_data(const KernelRequest& request) {
 Prepared prepare_winograd_grad_weight(const KernelRequest& request) {
   GRAPHRUN_TRY(require_f32(request));
   const Geometry g = geometry_of(request.attrs, request.inputs[1], request.inputs[0]);
-  GRAPHRUN_TRY(require_tiles(g));
+  GRAPHRUN_TRY(require_tiles(request, g));
   return std::unique_ptr<Kernel>(std::make_unique<WinogradGradWeight>(request, g));
 }
 

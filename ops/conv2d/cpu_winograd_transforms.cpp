@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "graphrun/bfloat16.h"
+#include "ops/conv2d/geometry.h"
 #include "ops/conv2d/winograd.h"
 #include "runtime/cpu/simd.h"
 
@@ -221,6 +222,14 @@ std::vector<std::int64_t> first_results(std::int64_t out, std::int64_t dilation)
   return first;
 }
 
+// As many as first_results() has.
+std::int64_t count_results(std::int64_t out, std::int64_t dilation) {
+  std::int64_t count = 0;
+  for (std::int64_t phase = 0; phase < std::min(dilation, out); ++phase)
+    count += (out - phase + kOut * dilation - 1) / (kOut * dilation);
+  return count;
+}
+
 }  // namespace
 
 Tiles::Tiles(const Geometry& g)
@@ -235,15 +244,18 @@ Tiles::Place Tiles::place_of(std::int64_t tile) const {
           columns_[static_cast<std::size_t>(tile % columns)]};
 }
 
-Status require_tiles(const Geometry& g) {
+Status require_tiles(const KernelRequest& request, const Geometry& g) {
   if (g.kh != 3 || g.kw != 3 || g.sh != 1 || g.sw != 1)
     return {ErrorCode::declined, "takes 3x3 windows with stride 1"};
+  GRAPHRUN_TRY(require_one_group(g));
   constexpr std::int64_t kFewest = 64;  // channels, tiles
-  const std::int64_t all = Tiles(g).count();
+  const std::int64_t rows = count_results(g.oh, g.dh);
+  const std::int64_t columns = count_results(g.ow, g.dw);
+  const std::int64_t all = g.n * rows * columns;
   const bool half_empty = g.n * g.oh * g.ow * 2 < all * kOut * kOut;
   if (std::min(g.c, g.o) < kFewest || all < kFewest || half_empty)
     return {ErrorCode::declined, "too few channels, or tiles too few or too empty"};
-  return {};
+  return take_tables(request, (rows + columns) * static_cast<std::int64_t>(sizeof(std::int64_t)));
 }
 
 template <class T>

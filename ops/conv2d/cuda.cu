@@ -9,6 +9,8 @@ namespace {
 
 constexpr int kBlock = kCudaBlock;
 
+}  // namespace
+
 Prepared prepare_forward_body(const KernelRequest& request) {
   GRAPHRUN_TRY(require_f32(request));
   const TensorDesc& x = request.inputs[0];
@@ -46,6 +48,8 @@ Prepared prepare_grad_data_body(const KernelRequest& request) {
   return make_cuda_body_kernel(request, "body", body, bind, gx.pixels() * body.blocks);
 }
 
+namespace {
+
 // The weight's gradient by its body, the bias' by the sum that all kernels use.
 class GradWeightByBody final : public Kernel {
  public:
@@ -73,30 +77,38 @@ class GradWeightByBody final : public Kernel {
   std::int64_t bias_bytes_;
 };
 
+}  // namespace
+
 Prepared prepare_grad_weight_body(const KernelRequest& request) {
   GRAPHRUN_TRY(require_f32(request));
   const TensorDesc& gy = request.inputs[0];
   const TensorDesc& x = request.inputs[1];
   GradWeight<kBlock> body{};
   body.g = geometry_of(request.attrs, x, gy);
-  body.blocks = blocks_of(x.c(), kBlock);
+  body.blocks = blocks_of(body.g.group_channels(), kBlock);
   body.gy_stride = gy.pixel_stride;
   body.x_stride = x.pixel_stride;
   return std::unique_ptr<Kernel>(std::make_unique<GradWeightByBody>(body, request));
 }
 
-}  // namespace
 }  // namespace gpu
 
 std::vector<KernelEntry> cuda_kernels() {
-  return {{"conv2d", "library", gpu::prepare_forward},
+  return {{"conv2d", "depthwise", gpu::prepare_depthwise},
+          {"conv2d", "library", gpu::prepare_forward},
           {"conv2d", "body", gpu::prepare_forward_body},
+          {"conv2d_bn", "depthwise", gpu::prepare_depthwise_batch_norm},
           {"conv2d_bn", "library", gpu::prepare_batch_norm},
           {"conv2d_bn_pyramid", "pyramid", gpu::prepare_pyramid},
+          {"conv2d_grad_data", "depthwise", gpu::prepare_depthwise_grad_data},
           {"conv2d_grad_data", "library", gpu::prepare_grad_data},
           {"conv2d_grad_data", "body", gpu::prepare_grad_data_body},
+          {"conv2d_grad_weight", "depthwise", gpu::prepare_depthwise_grad_weight},
           {"conv2d_grad_weight", "library", gpu::prepare_grad_weight},
-          {"conv2d_grad_weight", "body", gpu::prepare_grad_weight_body}};
+          {"conv2d_grad_weight", "body", gpu::prepare_grad_weight_body},
+          {"conv_transpose2d", "cuda", gpu::prepare_transpose},
+          {"conv_transpose2d_grad_data", "cuda", gpu::prepare_transpose_grad_data},
+          {"conv_transpose2d_grad_weight", "cuda", gpu::prepare_transpose_grad_weight}};
 }
 
 }  // namespace graphrun::ops::conv2d

@@ -178,7 +178,7 @@ class EngineHeuristics {
     const cuda::dnn::Window window{{g.ph, g.pw}, {g.sh, g.sw}, {g.dh, g.dw}};
     const std::array<std::int64_t, 4> of_y{g.n, g.o, g.oh, g.ow};
     GRAPHRUN_ASSIGN(const std::int64_t x, graph.add({type, {g.n, g.c, g.h, g.w}}));
-    GRAPHRUN_ASSIGN(const std::int64_t weight, graph.add({type, {g.o, g.c, g.kh, g.kw}}));
+    GRAPHRUN_ASSIGN(const std::int64_t weight, graph.add({type, {g.o, g.group_channels(), g.kh, g.kw}}));
     GRAPHRUN_ASSIGN(const std::int64_t y, graph.add({type, of_y}));
     bindings_ = {{x, form_.flipped ? &Operands::y : &Operands::x},
                  {weight, &Operands::weight},
@@ -213,13 +213,14 @@ class EngineHeuristics {
 
 Candidates::Candidates(cuda::Device& device, const Problem& problem) : device_(device), problem_(problem) {
   const Geometry& g = problem.g;
-  const bool pixelwise = g.kernel_positions() == 1 && g.sh == 1 && g.sw == 1 && g.ph == 0 && g.pw == 0;
+  const bool pixelwise =
+      g.groups == 1 && g.kernel_positions() == 1 && g.sh == 1 && g.sw == 1 && g.ph == 0 && g.pw == 0;
   const Geometry flipped = flipped_geometry(g);
   available_[kFused] = problem.bias;
   available_[kProduct] = pixelwise;
   available_[kPlain] = true;
-  available_[kTurned] = problem.kind == Convolution::grad_data && !pixelwise && g.sh == 1 && g.sw == 1 &&
-                        flipped.ph >= 0 && flipped.pw >= 0;
+  available_[kTurned] = problem.kind == Convolution::grad_data && g.groups == 1 && !pixelwise && g.sh == 1 &&
+                        g.sw == 1 && flipped.ph >= 0 && flipped.pw >= 0;
 }
 Candidates::~Candidates() = default;
 

@@ -41,7 +41,8 @@ class Trial {
     const Geometry& g = problem_.g;
     ScratchPlan plan;
     const std::int64_t y_bytes = bytes_of(problem_.type, g.n * g.oh * g.ow * g.o);
-    const std::int64_t weight = plan.add(bytes_of(DType::f32, g.o * g.kernel_positions() * g.c));
+    const std::int64_t weight =
+        plan.add(bytes_of(DType::f32, g.o * g.kernel_positions() * g.group_channels()));
     const std::int64_t y = plan.add(y_bytes);
     const std::int64_t bias = plan.add(bytes_of(DType::f32, g.o));
     const std::int64_t residual = plan.add(problem_.residual ? y_bytes : 0);
@@ -65,7 +66,7 @@ std::string key_of(const Problem& problem) {
   std::string key = "conv2d " + std::string(kKinds[static_cast<std::size_t>(problem.kind)]);
   key.append(" ").append(to_string(problem.type));
   for (const std::int64_t number :
-       {g.n, g.c, g.h, g.w, g.o, g.oh, g.ow, g.kh, g.kw, g.sh, g.sw, g.ph, g.pw, g.dh, g.dw})
+       {g.n, g.c, g.h, g.w, g.o, g.oh, g.ow, g.kh, g.kw, g.sh, g.sw, g.ph, g.pw, g.dh, g.dw, g.groups})
     key.append(" ").append(std::to_string(number));
   if (problem.bias) key += " bias";
   if (problem.residual) key += " residual";
@@ -77,7 +78,8 @@ std::string key_of(const Problem& problem) {
 double worth_trials(DType type) { return type == DType::f32 ? 2e9 : 1e8; }
 
 double operations_of(const Geometry& g) {
-  return 2.0 * static_cast<double>(g.n * g.oh * g.ow) * static_cast<double>(g.o * g.c * g.kernel_positions());
+  return 2.0 * static_cast<double>(g.n * g.oh * g.ow) *
+         static_cast<double>(g.o * g.group_channels() * g.kernel_positions());
 }
 
 struct Choice {

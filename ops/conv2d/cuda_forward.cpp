@@ -45,6 +45,7 @@ class ForwardKernel final : public Kernel {
   DType type_;
   std::shared_ptr<const Engine> engine_;
   WeightLayout form_;
+  std::int64_t channels_ = 0;  // of x, as the library sees it
   bool pack_x_ = false;
   bool apart_ = false;  // the library writes to scratch, and a kernel finishes
   bool pack_bias_ = false;
@@ -60,7 +61,8 @@ Prepared ForwardKernel::make(const KernelRequest& request, const Options& option
   GRAPHRUN_TRY(require_types(type, x));
   Geometry g = geometry_of(request.attrs, x, y);
   GRAPHRUN_TRY(require_taps(g.kernel_positions()));
-  kernel->form_ = weight_form(g.o, g.c, g.kernel_positions(), filled(g.o, type), filled(g.c, type));
+  GRAPHRUN_ASSIGN(kernel->form_, library_form(g, type));
+  kernel->channels_ = g.c;
   kernel->pack_x_ = !fits(x, type);
   kernel->apart_ = !fits(y, type) || (options.residual && !fits(request.inputs[kResidual], type));
   if (options.residual && request.inputs[kResidual].dtype != type)
@@ -68,8 +70,6 @@ Prepared ForwardKernel::make(const KernelRequest& request, const Options& option
   // Variables lie one after the other without gaps: the library would not take their addresses.
   kernel->pack_bias_ = options.bias && (options.fold || !kernel->apart_);
 
-  g.c = kernel->form_.form_channels;
-  g.o = kernel->form_.form_outputs;
   Problem problem{cuda::dnn::Convolution::forward, g, type};
   if (!kernel->apart_) {
     problem.bias = options.bias;
@@ -79,7 +79,7 @@ Prepared ForwardKernel::make(const KernelRequest& request, const Options& option
   GRAPHRUN_ASSIGN(kernel->engine_, choose_engine(kernel->device_, problem));
 
   ScratchPlan form;
-  form.add(g.o * g.kernel_positions() * g.c * static_cast<std::int64_t>(size_of(type)));
+  form.add(g.o * g.kernel_positions() * g.group_channels() * static_cast<std::int64_t>(size_of(type)));
   if (kernel->pack_bias_) {
     kernel->bias_at_ = form.add(y.c() * static_cast<std::int64_t>(sizeof(float)));
     kernel->narrow_bias_at_ = form.add(y.c() * static_cast<std::int64_t>(sizeof(BFloat16)));
@@ -129,7 +129,7 @@ Status ForwardKernel::run(const KernelRun& run) {
   operands.x = run.inputs[kX].data;
   if (pack_x_) {
     operands.x = scratch_at(run.scratch, x_at_);
-    GRAPHRUN_TRY(pack_pixels(device_.stream(), run.inputs[kX], form_.form_channels, type_, operands.x));
+    GRAPHRUN_TRY(pack_pixels(device_.stream(), run.inputs[kX], channels_, type_, operands.x));
   }
   const TensorView& y = run.outputs[0];
   operands.y = apart_ ? scratch_at(run.scratch, y_at_) : y.data;

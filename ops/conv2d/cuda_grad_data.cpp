@@ -43,7 +43,7 @@ class GradDataKernel final : public Kernel {
     }
     operands.x = apart_ ? scratch_at(run.scratch, gx_at_) : gx.data;
     GRAPHRUN_TRY(engine_->run(operands));
-    return apart_ ? finish_pixels(stream, operands.x, form_.form_channels, {}, gx) : Status();
+    return apart_ ? finish_pixels(stream, operands.x, filled(gx.desc.c(), type_), {}, gx) : Status();
   }
 
  private:
@@ -63,10 +63,7 @@ Prepared prepare_grad_data(const KernelRequest& request) {
   GRAPHRUN_TRY(require_types(gx.dtype, gy));
   Geometry g = geometry_of(request.attrs, gx, gy);
   GRAPHRUN_TRY(require_taps(g.kernel_positions()));
-  const WeightLayout form =
-      weight_form(g.o, g.c, g.kernel_positions(), filled(g.o, gx.dtype), filled(g.c, gx.dtype));
-  g.o = form.form_outputs;
-  g.c = form.form_channels;
+  GRAPHRUN_ASSIGN(const WeightLayout form, library_form(g, gx.dtype));
   GRAPHRUN_ASSIGN(std::shared_ptr<const Engine> engine,
                   choose_engine(device_of(request), {cuda::dnn::Convolution::grad_data, g, gx.dtype}));
   return std::unique_ptr<Kernel>(std::make_unique<GradDataKernel>(request, form, std::move(engine)));

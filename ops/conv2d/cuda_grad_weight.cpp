@@ -56,7 +56,8 @@ class GradWeightKernel final : public Kernel {
     }
     if (pack_x_) {
       operands.x = scratch_at(run.scratch, x_at_);
-      GRAPHRUN_TRY(pack_pixels(stream, run.inputs[1], form_.form_channels, type_, operands.x));
+      GRAPHRUN_TRY(
+          pack_pixels(stream, run.inputs[1], filled(run.inputs[1].desc.c(), type_), type_, operands.x));
     }
     operands.weight = unpack_ ? scratch_at(run.scratch, weight_at_) : run.outputs[0].data;
     GRAPHRUN_TRY(engine_->run(operands));
@@ -81,10 +82,7 @@ Prepared prepare_grad_weight(const KernelRequest& request) {
   GRAPHRUN_TRY(require_types(gy.dtype, x));
   Geometry g = geometry_of(request.attrs, x, gy);
   GRAPHRUN_TRY(require_taps(g.kernel_positions()));
-  const WeightLayout form =
-      weight_form(g.o, g.c, g.kernel_positions(), filled(g.o, gy.dtype), filled(g.c, gy.dtype));
-  g.o = form.form_outputs;
-  g.c = form.form_channels;
+  GRAPHRUN_ASSIGN(const WeightLayout form, library_form(g, gy.dtype));
   std::shared_ptr<const Engine> engine;
   if (request.output_present[0]) {
     GRAPHRUN_ASSIGN(engine,

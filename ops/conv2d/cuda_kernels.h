@@ -22,6 +22,20 @@ Prepared prepare_pyramid(const KernelRequest& request);     // conv2d_bn_pyramid
 Prepared prepare_grad_data(const KernelRequest& request);
 Prepared prepare_grad_weight(const KernelRequest& request);
 
+// By the bodies of body.h.
+Prepared prepare_forward_body(const KernelRequest& request);
+Prepared prepare_grad_data_body(const KernelRequest& request);
+Prepared prepare_grad_weight_body(const KernelRequest& request);
+// Of transposed convolutions.
+Prepared prepare_transpose(const KernelRequest& request);
+Prepared prepare_transpose_grad_data(const KernelRequest& request);
+Prepared prepare_transpose_grad_weight(const KernelRequest& request);
+// Of as many groups as channels.
+Prepared prepare_depthwise(const KernelRequest& request);
+Prepared prepare_depthwise_batch_norm(const KernelRequest& request);
+Prepared prepare_depthwise_grad_data(const KernelRequest& request);
+Prepared prepare_depthwise_grad_weight(const KernelRequest& request);
+
 // Channels of a pixel for the libraries: whole pieces of 16 bytes.
 inline std::int64_t filled(std::int64_t channels, DType type) {
   const std::int64_t piece = 16 / static_cast<std::int64_t>(size_of(type));
@@ -33,6 +47,21 @@ inline bool fits(const TensorDesc& desc, DType type) {
 }
 inline std::int64_t filled_bytes(const TensorDesc& desc, DType type) {
   return desc.pixels() * filled(desc.c(), type) * static_cast<std::int64_t>(size_of(type));
+}
+
+// The form of the weights; g gets the channels that the libraries see. Groups are declined where that would
+// put filling between them.
+inline Result<WeightLayout> library_form(Geometry& g, DType type) {
+  const std::int64_t outputs = filled(g.o, type), channels = filled(g.c, type);
+  if (g.groups > 1) {
+    if (outputs != g.o || channels != g.c)
+      return {ErrorCode::declined, "groups of channels that are no whole pieces of 16 bytes"};
+    return weight_form(g.o, g.group_channels(), g.kernel_positions(), g.o, g.group_channels());
+  }
+  const WeightLayout form = weight_form(g.o, g.c, g.kernel_positions(), outputs, channels);
+  g.o = outputs;
+  g.c = channels;
+  return form;
 }
 
 // Declines activations that are not of `type`, except that an image of f32 may meet bf16: packing converts.

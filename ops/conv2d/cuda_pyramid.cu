@@ -4,11 +4,13 @@
 #include "ops/common/compute_type.h"
 #include "ops/common/cuda_kernel.cuh"
 #include "ops/common/cuda_table.h"
+#include "ops/common/interpolation.h"
+#include "ops/common/sampling_tables.h"
 #include "ops/common/scratch.h"
 #include "ops/conv2d/cuda_engine.h"
 #include "ops/conv2d/cuda_kernels.h"
 #include "runtime/cuda/cublas.h"
-#include "runtime/numeric/bilinear.h"
+#include "runtime/numeric/sampling.h"
 
 // conv2d_bn_pyramid without the large concatenation. A level's pixels are multiplied by the weights of every
 // tap at the level's own size (`maps`); an output pixel mixes those of its window as the interpolation would
@@ -284,15 +286,17 @@ Prepared prepare_pyramid(const KernelRequest& request) {
     WeightLayout form =
         weight_form(g.o, g.c, g.kernel_positions(), filled(g.o, y.dtype), filled(g.c, y.dtype));
     form.all_channels = all;
+    const numeric::Interpolation rule = interpolation_of(request.attrs);
     std::vector<Level> levels;
     std::int64_t first = g.c;
     for (const TensorDesc& desc : levels_in) {
       const WeightLayout of_level{g.o,      desc.c(), g.kernel_positions(), all, first, g.o,
                                   desc.c(), desc.c(), g.o * desc.c()};
+      GRAPHRUN_TRY(take_sampling_tables(request, desc, x));
       GRAPHRUN_ASSIGN(auto rows, DeviceTable<numeric::InterpolationWeights>::upload(
-                                     device, numeric::align_corners(desc.h(), x.h()).taps));
+                                     device, numeric::sampling(rule, desc.h(), x.h()).taps));
       GRAPHRUN_ASSIGN(auto of_columns, DeviceTable<numeric::InterpolationWeights>::upload(
-                                           device, numeric::align_corners(desc.w(), x.w()).taps));
+                                           device, numeric::sampling(rule, desc.w(), x.w()).taps));
       levels.push_back({desc, of_level, std::move(rows), std::move(of_columns)});
       first += desc.c();
     }

@@ -21,7 +21,8 @@ Result<std::vector<Dim>> variable_shape(const Attributes& attrs, std::span<const
   const Dim& channels = attrs.dim("out_channels");
   if (index == 2) return std::vector<Dim>{channels};
   const std::vector<Dim>& kernel = attrs.dims("kernel");
-  return std::vector<Dim>{channels, inputs[0]->shape[1], kernel[0], kernel[1]};
+  GRAPHRUN_ASSIGN(const Dim of_group, channels_of_group(attrs, channels, inputs[0]->shape[1]));
+  return std::vector<Dim>{channels, of_group, kernel[0], kernel[1]};
 }
 
 std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph) {
@@ -58,11 +59,18 @@ std::vector<AttrSpec> window_attrs() {
   return {pair("kernel", "extents of the window: height, width", std::nullopt, 1),
           pair("stride", "pixels from window to window", Expr(1), 1),
           pair("padding", "zeros on each side of x: above and below, left and right", Expr(0), 0),
-          pair("dilation", "pixels from tap to tap", Expr(1), 1)};
+          pair("dilation", "pixels from tap to tap", Expr(1), 1),
+          {.name = "groups",
+           .kind = AttrKind::integer,
+           .doc = "divides C and O: outputs of the i-th group read the i-th group of channels alone",
+           .fallback = Expr(1),
+           .min = 1,
+           .max = 1 << 24,
+           .structural = true}};
 }
 
 AttrMap window_of(const AttrMap& attrs) {
-  return pick_attrs(attrs, {"kernel", "stride", "padding", "dilation"});
+  return pick_attrs(attrs, {"kernel", "stride", "padding", "dilation", "groups"});
 }
 
 Result<ValueType> convolved(const Attributes& attrs, const ValueType& x, const Dim& channels) {
@@ -78,10 +86,22 @@ Result<ValueType> convolved(const Attributes& attrs, const ValueType& x, const D
   return y;
 }
 
+Result<Dim> channels_of_group(const Attributes& attrs, const Dim& channels, const Dim& inputs) {
+  const std::int64_t groups = attrs.integer("groups");
+  if (groups == 1) return inputs;
+  for (const auto& [extent, what] : {std::pair(&inputs, "channels of x"), {&channels, "out_channels"}}) {
+    if (extent->is_constant() && extent->constant() % groups != 0)
+      return {ErrorCode::shape, std::string(what) + ": expected a multiple of groups, " +
+                                    std::to_string(groups) + ", got " + to_string(*extent)};
+  }
+  return floor_div(inputs, Dim(groups));
+}
+
 Status require_weight(const Attributes& attrs, const ValueType& weight, const Dim& channels,
                       const Dim& inputs) {
   const std::vector<Dim>& kernel = attrs.dims("kernel");
-  return require_shape(weight, {channels, inputs, kernel[0], kernel[1]}, "weight");
+  GRAPHRUN_ASSIGN(const Dim of_group, channels_of_group(attrs, channels, inputs));
+  return require_shape(weight, {channels, of_group, kernel[0], kernel[1]}, "weight");
 }
 
 double product_cost(const ValueType& y, const ValueType& weight) {
@@ -94,14 +114,14 @@ double forward_cost(const Attributes&, std::span<const ValueType* const> inputs,
   return product_cost(*outputs[0], *inputs[kWeight]);
 }
 
-std::vector<const OpDef*> definitions() {
+const OpDef& forward_definition() {
   static const OpDef forward = [] {
     OpDef def;
     def.name = "conv2d";
     def.doc = "Two-dimensional convolution (cross-correlation) with zero padding, and an optional bias.";
     def.inputs = {{.name = "x", .doc = "activation (N, C, H, W)"},
                   {.name = "weight",
-                   .doc = "(O, C, KH, KW)",
+                   .doc = "(O, C / groups, KH, KW)",
                    .type = kWeightType,
                    .is_variable = true,
                    .init = {.kind = InitKind::uniform_fan_in}},
@@ -128,8 +148,18 @@ std::vector<const OpDef*> definitions() {
     def.cost = forward_cost;
     return def;
   }();
-  return {&forward, &grad_data_definition(), &grad_weight_definition(), &with_batch_norm_definition(),
-          &with_pyramid_definition()};
+  return forward;
+}
+
+std::vector<const OpDef*> definitions() {
+  return {&forward_definition(),
+          &grad_data_definition(),
+          &grad_weight_definition(),
+          &with_batch_norm_definition(),
+          &with_pyramid_definition(),
+          &transpose_definition(),
+          &transpose_grad_data_definition(),
+          &transpose_grad_weight_definition()};
 }
 
 }  // namespace graphrun::ops::conv2d

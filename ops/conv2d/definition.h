@@ -24,13 +24,15 @@ enum Input : std::size_t {
 inline constexpr OperandType kWeightType = OperandType::dense(DType::f32, 4);  // (O, C, KH, KW)
 inline constexpr OperandType kPerOutput = OperandType::dense(DType::f32, 1);   // (O)
 
-// kernel, stride, padding, dilation.
+// kernel, stride, padding, dilation, groups.
 std::vector<AttrSpec> window_attrs();
 // The same attributes of a node.
 AttrMap window_of(const AttrMap& attrs);
 // y's type from x's and the number of its channels. Extents that are known must be at least 1.
 Result<ValueType> convolved(const Attributes& attrs, const ValueType& x, const Dim& channels);
-// The weight is (channels, C, KH, KW).
+// Channels of x that an output reads. Errors: groups do not divide both.
+Result<Dim> channels_of_group(const Attributes& attrs, const Dim& channels, const Dim& inputs);
+// The weight is (channels, C / groups, KH, KW).
 Status require_weight(const Attributes& attrs, const ValueType& weight, const Dim& channels,
                       const Dim& inputs);
 
@@ -40,9 +42,13 @@ double product_cost(const ValueType& y, const ValueType& weight);
 double forward_cost(const Attributes& attrs, std::span<const ValueType* const> inputs,
                     std::span<const ValueType* const> outputs);
 
+const OpDef& forward_definition();
 const OpDef& grad_data_definition();
 const OpDef& grad_weight_definition();
 const OpDef& with_batch_norm_definition();
 const OpDef& with_pyramid_definition();
+const OpDef& transpose_definition();
+const OpDef& transpose_grad_data_definition();
+const OpDef& transpose_grad_weight_definition();
 
 }  // namespace graphrun::ops::conv2d

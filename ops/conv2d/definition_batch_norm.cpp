@@ -47,7 +47,7 @@ const OpDef& with_batch_norm_definition() {
     op.name = "conv2d_bn";
     op.doc = "conv2d, then batch_norm with running statistics, then residual and activation, in one pass.";
     op.inputs = {{.name = "x", .doc = "activation (N, C, H, W)"},
-                 {.name = "weight", .doc = "(O, C, KH, KW)", .type = kWeightType},
+                 {.name = "weight", .doc = "(O, C / groups, KH, KW)", .type = kWeightType},
                  {.name = "bias", .doc = "(O), of the convolution", .type = kPerOutput, .optional = true},
                  {.name = "bn_weight", .doc = "(O)", .type = kPerOutput},
                  {.name = "bn_bias", .doc = "(O)", .type = kPerOutput},

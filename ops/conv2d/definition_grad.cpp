@@ -67,7 +67,7 @@ const OpDef& grad_weight_definition() {
                  {.name = "x", .doc = "conv2d's x"},
                  {.name = "weight", .doc = "conv2d's weight", .type = kWeightType, .shape_only = true}},
       .outputs = {{.name = "gweight",
-                   .doc = "gradient of weight, (O, C, KH, KW)",
+                   .doc = "gradient of weight, (O, C / groups, KH, KW)",
                    .type = kWeightType,
                    .optional = true},
                   {.name = "gbias", .doc = "gradient of bias, (O)", .type = kPerOutput, .optional = true}},

@@ -1,4 +1,4 @@
-#include "ops/common/definition.h"
+#include "ops/common/interpolation.h"
 #include "ops/conv2d/definition.h"
 
 namespace graphrun::ops::conv2d {
@@ -6,6 +6,7 @@ namespace {
 
 Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
              std::vector<ValueType>& outputs) {
+  if (attrs.integer("groups") != 1) return {ErrorCode::shape, "groups: expected 1 over a concatenation"};
   const Dim& channels = attrs.dim("out_channels");
   const ValueType& x = *inputs[kX];
   GRAPHRUN_ASSIGN(ValueType y, convolved(attrs, x, channels));
@@ -28,18 +29,20 @@ std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
   std::vector<ValueId> members = {in[kX]};
   for (std::size_t i = kLevels; i < in.size(); ++i) {
     const std::string suffix = "level" + std::to_string(i - kLevels);
-    members.push_back(graph.add("resize", {in[i], in[kX]}, {}, suffix)[0]);
+    members.push_back(graph.add("resize", {in[i], in[kX]}, pick_interpolation(node.attrs), suffix)[0]);
   }
+  AttrMap convolution = node.attrs;
+  for (const std::string_view name : {"mode", "align_corners"}) convolution.erase(std::string(name));
   const ValueId joined = graph.add("concat", std::move(members), {}, "concat")[0];
   return graph.add(
       "conv2d_bn",
       {joined, in[kWeight], in[kBias], in[kBnWeight], in[kBnBias], in[kBnMean], in[kBnVar], kNoValue},
-      node.attrs, "conv");
+      std::move(convolution), "conv");
 }
 
 // The convolution of a concatenation that it alone reads, of x with values resized for that.
 std::optional<Node> match(const Node& conv, const GraphReader& graph) {
-  if (conv.inputs[kResidual] != kNoValue) return std::nullopt;
+  if (conv.inputs[kResidual] != kNoValue || conv.attrs.contains("groups")) return std::nullopt;
   const Node* concat = sole_producer(graph, conv.inputs[kX], "concat");
   if (concat == nullptr || concat->inputs.size() < 2) return std::nullopt;
   Node fused{conv.path, {}, conv.attrs, conv.inputs, {}};
@@ -48,6 +51,9 @@ std::optional<Node> match(const Node& conv, const GraphReader& graph) {
   for (std::size_t i = 1; i < concat->inputs.size(); ++i) {
     const Node* resize = sole_producer(graph, concat->inputs[i], "resize");
     if (resize == nullptr) return std::nullopt;
+    const numeric::Interpolation rule = interpolation_of(resize->attrs);
+    if (i == 1) fused.attrs.merge(pick_interpolation(resize->attrs));
+    if (rule != interpolation_of(fused.attrs)) return std::nullopt;
     fused.inputs.push_back(resize->inputs[0]);
   }
   return fused;
@@ -68,6 +74,7 @@ const OpDef& with_pyramid_definition() {
     op.inputs.push_back({.name = "levels", .doc = "activations (N, Ci, Hi, Wi)", .variadic = true});
     op.outputs = single.outputs;
     op.attrs = single.attrs;
+    append(op.attrs, interpolation_attrs());
     op.infer = infer;
     op.not_differentiable = single.not_differentiable;
     op.decomposition = parts;

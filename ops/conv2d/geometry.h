@@ -16,8 +16,10 @@ inline Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const 
   const std::vector<std::int64_t> stride = attrs.integers("stride");
   const std::vector<std::int64_t> padding = attrs.integers("padding");
   const std::vector<std::int64_t> dilation = attrs.integers("dilation");
-  return {x.n(),     x.c(),     x.h(),     x.w(),      y.c(),      y.h(),       y.w(),      kernel[0],
-          kernel[1], stride[0], stride[1], padding[0], padding[1], dilation[0], dilation[1]};
+  return {x.n(),      x.c(),       x.h(),       x.w(),
+          y.c(),      y.h(),       y.w(),       kernel[0],
+          kernel[1],  stride[0],   stride[1],   padding[0],
+          padding[1], dilation[0], dilation[1], attrs.integer("groups")};
 }
 
 // Of the convolution of gy with the window turned by half a turn, which is the gradient of x of one with
@@ -37,7 +39,14 @@ inline Geometry flipped_geometry(const Geometry& g) {
           g.dh * (g.kh - 1) - g.ph,
           g.dw * (g.kw - 1) - g.pw,
           g.dh,
-          g.dw};
+          g.dw,
+          g.groups};
+}
+
+// For kernels that multiply all channels of a pixel with each other.
+inline Status require_one_group(const Geometry& g) {
+  if (g.groups == 1) return {};
+  return {ErrorCode::declined, "takes one group of channels only"};
 }
 
 }  // namespace graphrun::ops::conv2d

@@ -31,6 +31,15 @@ Prepared prepare_grad_weight_pixels(const KernelRequest& request);
 Prepared prepare_winograd_forward(const KernelRequest& request);
 Prepared prepare_winograd_grad_data(const KernelRequest& request);
 Prepared prepare_winograd_grad_weight(const KernelRequest& request);
+// Of as many groups as channels.
+Prepared prepare_depthwise(const KernelRequest& request);
+Prepared prepare_depthwise_batch_norm(const KernelRequest& request);
+Prepared prepare_depthwise_grad_data(const KernelRequest& request);
+Prepared prepare_depthwise_grad_weight(const KernelRequest& request);
+// Of transposed convolutions.
+Prepared prepare_transpose(const KernelRequest& request);
+Prepared prepare_transpose_grad_data(const KernelRequest& request);
+Prepared prepare_transpose_grad_weight(const KernelRequest& request);
 // By the bodies of body.h.
 Prepared prepare_forward_body(const KernelRequest& request);
 Prepared prepare_grad_data_body(const KernelRequest& request);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "graphrun/kernel/kernel.h"
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
 #include "ops/conv2d/body.h"
@@ -81,8 +82,9 @@ inline std::int64_t pitch_of(std::int64_t count) {
   return (count + kSets - 1) / kSets * kSets + kApart;
 }
 
-// Declines where the window is another one, or transforms would cost more than they save.
-Status require_tiles(const Geometry& g);
+// Declines where the window is another one, or transforms would cost more than they save. Takes what Tiles
+// keeps from the request's tables.
+Status require_tiles(const KernelRequest& request, const Geometry& g);
 
 template <class T>
 void transform_in(const InTile<T>& pixels, std::int64_t channels, float* to, std::int64_t pitch);

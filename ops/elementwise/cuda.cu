@@ -24,7 +24,8 @@ struct Multiply {
   __device__ float operator()(float a, float b) const { return a * b; }
 };
 
-// One pixel's vector of channels of y. y may be the memory of an operand of its shape.
+// One pixel's vector of channels of y, of one channel where an operand has no more. y may be the memory of an
+// operand of its shape.
 template <class T, int kVector, class Index, class F>
 struct Broadcast {
   Operand<T> a, b;
@@ -40,8 +41,8 @@ struct Broadcast {
     const Index image = line / height;
     const auto h = static_cast<int64_t>(line - image * height);
     const auto n = static_cast<int64_t>(image);
-    const auto left = cuda::load<kVector>(a.at(n, h, w) + channel);
-    const auto right = cuda::load<kVector>(b.at(n, h, w) + channel);
+    const auto left = cuda::load<kVector>(a.at(n, h, w) + channel * a.c_stride);
+    const auto right = cuda::load<kVector>(b.at(n, h, w) + channel * b.c_stride);
     cuda::Vector<T, kVector> result;
 #pragma unroll
     for (int c = 0; c < kVector; ++c) {
@@ -89,13 +90,34 @@ Prepared prepare_add(const KernelRequest& request) {
                                                     : prepare_pair<Add>(request);
 }
 
+Prepared prepare_reduce_channels(const KernelRequest& request) {
+  const TensorDesc& x = request.inputs[0];
+  const TensorDesc& y = request.outputs[0];
+  if (!sums_channels(x, y)) return {ErrorCode::declined, "sums channels only"};
+  return for_activation_type(request, [&]<class T>(T) -> Prepared {
+    using Body = ReduceChannels<T>;
+    const auto bind = [](Body& to, const KernelRun& run) {
+      to.x = run.inputs[0].template as<const T>();
+      to.y = run.outputs[0].template as<T>();
+    };
+    return make_cuda_body_kernel<Body>(request, "cuda_body", reduction<Body>(x, y), bind, y.pixels());
+  });
+}
+
+Status require_equal_channels(const KernelRequest& request) {
+  if (!sums_channels(request.inputs[0], request.outputs[0])) return {};
+  return {ErrorCode::declined, "sums no channels"};
+}
+
 Prepared prepare_reduce_to(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_equal_channels(request));
   return for_activation_type(request,
                              [&]<class T>(T) { return make_regions_kernel<T>(request, "cuda", false); });
 }
 
 // Of any size.
 Prepared prepare_reduce_to_body(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_equal_channels(request));
   return for_activation_type(request, [&]<class T>(T) -> Prepared {
     using Body = ReduceTo<kBodyBlock, T>;
     const auto bind = [](Body& to, const KernelRun& run) {
@@ -113,6 +135,7 @@ Prepared prepare_reduce_to_body(const KernelRequest& request) {
 std::vector<KernelEntry> cuda_kernels() {
   return {{"add", "cuda", prepare_add},
           {"mul", "cuda", prepare_pair<Multiply>},
+          {"reduce_to", "cuda_channels", prepare_reduce_channels},
           {"reduce_to", "cuda", prepare_reduce_to},
           {"reduce_to", "cuda_body", prepare_reduce_to_body}};
 }

@@ -16,10 +16,10 @@ Status infer_pair(const Attributes&, std::span<const ValueType* const> inputs,
   const ValueType& a = *inputs[0];
   const ValueType& b = *inputs[1];
   GRAPHRUN_TRY(require_equal(a.shape[0], b.shape[0], "batch of a and b"));
-  GRAPHRUN_TRY(require_equal(a.shape[1], b.shape[1], "channels of a and b"));
+  GRAPHRUN_ASSIGN(Dim channels, broadcast(a.shape[1], b.shape[1], "channels"));
   GRAPHRUN_ASSIGN(Dim height, broadcast(a.shape[2], b.shape[2], "height"));
   GRAPHRUN_ASSIGN(Dim width, broadcast(a.shape[3], b.shape[3], "width"));
-  outputs = {ValueType::activation(a.shape[0], a.shape[1], std::move(height), std::move(width))};
+  outputs = {ValueType::activation(a.shape[0], std::move(channels), std::move(height), std::move(width))};
   outputs[0].dtype = a.dtype;
   return {};
 }
@@ -29,11 +29,10 @@ Status infer_reduce_to(const Attributes&, std::span<const ValueType* const> inpu
   const ValueType& g = *inputs[0];
   const ValueType& like = *inputs[1];
   GRAPHRUN_TRY(require_equal(g.shape[0], like.shape[0], "batch of like"));
-  GRAPHRUN_TRY(require_equal(g.shape[1], like.shape[1], "channels of like"));
-  for (const std::size_t axis : {std::size_t{2}, std::size_t{3}}) {
+  constexpr std::string_view kNames[] = {"channels of like", "height of like", "width of like"};
+  for (const std::size_t axis : {1, 2, 3}) {
     if (like.shape[axis] == Dim(1)) continue;
-    GRAPHRUN_TRY(
-        require_equal(g.shape[axis], like.shape[axis], axis == 2 ? "height of like" : "width of like"));
+    GRAPHRUN_TRY(require_equal(g.shape[axis], like.shape[axis], kNames[axis - 1]));
   }
   outputs = {like};
   return {};
@@ -74,7 +73,7 @@ std::vector<ValueId> mul_gradient(const GradientRequest& request, GraphWriter& g
 const std::vector<InputSpec>& operands() {
   static const std::vector<InputSpec> specs{
       {.name = "a", .doc = "any activation"},
-      {.name = "b", .doc = "of the same N and C; H and W equal, or 1 in one of the two, which is broadcast"}};
+      {.name = "b", .doc = "of the same N; C, H and W equal, or 1 in one of the two, which is broadcast"}};
   return specs;
 }
 
@@ -82,7 +81,7 @@ const std::vector<InputSpec>& operands() {
 
 std::vector<const OpDef*> definitions() {
   static const OpDef add{.name = "add",
-                         .doc = "y = activation(a + b), broadcast over H and W.",
+                         .doc = "y = activation(a + b), broadcast over C, H and W.",
                          .inputs = operands(),
                          .outputs = {{"y", "of the larger extents"}},
                          .attrs = {{.name = "activation",
@@ -94,7 +93,7 @@ std::vector<const OpDef*> definitions() {
                          .gradient = add_gradient,
                          .in_place = {{0, 0}, {0, 1}}};
   static const OpDef mul{.name = "mul",
-                         .doc = "y = a * b, broadcast over H and W.",
+                         .doc = "y = a * b, broadcast over C, H and W.",
                          .inputs = operands(),
                          .outputs = {{"y", "of the larger extents"}},
                          .attrs = {},
@@ -103,7 +102,7 @@ std::vector<const OpDef*> definitions() {
                          .in_place = {{0, 0}, {0, 1}}};
   static const OpDef reduce_to{
       .name = "reduce_to",
-      .doc = "Sums g over those of H and W where `like` has extent 1: the gradient of broadcasting.",
+      .doc = "Sums g over those of C, H and W where `like` has extent 1: the gradient of broadcasting.",
       .inputs = {{.name = "g", .doc = "any activation"},
                  {.name = "like", .doc = "its shape is the result's", .shape_only = true}},
       .outputs = {{"y", "of the shape of like"}},

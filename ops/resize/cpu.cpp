@@ -1,9 +1,11 @@
 #include "ops/common/body_kernel.h"
 #include "ops/common/compute_type.h"
+#include "ops/common/interpolation.h"
+#include "ops/common/sampling_tables.h"
 #include "ops/resize/body.h"
 #include "ops/resize/cpu_rows.h"
 #include "runtime/cpu/simd.h"
-#include "runtime/numeric/bilinear.h"
+#include "runtime/numeric/sampling.h"
 
 // The bodies on the CPU: for reductions so strong that working row by row would compute what nobody reads.
 namespace graphrun::ops::resize {
@@ -14,9 +16,9 @@ template <class Body>
 struct WithTables : Body {
   numeric::Sampling row_sampling, column_sampling;
 
-  void use(const TensorDesc& low, const TensorDesc& high) {
-    row_sampling = numeric::align_corners(low.h(), high.h());
-    column_sampling = numeric::align_corners(low.w(), high.w());
+  void use(numeric::Interpolation rule, const TensorDesc& low, const TensorDesc& high) {
+    row_sampling = numeric::sampling(rule, low.h(), high.h());
+    column_sampling = numeric::sampling(rule, low.w(), high.w());
     this->extents = {low.h(), low.w(), high.h(), high.w()};
     this->channels = low.c();
     this->blocks = block_count(low.c(), kCpuBlock);
@@ -42,8 +44,9 @@ template <class T>
 Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[0];
   const TensorDesc& y = request.outputs[0];
+  GRAPHRUN_TRY(take_sampling_tables(request, x, y));
   Forward<T> body{};
-  body.use(x, y);
+  body.use(interpolation_of(request.attrs), x, y);
   body.x_stride = x.pixel_stride;
   body.y_stride = y.pixel_stride;
   const auto bind = [](Forward<T>& to, const KernelRun& run) {
@@ -61,8 +64,9 @@ template <class T>
 Result<std::unique_ptr<Kernel>> prepare_backward(const KernelRequest& request) {
   const TensorDesc& gy = request.inputs[0];
   const TensorDesc& gx = request.outputs[0];
+  GRAPHRUN_TRY(take_sampling_tables(request, gx, gy));
   Backward<T> body{};
-  body.use(gx, gy);
+  body.use(interpolation_of(request.attrs), gx, gy);
   body.gy_stride = gy.pixel_stride;
   body.gx_stride = gx.pixel_stride;
   const auto bind = [](Backward<T>& to, const KernelRun& run) {

@@ -5,10 +5,12 @@
 #include <cstring>
 
 #include "ops/common/compute_type.h"
+#include "ops/common/interpolation.h"
+#include "ops/common/sampling_tables.h"
 #include "ops/common/scratch.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
-#include "runtime/numeric/bilinear.h"
+#include "runtime/numeric/sampling.h"
 
 namespace graphrun::ops::resize {
 namespace {
@@ -46,9 +48,9 @@ GRAPHRUN_SIMD void widen_row(const std::vector<numeric::InterpolationWeights>& c
 template <class T>
 class ResizeRows final : public Kernel {
  public:
-  ResizeRows(const TensorDesc& x, const TensorDesc& y, int threads)
-      : rows_(numeric::align_corners(x.h(), y.h())),
-        columns_(numeric::align_corners(x.w(), y.w())),
+  ResizeRows(numeric::Interpolation rule, const TensorDesc& x, const TensorDesc& y, int threads)
+      : rows_(numeric::sampling(rule, x.h(), y.h())),
+        columns_(numeric::sampling(rule, x.w(), y.w())),
         row_floats_((x.w() * x.c() + 15) / 16 * 16),
         threads_(threads) {}
   std::string_view name() const override { return "resize_rows"; }
@@ -121,9 +123,9 @@ GRAPHRUN_SIMD void add_row(const float* from, std::int64_t count, T* to) {
 template <class T>
 class ResizeGradRows final : public Kernel {
  public:
-  ResizeGradRows(const TensorDesc& gx, const TensorDesc& gy, int threads)
-      : rows_(numeric::align_corners(gx.h(), gy.h())),
-        columns_(numeric::align_corners(gx.w(), gy.w())),
+  ResizeGradRows(numeric::Interpolation rule, const TensorDesc& gx, const TensorDesc& gy, int threads)
+      : rows_(numeric::sampling(rule, gx.h(), gy.h())),
+        columns_(numeric::sampling(rule, gx.w(), gy.w())),
         blocks_((gx.c() + kBlock - 1) / kBlock),
         row_floats_(gx.w() * std::min(gx.c(), kBlock)),
         threads_(threads) {
@@ -221,17 +223,19 @@ Status require_no_strong_reduction(const TensorDesc& low, const TensorDesc& high
 
 Result<std::unique_ptr<Kernel>> prepare_rows(const KernelRequest& request) {
   GRAPHRUN_TRY(require_no_strong_reduction(request.inputs[0], request.outputs[0]));
+  GRAPHRUN_TRY(take_sampling_tables(request, request.inputs[0], request.outputs[0]));
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
-    return std::unique_ptr<Kernel>(
-        std::make_unique<ResizeRows<T>>(request.inputs[0], request.outputs[0], request.threads));
+    return std::unique_ptr<Kernel>(std::make_unique<ResizeRows<T>>(
+        interpolation_of(request.attrs), request.inputs[0], request.outputs[0], request.threads));
   });
 }
 
 Result<std::unique_ptr<Kernel>> prepare_grad_rows(const KernelRequest& request) {
   GRAPHRUN_TRY(require_no_strong_reduction(request.outputs[0], request.inputs[0]));
+  GRAPHRUN_TRY(take_sampling_tables(request, request.outputs[0], request.inputs[0]));
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
-    return std::unique_ptr<Kernel>(
-        std::make_unique<ResizeGradRows<T>>(request.outputs[0], request.inputs[0], request.threads));
+    return std::unique_ptr<Kernel>(std::make_unique<ResizeGradRows<T>>(
+        interpolation_of(request.attrs), request.outputs[0], request.inputs[0], request.threads));
   });
 }
 

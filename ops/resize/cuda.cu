@@ -1,7 +1,9 @@
 #include "ops/common/compute_type.h"
-#include "ops/common/cuda_bilinear.h"
 #include "ops/common/cuda_channels.cuh"
+#include "ops/common/cuda_sampling.h"
 #include "ops/common/function_kernel.h"
+#include "ops/common/interpolation.h"
+#include "ops/common/sampling_tables.h"
 
 namespace graphrun::ops::resize {
 namespace {
@@ -68,10 +70,12 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
     cuda::Device& device = device_of(request);
     const TensorDesc& x = request.inputs[0];
     const TensorDesc& y = request.outputs[0];
+    const numeric::Interpolation rule = interpolation_of(request.attrs);
+    GRAPHRUN_TRY(take_sampling_tables(request, x, y));
     GRAPHRUN_ASSIGN(DeviceSampling rows,
-                    DeviceSampling::upload(device, numeric::align_corners(x.h(), y.h())));
+                    DeviceSampling::upload(device, numeric::sampling(rule, x.h(), y.h())));
     GRAPHRUN_ASSIGN(DeviceSampling columns,
-                    DeviceSampling::upload(device, numeric::align_corners(x.w(), y.w())));
+                    DeviceSampling::upload(device, numeric::sampling(rule, x.w(), y.w())));
     auto run = [&device, rows = std::move(rows), columns = std::move(columns),
                 vector = channel_vector({x, y})](const KernelRun& io) {
       const TensorDesc& from = io.inputs[0].desc;
@@ -141,10 +145,12 @@ Result<std::unique_ptr<Kernel>> prepare_backward(const KernelRequest& request) {
     cuda::Device& device = device_of(request);
     const TensorDesc& gy = request.inputs[0];
     const TensorDesc& gx = request.outputs[0];
+    const numeric::Interpolation rule = interpolation_of(request.attrs);
+    GRAPHRUN_TRY(take_sampling_tables(request, gx, gy));
     GRAPHRUN_ASSIGN(DeviceSampling rows,
-                    DeviceSampling::upload(device, numeric::align_corners(gx.h(), gy.h())));
+                    DeviceSampling::upload(device, numeric::sampling(rule, gx.h(), gy.h())));
     GRAPHRUN_ASSIGN(DeviceSampling columns,
-                    DeviceSampling::upload(device, numeric::align_corners(gx.w(), gy.w())));
+                    DeviceSampling::upload(device, numeric::sampling(rule, gx.w(), gy.w())));
     auto run = [&device, rows = std::move(rows), columns = std::move(columns),
                 vector = channel_vector({gy, gx})](const KernelRun& io) {
       const TensorDesc& from = io.inputs[0].desc;

@@ -1,5 +1,6 @@
 #include "graphrun/kernel/op_def.h"
 #include "ops/common/activation.h"
+#include "ops/common/interpolation.h"
 
 namespace graphrun::ops::resize {
 namespace {
@@ -32,10 +33,24 @@ Status infer_grad(const Attributes&, std::span<const ValueType* const> inputs,
   return {};
 }
 
+std::vector<AttrSpec> forward_attrs() {
+  std::vector<AttrSpec> attrs = {
+      {.name = "size",
+       .kind = AttrKind::integers,
+       .doc = "height and width of y, where like is not given; may depend on sizes",
+       .fallback = AttrValue(Expr(0)),
+       .min = 0,
+       .max = 1 << 24,
+       .length = 2,
+       .symbolic = true}};
+  append(attrs, interpolation_attrs());
+  return attrs;
+}
+
 std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph) {
   std::vector<ValueId> gradients(request.node.inputs.size(), kNoValue);
-  gradients[0] =
-      graph.add("resize_grad", {request.output_gradients[0], request.node.inputs[0]}, {}, "grad")[0];
+  gradients[0] = graph.add("resize_grad", {request.output_gradients[0], request.node.inputs[0]},
+                           pick_interpolation(request.node.attrs), "grad")[0];
   return gradients;
 }
 
@@ -45,8 +60,9 @@ std::vector<const OpDef*> definitions() {
   static const OpDef forward = {
       .name = "resize",
       .doc =
-          "Bilinear interpolation with aligned corners: output row i reads row i (H - 1)/(size - 1) of x. "
-          "An extent of 1 is repeated.",
+          "Interpolation to another size, bilinear with aligned corners where nothing else is said. An "
+          "extent "
+          "of 1 is repeated.",
       .inputs = {{.name = "x", .doc = "activation (N, C, H, W)"},
                  {.name = "like",
                   .doc = "the value whose height and width y takes: (N, C, H, W) or (N, H, W)",
@@ -54,14 +70,7 @@ std::vector<const OpDef*> definitions() {
                   .optional = true,
                   .shape_only = true}},
       .outputs = {{.name = "y", .doc = "(N, C, size[0], size[1])"}},
-      .attrs = {{.name = "size",
-                 .kind = AttrKind::integers,
-                 .doc = "height and width of y, where like is not given; may depend on sizes",
-                 .fallback = AttrValue(Expr(0)),
-                 .min = 0,
-                 .max = 1 << 24,
-                 .length = 2,
-                 .symbolic = true}},
+      .attrs = forward_attrs(),
       .infer = infer,
       .gradient = gradient,
       .interpolates = IndexPair{0, 0},
@@ -72,7 +81,7 @@ std::vector<const OpDef*> definitions() {
       .inputs = {{.name = "gy", .doc = "gradient of y"},
                  {.name = "x", .doc = "the input of resize", .shape_only = true}},
       .outputs = {{.name = "gx", .doc = "gradient of x"}},
-      .attrs = {},
+      .attrs = interpolation_attrs(),
       .infer = infer_grad,
       .not_differentiable = "second derivatives are not offered",
       .internal = true,

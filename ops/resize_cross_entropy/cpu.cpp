@@ -5,12 +5,13 @@
 #include <cstring>
 
 #include "ops/common/compute_type.h"
+#include "ops/common/interpolation.h"
 #include "ops/common/scratch.h"
 #include "ops/cross_entropy/cpu_scores.h"
 #include "ops/resize_cross_entropy/cpu_row.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
-#include "runtime/numeric/bilinear.h"
+#include "runtime/numeric/sampling.h"
 #include "runtime/numeric/softmax_row.h"
 
 // Cross entropy of logits that exist at label size one pixel at a time only.
@@ -127,8 +128,8 @@ class Geometry {
  public:
   Geometry(const KernelRequest& request, const TensorDesc& logits, const TensorDesc& label)
       : threads(request.threads),
-        rows(numeric::align_corners(logits.h(), label.shape[1])),
-        columns(numeric::align_corners(logits.w(), label.shape[2])),
+        rows(numeric::sampling(interpolation_of(request.attrs), logits.h(), label.shape[1])),
+        columns(numeric::sampling(interpolation_of(request.attrs), logits.w(), label.shape[2])),
         row_floats(logits.w() * padded(logits.c())),
         ignore_label_(request.attrs.integer("ignore_label")),
         pixel_floats_(padded(logits.c())) {
@@ -172,6 +173,7 @@ class Geometry {
 template <class T>
 class Totals final : public Kernel {
  public:
+  static constexpr std::size_t kLogits = 0;  // the label follows
   explicit Totals(const KernelRequest& request) : geometry_(request, request.inputs[0], request.inputs[1]) {
     const Shape& label = request.inputs[1].shape;
     rows_ = geometry_.scratch.add(label[0] * label[1] * static_cast<std::int64_t>(sizeof(RowSums)));
@@ -207,6 +209,7 @@ class Totals final : public Kernel {
 template <class T>
 class Probability final : public Kernel {
  public:
+  static constexpr std::size_t kLogits = 0;  // the label follows
   explicit Probability(const KernelRequest& request)
       : geometry_(request, request.inputs[0], request.inputs[1]) {}
   std::string_view name() const override { return "resize_label_probability"; }
@@ -233,6 +236,7 @@ class Probability final : public Kernel {
 template <class T>
 class Grad final : public Kernel {
  public:
+  static constexpr std::size_t kLogits = 1;  // the label follows
   explicit Grad(const KernelRequest& request) : geometry_(request, request.inputs[1], request.inputs[2]) {
     const TensorDesc& logits = request.inputs[1];
     const std::int64_t row_bytes = geometry_.row_floats * 4;
@@ -299,6 +303,8 @@ class Grad final : public Kernel {
 
 template <template <class> class K>
 Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
+  constexpr std::size_t kLogits = K<float>::kLogits;
+  GRAPHRUN_TRY(take_label_tables(request, request.inputs[kLogits], request.inputs[kLogits + 1]));
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
     return std::unique_ptr<Kernel>(std::make_unique<K<T>>(request));
   });

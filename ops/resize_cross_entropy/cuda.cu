@@ -1,5 +1,6 @@
 #include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
+#include "ops/common/interpolation.h"
 #include "ops/resize_cross_entropy/cuda_scan.cuh"
 
 namespace graphrun::ops::resize_cross_entropy {
@@ -10,7 +11,7 @@ using cross_entropy::PartialTotals;
 Result<std::unique_ptr<Kernel>> prepare_totals(const KernelRequest& request) {
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
     cuda::Device& device = device_of(request);
-    GRAPHRUN_ASSIGN(Scan scan, Scan::make(device, request.inputs[0], request.inputs[1]));
+    GRAPHRUN_ASSIGN(Scan scan, Scan::make(request, request.inputs[0], request.inputs[1]));
     const auto bytes = scan.blocks() * static_cast<int64_t>(sizeof(PartialTotals));
     auto run = [&device, scan = std::move(scan),
                 ignore = request.attrs.integer("ignore_label")](const KernelRun& io) -> Status {
@@ -31,7 +32,7 @@ Result<std::unique_ptr<Kernel>> prepare_totals(const KernelRequest& request) {
 Result<std::unique_ptr<Kernel>> prepare_probability(const KernelRequest& request) {
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
     cuda::Device& device = device_of(request);
-    GRAPHRUN_ASSIGN(Scan scan, Scan::make(device, request.inputs[0], request.inputs[1]));
+    GRAPHRUN_ASSIGN(Scan scan, Scan::make(request, request.inputs[0], request.inputs[1]));
     auto run = [&device, scan = std::move(scan),
                 ignore = request.attrs.integer("ignore_label")](const KernelRun& io) {
       const TensorView& logits = io.inputs[0];

@@ -1,6 +1,7 @@
 #include "ops/common/compute_type.h"
 #include "ops/common/cuda_channels.cuh"
 #include "ops/common/function_kernel.h"
+#include "ops/common/interpolation.h"
 #include "ops/common/scratch.h"
 #include "ops/resize_cross_entropy/cuda_logit.cuh"
 #include "ops/resize_cross_entropy/cuda_scan.cuh"
@@ -361,7 +362,7 @@ class Grad final : public Kernel {
 
 Result<std::unique_ptr<Kernel>> prepare_cuda_grad(const KernelRequest& request) {
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
-    GRAPHRUN_ASSIGN(Scan scan, Scan::make(device_of(request), request.inputs[1], request.inputs[2]));
+    GRAPHRUN_ASSIGN(Scan scan, Scan::make(request, request.inputs[1], request.inputs[2]));
     return std::unique_ptr<Kernel>(std::make_unique<Grad<T>>(request, std::move(scan)));
   });
 }

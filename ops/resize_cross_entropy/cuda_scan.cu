@@ -323,9 +323,12 @@ int chunk_of(int span, int classes) {
 
 }  // namespace
 
-Result<Scan> Scan::make(cuda::Device& device, const TensorDesc& logits, const TensorDesc& label) {
-  const numeric::Sampling rows = numeric::align_corners(logits.h(), label.shape[1]);
-  const numeric::Sampling columns = numeric::align_corners(logits.w(), label.shape[2]);
+Result<Scan> Scan::make(const KernelRequest& request, const TensorDesc& logits, const TensorDesc& label) {
+  cuda::Device& device = device_of(request);
+  GRAPHRUN_TRY(take_label_tables(request, logits, label));
+  const numeric::Interpolation rule = interpolation_of(request.attrs);
+  const numeric::Sampling rows = numeric::sampling(rule, logits.h(), label.shape[1]);
+  const numeric::Sampling columns = numeric::sampling(rule, logits.w(), label.shape[2]);
   GRAPHRUN_ASSIGN(DeviceSampling device_rows, DeviceSampling::upload(device, rows));
   GRAPHRUN_ASSIGN(DeviceSampling device_columns, DeviceSampling::upload(device, columns));
   Scan scan(std::move(device_rows), std::move(device_columns));

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "ops/common/cuda_bilinear.h"
+#include "ops/common/cuda_sampling.h"
 #include "ops/cross_entropy/cuda_scores.cuh"
 
 // Passes of a GPU over the pixels of labels, whose logits exist for a moment in registers only.
@@ -22,7 +22,7 @@ struct ScanResults {
 // label rows that lie between two rows of logits.
 class Scan {
  public:
-  static Result<Scan> make(cuda::Device& device, const TensorDesc& logits, const TensorDesc& label);
+  static Result<Scan> make(const KernelRequest& request, const TensorDesc& logits, const TensorDesc& label);
 
   int64_t blocks() const { return blocks_; }
   const DeviceSampling& rows() const { return rows_; }

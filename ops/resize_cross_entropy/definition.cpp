@@ -1,4 +1,5 @@
 #include "graphrun/kernel/op_def.h"
+#include "ops/common/interpolation.h"
 #include "ops/cross_entropy/types.h"
 
 namespace graphrun::ops::resize_cross_entropy {
@@ -35,14 +36,21 @@ Status infer_probability(const Attributes&, std::span<const ValueType* const> in
 std::vector<ValueId> at_label_size(std::string_view op, const Node& node, GraphWriter& graph,
                                    std::string_view suffix) {
   std::vector<ValueId> inputs = node.inputs;
-  inputs[0] = graph.add("resize", {node.inputs[0], node.inputs[1]}, {}, "resize")[0];
-  return graph.add(op, std::move(inputs), node.attrs, suffix);
+  inputs[0] =
+      graph.add("resize", {node.inputs[0], node.inputs[1]}, pick_interpolation(node.attrs), "resize")[0];
+  return graph.add(op, std::move(inputs), pick_attrs(node.attrs, {"ignore_label"}), suffix);
 }
 std::vector<ValueId> parts_of_totals(const Node& node, GraphWriter& graph) {
   return at_label_size("cross_entropy_totals", node, graph, "totals");
 }
 std::vector<ValueId> parts_of_probability(const Node& node, GraphWriter& graph) {
   return at_label_size("label_probability", node, graph, "probability");
+}
+
+std::vector<AttrSpec> attrs() {
+  std::vector<AttrSpec> specs = {cross_entropy::ignore_label_attr()};
+  append(specs, interpolation_attrs());
+  return specs;
 }
 
 bool scores_pixels(const Node& node) {
@@ -59,15 +67,18 @@ std::optional<Node> match(const Node& scores, const GraphReader& graph) {
   }
   Node fused{scores.path, {}, scores.attrs, scores.inputs, {}};
   fused.inputs[0] = resize->inputs[0];
+  fused.attrs.merge(pick_interpolation(resize->attrs));
   return fused;
 }
 
 std::vector<ValueId> parts_of_grad(const Node& node, GraphWriter& graph) {
   const ValueId logits = node.inputs[1];
   std::vector<ValueId> inputs = node.inputs;
-  inputs[1] = graph.add("resize", {logits, node.inputs[2]}, {}, "resize")[0];
-  const ValueId glarge = graph.add("cross_entropy_grad", std::move(inputs), node.attrs, "totals.grad")[0];
-  return graph.add("resize_grad", {glarge, logits}, {}, "resize.grad");
+  const AttrMap rule = pick_interpolation(node.attrs);
+  inputs[1] = graph.add("resize", {logits, node.inputs[2]}, rule, "resize")[0];
+  const ValueId glarge = graph.add("cross_entropy_grad", std::move(inputs),
+                                   pick_attrs(node.attrs, {"ignore_label"}), "totals.grad")[0];
+  return graph.add("resize_grad", {glarge, logits}, rule, "resize.grad");
 }
 
 std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph) {
@@ -92,7 +103,7 @@ std::vector<const OpDef*> definitions() {
                  class_weights_input(),
                  cross_entropy::counted_input()},
       .outputs = cross_entropy::totals_outputs(),
-      .attrs = {cross_entropy::ignore_label_attr()},
+      .attrs = attrs(),
       .precision = Precision::always_f32,
       .infer = infer_totals,
       .gradient = gradient,
@@ -110,7 +121,7 @@ std::vector<const OpDef*> definitions() {
                  score_inputs()[1],
                  class_weights_input()},
       .outputs = {{.name = "glogits", .doc = "gradient of logits"}},
-      .attrs = {cross_entropy::ignore_label_attr()},
+      .attrs = attrs(),
       .infer = infer_grad,
       .not_differentiable = kGradientOnce,
       .decomposition = parts_of_grad,
@@ -121,7 +132,7 @@ std::vector<const OpDef*> definitions() {
       .doc = "resize to the size of the label, then label_probability, without logits of that size.",
       .inputs = {{.name = "logits", .doc = "activation (N, C, h, w)"}, score_inputs()[1]},
       .outputs = {{.name = "probability", .doc = "f32 (N, H, W)", .type = OperandType::dense(DType::f32, 3)}},
-      .attrs = {cross_entropy::ignore_label_attr()},
+      .attrs = attrs(),
       .precision = Precision::always_f32,
       .infer = infer_probability,
       .not_differentiable = "it only selects pixels",

@@ -103,10 +103,79 @@ Result<std::unique_ptr<Kernel>> prepare_first_nonfinite(const KernelRequest& req
   return make_function_kernel("cuda", 0, run);
 }
 
+// z may be the memory of y.
+struct MoveTowards {
+  const float* t;
+  const float* x;
+  const float* y;
+  float* z;
+
+  __device__ void operator()(int64_t i) const { z[i] = lerp(*t, x[i], y[i]); }
+};
+
+Result<std::unique_ptr<Kernel>> prepare_lerp(const KernelRequest& request) {
+  const auto run = [&device = device_of(request),
+                    count = request.inputs[1].shape.count()](const KernelRun& io) {
+    const MoveTowards move{io.inputs[0].as<const float>(), io.inputs[1].as<const float>(),
+                           io.inputs[2].as<const float>(), io.outputs[0].as<float>()};
+    return cuda::for_each(device.stream(), count, move, "lerp");
+  };
+  return make_function_kernel("cuda", 0, run);
+}
+
+// Thread i has the sum of the squares of x[i], x[i + threads], ...
+struct SumSquares {
+  int64_t count;
+  int64_t threads;
+  const float* x;
+  double* sums;
+
+  __device__ void operator()(int64_t i) const {
+    double sum = 0;
+    for (int64_t at = i; at < count; at += threads) sum += static_cast<double>(x[at]) * x[at];
+    sums[i] = sum;
+  }
+};
+
+// Thread i has the sum of from[i], from[i + threads], ...
+struct SumStrided {
+  int64_t count;
+  int64_t threads;
+  const double* from;
+  double* to;
+
+  __device__ void operator()(int64_t i) const {
+    double sum = 0;
+    for (int64_t at = i; at < count; at += threads) sum += from[at];
+    to[i] = sum;
+  }
+};
+
+// Three passes over ever fewer sums, whose order is fixed.
+Result<std::unique_ptr<Kernel>> prepare_sum_of_squares(const KernelRequest& request) {
+  constexpr int64_t kFirst = 1 << 17;
+  constexpr int64_t kSecond = 1 << 9;
+  const int64_t count = request.inputs[0].shape.count();
+  const auto run = [&device = device_of(request), count](const KernelRun& io) -> Status {
+    auto* const first = static_cast<double*>(io.scratch);
+    double* const second = first + kFirst;
+    const SumSquares squares{count, kFirst, io.inputs[0].as<const float>(), first};
+    GRAPHRUN_TRY(cuda::for_each(device.stream(), kFirst, squares, "sum_of_squares"));
+    GRAPHRUN_TRY(cuda::for_each(device.stream(), kSecond, SumStrided{kFirst, kSecond, first, second},
+                                "sum_of_squares"));
+    return cuda::for_each(device.stream(), 1, SumStrided{kSecond, 1, second, io.outputs[0].as<double>()},
+                          "sum_of_squares");
+  };
+  return make_function_kernel("cuda", (kFirst + kSecond) * static_cast<int64_t>(sizeof(double)), run);
+}
+
 }  // namespace
 
 std::vector<KernelEntry> cuda_kernels() {
-  return {{"axpby", "cuda", prepare_axpby}, {"first_nonfinite", "cuda", prepare_first_nonfinite}};
+  return {{"axpby", "cuda", prepare_axpby},
+          {"first_nonfinite", "cuda", prepare_first_nonfinite},
+          {"lerp", "cuda", prepare_lerp},
+          {"sum_of_squares", "cuda", prepare_sum_of_squares}};
 }
 
 }  // namespace graphrun::ops::vector

@@ -16,6 +16,18 @@ Status infer_first_nonfinite(const Attributes&, std::span<const ValueType* const
   return {};
 }
 
+Status infer_lerp(const Attributes&, std::span<const ValueType* const> inputs,
+                  std::vector<ValueType>& outputs) {
+  outputs = {*inputs[1]};
+  return {};
+}
+
+Status infer_sum_of_squares(const Attributes&, std::span<const ValueType* const>,
+                            std::vector<ValueType>& outputs) {
+  outputs = {ValueType::dense(DType::f64, {})};
+  return {};
+}
+
 }  // namespace
 
 std::vector<const OpDef*> definitions() {
@@ -43,7 +55,30 @@ std::vector<const OpDef*> definitions() {
       .infer = infer_first_nonfinite,
       .not_differentiable = "its result is no real number",
       .internal = true};
-  return {&axpby, &first_nonfinite};
+  static const OpDef lerp{
+      .name = "lerp",
+      .doc = "y + t (x - y) with a part that is known when it runs: a moving average y of x.",
+      .inputs = {{.name = "t", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)},
+                 {.name = "x", .doc = "f32, dense", .type = OperandType::dense(DType::f32)},
+                 {.name = "y", .doc = "of the shape of x", .type = OperandType::same_as(1)}},
+      .outputs = {{"z", "of the shape of x", OperandType::same_as(1)}},
+      .attrs = {},
+      .precision = Precision::always_f32,
+      .infer = infer_lerp,
+      .not_differentiable = "it averages weights, after training's step",
+      .in_place = {{0, 2}},
+      .internal = true};
+  static const OpDef sum_of_squares{
+      .name = "sum_of_squares",
+      .doc = "Of all elements, summed in f64.",
+      .inputs = {{.name = "x", .doc = "f32, dense", .type = OperandType::dense(DType::f32)}},
+      .outputs = {{"sum", "f64 scalar", OperandType::scalar(DType::f64)}},
+      .attrs = {},
+      .precision = Precision::always_f32,
+      .infer = infer_sum_of_squares,
+      .not_differentiable = "it measures gradients, after differentiation",
+      .internal = true};
+  return {&axpby, &first_nonfinite, &lerp, &sum_of_squares};
 }
 
 }  // namespace graphrun::ops::vector

@@ -1,23 +1,54 @@
 #include "runtime/core/atomic_file.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
 
+#include <array>
+#include <cerrno>
+#include <charconv>
 #include <climits>
 #include <cstdio>
 #include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <vector>
 
 namespace graphrun::core {
 namespace {
 
-// The rename itself is durable only once the folder is. EINVAL: a file system that cannot sync folders.
-Status sync_folder_of(const std::string& path) {
+std::string folder_of(const std::string& path) {
   std::string folder = std::filesystem::path(path).parent_path().string();
-  if (folder.empty()) folder = ".";
-  const FileDescriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (!fd.valid()) return system_error(folder, "open", errno);
-  if (::fsync(fd.get()) != 0 && errno != EINVAL) return system_error(folder, "sync", errno);
-  return {};
+  return folder.empty() ? "." : folder;
+}
+
+// A name is durable only once its folder is. EINVAL: a file system that cannot sync folders.
+Status sync_folder(const FileDescriptor& folder, const std::string& name) {
+  if (::fsync(folder.get()) == 0 || errno == EINVAL) return {};
+  return system_error(name, "sync", errno);
+}
+
+FileDescriptor open_folder(const std::string& folder) {
+  return FileDescriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+// PATH.PROCESS.NUMBER.tmp, as create() names them; 0 where the name is another.
+pid_t writer_of(std::string_view name) {
+  constexpr std::string_view kSuffix = ".tmp";
+  if (!name.ends_with(kSuffix)) return 0;
+  name.remove_suffix(kSuffix.size());
+  std::array<std::int32_t, 2> numbers{};
+  for (std::int32_t& number : numbers) {
+    const std::size_t dot = name.rfind('.');
+    if (dot == std::string_view::npos || dot + 1 == name.size()) return 0;
+    const char* const end = name.data() + name.size();
+    const auto [stop, error] = std::from_chars(name.data() + dot + 1, end, number);
+    if (error != std::errc() || stop != end || number < 0) return 0;
+    name = name.substr(0, dot);
+  }
+  return name.empty() ? 0 : numbers[1];
 }
 
 }  // namespace
@@ -56,11 +87,52 @@ Status AtomicFile::write(std::span<const std::byte> bytes) {
 }
 
 Status AtomicFile::commit() {
+  // All that can fail does so before the rename, as far as that is possible.
   if (::fsync(fd_.get()) != 0) return system_error(path_, "write", errno);
-  if (::close(fd_.release()) != 0) return system_error(path_, "write", errno);
+  const std::string folder_name = folder_of(path_);
+  const FileDescriptor folder = open_folder(folder_name);
+  // A folder that this user may write but not read is synced with the whole file system, by the file.
+  if (!folder.valid() && errno != EACCES) return system_error(folder_name, "open", errno);
+  if (folder.valid() && ::close(fd_.release()) != 0) return system_error(path_, "write", errno);
   if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return system_error(path_, "write", errno);
   temporary_.clear();
-  return sync_folder_of(path_);
+  const Status synced = folder.valid()             ? sync_folder(folder, folder_name)
+                        : ::syncfs(fd_.get()) == 0 ? Status()
+                                                   : system_error(folder_name, "sync", errno);
+  if (synced.ok()) return {};
+  return {synced.code(), path_ + ": is written, but may not outlast a loss of power: " + synced.message()};
+}
+
+Status make_folders(const std::string& path) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  std::vector<fs::path> missing;  // the innermost first
+  for (fs::path folder = fs::path(path).lexically_normal(); !folder.empty() && !fs::exists(folder, error);
+       folder = folder.parent_path()) {
+    if (folder.has_filename()) missing.push_back(folder);
+    if (folder == folder.root_path()) break;
+  }
+  for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) {
+    if (::mkdir(folder->c_str(), 0777) != 0 && errno != EEXIST)
+      return system_error(folder->string(), "create", errno);
+    const std::string parent = folder_of(folder->string());
+    const FileDescriptor opened = open_folder(parent);
+    if (opened.valid()) GRAPHRUN_TRY(sync_folder(opened, parent));
+  }
+  if (!fs::is_directory(path, error))
+    return {ErrorCode::io, path + ": " + (error ? error.message() : "is not a folder")};
+  return {};
+}
+
+void remove_stale_temporaries(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    const pid_t writer = writer_of(entry->path().filename().string());
+    std::error_code ignored;
+    const bool stale = writer > 0 && ::kill(writer, 0) != 0 && errno == ESRCH;
+    if (stale && fs::is_regular_file(entry->symlink_status(ignored))) fs::remove(entry->path(), ignored);
+  }
 }
 
 }  // namespace graphrun::core

@@ -12,8 +12,9 @@
 namespace graphrun::core {
 
 // A file that appears whole or not at all: bytes go to a temporary file in the same folder, commit() makes
-// them durable and renames. Without commit() the temporary is removed and what stood at `path` stays. Every
-// error is io or not_found and names the path. Unbuffered: write in large pieces.
+// them durable and renames. Without commit(), and after any error but one, the temporary is removed and what
+// stood at `path` stays; the one is a folder that cannot be synced after the rename, and says that the new
+// file is there. Every error is io or not_found and names the path. Unbuffered: write in large pieces.
 class AtomicFile {
  public:
   // Who may read the file: whoever the process's umask lets, or its user alone.
@@ -40,5 +41,12 @@ class AtomicFile {
   std::string temporary_;  // empty once renamed
   FileDescriptor fd_;
 };
+
+// Makes the folder and those around it that are missing, each durable before the next.
+Status make_folders(const std::string& path);
+
+// Removes what AtomicFiles of processes that are no more have left in the folder. The caller holds whatever
+// keeps processes of other machines out of it.
+void remove_stale_temporaries(const std::string& folder);
 
 }  // namespace graphrun::core

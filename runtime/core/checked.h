@@ -28,4 +28,11 @@ inline std::optional<std::int64_t> checked_floor_div(std::int64_t a, std::int64_
   return (a % b != 0 && ((a < 0) != (b < 0))) ? q - 1 : q;
 }
 
+// The whole part, held within the range of the type; 0 for what is not a number.
+inline std::int64_t saturating_integer(double value) {
+  constexpr double kLimit = 9223372036854775808.0;  // 2^63
+  if (!(value < kLimit)) return value >= kLimit ? INT64_MAX : 0;
+  return value < -kLimit ? INT64_MIN : static_cast<std::int64_t>(value);
+}
+
 }  // namespace graphrun::core

@@ -40,6 +40,7 @@ std::string key_of(const std::vector<AtomPtr>& factors) {
 
 struct Dim::Terms {
   std::map<std::string, Product> products;  // by key_of(factors); no coefficient is 0
+  std::size_t bytes = 0;                    // of all keys
 };
 
 struct DimAlgebra {
@@ -58,6 +59,9 @@ struct DimAlgebra {
   static Dim make(std::int64_t constant, Dim::Terms terms) {
     std::erase_if(terms.products, [](const auto& entry) { return entry.second.coefficient == 0; });
     if (terms.products.empty()) return Dim(constant);
+    terms.bytes = 0;
+    for (const auto& [key, product] : terms.products) terms.bytes += key.size();
+    if (terms.products.size() > kMaxDimTerms || terms.bytes > kMaxDimText) return Dim::invalid();
     return Dim::from(constant, std::make_shared<const Dim::Terms>(std::move(terms)));
   }
 
@@ -78,17 +82,16 @@ struct DimAlgebra {
     const auto scaled = core::checked_mul(b.constant_, factor);
     const auto constant = scaled ? core::checked_add(a.constant_, *scaled) : std::nullopt;
     if (!constant) return Dim::invalid();
-    if (a.terms_ == nullptr && b.terms_ == nullptr) return Dim(*constant);
+    if (b.terms_ == nullptr || factor == 0) return Dim::from(*constant, a.terms_);
+    if (a.terms_ == nullptr && factor == 1) return Dim::from(*constant, b.terms_);
     Dim::Terms sum = a.terms_ ? *a.terms_ : Dim::Terms{};
-    if (b.terms_ != nullptr) {
-      for (const auto& [key, product] : b.terms_->products) {
-        Product& target = sum.products[key];
-        target.factors = product.factors;
-        const auto more = core::checked_mul(product.coefficient, factor);
-        const auto total = more ? core::checked_add(target.coefficient, *more) : std::nullopt;
-        if (!total) return Dim::invalid();
-        target.coefficient = *total;
-      }
+    for (const auto& [key, product] : b.terms_->products) {
+      Product& target = sum.products[key];
+      target.factors = product.factors;
+      const auto more = core::checked_mul(product.coefficient, factor);
+      const auto total = more ? core::checked_add(target.coefficient, *more) : std::nullopt;
+      if (!total) return Dim::invalid();
+      target.coefficient = *total;
     }
     return make(*constant, std::move(sum));
   }
@@ -99,7 +102,7 @@ struct DimAlgebra {
     if (!a.valid_ || !b.valid_) return Dim::invalid();
     if (b.terms_ == nullptr) return scale(a, b.constant_);
     if (a.terms_ == nullptr) return scale(b, a.constant_);
-    constexpr std::size_t kMaxProducts = 256;
+    constexpr std::size_t kMaxProducts = 256;  // some may be equal or cancel out
     if (a.terms_->products.size() * b.terms_->products.size() > kMaxProducts) return Dim::invalid();
     Dim result = scale(Dim::from(0, a.terms_), b.constant_) + scale(b, a.constant_);
     for (const auto& [ka, pa] : a.terms_->products) {
@@ -267,6 +270,12 @@ Dim Dim::substitute(const std::function<std::optional<Dim>(std::string_view)>& l
     sum = sum + value;
   }
   return sum;
+}
+
+std::size_t Dim::bytes() const {
+  if (terms_ == nullptr) return 0;
+  constexpr std::size_t kProductBytes = sizeof(std::pair<std::string, Product>) + 8 * sizeof(void*);
+  return terms_->bytes + terms_->products.size() * kProductBytes;
 }
 
 Dim operator+(const Dim& a, const Dim& b) { return DimAlgebra::add(a, b, 1); }

@@ -4,26 +4,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/file_descriptor.h"
+#include "runtime/core/system_memory.h"
 
 namespace graphrun::core {
 
-Result<std::string> read_file(const std::filesystem::path& path, std::int64_t max_bytes) {
+namespace {
+
+// A regular file that is open, and how long it is.
+struct OpenFile {
+  FileDescriptor descriptor;
+  std::int64_t size;
+};
+
+Result<OpenFile> open_regular(const std::filesystem::path& path) {
   const std::string name = path.string();
-  const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.valid()) return system_error(name, "open", errno);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return system_error(name, "read", errno);
   if (!S_ISREG(info.st_mode)) return Status(ErrorCode::io, name + ": is not a regular file");
-  if (info.st_size > max_bytes) {
-    return Status(ErrorCode::invalid_file, name + ": has " + std::to_string(info.st_size) +
-                                               " bytes, more than the " + std::to_string(max_bytes) +
-                                               " that are read of such a file");
-  }
-  std::string bytes(static_cast<std::size_t>(info.st_size), '\0');
+  return OpenFile{std::move(file), info.st_size};
+}
+
+// Fewer where the file has become shorter.
+Result<std::string> read_bytes(const FileDescriptor& file, std::int64_t count, const std::string& name) {
+  std::string bytes(static_cast<std::size_t>(count), '\0');
   std::size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t got = ::read(file.get(), bytes.data() + done, bytes.size() - done);
@@ -34,6 +45,24 @@ Result<std::string> read_file(const std::filesystem::path& path, std::int64_t ma
   }
   bytes.resize(done);
   return bytes;
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::filesystem::path& path, std::int64_t max_bytes) {
+  GRAPHRUN_ASSIGN(const OpenFile file, open_regular(path));
+  if (file.size > max_bytes) {
+    return Status(ErrorCode::invalid_file, path.string() + ": has " + std::to_string(file.size) +
+                                               " bytes, more than the " + std::to_string(max_bytes) +
+                                               " that are read of such a file");
+  }
+  GRAPHRUN_TRY(check_memory(file.size).with_context(path.string()));
+  return read_bytes(file.descriptor, file.size, path.string());
+}
+
+Result<std::string> read_beginning(const std::filesystem::path& path, std::int64_t bytes) {
+  GRAPHRUN_ASSIGN(const OpenFile file, open_regular(path));
+  return read_bytes(file.descriptor, std::min<std::int64_t>(bytes, file.size), path.string());
 }
 
 Status write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {

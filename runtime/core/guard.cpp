@@ -9,10 +9,14 @@ namespace graphrun::core {
 namespace {
 
 // Threads that cannot be started are a lack of memory or of their number, not of a file.
-ErrorCode code_of(const std::system_error& error) {
-  const bool lacks = error.code() == std::errc::not_enough_memory ||
-                     error.code() == std::errc::resource_unavailable_try_again;
-  return lacks ? ErrorCode::out_of_memory : ErrorCode::io;
+Status status_of(const std::system_error& error) {
+  if (error.code() == std::errc::resource_unavailable_try_again) {
+    return {ErrorCode::out_of_memory,
+            "a thread cannot be started (" + error.code().message() +
+                "): the limit of processes (ulimit -u) or of memory (ulimit -v) is reached"};
+  }
+  const bool lacks = error.code() == std::errc::not_enough_memory;
+  return {lacks ? ErrorCode::out_of_memory : ErrorCode::io, error.what()};
 }
 
 Status translated() {
@@ -23,7 +27,7 @@ Status translated() {
   } catch (const std::length_error&) {
     return Status::no_memory();
   } catch (const std::system_error& error) {
-    return {code_of(error), error.what()};
+    return status_of(error);
   } catch (const std::exception& error) {
     return {ErrorCode::internal, error.what()};
   } catch (...) {

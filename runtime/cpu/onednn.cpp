@@ -1,6 +1,7 @@
 #include "runtime/cpu/onednn.h"
 
 #include <omp.h>
+#include <sys/mman.h>
 
 #include <new>
 #include <type_traits>
@@ -50,6 +51,28 @@ auto guarded(const F& f) -> typename AsResult<std::invoke_result_t<F>>::type {
   } catch (const std::bad_alloc&) {
     return failure(dnnl_out_of_memory, "no memory for a primitive");
   }
+}
+
+// The library does not look whether it has memory for the code that it generates. Address space is what there
+// must be; nothing is touched.
+Status require_code_memory() {
+  constexpr std::size_t kMost = std::size_t{16} << 20;  // of one primitive, with room to spare
+  void* const memory = mmap(nullptr, kMost, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) {
+    return {ErrorCode::out_of_memory,
+            "the system has not the " + std::to_string(kMost >> 20) +
+                " MB of memory in which code for kernels is generated (ulimit -v?)"};
+  }
+  munmap(memory, kMost);
+  return {};
+}
+
+// The value of f(), which makes a primitive that will run on so many threads.
+template <class F>
+auto made(int threads, const F& f) -> typename AsResult<std::invoke_result_t<F>>::type {
+  GRAPHRUN_TRY(require_code_memory());
+  const ThreadScope scope(threads);
+  return guarded(f);
 }
 
 // The library's handle of the CPU. It must outlive all that is made with it, the library's own cache
@@ -173,8 +196,7 @@ Status Primitive::run(std::span<void* const> data, void* scratch) {
 }
 
 Result<Primitive> make_reorder(const dnnl::memory::desc& from, const dnnl::memory::desc& to, int threads) {
-  const ThreadScope scope(threads);
-  return guarded([&] {
+  return made(threads, [&] {
     const dnnl::engine& engine = cpu_engine();
     const dnnl::reorder::primitive_desc pd(engine, from, engine, to, own_scratch());
     const Primitive::Argument arguments[] = {{DNNL_ARG_FROM, from}, {DNNL_ARG_TO, to}};
@@ -183,8 +205,7 @@ Result<Primitive> make_reorder(const dnnl::memory::desc& from, const dnnl::memor
 }
 
 Result<Convolution> make_convolution_forward(const ConvolutionDesc& desc, int threads) {
-  const ThreadScope scope(threads);
-  return guarded([&] {
+  return made(threads, [&] {
     dnnl::post_ops ops;
     if (desc.add_to_y) ops.append_sum(1.0f);
     if (desc.relu) version::append_relu(ops);
@@ -209,8 +230,7 @@ Result<Convolution> make_pixel_product(DType type, std::int64_t pixels, std::int
 }
 
 Result<Convolution> make_convolution_backward_data(const ConvolutionDesc& desc, int threads) {
-  const ThreadScope scope(threads);
-  return guarded([&] {
+  return made(threads, [&] {
     const auto pd = version::backward_data(cpu_engine(), desc, own_scratch());
     const int indices[] = {DNNL_ARG_DIFF_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_DST};
     return make_convolution(pd, pd.diff_src_desc(), pd.weights_desc(), pd.diff_dst_desc(),
@@ -219,8 +239,7 @@ Result<Convolution> make_convolution_backward_data(const ConvolutionDesc& desc, 
 }
 
 Result<Convolution> make_convolution_backward_weights(const ConvolutionDesc& desc, int threads) {
-  const ThreadScope scope(threads);
-  return guarded([&] {
+  return made(threads, [&] {
     const auto pd = version::backward_weights(cpu_engine(), desc, own_scratch());
     const int indices[] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_DST};
     return make_convolution(pd, pd.src_desc(), pd.diff_weights_desc(), pd.diff_dst_desc(),
@@ -230,8 +249,7 @@ Result<Convolution> make_convolution_backward_weights(const ConvolutionDesc& des
 
 Result<Primitive> make_matrix_product(const dnnl::memory::desc& a, const dnnl::memory::desc& b,
                                       const dnnl::memory::desc& c, int threads) {
-  const ThreadScope scope(threads);
-  return guarded([&]() -> Result<Primitive> {
+  return made(threads, [&]() -> Result<Primitive> {
     const auto pd = version::matrix_product(cpu_engine(), a, b, c, own_scratch());
     const std::string name = pd.impl_info_str();
     if (name.find("ref") != std::string::npos)
@@ -242,6 +260,9 @@ Result<Primitive> make_matrix_product(const dnnl::memory::desc& a, const dnnl::m
 }
 
 Status matrix_product(const MatrixProduct& p, float* c, std::int64_t c_row, int threads) {
+  // The first product generates the code of all.
+  static const Status ready = require_code_memory();
+  GRAPHRUN_TRY(ready);
   const ThreadScope scope(threads);
   return outcome(dnnl_sgemm(p.a.transposed ? 'T' : 'N', p.b.transposed ? 'T' : 'N', p.m, p.n, p.k, 1.0f,
                             p.a.data, p.a.row, p.b.data, p.b.row, p.beta, c, c_row),

@@ -14,4 +14,6 @@ void sleep_soon() {
   if (left_to_us && kmp_set_blocktime != nullptr) kmp_set_blocktime(kMilliseconds);
 }
 
+bool survives_fork() { return kmp_set_blocktime != nullptr; }
+
 }  // namespace graphrun::cpu

@@ -8,4 +8,7 @@ namespace graphrun::cpu {
 // OMP_WAIT_POLICY or KMP_BLOCKTIME say what the user wants.
 void sleep_soon();
 
+// Whether the OpenMP runtime of this process starts anew in a forked child: LLVM's does.
+bool survives_fork();
+
 }  // namespace graphrun::cpu

@@ -116,12 +116,14 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     return cuda::copy_window(device_.stream(), job);
   }
 
-  Status add_crop(const TensorView& logits, std::int64_t sample, const CropPlace& place,
+  Status add_crop(const LowLogits& logits, std::int64_t sample, const CropPlace& place,
                   float* sums) override {
     const auto lock = device_.lock();
-    GRAPHRUN_ASSIGN(const ColumnTaps rows, tables_.aligned(logits.desc.h(), place.rows.crop));
-    GRAPHRUN_ASSIGN(const ColumnTaps columns, tables_.aligned(logits.desc.w(), place.columns.crop));
-    GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, softmax_job(logits, sample, rows, columns));
+    const auto& [values, rule] = logits;
+    GRAPHRUN_ASSIGN(const ColumnTaps rows, tables_.interpolation(rule, values.desc.h(), place.rows.crop));
+    GRAPHRUN_ASSIGN(const ColumnTaps columns,
+                    tables_.interpolation(rule, values.desc.w(), place.columns.crop));
+    GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, softmax_job(values, sample, rows, columns));
     const std::int64_t top = place.rows.starts[place.row];
     const std::int64_t left = place.columns.starts[place.column];
     const auto in_crop = [](std::int64_t i, std::int64_t start, std::int64_t crop) {
@@ -209,12 +211,12 @@ class CudaLabelAccumulator final : public LabelAccumulator {
   }
 
   Result<cuda::SoftmaxJob> whole_job(const WholeLogits& view) {
-    const TensorDesc& desc = view.logits.desc;
-    GRAPHRUN_ASSIGN(const ColumnTaps rows,
-                    tables_.through_view(desc.h(), view.input.height, view.view.height, size_.height));
-    GRAPHRUN_ASSIGN(const ColumnTaps columns,
-                    tables_.through_view(desc.w(), view.input.width, view.view.width, size_.width));
-    GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, softmax_job(view.logits, 0, rows, columns));
+    const auto& [values, rule] = view.logits;
+    GRAPHRUN_ASSIGN(const ColumnTaps rows, tables_.through_view(rule, values.desc.h(), view.input.height,
+                                                                view.view.height, size_.height));
+    GRAPHRUN_ASSIGN(const ColumnTaps columns, tables_.through_view(rule, values.desc.w(), view.input.width,
+                                                                   view.view.width, size_.width));
+    GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, softmax_job(values, 0, rows, columns));
     job.end_row = static_cast<std::int32_t>(size_.height);
     job.end_column = static_cast<std::int32_t>(size_.width);
     job.out_width = size_.width;

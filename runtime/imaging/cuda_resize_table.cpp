@@ -135,14 +135,15 @@ Result<const LinearTap*> TapTables::means(const imaging::SlideAxis& axis, std::i
   return linear({Kind::means, {axis.extent, axis.crop, to}}, [&] { return mean_taps(axis, to); });
 }
 
-Result<ColumnTaps> TapTables::aligned(std::int64_t from, std::int64_t to) {
-  return weighted({Kind::aligned, {from, to}}, [&] { return imaging::aligned_taps(from, to); });
+Result<ColumnTaps> TapTables::interpolation(numeric::Interpolation rule, std::int64_t from, std::int64_t to) {
+  return weighted({Kind::interpolation, {static_cast<std::int64_t>(rule), from, to}},
+                  [&] { return imaging::interpolation_taps(rule, from, to); });
 }
 
-Result<ColumnTaps> TapTables::through_view(std::int64_t from, std::int64_t input, std::int64_t view,
-                                           std::int64_t to) {
-  return weighted({Kind::through_view, {from, input, view, to}}, [&] {
-    return imaging::through(imaging::aligned_taps(from, input), imaging::linear_taps(view, to));
+Result<ColumnTaps> TapTables::through_view(numeric::Interpolation rule, std::int64_t from, std::int64_t input,
+                                           std::int64_t view, std::int64_t to) {
+  return weighted({Kind::through_view, {static_cast<std::int64_t>(rule), from, input, view, to}}, [&] {
+    return imaging::through(imaging::interpolation_taps(rule, from, input), imaging::linear_taps(view, to));
   });
 }
 

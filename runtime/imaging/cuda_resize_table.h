@@ -60,14 +60,15 @@ class TapTables {
   Result<const LinearTap*> linear(std::int64_t from, std::int64_t to);
   // mean_taps().
   Result<const LinearTap*> means(const imaging::SlideAxis& axis, std::int64_t to);
-  // aligned_taps().
-  Result<ColumnTaps> aligned(std::int64_t from, std::int64_t to);
+  // interpolation_taps().
+  Result<ColumnTaps> interpolation(numeric::Interpolation rule, std::int64_t from, std::int64_t to);
   // Those to `input`, through linear_taps(view, to).
-  Result<ColumnTaps> through_view(std::int64_t from, std::int64_t input, std::int64_t view, std::int64_t to);
+  Result<ColumnTaps> through_view(numeric::Interpolation rule, std::int64_t from, std::int64_t input,
+                                  std::int64_t view, std::int64_t to);
 
  private:
-  enum class Kind : std::uint8_t { linear, means, aligned, through_view };
-  using Key = std::pair<Kind, std::array<std::int64_t, 4>>;
+  enum class Kind : std::uint8_t { linear, means, interpolation, through_view };
+  using Key = std::pair<Kind, std::array<std::int64_t, 5>>;
 
   Result<const LinearTap*> linear(const Key& key, const std::function<imaging::ResizeTable()>& make);
   Result<ColumnTaps> weighted(const Key& key, const std::function<imaging::WeightedResizeTable()>& make);

@@ -30,21 +30,22 @@ class HostLabelAccumulator final : public LabelAccumulator {
     return {};
   }
 
-  Status add_crop(const TensorView& logits, std::int64_t sample, const CropPlace& place,
+  Status add_crop(const LowLogits& logits, std::int64_t sample, const CropPlace& place,
                   float* sums) override {
-    const ViewTaps taps(aligned_taps(logits.desc.h(), place.rows.crop),
-                        aligned_taps(logits.desc.w(), place.columns.crop));
-    graphrun::imaging::add_crop(view(logits, sample, taps), place, sums);
+    const TensorDesc& desc = logits.values.desc;
+    const ViewTaps taps(interpolation_taps(logits.rule, desc.h(), place.rows.crop),
+                        interpolation_taps(logits.rule, desc.w(), place.columns.crop));
+    graphrun::imaging::add_crop(view(logits.values, sample, taps), place, sums);
     return {};
   }
   Status view_to_total(const WholeLogits& whole, bool first, float* total) override {
     const ViewTaps taps = taps_of(whole);
-    graphrun::imaging::view_to_total(view(whole.logits, 0, taps), first, total);
+    graphrun::imaging::view_to_total(view(whole.logits.values, 0, taps), first, total);
     return {};
   }
   Status view_to_classes(const WholeLogits& whole, const float* total) override {
     const ViewTaps taps = taps_of(whole);
-    graphrun::imaging::view_to_classes(view(whole.logits, 0, taps), total, found());
+    graphrun::imaging::view_to_classes(view(whole.logits.values, 0, taps), total, found());
     return {};
   }
   Status resize_to_total(const CropSums& sums, bool first, float* total) override {
@@ -67,9 +68,10 @@ class HostLabelAccumulator final : public LabelAccumulator {
   };
 
   ViewTaps taps_of(const WholeLogits& whole) const {
-    return {through(aligned_taps(whole.logits.desc.h(), whole.input.height),
+    const auto& [values, rule] = whole.logits;
+    return {through(interpolation_taps(rule, values.desc.h(), whole.input.height),
                     linear_taps(whole.view.height, map_.height)),
-            through(aligned_taps(whole.logits.desc.w(), whole.input.width),
+            through(interpolation_taps(rule, values.desc.w(), whole.input.width),
                     linear_taps(whole.view.width, map_.width))};
   }
   ViewLogits view(const TensorView& logits, std::int64_t sample, const ViewTaps& taps) const {

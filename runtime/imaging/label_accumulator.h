@@ -12,13 +12,20 @@
 #include "runtime/imaging/slide_grid.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/graph.h"
+#include "runtime/numeric/interpolation.h"
 
 namespace graphrun::imaging {
+
+// Logits of the network, and how they are brought to its input's size.
+struct LowLogits {
+  const TensorView& values;
+  numeric::Interpolation rule = numeric::Interpolation::aligned_corners;
+};
 
 // Logits of a whole view: of a sample of the network, whose input was `input` with the view in its upper left
 // corner.
 struct WholeLogits {
-  const TensorView& logits;
+  LowLogits logits;
   Extent input;
   Extent view;
 };
@@ -58,7 +65,7 @@ class LabelAccumulator {
   virtual Status copy_window(const Window& window, const TensorView& input, std::int64_t sample) = 0;
 
   // Precondition: the samples are crops of the axes' size.
-  virtual Status add_crop(const TensorView& logits, std::int64_t sample, const CropPlace& place,
+  virtual Status add_crop(const LowLogits& logits, std::int64_t sample, const CropPlace& place,
                           float* sums) = 0;
   // These two at the size of the image; what is found goes to the label map.
   virtual Status view_to_total(const WholeLogits& view, bool first, float* total) = 0;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "runtime/numeric/bilinear.h"
+#include "runtime/numeric/sampling.h"
 
 namespace graphrun::imaging {
 
@@ -46,9 +46,9 @@ void WeightedResizeTable::add(std::int32_t sample, float by) {
   }
 }
 
-WeightedResizeTable aligned_taps(std::int64_t from, std::int64_t to) {
+WeightedResizeTable interpolation_taps(numeric::Interpolation rule, std::int64_t from, std::int64_t to) {
   WeightedResizeTable taps;
-  for (const numeric::InterpolationWeights& tap : numeric::align_corners(from, to).taps) {
+  for (const numeric::InterpolationWeights& tap : numeric::sampling(rule, from, to).taps) {
     taps.add(tap.first, tap.first_weight);
     taps.add(tap.second, tap.second_weight);
     taps.end_output();

@@ -4,6 +4,8 @@
 #include <span>
 #include <vector>
 
+#include "runtime/numeric/interpolation.h"
+
 // Linear interpolation along one axis as data: which samples an output index reads, and their weights.
 namespace graphrun::imaging {
 
@@ -30,8 +32,8 @@ struct WeightedResizeTable {
   void add(std::int32_t sample, float by);  // to the output in hand; the same sample twice is one tap
   void end_output() { begin.push_back(static_cast<std::int32_t>(index.size())); }
 };
-// The op `resize`: aligned corners, as PyTorch computes it.
-WeightedResizeTable aligned_taps(std::int64_t from, std::int64_t to);
+// The op `resize`, as PyTorch computes it.
+WeightedResizeTable interpolation_taps(numeric::Interpolation rule, std::int64_t from, std::int64_t to);
 // `outer` reads the outputs of `inner`: both in one step. What lies beyond `inner` must not be read.
 WeightedResizeTable through(const WeightedResizeTable& inner, const ResizeTable& outer);
 // The outputs from right to left.

@@ -31,11 +31,13 @@ Result<EvaluationMemory> reserve_memory(Protocol& protocol, std::span<const imag
   }
   memory.pictures = picture_bytes * pixels(memory.largest);
   if (memory.total() > max_bytes) {
-    return {ErrorCode::out_of_memory,
-            "images of up to " + std::to_string(memory.largest.width) + " x " +
-                std::to_string(memory.largest.height) + " need " + megabytes(memory.total()) +
-                " of memory (" + megabytes(memory.activations) + " of them activations), and " +
-                megabytes(max_bytes) + " may be used; lower base_size, the scales or --batch"};
+    return {
+        ErrorCode::out_of_memory,
+        "images of up to " + std::to_string(memory.largest.width) + " x " +
+            std::to_string(memory.largest.height) + " need " + megabytes(memory.total()) + " of memory (" +
+            megabytes(memory.activations) + " of them activations), and " + megabytes(max_bytes) +
+            " may be used; --protocol slide labels them in crops, and a lower base_size, fewer scales or a "
+            "smaller --batch take less"};
   }
   GRAPHRUN_TRY(protocol.reserve(memory, max_bytes - (memory.total() - memory.activations)));
   return memory;
@@ -51,9 +53,10 @@ Result<Labelling> Labelling::open(std::shared_ptr<const model::Program> program,
   labelling.cache_ = weights::PackedWeightsFolder(options.cache_folder, weights_path,
                                                   options.protocol.precision, *labelling.weights_);
   labelling.cache_note_ = labelling.cache_.use(*labelling.weights_);
-  GRAPHRUN_ASSIGN(labelling.protocol_,
-                  make_protocol(options.protocol, std::move(program), labelling.weights_));
   GRAPHRUN_ASSIGN(labelling.most_bytes_, available_bytes(*backend, options));
+  ProtocolSettings protocol = options.protocol;
+  protocol.max_bytes = std::min(protocol.max_bytes, labelling.most_bytes_);
+  GRAPHRUN_ASSIGN(labelling.protocol_, make_protocol(protocol, std::move(program), labelling.weights_));
   return labelling;
 }
 

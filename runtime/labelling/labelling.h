@@ -34,10 +34,13 @@ class Labelling {
                                 const Options& options);
 
   Protocol& protocol() const { return *protocol_; }
+  const weights::Weights& weights() const { return *weights_; }
   // Bytes that may be planned for in all.
   std::int64_t max_bytes() const { return most_bytes_; }
   // Why prepared weights that an earlier process kept are of no use; empty: nothing to say.
   const std::string& cache_note() const { return cache_note_; }
+  // What is worth knowing of the weights (weights::Weights::note); empty: nothing.
+  const std::string& weights_note() const { return weights_->note(); }
   // After the work: keeps prepared weights for the next process. Returns why not; empty: nothing to say.
   std::string save_packed() const { return cache_.keep(*weights_); }
 

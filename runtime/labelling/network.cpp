@@ -49,7 +49,9 @@ Network::Network(std::shared_ptr<const model::Program> program, std::shared_ptr<
       sessions_(std::move(program), std::move(weights),
                 {.sessions = static_cast<std::size_t>(settings.sessions),
                  .low_res_logits = settings.low_res_logits,
-                 .precision = settings.precision}) {}
+                 .precision = settings.precision,
+                 .max_table_bytes = settings.max_bytes}),
+      bound_sizes_(settings.sessions) {}
 
 Result<std::unique_ptr<Network>> Network::make(const ProtocolSettings& settings,
                                                std::shared_ptr<const model::Program> program,
@@ -85,6 +87,10 @@ Result<imaging::Extent> Network::smallest_valid_size(std::int64_t n, const imagi
 Status Network::plan(const session::SessionCache::Size& size, EvaluationMemory& memory) {
   GRAPHRUN_ASSIGN(session::MemoryRequirements needs, sessions_.plan(size));
   memory.activations = std::max(memory.activations, needs.arena_bytes);
+  // Each size that stays bound has its own.
+  table_bytes_ = std::max(table_bytes_, needs.table_bytes);
+  ++planned_sizes_;
+  memory.tables = table_bytes_ * std::min(planned_sizes_, bound_sizes_);
   packed_.merge(needs.packed_bytes);
   memory.packed = 0;
   for (const auto& [key, bytes] : packed_) memory.packed += bytes;

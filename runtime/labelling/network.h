@@ -55,6 +55,9 @@ class Network {
   session::SessionCache sessions_;
   std::map<imaging::Extent, imaging::Extent> fitting_;
   std::map<std::string, std::int64_t> packed_;  // bytes by key, of all sizes planned
+  std::int64_t table_bytes_ = 0;                // the most of a size planned
+  std::int64_t planned_sizes_ = 0;
+  std::int64_t bound_sizes_;  // at most
   double run_seconds_ = 0;
 };
 

@@ -31,6 +31,8 @@ struct ProtocolSettings {
   // What the network computes in (Session::Options): f32 or bf16.
   DType precision = DType::f32;
   bool confidence = false;  // label maps have it
+  // Tables of kernels that alone take more bytes are refused before they are built.
+  std::int64_t max_bytes = std::numeric_limits<std::int64_t>::max();
 };
 
 // Errors (invalid_argument): an unknown name, a number beyond its range, slide without the sides of a crop.
@@ -39,12 +41,13 @@ Status check_protocol(const ProtocolSettings& settings);
 // Bytes that an evaluation takes, all at once.
 struct EvaluationMemory {
   std::int64_t activations = 0;    // of the network and its kernels' scratch
+  std::int64_t tables = 0;         // of kernels, for the sizes that stay bound
   std::int64_t packed = 0;         // forms of the weights that kernels made
   std::int64_t probabilities = 0;  // planes between the network and the label map
   std::int64_t pictures = 0;       // images in memory at once (PipelineDepth)
   imaging::Extent largest;         // the image that takes most pixels
 
-  std::int64_t total() const { return activations + packed + probabilities + pictures; }
+  std::int64_t total() const { return activations + tables + packed + probabilities + pictures; }
 };
 
 // Seconds since the start.

@@ -152,7 +152,8 @@ class Slide final : public Protocol {
     GRAPHRUN_ASSIGN(const TensorView logits, session->logits());
     for (std::int64_t i = 0; i < count; ++i) {
       const Crop& crop = crops[static_cast<std::size_t>(i)];
-      GRAPHRUN_TRY(accumulator.add_crop(logits, i * samples_of_crop(), crop.place, sums_.data()));
+      GRAPHRUN_TRY(accumulator.add_crop({logits, session->interpolation()}, i * samples_of_crop(), crop.place,
+                                        sums_.data()));
       if (crop.last) GRAPHRUN_TRY(end_scale(scales, crop.scale));
     }
     return {};

@@ -77,7 +77,7 @@ class Whole final : public Protocol {
       GRAPHRUN_TRY(accumulator.copy_window({view_.data(), size, 0, 0, size.width}, session->input(), 0));
       GRAPHRUN_TRY(network_->run(*session));
       GRAPHRUN_ASSIGN(const TensorView output, session->logits());
-      const imaging::WholeLogits logits{output, input, size};
+      const imaging::WholeLogits logits{{output, session->interpolation()}, input, size};
       if (i + 1 < scales) {
         GRAPHRUN_TRY(accumulator.view_to_total(logits, i == 0, total_.data()));
       } else {

@@ -1,6 +1,9 @@
 #include "runtime/model/graph.h"
 
 #include <algorithm>
+#include <memory>
+
+#include "runtime/core/checked.h"
 
 namespace graphrun::model {
 
@@ -14,12 +17,21 @@ const Variable* Model::variable(std::string_view wanted) const {
   return found == variables.end() ? nullptr : &*found;
 }
 
+ParameterIndex Model::parameter_index() const {
+  ParameterIndex index;
+  index.reserve(parameters.size());
+  for (std::size_t i = 0; i < parameters.size(); ++i) index.try_emplace(parameters[i].name, i);
+  return index;
+}
+
 SymbolLookup Model::parameter_values() const {
-  return [this](std::string_view wanted) -> std::optional<Number> {
-    const auto found = std::ranges::find(parameters, wanted, &GraphParameter::name);
-    if (found == parameters.end()) return std::nullopt;
-    if (found->integer) return Number(Dim(static_cast<std::int64_t>(found->value)));
-    return Number(found->value);
+  const auto index = std::make_shared<const ParameterIndex>(parameter_index());
+  return [this, index](std::string_view wanted) -> std::optional<Number> {
+    const auto found = index->find(wanted);
+    if (found == index->end()) return std::nullopt;
+    const GraphParameter& parameter = parameters[found->second];
+    if (parameter.integer) return Number(Dim(core::saturating_integer(parameter.value)));
+    return Number(parameter.value);
   };
 }
 

@@ -3,6 +3,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "graphrun/dtype.h"
@@ -122,6 +124,9 @@ struct RequiredOps {
   bool operator==(const RequiredOps&) const = default;
 };
 
+// Places in Model::parameters by name.
+using ParameterIndex = std::unordered_map<std::string_view, std::size_t>;
+
 struct Model {
   std::string name;
   std::string doc;
@@ -144,7 +149,9 @@ struct Model {
 
   const Method* method(std::string_view name) const;
   const Variable* variable(std::string_view name) const;
-  // The values of the graph parameters, as expressions see them.
+  ParameterIndex parameter_index() const;
+  // The values of the graph parameters, as expressions see them, while the model lives and keeps its list of
+  // parameters.
   SymbolLookup parameter_values() const;
 };
 

@@ -1,7 +1,10 @@
 #include "runtime/model/infer.h"
 
-#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <set>
 #include <span>
+#include <unordered_set>
 
 namespace graphrun::model {
 namespace {
@@ -18,11 +21,12 @@ Result<std::vector<Dim>> evaluate_shape(const std::vector<Expr>& shape, const Sy
 
 // Resolves a node whose inputs' types are known, and notes the types of its outputs.
 Result<ResolvedNode> resolve_next(const Node& node, const OpRegistry& registry, const SymbolLookup& lookup,
-                                  std::vector<ValueType>& types) {
+                                  ExtentBudget& budget, std::vector<ValueType>& types) {
   std::vector<const ValueType*> inputs;
   inputs.reserve(node.inputs.size());
   for (const ValueId input : node.inputs) inputs.push_back(input == kNoValue ? nullptr : &at(types, input));
   GRAPHRUN_ASSIGN(ResolvedNode resolved, resolve(node, registry, inputs, lookup));
+  GRAPHRUN_TRY(budget.charge(resolved.outputs));
   for (std::size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] != kNoValue) at(types, node.outputs[i]) = std::move(resolved.outputs[i]);
   }
@@ -60,8 +64,9 @@ Result<std::vector<ValueType>> resolve_all(const Model& model, const Method& met
     return parameters(symbol);
   };
   GRAPHRUN_ASSIGN(std::vector<ValueType> types, leaf_types(model, method, lookup));
+  ExtentBudget budget;
   for (const Node& node : method.nodes) {
-    Result<ResolvedNode> resolved = resolve_next(node, registry, lookup, types);
+    Result<ResolvedNode> resolved = resolve_next(node, registry, lookup, budget, types);
     if (!resolved.ok()) return std::move(resolved).status().with_context(describe(node));
     keep(*std::move(resolved));
   }
@@ -101,23 +106,25 @@ Result<std::vector<ValueType>> infer_types(const Model& model, const Method& met
 }
 
 std::vector<std::string> dim_names(const Model& model) {
+  const ParameterIndex parameters = model.parameter_index();
+  std::unordered_set<std::string_view> known;
   std::vector<std::string> names;
   for (const Input& input : model.inputs) {
     for (const Expr& extent : input.shape) {
       if (extent.tokens.size() != 1 || extent.tokens[0].op != ExprOp::symbol) continue;
       const std::string& name = extent.symbols[static_cast<std::size_t>(extent.tokens[0].integer)];
-      const bool known =
-          std::ranges::find(names, name) != names.end() ||
-          std::ranges::find(model.parameters, name, &GraphParameter::name) != model.parameters.end();
-      if (!known) names.push_back(name);
+      if (!parameters.contains(name) && known.insert(name).second) names.push_back(name);
     }
   }
   return names;
 }
 
 SymbolLookup symbolic_dims(const Model& model) {
-  return [names = dim_names(model)](std::string_view symbol) -> std::optional<Number> {
-    if (std::ranges::find(names, symbol) == names.end()) return std::nullopt;
+  std::vector<std::string> names = dim_names(model);
+  const auto sorted = std::make_shared<const std::set<std::string, std::less<>>>(
+      std::make_move_iterator(names.begin()), std::make_move_iterator(names.end()));
+  return [sorted](std::string_view symbol) -> std::optional<Number> {
+    if (!sorted->contains(symbol)) return std::nullopt;
     return Number(Dim::symbol(symbol));
   };
 }

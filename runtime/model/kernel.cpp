@@ -64,6 +64,17 @@ Status check_operand(std::string_view name, const OperandType& type, const Tenso
 
 }  // namespace
 
+Status take_tables(const KernelRequest& request, std::int64_t bytes) {
+  if (request.tables == nullptr) return {};
+  if (bytes > request.tables->left) {
+    return {ErrorCode::out_of_memory, "tables of " + std::to_string(bytes) + " bytes, of which " +
+                                          std::to_string(request.tables->left) + " are left"};
+  }
+  request.tables->left -= bytes;
+  request.tables->taken += bytes;
+  return {};
+}
+
 Status check_storage(const KernelRequest& request) { return for_each_operand(request, check_operand); }
 
 Result<DType> activation_type(const KernelRequest& request) {

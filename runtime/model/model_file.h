@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -16,16 +17,21 @@ namespace graphrun::model {
 inline constexpr std::uint32_t kFormatVersion = 2;
 inline constexpr std::uint32_t kOldestFormatVersion = 1;  // that is read, through upgrade()
 inline constexpr std::int64_t kMaxModelFileBytes = std::int64_t{64} << 20;
-// What a file may expand to in memory, whatever its own size.
+// What a file of so many bytes may expand to in memory: names and expressions stand in it once.
 inline constexpr std::int64_t kMaxModelBytes = std::int64_t{256} << 20;
+constexpr std::int64_t max_model_bytes(std::int64_t file_bytes) {
+  constexpr std::int64_t kLeast = std::int64_t{24} << 20;
+  constexpr std::int64_t kForEachByte = 6;
+  return std::min(kMaxModelBytes, kLeast + kForEachByte * file_bytes);
+}
 
 // The same model gives the same bytes. Errors: a model beyond the limits of the format.
 Result<std::vector<std::byte>> serialize(const Model& model);
 // The file appears whole or not at all.
 Status write_model(const Model& model, const std::string& path);
 
-// A model that validate() accepts; every other sequence of bytes is an error (invalid_file). `bytes` is not
-// kept.
+// A model that validate() accepts; every other sequence of bytes is an error (invalid_file; unsupported where
+// the model needs an op library that the registry has not). `bytes` is not kept.
 Result<Model> parse_model(std::span<const std::byte> bytes, const OpRegistry& registry);
 Result<Model> read_model(const std::string& path, const OpRegistry& registry);
 

@@ -16,7 +16,7 @@ constexpr flatbuffers::uoffset_t kMaxTables = 1U << 18;
 // validate()'s business.
 class Parser {
  public:
-  explicit Parser(const fb::Model& file) : file_(file), pools_(file) {}
+  Parser(const fb::Model& file, std::int64_t file_bytes) : file_(file), pools_(file, file_bytes) {}
 
   Result<Model> run() {
     if (file_.version() < kOldestFormatVersion || file_.version() > kFormatVersion) {
@@ -275,14 +275,17 @@ Result<Model> parse_aligned(std::span<const std::byte> bytes, const OpRegistry& 
     return bad_file("not a graphrun model, or a damaged one");
   }
   const fb::Model& file = *fb::GetModel(data);
-  GRAPHRUN_ASSIGN(Model model, Parser(file).run());
+  GRAPHRUN_ASSIGN(Model model, Parser(file, static_cast<std::int64_t>(bytes.size())).run());
   add_absent_inputs(model, registry);
   const auto checked = [&]() -> Status {
     GRAPHRUN_TRY(validate_structure(model, registry));
     if (file.version() == kOldestFormatVersion) GRAPHRUN_TRY(upgrade_from_version_1(model, registry));
     return validate_types(model, registry);
   };
-  if (const Status status = checked(); !status.ok()) return bad_file(status.message());
+  if (const Status status = checked(); !status.ok()) {
+    if (status.code() == ErrorCode::unsupported) return status;  // an op library that was not given
+    return bad_file(status.message());
+  }
   return model;
 }
 

@@ -25,9 +25,14 @@ Status PoolReader::read() {
 Status PoolReader::charge(std::uint64_t items, std::uint64_t bytes_each) {
   // Neither factor reaches 2^32: both come from 32-bit sizes of the file or from sizeof.
   const std::uint64_t bytes = items * bytes_each;
-  if (bytes > budget_)
-    return bad_file("the model expands to more than " + std::to_string(kMaxModelBytes) + " bytes");
+  if (bytes > budget_) return bad_file("the model expands to more than " + std::to_string(limit_) + " bytes");
   budget_ -= bytes;
+  return {};
+}
+
+Status PoolReader::charge_copy(const Expr& expr) {
+  GRAPHRUN_TRY(charge(expr.tokens.size(), sizeof(Expr::Token)));
+  for (const std::string& symbol : expr.symbols) GRAPHRUN_TRY(charge(1, sizeof(symbol) + symbol.size()));
   return {};
 }
 
@@ -45,8 +50,7 @@ Result<std::string> PoolReader::name(std::uint32_t reference) {
 
 Result<Expr> PoolReader::expr(std::uint32_t index) {
   GRAPHRUN_ASSIGN(const Expr* found, at(exprs_, index, "expression"));
-  GRAPHRUN_TRY(charge(found->tokens.size(), sizeof(Expr::Token)));
-  GRAPHRUN_TRY(charge(found->symbols.size(), sizeof(std::string) + kMaxNameLength));
+  GRAPHRUN_TRY(charge_copy(*found));
   return *found;
 }
 
@@ -102,6 +106,7 @@ Result<Expr> PoolReader::parse_expr(const fb::Expr& item) {
   }
   if (integers != count(item.integers()) || reals != count(item.reals()))
     return bad_file("numbers are left over");
+  GRAPHRUN_TRY(charge(count(item.symbols()), sizeof(std::string)));
   for (flatbuffers::uoffset_t i = 0; i < count(item.symbols()); ++i) {
     GRAPHRUN_ASSIGN(std::string symbol, name(item.symbols()->Get(i)));
     expr.symbols.push_back(std::move(symbol));
@@ -200,8 +205,7 @@ Result<AttrMap> PoolReader::attrs(std::uint32_t index) {
 Result<Init> PoolReader::init(std::uint32_t index) {
   GRAPHRUN_ASSIGN(const Init* init, at(inits_, index, "initialiser"));
   for (const Expr* part : {&init->a, &init->b, &init->fan_in}) {
-    GRAPHRUN_TRY(charge(part->tokens.size(), sizeof(Expr::Token)));
-    GRAPHRUN_TRY(charge(part->symbols.size(), sizeof(std::string) + kMaxNameLength));
+    GRAPHRUN_TRY(charge_copy(*part));
   }
   return *init;
 }

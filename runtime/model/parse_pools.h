@@ -41,7 +41,8 @@ std::vector<T> numbers_of(const flatbuffers::Vector<T>* items) {
 // References into a verified buffer, resolved. Every copy is charged before it is made.
 class PoolReader {
  public:
-  explicit PoolReader(const fb::Model& file) : file_(file) {}
+  PoolReader(const fb::Model& file, std::int64_t file_bytes)
+      : file_(file), limit_(static_cast<std::uint64_t>(max_model_bytes(file_bytes))), budget_(limit_) {}
   // All pools. Errors: a reference that leads nowhere, memory.
   Status read();
 
@@ -64,6 +65,7 @@ class PoolReader {
     AttrMap attrs;
     std::uint64_t bytes = 0;  // of a copy
   };
+  Status charge_copy(const Expr& expr);
   Status read_names();
   Result<Expr> parse_expr(const fb::Expr& item);
   Status read_exprs();
@@ -73,7 +75,8 @@ class PoolReader {
   Status read_inits();
 
   const fb::Model& file_;
-  std::uint64_t budget_ = static_cast<std::uint64_t>(kMaxModelBytes);
+  std::uint64_t limit_;
+  std::uint64_t budget_;  // what is left of it
   std::vector<std::string> names_;
   std::vector<Expr> exprs_;
   std::vector<std::vector<std::uint32_t>> lists_;

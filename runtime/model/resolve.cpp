@@ -7,7 +7,8 @@ namespace graphrun::model {
 namespace {
 
 constexpr std::size_t kActivationRank = 4;
-// Of an activation, in rows or columns: with it kernels may count positions in a window in 32 bits.
+// Of an activation in rows or columns, of other tensors along each axis: with it kernels may count positions
+// in a window in 32 bits, and their tables stay small.
 constexpr std::int64_t kMaxSide = std::int64_t{1} << 24;
 
 Status bad(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
@@ -124,6 +125,17 @@ Status check_counts(const OpDef& def, std::size_t inputs, std::size_t outputs) {
 
 }  // namespace
 
+Status ExtentBudget::charge(std::span<const ValueType> outputs) {
+  for (const ValueType& type : outputs) {
+    for (const Dim& extent : type.shape) {
+      const std::size_t bytes = extent.bytes();
+      if (bytes > left_) return {ErrorCode::shape, "the graph's extents are too long expressions together"};
+      left_ -= bytes;
+    }
+  }
+  return {};
+}
+
 Result<const OpDef*> find_op(const OpRegistry& registry, std::string_view name) {
   if (const OpDef* def = registry.find(name)) return def;
   std::vector<std::string_view> names;
@@ -144,7 +156,10 @@ Status check_presence(const OpDef& def, const Node& node) {
     if (node.outputs[i] != kNoValue || def.outputs[i].optional) continue;
     return bad("output " + quoted(def.outputs[i].name) + " is missing, and is not optional");
   }
-  return {};
+  // An op that has none to begin with writes its inputs.
+  const bool is_idle =
+      !def.outputs.empty() && std::ranges::count(node.outputs, kNoValue) == std::ssize(node.outputs);
+  return is_idle ? bad("none of its outputs is wanted") : Status();
 }
 
 Status check_input_types(const OpDef& def, std::span<const ValueType* const> inputs) {
@@ -161,8 +176,11 @@ Status check_type(const ValueType& type) {
   if (type.layout == Layout::nhwc && type.shape.size() != kActivationRank) {
     return {ErrorCode::shape, "an activation of rank " + std::to_string(type.shape.size())};
   }
-  if (type.layout == Layout::nhwc) {
-    for (const Dim& side : std::span(type.shape).subspan(2)) {
+  // Labels are dense, and kernels have tables of their rows and columns as well; a flat list has no sides.
+  const bool has_sides = type.layout == Layout::nhwc || type.shape.size() > 1;
+  if (has_sides) {
+    const std::size_t first = type.layout == Layout::nhwc ? 2 : 0;
+    for (const Dim& side : std::span(type.shape).subspan(first)) {
       if (side.is_constant() && side.constant() > kMaxSide)
         return {ErrorCode::shape, "a side of more than " + std::to_string(kMaxSide) + ": " + to_string(type)};
     }

@@ -24,11 +24,22 @@ struct ResolvedNode {
 Result<ResolvedNode> resolve(const Node& node, const OpRegistry& registry,
                              std::span<const ValueType* const> inputs, const SymbolLookup& symbols);
 
+// What the symbolic extents of a graph's values may take together: each node could write longer ones than the
+// node before.
+class ExtentBudget {
+ public:
+  Status charge(std::span<const ValueType> outputs);
+
+ private:
+  std::size_t left_ = std::size_t{16} << 20;
+};
+
 // Its pieces, for callers that know less than a whole node.
 
 // Errors name the op, and the nearest name that is there.
 Result<const OpDef*> find_op(const OpRegistry& registry, std::string_view name);
-// As many operands as the op has; none is absent that must be there, as far as no attribute decides on that.
+// As many operands as the op has; none is absent that must be there, as far as no attribute decides on that;
+// and there is something to write.
 Status check_presence(const OpDef& def, const Node& node);
 // The inputs that are there have their declared types.
 Status check_input_types(const OpDef& def, std::span<const ValueType* const> inputs);

@@ -8,6 +8,7 @@
 #include "runtime/core/checked.h"
 #include "runtime/core/component_name.h"
 #include "runtime/model/infer.h"
+#include "runtime/model/required_ops.h"
 #include "runtime/model/validate_method.h"
 #include "runtime/model/validate_signature.h"
 
@@ -41,7 +42,6 @@ Status check_parameter(const GraphParameter& parameter) {
 
 Status check_input(const Input& input, const ExprChecker& exprs) {
   if (static_cast<int>(input.dtype) >= kDTypeCount) return bad("an unknown element type");
-  GRAPHRUN_TRY(check_count(input.shape.size(), kMaxRank, "extents"));
   for (const Expr& extent : input.shape) GRAPHRUN_TRY(exprs.check(extent));
   return {};
 }
@@ -180,24 +180,6 @@ Status check_protocol(const LabellingProtocol& protocol) {
   return protocol.scales.empty() ? bad("no scales") : Status();
 }
 
-// That the libraries which the model names are there: an op that none of them has is better named with its
-// library than as an unknown word.
-Status check_required_ops(const Model& model, const OpRegistry& registry) {
-  GRAPHRUN_TRY(check_count(model.required_ops.size(), kMaxInputs, "op libraries"));
-  for (const RequiredOps& required : model.required_ops) {
-    GRAPHRUN_TRY(check_name(required.library).with_context("op library"));
-    GRAPHRUN_TRY(check_count(required.version.size(), kMaxNameLength, "bytes of an op library's version"));
-    GRAPHRUN_TRY(check_count(required.ops.size(), kMaxParameters, "ops of an op library"));
-    for (const std::string& op : required.ops) {
-      GRAPHRUN_TRY(check_name(op).with_context("op library " + required.library));
-      if (registry.find(op) != nullptr) continue;
-      return bad("the op \"" + op + "\" comes from the op library \"" + required.library + "\"" +
-                 (required.version.empty() ? "" : " " + required.version) + ", which was not given");
-    }
-  }
-  return {};
-}
-
 Status check_quantised(const Method& method) {
   constexpr int kMinBits = 2;
   constexpr int kMaxBits = 16;
@@ -267,8 +249,9 @@ Status validate_structure(const Model& model, const OpRegistry& registry) {
   }
   GRAPHRUN_TRY(check_count(model.inputs.size(), kMaxInputs, "inputs"));
   for (const Input& input : model.inputs) {
-    for (const Expr& extent : input.shape)
-      GRAPHRUN_TRY(extent.validate().with_context("input " + input.name));
+    const std::string where = "input " + input.name;
+    GRAPHRUN_TRY(check_count(input.shape.size(), kMaxRank, "extents").with_context(where));
+    for (const Expr& extent : input.shape) GRAPHRUN_TRY(extent.validate().with_context(where));
   }
   const std::vector<std::string> dims = dim_names(model);
   const ExprChecker constants(model, {});

@@ -1,6 +1,7 @@
 #include "runtime/model/validate_method.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "runtime/model/infer.h"
 
@@ -106,13 +107,20 @@ class MethodValidator {
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
       GRAPHRUN_TRY(write(node.outputs[i]).with_context("output " + quoted(def->outputs[i].name)));
     }
-    for (const IndexPair& pair : def->updates) {
+    return check_updates(node, *def);
+  }
+
+  Status check_updates(const Node& node, const OpDef& def) {
+    if (def.updates.empty() && !def.writes_inputs) return {};
+    std::unordered_map<ValueId, int> reads;
+    for (const ValueId input : node.inputs) ++reads[input];
+    for (const IndexPair& pair : def.updates) {
       const auto input = static_cast<std::size_t>(pair.input);
       if (node.outputs[static_cast<std::size_t>(pair.output)] == kNoValue) continue;
-      GRAPHRUN_TRY(update(node, input).with_context("input " + quoted(def->inputs[input].name)));
+      GRAPHRUN_TRY(update(node.inputs[input], reads).with_context("input " + quoted(def.inputs[input].name)));
     }
-    for (std::size_t i = def->inputs.size() - 1; def->writes_inputs && i < node.inputs.size(); ++i) {
-      GRAPHRUN_TRY(update(node, i).with_context("input " + quoted(def->inputs.back().name)));
+    for (std::size_t i = def.inputs.size() - 1; def.writes_inputs && i < node.inputs.size(); ++i) {
+      GRAPHRUN_TRY(update(node.inputs[i], reads).with_context("input " + quoted(def.inputs.back().name)));
     }
     return {};
   }
@@ -130,12 +138,11 @@ class MethodValidator {
     return {};
   }
 
-  Status update(const Node& node, std::size_t input) {
-    const ValueId id = node.inputs[input];
+  // `reads`: how often the node reads each value.
+  Status update(ValueId id, const std::unordered_map<ValueId, int>& reads) {
     if (id == kNoValue) return {};
     if (value(id).origin != Origin::variable) return bad("is updated in place and must be a variable");
-    if (std::ranges::count(node.inputs, id) > 1)
-      return bad("variable " + quoted(value(id).name) + " is updated and read twice");
+    if (reads.at(id) > 1) return bad("variable " + quoted(value(id).name) + " is updated and read twice");
     at(updated_, id) = true;
     return {};
   }
@@ -153,46 +160,74 @@ class MethodValidator {
   Status check_stores() const {
     UniqueNames names;
     std::vector<bool> stored(method_.values.size(), false);
-    std::unordered_set<std::string_view> variables;
-    for (const Variable& variable : model_.variables) variables.insert(variable.name);
+    if (method_.stores.empty()) return {};
+    const Targets targets = find_targets();
     for (const NamedValue& store : method_.stores) {
       const std::string what = "store of " + quoted(store.name);
       GRAPHRUN_TRY(names.insert(store.name).with_context(what));
-      if (!variables.contains(store.name)) return bad(what + ": there is no such variable");
+      const auto target = targets.find(store.name);
+      if (target == targets.end()) return bad(what + ": there is no such variable");
       GRAPHRUN_TRY(check_read(store.value).with_context(what));
       if (value(store.value).origin != Origin::node) return bad(what + ": its value is written by no node");
       if (at(stored, store.value)) return bad(what + ": its value is stored twice");
       at(stored, store.value) = true;
-      GRAPHRUN_TRY(check_store_order(store).with_context(what));
+      GRAPHRUN_TRY(check_store_order(store, target->second).with_context(what));
     }
     return {};
   }
 
+  // What the method does with a variable that may be stored to.
+  struct Target {
+    ValueId value = kNoValue;   // none: the method does not read it
+    std::size_t last_read = 0;  // 1 + the last node that reads it; 0: none
+    bool is_output = false;
+  };
+  using Targets = std::unordered_map<std::string_view, Target>;
+
+  Targets find_targets() const {
+    std::vector<Target*> by_variable(model_.variables.size(), nullptr);
+    std::vector<Target*> by_value(method_.values.size(), nullptr);
+    Targets targets;
+    targets.reserve(model_.variables.size());
+    for (std::size_t i = 0; i < model_.variables.size(); ++i) {
+      const auto [entry, is_new] = targets.try_emplace(model_.variables[i].name);
+      if (is_new) by_variable[i] = &entry->second;
+    }
+    for (std::size_t i = 0; i < method_.values.size(); ++i) {
+      const Value& value = method_.values[i];
+      if (value.origin != Origin::variable) continue;
+      by_value[i] = by_variable[static_cast<std::size_t>(value.index)];
+      if (by_value[i] != nullptr) by_value[i]->value = static_cast<ValueId>(i);
+    }
+    const auto target_of = [&](ValueId id) { return id == kNoValue ? nullptr : at(by_value, id); };
+    for (std::size_t i = 0; i < method_.nodes.size(); ++i) {
+      for (const ValueId id : method_.nodes[i].inputs) {
+        if (Target* target = target_of(id)) target->last_read = i + 1;
+      }
+    }
+    for (const NamedValue& output : method_.outputs) {
+      if (Target* target = target_of(output.value)) target->is_output = true;
+    }
+    return targets;
+  }
+
   // The stored value takes the variable's memory when its node runs: from there on nobody may want the old
   // content. The state output of an update is stored in the variable that it replaces, and in no other.
-  Status check_store_order(const NamedValue& store) const {
-    const auto is_target = [&](const Value& item) {
-      return item.origin == Origin::variable &&
-             model_.variables[static_cast<std::size_t>(item.index)].name == store.name;
-    };
-    const auto found = std::ranges::find_if(method_.values, is_target);
-    const auto target =
-        found == method_.values.end() ? kNoValue : static_cast<ValueId>(found - method_.values.begin());
+  Status check_store_order(const NamedValue& store, const Target& target) const {
     const auto writer = static_cast<std::size_t>(value(store.value).index);
     const Node& node = method_.nodes[writer];
     for (const IndexPair& pair : registry_.find(node.op)->updates) {
       if (node.outputs[static_cast<std::size_t>(pair.output)] != store.value) continue;
-      const bool same = node.inputs[static_cast<std::size_t>(pair.input)] == target;
+      const bool same = node.inputs[static_cast<std::size_t>(pair.input)] == target.value;
       return same ? Status() : bad("its value is the new content of another variable");
     }
-    if (target == kNoValue) return {};
-    if (at(updated_, target)) return bad("the variable is updated in place, too");
-    for (std::size_t i = writer; i < method_.nodes.size(); ++i) {
-      if (std::ranges::count(method_.nodes[i].inputs, target) == 0) continue;
-      return bad("the variable is read by " + method_.nodes[i].path + " when it has been replaced");
+    if (target.value == kNoValue) return {};
+    if (at(updated_, target.value)) return bad("the variable is updated in place, too");
+    if (target.last_read > writer) {
+      return bad("the variable is read by " + method_.nodes[target.last_read - 1].path +
+                 " when it has been replaced");
     }
-    if (std::ranges::count(method_.outputs, target, &NamedValue::value) > 0)
-      return bad("the variable is an output, too");
+    if (target.is_output) return bad("the variable is an output, too");
     return {};
   }
 
@@ -225,15 +260,16 @@ Status UniqueNames::insert(std::string_view name) {
 
 ExprChecker::ExprChecker(const Model& model, std::span<const std::string> dims)
     : symbols_(dims.begin(), dims.end()) {
-  for (const GraphParameter& parameter : model.parameters) symbols_.push_back(parameter.name);
+  for (const GraphParameter& parameter : model.parameters) symbols_.insert(parameter.name);
 }
 
 Status ExprChecker::check(const Expr& expr) const {
   GRAPHRUN_TRY(expr.validate());
   if (expr.symbols.size() > kMaxExprTokens) return bad("an expression with too many symbols");
   for (const std::string& symbol : expr.symbols) {
-    if (std::ranges::find(symbols_, symbol) != symbols_.end()) continue;
-    const std::string near = nearest_name(symbol, symbols_);
+    if (symbols_.contains(symbol)) continue;
+    const std::vector<std::string_view> known(symbols_.begin(), symbols_.end());
+    const std::string near = nearest_name(symbol, known);
     return bad("unknown symbol " + quoted(symbol) +
                (near.empty() ? "" : "; did you mean " + quoted(near) + "?"));
   }

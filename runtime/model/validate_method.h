@@ -31,7 +31,7 @@ class ExprChecker {
   Status check(const Expr& expr) const;
 
  private:
-  std::vector<std::string_view> symbols_;
+  std::unordered_set<std::string_view> symbols_;
 };
 
 // Precondition: the model's inputs and variables are right. `constants` knows the graph parameters, `exprs`

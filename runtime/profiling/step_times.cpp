@@ -12,17 +12,18 @@ struct Total {
   StepWork work;
 };
 
-void print_slowest(const char* title, const std::map<std::string, Total>& totals, int runs,
-                   std::size_t most) {
+std::string slowest(const char* title, const std::map<std::string, Total>& totals, int runs,
+                    std::size_t most) {
   std::vector<std::pair<std::string, Total>> sorted(totals.begin(), totals.end());
   std::ranges::sort(sorted, std::ranges::greater(), [](const auto& entry) { return entry.second.seconds; });
   sorted.resize(std::min(sorted.size(), most));
-  fmt::print("{}\n", title);
+  std::string text = std::string(title) + "\n";
   for (const auto& [name, total] : sorted) {
     const double seconds = total.seconds / runs;
-    fmt::print("  {:9.3f} ms {:7.0f} GB/s {:7.1f} TFLOP/s  {}\n", seconds * 1e3,
-               total.work.bytes / seconds / 1e9, total.work.operations / seconds / 1e12, name);
+    text += fmt::format("  {:9.3f} ms {:7.0f} GB/s {:7.1f} TFLOP/s  {}\n", seconds * 1e3,
+                        total.work.bytes / seconds / 1e9, total.work.operations / seconds / 1e12, name);
   }
+  return text;
 }
 
 }  // namespace
@@ -73,7 +74,7 @@ Status StepTimes::end() {
   return {};
 }
 
-void StepTimes::print(int runs) const {
+std::string StepTimes::text(int runs) const {
   std::map<std::string, Total> by_kernel, by_node;
   for (const auto& [path, node] : nodes_) {
     by_node[path] = {node.seconds, node.work};
@@ -82,8 +83,9 @@ void StepTimes::print(int runs) const {
     total.work.bytes += node.work.bytes;
     total.work.operations += node.work.operations;
   }
-  print_slowest("kernels", by_kernel, runs, by_kernel.size());
-  print_slowest("slowest nodes", by_node, runs, 40);
+  constexpr std::size_t kNodes = 40;
+  return slowest("kernels", by_kernel, runs, by_kernel.size()) +
+         slowest("slowest nodes", by_node, runs, kNodes);
 }
 
 std::string StepTimes::json(int runs) const {

@@ -32,7 +32,7 @@ class StepTimes final : public session::StepObserver {
   void begin_other(std::string_view what, std::string_view kind) override;
   void end_other() override { mark(); }
 
-  void print(int runs) const;
+  std::string text(int runs) const;
   // [{"path": ..., "kernel": ..., "s": mean of the runs, "bytes": ..., "operations": ...}, ...]
   std::string json(int runs) const;
   // The last run, whose first step began `start` seconds after the trace's.

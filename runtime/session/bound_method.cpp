@@ -1,9 +1,11 @@
 #include "runtime/session/bound_method.h"
 
 #include <algorithm>
+#include <unordered_set>
 
 #include "runtime/core/guard.h"
 #include "runtime/model/device_id.h"
+#include "runtime/model/team.h"
 #include "runtime/session/dims.h"
 #include "runtime/session/method_plan.h"
 
@@ -18,14 +20,41 @@ struct Planned {
   Rematerialisations rematerialisations;
 };
 
+// Of a single value the variance is 0: all of a training step would see the norm's bias instead of the value,
+// and an evaluation something else.
+Status check_statistics(const LoweredMethod& lowered, const Reductions& reductions) {
+  const auto& comm = reductions.batch_statistics;
+  const std::int64_t ranks = comm == nullptr ? 1 : comm->size();
+  for (const LoweredNode& node : lowered.nodes) {
+    const bool gives = std::ranges::any_of(node.def->outputs, [](const OutputSpec& output) {
+      return output.reduction == Reduction::batch_statistics;
+    });
+    if (!gives || node.inputs.empty() || node.inputs[0] == kNoValue) continue;
+    const TensorDesc& x = lowered.descs[static_cast<std::size_t>(node.inputs[0])];
+    if (x.shape.rank() != 4 || x.pixels() * ranks != 1) continue;
+    return {
+        ErrorCode::invalid_argument,
+        node.path +
+            ": batch norm in training would take its statistics of a single value, one image of 1 x 1; it "
+            "needs more images at a time (batch_size, over accumulate and ranks), or a larger crop where "
+            "its maps depend on that"};
+  }
+  return {};
+}
+
 Result<Planned> plan(const model::Program& program, const model::Method& method,
                      const model::Backend& backend, const MethodOptions& options) {
-  GRAPHRUN_ASSIGN(DimValues dims, solve_dims(program, options.input_shapes));
+  Result<DimValues> solved = solve_dims(program, options.input_shapes);
+  if (!solved.ok() && solved.status().code() == ErrorCode::shape)
+    return {ErrorCode::shape, solved.status().message() + nearest_sides(program, options.input_shapes)};
+  GRAPHRUN_ASSIGN(DimValues dims, std::move(solved));
   const auto lock = backend.lock();
   Planned planned;
-  GRAPHRUN_ASSIGN(planned.lowered, lower(program, method, backend,
-                                         {lookup_in(std::move(dims)), options.constant_weights, options.fuse,
-                                          options.low_res_logits, options.precision}));
+  GRAPHRUN_ASSIGN(planned.lowered,
+                  lower(program, method, backend,
+                        {lookup_in(std::move(dims)), options.constant_weights, options.fuse,
+                         options.low_res_logits, options.precision, options.max_table_bytes}));
+  GRAPHRUN_TRY(check_statistics(planned.lowered, options.reductions));
   planned.variables = variables_of(program.model(), method, planned.lowered);
   GRAPHRUN_ASSIGN(planned.plan, plan_method(planned.lowered, planned.variables));
   GRAPHRUN_ASSIGN(planned.rematerialisations, undo_rematerialisations(planned.lowered, planned.variables,
@@ -48,7 +77,9 @@ std::string packed_key(const LoweredMethod& lowered, const LoweredNode& node) {
   for (const ValueId id : node.inputs) {
     const bool variable =
         id != kNoValue && lowered.values[static_cast<std::size_t>(id)].origin == model::Origin::variable;
-    key += " " + (variable ? lowered.values[static_cast<std::size_t>(id)].name : "-");
+    // With its length: names may have blanks.
+    const std::string name = variable ? lowered.values[static_cast<std::size_t>(id)].name : "";
+    key += " " + std::to_string(name.size()) + ":" + name;
   }
   return key;
 }
@@ -80,7 +111,9 @@ class Binder {
     }
     arena_ = static_cast<std::byte*>(bound.arena_->data());
     bound.arena_bytes_ = plan_.bytes;
+    bound.table_bytes_ = lowered_.table_bytes;
     bound.recomputations_ = recomputations_;
+    bound.left_out_ = lowered_.left_out;
     bound.reductions_ = options.reductions;
     make_steps(bound);
     return {};
@@ -99,9 +132,12 @@ class Binder {
 
   Status check_writes() const {
     if (weights_.writable()) return {};
+    std::unordered_set<std::string_view> gradients;
+    for (const model::Variable& variable : model_.variables) {
+      if (variable.kind == VariableKind::gradient) gradients.insert(variable.name);
+    }
     for (const model::NamedValue& store : method_.stores) {
-      const auto variable = std::ranges::find(model_.variables, store.name, &model::Variable::name);
-      if (variable->kind != VariableKind::gradient)
+      if (!gradients.contains(store.name))
         return {ErrorCode::invalid_argument,
                 "the method writes \"" + store.name + "\" of weights that are mapped"};
     }
@@ -188,7 +224,13 @@ Result<MemoryRequirements> BoundMethod::plan(const model::Program& program, std:
   GRAPHRUN_ASSIGN(const Planned planned, session::plan(program, *found, backend, options));
   MemoryRequirements needs;
   needs.arena_bytes = planned.plan.bytes;
+  if (options.plan_values) {
+    GRAPHRUN_ASSIGN(const MethodPlan values, plan_method(planned.lowered, planned.variables, false));
+    needs.value_bytes = values.bytes;
+  }
+  needs.table_bytes = planned.lowered.table_bytes;
   for (const LoweredNode& node : planned.lowered.nodes) {
+    needs.operations += node.operations;
     if (node.kernel->packed_bytes() > 0)
       needs.packed_bytes[packed_key(planned.lowered, node)] = node.kernel->packed_bytes();
   }
@@ -210,7 +252,8 @@ Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const mod
   bound->program_ = std::move(program);
   bound->weights_ = std::move(weights);
   bound->replay_.emplace(*bound->weights_->backend());
-  GRAPHRUN_TRY(bound->refresh());
+  const auto prepare = [&] { return bound->refresh(); };
+  GRAPHRUN_TRY(model::run_with_team(*bound->weights_->backend(), prepare));
   return bound;
 }
 
@@ -245,10 +288,12 @@ Status BoundMethod::exchange(Step& step, StepObserver* observer) {
 }
 
 Status BoundMethod::run(StepObserver* observer) try {
-  GRAPHRUN_TRY(refresh());
-  if (observer == nullptr) return replay_->run([this] { return run_steps(); });
-  const auto lock = weights_->backend()->lock();
-  return run_steps(observer);
+  return model::run_with_team(*weights_->backend(), [this, observer]() -> Status {
+    GRAPHRUN_TRY(refresh());
+    if (observer == nullptr) return replay_->run([this] { return run_steps(); });
+    const auto lock = weights_->backend()->lock();
+    return run_steps(observer);
+  });
 } catch (...) {
   return core::caught();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -70,6 +71,9 @@ struct MethodOptions {
   std::function<Result<std::shared_ptr<model::Buffer>>(std::int64_t bytes)> arena;
   // The arena may have so many bytes where that saves recomputations; otherwise it is as small as may be.
   std::int64_t arena_budget = 0;
+  bool plan_values = false;  // for plan(): MemoryRequirements::value_bytes too
+  // Bytes that tables of its kernels may take; more is refused before they are built.
+  std::int64_t max_table_bytes = std::numeric_limits<std::int64_t>::max();
   Reductions reductions;
   // Bound instead of the program's method of that name; null: none. Lives as long as bind() runs.
   const model::Method* method = nullptr;
@@ -78,6 +82,9 @@ struct MethodOptions {
 // What a method takes when it is bound.
 struct MemoryRequirements {
   std::int64_t arena_bytes = 0;
+  std::int64_t value_bytes = 0;  // of an arena without the kernels' scratch, if asked for
+  std::int64_t table_bytes = 0;  // of the method's own kernels
+  double operations = 0;         // of a run (LoweredNode::operations)
   // Forms of the weights that kernels prepare, by key: methods that have a key in common share the form.
   std::map<std::string, std::int64_t> packed_bytes;
   std::map<std::string, TensorDesc, std::less<>> outputs;
@@ -116,7 +123,11 @@ class BoundMethod {
   TensorView input(std::string_view name) const;
   TensorView output(std::string_view name) const;
 
+  // How the output that was taken before a resize is brought to its size; empty: none was.
+  std::optional<numeric::Interpolation> left_out() const { return left_out_; }
+
   std::int64_t arena_bytes() const { return arena_bytes_; }
+  std::int64_t table_bytes() const { return table_bytes_; }
   const Rematerialisations& rematerialisations() const { return recomputations_; }
 
  private:
@@ -146,7 +157,9 @@ class BoundMethod {
       program_;  // owns the OpDefs' registry's model; keeps paths and defs valid
   std::shared_ptr<weights::Weights> weights_;
   std::shared_ptr<model::Buffer> arena_;
+  std::optional<numeric::Interpolation> left_out_;
   std::int64_t arena_bytes_ = 0;
+  std::int64_t table_bytes_ = 0;
   Rematerialisations recomputations_;
   std::vector<Step> steps_;
   std::vector<std::pair<std::string, TensorView>> inputs_;

@@ -1,6 +1,7 @@
 #include "runtime/session/dims.h"
 
 #include <algorithm>
+#include <cstdlib>
 
 #include "runtime/session/signature.h"
 
@@ -79,6 +80,31 @@ Result<DimValues> solve_dims(const model::Program& program, const InputShapes& i
                                   "; got " + sizes};
   }
   return values;
+}
+
+std::string nearest_sides(const model::Program& program, const InputShapes& input_shapes) {
+  const model::Port* const image = program.model().signature.input(model::roles::kImage);
+  const auto found = image == nullptr ? input_shapes.end() : input_shapes.find(image->name);
+  if (found == input_shapes.end() || found->second.rank() != 4) return {};
+  const Shape& shape = found->second;
+  const auto takes = [&](std::int64_t side) {
+    const auto square = image_shapes(program, shape[0], side, side);
+    return square.ok() && solve_dims(program, *square).ok();
+  };
+  constexpr std::int64_t kFar = 256;
+  std::string text;
+  for (const int axis : {2, 3}) {
+    const std::int64_t side = shape[axis];
+    if (takes(side) || (axis == 3 && side == shape[2])) continue;
+    std::string sides;
+    for (const std::int64_t step : {-1, 1}) {
+      std::int64_t near = side + step;
+      while (near > 0 && std::abs(near - side) < kFar && !takes(near)) near += step;
+      if (near > 0 && takes(near)) sides += (sides.empty() ? "" : " or ") + std::to_string(near);
+    }
+    if (!sides.empty()) text += "; instead of " + std::to_string(side) + ": " + sides;
+  }
+  return text;
 }
 
 }  // namespace graphrun::session

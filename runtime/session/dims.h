@@ -22,6 +22,10 @@ using DimValues = std::map<std::string, std::int64_t, std::less<>>;
 // the requirement.
 Result<DimValues> solve_dims(const model::Program& program, const InputShapes& input_shapes);
 
+// "; instead of 240: 233 or 241" for sides of an image that the model refuses; empty where neither is that,
+// or no side near it is taken.
+std::string nearest_sides(const model::Program& program, const InputShapes& input_shapes);
+
 // "(N, 3, H, W)", as the model declares the input.
 std::string declared_shape(const model::Input& input);
 

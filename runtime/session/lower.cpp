@@ -1,10 +1,13 @@
 #include "runtime/session/lower.h"
 
 #include <algorithm>
+#include <functional>
 #include <span>
+#include <unordered_map>
 
 #include "runtime/model/cost.h"
 #include "runtime/model/infer.h"
+#include "runtime/model/interpolation.h"
 
 namespace graphrun::session {
 namespace {
@@ -30,7 +33,11 @@ class Lowering final : public GraphWriter {
  public:
   Lowering(const model::Program& program, const model::Method& method, const model::Backend& backend,
            const LowerOptions& options)
-      : program_(program), method_(method), backend_(backend), options_(options) {
+      : program_(program),
+        method_(method),
+        backend_(backend),
+        options_(options),
+        tables_{options.max_table_bytes, 0} {
     const SymbolLookup parameters = program.model().parameter_values();
     symbols_ = [parameters, dims = options.dims](std::string_view name) {
       auto found = parameters(name);
@@ -46,6 +53,7 @@ class Lowering final : public GraphWriter {
     for (std::size_t i = 0; i < types_.size(); ++i) {
       const model::Value& value = method_.values[i];
       const bool of_node = value.origin == model::Origin::node;
+      if (value.origin == model::Origin::input) inputs_.push_back(static_cast<ValueId>(i));
       const auto node = static_cast<std::size_t>(of_node ? value.index : 0);
       GRAPHRUN_ASSIGN(const TensorDesc desc,
                       desc_of(types_[i]).with_context(of_node ? graphrun::model::describe(method_.nodes[node])
@@ -53,7 +61,7 @@ class Lowering final : public GraphWriter {
       result_.descs.push_back(of_node ? stored(desc, *resolved.nodes[node].def) : desc);
     }
     result_.outputs = method_.outputs;
-    const Node* const left_out = leave_out_interpolation();
+    const Node* const left_out = leave_out_interpolation(resolved);
     for (const model::NamedValue& output : result_.outputs) {
       at(result_.descs, output.value).dtype = at(types_, output.value).dtype;
     }
@@ -61,6 +69,7 @@ class Lowering final : public GraphWriter {
       const Node& node = method_.nodes[i];
       if (&node != left_out) GRAPHRUN_TRY(lower_node(node, resolved.nodes[i]));
     }
+    result_.table_bytes = tables_.taken;
     return std::move(result_);
   }
 
@@ -82,11 +91,9 @@ class Lowering final : public GraphWriter {
   }
   const ValueType& type(ValueId value) const override { return at(types_, value); }
   ValueId input(std::string_view name, const ValueType&) override {
-    for (std::size_t i = 0; i < method_.values.size(); ++i) {
-      if (method_.values[i].origin == model::Origin::input && method_.values[i].name == name)
-        return static_cast<ValueId>(i);
-    }
-    return kNoValue;
+    const auto found = std::ranges::find(
+        inputs_, name, [this](ValueId id) -> std::string_view { return at(method_.values, id).name; });
+    return found == inputs_.end() ? kNoValue : *found;
   }
 
  private:
@@ -124,7 +131,7 @@ class Lowering final : public GraphWriter {
   }
 
   // The node that LowerOptions::low_res_logits makes superfluous; its output is redirected.
-  const Node* leave_out_interpolation() {
+  const Node* leave_out_interpolation(const model::ResolvedMethod& resolved) {
     const auto output = std::ranges::find(result_.outputs, options_.low_res_logits, &model::NamedValue::name);
     if (output == result_.outputs.end()) return nullptr;
     const model::Value& value = at(method_.values, output->value);
@@ -134,10 +141,13 @@ class Lowering final : public GraphWriter {
       return std::ranges::find(reader.inputs, output->value) != reader.inputs.end();
     });
     const bool once = std::ranges::count(result_.outputs, output->value, &model::NamedValue::value) == 1;
-    const std::optional<IndexPair> pair = program_.registry().find(node.op)->interpolates;
+    const OpDef& def = *program_.registry().find(node.op);
+    const std::optional<IndexPair>& pair = def.interpolates;
     const bool makes_it = pair && node.outputs[static_cast<std::size_t>(pair->output)] == output->value;
     if (!makes_it || node.outputs.size() != 1 || read || !once) return nullptr;
     output->value = node.inputs[static_cast<std::size_t>(pair->input)];
+    result_.left_out =
+        model::interpolation_of(def, resolved.nodes[static_cast<std::size_t>(value.index)].attrs);
     return &node;
   }
 
@@ -183,7 +193,7 @@ class Lowering final : public GraphWriter {
   Result<bool> offer(const Node& node, const OpDef& def, const Attributes& attrs, std::string& reasons) {
     std::vector<TensorDesc> inputs;
     std::vector<TensorDesc> outputs;
-    KernelRequest request{def, attrs, {}, {}, {}, {}, {}, backend_.threads(), backend_.context()};
+    KernelRequest request{def, attrs, {}, {}, {}, {}, {}, backend_.threads(), backend_.context(), &tables_};
     for (const ValueId id : node.inputs) {
       inputs.push_back(desc(id));
       request.input_present.push_back(id != kNoValue);
@@ -198,15 +208,16 @@ class Lowering final : public GraphWriter {
     request.outputs = outputs;
     // A value and its cast have the same shape, and the cost is a matter of shapes.
     GRAPHRUN_ASSIGN(const double operations, model::cost_of(node, program_.registry(), types_, symbols_));
-    if (std::shared_ptr<Kernel> kernel = kernel_of_equal(node, request)) {
+    const std::size_t hash = hash_of(node, request);
+    if (std::shared_ptr<Kernel> kernel = kernel_of_equal(node, request, hash)) {
       result_.nodes.push_back({node.path, &def, std::move(kernel), node.inputs, node.outputs, operations});
       return true;
     }
     auto chosen = choose_kernel(backend_, request);
     if (chosen.ok()) {
       const std::shared_ptr<Kernel> kernel = *std::move(chosen);
-      made_.push_back({&def, node.attrs, std::move(inputs), std::move(outputs), request.input_present,
-                       request.output_present, request.input_constant, kernel});
+      made_.emplace(hash, Made{&def, node.attrs, std::move(inputs), std::move(outputs), request.input_present,
+                               request.output_present, request.input_constant, kernel});
       result_.nodes.push_back({node.path, &def, kernel, node.inputs, node.outputs, operations});
       return true;
     }
@@ -264,14 +275,44 @@ class Lowering final : public GraphWriter {
   }
 
   // Making a kernel can cost a millisecond, and networks repeat their blocks.
-  std::shared_ptr<Kernel> kernel_of_equal(const Node& node, const KernelRequest& request) const {
-    const auto found = std::ranges::find_if(made_, [&](const Made& made) {
-      return made.def == &request.def && std::ranges::equal(made.inputs, request.inputs) &&
-             std::ranges::equal(made.outputs, request.outputs) &&
-             made.input_present == request.input_present && made.output_present == request.output_present &&
-             made.input_constant == request.input_constant && made.attrs == node.attrs;
-    });
-    return found == made_.end() ? nullptr : found->kernel;
+  std::shared_ptr<Kernel> kernel_of_equal(const Node& node, const KernelRequest& request,
+                                          std::size_t hash) const {
+    const auto [begin, end] = made_.equal_range(hash);
+    for (auto entry = begin; entry != end; ++entry) {
+      const Made& made = entry->second;
+      if (made.def == &request.def && std::ranges::equal(made.inputs, request.inputs) &&
+          std::ranges::equal(made.outputs, request.outputs) && made.input_present == request.input_present &&
+          made.output_present == request.output_present && made.input_constant == request.input_constant &&
+          made.attrs == node.attrs)
+        return made.kernel;
+    }
+    return nullptr;
+  }
+  static std::size_t hash_of(const Node& node, const KernelRequest& request) {
+    std::size_t hash = std::hash<const void*>()(&request.def);
+    const auto mix = [&hash](std::size_t value) {
+      constexpr std::size_t kOdd = 0x9E3779B97F4A7C15;  // 2^64 over the golden ratio
+      hash = (hash ^ value) * kOdd;
+      hash ^= hash >> 32;
+    };
+    for (const std::span<const TensorDesc> descs : {request.inputs, request.outputs}) {
+      for (const TensorDesc& desc : descs) {
+        mix(static_cast<std::size_t>(desc.dtype));
+        for (int axis = 0; axis < desc.shape.rank(); ++axis) mix(static_cast<std::size_t>(desc.shape[axis]));
+      }
+    }
+    const auto mix_expr = [&mix](const Expr& expr) {
+      for (const Expr::Token& token : expr.tokens) {
+        mix(static_cast<std::size_t>(token.integer));
+        mix(std::hash<double>()(token.real));
+      }
+    };
+    for (const auto& [name, value] : node.attrs) {
+      if (const Expr* one = std::get_if<Expr>(&value)) mix_expr(*one);
+      if (const auto* many = std::get_if<std::vector<Expr>>(&value)) std::ranges::for_each(*many, mix_expr);
+      if (const auto* text = std::get_if<std::string>(&value)) mix(std::hash<std::string>()(*text));
+    }
+    return hash;
   }
 
   Status lower_parts(const Node& node, const OpDef& def) {
@@ -319,10 +360,12 @@ class Lowering final : public GraphWriter {
   const model::Method& method_;
   const model::Backend& backend_;
   const LowerOptions& options_;
+  TableBudget tables_;
   SymbolLookup symbols_;
   std::vector<ValueType> types_;
   LoweredMethod result_;
-  std::vector<Made> made_;
+  std::vector<ValueId> inputs_;
+  std::unordered_multimap<std::size_t, Made> made_;  // by hash_of()
   std::vector<Part> parts_;
   std::string scope_;
   Status failure_;
@@ -334,7 +377,9 @@ class Lowering final : public GraphWriter {
 Result<std::unique_ptr<Kernel>> choose_kernel(const model::Backend& backend, const KernelRequest& request) {
   GRAPHRUN_TRY(check_storage(request));
   std::string reasons;
+  const TableBudget before = request.tables == nullptr ? TableBudget() : *request.tables;
   for (const KernelEntry& candidate : backend.candidates(request.def.name)) {
+    if (request.tables != nullptr) *request.tables = before;  // who declines keeps nothing
     auto kernel = candidate.prepare(request);
     if (kernel.ok() || kernel.status().code() != ErrorCode::declined) return kernel;
     reasons += "\n  " + std::string(candidate.name) + ": " + kernel.status().message();

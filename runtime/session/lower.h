@@ -1,12 +1,16 @@
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "graphrun/kernel/kernel.h"
 #include "graphrun/status.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/program.h"
+#include "runtime/numeric/interpolation.h"
 
 namespace graphrun::session {
 
@@ -26,6 +30,10 @@ struct LoweredMethod {
   std::vector<TensorDesc> descs;     // by value
   std::vector<LoweredNode> nodes;
   std::vector<model::NamedValue> outputs;
+  // How the output that LowerOptions::low_res_logits asks for is brought to the size that the graph gives it;
+  // empty: it has that size.
+  std::optional<numeric::Interpolation> left_out{};
+  std::int64_t table_bytes = 0;  // that kernels keep beside scratch
 };
 
 struct LowerOptions {
@@ -38,6 +46,8 @@ struct LowerOptions {
   // Element type of the activations between ops that follow the session's precision: f32 or bf16. The
   // method's inputs and outputs, and all that an op of Precision::always_f32 gives, stay f32.
   DType precision = DType::f32;
+  // Bytes that tables of kernels may take (TableBudget); refused before they are built.
+  std::int64_t max_table_bytes = std::numeric_limits<std::int64_t>::max();
 };
 
 // The backend's first kernel that takes the node; ErrorCode::declined with each candidate's reason where none

@@ -1,6 +1,8 @@
 #include "runtime/session/method_plan.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
 #include "runtime/session/plan.h"
 
@@ -17,7 +19,8 @@ class Planner {
     for (std::size_t i = 0; i < count; ++i) root_.push_back(static_cast<ValueId>(i));
   }
 
-  Result<MethodPlan> plan() {
+  Result<MethodPlan> plan(bool with_scratch) {
+    with_scratch_ = with_scratch;
     find_lives();
     share_memory();
     return place();
@@ -89,7 +92,9 @@ class Planner {
     }
     const std::size_t scratch = items.size();
     for (std::int32_t step = 0; step < end(); ++step) {
-      items.push_back({lowered_.nodes[static_cast<std::size_t>(step)].kernel->scratch_bytes(), step, step});
+      const std::int64_t scratch_bytes =
+          lowered_.nodes[static_cast<std::size_t>(step)].kernel->scratch_bytes();
+      items.push_back({with_scratch_ ? scratch_bytes : 0, step, step});
     }
     GRAPHRUN_ASSIGN(const MemoryPlan memory, plan_memory(items));
     GRAPHRUN_TRY(verify_plan(items, memory));
@@ -106,6 +111,7 @@ class Planner {
 
   const LoweredMethod& lowered_;
   const std::vector<std::int32_t>& variables_;
+  bool with_scratch_ = true;
   std::vector<std::int32_t> first_;  // step that writes the value
   std::vector<std::int32_t> last_;   // last step that reads it
   std::vector<ValueId> root_;        // value whose memory it shares
@@ -119,10 +125,12 @@ std::vector<std::int32_t> variables_of(const model::Model& model, const model::M
   for (std::size_t i = 0; i < variables.size(); ++i) {
     if (lowered.values[i].origin == model::Origin::variable) variables[i] = lowered.values[i].index;
   }
+  std::unordered_map<std::string_view, std::int32_t> by_name;
+  for (std::size_t i = 0; !method.stores.empty() && i < model.variables.size(); ++i)
+    by_name.emplace(model.variables[i].name, static_cast<std::int32_t>(i));
   for (const model::NamedValue& store : method.stores) {
-    const auto variable = std::ranges::find(model.variables, store.name, &model::Variable::name);
     std::int32_t& home = variables[static_cast<std::size_t>(store.value)];
-    if (home < 0) home = static_cast<std::int32_t>(variable - model.variables.begin());
+    if (home < 0) home = by_name.at(store.name);
   }
   for (const LoweredNode& node : lowered.nodes) {
     for (const IndexPair& pair : node.def->updates) {
@@ -135,8 +143,9 @@ std::vector<std::int32_t> variables_of(const model::Model& model, const model::M
   return variables;
 }
 
-Result<MethodPlan> plan_method(const LoweredMethod& lowered, const std::vector<std::int32_t>& variables) {
-  return Planner(lowered, variables).plan();
+Result<MethodPlan> plan_method(const LoweredMethod& lowered, const std::vector<std::int32_t>& variables,
+                               bool with_scratch) {
+  return Planner(lowered, variables).plan(with_scratch);
 }
 
 }  // namespace graphrun::session

@@ -21,7 +21,9 @@ struct MethodPlan {
 };
 
 // Inputs keep their place for the whole run, outputs from where they are written; what an op may write over
-// (OpDef::in_place) is given to its output. Errors: sizes that overflow.
-Result<MethodPlan> plan_method(const LoweredMethod& lowered, const std::vector<std::int32_t>& variables);
+// (OpDef::in_place) is given to its output. Without scratch the plan is one of the values alone, which other
+// kernels have in common. Errors: sizes that overflow.
+Result<MethodPlan> plan_method(const LoweredMethod& lowered, const std::vector<std::int32_t>& variables,
+                               bool with_scratch = true);
 
 }  // namespace graphrun::session

@@ -1,6 +1,7 @@
 #include "runtime/session/rematerialisation.h"
 
 #include <algorithm>
+#include <map>
 #include <numeric>
 #include <span>
 #include <utility>
@@ -37,21 +38,16 @@ std::int64_t bytes_of(const LoweredMethod& lowered, std::span<const ValueId> ids
 std::vector<Rematerialisation> find(const LoweredMethod& lowered,
                                     const std::vector<std::int32_t>& variables) {
   std::vector<Rematerialisation> found;
-  std::vector<std::size_t> firsts;
+  std::map<std::pair<const Kernel*, std::vector<ValueId>>, std::size_t> firsts;
   for (std::size_t i = 0; i < lowered.nodes.size(); ++i) {
     const LoweredNode& node = lowered.nodes[i];
     if (!may_be_left_out(node, variables)) continue;
     // Nodes of the same op, attributes and shapes share a kernel.
-    const auto first = std::ranges::find_if(firsts, [&](std::size_t other) {
-      return lowered.nodes[other].kernel == node.kernel && lowered.nodes[other].inputs == node.inputs;
-    });
-    if (first == firsts.end()) {
-      firsts.push_back(i);
-      continue;
-    }
+    const auto [first, is_new] = firsts.try_emplace({node.kernel.get(), node.inputs}, i);
+    if (is_new) continue;
     const std::int64_t bytes = bytes_of(lowered, node.outputs);
     const std::int64_t traffic = (bytes_of(lowered, node.inputs) + bytes) / std::max<std::int64_t>(bytes, 1);
-    found.push_back({*first, i, bytes, traffic});
+    found.push_back({first->second, i, bytes, traffic});
   }
   return found;
 }
@@ -116,7 +112,8 @@ Result<Rematerialisations> undo_rematerialisations(LoweredMethod& lowered,
   std::int64_t room = max_bytes - plan.bytes;
   // Planning takes longer than all else here. Bytes are nearly what a plan adds, so that few plans do: where
   // one is smaller than reckoned, more may fit; where it is larger, fewer are tried.
-  while (!waiting.empty()) {
+  constexpr int kMaxPlans = 64;
+  for (int plans = 0; !waiting.empty() && plans < kMaxPlans; ++plans) {
     std::vector<Rematerialisation> tried = undone;
     std::vector<Rematerialisation> rest = waiting;
     const std::int64_t bytes = take(rest, room, tried);

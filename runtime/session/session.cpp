@@ -34,6 +34,7 @@ Result<MethodOptions> method_options(const model::Program& program, const Sessio
   if (options.low_res_logits)
     method_options.low_res_logits = name_of(signature.output(model::methods::kEval, model::roles::kLogits));
   method_options.arena = options.arena;
+  method_options.max_table_bytes = options.max_table_bytes;
   return method_options;
 }
 
@@ -102,9 +103,16 @@ Result<MemoryRequirements> Session::plan(const model::Program& program, const mo
 Result<Session::Options> Session::smallest_valid_size(const model::Program& program,
                                                       const Options& options) try {
   constexpr std::int64_t kMax = 128;
+  // Long requirements are tried for fewer sizes, so that a file cannot choose how long this takes.
+  constexpr std::int64_t kMaxSteps = std::int64_t{1} << 23;
+  std::int64_t steps_each = 1 + std::ssize(program.model().parameters);
+  for (const model::Requirement& requirement : program.model().requirements)
+    steps_each += std::ssize(requirement.condition.tokens);
+  std::int64_t sizes = kMaxSteps / steps_each;
   Status refused;
   for (std::int64_t more = 0; more <= 2 * kMax; ++more) {
     for (std::int64_t rows = std::max<std::int64_t>(0, more - kMax); rows <= std::min(more, kMax); ++rows) {
+      if (more > 0 && --sizes < 0) return refused;
       Options larger = options;
       larger.h += rows;
       larger.w += more - rows;

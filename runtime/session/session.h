@@ -20,12 +20,13 @@ class Session {
     std::int64_t w = 0;
     bool fuse = true;  // false: composites run as their parts (for comparisons)
     // Logits as they are before a last resize to the image's size, where the method ends with one: smaller,
-    // for whoever interpolates them himself (bilinear, aligned corners).
+    // for whoever interpolates them himself (interpolation()).
     bool low_res_logits = false;
     std::function<Result<std::shared_ptr<model::Buffer>>(std::int64_t bytes)> arena{};  // as in MethodOptions
     // f32, or bf16: activations are stored in bf16, and convolutions multiply bf16 and sum in f32; input and
     // outputs are f32. Refused where the device has no instructions for it (Backend::check_precision).
     DType precision = DType::f32;
+    std::int64_t max_table_bytes = std::numeric_limits<std::int64_t>::max();  // as in MethodOptions
     // Shapes of inputs by name, in the logical order of the model. Needed are those whose extents do not
     // follow from the image's, and all of a model without an image; the image's own stands for n, h and w.
     InputShapes inputs{};
@@ -51,6 +52,10 @@ class Session {
   // Memory of the logits on their device, valid until the next run: (N, classes, H, W) in NHWC, where not
   // taken before a resize. Errors: a model without logits.
   Result<TensorView> logits() const;
+  // How logits that were taken before a resize are brought to the image's size; others have it.
+  numeric::Interpolation interpolation() const {
+    return method_->left_out().value_or(numeric::Interpolation::aligned_corners);
+  }
   // Any output's. Errors: a name that the method has not.
   Result<TensorView> output(std::string_view name) const;
   // The image, on any device: NCHW float32 on the host. Errors: a span of another size than the tensor's.

@@ -19,6 +19,7 @@ class SessionCache {
     std::int64_t max_arena_bytes = std::numeric_limits<std::int64_t>::max();
     bool low_res_logits = false;  // Session::Options
     DType precision = DType::f32;
+    std::int64_t max_table_bytes = std::numeric_limits<std::int64_t>::max();
   };
   struct Size {
     std::int64_t n = 1, h = 0, w = 0;

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <functional>
 #include <numeric>
 
 #include "runtime/core/guard.h"
+#include "runtime/core/size_text.h"
+#include "runtime/model/team.h"
 #include "runtime/session/dims.h"
 #include "runtime/session/nonfinite.h"
 #include "runtime/session/shard.h"
@@ -17,7 +20,8 @@ namespace {
 // In TrainSession::numbers_: the factors of axpby, then, on a cache line of its own, what first_nonfinite
 // found.
 constexpr std::int64_t kIndexAt = 64;
-constexpr float kMaxClassWeight = 1e6F;  // beyond, sums over pixels leave f32
+constexpr std::int64_t kSquaresAt = 2 * kIndexAt;  // the sum of the gradients' squares
+constexpr float kMaxClassWeight = 1e6F;            // beyond, sums over pixels leave f32
 
 }  // namespace
 
@@ -40,6 +44,7 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
   method_options.reductions.batch_statistics = session->parallel_.norm_ranks;
   if (!session->parallel_.mean_of_ranks) method_options.reductions.loss = session->parallel_.comm;
   GRAPHRUN_TRY(session->bind_update(method_options));
+  GRAPHRUN_TRY(session->bind_clip(options));
   GRAPHRUN_TRY(session->bind_train(options.memory_budget, method_options));
   if (session->parallel_.comm != nullptr) {
     GRAPHRUN_TRY(session->bind_exchange(session->program_->registry()));
@@ -51,6 +56,32 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
     GRAPHRUN_TRY(session->set_class_weights(ones));
   }
   return session;
+} catch (...) {
+  return core::caught();
+}
+
+Result<TrainMemory> TrainSession::plan(const model::Program& program, const model::Backend& backend,
+                                       const Options& options) try {
+  TrainMemory memory;
+  const std::vector<model::Variable>& variables = program.model().variables;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    const std::int64_t bytes = TensorDesc::dense(variables[i].dtype, program.variable_shape(i)).bytes();
+    (variables[i].kind == VariableKind::gradient ? memory.gradients : memory.variables) += bytes;
+  }
+  if (options.accumulate) memory.gradients *= 2;
+  MethodOptions method_options;
+  GRAPHRUN_ASSIGN(method_options.input_shapes, image_shapes(program, options.n, options.h, options.w));
+  method_options.fuse = options.fuse;
+  method_options.precision = options.precision;
+  method_options.plan_values = true;
+  for (const std::string_view method : {model::methods::kTrain, model::methods::kUpdate}) {
+    if (method == model::methods::kUpdate && program.model().method(method) == nullptr) continue;
+    GRAPHRUN_ASSIGN(const MemoryRequirements needs,
+                    BoundMethod::plan(program, method, backend, method_options));
+    memory.activations += needs.value_bytes;
+    memory.scratch += needs.arena_bytes - needs.value_bytes;
+  }
+  return memory;
 } catch (...) {
   return core::caught();
 }
@@ -70,11 +101,10 @@ Status TrainSession::bind_train(std::int64_t budget, MethodOptions method_option
     method_options.arena = [&](std::int64_t bytes) -> Result<std::shared_ptr<model::Buffer>> {
       if (bytes > budget - besides) {
         return {ErrorCode::out_of_memory,
-                "training needs " + std::to_string(besides + bytes) + " bytes at least, " +
-                    std::to_string(bytes) + " of them for activations, and its memory budget is " +
-                    std::to_string(budget) +
-                    " bytes; a smaller batch_size or crop takes less, as does a batch in more parts "
-                    "(accumulate)"};
+                "training needs " + core::bytes_text(besides + bytes) + " at least, " +
+                    core::size_text(bytes) + " of them for activations, and its memory budget is " +
+                    core::bytes_text(budget) +
+                    "; a smaller batch_size or crop takes less, as does a batch in more parts (accumulate)"};
       }
       GRAPHRUN_ASSIGN(std::shared_ptr<model::Buffer> arena,
                       weights_->backend()->allocate(bytes).with_context("activations"));
@@ -222,7 +252,7 @@ Status TrainSession::bind_gradient_ops(const Options& options) {
   const TensorDesc range =
       TensorDesc::dense(DType::f32, {gradient_bytes_ / static_cast<std::int64_t>(sizeof(float))});
   const TensorView gradients{range, gradient_memory_->data()};
-  GRAPHRUN_ASSIGN(numbers_, backend.allocate(2 * kIndexAt));
+  GRAPHRUN_ASSIGN(numbers_, backend.allocate(3 * kIndexAt));
   const TensorView factors{TensorDesc::dense(DType::f32, {2}), numbers_->data()};
   const TensorView index{TensorDesc::dense(DType::i64, {}),
                          static_cast<std::byte*>(numbers_->data()) + kIndexAt};
@@ -239,7 +269,68 @@ Status TrainSession::bind_gradient_ops(const Options& options) {
   return {};
 }
 
+// After bind_update(), which says whose the gradients are: of other ranks' parameters there are no sums here.
+Status TrainSession::bind_clip(const Options& options) {
+  if (!options.clip) return {};
+  const model::Model& model = program_->model();
+  std::byte* begin = nullptr;
+  std::int64_t bytes = 0;
+  for (std::size_t i = 0; i < model.variables.size(); ++i) {
+    if (model.variables[i].kind != VariableKind::gradient) continue;
+    if (!owners_.empty() && owners_[i] != parallel_.comm->rank()) continue;
+    if (begin == nullptr) begin = static_cast<std::byte*>(gradients_[i].data);
+    bytes += gradients_[i].desc.bytes();
+  }
+  model::Backend& backend = *weights_->backend();
+  const auto range = [](std::int64_t size) {
+    return TensorDesc::dense(DType::f32, {size / static_cast<std::int64_t>(sizeof(float))});
+  };
+  auto* const numbers = static_cast<std::byte*>(numbers_->data());
+  const TensorView factors{TensorDesc::dense(DType::f32, {2}), numbers};
+  const TensorView sum{TensorDesc::dense(DType::f64, {}), numbers + kSquaresAt};
+  const TensorView all{range(gradient_bytes_), gradient_memory_->data()};
+  const OpRegistry& ops = program_->registry();
+  if (bytes > 0) {
+    GRAPHRUN_ASSIGN(squares_,
+                    BoundOp::bind(ops, backend, "sum_of_squares", {}, {{range(bytes), begin}}, {sum}));
+  }
+  GRAPHRUN_ASSIGN(clip_scale_, BoundOp::bind(ops, backend, "axpby", {}, {factors, all, all}, {all}));
+  return {};
+}
+
+Result<double> TrainSession::clip_gradients(double norm) try {
+  if (!clip_scale_) return {ErrorCode::internal, "clip_gradients() of a session that was not made for it"};
+  model::Backend& backend = *weights_->backend();
+  std::byte* const at = static_cast<std::byte*>(numbers_->data()) + kSquaresAt;
+  double sum = 0;
+  if (squares_) {
+    GRAPHRUN_TRY(squares_->run());
+  } else {
+    GRAPHRUN_TRY(backend.copy_to_device(at, &sum, sizeof(sum)));
+  }
+  if (!owners_.empty()) {
+    const auto lock = backend.lock();
+    GRAPHRUN_TRY(collective::all_reduce(*parallel_.comm, at, 1, DType::f64));
+  }
+  GRAPHRUN_TRY(backend.copy_to_host(&sum, at, sizeof(sum)));
+  // As torch.nn.utils.clip_grad_norm_ has it.
+  constexpr double kSmall = 1e-6;
+  const double found = std::sqrt(sum);
+  const double factor = norm / (found + kSmall);
+  if (factor < 1) GRAPHRUN_TRY(run_axpby(*clip_scale_, factor, 0));
+  return found;
+} catch (...) {
+  return core::caught();
+}
+
 Status TrainSession::compute(const RandomState& random, StepObserver* observer) try {
+  const auto work = [&] { return compute_here(random, observer); };
+  return model::run_with_team(*weights_->backend(), std::ref(work));
+} catch (...) {
+  return core::caught();
+}
+
+Status TrainSession::compute_here(const RandomState& random, StepObserver* observer) {
   if (const TensorView view = input_of(*train_, model::roles::kRandomState); view.data != nullptr) {
     const std::array<std::int64_t, 3> numbers{random.seed, random.iteration, random.first_sample};
     GRAPHRUN_TRY(weights_->backend()->copy_to_device(view.data, numbers.data(), sizeof(numbers)));
@@ -251,8 +342,6 @@ Status TrainSession::compute(const RandomState& random, StepObserver* observer) 
   if (whole) return train_replay_.run([this] { return run_train(nullptr); });
   const auto lock = weights_->backend()->lock();
   return run_train(observer);
-} catch (...) {
-  return core::caught();
 }
 
 // Everything between the copies of a step's inputs and its results.

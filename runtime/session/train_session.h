@@ -26,6 +26,15 @@ struct DataParallel {
   GradientReducer::Options exchange;
 };
 
+// What training takes of one rank, in bytes.
+struct TrainMemory {
+  std::int64_t variables = 0;    // parameters, buffers and the optimizer's state
+  std::int64_t gradients = 0;    // twice as many where they are accumulated
+  std::int64_t activations = 0;  // kept or computed again, without what follows
+  std::int64_t scratch = 0;      // of this device's kernels, beyond that
+  std::int64_t total() const { return variables + gradients + activations + scratch; }
+};
+
 // The `train` and `update` methods of a program for one batch size and crop. Has its weights for itself: no
 // other session may run while a step runs.
 class TrainSession {
@@ -36,6 +45,7 @@ class TrainSession {
     std::int64_t w = 0;
     bool fuse = true;
     bool accumulate = false;  // memory for accumulate(): as much again as the gradients take
+    bool clip = false;        // clip_gradients() will be called
     // f32, or bf16: activations and their gradients are stored in bf16, and products of bf16 are summed in
     // f32; parameters and their gradients, statistics and losses stay f32. As in Session::Options.
     DType precision = DType::f32;
@@ -50,6 +60,10 @@ class TrainSession {
   static Result<std::unique_ptr<TrainSession>> create(std::shared_ptr<const model::Program> program,
                                                       std::shared_ptr<weights::Weights> weights,
                                                       const Options& options);
+
+  // What create() would take with the least memory; none is taken.
+  static Result<TrainMemory> plan(const model::Program& program, const model::Backend& backend,
+                                  const Options& options);
 
   // Memory of the device: (N, channels, H, W) in NHWC and i32 (N, H, W), to be filled before compute().
   TensorView image() const { return input_of(*train_, model::roles::kImage); }
@@ -77,6 +91,10 @@ class TrainSession {
   // parts so far since `first`, averaged by `weight`: what the part's losses are averaged over. They can be
   // used once `last` was given. Precondition: Options::accumulate.
   Status accumulate(double weight, bool first, bool last);
+  // Scales all gradients so that their common norm, over all parameters and ranks, is at most `norm`: by norm
+  // / (their norm + 1e-6) where that is below 1. Returns the norm they had. Every rank calls it.
+  // Precondition: Options::clip.
+  Result<double> clip_gradients(double norm);
   // The parameter of the first gradient that holds an infinity or NaN; empty where there is none. One pass
   // over the gradients.
   Result<std::string> nonfinite_gradient();
@@ -115,11 +133,13 @@ class TrainSession {
   Result<double> number(const TensorView& view, std::string_view what) const;
   Status allocate_gradients();
   Status bind_gradient_ops(const Options& options);
+  Status bind_clip(const Options& options);
   std::int64_t bytes_besides_activations() const;
   Status bind_train(std::int64_t budget, MethodOptions method_options);
   Status bind_update(MethodOptions method_options);
   Status bind_exchange(const OpRegistry& ops);
   Status set_factors(double a, double b);
+  Status compute_here(const RandomState& random, StepObserver* observer);
   Status run_train(StepObserver* observer);
   Status exchange_gradients();
   Status run_axpby(BoundOp& op, double a, double b);
@@ -135,7 +155,9 @@ class TrainSession {
   std::optional<BoundOp> add_to_sum_;
   std::optional<BoundOp> add_sum_;  // to the gradients
   std::optional<BoundOp> first_nonfinite_;
-  double weight_ = 0;  // of the parts so far
+  std::optional<BoundOp> squares_;     // of this rank's gradients
+  std::optional<BoundOp> clip_scale_;  // all gradients
+  double weight_ = 0;                  // of the parts so far
   std::unique_ptr<BoundMethod> train_;
   std::unique_ptr<BoundMethod> update_;
   DataParallel parallel_;

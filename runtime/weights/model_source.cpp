@@ -78,6 +78,21 @@ PartSource text_part(std::string_view name, const std::string& text) {
           [&text](const ByteSink& sink) { return sink(std::as_bytes(std::span(text))); }};
 }
 
+// What a file that is no model is, where it is something that people give in a model's place; else empty.
+std::string what_else(std::span<const std::byte> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  constexpr std::size_t kHeader = 8;  // of a safetensors file: the length of what follows
+  const std::size_t first = text.find_first_not_of(" \t\r\n\xef\xbb\xbf");
+  if (text.empty()) return "it is empty";
+  if (first != std::string_view::npos && text[first] == '{')
+    return "it is JSON: graphc makes a model of a graph (graphc GRAPH.json -o MODEL.fb)";
+  if (text.size() > kHeader && text.substr(kHeader).starts_with("{\""))
+    return "it is a safetensors file: weights are given with --weights";
+  if (text.starts_with("PK\3\4") || text.starts_with("\x80\x02"))
+    return "it is a PyTorch checkpoint: weights are given with --weights";
+  return {};
+}
+
 }  // namespace
 
 Result<ModelSource> open_model(const std::string& path, const OpRegistry& registry) {
@@ -86,6 +101,8 @@ Result<ModelSource> open_model(const std::string& path, const OpRegistry& regist
   if (Bundle::is_bundle(file->bytes())) {
     GRAPHRUN_ASSIGN(source, read_bundle(std::move(file), registry).with_context(path));
   } else {
+    const std::string other = what_else(file->bytes());
+    if (!other.empty()) return {ErrorCode::invalid_file, path + ": this is no model; " + other};
     file.reset();
     GRAPHRUN_ASSIGN(source.program, model::Program::load(path, registry));
   }
@@ -93,14 +110,17 @@ Result<ModelSource> open_model(const std::string& path, const OpRegistry& regist
   return source;
 }
 
-Result<std::shared_ptr<const TensorFile>> open_weights(const ModelSource& model, const std::string& path) {
+Result<std::shared_ptr<const TensorFile>> open_weights(const ModelSource& model, const std::string& path,
+                                                       const TensorChoice& choice) {
   if (path.empty() && !model.is_bundle()) return {ErrorCode::usage, "--weights is missing"};
+  if (path.empty() && !(choice.key.empty() && choice.strip.empty()))
+    return {ErrorCode::usage, "--key and --strip choose among the tensors of --weights, which is missing"};
   if (path.empty()) return model.weights;
   if (model.is_bundle()) {
     return {ErrorCode::usage,
             "--weights " + path + ": " + model.path + " is a bundle, which has its own weights"};
   }
-  return TensorFile::open(path);
+  return TensorFile::open(path, choice_for(*model.program, choice));
 }
 
 Status pack(const PackSource& source, const std::string& path) {

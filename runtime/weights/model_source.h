@@ -26,9 +26,10 @@ struct ModelSource {
 // and TensorFile; all name the path.
 Result<ModelSource> open_model(const std::string& path, const OpRegistry& registry);
 
-// The weights of a model: the bundle's, or those of the file `path`. Errors: usage where there are none or
-// two; TensorFile's.
-Result<std::shared_ptr<const TensorFile>> open_weights(const ModelSource& model, const std::string& path);
+// The weights of a model: the bundle's, or those of the file `path` that `choice` means. Errors: usage where
+// there are none or two; TensorFile's.
+Result<std::shared_ptr<const TensorFile>> open_weights(const ModelSource& model, const std::string& path,
+                                                       const TensorChoice& choice = {});
 
 // Writes a bundle. With `precision` bf16 tensors of two and more axes are stored in bf16, a half of their
 // bytes; biases, norms and their statistics stay f32. Precondition: the weights are the program's. Errors:

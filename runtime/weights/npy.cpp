@@ -10,6 +10,7 @@
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/guard.h"
 #include "runtime/core/mapped_file.h"
+#include "runtime/core/system_memory.h"
 #include "runtime/weights/tensor_table.h"
 
 namespace graphrun::weights {
@@ -154,6 +155,7 @@ Result<NpyArray> parse_npy(std::span<const std::byte> file) {
                                          std::to_string(data.size()) + " bytes of data instead of " +
                                          std::to_string(desc.bytes())};
   }
+  GRAPHRUN_TRY(core::check_memory(desc.bytes()));
   return NpyArray{desc, {data.begin(), data.end()}};
 }
 

@@ -1,36 +1,20 @@
 #include "runtime/weights/pickle.h"
 
 #include <cstring>
-#include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 
+#include "runtime/weights/pickle_globals.h"
+#include "runtime/weights/pickle_stack.h"
 #include "runtime/weights/tensor_table.h"
 
 namespace graphrun::weights {
 namespace {
 
-constexpr std::size_t kMaxObjects = std::size_t{1} << 21;
-constexpr std::size_t kMaxItems = std::size_t{1} << 23;  // in all containers: two objects may share one list
 constexpr int kOldestProtocol = 2;
 constexpr int kNewestProtocol = 5;
 
-std::optional<PickleGlobal> known_global(std::string_view module, std::string_view name) {
-  if (module == "torch" && name == "Size") return PickleGlobal::size;
-  if (module == "torch" && name.ends_with("Storage")) return PickleGlobal::storage_class;
-  if (module == "torch._utils") {
-    if (name == "_rebuild_tensor_v2" || name == "_rebuild_tensor") return PickleGlobal::rebuild_tensor;
-    if (name == "_rebuild_parameter") return PickleGlobal::rebuild_parameter;
-  }
-  if (module == "collections" && name == "OrderedDict") return PickleGlobal::ordered_dict;
-  if (module == "argparse" && name == "Namespace") return PickleGlobal::inert_class;
-  if (module == "_codecs" && name == "encode")
-    return PickleGlobal::inert_class;  // how protocol 2 stores bytes
-  return std::nullopt;
-}
-
-class Machine {
+class Machine : PickleStack {
  public:
   explicit Machine(std::span<const std::byte> bytes)
       : bytes_(reinterpret_cast<const char*>(bytes.data()), bytes.size()) {}
@@ -45,8 +29,6 @@ class Machine {
   }
 
  private:
-  static Status bad(std::string why) { return {ErrorCode::invalid_file, std::move(why)}; }
-
   Result<std::string_view> take(std::uint64_t count) {
     if (count > bytes_.size() - position_) return bad("the file is truncated");
     const std::string_view taken = bytes_.substr(position_, static_cast<std::size_t>(count));
@@ -74,26 +56,6 @@ class Machine {
     return text;
   }
 
-  Status push(PickleObject object) {
-    if (pickle_.objects.size() >= kMaxObjects) return bad("too many objects");
-    stack_.push_back(static_cast<PickleId>(pickle_.objects.size()));
-    pickle_.objects.push_back(std::move(object));
-    return {};
-  }
-  Status push(PickleKind kind, std::int64_t integer = 0) {
-    PickleObject object;
-    object.kind = kind;
-    object.integer = integer;
-    return push(std::move(object));
-  }
-  Status push_items(PickleKind kind, std::vector<PickleId> items) {
-    item_count_ += items.size();
-    if (item_count_ > kMaxItems) return bad("too many objects");
-    PickleObject object;
-    object.kind = kind;
-    object.items = std::move(items);
-    return push(std::move(object));
-  }
   template <std::size_t LengthWidth>
   Status push_text() {
     GRAPHRUN_ASSIGN(const std::string_view text, counted<LengthWidth>());
@@ -121,68 +83,44 @@ class Machine {
     return push(PickleKind::integer, value);
   }
 
-  // What lies above the last mark; pops never reach below it.
-  std::size_t floor() const { return marks_.empty() ? 0 : marks_.back(); }
-  Result<PickleId> pop() {
-    if (stack_.size() <= floor()) return bad("the stack is empty");
-    const PickleId id = stack_.back();
-    stack_.pop_back();
-    return id;
-  }
-  Result<std::vector<PickleId>> pop_many(std::size_t count) {
-    if (stack_.size() - floor() < count) return bad("the stack is empty");
-    std::vector<PickleId> ids(stack_.end() - static_cast<std::ptrdiff_t>(count), stack_.end());
-    stack_.resize(stack_.size() - count);
-    return ids;
-  }
-  Result<std::vector<PickleId>> pop_mark() {
-    if (marks_.empty()) return bad("no mark on the stack");
-    GRAPHRUN_ASSIGN(std::vector<PickleId> ids, pop_many(stack_.size() - floor()));
-    marks_.pop_back();
-    return ids;
-  }
-  Result<PickleId> top(PickleKind kind) const {
-    if (stack_.size() <= floor() || pickle_[stack_.back()].kind != kind)
-      return bad("an operand of a wrong kind");
-    return stack_.back();
-  }
-
   Status push_tuple(std::size_t count) {
     GRAPHRUN_ASSIGN(std::vector<PickleId> ids, pop_many(count));
     return push_items(PickleKind::tuple, std::move(ids));
   }
+  // Objects of classes that extend list and dict take entries too; those of lists are forgotten.
   Status extend(PickleKind kind, Result<std::vector<PickleId>> items) {
     GRAPHRUN_ASSIGN(const std::vector<PickleId> ids, std::move(items));
-    GRAPHRUN_ASSIGN(const PickleId target, top(kind));
+    const bool inert = top(PickleKind::inert).ok();
+    GRAPHRUN_ASSIGN(const PickleId target, top(inert ? PickleKind::inert : kind));
     if (kind == PickleKind::dict && ids.size() % 2 != 0) return bad("a key without a value");
+    if (inert && kind == PickleKind::list) return {};
     std::vector<PickleId>& into = pickle_.objects[target].items;
     into.insert(into.end(), ids.begin(), ids.end());
     return {};
   }
-
-  Status memo_put(std::uint64_t index) {
-    if (stack_.size() <= floor()) return bad("the stack is empty");
-    memo_[index] = stack_.back();
-    return {};
+  Status forget_items() {
+    GRAPHRUN_TRY(pop_mark());
+    return status_of(top(PickleKind::inert));
   }
-  Status memo_get(std::uint64_t index) {
-    const auto found = memo_.find(index);
-    if (found == memo_.end()) return bad("nothing was memorised as " + std::to_string(index));
-    stack_.push_back(found->second);
-    return {};
+  Status push_frozen_set() {
+    GRAPHRUN_TRY(pop_mark());
+    return push(PickleKind::inert);
   }
 
   Status push_global(std::string_view module, std::string_view name) {
-    const std::optional<PickleGlobal> global = known_global(module, name);
-    if (!global) {
-      const std::string full = std::string(module) + "." + std::string(name);
-      return {ErrorCode::unsupported,
-              "the file wants to construct " + quoted(full) + "; only tensors and plain containers are read"};
-    }
     PickleObject object;
     object.kind = PickleKind::global;
-    object.global = *global;
+    GRAPHRUN_ASSIGN(object.global, pickle_global(module, name));
     object.text = name;
+    object.module = module;
+    return push(std::move(object));
+  }
+  // What a class or function would make.
+  Status push_inert(std::string_view module, std::string_view name) {
+    PickleObject object;
+    object.kind = PickleKind::inert;
+    object.text = name;
+    object.module = module;
     return push(std::move(object));
   }
   Status stack_global() {
@@ -203,17 +141,42 @@ class Machine {
                          pickle_[tuple.items[1]].global == PickleGlobal::storage_class &&
                          pickle_[tuple.items[2]].kind == PickleKind::text &&
                          pickle_[tuple.items[4]].kind == PickleKind::integer;
+    // The older form keeps a module's class with its source text.
+    const bool source = tuple.kind == PickleKind::tuple && tuple.items.size() >= 2 &&
+                        pickle_[tuple.items[0]].text == "module";
+    if (source) {
+      stack_.push_back(tuple.items[1]);
+      return {};
+    }
     if (!storage) return bad("a persistent id that is not a storage");
     return push_items(PickleKind::storage, tuple.items);
   }
 
   Status reduce() {
     GRAPHRUN_ASSIGN(const std::vector<PickleId> ids, pop_many(2));
-    const PickleObject& function = pickle_[ids[0]];
-    if (function.kind != PickleKind::global || pickle_[ids[1]].kind != PickleKind::tuple) {
-      return bad("a call of what is no function");
+    if (pickle_[ids[1]].kind != PickleKind::tuple) return bad("a call of what is no function");
+    return call(ids[0], pickle_[ids[1]].items);
+  }
+
+  // What `arguments` view stays where it is when objects are added.
+  Status call(PickleId called, std::span<const PickleId> arguments) {
+    // _rebuild_from_type_v2(function, class, arguments, state): the tensor is the function's.
+    constexpr int kMaxDepth = 4;
+    for (int depth = 0; depth < kMaxDepth; ++depth) {
+      const PickleObject& outer = pickle_[called];
+      if (outer.kind != PickleKind::global || outer.global != PickleGlobal::rebuild_subclass) break;
+      if (arguments.size() < 3 || pickle_[arguments[2]].kind != PickleKind::tuple) break;
+      called = arguments[0];
+      arguments = pickle_[arguments[2]].items;
     }
-    const std::vector<PickleId>& arguments = pickle_[ids[1]].items;
+    const PickleObject& function = pickle_[called];
+    // The method of an object, or a function that another one made: neither is a tensor's.
+    if (function.kind == PickleKind::inert) return push_inert(function.module, function.text);
+    if (function.kind != PickleKind::global) return bad("a call of what is no function");
+    return construct(PickleObject(function), arguments);
+  }
+
+  Status construct(const PickleObject& function, std::span<const PickleId> arguments) {
     const auto is = [&](std::size_t index, PickleKind kind) {
       return index < arguments.size() && pickle_[arguments[index]].kind == kind;
     };
@@ -221,15 +184,18 @@ class Machine {
       case PickleGlobal::ordered_dict:
         return push_ordered_dict(arguments);
       case PickleGlobal::inert_class:
-        return push(PickleKind::inert);
+        return push_inert(function.module, function.text);
       case PickleGlobal::storage_class:
         break;
+      case PickleGlobal::rebuild_subclass:
+      case PickleGlobal::rebuild_other:
+        return rebuild_other(function, arguments);
       case PickleGlobal::size:
         if (!is(0, PickleKind::tuple)) break;
         stack_.push_back(arguments[0]);
         return {};
       case PickleGlobal::rebuild_parameter:
-        if (!is(0, PickleKind::tensor)) break;
+        if (!is(0, PickleKind::tensor) && !is(0, PickleKind::other_tensor)) break;
         stack_.push_back(arguments[0]);
         return {};
       case PickleGlobal::rebuild_tensor:
@@ -240,8 +206,20 @@ class Machine {
     return bad("wrong arguments for " + quoted(function.text));
   }
 
+  // _rebuild_tensor_v3 has the element type as an argument, where its storage has bytes alone.
+  Status rebuild_other(const PickleObject& function, std::span<const PickleId> arguments) {
+    constexpr std::size_t kType = 6;
+    PickleObject object;
+    object.kind = PickleKind::other_tensor;
+    object.text = kind_of_rebuilt(function.text);
+    if (function.text == "_rebuild_tensor_v3" && arguments.size() > kType &&
+        pickle_[arguments[kType]].kind == PickleKind::global)
+      object.text = pickle_[arguments[kType]].text;
+    return push(std::move(object));
+  }
+
   // Python 2 gives the entries as an argument, a list of [key, value]; Python 3 sets them afterwards.
-  Status push_ordered_dict(const std::vector<PickleId>& arguments) {
+  Status push_ordered_dict(std::span<const PickleId> arguments) {
     std::vector<PickleId> items;
     if (!arguments.empty()) {
       if (pickle_[arguments[0]].kind != PickleKind::list) return bad("wrong arguments for an OrderedDict");
@@ -256,19 +234,33 @@ class Machine {
     return push_items(PickleKind::dict, std::move(items));
   }
 
-  Status new_object() {
-    GRAPHRUN_ASSIGN(const std::vector<PickleId> ids, pop_many(2));
+  // `extra`: what lies on the stack above the class.
+  Status new_object(std::size_t extra) {
+    GRAPHRUN_ASSIGN(const std::vector<PickleId> ids, pop_many(1 + extra));
     const PickleObject& type = pickle_[ids[0]];
-    if (type.kind != PickleKind::global) return bad("an object of what is no class");
+    if (type.kind != PickleKind::global && type.kind != PickleKind::inert)
+      return bad("an object of what is no class");
+    if (type.kind == PickleKind::inert || type.global == PickleGlobal::inert_class)
+      return push_inert(type.module, type.text);
     if (type.global == PickleGlobal::ordered_dict) return push(PickleKind::dict);
-    if (type.global == PickleGlobal::inert_class) return push(PickleKind::inert);
     return bad("wrong arguments for " + quoted(type.text));
   }
 
-  // Attributes beside the entries (a state_dict's _metadata) and the fields of inert objects are dropped.
+  // Attributes beside the entries of a dict (a state_dict's _metadata) are dropped.
   Status build() {
-    GRAPHRUN_TRY(pop());
-    return top(PickleKind::dict).ok() ? Status() : status_of(top(PickleKind::inert));
+    GRAPHRUN_ASSIGN(const PickleId state, pop());
+    if (stack_.size() <= floor()) return bad("the stack is empty");
+    PickleObject& object = pickle_.objects[stack_.back()];
+    const PickleObject& attributes = pickle_[state];
+    if (object.kind != PickleKind::inert || attributes.kind != PickleKind::dict || state == stack_.back())
+      return can_have_attributes(object.kind) ? Status() : bad("an operand of a wrong kind");
+    GRAPHRUN_TRY(count_items(attributes.items.size()));
+    object.items.insert(object.items.end(), attributes.items.begin(), attributes.items.end());
+    return {};
+  }
+  static bool can_have_attributes(PickleKind kind) {
+    return kind == PickleKind::dict || kind == PickleKind::inert || kind == PickleKind::tensor ||
+           kind == PickleKind::other_tensor;
   }
 
   Status protocol() {
@@ -373,7 +365,15 @@ class Machine {
       case 'R':
         return reduce();
       case 0x81:
-        return new_object();
+        return new_object(1);
+      case 0x92:
+        return new_object(2);
+      case 0x8f:
+        return push(PickleKind::inert);  // an empty set
+      case 0x90:
+        return forget_items();
+      case 0x91:
+        return push_frozen_set();
       case 'b':
         return build();
       default:
@@ -423,11 +423,6 @@ class Machine {
   std::string_view bytes_;
   std::size_t position_ = 0;
   bool stopped_ = false;
-  Pickle pickle_;
-  std::vector<PickleId> stack_;
-  std::vector<std::size_t> marks_;
-  std::unordered_map<std::uint64_t, PickleId> memo_;
-  std::size_t item_count_ = 0;
 };
 
 }  // namespace

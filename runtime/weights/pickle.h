@@ -10,8 +10,8 @@
 
 // A restricted reader of Python pickles (protocols 2 to 5:
 // https://docs.python.org/3/library/pickletools.html). It calls nothing and builds nothing but the objects
-// below; a pickle that names any other class or function is an error. Iterative, and its memory is at most a
-// small multiple of the pickle's size.
+// below: what any other class or function would make is inert, and one that is there to run code is an error.
+// Iterative, and its memory is at most a small multiple of the pickle's size.
 namespace graphrun::weights {
 
 using PickleId = std::uint32_t;  // index into Pickle::objects
@@ -27,13 +27,18 @@ enum class PickleKind : std::uint8_t {
   global,   // global, and text: its module's last name, e.g. "FloatStorage"
   storage,  // items: the persistent id: "storage", class, key, location, count[, view]
   tensor,   // items: storage, offset, sizes, strides, of these kinds: storage, integer, tuple, tuple
-  inert,    // floats, bytes, large integers, argparse.Namespace: known to exist, otherwise forgotten
+  other_tensor,  // one without elements of a storage; text: why ("sparse"), or its element type ("uint16")
+  // Floats, bytes, sets, objects of any class (module, text: its name; empty where there is none): never
+  // made, but what was put into them is there. items: key, value ..., as of a dict: entries, then attributes.
+  inert,
 };
 
 enum class PickleGlobal : std::uint8_t {
   ordered_dict,
   rebuild_tensor,
   rebuild_parameter,
+  rebuild_subclass,  // of another rebuild_...'s tensor
+  rebuild_other,     // what it makes is PickleKind::other_tensor
   size,
   storage_class,
   inert_class,  // what it makes is PickleKind::inert
@@ -43,7 +48,8 @@ struct PickleObject {
   PickleKind kind = PickleKind::none;
   PickleGlobal global{};
   std::int64_t integer = 0;
-  std::string_view text;  // views the bytes that were read
+  std::string_view text;    // views the bytes that were read
+  std::string_view module;  // of a global, and of the class of what is inert
   std::vector<PickleId> items;
 };
 

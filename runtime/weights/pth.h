@@ -8,18 +8,19 @@
 
 #include "graphrun/status.h"
 #include "runtime/weights/pickle.h"
+#include "runtime/weights/tensor_choice.h"
 #include "runtime/weights/tensor_table.h"
 
 // Checkpoints that torch.save wrote: a pickle whose tensors refer to storages, and the storages' bytes.
-// `file` must outlive what is read. Names are those of the checkpoint.
+// `file` must outlive what is read.
 namespace graphrun::weights {
 
 // The zip form (PyTorch 1.6 and later). Its members are stored, never compressed.
-Result<TensorTable> read_pth_zip(std::span<const std::byte> file);
+Result<TensorTable> read_pth_zip(std::span<const std::byte> file, const TensorChoice& choice = {});
 
 // The older form: five pickles in a row, then the storages.
 bool is_pth_legacy(std::span<const std::byte> file);
-Result<TensorTable> read_pth_legacy(std::span<const std::byte> file);
+Result<TensorTable> read_pth_legacy(std::span<const std::byte> file, const TensorChoice& choice = {});
 
 // Bytes of the storages, by key.
 using PthRecords = std::unordered_map<std::string_view, std::span<const std::byte>>;
@@ -36,8 +37,9 @@ struct PthStorage {
 // Precondition: `object` is of kind storage.
 Result<PthStorage> pth_storage(const Pickle& pickle, const PickleObject& object);
 
-// The tensors of the root dictionary, or of the "state_dict" or "model" in it; other values there are
-// ignored.
-Result<TensorTable> pth_tensors(const Pickle& pickle, const PthRecords& records, std::size_t file_size);
+// The tensors of the dictionary that is chosen, under the names that the choice gives them; other values
+// there are ignored.
+Result<TensorTable> pth_tensors(const Pickle& pickle, const PthRecords& records, std::size_t file_size,
+                                const TensorChoice& choice);
 
 }  // namespace graphrun::weights

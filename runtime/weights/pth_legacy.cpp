@@ -47,7 +47,7 @@ bool is_pth_legacy(std::span<const std::byte> file) {
   return at(kPlain) || at(kFramed);
 }
 
-Result<TensorTable> read_pth_legacy(std::span<const std::byte> file) {
+Result<TensorTable> read_pth_legacy(std::span<const std::byte> file, const TensorChoice& choice) {
   std::span<const std::byte> rest = file;
   GRAPHRUN_TRY(next_pickle(rest));  // the magic number
   GRAPHRUN_ASSIGN(const Pickle version, next_pickle(rest));
@@ -78,7 +78,7 @@ Result<TensorTable> read_pth_legacy(std::span<const std::byte> file) {
     }
     rest = rest.subspan(kCountSize + size);
   }
-  return pth_tensors(pickle, records, file.size());
+  return pth_tensors(pickle, records, file.size(), choice);
 }
 
 }  // namespace graphrun::weights

@@ -6,6 +6,7 @@
 
 #include "runtime/core/checked.h"
 #include "runtime/weights/pth.h"
+#include "runtime/weights/pth_nests.h"
 
 namespace graphrun::weights {
 namespace {
@@ -14,19 +15,28 @@ struct StorageType {
   std::string_view name;
   std::int64_t element_size;
   std::optional<DType> dtype;
+  std::string_view elements;
 };
-constexpr std::array<StorageType, 12> kStorageTypes{{{"FloatStorage", 4, DType::f32},
-                                                     {"DoubleStorage", 8, DType::f64},
-                                                     {"HalfStorage", 2, DType::f16},
-                                                     {"BFloat16Storage", 2, DType::bf16},
-                                                     {"LongStorage", 8, DType::i64},
-                                                     {"IntStorage", 4, DType::i32},
-                                                     {"ByteStorage", 1, DType::u8},
-                                                     {"ShortStorage", 2, {}},
-                                                     {"CharStorage", 1, {}},
-                                                     {"BoolStorage", 1, {}},
-                                                     {"ComplexFloatStorage", 8, {}},
-                                                     {"ComplexDoubleStorage", 16, {}}}};
+constexpr std::array<StorageType, 20> kStorageTypes{{{"FloatStorage", 4, DType::f32, "f32"},
+                                                     {"DoubleStorage", 8, DType::f64, "f64"},
+                                                     {"HalfStorage", 2, DType::f16, "f16"},
+                                                     {"BFloat16Storage", 2, DType::bf16, "bf16"},
+                                                     {"LongStorage", 8, DType::i64, "i64"},
+                                                     {"IntStorage", 4, DType::i32, "i32"},
+                                                     {"ByteStorage", 1, DType::u8, "u8"},
+                                                     {"ShortStorage", 2, {}, "i16"},
+                                                     {"CharStorage", 1, {}, "i8"},
+                                                     {"BoolStorage", 1, {}, "bool"},
+                                                     {"ComplexFloatStorage", 8, {}, "complex"},
+                                                     {"ComplexDoubleStorage", 16, {}, "complex"},
+                                                     {"ComplexHalfStorage", 4, {}, "complex"},
+                                                     {"QInt8Storage", 1, {}, "quantised"},
+                                                     {"QUInt8Storage", 1, {}, "quantised"},
+                                                     {"QInt32Storage", 4, {}, "quantised"},
+                                                     {"QUInt4x2Storage", 1, {}, "quantised"},
+                                                     {"QUInt2x4Storage", 1, {}, "quantised"},
+                                                     {"UntypedStorage", 1, {}, "without a type"},
+                                                     {"_UntypedStorage", 1, {}, "without a type"}}};
 
 using Strides = std::array<std::int64_t, kMaxRank>;
 
@@ -84,7 +94,10 @@ Status add_tensor(const Pickle& pickle, const PickleObject& tensor, std::string_
                   const PthRecords& records, TensorTable& table) {
   GRAPHRUN_ASSIGN(const PthStorage storage, pth_storage(pickle, pickle[tensor.items[0]]));
   const auto type = std::ranges::find(kStorageTypes, storage.type, &StorageType::name);
-  if (!type->dtype) return {ErrorCode::unsupported, "elements of a " + std::string(storage.type)};
+  if (!type->dtype) {
+    table.add_unusable(name, type->elements);
+    return {};
+  }
   const auto record = records.find(storage.key);
   if (record == records.end()) return bad("its storage " + quoted(storage.key) + " is not in the file");
   if (static_cast<std::int64_t>(record->second.size()) != storage.bytes) {
@@ -113,16 +126,6 @@ Status add_tensor(const Pickle& pickle, const PickleObject& tensor, std::string_
   GRAPHRUN_ASSIGN(const std::span<std::byte> copy, table.allocate(desc.bytes()));
   copy_strided(source.data(), shape, strides, size_of(desc.dtype), copy);
   return table.add(name, desc, copy);
-}
-
-std::string keys_of(const Pickle& pickle, const PickleObject& dict) {
-  constexpr std::size_t kShown = 8;
-  std::string keys;
-  for (std::size_t i = 0; i < dict.items.size() && i < 2 * kShown; i += 2) {
-    if (!keys.empty()) keys += ", ";
-    keys += quoted(pickle[dict.items[i]].text);
-  }
-  return keys;
 }
 
 }  // namespace
@@ -156,29 +159,27 @@ Result<PthStorage> pth_storage(const Pickle& pickle, const PickleObject& object)
   return storage;
 }
 
-Result<TensorTable> pth_tensors(const Pickle& pickle, const PthRecords& records, std::size_t file_size) {
-  const PickleObject* dict = &pickle[pickle.root];
-  if (dict->kind != PickleKind::dict) return bad("the checkpoint is not a dictionary of tensors");
-  // A file can make a dictionary contain itself.
-  constexpr int kMaxDepth = 4;
-  for (int depth = 0; depth < kMaxDepth; ++depth) {
-    const PickleObject* inner = nullptr;
-    for (const std::string_view key : {"state_dict", "model"}) {
-      if (inner == nullptr || inner->kind != PickleKind::dict) inner = pickle.find(*dict, key);
-    }
-    if (inner == nullptr || inner->kind != PickleKind::dict) break;
-    dict = inner;
-  }
+Result<TensorTable> pth_tensors(const Pickle& pickle, const PthRecords& records, std::size_t file_size,
+                                const TensorChoice& choice) {
+  const std::vector<TensorNest> nests = pth_nests(pickle);
+  if (nests.empty()) return {ErrorCode::unsupported, describe_without_tensors(pickle)};
+  GRAPHRUN_ASSIGN(const ChosenTensors chosen, choose_tensors(nests, choice));
   TensorTable table(file_size);
-  for (std::size_t i = 0; i < dict->items.size(); i += 2) {
-    const PickleObject& key = pickle[dict->items[i]];
-    const PickleObject& value = pickle[dict->items[i + 1]];
-    if (key.kind != PickleKind::text || value.kind != PickleKind::tensor) continue;
+  table.note = chosen.note;
+  for (const TensorNest& nest : nests) table.keys.push_back({nest.keys[0], nest.names.size()});
+  const TensorNest& nest = nests[chosen.nest];
+  for (std::size_t i = 0; i < nest.names.size(); ++i) {
+    const std::optional<std::string> name = chosen_name(nest.names[i], chosen, choice);
+    if (!name) continue;
+    const PickleObject& tensor = pickle[nest.tensors[i]];
+    if (tensor.kind == PickleKind::other_tensor) {
+      table.add_unusable(*name, tensor.text);
+      continue;
+    }
     GRAPHRUN_TRY(
-        add_tensor(pickle, value, key.text, records, table).with_context("tensor " + quoted(key.text)));
+        add_tensor(pickle, tensor, *name, records, table).with_context("tensor " + quoted(nest.names[i])));
   }
-  if (!table.tensors.empty()) return table;
-  return bad("no tensors in the checkpoint; its entries are " + keys_of(pickle, *dict));
+  return table;
 }
 
 }  // namespace graphrun::weights

@@ -61,7 +61,7 @@ Result<Directory> find_directory(Bytes file) {
     }
     return directory;
   }
-  return bad("no end record: the file is truncated");
+  return bad("no end record: the file is truncated (a copy or download that did not end)");
 }
 
 struct Member {
@@ -69,6 +69,7 @@ struct Member {
   std::uint64_t packed = 0;
   std::uint64_t size = 0;
   std::uint64_t offset = 0;  // of the local header
+  bool stored = true;        // neither compressed nor encrypted
 };
 
 // Replaces the values that do not fit 32 bits by those of the extra field, which come in this order.
@@ -98,9 +99,9 @@ Result<Bytes> contents(Bytes file, const Member& member) {
   return part(file, member.offset + kLocalSize + name_size + extra_size, member.size);
 }
 
-Result<PthRecords> read_members(Bytes file) {
+Result<std::vector<Member>> read_directory(Bytes file) {
   GRAPHRUN_ASSIGN(const Directory directory, find_directory(file));
-  PthRecords members;
+  std::vector<Member> members;
   Bytes rest = directory.bytes;
   for (std::uint64_t i = 0; i < directory.entries; ++i) {
     GRAPHRUN_ASSIGN(const Bytes header, part(rest, 0, kCentralSize));
@@ -113,12 +114,24 @@ Result<PthRecords> read_members(Bytes file) {
     GRAPHRUN_ASSIGN(const Bytes whole, part(rest, 0, kCentralSize + name_size + extra_size + comment_size));
     rest = rest.subspan(whole.size());
 
-    Member member{text(name), number<4>(header, 20), number<4>(header, 24), number<4>(header, 42)};
+    Member member{text(name), number<4>(header, 20), number<4>(header, 24), number<4>(header, 42), true};
     GRAPHRUN_TRY(read_zip64(extra, member));
     const bool encrypted = (number<2>(header, 8) & 1) != 0;
-    if (encrypted || number<2>(header, 10) != 0 || member.packed != member.size) {
-      return {ErrorCode::unsupported, "zip archive: " + quoted(member.name) +
-                                          " is compressed or encrypted, which torch.save never does"};
+    member.stored = !encrypted && number<2>(header, 10) == 0 && member.packed == member.size;
+    members.push_back(member);
+  }
+  return members;
+}
+
+Result<PthRecords> read_members(Bytes file, const std::vector<Member>& directory) {
+  PthRecords members;
+  for (const Member& member : directory) {
+    if (member.name.ends_with('/')) continue;  // a folder, as other programs write them
+    if (!member.stored) {
+      return {ErrorCode::unsupported,
+              "zip archive: " + quoted(member.name) +
+                  " is compressed or encrypted, which torch.save never does: somebody packed the checkpoint "
+                  "anew; torch.save(torch.load(FILE), 'weights.pth') in Python writes it as it was"};
     }
     GRAPHRUN_ASSIGN(const Bytes bytes, contents(file, member));
     if (!members.emplace(member.name, bytes).second) return bad("two members " + quoted(member.name));
@@ -126,11 +139,52 @@ Result<PthRecords> read_members(Bytes file) {
   return members;
 }
 
+// An archive without, or with more than, a state_dict: what it is; empty where it is a checkpoint.
+std::string describe_archive(const std::vector<Member>& members) {
+  const auto any = [&](const auto& is) { return std::ranges::any_of(members, is); };
+  const auto has_end = [](std::string_view end) {
+    return [end](const Member& member) { return member.name.ends_with(end); };
+  };
+  const auto has_part = [](std::string_view part) {
+    return [part](const Member& member) { return member.name.find(part) != std::string_view::npos; };
+  };
+  if (any(has_end("/constants.pkl")) && any(has_part("/code/"))) {
+    return "the file is a TorchScript archive, a program together with its weights: "
+           "torch.save(torch.jit.load(FILE).state_dict(), 'weights.pth') in Python writes its weights alone";
+  }
+  if (any(has_end("archive_format")) || any(has_part("serialized_exported_program")) ||
+      any(has_end("models/model.json"))) {
+    return "the file is a program of torch.export (.pt2): "
+           "torch.save(dict(torch.export.load(FILE).state_dict), 'weights.pth') in Python writes its weights "
+           "alone";
+  }
+  if (any(has_end("/data.pkl"))) return {};
+  if (any(has_end(".data/extern_modules")))
+    return "the file is an archive of torch.package: import its model in Python and save its state_dict";
+  if (any(has_end(".weights.h5")))
+    return "the file is a model of Keras (.keras): its layers have other names and layouts than PyTorch's";
+  if (any(has_end(".npy")))
+    return "the file is an archive of NumPy arrays (.npz): save them as a dictionary of tensors with "
+           "torch.save, or as .safetensors";
+  for (const char* inside : {".pth", ".pt", ".ckpt", ".pth.tar", ".safetensors", ".bin"}) {
+    const auto found = std::ranges::find_if(members, has_end(inside));
+    if (found != members.end())
+      return "the file is a zip archive with " + quoted(found->name) + " in it: unpack it first";
+  }
+  return members.empty()
+             ? "the file is an empty zip archive"
+             : "the file is a zip archive, but no checkpoint of PyTorch: it has no data.pkl; a member is " +
+                   quoted(members[0].name);
+}
+
 }  // namespace
 
-Result<TensorTable> read_pth_zip(std::span<const std::byte> file) {
+Result<TensorTable> read_pth_zip(std::span<const std::byte> file, const TensorChoice& choice) {
   constexpr std::string_view kPickle = "data.pkl";
-  GRAPHRUN_ASSIGN(const PthRecords members, read_members(file));
+  GRAPHRUN_ASSIGN(const std::vector<Member> directory, read_directory(file));
+  if (const std::string other = describe_archive(directory); !other.empty())
+    return {ErrorCode::unsupported, other};
+  GRAPHRUN_ASSIGN(const PthRecords members, read_members(file, directory));
   // All members lie in one folder, whose name is free.
   const auto is_pickle = [&](const auto& member) {
     const std::size_t slash = member.first.find('/');
@@ -138,7 +192,7 @@ Result<TensorTable> read_pth_zip(std::span<const std::byte> file) {
   };
   const auto found = std::ranges::find_if(members, is_pickle);
   if (found == members.end() || std::ranges::count_if(members, is_pickle) != 1) {
-    return bad("not a PyTorch checkpoint: no data.pkl, or several");
+    return bad("not a PyTorch checkpoint: several data.pkl");
   }
   const std::string folder(found->first.substr(0, found->first.size() - kPickle.size()));
 
@@ -152,7 +206,7 @@ Result<TensorTable> read_pth_zip(std::span<const std::byte> file) {
     if (name.starts_with(data)) records.emplace(name.substr(data.size()), bytes);
   }
   GRAPHRUN_ASSIGN(const Pickle pickle, read_pickle(found->second));
-  return pth_tensors(pickle, records, file.size());
+  return pth_tensors(pickle, records, file.size(), choice);
 }
 
 }  // namespace graphrun::weights

@@ -153,11 +153,14 @@ Status parse_header(std::span<const std::byte> header, HeaderHandler& handler) {
   return {ErrorCode::invalid_file, "safetensors header, byte " + std::to_string(stream.Tell()) + ": " + why};
 }
 
-Result<TensorDesc> desc_of(const Entry& entry) {
+std::optional<DType> dtype_of(const Entry& entry) {
   const auto dtype = std::ranges::find(kDTypes, entry.dtype, &std::pair<std::string_view, DType>::first);
-  if (dtype == kDTypes.end()) return {ErrorCode::unsupported, "elements of type " + quoted(entry.dtype)};
+  return dtype == kDTypes.end() ? std::optional<DType>() : dtype->second;
+}
+
+Result<TensorDesc> desc_of(const Entry& entry, DType dtype) {
   GRAPHRUN_ASSIGN(const Shape shape, Shape::make(entry.shape));
-  const TensorDesc desc = TensorDesc::dense(dtype->second, shape);
+  const TensorDesc desc = TensorDesc::dense(dtype, shape);
   if (entry.offsets[0] > entry.offsets[1] || entry.offsets[1] - entry.offsets[0] != desc.bytes()) {
     return {ErrorCode::invalid_file, "bytes " + std::to_string(entry.offsets[0]) + " to " +
                                          std::to_string(entry.offsets[1]) + " are not a " + entry.dtype +
@@ -247,6 +250,38 @@ Status emit(const std::string& header, std::span<const NamedTensor> tensors, con
   return {};
 }
 
+Status check_names(std::span<const Entry> entries) {
+  std::set<std::string_view> names;
+  for (const Entry& entry : entries) {
+    if (!names.insert(entry.name).second)
+      return {ErrorCode::invalid_file, "safetensors header: two tensors are named " + quoted(entry.name)};
+  }
+  return {};
+}
+
+// `end`: of the tensors before it.
+Status add_entry(const Entry& entry, std::int64_t& end, std::span<const std::byte> data, TensorTable& table) {
+  const std::string name = "tensor " + quoted(entry.name);
+  const std::optional<DType> dtype = dtype_of(entry);
+  TensorDesc desc;
+  if (dtype) {
+    GRAPHRUN_ASSIGN(desc, desc_of(entry, *dtype).with_context(name));
+  }
+  if (entry.offsets[0] != end || entry.offsets[1] < end) {
+    return {ErrorCode::invalid_file, name + " starts at byte " + std::to_string(entry.offsets[0]) +
+                                         " instead of " + std::to_string(end)};
+  }
+  end = entry.offsets[1];
+  if (end > static_cast<std::int64_t>(data.size()))
+    return {ErrorCode::invalid_file, name + " ends beyond the file: truncated"};
+  if (!dtype) {
+    table.add_unusable(entry.name, "of type " + entry.dtype);
+    return {};
+  }
+  const auto start = static_cast<std::size_t>(entry.offsets[0]);
+  return table.add(entry.name, desc, data.subspan(start, static_cast<std::size_t>(end) - start));
+}
+
 }  // namespace
 
 Result<TensorTable> read_safetensors(std::span<const std::byte> file) {
@@ -261,23 +296,13 @@ Result<TensorTable> read_safetensors(std::span<const std::byte> file) {
   GRAPHRUN_TRY(parse_header(file.subspan(sizeof length, static_cast<std::size_t>(length)), header));
   const std::span<const std::byte> data = file.subspan(sizeof length + static_cast<std::size_t>(length));
 
+  GRAPHRUN_TRY(check_names(header.entries));
   std::ranges::sort(header.entries, {}, &Entry::offsets);
   TensorTable table(file.size());
   table.metadata = std::move(header.metadata);
   std::int64_t end = 0;
   for (const Entry& entry : header.entries) {
-    GRAPHRUN_ASSIGN(const TensorDesc desc, desc_of(entry).with_context("tensor " + quoted(entry.name)));
-    if (entry.offsets[0] != end) {
-      return {ErrorCode::invalid_file, "tensor " + quoted(entry.name) + " starts at byte " +
-                                           std::to_string(entry.offsets[0]) + " instead of " +
-                                           std::to_string(end)};
-    }
-    end = entry.offsets[1];
-    if (end > static_cast<std::int64_t>(data.size())) {
-      return {ErrorCode::invalid_file, "tensor " + quoted(entry.name) + " ends beyond the file: truncated"};
-    }
-    const auto start = static_cast<std::size_t>(entry.offsets[0]);
-    GRAPHRUN_TRY(table.add(entry.name, desc, data.subspan(start, static_cast<std::size_t>(end) - start)));
+    GRAPHRUN_TRY(add_entry(entry, end, data, table));
   }
   if (end != static_cast<std::int64_t>(data.size())) {
     return {ErrorCode::invalid_file, "bytes after the last tensor"};

@@ -7,19 +7,12 @@
 
 namespace graphrun::weights {
 
-std::optional<std::string_view> canonical_name(std::string_view name) {
-  constexpr std::string_view kModule = "module.";
-  constexpr std::string_view kCounter = "num_batches_tracked";
-  if (name.starts_with(kModule)) name.remove_prefix(kModule.size());
-  if (name.starts_with("criterion.")) return std::nullopt;
-  if (name == kCounter || name.ends_with(".num_batches_tracked")) return std::nullopt;
-  return name;
-}
-
-Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& path) try {
+Result<std::shared_ptr<const TensorFile>> TensorFile::open(const std::string& path,
+                                                           const TensorChoice& choice) try {
   GRAPHRUN_ASSIGN(std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
   const std::span<const std::byte> bytes = file->bytes();
-  return open_part(std::move(file), bytes).with_context(path);
+  GRAPHRUN_ASSIGN(TensorTable table, read_tensors(bytes, choice).with_context(path));
+  return std::shared_ptr<const TensorFile>(new TensorFile(std::move(file), std::move(table)));
 } catch (...) {
   return core::caught();
 }
@@ -35,6 +28,11 @@ Result<std::shared_ptr<const TensorFile>> TensorFile::open_part(std::shared_ptr<
 const NamedTensor* TensorFile::find(std::string_view name) const {
   const auto found = std::ranges::lower_bound(table_.tensors, name, {}, &NamedTensor::name);
   return found != table_.tensors.end() && found->name == name ? &*found : nullptr;
+}
+
+std::string_view TensorFile::unusable(std::string_view name) const {
+  const auto found = table_.unusable.find(name);
+  return found == table_.unusable.end() ? std::string_view() : std::string_view(found->second);
 }
 
 bool TensorFile::is_view(std::span<const std::byte> bytes) const {

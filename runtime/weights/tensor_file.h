@@ -2,36 +2,39 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
 #include "graphrun/status.h"
 #include "runtime/core/mapped_file.h"
+#include "runtime/weights/tensor_choice.h"
 #include "runtime/weights/tensor_table.h"
 
 namespace graphrun::weights {
 
-// The name under which a checkpoint's tensor is known: without a leading "module." (DataParallel's). Nothing
-// for tensors that are no weights: "num_batches_tracked" counters and "criterion.*". The result views `name`.
-std::optional<std::string_view> canonical_name(std::string_view name);
-
 // An opened .safetensors or PyTorch checkpoint (zip or the older form), told apart by content. Immutable: may
-// be shared by threads. Inside a checkpoint the dictionary "state_dict" or "model" is entered if there is
-// one, and those in it.
+// be shared by threads.
 class TensorFile {
  public:
-  // Errors: not_found, io, invalid_file, unsupported; all name the path.
-  static Result<std::shared_ptr<const TensorFile>> open(const std::string& path);
+  // The tensors that `choice` means. Errors: not_found, io, invalid_file, unsupported, and invalid_argument
+  // where the choice fits none or several; all name the path.
+  static Result<std::shared_ptr<const TensorFile>> open(const std::string& path,
+                                                        const TensorChoice& choice = {});
   // In a part of a file, whose identity() is all of its.
   static Result<std::shared_ptr<const TensorFile>> open_part(std::shared_ptr<const core::MappedFile> file,
                                                              std::span<const std::byte> part);
 
-  // Canonical names, sorted, each once. Bytes stay valid while this lives; most are views of the mapped file.
+  // Sorted by name, each name once. Bytes stay valid while this lives; most are views of the mapped file.
   std::span<const NamedTensor> tensors() const { return table_.tensors; }
   // Null if there is none of this name.
   const NamedTensor* find(std::string_view name) const;
+  // What a tensor is that weights cannot be, such as "sparse" or "bool"; empty: there is none of this name.
+  std::string_view unusable(std::string_view name) const;
+  // The dictionaries of tensors in a checkpoint; empty for safetensors.
+  std::span<const TensorTable::Key> keys() const { return table_.keys; }
+  // What is worth knowing of which tensors were taken; empty: nothing.
+  const std::string& note() const { return table_.note; }
   // safetensors' "__metadata__"; empty for the other formats.
   const std::map<std::string, std::string>& metadata() const { return table_.metadata; }
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <span>
@@ -11,6 +12,7 @@
 
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
+#include "runtime/weights/tensor_choice.h"
 
 namespace graphrun::weights {
 
@@ -34,11 +36,21 @@ class TensorTable {
   Status add(std::string_view name, const TensorDesc& desc, std::span<const std::byte> bytes);
   // Memory for a tensor's copy; lives as long as the table.
   Result<std::span<std::byte>> allocate(std::int64_t size);
+  // A tensor that weights cannot be; `what`: its element type or kind.
+  void add_unusable(std::string_view name, std::string_view what);
   // Sorts the tensors; two of one name are an error.
   Status sort();
 
   std::vector<NamedTensor> tensors;
   std::map<std::string, std::string> metadata;
+  std::map<std::string, std::string, std::less<>> unusable;  // what they are, by name
+  // A checkpoint's dictionaries of tensors.
+  struct Key {
+    std::string key;
+    std::size_t tensors = 0;
+  };
+  std::vector<Key> keys;
+  std::string note;  // of the choice of tensors (ChosenTensors)
 
  private:
   std::vector<std::unique_ptr<std::byte[]>> owned_;
@@ -48,7 +60,7 @@ class TensorTable {
 // Text from a file, fit for a message: quoted, control characters replaced, shortened.
 std::string quoted(std::string_view text);
 
-// Reads a file's bytes in whichever format they are in, applies canonical_name and sorts.
-Result<TensorTable> read_tensors(std::span<const std::byte> file);
+// Reads the tensors that `choice` means from a file's bytes, in whichever format they are, and sorts them.
+Result<TensorTable> read_tensors(std::span<const std::byte> file, const TensorChoice& choice = {});
 
 }  // namespace graphrun::weights

@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <cstring>
+#include <set>
 
 #include "runtime/core/guard.h"
 #include "runtime/weights/convert.h"
 #include "runtime/weights/difference.h"
 #include "runtime/weights/initialise.h"
+#include "runtime/weights/value_check.h"
 
 namespace graphrun::weights {
 namespace {
 
 constexpr std::int64_t kAlignment = 64;
+constexpr std::string_view kClasses = "classes";  // the graph parameter
 
 std::int64_t aligned(std::int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
@@ -25,44 +28,94 @@ std::string file_shape(const NamedTensor& tensor) {
   return is_real(tensor.desc.dtype) ? shape : std::string(to_string(tensor.desc.dtype)) + " " + shape;
 }
 
+// By variable: the method reads it.
+std::vector<bool> read_by(const model::Model& model, std::string_view method_name) {
+  std::vector<bool> result(model.variables.size(), false);
+  const model::Method* const method = model.method(method_name);
+  if (method == nullptr) return std::vector<bool>(model.variables.size(), true);
+  for (const model::Value& value : method->values) {
+    if (value.origin == model::Origin::variable) result[static_cast<std::size_t>(value.index)] = true;
+  }
+  return result;
+}
+
+// Tensors of no variable. Integers are no weights: positions, masks and counters that a network's code needs.
+void add_unexpected(const TensorFile& file, std::vector<std::string_view> known,
+                    std::vector<Difference>& differences) {
+  std::ranges::sort(known);
+  for (const NamedTensor& tensor : file.tensors()) {
+    std::string_view name = tensor.name;
+    if (name.starts_with(kTrainedPrefix)) name.remove_prefix(kTrainedPrefix.size());
+    if (is_real(tensor.desc.dtype) && !std::ranges::binary_search(known, name))
+      differences.push_back({Difference::Kind::unexpected, tensor.name, "", file_shape(tensor)});
+  }
+}
+
+std::string note_of_missing(const std::vector<std::string>& names) {
+  constexpr std::size_t kShown = 4;
+  std::string text =
+      "the file lacks " + std::to_string(names.size()) + " tensors that inference does not use:";
+  for (std::size_t i = 0; i < std::min(names.size(), kShown); ++i) text += (i == 0 ? " " : ", ") + names[i];
+  return text + (names.size() > kShown ? ", ..." : "");
+}
+
 }  // namespace
+
+TensorChoice choice_for(const model::Program& program, TensorChoice choice) {
+  auto names = std::make_shared<std::set<std::string, std::less<>>>();
+  for (const model::Variable& variable : program.model().variables) names->insert(variable.name);
+  choice.wants = [names](std::string_view name) { return names->contains(name); };
+  return choice;
+}
 
 Weights::Weights(const model::Program& program, std::shared_ptr<model::Backend> backend)
     : backend_(std::move(backend)) {
   const model::Model& model = program.model();
+  const std::vector<bool> not_negative = not_negative_variables(program);
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     const model::Variable& variable = model.variables[i];
-    items_.push_back({variable.name, variable.kind, program.variable_shape(i), variable.of});
+    std::vector<bool> of_classes;
+    for (const Expr& extent : variable.shape)
+      of_classes.push_back(std::ranges::find(extent.symbols, kClasses) != extent.symbols.end());
+    items_.push_back({variable.name, variable.kind, program.variable_shape(i), variable.of, not_negative[i],
+                      std::move(of_classes)});
     views_.push_back({TensorDesc::dense(model.variables[i].dtype, items_.back().shape), nullptr});
   }
 }
 
-Result<std::vector<const NamedTensor*>> Weights::match(const TensorFile& file) const {
+Difference Weights::difference_of(const Item& item, const NamedTensor* tensor, const TensorFile& file) {
+  if (tensor != nullptr)
+    return {Difference::Kind::shape, item.name, to_string(item.shape), file_shape(*tensor)};
+  const std::string_view what = file.unusable(item.name);
+  const Difference::Kind kind = what.empty() ? Difference::Kind::missing : Difference::Kind::shape;
+  return {kind, item.name, to_string(item.shape), std::string(what)};
+}
+
+Result<Weights::Found> Weights::match(const TensorFile& file, const std::vector<bool>& needed) const {
   std::vector<const NamedTensor*> found(items_.size(), nullptr);
   std::vector<Difference> differences;
+  std::vector<std::string> unused;
   for (std::size_t i = 0; i < items_.size(); ++i) {
     const Item& item = items_[i];
     if (item.kind == VariableKind::gradient) continue;
     const NamedTensor* tensor = file.find(item.name);
-    if (tensor == nullptr) {
-      if (in_checkpoint(item.kind))
-        differences.push_back({Difference::Kind::missing, item.name, to_string(item.shape), ""});
-    } else if (!(tensor->desc.shape == item.shape) || !is_real(tensor->desc.dtype)) {
-      differences.push_back({Difference::Kind::shape, item.name, to_string(item.shape), file_shape(*tensor)});
-    } else {
+    if (tensor == nullptr && !in_checkpoint(item.kind)) continue;
+    if (tensor != nullptr && tensor->desc.shape == item.shape && is_real(tensor->desc.dtype)) {
       found[i] = tensor;
+      continue;
+    }
+    Difference difference = difference_of(item, tensor, file);
+    if (difference.kind == Difference::Kind::missing && !needed.empty() && !needed[i]) {
+      unused.push_back(item.name);
+    } else {
+      differences.push_back(std::move(difference));
     }
   }
   std::vector<std::string_view> known;
   for (const Item& item : items_) known.push_back(item.name);
-  std::ranges::sort(known);
-  for (const NamedTensor& tensor : file.tensors()) {
-    if (!std::ranges::binary_search(known, std::string_view(tensor.name))) {
-      differences.push_back({Difference::Kind::unexpected, tensor.name, "", file_shape(tensor)});
-    }
-  }
+  add_unexpected(file, std::move(known), differences);
   if (!differences.empty()) return describe_differences(std::move(differences));
-  return found;
+  return Found{std::move(found), unused.empty() ? std::string() : note_of_missing(unused)};
 }
 
 Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
@@ -70,7 +123,10 @@ Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
                                               std::shared_ptr<model::Backend> backend) try {
   std::shared_ptr<Weights> weights(new Weights(program, std::move(backend)));
   GRAPHRUN_TRY(weights->check_types());
-  GRAPHRUN_ASSIGN(const std::vector<const NamedTensor*> found, weights->match(*file));
+  GRAPHRUN_ASSIGN(const Found matched,
+                  weights->match(*file, read_by(program.model(), model::methods::kEval)));
+  const std::vector<const NamedTensor*>& found = matched.tensors;
+  weights->note_ = matched.note;
   std::int64_t copied = 0;
   const bool host = weights->backend_->is_host();
   const auto in_place = [host](const NamedTensor& tensor) { return host && tensor.desc.dtype == DType::f32; };
@@ -96,6 +152,7 @@ Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
       GRAPHRUN_TRY(weights->store(i, *found[i]));
     }
   }
+  if (host) GRAPHRUN_TRY(weights->check_mapped(*file));
   weights->file_ = std::move(file);
   return weights;
 } catch (...) {
@@ -167,16 +224,33 @@ Result<std::shared_ptr<Weights>> Weights::initialise(const model::Program& progr
   return core::caught();
 }
 
+// What lies in memory of the host; what is copied to a device is looked at before.
+// The pages are given back: where kernels' forms are kept from an earlier process nobody reads them again.
+Status Weights::check_mapped(const TensorFile& file) const {
+  std::vector<Status> results(items_.size());
+  backend_->for_each(std::ssize(items_), [&](std::int64_t index) {
+    const auto i = static_cast<std::size_t>(index);
+    if (views_[i].data == nullptr) return;
+    const std::span values(views_[i].as<const float>(), static_cast<std::size_t>(items_[i].shape.count()));
+    results[i] = check_values(items_[i].name, items_[i].shape, values, items_[i].not_negative);
+    file.release(std::as_bytes(values));
+  });
+  for (Status& result : results) GRAPHRUN_TRY(std::move(result));
+  return {};
+}
+
 Status Weights::store(std::size_t index, const NamedTensor& tensor) {
   std::vector<float> values(static_cast<std::size_t>(items_[index].shape.count()));
   convert_to_f32(tensor, values);
+  GRAPHRUN_TRY(check_values(tensor.name, items_[index].shape, values, items_[index].not_negative));
   return backend_->copy_to_device(views_[index].data, values.data(),
                                   static_cast<std::int64_t>(values.size() * sizeof(float)));
 }
 
 Result<bool> Weights::load(const TensorFile& file) try {
   if (!writable_) return {ErrorCode::internal, "load() into weights that are mapped from a file"};
-  GRAPHRUN_ASSIGN(const std::vector<const NamedTensor*> found, match(file));
+  GRAPHRUN_ASSIGN(const Found matched, match(file));
+  const std::vector<const NamedTensor*>& found = matched.tensors;
   bool all_state = true;
   bool any_state = false;
   for (std::size_t i = 0; i < found.size(); ++i) {
@@ -191,6 +265,48 @@ Result<bool> Weights::load(const TensorFile& file) try {
   }
   touch();
   return any_state;
+} catch (...) {
+  return core::caught();
+}
+
+bool Weights::differs_in_classes(const Item& item, const NamedTensor& tensor) const {
+  const Shape& shape = tensor.desc.shape;
+  if (!in_checkpoint(item.kind) || shape.rank() != item.shape.rank() || !is_real(tensor.desc.dtype))
+    return false;
+  bool differs = false;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    if (shape[axis] == item.shape[axis]) continue;
+    if (!item.of_classes[static_cast<std::size_t>(axis)]) return false;
+    differs = true;
+  }
+  return differs;
+}
+
+Result<Initialisation> Weights::load_but_classes(const TensorFile& file) try {
+  if (!writable_) return {ErrorCode::internal, "load_but_classes() into weights that are mapped from a file"};
+  Initialisation result;
+  std::vector<Difference> differences;
+  std::vector<std::pair<std::size_t, const NamedTensor*>> taken;
+  std::vector<std::string_view> known;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    const Item& item = items_[i];
+    known.push_back(item.name);
+    if (!in_checkpoint(item.kind)) continue;
+    const NamedTensor* tensor = file.find(item.name);
+    if (tensor != nullptr && tensor->desc.shape == item.shape && is_real(tensor->desc.dtype)) {
+      taken.emplace_back(i, tensor);
+    } else if (tensor != nullptr && differs_in_classes(item, *tensor)) {
+      result.fresh.push_back({item.name, to_string(tensor->desc.shape), to_string(item.shape)});
+    } else {
+      differences.push_back(difference_of(item, tensor, file));
+    }
+  }
+  add_unexpected(file, std::move(known), differences);
+  if (!differences.empty()) return describe_differences(std::move(differences));
+  for (const auto& [index, tensor] : taken) GRAPHRUN_TRY(store(index, *tensor));
+  result.taken = taken.size();
+  touch();
+  return result;
 } catch (...) {
   return core::caught();
 }

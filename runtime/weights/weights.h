@@ -5,16 +5,35 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/program.h"
+#include "runtime/weights/difference.h"
 #include "runtime/weights/packed_weights.h"
 #include "runtime/weights/tensor_file.h"
 
 namespace graphrun::weights {
+
+// Before the name of what training goes on with, in checkpoints where a parameter's own name has an average.
+inline constexpr std::string_view kTrainedPrefix = "trained:";
+
+// What a network began with.
+struct Initialisation {
+  std::size_t taken = 0;  // variables that have the file's values
+  struct Fresh {
+    std::string name;
+    std::string file;  // shape there
+    std::string model;
+  };
+  std::vector<Fresh> fresh;  // that keep their own
+};
+
+// `choice` with the names that the program knows, those of the optimiser's state among them.
+TensorChoice choice_for(const model::Program& program, TensorChoice choice = {});
 
 // The values of a program's parameters and buffers (and, for training, of the optimiser's state) on one
 // device, with the forms of them that kernels prepared. Shared by all sessions of a program; reading is
@@ -22,7 +41,8 @@ namespace graphrun::weights {
 class Weights {
  public:
   // For inference: tensors are used where the file maps them (host devices) and never copied or written.
-  // Strict: every missing, unexpected or wrongly shaped tensor is in the error, and nothing is loaded then.
+  // Strict: every missing, unexpected or wrongly shaped tensor is in the error, and nothing is loaded then;
+  // what inference does not read may be missing. Errors: values that are not finite, negative variances.
   static Result<std::shared_ptr<Weights>> map(const model::Program& program,
                                               std::shared_ptr<const TensorFile> file,
                                               std::shared_ptr<model::Backend> backend);
@@ -38,6 +58,10 @@ class Weights {
   // state is taken too where the file has all of it, and left alone where it has none. Returns whether it was
   // taken.
   Result<bool> load(const TensorFile& file);
+  // To begin with weights of a network that told other classes apart: as load(), without optimiser state, but
+  // a variable whose shape differs in extents that depend on the graph parameter "classes" alone keeps its
+  // values. Anything else is the error that it is for load().
+  Result<Initialisation> load_but_classes(const TensorFile& file);
   // The same for what the file has under the names that `rename` gives (empty: not wanted), and no more:
   // backbones. Returns the names of the variables that were taken. A tensor of another shape is an error.
   Result<std::vector<std::string>> load_some(const TensorFile& file,
@@ -72,6 +96,8 @@ class Weights {
   // load_packed() had them all. A session that is made or refreshed meanwhile waits for the disk.
   Status save_packed(const std::string& path) const;
 
+  // What is worth knowing of what map() found in the file; empty: nothing.
+  const std::string& note() const { return note_; }
   const std::shared_ptr<model::Backend>& backend() const { return backend_; }
 
  private:
@@ -80,9 +106,19 @@ class Weights {
     VariableKind kind;
     Shape shape;
     std::int32_t of;  // Variable::of
+    bool not_negative;
+    std::vector<bool> of_classes;  // by axis: its extent depends on the number of classes
+  };
+  // By variable, tensors of a file; null: it has none.
+  struct Found {
+    std::vector<const NamedTensor*> tensors;
+    std::string note;
   };
   Weights(const model::Program& program, std::shared_ptr<model::Backend> backend);
-  Result<std::vector<const NamedTensor*>> match(const TensorFile& file) const;
+  Result<Found> match(const TensorFile& file, const std::vector<bool>& needed = {}) const;
+  static Difference difference_of(const Item& item, const NamedTensor* tensor, const TensorFile& file);
+  bool differs_in_classes(const Item& item, const NamedTensor& tensor) const;
+  Status check_mapped(const TensorFile& file) const;
   Status check_types() const;
   Status allocate(const std::vector<bool>& holds);
   Status store(std::size_t index, const NamedTensor& tensor);
@@ -93,6 +129,7 @@ class Weights {
   std::vector<TensorView> views_;
   std::vector<std::unique_ptr<model::Buffer>> buffers_;
   std::shared_ptr<const TensorFile> file_;
+  std::string note_;
   bool writable_ = false;
   std::atomic<std::uint64_t> version_{1};
   PackedWeightsCache packed_;

@@ -61,6 +61,28 @@ BOOST_AUTO_TEST_CASE(a_bundle_labels_as_its_model_and_weights_do) {
   BOOST_TEST(label(Labeler::open(on_cpu(disk.path("narrow.grun"))), 50, 61).ids.size() == 50u * 61);
 }
 
+// With what the options said, which nobody needs to say again.
+BOOST_AUTO_TEST_CASE(a_labeler_is_packed) {
+  const Disk disk;
+  LabelerOptions options = on_cpu(disk.path("model.fb"));
+  options.weights = disk.path("weights.safetensors");
+  options.protocol = "whole";
+  options.scales = {{0.5, 1.0}};
+  Labeler labeler = take(Labeler::open(options));
+  label(labeler, 20, 31);
+  take(labeler.pack(disk.path("packed.grun")));
+  Labeler packed = take(Labeler::open(on_cpu(disk.path("packed.grun"))));
+  BOOST_TEST((label(labeler, 50, 61).ids == label(packed, 50, 61).ids));
+  BOOST_TEST((packed.class_names() == labeler.class_names()));
+  take(packed.pack(disk.path("narrow.grun"), DType::bf16));
+  BOOST_TEST(std::filesystem::file_size(disk.path("narrow.grun")) <
+             std::filesystem::file_size(disk.path("packed.grun")));
+  take(Labeler::open(on_cpu(disk.path("narrow.grun"))));
+  fails(labeler.pack(disk.path("packed.fb")), ErrorCode::invalid_argument, "ends in .grun");
+  fails(labeler.pack(disk.path("packed.grun"), DType::f64), ErrorCode::invalid_argument, "f64");
+  fails(labeler.pack(disk.path("nowhere/packed.grun")), ErrorCode::io, "nowhere");
+}
+
 BOOST_AUTO_TEST_CASE(options_are_stronger_than_the_model) {
   const Disk disk;
   const auto with = [&](const auto& change) {

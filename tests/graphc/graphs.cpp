@@ -22,9 +22,12 @@ using compiler::Definition;
 const fs::path kGraphs = fs::path(GRAPHRUN_SOURCE_DIR) / "graphs";
 
 // Networks that differ in depth alone.
-const std::map<const char*, std::vector<const char*>> kFamilies{{"spnet50", {"spnet101"}},
-                                                                {"pspnet50", {"pspnet101", "pspnet152"}},
-                                                                {"psanet50", {"psanet101", "psanet152"}}};
+const std::map<const char*, std::vector<const char*>> kFamilies{
+    {"spnet50", {"spnet101"}},
+    {"deeplabv3_resnet50", {"deeplabv3_resnet101"}},
+    {"fcn_resnet50", {"fcn_resnet101"}},
+    {"pspnet50", {"pspnet101", "pspnet152"}},
+    {"psanet50", {"psanet101", "psanet152"}}};
 
 model::Model compiled(const std::string& name, std::vector<Definition> definitions = {}) {
   compiler::Compiled result = compiler::compile(kGraphs / (name + ".json"), definitions, ops::op_registry());
@@ -132,6 +135,44 @@ BOOST_AUTO_TEST_CASE(psanet50_has_the_reference_network) {
   BOOST_TEST(nodes_of(one_way, "eval", "softmax") == 0);
 }
 
+struct Tensors {
+  const char* name;
+  std::int64_t parameters, elements, buffers;
+};
+
+// With 21 classes; figures of torchvision's and segmentation_models_pytorch's state_dicts.
+BOOST_AUTO_TEST_CASE(networks_of_other_implementations_have_their_tensors) {
+  for (const auto& [name, parameters, count, buffers] :
+       {Tensors{"deeplabv3_resnet50", 187, 42004074, 122}, Tensors{"deeplabv3_resnet101", 340, 60996202, 224},
+        Tensors{"fcn_resnet50", 169, 35322218, 110}, Tensors{"fcn_resnet101", 322, 54314346, 212},
+        Tensors{"lraspp_mobilenet_v3_large", 178, 3221538, 94}, Tensors{"unet_resnet34", 140, 24439269, 92},
+        Tensors{"deeplabv3plus_resnet50", 193, 26682725, 124}}) {
+    const model::Model model = compiled(name);
+    BOOST_TEST(counts(model)[VariableKind::parameter] == parameters, name);
+    BOOST_TEST(elements(model, VariableKind::parameter) == count, name);
+    BOOST_TEST(counts(model)[VariableKind::buffer] == buffers, name);
+  }
+  const model::Model lraspp = compiled("lraspp_mobilenet_v3_large");
+  BOOST_TEST(shape_of(lraspp, "backbone.4.block.2.fc1.weight") == "24 72 1 1");
+  BOOST_TEST(shape_of(lraspp, "backbone.13.block.1.0.weight") == "672 1 5 5");
+  BOOST_TEST(shape_of(compiled("unet_resnet34"), "decoder.blocks.0.conv1.0.weight") == "256 768 3 3");
+  BOOST_TEST(shape_of(compiled("deeplabv3plus_resnet50"), "decoder.aspp.0.convs.1.0.0.weight") ==
+             "2048 1 3 3");
+}
+
+// The rule of a resize goes into what it is fused with.
+BOOST_AUTO_TEST_CASE(half_pixel_networks_fuse_as_the_others_do) {
+  const model::Model half = compiled("pspnet50", {{"align_corners", 0}});
+  const model::Model whole = compiled("pspnet50");
+  for (const char* op : {"conv2d_bn_pyramid", "resize_cross_entropy_totals", "resize_cross_entropy_grad"}) {
+    const char* const method = std::string_view(op) == "conv2d_bn_pyramid" ? "eval" : "train";
+    BOOST_TEST(nodes_of(half, method, op) == nodes_of(whole, method, op), op);
+    for (const Node& node : half.method(method)->nodes)
+      if (node.op == op) BOOST_TEST((node.attrs.at("align_corners") == AttrValue(Expr(0))), node.path);
+  }
+  BOOST_TEST(half.requirements.size() == whole.requirements.size());
+}
+
 BOOST_AUTO_TEST_CASE(fcn50_is_spnet_without_strips) {
   const model::Model model = compiled("fcn50");
   BOOST_TEST(shape_of(model, "head.conv5.0.weight") == "512 2048 3 3");
@@ -187,7 +228,8 @@ BOOST_AUTO_TEST_CASE(model_files_are_short_and_differ_in_one_line) {
 
 BOOST_AUTO_TEST_CASE(files_are_small_and_read_back) {
   for (const char* name :
-       {"spnet50", "spnet101", "spnet_tiny", "fcn50", "pspnet152", "psanet152", "psanet_tiny"}) {
+       {"spnet50", "spnet101", "spnet_tiny", "fcn50", "pspnet152", "psanet152", "psanet_tiny",
+        "deeplabv3_resnet101", "lraspp_mobilenet_v3_large", "unet_resnet34", "deeplabv3plus_resnet50"}) {
     const model::Model model = compiled(name);
     const auto bytes = model::serialize(model);
     BOOST_REQUIRE(bytes.ok());

@@ -87,6 +87,28 @@ for folder in "$source"/examples/*/; do
     "$built" tiny.fb discs | tee discs.txt
     grep -q '^mIoU .* on 4 images$' discs.txt || fail "$example gave no score"
     ;;
+  custom_op)
+    ops=$work/built_custom_op/my_ops.so
+    net=$work/source_custom_op/net.json
+    "$built" "$ops" "$net" custom workers=1 | tee custom.txt
+    right=$(sed -n 's/^\([0-9]*\) of 14641 pixels are labelled right$/\1/p' custom.txt)
+    [ "${right:-0}" -gt 8000 ] || fail "of a hundred iterations on shapes one expects more"
+    say "the same from the command line"
+    "$prefix/bin/graphc" "$net" --ops "$ops" -o custom_cli.fb
+    cmp custom.fb custom_cli.fb || fail "graphc and compile() write two models"
+    "$prefix/bin/grun" train custom_cli.fb --ops "$ops" --dataset shapes --max-iters 2 --set workers=1 --precision bf16 -q \
+      -o custom_run
+    "$prefix/bin/grun" predict custom/model.fb --ops "$ops" --weights custom/checkpoints/*.safetensors --dataset shapes \
+      in.ppm -o custom_labels -q
+    [ -s custom_labels/gray/in.png ] || fail "grun predict --ops wrote nothing"
+    "$prefix/bin/grun" pack custom/model.fb --ops "$ops" --weights custom/checkpoints/*.safetensors -o custom.grun
+    "$prefix/bin/grun" predict custom.grun --ops "$ops" in.ppm -o custom_packed -q
+    cmp custom_labels/gray/in.png custom_packed/gray/in.png || fail "the bundle labels otherwise"
+    status=0
+    "$prefix/bin/grun" predict custom.grun in.ppm -o none 2>error.txt || status=$?
+    [ $status = 1 ] && grep -q 'comes from the op library "my_ops" 1.0, which was not given: name its file with --ops' error.txt ||
+      fail "without the library: exit status $status, $(cat error.txt)"
+    ;;
   *) fail "say here how the example $example is run" ;;
   esac
 done

@@ -44,8 +44,10 @@ void check(std::int64_t samples, std::int64_t classes, const imaging::Extent& im
   for (std::size_t row = 0; row < rows.starts.size(); ++row) {
     for (std::size_t column = 0; column < columns.starts.size(); ++column) {
       const Crop logits(samples, classes, crop.height, crop.width, ++seed);
-      const imaging::WeightedResizeTable down = imaging::aligned_taps(crop.height, crop.height);
-      const imaging::WeightedResizeTable across = imaging::aligned_taps(crop.width, crop.width);
+      const imaging::WeightedResizeTable down =
+          imaging::interpolation_taps(numeric::Interpolation::aligned_corners, crop.height, crop.height);
+      const imaging::WeightedResizeTable across =
+          imaging::interpolation_taps(numeric::Interpolation::aligned_corners, crop.width, crop.width);
       const imaging::WeightedResizeTable mirrored = imaging::reversed(across);
       imaging::add_crop({logits.view, 0, down, across, samples == 2 ? &mirrored : nullptr, 2},
                         {rows, columns, row, column}, sums.data());

@@ -75,6 +75,15 @@ BOOST_AUTO_TEST_CASE(an_absent_output_that_is_not_optional) {
   expect(model.error(model.image), "node0 (relu): output \"y\" is missing");
 }
 
+// All its outputs are optional, but a kernel that is run has something to write.
+BOOST_AUTO_TEST_CASE(a_node_of_which_nothing_is_wanted) {
+  HostileModel model;
+  const ValueId weight = model.variable("weight", {3});
+  const ValueId variance = model.variable("var", {3});
+  model.node("batch_norm_eval_grad", {model.image, weight, variance, kNoValue}, {}, {false, false});
+  expect(model.error(model.image), "node0 (batch_norm_eval_grad): none of its outputs is wanted");
+}
+
 BOOST_AUTO_TEST_CASE(a_u8_map_where_an_activation_is_read) {
   HostileModel model;
   const std::vector<ValueId> pooled = model.node("max_pool", {model.image}, {{"kernel", 1}}, {true, true});

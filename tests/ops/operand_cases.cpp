@@ -124,6 +124,8 @@ std::vector<Case> losses() {
 std::vector<Case> others() {
   return {{.op = "axpby", .inputs = {dense({2}), dense({7}), dense({7})}},
           {.op = "first_nonfinite", .inputs = {dense({7})}},
+          {.op = "lerp", .inputs = {scalar(), dense({7}), dense({7})}},
+          {.op = "sum_of_squares", .inputs = {dense({7})}},
           {.op = "weighted_sum",
            .attrs = {{"weights", std::vector<Expr>{0.5, 2.0}}},
            .inputs = {scalar(), scalar()}},

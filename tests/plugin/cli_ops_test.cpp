@@ -11,7 +11,15 @@ BOOST_AUTO_TEST_CASE(a_network_of_strangers_ops_from_graph_to_label_map) {
   require_ok(core::write_file(shell.path("net.json"), kGraphOfTestOps));
   shell.fail("graphc net.json -o net.fb", 1, {"op \"softsign\" is in no op library that was given"});
   shell.succeed("graphc net.json -o net.fb" + ops);
-  shell.fail("grun info net.fb", 1, {"op \"softsign\" is in no op library that was given"});
+  const std::string missing =
+      "net.fb: the op \"mean_square\" comes from the op library \"test ops\" 1.0, which was not given: name "
+      "its file "
+      "with --ops";
+  for (const char* command :
+       {"grun info net.fb", "grun bench net.fb --mode infer --shape 1,3,17,17 --iters 1",
+        "grun train net.fb --dataset shapes -o none",
+        "grun predict net.fb --weights none.safetensors --dataset shapes none.png -o none"})
+    shell.fail(command, 1, {missing});
   shell.succeed("grun info net.fb -v" + ops);
   BOOST_TEST(shell.text("out.txt").find("softsign") != std::string::npos);
   shell.succeed("cp " + std::string(kTestOps) + " mine.so");  // a name without a folder is one of this folder

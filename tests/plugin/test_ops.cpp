@@ -165,11 +165,11 @@ const KernelEntry kKernels[] = {{"softsign", "plain", softsign, "cpu"},
                                 {"mean_square_grad", "plain", mean_square_grad, "cpu"},
                                 {"relu", "stranger", relu, "cpu"},
                                 {"relu", "elsewhere", relu, "another device"}};
-const OpLibrary kLibrary{.name = "test ops", .ops = kOps, .kernels = kKernels};
+const OpLibrary kLibrary{.name = "test ops", .ops = kOps, .kernels = kKernels, .version = "1.0"};
 
 }  // namespace
 
 extern "C" const graphrun::OpModule* graphrun_op_module() {
-  static const graphrun::OpModule module{graphrun::kKernelHeaders, "1.0", &kLibrary};
+  static const graphrun::OpModule module{graphrun::kKernelHeaders, &kLibrary};
   return &module;
 }

@@ -1,5 +1,6 @@
 #include <fstream>
 
+#include "compiler/json.h"
 #include "runtime/core/random.h"
 #include "runtime/session/train_session.h"
 #include "runtime/weights/safetensors.h"
@@ -117,6 +118,13 @@ std::shared_ptr<const model::Program> network() {
   return take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
 }
 
+std::shared_ptr<const model::Program> adamw_program() {
+  compiler::Compiled compiled =
+      compiler::compile(kSource / "tests/golden/adamw/net.json", {}, ops::op_registry());
+  BOOST_TEST_REQUIRE(compiled.errors == "");
+  return take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
+}
+
 struct Course {
   std::shared_ptr<weights::Weights> weights;
   std::unique_ptr<session::TrainSession> session;
@@ -179,6 +187,42 @@ BOOST_AUTO_TEST_CASE(fifty_steps_of_adamw) {
   check_close(fetch(backend, variable(*program, *weights, "square:score.bias")), bias.v, 1e-6);
   for (const char* count : {"step:update.0", "step:update.1"})
     BOOST_TEST(fetch(backend, variable(*program, *weights, count))[0] == kSteps);
+}
+
+// Of a whole network, against PyTorch in f64 (tests/oracle/golden_adamw.py).
+BOOST_AUTO_TEST_CASE(fifty_steps_as_pytorch_does_them) {
+  const std::filesystem::path golden = kSource / "tests/golden/adamw";
+  compiler::Diagnostics diagnostics;
+  const auto json = compiler::read_json(golden / "losses.json", "losses.json", diagnostics);
+  BOOST_REQUIRE(json && json->find("f64"));
+  const std::vector<compiler::JsonValue>& losses = json->find("f64")->items;
+  BOOST_TEST_REQUIRE(losses.size() == 50U);
+  const auto program = adamw_program();
+  const auto weights = take(weights::Weights::initialise(*program, 0, test_backend()));
+  BOOST_TEST(!take(weights->load(*open_tensors(golden / "start.safetensors"))));
+  model::Backend& backend = *weights->backend();
+  weights::NpyArray images = take(weights::read_npy((golden / "images.npy").string()));
+  const weights::NpyArray labels = take(weights::read_npy((golden / "labels.npy").string()));
+  const auto session = take(session::TrainSession::create(program, weights, {.n = 2, .h = 17, .w = 17}));
+  const auto batches = static_cast<std::size_t>(images.desc.shape[0]);
+  const std::size_t pixels = floats(images).size() / batches;
+  const std::size_t label_bytes = labels.bytes.size() / batches;
+  for (std::size_t step = 0; step < losses.size(); ++step) {
+    const std::size_t batch = step % batches;
+    store_nchw(backend, floats(images).subspan(batch * pixels, pixels), session->image());
+    store<std::byte>(backend, std::span(labels.bytes).subspan(batch * label_bytes, label_bytes),
+                     session->label());
+    require_ok(session->compute({0, static_cast<std::int64_t>(step), 0}));
+    BOOST_TEST(std::abs(*session->scalar("loss") / losses[step].real - 1) < 1e-6);
+    require_ok(session->update(1e-3 * std::pow(1.0 - double(step) / double(losses.size()), 0.9)));
+  }
+  const auto after = open_tensors(golden / "after.safetensors");
+  for (const weights::NamedTensor& tensor : after->tensors()) {
+    const std::span<const float> expected = floats(tensor);
+    BOOST_TEST_CONTEXT(tensor.name)
+    check_close(fetch(backend, variable(*program, *weights, tensor.name)), {expected.begin(), expected.end()},
+                1e-5);
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_stopped_course_goes_on_with_the_same_bits) {

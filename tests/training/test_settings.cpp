@@ -6,6 +6,7 @@
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
 #include "training/run/resolve.h"
+#include "training/schedule.h"
 #include "training/trainer.h"
 
 using namespace graphrun;
@@ -97,6 +98,44 @@ BOOST_AUTO_TEST_CASE(recorded_settings_can_be_given_back_and_defaults_stay_nobod
   BOOST_TEST(second.integer("epochs") == 7);
   BOOST_TEST(second.is_explicit("epochs"));
   BOOST_TEST(!second.is_explicit("zoom_factor"));
+}
+
+// Data and losses have one number for pixels that count nowhere, and it is no class.
+BOOST_AUTO_TEST_CASE(an_ignored_label_is_no_class) {
+  const datasets::Descriptor descriptor = some_data();
+  const auto resolve = [&](training::SettingSources sources) {
+    return training::resolve_settings(some_model(), &descriptor, sources);
+  };
+  const std::string last = std::to_string(descriptor.classes.size() - 1);
+  for (const std::string& value : {std::string("0"), last}) {
+    const auto refused = resolve({{}, {"ignore_label=" + value}});
+    BOOST_TEST(refused.status().message().find("is the class") != std::string::npos,
+               refused.status().message());
+  }
+  const double first = static_cast<double>(descriptor.classes.size());
+  const training::SettingTable settings =
+      require(resolve({{}, {}, {}, {{"ignore_label", first}, {"power", 0.25}}}));
+  BOOST_TEST(settings.integer("ignore_label") == static_cast<std::int64_t>(first));
+  BOOST_TEST(settings.real("power") == 0.25);
+  BOOST_TEST(settings.source("ignore_label") == "-D");
+  for (const double wrong : {-1.0, 0.5, 70000.0}) {
+    const auto refused = resolve({{}, {}, {}, {{"ignore_label", wrong}}});
+    BOOST_TEST((!refused.ok() && refused.status().code() == ErrorCode::usage), wrong);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_file_of_settings_says_where_it_is_wrong) {
+  const Scratch scratch;
+  const auto message = [&](std::string_view json) {
+    require(core::write_file(scratch / "c.json", json));
+    training::SettingTable settings;
+    return settings.set_from_file((scratch / "c.json").string()).message();
+  };
+  BOOST_TEST(message("{\"epochs\": 3,\n \"power\" 1}").find("c.json:2:10: not JSON: ") != std::string::npos);
+  BOOST_TEST(message("").find("c.json:1:1: not JSON: ") != std::string::npos);
+  BOOST_TEST(message("[1]").find("expected an object") != std::string::npos);
+  BOOST_TEST(message(R"({"epochs": 3, "epochs": 4})").find("\"epochs\" stands there twice") !=
+             std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(wrong_settings_are_refused_with_a_reason) {

@@ -22,6 +22,7 @@ class Silent final : public training::TrainObserver {
   void validating(std::int64_t done, std::int64_t total, double) override { seen = done, of = total; }
   void epoch(const training::EpochRecord&, std::int64_t) override {}
   void saved(const std::filesystem::path&) override {}
+  void warning(const std::string&) override {}
   std::int64_t seen = 0, of = 0;
 };
 

@@ -106,20 +106,19 @@ BOOST_AUTO_TEST_CASE(code_is_refused_by_name) {
   for (const std::string& form : kForms) {
     const auto file = weights::TensorFile::open(golden(form + "evil.pth"));
     check_contains(error_of(file),
-                   "the file wants to construct 'posix.system'; only tensors and plain containers are read");
+                   "the file wants to construct 'posix.system', which has no place in a checkpoint");
     check_contains(error_of(file), "evil.pth");
   }
 }
 
 BOOST_AUTO_TEST_CASE(errors_name_the_tensor) {
   for (const std::string& form : kForms) {
-    check_contains(error_of(weights::TensorFile::open(golden(form + "bool.pth"))),
-                   "tensor 'mask': elements of a BoolStorage");
+    check_contains(error_of(weights::TensorFile::open(golden(form + "bool.pth"))), "tensor 'mask' is bool");
   }
   check_contains(error_of(weights::TensorFile::open(golden("zip_twice.pth"))),
                  "two tensors are named 'weight'");
-  check_contains(error_of(weights::TensorFile::open(golden("zip_no_tensors.pth"))),
-                 "its entries are 'net', 'epoch'");
+  BOOST_TEST(names(*open_golden("zip_no_tensors.pth")) == std::vector<std::string>{"weight"},
+             boost::test_tools::per_element());
 }
 
 BOOST_AUTO_TEST_CASE(other_files_are_refused) {
@@ -128,7 +127,7 @@ BOOST_AUTO_TEST_CASE(other_files_are_refused) {
   write(scratch / "text", "just some text, long enough to be a header");
   check_contains(error_of(weights::TensorFile::open(scratch / "empty")), "the file is empty");
   check_contains(error_of(weights::TensorFile::open(scratch / "text")),
-                 "neither a safetensors file nor a PyTorch checkpoint");
+                 "a text, not weights; it begins with 'just some text");
   const auto missing = weights::TensorFile::open(scratch / "missing");
   check_contains(error_of(missing), "No such file");
   BOOST_TEST((missing.status().code() == ErrorCode::not_found));

@@ -102,8 +102,9 @@ BOOST_AUTO_TEST_CASE(every_rule_of_the_format_is_checked) {
   check_contains(error_for("{" + entry("a", "F32", "[3]", "[0,8]") + "}", 8),
                  "are not a F32 tensor of shape (3)");
   check_contains(error_for("{" + entry("a", "F32", "[2]", "[8,0]") + "}", 8), "are not a F32 tensor");
-  check_contains(error_for("{" + entry("a", "F8_E4M3", "[8]", "[0,8]") + "}", 8),
-                 "tensor 'a': elements of type 'F8_E4M3'");
+  const std::string f8 = file_of("{" + entry("a", "F8_E4M3", "[8]", "[0,8]") + "}", 8);
+  check_contains(error_of(weights::read_tensors(std::as_bytes(std::span(f8)))),
+                 "tensor 'a' is of type F8_E4M3");
   check_contains(error_for("{" + entry("a", "F32", "[4294967296,4294967296]", "[0,8]") + "}", 8),
                  "tensor 'a'");
   check_contains(error_for("{" + entry("a", "F32", "[-2]", "[0,8]") + "}", 8), "unexpected type at 'a'");

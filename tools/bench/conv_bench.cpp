@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 #include <exception>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "graphrun/kernel/kernel.h"
 #include "ops/cpu_backend.h"
 #include "ops/registry.h"
+#include "runtime/cpu/parallel.h"
 #include "runtime/model/backend.h"
 
 // conv_bench [batch] [threads] [bf16|f32] [all]: GFLOP/s of every convolution of SPNet-50 at 480x480, in
@@ -18,7 +20,8 @@
 // their occurrence. With one thread its CPU time is taken, which other work on the machine disturbs less.
 // `all`: of every kernel that takes the op, not only of the first, which sessions use; what a choice by
 // measurement would save. conv_bench peak [threads]: GFLOP/s of the library's matrix product at a size that
-// suits it, as JSON: what convolutions are limited by.
+// suits it, as JSON: what convolutions are limited by. conv_bench depthwise [threads]: bytes of x and y a
+// second of convolutions of as many groups as channels, against the rate at which the same memory is copied.
 namespace {
 
 using namespace graphrun;
@@ -262,6 +265,70 @@ Status peak(int threads) {
   return {};
 }
 
+// The shortest of some copies of x to y by all threads.
+double copy_seconds(const TensorDesc& desc, int threads) {
+  Memory x(desc.bytes()), y(desc.bytes());
+  double best = 1e9;
+  for (int i = 0; i < 8; ++i) {
+    const double start = now(threads);
+    cpu::parallel_for(threads, desc.bytes(), 1 << 20, [&](std::int64_t begin, std::int64_t end) {
+      std::memcpy(static_cast<char*>(y.data()) + begin, static_cast<const char*>(x.data()) + begin,
+                  static_cast<std::size_t>(end - begin));
+    });
+    best = std::min(best, now(threads) - start);
+  }
+  return best;
+}
+
+Status depthwise(int threads) {
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, ops::make_cpu_backend(threads));
+  struct Shape2d {
+    std::int64_t kernel, stride, dilation;
+  };
+  constexpr Shape2d kShapes[] = {{3, 1, 1}, {3, 2, 1}, {3, 1, 2}, {5, 1, 1}, {5, 2, 1}, {7, 1, 1}};
+  constexpr std::int64_t kChannels = 64, kHeight = 512, kWidth = 1024;
+  for (const DType type : {DType::f32, DType::bf16}) {
+    const TensorDesc x = TensorDesc::nhwc(type, {1, kChannels, kHeight, kWidth});
+    const double rate = 2e-9 * static_cast<double>(x.bytes()) / copy_seconds(x, threads);
+    std::printf("%s, %lld MiB of x: copying %.1f GB/s\n", std::string(to_string(type)).c_str(),
+                static_cast<long long>(x.bytes() >> 20), rate);
+    for (const auto& [kernel, stride, dilation] : kShapes) {
+      const Layer layer{"", 1, kChannels, kHeight, kWidth, kChannels, kernel, kernel, stride, dilation};
+      const TensorDesc y = TensorDesc::nhwc(type, {1, kChannels, layer.oh(), layer.ow()});
+      const TensorDesc weight = TensorDesc::dense(DType::f32, {kChannels, 1, kernel, kernel});
+      const TensorDesc channel = TensorDesc::dense(DType::f32, {kChannels}), none;
+      AttrMap window = attrs_of(layer);
+      window["groups"] = Expr(kChannels);
+      AttrMap forward = window;
+      forward["out_channels"] = Expr(kChannels);
+      Timings timings[4];
+      GRAPHRUN_ASSIGN(timings[0],
+                      measure(*backend, "conv2d", forward, {x, weight, none}, {y}, {true}, false, false));
+      GRAPHRUN_ASSIGN(timings[1], measure(*backend, "conv2d_grad_data", window, {y, weight, x}, {x}, {true},
+                                          false, false));
+      GRAPHRUN_ASSIGN(timings[2], measure(*backend, "conv2d_grad_weight", window, {y, x, weight},
+                                          {weight, channel}, {true, false}, false, false));
+      forward["activation"] = "relu";
+      GRAPHRUN_ASSIGN(timings[3], measure(*backend, "conv2d_bn", forward,
+                                          {x, weight, none, channel, channel, channel, channel, none}, {y},
+                                          {true}, true, false));
+      const double bytes = 1e-9 * static_cast<double>(x.bytes() + y.bytes());
+      std::printf("  %lldx%lld, stride %lld, dilation %lld:", static_cast<long long>(kernel),
+                  static_cast<long long>(kernel), static_cast<long long>(stride),
+                  static_cast<long long>(dilation));
+      constexpr const char* kNames[] = {"forward", "grad x", "grad weight", "with batch norm"};
+      for (int i = 0; i < 4; ++i) {
+        const Timing used = timings[i].used();
+        std::printf("  %s %.1f GB/s, %.0f %% (%s)", kNames[i], bytes / used.seconds,
+                    100 * bytes / used.seconds / rate, used.kernel.c_str());
+      }
+      std::printf("\n");
+      std::fflush(stdout);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -270,8 +337,10 @@ int main(int argc, char** argv) try {
   const graphrun::DType type =
       argc > 3 && std::string(argv[3]) == "bf16" ? graphrun::DType::bf16 : graphrun::DType::f32;
   const bool all = argc > 4 && std::string(argv[4]) == "all";
-  const graphrun::Status status =
-      first == "peak" ? peak(threads) : bench(std::max(std::atoi(first.c_str()), 1), threads, type, all);
+  const graphrun::Status status = first == "depthwise" ? depthwise(threads)
+                                  : first == "peak"
+                                      ? peak(threads)
+                                      : bench(std::max(std::atoi(first.c_str()), 1), threads, type, all);
   if (status.ok()) return 0;
   std::fprintf(stderr, "conv_bench: %s\n", status.message().c_str());
   return 1;

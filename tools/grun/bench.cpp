@@ -13,8 +13,9 @@
 #include "runtime/session/train_session.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
-#include "tools/grun/progress.h"
 #include "tools/grun/ranks.h"
+#include "tools/terminal/output.h"
+#include "tools/terminal/progress.h"
 #include "training/parallel.h"
 
 namespace graphrun::tools {
@@ -215,13 +216,13 @@ struct Report {
   }
 };
 
-void print(const Report& report, const profiling::StepTimes& times) {
+void show(const Report& report, const profiling::StepTimes& times) {
   const BenchOptions& options = report.options;
-  fmt::print("{}", options.json ? report.json(times) : report.text());
+  print("{}", options.json ? report.json(times) : report.text());
   if (options.json) return;
   if (options.memory_budget > 0)
-    fmt::print("{}\n", planned_memory_text(report.timing.planned_bytes, report.timing.rematerialisations));
-  if (options.common.verbose) times.print(options.iterations);
+    print("{}\n", planned_memory_text(report.timing.planned_bytes, report.timing.rematerialisations));
+  if (options.common.verbose) write_result(times.text(options.iterations));
 }
 
 Status check(const BenchOptions& options) {
@@ -259,7 +260,7 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const Timing timing, run());
   GRAPHRUN_ASSIGN(const Slowest slowest, slowest_of(timing, comm));
   if (comm.rank() > 0) return {};
-  print({options, program->model().name, *backend, comm.size(), timing, slowest}, times);
+  show({options, program->model().name, *backend, comm.size(), timing, slowest}, times);
   if (options.trace.empty()) return {};
   profiling::Trace trace;
   times.add_to(trace);

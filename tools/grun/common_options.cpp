@@ -10,7 +10,10 @@
 
 #include "api/devices.h"
 #include "ops/registry.h"
+#include "runtime/cpu/team.h"
 #include "runtime/plugin/op_libraries.h"
+#include "tools/terminal/command_line.h"
+#include "tools/terminal/output.h"
 #include "training/jobs/bind.h"
 
 namespace graphrun::tools {
@@ -21,7 +24,7 @@ namespace {
 std::filesystem::path user_cache() {
   const char* const cache = std::getenv("XDG_CACHE_HOME");
   const char* const home = std::getenv("HOME");
-  const bool named = cache != nullptr && *cache != '\0';
+  const bool named = cache != nullptr && std::filesystem::path(cache).is_absolute();  // others do not count
   if (!named && (home == nullptr || *home == '\0')) return {};
   return (named ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache") / "graphrun";
 }
@@ -65,21 +68,33 @@ Result<std::string> CommonOptions::cache_folder() const {
 }
 
 void add_model(CLI::App& command, std::string& path) {
-  command.add_option("model", path, "MODEL.fb, or a bundle")->required();
+  command.add_option("model", path, "MODEL.fb, a bundle, or the folder of a run")->required();
 }
 
-void add_weights(CLI::App& command, std::string& path) {
-  command.add_option("--weights", path, ".safetensors or .pth; a bundle has its own");
+void add_weights(CLI::App& command, std::string& path, weights::TensorChoice& choice) {
+  command.add_option("--weights", path,
+                     ".safetensors or .pth; a bundle has its own; of a run: last (the default) or best");
+  add_tensor_choice(command, choice);
+}
+
+void add_tensor_choice(CLI::App& command, weights::TensorChoice& choice) {
+  command.add_option("--key", choice.key,
+                     "dictionary of the checkpoint to take, as model or ema.state_dict; the one that fits if "
+                     "not given");
+  command.add_option("--strip", choice.strip,
+                     "prefix of the names to take, which is dropped; the one that fits if not given");
 }
 
 void add_memory_budget(CLI::App& command, std::int64_t& bytes) {
-  command
-      .add_option("--memory-budget", bytes,
-                  "of a rank's training, whole numbers such as 8GB or 1500MB: what would be computed again "
-                  "in the backward pass is kept "
-                  "as far as it fits, for faster steps with the same bits; the least memory if not given")
-      ->transform(CLI::AsSizeValue(true))
-      ->check(CLI::PositiveNumber);
+  add_bytes(
+      command, "--memory-budget", bytes,
+      "of a rank's training, such as 8GB or 1500MB: what would be computed again in the backward pass is "
+      "kept as far as it fits, for faster steps with the same bits; the least memory if not given");
+}
+
+std::string planned_memory_text(std::int64_t bytes, const session::Rematerialisations& rematerialisations) {
+  return fmt::format("{} of memory planned; {} of {} recomputations undone", size_text(bytes),
+                     rematerialisations.undone, rematerialisations.all);
 }
 
 Result<const CommonOptions::Ops*> CommonOptions::open_ops() const {
@@ -108,6 +123,9 @@ Result<std::shared_ptr<model::Backend>> CommonOptions::backend() const {
   };
   GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend, open().with_context("--device " + device));
   GRAPHRUN_TRY(backend->check_precision(compute_type()).with_context("--precision " + precision));
+  if (!quiet && backend->is_host() && threads > backend->threads())
+    say("note: {} of the {} threads: OpenMP grants no more ({})", backend->threads(), threads,
+        cpu::team_limit());
   return backend;
 }
 
@@ -131,17 +149,23 @@ Result<model::Bindings> CommonOptions::bindings() const {
 }
 
 void say_cache_note(const CommonOptions& options, const std::string& note) {
-  if (options.verbose && !note.empty()) fmt::print(stderr, "{}\n", note);
+  if (options.verbose && !note.empty()) say("{}", note);
+}
+
+void say_weights_note(const CommonOptions& options, const std::string& note) {
+  if (!options.quiet && !note.empty()) say("note: {}", note);
 }
 
 void warn_not_kept(const CommonOptions& options, const std::string& note) {
-  if (!options.quiet && !note.empty()) fmt::print(stderr, "warning: {}\n", note);
+  if (!options.quiet && !note.empty()) say("warning: {}", note);
 }
 
 Result<weights::ModelSource> open_source(const std::string& path, const CommonOptions& options) {
   GRAPHRUN_ASSIGN(const model::Bindings chosen, options.bindings());
   GRAPHRUN_ASSIGN(const OpRegistry* const registry, options.registry());
-  return training::open_source(path, *registry, chosen);
+  std::error_code ignored;
+  const bool is_run = std::filesystem::is_directory(path, ignored);
+  return training::open_source(is_run ? path + "/model.fb" : path, *registry, chosen);
 }
 
 Result<std::shared_ptr<const model::Program>> open_program(const std::string& path,

@@ -12,6 +12,7 @@
 #include "graphrun/status.h"
 #include "runtime/model/backend.h"
 #include "runtime/model/program.h"
+#include "runtime/session/rematerialisation.h"
 #include "runtime/weights/model_source.h"
 #include "training/run/settings.h"
 
@@ -52,12 +53,16 @@ struct CommonOptions {
   std::shared_ptr<Ops> ops_ = std::make_shared<Ops>();  // empty until somebody asks
 };
 
-// Adds MODEL, which must be given, and --weights.
+// Adds MODEL, which must be given, and --weights with --key and --strip.
 void add_model(CLI::App& command, std::string& path);
-void add_weights(CLI::App& command, std::string& path);
+void add_weights(CLI::App& command, std::string& path, weights::TensorChoice& choice);
+void add_tensor_choice(CLI::App& command, weights::TensorChoice& choice);
 
 // Adds --memory-budget, which is TrainSession::Options::memory_budget.
 void add_memory_budget(CLI::App& command, std::int64_t& bytes);
+
+// "2.4 GB of memory planned; 12 of 44 recomputations undone"
+std::string planned_memory_text(std::int64_t bytes, const session::Rematerialisations& rematerialisations);
 
 // Opens MODEL, a .fb or a bundle, and binds it as bind_program() does.
 Result<weights::ModelSource> open_source(const std::string& path, const CommonOptions& options);
@@ -71,6 +76,9 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
                                                            const CommonOptions& options,
                                                            const datasets::Descriptor* descriptor = nullptr,
                                                            const training::SettingTable* settings = nullptr);
+
+// What is worth knowing of which weights were taken, unless -q.
+void say_weights_note(const CommonOptions& options, const std::string& note);
 
 // What PackedWeightsFolder has to say: with -v why kept weights are of no use, unless -q why they are not
 // kept.

@@ -6,6 +6,8 @@
 #include "runtime/weights/safetensors.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
+#include "tools/terminal/command_line.h"
+#include "tools/terminal/output.h"
 
 namespace graphrun::tools {
 namespace {
@@ -15,16 +17,24 @@ struct ConvertOptions {
   std::string input;
   std::string output;
   std::string model;
+  weights::TensorChoice choice;
 };
 
 Status convert(const ConvertOptions& options) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
-                  weights::TensorFile::open(options.input));
+  std::shared_ptr<const model::Program> program;
+  weights::TensorChoice choice = options.choice;
   if (!options.model.empty()) {
-    GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
-                    open_program(options.model, options.common));
+    GRAPHRUN_ASSIGN(program, open_program(options.model, options.common));
+    choice = weights::choice_for(*program, choice);
+  }
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                  weights::TensorFile::open(options.input, choice));
+  say_weights_note(options.common, file->note());
+  if (program != nullptr) {
     GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
-    GRAPHRUN_TRY(weights::Weights::map(*program, file, backend).with_context(options.input));
+    GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
+                    weights::Weights::map(*program, file, backend).with_context(options.input));
+    say_weights_note(options.common, weights->note());
   }
   // Larger elements first keep every tensor of the output aligned, so that it can be used where it is mapped.
   std::vector<weights::NamedTensor> tensors(file->tensors().begin(), file->tensors().end());
@@ -35,8 +45,7 @@ Status convert(const ConvertOptions& options) {
       tensors.begin(), tensors.end(), std::size_t{0},
       [](std::size_t sum, const weights::NamedTensor& tensor) { return sum + tensor.bytes.size(); });
   if (!options.common.quiet)
-    fmt::print("{}: {} tensors, {:.1f} MB\n", options.output, tensors.size(),
-               static_cast<double>(bytes) / 1e6);
+    print("{}: {} tensors, {:.1f} MB\n", options.output, tensors.size(), static_cast<double>(bytes) / 1e6);
   return {};
 }
 
@@ -47,9 +56,11 @@ void add_convert(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("convert", "PyTorch checkpoint to .safetensors; with --model: checked against it");
   const auto options = std::make_shared<ConvertOptions>();
   options->common.add_to(*command);
+  hide(*command, {"--device", "--threads", "--precision", "--cache", "-v"});
   command->add_option("input", options->input, "IN.pth")->required();
   command->add_option("output", options->output, "OUT.safetensors")->required();
   command->add_option("--model", options->model, "MODEL.fb");
+  add_tensor_choice(*command, options->choice);
   command->callback([options, &outcome] { outcome.status = convert(*options); });
 }
 

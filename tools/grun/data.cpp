@@ -9,12 +9,15 @@
 #include "datasets/check.h"
 #include "datasets/dataset.h"
 #include "datasets/locate.h"
+#include "runtime/core/data_folders.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
 #include "tools/grun/data_bench.h"
 #include "tools/grun/data_make.h"
 #include "tools/grun/job_options.h"
-#include "tools/grun/progress.h"
+#include "tools/terminal/command_line.h"
+#include "tools/terminal/output.h"
+#include "tools/terminal/progress.h"
 
 namespace graphrun::tools {
 namespace {
@@ -44,7 +47,7 @@ Result<std::vector<std::string>> chosen_splits(const DataOptions& options,
     if (!descriptor.generator) {
       const auto files = datasets::find_split_files(descriptor, name, options.root());
       if (!files.ok() && files.status().code() == ErrorCode::not_found) {
-        fmt::print("{}: not there\n", name);
+        print("{}: not there\n", name);
         if (absent.ok() || name == "train") absent = files.status();
         continue;
       }
@@ -62,11 +65,11 @@ Status note_shared_images(const datasets::Descriptor& descriptor, const std::vec
   if (descriptor.generator || !chosen("train") || !chosen("val")) return {};
   GRAPHRUN_ASSIGN(const datasets::SplitFiles train, datasets::find_split_files(descriptor, "train", root));
   GRAPHRUN_ASSIGN(const datasets::SplitFiles val, datasets::find_split_files(descriptor, "val", root));
-  std::set<std::filesystem::path> seen;
+  std::set<std::string> seen;
   for (const datasets::SamplePath& sample : train.samples) seen.insert(sample.image);
   const auto shared = std::ranges::count_if(
       val.samples, [&](const datasets::SamplePath& sample) { return seen.contains(sample.image); });
-  if (shared > 0) fmt::print("note: {} of {} val images are in train as well\n", shared, val.samples.size());
+  if (shared > 0) print("note: {} of {} val images are in train as well\n", shared, val.samples.size());
   return {};
 }
 
@@ -88,7 +91,7 @@ Status check(const DataOptions& options) {
     GRAPHRUN_ASSIGN(const datasets::CheckReport report,
                     datasets::check_dataset(descriptor, split, options.root(), backend->threads(), show));
     progress.clear();
-    fmt::print("{}\n", datasets::format_report(report));
+    print("{}\n", datasets::format_report(report));
     for (const auto& [kind, count] : report.counts) problems += count;
   }
   GRAPHRUN_TRY(note_shared_images(descriptor, splits, options.root()));
@@ -100,7 +103,7 @@ Status check(const DataOptions& options) {
 Status list_known() {
   std::set<std::string> names;
   std::error_code ignored;
-  for (const std::filesystem::path& folder : datasets::data_folders("datasets")) {
+  for (const std::filesystem::path& folder : core::data_folders("datasets")) {
     for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
       const std::string file = entry.path().filename().string();
       if (entry.path().extension() == ".json" && !file.ends_with(".schema.json"))
@@ -113,7 +116,7 @@ Status list_known() {
   }
   for (const std::string& name : names) {
     GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, datasets::find_descriptor(name));
-    fmt::print("{:<12} {:>3} classes  {}\n", name, descriptor.classes.size(), descriptor.note);
+    print("{:<12} {:>3} classes  {}\n", name, descriptor.classes.size(), descriptor.note);
   }
   return {};
 }
@@ -125,9 +128,9 @@ Status list(const DataOptions& options) {
   for (const std::string& split : splits) {
     GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Dataset> data,
                     datasets::open_dataset(descriptor, split, options.root()));
-    fmt::print("{}: {} samples{}\n", split, data->size(), data->labelled() ? "" : ", without labels");
+    print("{}: {} samples{}\n", split, data->size(), data->labelled() ? "" : ", without labels");
     if (options.common.verbose) {
-      for (std::int64_t i = 0; i < data->size(); ++i) fmt::print("  {}\n", data->name(i));
+      for (std::int64_t i = 0; i < data->size(); ++i) print("  {}\n", data->name(i));
     }
   }
   return {};
@@ -152,20 +155,21 @@ Status bench(const BenchOptions& options) {
   const double rate = images / speed.seconds;
   const double cpu_ms = 1e3 * speed.cpu_seconds / images;
   if (options.json) {
-    fmt::print(
+    print(
         "{{\"dataset\": \"{}\", \"split\": \"{}\", \"train_h\": {}, \"train_w\": {}, \"workers\": {}, "
         "\"images\": {}, \"images_per_s\": {:.3f}, \"cpu_ms_per_image\": {:.4f}}}\n",
         descriptor.name, split, speed.height, speed.width, options.workers, speed.images, rate, cpu_ms);
     return {};
   }
-  fmt::print("{} {}, crops of {} x {}, {} workers: {:.1f} images/s, {:.2f} ms of CPU time an image\n",
-             descriptor.name, split, speed.height, speed.width, options.workers, rate, cpu_ms);
+  print("{} {}, crops of {} x {}, {} workers: {:.1f} images/s, {:.2f} ms of CPU time an image\n",
+        descriptor.name, split, speed.height, speed.width, options.workers, rate, cpu_ms);
   return {};
 }
 
 CLI::App* add_action(CLI::App& data, const char* name, const char* doc, DataOptions& options) {
   CLI::App* command = data.add_subcommand(name, doc);
   options.common.add_to(*command);
+  hide(*command, {"--device", "--precision", "--cache", "-D", "--ops"});
   command->add_option("dataset", options.dataset, "a name or a descriptor's path");
   command->add_option("--data-root", options.data_root, "folder of the data set's files");
   command->add_option("--split", options.split, "one split; all if not given");

@@ -1,4 +1,5 @@
 #include "tools/grun/data_make.h"
+#include "tools/terminal/output.h"
 
 #include <fmt/format.h>
 
@@ -7,7 +8,7 @@
 
 #include "datasets/import/import.h"
 #include "datasets/import/init.h"
-#include "tools/grun/progress.h"
+#include "tools/terminal/progress.h"
 
 namespace graphrun::tools {
 namespace {
@@ -33,7 +34,7 @@ class FilesRead {
 };
 
 void print_next_steps(const fs::path& descriptor) {
-  fmt::print("wrote {}\nnext: grun data check {}\n", descriptor.string(), descriptor.string());
+  print("wrote {}\nnext: grun data check {}\n", descriptor.string(), descriptor.string());
 }
 
 Status init(datasets::InitRequest& request, bool quiet) {
@@ -41,16 +42,16 @@ Status init(datasets::InitRequest& request, bool quiet) {
   request.progress = [&](std::int64_t done, std::int64_t total) { read.show(done, total); };
   GRAPHRUN_ASSIGN(const datasets::InitReport report, datasets::init_dataset(request));
   read.clear();
-  for (const auto& [split, samples] : report.splits) fmt::print("{}: {} samples\n", split, samples);
-  fmt::print("label rule {}\n", report.labels);
+  for (const auto& [split, samples] : report.splits) print("{}: {} samples\n", split, samples);
+  print("label rule {}\n", report.labels);
   for (std::size_t i = 0; i < report.classes.size(); ++i) {
     const auto& [name, color] = report.classes[i];
-    fmt::print("{:>4}  {:<20} [{}, {}, {}]\n", i, name, color.r, color.g, color.b);
+    print("{:>4}  {:<20} [{}, {}, {}]\n", i, name, color.r, color.g, color.b);
   }
-  for (const std::string& note : report.notes) fmt::print("note: {}\n", note);
+  for (const std::string& note : report.notes) print("note: {}\n", note);
   if (!report.splits.contains("val"))
-    fmt::print("note: there is no split val: train with --set evaluate=false, or give --val 0.2\n");
-  fmt::print("The classes' names stand in the descriptor, to be changed there.\n");
+    print("note: there is no split val: train with --set evaluate=false, or give --val 0.2\n");
+  print("The classes' names stand in the descriptor, to be changed there.\n");
   print_next_steps(report.descriptor);
   return {};
 }
@@ -69,8 +70,8 @@ Status import(const std::string& kind, datasets::ImportRequest& request, bool qu
   request.progress = [&](std::int64_t done, std::int64_t total) { read.show(done, total); };
   GRAPHRUN_ASSIGN(const datasets::Imported imported, importers().at(kind)(request));
   read.clear();
-  fmt::print("{}: {} images, {} classes\n", request.split, imported.images, imported.classes);
-  for (const std::string& note : imported.notes) fmt::print("note: {}\n", note);
+  print("{}: {} images, {} classes\n", request.split, imported.images, imported.classes);
+  for (const std::string& note : imported.notes) print("note: {}\n", note);
   print_next_steps(imported.descriptor);
   return {};
 }

@@ -12,6 +12,7 @@
 #include "runtime/plugin/gpu_module.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
+#include "tools/terminal/output.h"
 
 namespace graphrun::tools {
 namespace {
@@ -41,16 +42,16 @@ std::string libraries() {
 void report_gpus() {
   const Result<const plugin::GpuModule*> module = plugin::gpu_module();
   if (!module.ok()) {
-    fmt::print("gpu        {}\n", module.status().message());
+    print("gpu        {}\n", module.status().message());
     return;
   }
   const Result<std::vector<std::string>> gpus = (*module)->list_gpus();
-  if (!gpus.ok()) fmt::print("gpu        none: {}\n", gpus.status().message());
-  for (std::size_t i = 0; gpus.ok() && i < gpus->size(); ++i) fmt::print("cuda:{}     {}\n", i, (*gpus)[i]);
+  if (!gpus.ok()) print("gpu        none: {}\n", gpus.status().message());
+  for (std::size_t i = 0; gpus.ok() && i < gpus->size(); ++i) print("cuda:{}     {}\n", i, (*gpus)[i]);
   std::string libraries;
   for (const auto& [name, version] : (*module)->versions())
     libraries += fmt::format("{}{} {}", libraries.empty() ? "" : ", ", name, version);
-  fmt::print("for GPUs   {}\n", libraries);
+  print("for GPUs   {}\n", libraries);
 }
 
 Status report() {
@@ -58,13 +59,13 @@ Status report() {
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.backend());
   const double gigabytes =
       static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE)) / 1e9;
-  fmt::print("cpu        {} threads for this process;{}\n", backend->threads(), cpu_features());
-  fmt::print("memory     {:.1f} GB\n", gigabytes);
+  print("cpu        {} threads for this process;{}\n", backend->threads(), cpu_features());
+  print("memory     {:.1f} GB\n", gigabytes);
   const Status bf16 = backend->check_precision(DType::bf16);
-  fmt::print("precision  f32{}\n", bf16.ok() ? ", bf16" : "; " + bf16.message());
-  fmt::print("libraries  {}\n", libraries());
+  print("precision  f32{}\n", bf16.ok() ? ", bf16" : "; " + bf16.message());
+  print("libraries  {}\n", libraries());
   const std::string mpi = collective::mpi_version();
-  fmt::print("ranks      {}\n", mpi.empty() ? "this build has no MPI: one process only" : mpi);
+  print("ranks      {}\n", mpi.empty() ? "this build has no MPI: one process only" : mpi);
   report_gpus();
   return {};
 }

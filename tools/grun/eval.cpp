@@ -5,8 +5,9 @@
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
 #include "tools/grun/job_options.h"
-#include "tools/grun/progress.h"
 #include "tools/grun/protocol_options.h"
+#include "tools/terminal/output.h"
+#include "tools/terminal/progress.h"
 #include "training/jobs/eval.h"
 #include "training/jobs/ranks.h"
 
@@ -21,26 +22,27 @@ struct EvalOptions {
   bool no_pictures = false;
 };
 
-double to_mb(std::int64_t bytes) { return static_cast<double>(bytes) / 1e6; }
-
 class Terminal final : public training::EvalJobObserver {
  public:
-  explicit Terminal(const CommonOptions& options) : options_(options), progress_(stderr, options.quiet) {}
+  Terminal(const CommonOptions& options, bool scores)
+      : options_(options), scores_(scores), progress_(stderr, options.quiet) {}
   void starting(const training::EvalStart& start) override {
     if (options_.quiet) return;
-    fmt::print("{} with {} on {}/{}: {} images, {}{} threads\n", start.model, start.weights, start.dataset,
-               start.split, start.images,
-               start.comm > 1 ? fmt::format("{} ranks, the first with ", start.comm) : "", start.threads);
+    print("{} with {}\non {}/{}: {} images, {}{} thread{}\n{}\n", start.model, start.weights, start.dataset,
+          start.split, start.images,
+          start.comm > 1 ? fmt::format("{} ranks, the first with ", start.comm) : "", start.threads,
+          start.threads == 1 ? "" : "s", wrapped(start.protocol, kColumns));
   }
   void planned(const labelling::EvaluationMemory& memory) override {
     if (options_.quiet) return;
-    fmt::print(
-        "images up to {} x {}; {:.0f} MB of memory planned: {:.0f} activations, {:.0f} prepared weights, "
-        "{:.0f} probabilities, {:.0f} pictures\n",
-        memory.largest.width, memory.largest.height, to_mb(memory.total()), to_mb(memory.activations),
-        to_mb(memory.packed), to_mb(memory.probabilities), to_mb(memory.pictures));
+    print(
+        "images up to {} x {}; {} of memory planned:\n  {} activations, {} prepared weights, {} "
+        "probabilities, {} pictures\n",
+        memory.largest.width, memory.largest.height, size_text(memory.total()), size_text(memory.activations),
+        size_text(memory.packed), size_text(memory.probabilities), size_text(memory.pictures));
   }
-  void note(const training::Note& note) override { print_note(note, {}); }
+  // Predictions that count as wrong are part of the result.
+  void note(const training::Note& note) override { print_note(note, scores_ ? CommonOptions() : options_); }
   void image(std::int64_t done, std::int64_t total, double seconds,
              const training::ConfusionMatrix* so_far) override {
     constexpr std::int64_t kEvery = 10;
@@ -56,22 +58,23 @@ class Terminal final : public training::EvalJobObserver {
 
  private:
   const CommonOptions& options_;
+  bool scores_;  // saved predictions
   Progress progress_;
   std::int64_t done_ = 0;
 };
 
 void report(const EvalOptions& options, const training::EvalOutcome& outcome) {
   if (!outcome.metrics) {
-    fmt::print("{} images without labels, in {}\n", outcome.images, outcome.folder.string());
+    print("{} images without labels, in {}\n", outcome.images, outcome.folder.string());
     return;
   }
   const training::Metrics& metrics = *outcome.metrics;
   for (std::size_t c = 0; c < outcome.classes.size() && !options.common.quiet; ++c) {
-    fmt::print("{:>4} {:<24} iou {:.4f} accuracy {:.4f}\n", c, outcome.classes[c].name,
-               metrics.classes[c].iou, metrics.classes[c].accuracy);
+    print("{:>4} {:<24} iou {:.4f} accuracy {:.4f}\n", c, outcome.classes[c].name, metrics.classes[c].iou,
+          metrics.classes[c].accuracy);
   }
-  fmt::print("{} images: mIoU {:.4f} mAcc {:.4f} aAcc {:.4f}, in {}\n", outcome.images, metrics.mean_iou,
-             metrics.mean_accuracy, metrics.accuracy, outcome.folder.string());
+  print("{} images: mIoU {:.4f} mAcc {:.4f} aAcc {:.4f}, in {}\n", outcome.images, metrics.mean_iou,
+        metrics.mean_accuracy, metrics.accuracy, outcome.folder.string());
 }
 
 Status evaluate(EvalOptions& options, Outcome& outcome) {
@@ -85,13 +88,13 @@ Status evaluate(EvalOptions& options, Outcome& outcome) {
   request.pictures = !options.no_pictures;
   request.predictions_as =
       options.predictions_as == "label" ? training::PredictionIds::labels : training::PredictionIds::classes;
-  Terminal terminal(options.common);
+  Terminal terminal(options.common, scores);
   GRAPHRUN_ASSIGN(const training::Platform place, platform(options.common, outcome));
   GRAPHRUN_ASSIGN(const training::EvalOutcome result, training::run_evaluation(request, place, terminal));
   if (outcome.comm != nullptr && outcome.comm->rank() > 0) return {};
   if (options.common.verbose && !scores) {
-    fmt::print("label maps: {:.3f} s, of these network {:.3f} s, binding sizes {:.3f} s\n", result.seconds,
-               result.protocol.network, result.protocol.binding);
+    print("label maps: {:.3f} s, of these network {:.3f} s, binding sizes {:.3f} s\n", result.seconds,
+          result.protocol.network, result.protocol.binding);
   }
   report(options, result);
   return {};
@@ -109,6 +112,7 @@ void add_eval(CLI::App& app, Outcome& outcome) {
   CLI::Option* model = command->add_option("model", request.model, "MODEL.fb, or a bundle");
   command->add_option("--run", request.run, "a run's folder instead of exp/latest")->excludes(model);
   command->add_option("--weights", request.weights, ".safetensors or .pth; best: the run's by validation");
+  add_tensor_choice(*command, request.choice);
   add_data_options(*command, request.data.name, request.data.root);
   command->add_option("--split", request.split, "which split")->capture_default_str();
   options->protocol.add_to(*command);

@@ -11,16 +11,18 @@ std::atomic<int> signal_number{0};
 static_assert(std::atomic<int>::is_always_lock_free);
 
 extern "C" void remember_signal(int number) {
-  signal_number.store(number == SIGUSR1 ? SIGTERM : number);
-  std::signal(number, SIG_DFL);
+  signal_number.store(number == SIGINT ? SIGINT : SIGTERM);
+  // A terminal that goes away sends SIGHUP more than once.
+  if (number != SIGHUP) std::signal(number, SIG_DFL);
 }
 
 }  // namespace
 
 StopToken watch_signals() {
-  std::signal(SIGINT, remember_signal);
-  std::signal(SIGTERM, remember_signal);
-  std::signal(SIGUSR1, remember_signal);
+  for (const int number : {SIGINT, SIGTERM, SIGHUP, SIGUSR1}) {
+    // What was ignored when the program started (nohup, a shell's background job) stays so.
+    if (std::signal(number, remember_signal) == SIG_IGN) std::signal(number, SIG_IGN);
+  }
   return StopToken([] {
     switch (signal_number.load()) {
       case 0:

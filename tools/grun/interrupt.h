@@ -4,9 +4,10 @@
 
 namespace graphrun::tools {
 
-// From here on SIGINT, SIGTERM and SIGUSR1, which mpirun passes on to ranks and which counts as SIGTERM, only
-// set a flag, which the token reads; a second one ends the process as usual. For programs: signal handlers
-// are the process's.
+// From here on SIGINT, SIGTERM and what counts as SIGTERM, a lost terminal's SIGHUP and the SIGUSR1 that
+// mpirun passes on to ranks, only set a flag, which the token reads; a second SIGINT or SIGTERM ends the
+// process as usual. A signal that was ignored stays ignored. For programs: signal handlers are the
+// process's.
 StopToken watch_signals();
 
 // That of a program which a signal has ended, or 0.

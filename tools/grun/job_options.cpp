@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "tools/grun/ranks.h"
+#include "tools/terminal/output.h"
 
 namespace graphrun::tools {
 
@@ -29,7 +30,7 @@ Result<training::Platform> platform(CommonOptions& options, Outcome& outcome) {
 }
 
 void print_note(const training::Note& note, const CommonOptions& options) {
-  if (!options.quiet) fmt::print(stderr, "{}: {}\n", note.is_warning ? "warning" : "note", note.text);
+  if (!options.quiet) say("{}: {}", note.is_warning ? "warning" : "note", note.text);
 }
 
 }  // namespace graphrun::tools

@@ -142,6 +142,7 @@ sigset_t stop_signals() {
   dup2(nothing, STDIN_FILENO);
   dup2(errors, STDERR_FILENO);
   sigprocmask(SIG_UNBLOCK, &signals, nullptr);
+  for (const int ignored : {SIGPIPE, SIGXFSZ}) std::signal(ignored, SIG_DFL);
   execv(words.front(), words.data());
   _exit(127);
 }

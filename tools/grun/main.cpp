@@ -1,17 +1,40 @@
-#include <fmt/format.h>
-
-#include <cstdio>
-#include <exception>
 #include <span>
 
 #include "graphrun/version.h"
+#include "runtime/core/guard.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/launch.h"
 #include "tools/grun/ranks.h"
+#include "tools/terminal/command_line.h"
+#include "tools/terminal/output.h"
+
+namespace {
+
+int run(CLI::App& app, graphrun::tools::Outcome& outcome, std::span<char* const> arguments) {
+  try {
+    app.parse(static_cast<int>(arguments.size()), arguments.data());
+  } catch (const CLI::ParseError& error) {
+    return graphrun::tools::end_of_parsing(app, error);
+  } catch (...) {
+    outcome.status = graphrun::core::caught();
+  }
+  if (outcome.launch > 0) {
+    const auto launched = graphrun::tools::launch_ranks(outcome.launch, arguments.subspan(1));
+    if (launched.ok()) return *launched;
+    outcome.status = launched.status();
+  }
+  if (outcome.status.ok()) return outcome.exit_status;
+  const int exit_status = outcome.status.code() == graphrun::ErrorCode::usage ? 2 : 1;
+  graphrun::tools::report_error(outcome.comm.get(), outcome.status, exit_status);
+  return exit_status;
+}
+
+}  // namespace
 
 // Exit status: 0 done, 1 the input is wrong or the work failed, 2 the command line is wrong, 130/143
 // interrupted.
 int main(int argc, char** argv) {
+  graphrun::tools::prepare_streams();
   CLI::App app{"grun: train, evaluate and run compiled graphs"};
   app.require_subcommand(1);
   app.set_version_flag("--version", fmt::format("grun {} ({})", graphrun::version(), graphrun::build()));
@@ -26,24 +49,10 @@ int main(int argc, char** argv) {
   graphrun::tools::add_bench(app, outcome);
   graphrun::tools::add_data(app, outcome);
   graphrun::tools::add_doctor(app, outcome);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "grun: error: {}\n", error.what());
-    return 1;
-  }
-  if (outcome.launch > 0) {
-    const auto launched = graphrun::tools::launch_ranks(
-        outcome.launch, std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
-    if (launched.ok()) return *launched;
-    outcome.status = launched.status();
-  }
-  if (!outcome.status.ok()) {
-    const int exit_status = outcome.status.code() == graphrun::ErrorCode::usage ? 2 : 1;
-    graphrun::tools::report_error(outcome.comm.get(), outcome.status, exit_status);
-    return exit_status;
-  }
-  return outcome.exit_status;
+  graphrun::tools::let_last_win(app);
+  const int status = run(app, outcome, std::span(argv, static_cast<std::size_t>(argc)));
+  const graphrun::Status written = graphrun::tools::finish_output();
+  if (written.ok() || status != 0) return status;
+  graphrun::tools::say("grun: error: {}", written.message());
+  return 1;
 }

@@ -9,6 +9,9 @@
 #include "tools/grun/common_options.h"
 #include "tools/grun/job_options.h"
 #include "tools/grun/protocol_options.h"
+#include "tools/terminal/command_line.h"
+#include "tools/terminal/output.h"
+#include "training/jobs/model_choice.h"
 #include "training/run/resolve.h"
 
 namespace graphrun::tools {
@@ -20,6 +23,7 @@ struct PackOptions {
   ProtocolOptions protocol;
   std::string model;
   std::string weights;
+  weights::TensorChoice choice;
   std::string dataset;
   std::string bundle;
 };
@@ -46,14 +50,16 @@ Status pack(PackOptions& options) {
     GRAPHRUN_ASSIGN(descriptor, datasets::find_descriptor(options.dataset));
   }
   const datasets::Descriptor* const known = descriptor ? &*descriptor : nullptr;
-  GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(options.model, options.common));
+  GRAPHRUN_ASSIGN(const training::ModelChoice choice, training::choose_model(options.model, options.weights));
+  GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(choice.model, options.common));
   GRAPHRUN_ASSIGN(options.settings.stored, training::stored_settings(source));
+  GRAPHRUN_ASSIGN(options.settings.definitions, options.common.bindings());
   GRAPHRUN_ASSIGN(const training::SettingTable settings,
                   training::resolve_settings(source.program->model(), known, options.settings));
-  GRAPHRUN_ASSIGN(const labelling::ProtocolSettings own, labelling::protocol_of(source));
-  GRAPHRUN_ASSIGN(const labelling::ProtocolSettings protocol, options.protocol.resolve(settings, own));
+  GRAPHRUN_ASSIGN(const training::OwnProtocol own, training::labelling_protocol(source));
+  GRAPHRUN_ASSIGN(const training::ResolvedProtocol protocol, options.protocol.resolve(settings, own));
   GRAPHRUN_ASSIGN(std::shared_ptr<const model::Program> program,
-                  bind_program(*source.program, options.model, options.common, known, &settings));
+                  bind_program(*source.program, choice.model, options.common, known, &settings));
   if (known != nullptr) {
     GRAPHRUN_ASSIGN(program, with_classes(*program, *known));
   }
@@ -62,14 +68,16 @@ Status pack(PackOptions& options) {
   in_f32.precision = "f32";
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, in_f32.backend());
   GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
-                  weights::open_weights(source, options.weights));
-  GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
-                  weights::Weights::map(*program, std::move(file), backend)
-                      .with_context(weights_path(source, options.weights)));
-  GRAPHRUN_TRY(weights::pack({*program, *weights, labelling::protocol_json(protocol), source.metadata,
-                              options.common.compute_type()},
+                  weights::open_weights(source, choice.weights, options.choice));
+  GRAPHRUN_ASSIGN(
+      const std::shared_ptr<weights::Weights> weights,
+      weights::Weights::map(*program, file, backend).with_context(weights_path(source, choice.weights)));
+  say_weights_note(options.common, file->note());
+  say_weights_note(options.common, weights->note());
+  GRAPHRUN_TRY(weights::pack({*program, *weights, labelling::protocol_json(protocol.settings),
+                              source.metadata, options.common.compute_type()},
                              options.bundle));
-  if (!options.common.quiet) fmt::print("{}\n", options.bundle);
+  if (!options.common.quiet) print("{}\n", options.bundle);
   return {};
 }
 
@@ -80,10 +88,11 @@ void add_pack(CLI::App& app, Outcome& outcome) {
       "pack", "one file of model, weights, classes, colours and protocol, which needs no --weights");
   const auto options = std::make_shared<PackOptions>();
   options->common.add_to(*command);
+  hide(*command, {"--device", "--cache", "-v"});
   command->get_option("--precision")
       ->description("f32 or bf16: what weights of two and more axes are stored in");
   add_model(*command, options->model);
-  add_weights(*command, options->weights);
+  add_weights(*command, options->weights, options->choice);
   command->add_option("--dataset", options->dataset,
                       "class names, colours and sizes; a run's model.fb has them");
   command->add_option("-o", options->bundle, "NAME.grun")->required();

@@ -7,15 +7,17 @@
 #include "datasets/sample_list.h"
 #include "datasets/subset.h"
 #include "runtime/labelling/labelling.h"
-#include "runtime/labelling/protocol_json.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
 #include "tools/grun/job_options.h"
-#include "tools/grun/progress.h"
 #include "tools/grun/protocol_options.h"
 #include "tools/grun/ranks.h"
+#include "tools/terminal/output.h"
+#include "tools/terminal/progress.h"
 #include "training/evaluation/evaluate_shares.h"
 #include "training/evaluation/pictures.h"
+#include "training/jobs/image_paths.h"
+#include "training/jobs/model_choice.h"
 #include "training/run/resolve.h"
 
 namespace graphrun::tools {
@@ -28,6 +30,7 @@ struct PredictOptions {
   std::string model;
   std::vector<std::string> images;
   std::string weights;
+  weights::TensorChoice choice;
   std::string dataset;
   std::string folder;
 };
@@ -89,20 +92,25 @@ Status predict(PredictOptions& options, Outcome& outcome) {
     GRAPHRUN_ASSIGN(descriptor, datasets::find_descriptor(options.dataset));
   }
   const datasets::Descriptor* known = descriptor ? &*descriptor : nullptr;
-  const ImageFiles images(options.images);
+  GRAPHRUN_ASSIGN(const training::ImagePaths paths, training::find_images(options.images));
+  if (!paths.others.empty()) print_note({false, training::describe_others(paths)}, options.common);
+  const ImageFiles images(paths.images);
   GRAPHRUN_TRY(datasets::check_unique_names(images.names()));
-  GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(options.model, options.common));
+  GRAPHRUN_ASSIGN(const training::ModelChoice choice, training::choose_model(options.model, options.weights));
+  GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(choice.model, options.common));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
-                  weights::open_weights(source, options.weights));
+                  weights::open_weights(source, choice.weights, options.choice));
   GRAPHRUN_ASSIGN(options.settings.stored, training::stored_settings(source));
+  GRAPHRUN_ASSIGN(options.settings.definitions, options.common.bindings());
   GRAPHRUN_ASSIGN(const training::SettingTable settings,
                   training::resolve_settings(source.program->model(), known, options.settings));
   labelling::Labelling::Options opening{.memory_limit = options.protocol.memory_limit};
-  GRAPHRUN_ASSIGN(const labelling::ProtocolSettings own, labelling::protocol_of(source));
-  GRAPHRUN_ASSIGN(opening.protocol, options.protocol.resolve(settings, own));
+  GRAPHRUN_ASSIGN(const training::OwnProtocol own, training::labelling_protocol(source));
+  GRAPHRUN_ASSIGN(const training::ResolvedProtocol protocol, options.protocol.resolve(settings, own));
+  opening.protocol = protocol.settings;
   opening.protocol.precision = options.common.compute_type();
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
-                  bind_program(*source.program, options.model, options.common, known, &settings));
+                  bind_program(*source.program, choice.model, options.common, known, &settings));
   GRAPHRUN_ASSIGN(std::vector<imaging::Color> palette, find_palette(program->model(), descriptor));
   GRAPHRUN_ASSIGN(outcome.comm, join_ranks(options.common, settings.real("rank_timeout")));
   collective::Communicator& comm = *outcome.comm;
@@ -111,13 +119,24 @@ Status predict(PredictOptions& options, Outcome& outcome) {
   opening.processes = collective::local_rank(comm).count;
   GRAPHRUN_ASSIGN(
       const labelling::Labelling labelling,
-      labelling::Labelling::open(program, file, weights_path(source, options.weights), backend, opening));
+      labelling::Labelling::open(program, file, weights_path(source, choice.weights), backend, opening));
   say_cache_note(options.common, labelling.cache_note());
+  if (comm.rank() == 0) {
+    say_weights_note(options.common, file->note());
+    say_weights_note(options.common, labelling.weights_note());
+  }
   GRAPHRUN_ASSIGN(const training::PictureWriter pictures,
                   training::PictureWriter::create(options.folder, std::move(palette)));
   const training::PipelineDepth depth = training::pipeline_depth(*backend, options.common.threads);
-  GRAPHRUN_TRY(status_of(training::reserve_memory(*datasets::Subset::shard(images, comm.rank(), comm.size()),
-                                                  labelling.protocol(), labelling.max_bytes(), depth)));
+  if (comm.rank() == 0 && !options.common.quiet) {
+    print("{} with {}: {} images\n{}\n", program->model().name, weights_path(source, choice.weights),
+          images.size(), wrapped(training::describe(protocol), kColumns));
+  }
+  GRAPHRUN_ASSIGN(const labelling::EvaluationMemory memory,
+                  training::reserve_memory(*datasets::Subset::shard(images, comm.rank(), comm.size()),
+                                           labelling.protocol(), labelling.max_bytes(), depth));
+  const std::string note = training::rescaling_note(protocol, memory.largest);
+  if (comm.rank() == 0 && !note.empty()) print_note({true, note}, options.common);
   Terminal terminal(images, comm, options.common.quiet);
   GRAPHRUN_TRY(
       status_of(training::evaluate_shares(images, labelling.protocol(), &pictures, comm, terminal, depth)));
@@ -133,9 +152,9 @@ void add_predict(CLI::App& app, Outcome& outcome) {
       app.add_subcommand("predict", "label images: class ids, colours, colours over the image");
   const auto options = std::make_shared<PredictOptions>();
   options->common.add_to(*command);
-  add_model(*command, options->model);
-  command->add_option("images", options->images, "image files")->required();
-  add_weights(*command, options->weights);
+  command->add_option("model", options->model, "MODEL.fb, a bundle, or the folder of a run")->required();
+  command->add_option("images", options->images, "image files, or folders of them")->required();
+  add_weights(*command, options->weights, options->choice);
   command->add_option("--dataset", options->dataset, "colours and sizes; a run's model.fb has them");
   command->add_option("-o", options->folder, "folder of gray/, color/ and overlay/")->required();
   options->protocol.add_to(*command);

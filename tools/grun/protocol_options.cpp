@@ -1,5 +1,7 @@
 #include "tools/grun/protocol_options.h"
 
+#include "tools/terminal/command_line.h"
+
 namespace graphrun::tools {
 
 void ProtocolOptions::add_choice_to(CLI::App& command) {
@@ -30,12 +32,8 @@ void ProtocolOptions::add_to(CLI::App& command) {
   command.add_option("--sessions", sessions, "image sizes for which the network stays bound")
       ->check(CLI::Range(1, 1024))
       ->capture_default_str();
-  command
-      .add_option(
-          "--memory-limit", memory_limit,
-          "refuse to start where more is planned, e.g. 8GB; what the device has available if not given")
-      ->transform(CLI::AsSizeValue(true))
-      ->check(CLI::PositiveNumber);
+  add_bytes(command, "--memory-limit", memory_limit,
+            "refuse to start where more is planned, e.g. 8GB; what the device has available if not given");
 }
 
 }  // namespace graphrun::tools

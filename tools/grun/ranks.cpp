@@ -9,6 +9,7 @@
 #include "api/devices.h"
 #include "runtime/collective/host_name.h"
 #include "runtime/collective/mpi.h"
+#include "tools/terminal/output.h"
 #include "training/jobs/ranks.h"
 
 namespace graphrun::tools {
@@ -19,7 +20,7 @@ Result<std::shared_ptr<collective::Communicator>> join_ranks(CommonOptions& opti
   options.device = joined.device;
   options.threads = joined.threads;
   for (const std::string& note : joined.notes) {
-    if (!options.quiet) fmt::print(stderr, "note: {}\n", note);
+    if (!options.quiet) say("note: {}", note);
   }
   return joined.comm;
 }
@@ -33,7 +34,7 @@ void report_error(collective::Communicator* comm, const Status& error, int exit_
                             : collective::started_by_launcher()
                                 ? fmt::format("rank {} on {}: ", launched, collective::host_name())
                                 : "";
-  fmt::print(stderr, "grun: error: {}{}\n", where, error.message());
+  say("grun: error: {}{}", where, error.message());
   if (several) comm->abort(exit_status);
 }
 

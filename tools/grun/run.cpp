@@ -1,11 +1,14 @@
 #include <algorithm>
 #include <map>
+#include <span>
 
 #include "runtime/session/session.h"
 #include "runtime/weights/npy.h"
 #include "runtime/weights/packed_weights_folder.h"
+#include "runtime/weights/value_check.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
+#include "training/jobs/model_choice.h"
 
 namespace graphrun::tools {
 namespace {
@@ -14,6 +17,7 @@ struct RunOptions {
   CommonOptions common;
   std::string model;
   std::string weights;
+  weights::TensorChoice choice;
   std::vector<std::string> inputs;
   std::string output;
   bool parts = false;
@@ -39,6 +43,14 @@ bool fits(const model::Model& model, const model::Input& input, const TensorDesc
   return true;
 }
 
+// A rectifier turns NaN into 0: an output that looks right would come of it.
+Status check_input(const TensorView& view, const std::string& path) {
+  if (view.desc.dtype != DType::f32) return {};
+  const std::span values(view.as<const float>(), static_cast<std::size_t>(view.desc.shape.count()));
+  const std::string what = weights::first_nonfinite(view.desc.shape, values);
+  return what.empty() ? Status() : Status(ErrorCode::invalid_file, path + ": the input is " + what);
+}
+
 // Tensors by the names of the inputs that they are for.
 Result<std::map<std::string, weights::NpyArray>> read_inputs(const RunOptions& options,
                                                              const model::Model& model) {
@@ -61,6 +73,7 @@ Result<std::map<std::string, weights::NpyArray>> read_inputs(const RunOptions& o
                                     std::string(to_string(array.desc.dtype)) + " " +
                                     to_string(array.desc.shape)};
     }
+    GRAPHRUN_TRY(check_input(array.view(), path));
     if (!arrays.emplace(name, std::move(array)).second)
       return {ErrorCode::usage, "--input: \"" + name + "\" is given twice"};
   }
@@ -68,9 +81,10 @@ Result<std::map<std::string, weights::NpyArray>> read_inputs(const RunOptions& o
 }
 
 Status run(const RunOptions& options) {
-  GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(options.model, options.common));
-  GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
-                  weights::open_weights(source, options.weights));
+  GRAPHRUN_ASSIGN(const training::ModelChoice choice, training::choose_model(options.model, options.weights));
+  GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(choice.model, options.common));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                  weights::open_weights(source, choice.weights, options.choice));
   const std::shared_ptr<const model::Program>& program = source.program;
   const model::Model& model = program->model();
   const model::Port* const logits = model.signature.output(model::methods::kEval, model::roles::kLogits);
@@ -78,9 +92,11 @@ Status run(const RunOptions& options) {
   const auto& [output_name, output_path] = output;
   GRAPHRUN_ASSIGN(auto arrays, read_inputs(options, model));
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
-  const std::string& weights_from = weights_path(source, options.weights);
+  const std::string& weights_from = weights_path(source, choice.weights);
   GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
-                  weights::Weights::map(*program, std::move(file), backend).with_context(weights_from));
+                  weights::Weights::map(*program, file, backend).with_context(weights_from));
+  say_weights_note(options.common, file->note());
+  say_weights_note(options.common, weights->note());
   GRAPHRUN_ASSIGN(const std::string cache_folder, options.common.cache_folder());
   const weights::PackedWeightsFolder cache(cache_folder, weights_from, options.common.compute_type(),
                                            *weights);
@@ -113,7 +129,7 @@ void add_run(CLI::App& app, Outcome& outcome) {
   const auto options = std::make_shared<RunOptions>();
   options->common.add_to(*command);
   add_model(*command, options->model);
-  add_weights(*command, options->weights);
+  add_weights(*command, options->weights, options->choice);
   command->add_option("--input", options->inputs, "[image=]x.npy; once for each input of the model")
       ->allow_extra_args(false)
       ->required();

@@ -20,7 +20,7 @@ Result<std::vector<fs::path>> label_names(const datasets::Descriptor& descriptor
   std::vector<fs::path> names;
   if (descriptor.generator) return names;
   GRAPHRUN_ASSIGN(const datasets::SplitFiles files, datasets::find_split_files(descriptor, split, data_root));
-  for (const datasets::SamplePath& sample : files.samples) names.push_back(sample.label.filename());
+  for (const datasets::SamplePath& sample : files.samples) names.push_back(fs::path(sample.label).filename());
   return names;
 }
 

@@ -7,7 +7,6 @@
 #include "datasets/subset.h"
 #include "runtime/core/file.h"
 #include "runtime/labelling/labelling.h"
-#include "runtime/labelling/protocol_json.h"
 #include "training/evaluation/evaluate_shares.h"
 #include "training/evaluation/report.h"
 #include "training/jobs/bind.h"
@@ -110,11 +109,12 @@ class SplitEvaluation {
     GRAPHRUN_ASSIGN(const weights::ModelSource model,
                     open_source(source_.model, platform_.ops, request_.parameters));
     GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
-                    weights::open_weights(model, source_.weights));
+                    weights::open_weights(model, source_.weights, request_.choice));
     weights_path_ = source_.weights.empty() ? model.path : source_.weights;
     labelling::Labelling::Options opening{.memory_limit = request_.protocol.memory_limit};
-    GRAPHRUN_ASSIGN(opening.protocol, resolve(model));
-    protocol_settings_ = opening.protocol;
+    GRAPHRUN_ASSIGN(resolved_, resolve(model));
+    protocol_settings_ = resolved_.settings;
+    opening.protocol = resolved_.settings;
     GRAPHRUN_ASSIGN(
         const std::shared_ptr<const model::Program> program,
         bind_program(*model.program, source_.model, {request_.parameters, &descriptor_, &settings_}));
@@ -123,6 +123,9 @@ class SplitEvaluation {
     GRAPHRUN_ASSIGN(backend_, platform_.open_device());
     opening.processes = collective::local_rank(comm()).count;
     GRAPHRUN_ASSIGN(labelling_, labelling::Labelling::open(program, file, weights_path_, backend_, opening));
+    for (const std::string& note : {file->note(), labelling_->weights_note()}) {
+      if (is_first() && !note.empty()) observer_.note({false, note});
+    }
     if (protocol().classes() == static_cast<std::int64_t>(descriptor_.classes.size())) return {};
     return {ErrorCode::invalid_argument,
             fmt::format("the network tells {} classes apart, data set {} has {}", protocol().classes(),
@@ -130,15 +133,16 @@ class SplitEvaluation {
   }
 
   // Settings, and the protocol as they and the model have it.
-  Result<labelling::ProtocolSettings> resolve(const weights::ModelSource& model) {
+  Result<ResolvedProtocol> resolve(const weights::ModelSource& model) {
     SettingSources sources = request_.settings;
+    sources.definitions = request_.parameters;
     GRAPHRUN_ASSIGN(sources.stored, stored_settings(model));
     GRAPHRUN_ASSIGN(settings_,
                     find_settings(std::move(sources), source_, model.program->model(), descriptor_));
-    GRAPHRUN_ASSIGN(const labelling::ProtocolSettings own, labelling::protocol_of(model));
-    GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol, request_.protocol.resolve(settings_, own));
-    protocol.precision = request_.precision;
-    return protocol;
+    GRAPHRUN_ASSIGN(const OwnProtocol own, evaluation_protocol(model));
+    GRAPHRUN_ASSIGN(ResolvedProtocol resolved, request_.protocol.resolve(settings_, own));
+    resolved.settings.precision = request_.precision;
+    return resolved;
   }
 
   Status open_data() {
@@ -163,7 +167,7 @@ class SplitEvaluation {
   void announce() {
     if (!is_first()) return;
     observer_.starting({model_name_, weights_path_, descriptor_.name, request_.split, data_->size(),
-                        comm().size(), backend_->threads()});
+                        comm().size(), backend_->threads(), describe(resolved_)});
   }
 
   Status reserve() {
@@ -171,7 +175,10 @@ class SplitEvaluation {
     GRAPHRUN_ASSIGN(const labelling::EvaluationMemory memory,
                     reserve_memory(*datasets::Subset::shard(*data_, comm().rank(), comm().size()), protocol(),
                                    labelling_->max_bytes(), aside_));
-    if (is_first()) observer_.planned(memory);
+    if (!is_first()) return {};
+    observer_.planned(memory);
+    const std::string note = rescaling_note(resolved_, memory.largest);
+    if (!note.empty()) observer_.note({true, note});
     return {};
   }
 
@@ -181,6 +188,7 @@ class SplitEvaluation {
   const Platform& platform_;
   EvalJobObserver& observer_;
   SettingTable settings_;
+  ResolvedProtocol resolved_;
   labelling::ProtocolSettings protocol_settings_;
   RankOfJob job_;
   std::string model_name_;

@@ -28,6 +28,7 @@ struct EvalRequest {
   std::string model;    // MODEL.fb or a bundle; excludes run
   std::string run;      // a run's folder
   std::string weights;  // empty: the bundle's, or the run's last checkpoint; best: its best by validation
+  weights::TensorChoice choice;  // among the tensors of `weights`
   JobData data;
   std::string split = "val";
   ProtocolChoice protocol;
@@ -49,7 +50,8 @@ struct EvalStart {
   std::string split;
   std::int64_t images = 0;
   int comm = 1;
-  int threads = 0;  // of this rank
+  int threads = 0;       // of this rank
+  std::string protocol;  // describe()
 };
 
 // Who watches the evaluation: the first rank's terminal.

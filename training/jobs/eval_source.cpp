@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <optional>
+#include <utility>
 
-#include "training/checkpoint.h"
+#include "training/jobs/model_choice.h"
 #include "training/run/run_folder.h"
 
 namespace graphrun::training {
@@ -28,11 +28,11 @@ Status take_data_from_run(EvalSource& source) {
 }  // namespace
 
 Result<EvalSource> find_eval_source(const EvalRequest& request) {
-  if (!request.model.empty() && request.weights == "best") {
-    return {ErrorCode::usage,
-            "--weights best is a run's checkpoint: give --run DIR in the place of MODEL.fb"};
-  }
   EvalSource source{request.run, request.model, request.weights, request.data};
+  if (!request.model.empty() && request.predictions.empty()) {
+    GRAPHRUN_ASSIGN(ModelChoice choice, choose_model(request.model, request.weights));
+    source = {std::move(choice.run), std::move(choice.model), std::move(choice.weights), request.data};
+  }
   const RunRecord given = request.data.record();
   source.data.name = given.dataset;
   source.data.root = given.data_root.value_or(fs::path()).string();
@@ -46,12 +46,8 @@ Result<EvalSource> find_eval_source(const EvalRequest& request) {
   }
   source.model = (source.run / "model.fb").string();
   GRAPHRUN_TRY(take_data_from_run(source));
-  if (source.weights == "best") {
-    source.weights = best_checkpoint(source.run).string();
-  } else if (source.weights.empty() && request.predictions.empty()) {
-    const std::optional<fs::path> checkpoint = latest_checkpoint(source.run);
-    if (!checkpoint) return {ErrorCode::not_found, source.run.string() + ": it has no checkpoint yet"};
-    source.weights = checkpoint->string();
+  if (request.predictions.empty()) {
+    GRAPHRUN_ASSIGN(source.weights, checkpoint_of(source.run, source.weights));
   }
   return source;
 }

@@ -12,6 +12,25 @@
 
 namespace graphrun::training {
 
+// The protocol of a model, and where it is from.
+struct OwnProtocol {
+  labelling::ProtocolSettings settings;
+  std::string source;  // "model", "the reference's"
+};
+// Of a model for labelling: what is stored with it. For an evaluation: a bundle's, else the reference's,
+// slide in crops of the training size, so that figures can be compared.
+Result<OwnProtocol> labelling_protocol(const weights::ModelSource& source);
+Result<OwnProtocol> evaluation_protocol(const weights::ModelSource& source);
+
+// The settings of a protocol with where each came from.
+struct ResolvedProtocol {
+  labelling::ProtocolSettings settings;
+  std::string name_from;
+  std::string crop_from;
+  std::string base_size_from;
+  std::string scales_from;
+};
+
 // What a user says of the protocol and of its memory.
 struct ProtocolChoice {
   std::string protocol;        // empty: the model's
@@ -24,10 +43,16 @@ struct ProtocolChoice {
   std::uint64_t memory_limit = 0;  // bytes; 0: what is available
 
   // With the sizes and scales that `settings` give, and the model's own name and mirroring where the user
-  // says nothing. Errors: test_h or test_w without a value.
-  Result<labelling::ProtocolSettings> resolve(const SettingTable& settings,
-                                              const labelling::ProtocolSettings& own) const;
+  // says nothing; who chooses a crop means slide. Errors: test_h or test_w without a value.
+  Result<ResolvedProtocol> resolve(const SettingTable& settings, const OwnProtocol& own) const;
 };
+
+// A line for the head of what is printed: "protocol slide (the reference's), crop 473x473 (--set), longer
+// side 512 (data set ade20k), scales 1.0 (default), mirrored".
+std::string describe(const ResolvedProtocol& protocol);
+
+// Empty, or that the images are rescaled, the largest of which has these pixels.
+std::string rescaling_note(const ResolvedProtocol& protocol, const imaging::Extent& largest);
 
 // The protocol that is stored with a model, as settings: weaker than --config and --set, stronger than all
 // else. Empty where it stores none.

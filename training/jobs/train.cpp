@@ -12,6 +12,7 @@
 #include "training/jobs/resume.h"
 #include "training/parallel.h"
 #include "training/run/run_folder.h"
+#include "training/run/run_lock.h"
 
 namespace graphrun::training {
 namespace {
@@ -19,9 +20,11 @@ namespace {
 namespace fs = std::filesystem;
 
 Status check_options(const TrainRequest& request) {
-  if (!request.weights.empty() && !request.init_backbone.empty()) {
-    return {ErrorCode::usage, "--weights and --init-backbone exclude each other"};
-  }
+  const int starts = static_cast<int>(!request.weights.empty()) + static_cast<int>(!request.init.empty()) +
+                     static_cast<int>(!request.init_backbone.empty());
+  if (starts > 1) return {ErrorCode::usage, "--weights, --init and --init-backbone exclude each other"};
+  if (starts == 0 && !(request.choice.key.empty() && request.choice.strip.empty()))
+    return {ErrorCode::usage, "--key and --strip choose among the tensors of --weights, which is missing"};
   if (!request.resume.empty() && request.resume != "auto" && !request.folder.empty()) {
     return {ErrorCode::usage, "--resume DIR goes on in DIR; -o names a new run's folder"};
   }
@@ -51,6 +54,14 @@ bool compares_samples(const model::Program& program) {
          });
 }
 
+std::string format_initialisation(const std::string& path, const weights::Initialisation& start) {
+  std::string text =
+      fmt::format("{}: {} tensors taken, {} start anew", path, start.taken, start.fresh.size());
+  for (const auto& [name, file, model] : start.fresh)
+    text += fmt::format("\n  {} {}, in the file {}", name, model, file);
+  return text;
+}
+
 // Makes one job, in the order in which a user's mistakes are best told.
 class Preparation {
  public:
@@ -60,6 +71,11 @@ class Preparation {
   Result<TrainJob> run() {
     GRAPHRUN_TRY(check_options(request_));
     GRAPHRUN_ASSIGN(from_, find_resume_point(request_.resume, request_.folder));
+    if (from_) GRAPHRUN_TRY(take_from_run());
+    if (request_.model.empty())
+      return {ErrorCode::usage, "MODEL.fb is missing (only --resume RUN does without)"};
+    if (request_.data.name.empty() && request_.data.own == nullptr)
+      return {ErrorCode::usage, "--dataset is missing"};
     GRAPHRUN_ASSIGN(descriptor_, request_.data.descriptor());
     GRAPHRUN_TRY(resolve_and_bind());
     GRAPHRUN_ASSIGN(const RankOfJob joined, platform_.join_ranks(job_.settings.real("rank_timeout")));
@@ -71,13 +87,26 @@ class Preparation {
     GRAPHRUN_TRY(make_weights());
     GRAPHRUN_TRY(check_start(job_));
     GRAPHRUN_TRY(require_same_job(*job_.comm, job_));
-    if (job_.comm->rank() == 0) GRAPHRUN_TRY(open_folder());
+    plan_folder();
     return std::move(job_);
   }
 
  private:
+  // What the user leaves open of a run that goes on.
+  Status take_from_run() {
+    GRAPHRUN_ASSIGN(const RunRecord record, read_run_record(from_->folder));
+    if (request_.precision_of_run && record.precision == to_string(DType::bf16))
+      request_.precision = DType::bf16;
+    if (request_.model.empty()) request_.model = (from_->folder / "model.fb").string();
+    if (!request_.data.name.empty() || request_.data.own != nullptr) return {};
+    request_.data.name = record.dataset;
+    if (request_.data.root.empty() && record.data_root) request_.data.root = record.data_root->string();
+    return {};
+  }
+
   Status resolve_and_bind() {
     SettingSources sources = request_.settings;
+    sources.definitions = request_.parameters;
     // A run goes on with its own settings; what the user says now still wins.
     if (from_) sources.configs.insert(sources.configs.begin(), (from_->folder / "config.json").string());
     GRAPHRUN_ASSIGN(const weights::ModelSource source,
@@ -104,8 +133,15 @@ class Preparation {
                   : !request_.folder.empty() ? fs::path(request_.folder)
                                              : new_run_folder(descriptor_.name, job_.program->model().name);
     GRAPHRUN_TRY(agree_on_names(*job_.comm, job_.start.seed, job_.folder));
-    return settings.set("manual_seed", std::to_string(job_.start.seed),
-                        request_.seed ? "--seed" : settings.source("manual_seed"));
+    if (job_.comm->rank() == 0) {
+      GRAPHRUN_TRY(check_run_folder(job_.folder));
+      GRAPHRUN_TRY(RunLock::check(job_.folder));
+    }
+    const std::string source = request_.seed                       ? "--seed"
+                               : settings.has_value("manual_seed") ? settings.source("manual_seed")
+                               : request_.deterministic            ? "--deterministic"
+                                                                   : kDrawnSource;
+    return settings.set("manual_seed", std::to_string(job_.start.seed), source);
   }
 
   Status resolve_weights_of_classes() {
@@ -118,6 +154,7 @@ class Preparation {
     job_.memory_budget = request_.memory_budget;
     job_.max_iters = request_.max_iters;
     job_.profile = request_.profile;
+    job_.data_name = descriptor_.name;
     for (const datasets::ClassInfo& info : descriptor_.classes) job_.palette.push_back(info.color);
     GRAPHRUN_ASSIGN(job_.data, request_.data.open(descriptor_, "train"));
     if (job_.comm->rank() == 0) GRAPHRUN_TRY(note_data());
@@ -137,8 +174,11 @@ class Preparation {
   Status make_weights() {
     GRAPHRUN_ASSIGN(job_.weights,
                     weights::Weights::initialise(*job_.program, job_.start.seed, backend_, held_state(job_)));
+    if (const double decay = job_.settings.real("ema"); decay > 0) {
+      GRAPHRUN_ASSIGN(job_.averages, Averages::make(*job_.program, job_.weights, decay));
+    }
     if (from_) {
-      GRAPHRUN_ASSIGN(job_.start, read_checkpoint(from_->checkpoint, *job_.weights));
+      GRAPHRUN_ASSIGN(job_.start, read_checkpoint(from_->checkpoint, *job_.weights, job_.averages.get()));
       return job_.settings.set("manual_seed", std::to_string(job_.start.seed), from_->checkpoint.string());
     }
     // A first rank's start, given to all: it alone reads the files.
@@ -151,31 +191,49 @@ class Preparation {
                 " holds a run already: give --resume auto to go on with it, or another folder"};
   }
 
+  void note_choice(const weights::TensorFile& file) {
+    if (!file.note().empty()) observer_.note({false, file.note()});
+  }
+
   Status load_start() {
+    const weights::TensorChoice choice = weights::choice_for(*job_.program, request_.choice);
     if (!request_.weights.empty()) {
       GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
-                      weights::TensorFile::open(request_.weights));
+                      weights::TensorFile::open(request_.weights, choice));
+      note_choice(*file);
       return status_of(job_.weights->load(*file).with_context(request_.weights));
+    }
+    if (!request_.init.empty()) {
+      GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                      weights::TensorFile::open(request_.init, choice));
+      note_choice(*file);
+      GRAPHRUN_ASSIGN(const weights::Initialisation start,
+                      job_.weights->load_but_classes(*file).with_context(request_.init));
+      observer_.note({false, format_initialisation(request_.init, start)});
+      return {};
     }
     if (request_.init_backbone.empty()) return {};
     GRAPHRUN_ASSIGN(const BackboneReport report,
-                    load_backbone(request_.init_backbone, *job_.program, *job_.weights));
+                    load_backbone(request_.init_backbone, *job_.program, *job_.weights, request_.choice));
     observer_.backbone(report);
     return {};
   }
 
-  // Before this the run's folder is only read, afterwards the first rank alone writes it.
-  Status open_folder() {
+  // What the first rank will write when it has done its first step.
+  void plan_folder() {
+    const bool drawn = !from_ && request_.folder.empty();
+    job_.make_folder = [folder = job_.folder, drawn] { return make_run_folder(folder, drawn); };
     RunRecord record = request_.data.record();
     record.precision = to_string(request_.precision);
-    GRAPHRUN_TRY(start_run_folder(job_.folder, *job_.program, descriptor_, record, job_.settings));
-    if (!request_.link_latest) return {};
-    if (const Status linked = point_latest_at(job_.folder); !linked.ok())
-      observer_.note({true, linked.message()});
-    return {};
+    job_.write_start = [program = job_.program, descriptor = descriptor_, record, settings = job_.settings,
+                        link = request_.link_latest](const fs::path& folder) -> Result<std::string> {
+      GRAPHRUN_TRY(start_run_folder(folder, *program, descriptor, record, settings));
+      const Status linked = link ? point_latest_at(folder) : Status();
+      return linked.ok() ? std::string() : linked.message();
+    };
   }
 
-  const TrainRequest& request_;
+  TrainRequest request_;
   const Platform& platform_;
   StartObserver& observer_;
   std::optional<ResumePoint> from_;
@@ -207,6 +265,11 @@ BatchShares batch_shares(const TrainJob& job) {
 std::vector<Note> batch_notes(const TrainJob& job) {
   const BatchShares shares = batch_shares(job);
   std::vector<Note> notes;
+  if (job.palette.size() == 1) {
+    notes.push_back(
+        {true, "data set " + job.data_name +
+                   " has one class: every labelled pixel is of it, and there is nothing to learn"});
+  }
   constexpr std::int64_t kSmallBatch = 8;
   if (shares.normalised < kSmallBatch) {
     notes.push_back(

@@ -18,15 +18,18 @@ namespace graphrun::training {
 
 // What a user says of a training run; the rest comes from settings, the model and the data set.
 struct TrainRequest {
-  std::string model;  // MODEL.fb
+  std::string model;  // MODEL.fb; empty, as a name of data: those of the run that is resumed
   JobData data;
-  std::string weights;        // parameters to start from; excludes init_backbone
-  std::string init_backbone;  // a classifier's checkpoint to start the backbone from
-  std::string resume;         // empty, auto, or the folder of a run
-  std::string folder;         // of a new run; empty: exp/DATASET/MODEL/TIME
+  std::string weights;           // parameters to start from; excludes init_backbone
+  std::string init;              // weights of a network of other classes to start from; excludes the others
+  std::string init_backbone;     // a classifier's checkpoint to start the backbone from
+  weights::TensorChoice choice;  // among the tensors of the file of these that is given
+  std::string resume;            // empty, auto, or the folder of a run, which says what is left open here
+  std::string folder;            // of a new run; empty: exp/DATASET/MODEL/TIME
   SettingSources settings;
   model::Bindings parameters;             // late parameters of the model
   DType precision = DType::f32;           // of activations
+  bool precision_of_run = false;          // a run that is resumed keeps its own instead
   std::optional<std::int64_t> max_iters;  // stop after so many in all; the schedule stays
   std::optional<std::uint64_t> seed;      // wins over the setting manual_seed
   bool deterministic = false;             // seed 0 where none is given

@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <system_error>
 
-#include "datasets/locate.h"
+#include "runtime/core/data_folders.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
 
@@ -59,7 +59,7 @@ Result<RenameRules> read_rules(const fs::path& path) {
 Result<std::vector<RenameRules>> all_rules() {
   std::vector<RenameRules> all;
   std::error_code error;
-  for (const fs::path& folder : datasets::data_folders("graphs")) {
+  for (const fs::path& folder : core::data_folders("graphs")) {
     std::vector<fs::path> files;
     for (fs::directory_iterator entry(folder / "backbones", error), end; !error && entry != end;
          entry.increment(error)) {
@@ -93,9 +93,14 @@ std::string hints_for(const RenameRules& rules, const weights::TensorFile& file,
 }  // namespace
 
 Result<BackboneReport> load_backbone(const std::string& path, const model::Program& program,
-                                     weights::Weights& weights) try {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file, weights::TensorFile::open(path));
+                                     weights::Weights& weights, const weights::TensorChoice& choice) try {
   GRAPHRUN_ASSIGN(const std::vector<RenameRules> all, all_rules());
+  weights::TensorChoice chosen = weights::choice_for(program, choice);
+  chosen.wants = [&all, known = chosen.wants](std::string_view name) {
+    return std::ranges::any_of(all, [&](const RenameRules& rules) { return known(rules.apply(name)); });
+  };
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                  weights::TensorFile::open(path, chosen));
   const auto matches = [&](const RenameRules& rules) {
     return std::ranges::count_if(file->tensors(), [&](const weights::NamedTensor& tensor) {
       return program.model().variable(rules.apply(tensor.name)) != nullptr;

@@ -20,7 +20,7 @@ struct BackboneReport {
 // the rules in graphs/backbones/*.json, of which the one that names the most of the model's variables is
 // taken. Errors: no rules fit, a tensor of another shape.
 Result<BackboneReport> load_backbone(const std::string& path, const model::Program& program,
-                                     weights::Weights& weights);
+                                     weights::Weights& weights, const weights::TensorChoice& choice = {});
 
 std::string format_report(const BackboneReport& report, bool all_names);
 

@@ -47,15 +47,34 @@ Status resolve_derived(const model::Model& model, SettingTable& settings) {
   return {};
 }
 
-// The default of ignore_label is a class where there are more than 255: then it is the highest number.
+// What is ignored must not be a class. The default is one where there are more than 255: then it is the
+// highest number.
 Status resolve_ignore_label(const datasets::Descriptor& descriptor, SettingTable& settings) {
   const auto classes = static_cast<std::int64_t>(descriptor.classes.size());
-  if (classes <= imaging::kMaxByteClasses || settings.integer("ignore_label") >= classes) return {};
+  const std::int64_t ignored = settings.integer("ignore_label");
+  if (ignored >= classes) return {};
   if (settings.is_explicit("ignore_label")) {
-    return {ErrorCode::invalid_argument, "ignore_label " + settings.json("ignore_label") +
-                                             " is one of the classes of data set " + descriptor.name};
+    const std::string& name = descriptor.classes[static_cast<std::size_t>(ignored)].name;
+    return {ErrorCode::invalid_argument,
+            settings.source("ignore_label") + ": ignore_label " + std::to_string(ignored) +
+                " is the class \"" + name + "\" of data set " + descriptor.name +
+                "; pixels of no class have an id from " + std::to_string(classes) + " on, such as 255"};
   }
   return settings.set("ignore_label", std::to_string(imaging::kIgnoredClass), "data set " + descriptor.name);
+}
+
+// -D of a parameter that is a setting too is that setting: data and losses must not differ about it.
+Status take_definitions(const model::Bindings& definitions, SettingTable& settings) {
+  for (const auto& [name, value] : definitions) {
+    const auto spec = std::ranges::find(setting_specs(), name, &SettingSpec::name);
+    if (spec == setting_specs().end()) continue;
+    const bool whole =
+        spec->kind != SettingKind::real && value == std::floor(value) && std::abs(value) < kMaxDerived;
+    const std::string text = to_string(whole ? Expr(static_cast<std::int64_t>(value)) : Expr(value));
+    const Status status = settings.set(name, text, "-D");
+    if (!status.ok()) return {ErrorCode::usage, status.message()};
+  }
+  return {};
 }
 
 }  // namespace
@@ -94,6 +113,7 @@ Result<SettingTable> resolve_settings(const model::Model& model, const datasets:
     const Status status = settings.set_assignment(assignment, "--set");
     if (!status.ok()) return {ErrorCode::usage, status.message()};
   }
+  GRAPHRUN_TRY(take_definitions(sources.definitions, settings));
   for (const auto& [test, train] : {std::pair("test_h", "train_h"), std::pair("test_w", "train_w")}) {
     if (!settings.has_value(test) && settings.has_value(train)) {
       GRAPHRUN_TRY(settings.set(test, settings.json(train), settings.source(train)));

@@ -8,6 +8,7 @@
 #include "datasets/descriptor.h"
 #include "graphrun/status.h"
 #include "runtime/model/graph.h"
+#include "runtime/model/program.h"
 #include "training/run/settings.h"
 
 namespace graphrun::training {
@@ -17,6 +18,7 @@ struct SettingSources {
   std::vector<std::string> configs;             // --config FILE.json
   std::vector<std::string> sets;                // --set key=value
   std::map<std::string, std::string> stored{};  // with the model, beside those in it: name → JSON text
+  model::Bindings definitions{};                // -D name=value; some are settings too
 };
 
 // The value that the settings ask of a parameter of the model (GraphParameter::from); empty where it does not
@@ -25,7 +27,7 @@ Result<std::optional<double>> derived_value(const model::GraphParameter& paramet
                                             const SettingTable& settings);
 
 // All settings in the order of precedence: defaults, the model's train section, the data set's settings, its
-// recipe for this network, what is stored with the model, --config, --set. `descriptor` may be null.
+// recipe for this network, what is stored with the model, --config, --set, -D. `descriptor` may be null.
 // ErrorCode::usage where a --set is wrong.
 Result<SettingTable> resolve_settings(const model::Model& model, const datasets::Descriptor* descriptor,
                                       const SettingSources& sources);

@@ -5,13 +5,17 @@
 #include <rapidjson/stringbuffer.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <ctime>
 #include <system_error>
 
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
 #include "runtime/model/model_file.h"
+#include "runtime/session/dims.h"
 
 namespace graphrun::training {
 namespace {
@@ -20,36 +24,84 @@ namespace fs = std::filesystem;
 
 const fs::path kLatest = "exp/latest";
 
-Status make_folder(const fs::path& path) {
-  std::error_code error;
-  fs::create_directories(path, error);
-  if (error) return {ErrorCode::io, path.string() + ": " + error.message()};
-  return {};
+Status folder_error(const fs::path& path, const std::string& reason) {
+  return {ErrorCode::io,
+          path.string() + ": the run's folder cannot be made or written (" + reason + "); -o gives another"};
 }
 
-std::string record_json(const RunRecord& record) {
+Status make_folder(const fs::path& path) {
+  const Status made = core::make_folders(path.string());
+  return made.ok() ? made : folder_error(path, made.message());
+}
+
+bool is_path(const std::string& dataset) {
+  return dataset.find('/') != std::string::npos || dataset.ends_with(".json");
+}
+
+// `path` as seen from the folder; empty where that cannot be said.
+std::string seen_from(const fs::path& folder, const fs::path& path) {
+  std::error_code error;
+  const fs::path relative = fs::relative(path, folder, error);
+  return error ? std::string() : relative.string();
+}
+
+std::string record_json(const RunRecord& record, const fs::path& folder) {
   rapidjson::StringBuffer buffer;
   rapidjson::PrettyWriter<rapidjson::StringBuffer> writer(buffer);
+  const auto write_text = [&writer](const char* key, const std::string& text) {
+    writer.Key(key);
+    writer.String(text.c_str());
+  };
   writer.SetIndent(' ', 2);
   writer.StartObject();
-  writer.Key("dataset");
-  writer.String(record.dataset.c_str());
-  writer.Key("data_root");
+  write_text("dataset", record.dataset);
   if (record.data_root) {
-    writer.String(record.data_root->c_str());
+    write_text("data_root", record.data_root->string());
   } else {
+    writer.Key("data_root");
     writer.Null();
   }
-  writer.Key("precision");
-  writer.String(record.precision.c_str());
+  write_text("precision", record.precision);
+  writer.Key("from_here");
+  writer.StartObject();
+  if (is_path(record.dataset)) write_text("dataset", seen_from(folder, record.dataset));
+  if (record.data_root) write_text("data_root", seen_from(folder, *record.data_root));
+  writer.EndObject();
   writer.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
 
+// Where a recorded path is now: as it was, else as the folder sees it.
+std::string path_now(const std::string& recorded, const rapidjson::Document& document, const char* key,
+                     const fs::path& folder) {
+  std::error_code ignored;
+  if (fs::exists(recorded, ignored)) return recorded;
+  const auto from_here = document.FindMember("from_here");
+  if (from_here == document.MemberEnd() || !from_here->value.IsObject()) return recorded;
+  const auto relative = from_here->value.FindMember(key);
+  if (relative == from_here->value.MemberEnd() || !relative->value.IsString()) return recorded;
+  const fs::path path = fs::weakly_canonical(folder / relative->value.GetString(), ignored);
+  return fs::exists(path, ignored) ? path.string() : recorded;
+}
+
+// A network that takes every one of many sizes in a row needs no crops, whose seams would show.
+bool takes_any_size(const model::Program& program, const SettingTable& settings) {
+  constexpr std::int64_t kSizes = 64;
+  const std::int64_t first = std::max(settings.integer("train_h"), settings.integer("train_w"));
+  for (std::int64_t side = first; side < first + kSizes; ++side) {
+    const auto shapes = session::image_shapes(program, 1, side, side);
+    if (!shapes.ok() || !session::solve_dims(program, *shapes).ok()) return false;
+  }
+  return true;
+}
+
 // How the run's network is to label images: the model's own protocol with the run's sizes.
-model::LabellingProtocol protocol_of(const SettingTable& settings,
-                                     const std::optional<model::LabellingProtocol>& own) {
+model::LabellingProtocol protocol_of(const model::Program& program, const SettingTable& settings) {
+  const std::optional<model::LabellingProtocol>& own = program.model().protocol;
   model::LabellingProtocol protocol = own.value_or(model::LabellingProtocol{});
+  if (!own && settings.has_value("train_h") && settings.has_value("train_w") &&
+      takes_any_size(program, settings))
+    protocol.name = model::kWholeProtocol;
   for (const auto& [name, size] :
        {std::pair("test_h", &protocol.crop_h), std::pair("test_w", &protocol.crop_w)}) {
     if (settings.has_value(name)) *size = settings.integer(name);
@@ -64,8 +116,7 @@ model::LabellingProtocol protocol_of(const SettingTable& settings,
 RunRecord make_run_record(const std::string& dataset, const std::string& data_root) {
   RunRecord record{dataset, std::nullopt};
   std::error_code ignored;
-  const bool is_path = dataset.find('/') != std::string::npos || dataset.ends_with(".json");
-  if (is_path) record.dataset = fs::absolute(dataset, ignored).lexically_normal().string();
+  if (is_path(dataset)) record.dataset = fs::absolute(dataset, ignored).lexically_normal().string();
   if (!data_root.empty()) record.data_root = fs::absolute(data_root, ignored).lexically_normal();
   return record;
 }
@@ -83,6 +134,7 @@ Result<RunRecord> read_run_record(const fs::path& folder) try {
   const auto dataset = document.FindMember("dataset");
   if (dataset == document.MemberEnd() || !dataset->value.IsString()) return wrong;
   RunRecord record{dataset->value.GetString(), std::nullopt};
+  if (is_path(record.dataset)) record.dataset = path_now(record.dataset, document, "dataset", folder);
   if (const auto precision = document.FindMember("precision"); precision != document.MemberEnd()) {
     if (!precision->value.IsString()) return wrong;
     record.precision = precision->value.GetString();
@@ -90,7 +142,7 @@ Result<RunRecord> read_run_record(const fs::path& folder) try {
   const auto data_root = document.FindMember("data_root");
   if (data_root == document.MemberEnd() || data_root->value.IsNull()) return record;
   if (!data_root->value.IsString()) return wrong;
-  record.data_root = data_root->value.GetString();
+  record.data_root = path_now(data_root->value.GetString(), document, "data_root", folder);
   return record;
 } catch (...) {
   return core::caught();
@@ -106,6 +158,36 @@ fs::path new_run_folder(const std::string& dataset, const std::string& model) {
   std::error_code ignored;
   for (int i = 2; fs::exists(folder, ignored); ++i) folder = base.string() + "-" + std::to_string(i);
   return folder;
+}
+
+Result<fs::path> make_run_folder(const fs::path& folder, bool drawn) try {
+  if (!drawn) {
+    GRAPHRUN_TRY(make_folder(folder));
+    return folder;
+  }
+  GRAPHRUN_TRY(make_folder(folder.parent_path()));
+  fs::path name = folder;
+  std::error_code error;
+  for (int i = 2; !fs::create_directory(name, error); ++i) {
+    if (error) return folder_error(name, error.message());
+    name = folder.string() + "-" + std::to_string(i);
+  }
+  return name;
+} catch (...) {
+  return core::caught();
+}
+
+Status check_run_folder(const fs::path& folder) try {
+  std::error_code error;
+  fs::path there = fs::absolute(folder, error).lexically_normal();
+  if (error) return folder_error(folder, error.message());
+  while (!fs::exists(fs::symlink_status(there, error)) && there.has_relative_path())
+    there = there.parent_path();
+  if (!fs::is_directory(there, error)) return folder_error(folder, there.string() + " is no folder");
+  if (access(there.c_str(), W_OK | X_OK) == 0) return {};
+  return folder_error(folder, std::generic_category().message(errno));
+} catch (...) {
+  return core::caught();
 }
 
 Status start_run_folder(const fs::path& folder, const model::Program& program,
@@ -125,10 +207,10 @@ Status start_run_folder(const fs::path& folder, const model::Program& program,
     if (chosen && spec.name != "manual_seed")
       model.settings[std::string(spec.name)] = settings.json(spec.name);
   }
-  model.protocol = protocol_of(settings, model.protocol);
+  model.protocol = protocol_of(program, settings);
   GRAPHRUN_TRY(model::write_model(model, (folder / "model.fb").string()));
   GRAPHRUN_TRY(core::write_file(folder / "config.json", settings.to_json()));
-  return core::write_file(folder / "run.json", record_json(record));
+  return core::write_file(folder / "run.json", record_json(record, folder));
 } catch (...) {
   return core::caught();
 }
@@ -139,6 +221,7 @@ Status point_latest_at(const fs::path& folder) try {
   std::error_code error;
   fs::create_directories(kLatest.parent_path(), error);
   const fs::path target = fs::relative(folder, kLatest.parent_path(), error);
+  if (!error) fs::remove(temporary, error);  // of an earlier process with this number
   if (!error) fs::create_directory_symlink(target, temporary, error);
   if (!error) fs::rename(temporary, kLatest, error);
   if (error) return {ErrorCode::io, kLatest.string() + ": " + error.message()};

@@ -19,13 +19,21 @@ struct RunRecord {
   std::optional<std::filesystem::path> data_root;  // absolute
   std::string precision = "f32";
 };
+// run.json holds both paths as they are and as seen from the run's folder: a run that was moved together with
+// its data finds them by the second.
 // From what the command line says: relative paths become absolute, an empty data_root is none.
 RunRecord make_run_record(const std::string& dataset, const std::string& data_root);
 
 // exp/DATASET/MODEL/TIME, unused so far. Only the name: nothing is made.
 std::filesystem::path new_run_folder(const std::string& dataset, const std::string& model);
 
-// Makes the folder and writes config.json, run.json and model.fb: the program's model with class names and
+// Makes the folder, which may be there, or for a name that was drawn one that is not: then the first of NAME,
+// NAME-2 ... that nobody has. The errors of making it without making anything: a parent that cannot be
+// written, or is none.
+Result<std::filesystem::path> make_run_folder(const std::filesystem::path& folder, bool drawn);
+Status check_run_folder(const std::filesystem::path& folder);
+
+// Writes config.json, run.json and model.fb: the program's model with class names and
 // palette of the data set, and with the run's settings in the place of the graph's.
 Status start_run_folder(const std::filesystem::path& folder, const model::Program& program,
                         const datasets::Descriptor& descriptor, const RunRecord& record,

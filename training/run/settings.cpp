@@ -1,6 +1,7 @@
 #include "training/run/settings.h"
 
 #include <rapidjson/document.h>
+#include <rapidjson/error/en.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -8,15 +9,19 @@
 #include <array>
 #include <cmath>
 #include <cstdlib>
+#include <set>
 
 #include "graphrun/kernel/attributes.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
+#include "runtime/core/text_place.h"
 
 namespace graphrun::training {
 namespace {
 
 constexpr double kMany = 1e9;
+constexpr double kMostDecay = 1 - 1e-9;
+constexpr std::size_t kMostShown = 80;  // characters of a value in a message
 constexpr const char* kDefaultSource = "default";
 constexpr std::string_view kSuggested = "suggested";
 using enum SettingKind;
@@ -49,6 +54,22 @@ constexpr std::array kSpecs{
     SettingSpec{"epochs", integer, "100", 1, 1e6, "passes over the training split; fixes the schedule"},
     SettingSpec{"power", real, "0.9", 0, 100,
                 "of the poly schedule: base_lr * (1 - iter / max_iter) ^ power"},
+    SettingSpec{"schedule", word, "\"poly\"", 0, 0, "how the learning rate falls after the warm-up",
+                "poly, cosine, step, constant"},
+    SettingSpec{"min_lr", real, "0", 0, kMany,
+                "learning rate at the end of poly and cosine, the least of step"},
+    SettingSpec{"step_epochs", reals, "null", 0, 1e6,
+                "of the step schedule: epochs after which the rate falls; two thirds and eight ninths of all "
+                "if not given"},
+    SettingSpec{"step_factor", real, "0.1", 0, 1, "of the step schedule: what the rate is multiplied by"},
+    SettingSpec{"warmup_iters", integer, "0", 0, kMany,
+                "first iterations, in which the learning rate rises linearly to base_lr"},
+    SettingSpec{"warmup_factor", real, "0.001", 0, 1, "part of base_lr that the warm-up begins with"},
+    SettingSpec{"clip_norm", real, "0", 0, kMany,
+                "largest norm of all gradients together, which are scaled down to it; 0: any"},
+    SettingSpec{
+        "ema", real, "0", 0, kMostDecay,
+        "decay of moving averages of the parameters, which validation and checkpoints then use; 0: none"},
     SettingSpec{"momentum", real, "0.9", 0, 1, "of the optimizer"},
     SettingSpec{"weight_decay", real, "0.0001", 0, kMany,
                 "of the optimizer: sgd's is an L2 penalty on all parameters"},
@@ -74,6 +95,10 @@ constexpr std::array kSpecs{
     SettingSpec{"evaluate", boolean, "false", 0, 1,
                 "validate on centre crops of the val split after each epoch"},
     SettingSpec{"evaluate_freq", integer, "1", 1, kMany, "epochs from one validation to the next"},
+    SettingSpec{"best_metric", word, "\"mIoU\"", 0, 0, "of a validation: what the best epoch is best in",
+                "mIoU, mAcc, aAcc, loss"},
+    SettingSpec{"early_stop", integer, "0", 0, kMany,
+                "validations without a better best_metric after which the run ends; 0: never"},
     SettingSpec{"base_size", integer, "512", 0, 1e5,
                 "longer side that scale 1.0 of an evaluation gives an image; 0: its own"},
     SettingSpec{"test_h", integer, "null", 1, 1e5,
@@ -103,6 +128,13 @@ rapidjson::Document parse(std::string_view json) {
   return document;
 }
 
+// No list is in another: writing a value calls itself for each depth, which the file could choose.
+bool is_flat(const rapidjson::Value& value) {
+  const auto is_scalar = [](const rapidjson::Value& item) { return !item.IsArray() && !item.IsObject(); };
+  if (!value.IsArray()) return is_scalar(value);
+  return std::all_of(value.Begin(), value.End(), is_scalar);
+}
+
 std::string_view kind_name(SettingKind kind) {
   switch (kind) {
     case integer:
@@ -123,7 +155,8 @@ std::string_view kind_name(SettingKind kind) {
 
 Status check_number(const SettingSpec& spec, double value) {
   if (value >= spec.min && value <= spec.max) return {};
-  return error("must be in " + number_text(spec.min) + " to " + number_text(spec.max));
+  return error("must be in " + number_text(spec.min) + " to " + number_text(spec.max) + ", got " +
+               number_text(value));
 }
 
 // Lists are accepted as "0.5,1.0" as well, which is what one types after --set.
@@ -155,8 +188,18 @@ bool is_choice(std::string_view choices, std::string_view word_given) {
   return false;
 }
 
-Status check(const SettingSpec& spec, const rapidjson::Document& document) {
-  const Status wrong_kind = error("must be " + std::string(kind_name(spec.kind)) + std::string(spec.choices));
+// What somebody may have meant who wrote a number or a flag as JSON does not have it.
+std::string hint_for(const SettingSpec& spec, std::string_view given) {
+  const bool number = spec.kind == integer || spec.kind == real;
+  if (number && given.find(',') != std::string_view::npos) return " (a decimal point is a point)";
+  if (number && given.starts_with(".")) return " (write 0" + std::string(given.substr(0, kMostShown)) + ")";
+  return spec.kind == boolean ? " (in small letters)" : "";
+}
+
+Status check(const SettingSpec& spec, const rapidjson::Document& document, std::string_view given) {
+  const Status wrong_kind =
+      error("must be " + std::string(kind_name(spec.kind)) + std::string(spec.choices) + ", got " +
+            std::string(given.substr(0, kMostShown)) + hint_for(spec, given));
   if (document.HasParseError()) return wrong_kind;
   if (document.IsNull() && spec.fallback == "null") return {};
   switch (spec.kind) {
@@ -205,7 +248,7 @@ Status SettingTable::set(std::string_view name, std::string_view json, std::stri
   Entry& entry = found->second;
   const rapidjson::Document document = normalised(*entry.spec, json);
   const std::string where = std::string(source) + ": setting \"" + std::string(name) + "\"";
-  GRAPHRUN_TRY(check(*entry.spec, document).with_context(where));
+  GRAPHRUN_TRY(check(*entry.spec, document, json).with_context(where));
   entry.json = text_of(document);
   entry.source = source;
   return {};
@@ -220,17 +263,26 @@ Status SettingTable::set_from_file(const std::string& path) try {
   constexpr std::int64_t kMaxBytes = std::int64_t{1} << 20;
   GRAPHRUN_ASSIGN(const std::string json, core::read_file(path, kMaxBytes));
   const rapidjson::Document document = parse(json);
-  if (document.HasParseError() || !document.IsObject()) {
-    return error(path + ": a JSON object of settings is expected (offset " +
-                 std::to_string(document.GetErrorOffset()) + ")");
+  if (document.HasParseError()) {
+    return error(path + ":" + core::place_in(json, document.GetErrorOffset()) +
+                 ": not JSON: " + rapidjson::GetParseError_En(document.GetParseError()) +
+                 "; settings are {\"name\": value, ...}");
   }
+  if (!document.IsObject()) return error(path + ": expected an object of settings, {\"name\": value, ...}");
+  std::set<std::string> seen;
   for (const auto& member : document.GetObject()) {
     const std::string name(member.name.GetString(), member.name.GetStringLength());
+    if (!seen.insert(name).second) return error(path + ": setting \"" + name + "\" stands there twice");
     // config.json of an experiment has {"value": ..., "from": ...} for each: it can be given back. What was
     // nobody's choice there is none here.
     const bool recorded = member.value.IsObject() && member.value.HasMember("value");
-    if (recorded && member.value.HasMember("from") && member.value["from"] == kDefaultSource) continue;
-    GRAPHRUN_TRY(set(name, text_of(recorded ? member.value["value"] : member.value), path));
+    const bool chosen = !recorded || !member.value.HasMember("from") ||
+                        (member.value["from"] != kDefaultSource && member.value["from"] != kDrawnSource);
+    if (!chosen) continue;
+    const rapidjson::Value& value = recorded ? member.value["value"] : member.value;
+    if (!is_flat(value))
+      return error(path + ": setting \"" + name + "\" must be a value or a list of values");
+    GRAPHRUN_TRY(set(name, text_of(value), path));
   }
   return {};
 } catch (...) {

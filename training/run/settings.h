@@ -26,6 +26,9 @@ struct SettingSpec {
 };
 std::span<const SettingSpec> setting_specs();
 
+// The source of a seed that nobody has chosen.
+constexpr const char* kDrawnSource = "drawn";
+
 // All settings with their values and where each came from. Later set() calls win.
 class SettingTable {
  public:

@@ -1,6 +1,7 @@
 #include "training/tensorboard/event_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -9,8 +10,8 @@
 #include <charconv>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <vector>
 
@@ -58,18 +59,27 @@ std::string host_name() {
   return host;
 }
 
+bool read_exactly(int file, std::span<char> to) {
+  while (!to.empty()) {
+    const ssize_t got = ::read(file, to.data(), to.size());
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    to = to.subspan(static_cast<std::size_t>(got));
+  }
+  return true;
+}
+
 // Bytes up to the first event to be dropped, or to what is no whole record.
-std::uintmax_t kept_bytes(std::ifstream& file, std::uintmax_t size,
-                          const std::function<bool(const EventKey&)>& drop) {
+std::uintmax_t kept_bytes(int file, std::uintmax_t size, const std::function<bool(const EventKey&)>& drop) {
   constexpr std::uint64_t kMaxPayload = std::uint64_t{1} << 28;
   std::uintmax_t kept = 0;
   std::string head(kFrameHead, 0);
   std::string rest;
-  while (size - kept >= kFrameHead + kFrameTail && file.read(head.data(), kFrameHead)) {
+  while (size - kept >= kFrameHead + kFrameTail && read_exactly(file, head)) {
     const auto length = framed_length(head);
     if (!length || *length > kMaxPayload || *length > size - kept - kFrameHead - kFrameTail) break;
     rest.resize(*length + kFrameTail);
-    if (!file.read(rest.data(), static_cast<std::streamsize>(rest.size()))) break;
+    if (!read_exactly(file, rest)) break;
     const std::string_view payload = std::string_view(rest).substr(0, *length);
     if (frame(payload) != head + rest) break;
     const auto key = read_event(payload);
@@ -118,14 +128,16 @@ Status EventFile::append(std::string_view payload) {
 
 Status cut_event_files(const fs::path& folder, const std::function<bool(const EventKey&)>& drop) {
   for (const fs::path& path : event_files(folder)) {
-    std::error_code error;
-    const std::uintmax_t size = fs::file_size(path, error);
-    std::ifstream file(path, std::ios::binary);
-    if (error || !file) return {ErrorCode::io, path.string() + ": cannot read it"};
-    const std::uintmax_t kept = kept_bytes(file, size, drop);
+    // What is read is what is cut, whatever the name stands for by now.
+    const core::FileDescriptor file(::open(path.c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK));
+    struct stat info {};
+    if (!file.valid() || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode))
+      return {ErrorCode::io, path.string() + ": cannot read it"};
+    const auto size = static_cast<std::uintmax_t>(info.st_size);
+    const std::uintmax_t kept = kept_bytes(file.get(), size, drop);
     if (kept == size) continue;
-    fs::resize_file(path, kept, error);
-    if (error) return {ErrorCode::io, path.string() + ": cannot shorten it: " + error.message()};
+    if (::ftruncate(file.get(), static_cast<off_t>(kept)) != 0)
+      return core::system_error(path.string(), "shorten", errno);
   }
   return {};
 }

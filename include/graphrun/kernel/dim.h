@@ -14,9 +14,9 @@ namespace graphrun {
 // symbols and of opaque terms (floor quotient, remainder, minimum, maximum). Two expressions that are equal
 // by the laws of +, - and * compare equal, so shapes can be checked before any size is known.
 //
-// Overflow, division by zero, nesting deeper than kMaxDimDepth and terms of more than kMaxDimText characters
-// (a short expression from a file could otherwise fill the memory) give an invalid Dim, which every operation
-// passes on; check valid() where a Dim is used.
+// Overflow, division by zero, nesting deeper than kMaxDimDepth, more than kMaxDimTerms products and terms of
+// more than kMaxDimText characters together (a short expression from a file could otherwise fill the memory)
+// give an invalid Dim, which every operation passes on; check valid() where a Dim is used.
 class Dim {
  public:
   Dim() = default;
@@ -46,6 +46,9 @@ class Dim {
   // Equal for all values of the symbols, as far as the canonical form shows it. Invalid equals nothing.
   friend bool operator==(const Dim& a, const Dim& b);
 
+  // What the terms take, nearly; 0 for a constant. Copies of a Dim share it.
+  std::size_t bytes() const;
+
   struct Terms;  // of the canonical form; private to dim.cpp
 
  private:
@@ -57,6 +60,7 @@ class Dim {
 };
 
 inline constexpr int kMaxDimDepth = 64;
+inline constexpr std::size_t kMaxDimTerms = 64;
 inline constexpr std::size_t kMaxDimText = 2048;
 
 // "(H - 1)/8 + 1"; "?" for an invalid Dim.

@@ -15,6 +15,13 @@
 // What a device offers: kernels for nodes whose shapes are numbers.
 namespace graphrun {
 
+// What kernels of one method may keep in tables beside scratch and packed weights: interpolation weights and
+// the like, whose size a model's shapes decide.
+struct TableBudget {
+  std::int64_t left = 0;   // bytes
+  std::int64_t taken = 0;  // bytes
+};
+
 // Everything a kernel may know when it is prepared. References live as long as the call.
 struct KernelRequest {
   const OpDef& def;
@@ -30,7 +37,12 @@ struct KernelRequest {
   int threads = 1;
   // Backend::context() of the backend that is asked; outlives the kernel.
   DeviceContext* device = nullptr;
+  TableBudget* tables = nullptr;  // null: without a limit
 };
+
+// Takes bytes of tables from the request's budget, before they are built. Errors (out_of_memory): there are
+// not so many left.
+Status take_tables(const KernelRequest& request, std::int64_t bytes);
 
 // That every operand is stored as its op declares it, activations in f32 or bf16; of inputs whose shape alone
 // is read nothing is asked. ErrorCode::declined names the first that is not.

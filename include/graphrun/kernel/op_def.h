@@ -15,8 +15,8 @@
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
 
-// What an op is, apart from how a device computes it. Definitions are plain data and free functions; the list
-// of all ops is ops/op_list.inc. The compiler and the runtime's validation use the same definitions.
+// What an op is, apart from how a device computes it. Definitions are plain data and free functions. The
+// compiler and the runtime's validation use the same ones.
 namespace graphrun {
 
 // Type of a value. The shape may be symbolic in the compiler and is constant at bind.
@@ -151,7 +151,7 @@ struct Fusion {
   Match match = nullptr;
 };
 
-// Which parameters a rule is about: everything that is given must fit. In patterns * stands for any text.
+// Which parameters a rule is about: all that is given must fit. In patterns * is any text, ? any character.
 struct ParameterSelector {
   std::string name = "*";     // of the parameter, e.g. "layer4.*"
   std::string op = "*";       // of the node that reads it, as the graph file writes it, e.g. "batch_norm"
@@ -242,8 +242,8 @@ struct OpDef {
   bool writes_inputs = false;
   // Cheaper to compute again from its inputs than to keep from forward to backward.
   bool recompute = false;
-  // output is input at another size, interpolated bilinearly with aligned corners: whoever interpolates
-  // further may start from the input instead.
+  // output is input at another size, by the op's attributes "mode" and "align_corners" (as resize has them;
+  // without them by aligned corners): whoever interpolates further may start from the input instead.
   std::optional<IndexPair> interpolates{};
   // What it gives for a sample depends on which others are computed with it on this rank, so that a batch in
   // parts is not the batch (hard pixels are chosen among all of them).

@@ -6,14 +6,13 @@
 // An op library as a shared object, which programs open when they are asked for it (--ops):
 //
 //   extern "C" const graphrun::OpModule* graphrun_op_module() {
-//     static const graphrun::OpModule module{graphrun::kKernelHeaders, "1.0", &library};
+//     static const graphrun::OpModule module{graphrun::kKernelHeaders, &library};
 //     return &module;
 //   }
 namespace graphrun {
 
 struct OpModule {
   const char* headers;  // kKernelHeaders of the library's build; nothing after it is read unless it is ours
-  const char* version;  // of the library, for whoever reads messages
   const OpLibrary* library;
 };
 inline constexpr char kOpModuleFunction[] = "graphrun_op_module";

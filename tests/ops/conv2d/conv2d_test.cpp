@@ -2,39 +2,12 @@
 #include <cmath>
 #include <string>
 
-#include "tests/ops/harness.h"
+#include "tests/ops/conv2d/windows.h"
 #include "tests/ops/test_backend.h"
 #include "tests/skip.h"
 
 namespace graphrun::test {
 namespace {
-
-struct Window {
-  std::int64_t n, c, h, w, o;
-  std::int64_t kh = 3, kw = 3;
-  std::int64_t sh = 1, sw = 1;
-  std::int64_t ph = 1, pw = 1;
-  std::int64_t dh = 1, dw = 1;
-  std::int64_t gap = 0;
-
-  std::int64_t oh() const { return (h + 2 * ph - dh * (kh - 1) - 1) / sh + 1; }
-  std::int64_t ow() const { return (w + 2 * pw - dw * (kw - 1) - 1) / sw + 1; }
-  Shape x() const { return {n, c, h, w}; }
-  Shape y() const { return {n, o, oh(), ow()}; }
-  Shape weight() const { return {o, c, kh, kw}; }
-  AttrMap attrs() const {
-    return {{"kernel", std::vector<Expr>{kh, kw}},
-            {"stride", std::vector<Expr>{sh, sw}},
-            {"padding", std::vector<Expr>{ph, pw}},
-            {"dilation", std::vector<Expr>{dh, dw}}};
-  }
-};
-
-std::ostream& operator<<(std::ostream& out, const Window& v) {
-  return out << to_string(v.x()) << " -> " << to_string(v.y()) << ", kernel " << v.kh << "x" << v.kw
-             << ", stride " << v.sh << "x" << v.sw << ", padding " << v.ph << "x" << v.pw << ", dilation "
-             << v.dh << "x" << v.dw << ", gap " << v.gap;
-}
 
 // Every kind of layer that the networks have, at sizes that a naive reference bears.
 const Window kWindows[] = {
@@ -80,34 +53,58 @@ const Window kTiledWindows[] = {
 // In two portions of tiles and two blocks of channels, for the kernels of training.
 const Window kPortionedWindows[] = {{.n = 1, .c = 132, .h = 58, .w = 57, .o = 132}};
 
+// As many groups as channels: windows of the widths with loops of their own and of others, rows shorter than
+// a run of pixels, channels that are no whole number of lanes.
+const Window kDepthwiseWindows[] = {
+    {.n = 2, .c = 35, .h = 9, .w = 13, .o = 35, .gap = 5, .groups = 35},
+    {.n = 1, .c = 24, .h = 12, .w = 11, .o = 24, .sh = 2, .sw = 2, .groups = 24},
+    {.n = 1, .c = 16, .h = 14, .w = 15, .o = 16, .ph = 2, .pw = 2, .dh = 2, .dw = 2, .groups = 16},
+    {.n = 1, .c = 40, .h = 11, .w = 17, .o = 40, .kh = 5, .kw = 5, .ph = 2, .pw = 2, .groups = 40},
+    {.n = 2,
+     .c = 17,
+     .h = 13,
+     .w = 12,
+     .o = 17,
+     .kh = 5,
+     .kw = 5,
+     .sh = 2,
+     .sw = 2,
+     .ph = 4,
+     .pw = 4,
+     .dh = 2,
+     .dw = 2,
+     .groups = 17},
+    {.n = 1, .c = 48, .h = 10, .w = 16, .o = 48, .kh = 7, .kw = 7, .ph = 3, .pw = 3, .groups = 48},
+    {.n = 1,
+     .c = 9,
+     .h = 5,
+     .w = 6,
+     .o = 9,
+     .kh = 2,
+     .kw = 4,
+     .sh = 1,
+     .sw = 3,
+     .ph = 1,
+     .pw = 0,
+     .groups = 9},
+    {.n = 1, .c = 32, .h = 3, .w = 3, .o = 32, .ph = 4, .pw = 4, .groups = 32},
+    {.n = 2, .c = 8, .h = 1, .w = 21, .o = 8, .kh = 1, .kw = 3, .ph = 0, .pw = 1, .gap = 3, .groups = 8},
+    {.n = 1, .c = 12, .h = 6, .w = 9, .o = 12, .sh = 3, .sw = 2, .ph = 0, .pw = 0, .groups = 12},
+};
+// Several groups of several channels each.
+const Window kGroupedWindows[] = {
+    {.n = 2, .c = 64, .h = 9, .w = 7, .o = 32, .groups = 2},
+    {.n = 1, .c = 64, .h = 8, .w = 9, .o = 128, .sh = 2, .sw = 2, .groups = 4},
+    {.n = 1, .c = 96, .h = 6, .w = 5, .o = 96, .kh = 1, .kw = 1, .ph = 0, .pw = 0, .groups = 3},
+};
+// Outputs that are a multiple of the channels, and groups that fill no vector.
+const Window kNarrowGroups[] = {
+    {.n = 2, .c = 12, .h = 7, .w = 6, .o = 24, .groups = 12},
+    {.n = 1, .c = 15, .h = 6, .w = 7, .o = 10, .ph = 2, .pw = 2, .dh = 2, .dw = 2, .gap = 2, .groups = 5},
+};
+
 // Which of these tables a window is in decides on its kernels; kPortionedWindows are tiled too.
-enum class Table { usual, wide, tiled };
-
-// visit(y pixel, x pixel, tap) for all that a window reads inside of x.
-template <class Visit>
-void visit_windows(const Window& v, const Visit& visit) {
-  for (std::int64_t n = 0; n < v.n; ++n)
-    for (std::int64_t oh = 0; oh < v.oh(); ++oh)
-      for (std::int64_t ow = 0; ow < v.ow(); ++ow)
-        for (std::int64_t k = 0; k < v.kh; ++k)
-          for (std::int64_t l = 0; l < v.kw; ++l) {
-            const std::int64_t ih = oh * v.sh - v.ph + k * v.dh;
-            const std::int64_t iw = ow * v.sw - v.pw + l * v.dw;
-            if (ih >= 0 && ih < v.h && iw >= 0 && iw < v.w) visit(n, oh, ow, ih, iw, k, l);
-          }
-}
-
-HostTensor convolve(const Window& v, const HostTensor& x, const HostTensor& weight, const HostTensor& bias) {
-  HostTensor y = HostTensor::zeros(v.y());
-  visit_windows(v, [&](auto n, auto oh, auto ow, auto ih, auto iw, auto k, auto l) {
-    for (std::int64_t o = 0; o < v.o; ++o)
-      for (std::int64_t c = 0; c < v.c; ++c) y.at(n, o, oh, ow) += x.at(n, c, ih, iw) * weight.at(o, c, k, l);
-  });
-  for (std::int64_t i = 0; bias.present && i < y.shape.count(); ++i)
-    y.values[static_cast<std::size_t>(i)] +=
-        bias.values[static_cast<std::size_t>(i / (v.oh() * v.ow()) % v.o)];
-  return y;
-}
+enum class Table { usual, wide, tiled, depthwise };
 
 template <class Check>
 void for_each(std::span<const Window> windows, const Check& check) {
@@ -122,12 +119,20 @@ void for_all_tables(const Check& check) {
   for_each(kWindows, [&](const Window& window) { check(window, Table::usual); });
   for_each(kWideWindows, [&](const Window& window) { check(window, Table::wide); });
   for_each(kTiledWindows, [&](const Window& window) { check(window, Table::tiled); });
+  for_each(kDepthwiseWindows, [&](const Window& window) { check(window, Table::depthwise); });
+  for_each(kGroupedWindows, [&](const Window& window) { check(window, Table::usual); });
 }
 
 // Without AVX-512 the library computes dilated windows as a product of matrices, the sums of which it divides
 // among its threads.
 bool has_same_bits(const Window& v) {
   return (v.dh == 1 && v.dw == 1) || __builtin_cpu_supports("avx512f") != 0;
+}
+
+std::vector<KernelChoice> depthwise_kernels() {
+  return {{.type = DType::f32, .names = {"depthwise", "body"}},
+          {.type = DType::bf16, .names = {"depthwise"}},
+          {.device = "cuda", .names = {"depthwise"}}};
 }
 
 std::vector<KernelChoice> forward_kernels(Table table) {
@@ -138,7 +143,7 @@ std::vector<KernelChoice> forward_kernels(Table table) {
       {.device = "cuda", .names = {"library"}},
   };
   if (table == Table::tiled) choices[1].names = {"winograd", "onednn", "body"};
-  return choices;
+  return table == Table::depthwise ? depthwise_kernels() : choices;
 }
 
 std::vector<KernelChoice> grad_data_kernels(const Window& v, Table table) {
@@ -150,12 +155,13 @@ std::vector<KernelChoice> grad_data_kernels(const Window& v, Table table) {
                                     {.type = DType::bf16, .names = usual},
                                     {.device = "cuda", .names = {"library"}}};
   if (table == Table::tiled) choices[1].names = {"winograd", "turned", "onednn", "body"};
-  return choices;
+  return table == Table::depthwise ? depthwise_kernels() : choices;
 }
 
 std::vector<KernelChoice> grad_weight_kernels(const Window& v, Table table) {
+  if (table == Table::depthwise) return depthwise_kernels();
   const bool pixels = v.kh == 1 && v.kw == 1 && v.sh == 1 && v.ph == 0;
-  const bool products = table != Table::usual || (v.kh == 1 && v.kw == 1);
+  const bool products = v.groups == 1 && (table != Table::usual || (v.kh == 1 && v.kw == 1));
   KernelChoice wide{.type = DType::f32, .names = {"onednn", "body"}};
   if (products) wide.names = {"products", "onednn", "body"};
   if (table == Table::tiled) wide.names = {"winograd", "onednn", "body"};
@@ -200,9 +206,9 @@ void check_grad_data(const Window& v, Table table) {
                              const Attributes&) {
     out[0] = HostTensor::zeros(v.x());
     visit_windows(v, [&](auto n, auto oh, auto ow, auto ih, auto iw, auto k, auto l) {
-      for (std::int64_t o = 0; o < v.o; ++o)
-        for (std::int64_t c = 0; c < v.c; ++c)
-          out[0].at(n, c, ih, iw) += in[0].at(n, o, oh, ow) * in[1].at(o, c, k, l);
+      visit_weights(v, [&](auto o, auto c, auto channel) {
+        out[0].at(n, channel, ih, iw) += in[0].at(n, o, oh, ow) * in[1].at(o, c, k, l);
+      });
     });
   };
   OpHarness().check(test, reference);
@@ -221,9 +227,9 @@ void check_grad_weight(const Window& v, Table table, bool bias) {
                              const Attributes&) {
     out[0] = HostTensor::zeros(v.weight());
     visit_windows(v, [&](auto n, auto oh, auto ow, auto ih, auto iw, auto k, auto l) {
-      for (std::int64_t o = 0; o < v.o; ++o)
-        for (std::int64_t c = 0; c < v.c; ++c)
-          out[0].at(o, c, k, l) += in[0].at(n, o, oh, ow) * in[1].at(n, c, ih, iw);
+      visit_weights(v, [&](auto o, auto c, auto channel) {
+        out[0].at(o, c, k, l) += in[0].at(n, o, oh, ow) * in[1].at(n, channel, ih, iw);
+      });
     });
     out[1] = HostTensor::zeros({v.o});
     for (std::int64_t i = 0; i < v.y().count(); ++i)
@@ -235,6 +241,11 @@ void check_grad_weight(const Window& v, Table table, bool bias) {
 
 // The kernels fold constant variables; the parts serve others.
 std::vector<KernelChoice> batch_norm_kernels(Table table) {
+  if (table == Table::depthwise) {
+    return {{.type = DType::f32, .names = {"depthwise"}},
+            {.type = DType::bf16, .names = {"depthwise"}},
+            {.device = "cuda", .names = {"depthwise"}}};
+  }
   KernelChoice f32{.type = DType::f32, .constant = true, .names = {"onednn"}};
   if (table == Table::tiled) f32.names = {"winograd", "onednn"};
   return {{.constant = false, .names = {}},
@@ -304,7 +315,8 @@ BOOST_AUTO_TEST_CASE(products_in_bf16, *needs("bf16")) {
 }
 
 BOOST_AUTO_TEST_CASE(gradients_are_those_of_the_function) {
-  const Window windows[] = {kWindows[0], kWindows[3], kWindows[10]};
+  const Window windows[] = {kWindows[0],          kWindows[3],          kWindows[10],    kDepthwiseWindows[0],
+                            kDepthwiseWindows[4], kDepthwiseWindows[9], kNarrowGroups[0]};
   for_each(windows, [](const Window& window) {
     OpHarness().check_gradient(forward_case(window, true), forward_reference(window));
   });
@@ -317,6 +329,33 @@ BOOST_AUTO_TEST_CASE(convolution_and_batch_norm) {
         OpHarness().check(batch_norm_case(window, relu, residual, relu), batch_norm_reference(window, relu));
     }
   });
+}
+
+BOOST_AUTO_TEST_CASE(depthwise_convolution_and_batch_norm) {
+  for_each(kDepthwiseWindows, [](const Window& window) {
+    for (const bool residual : {false, true}) {
+      for (const bool relu : {false, true})
+        OpHarness().check(batch_norm_case(window, relu, residual, relu, Table::depthwise),
+                          batch_norm_reference(window, relu));
+    }
+  });
+}
+
+BOOST_AUTO_TEST_CASE(groups_and_batch_norm) {
+  for_each(kGroupedWindows, [](const Window& window) {
+    OpHarness().check(batch_norm_case(window, true, true, true), batch_norm_reference(window, true));
+  });
+}
+
+BOOST_AUTO_TEST_CASE(groups_must_divide_the_channels) {
+  for (const auto& [inputs, outputs] : {std::pair{6, 8}, {8, 6}}) {
+    const Window window{.n = 1, .c = inputs, .h = 5, .w = 5, .o = outputs, .groups = 4};
+    const auto inferred = OpHarness().infer(forward_case(window, false));
+    BOOST_REQUIRE(!inferred.ok());
+    BOOST_TEST(
+        inferred.status().message().find("expected a multiple of groups, 4, got 6") != std::string::npos,
+        inferred.status().message());
+  }
 }
 
 BOOST_AUTO_TEST_CASE(convolution_and_batch_norm_by_tiles) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "tests/ops/harness.h"
+#include "tests/ops/resampling.h"
 
 namespace graphrun::test {
 namespace {
@@ -45,24 +46,18 @@ Case pyramid_case(const Pyramid& v) {
   return test;
 }
 
-double interpolated(const HostTensor& level, std::int64_t n, std::int64_t c, double y, double x) {
-  const auto top = static_cast<std::int64_t>(y);
-  const auto left = static_cast<std::int64_t>(x);
-  const std::int64_t bottom = std::min(top + 1, level.shape[2] - 1);
-  const std::int64_t right = std::min(left + 1, level.shape[3] - 1);
-  const double down = y - static_cast<double>(top);
-  const double across = x - static_cast<double>(left);
-  return (1 - down) * ((1 - across) * level.at(n, c, top, left) + across * level.at(n, c, top, right)) +
-         down * ((1 - across) * level.at(n, c, bottom, left) + across * level.at(n, c, bottom, right));
+double interpolated(const HostTensor& level, std::int64_t n, std::int64_t c, const Mixture& row,
+                    const Mixture& column) {
+  const auto blend = [&](std::int64_t x) {
+    return (1 - row.weight) * level.at(n, c, row.first, x) + row.weight * level.at(n, c, row.second, x);
+  };
+  return (1 - column.weight) * blend(column.first) + column.weight * blend(column.second);
 }
 
 // The concatenation, pixel by pixel, then the convolution and batch norm.
 Reference pyramid_reference(const Pyramid& v) {
-  return [v](const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
+  return [v](const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes& attrs) {
     HostTensor joined = HostTensor::zeros({v.n, v.channels(), v.h, v.w});
-    const auto at = [](std::int64_t i, std::int64_t from, std::int64_t to) {
-      return from == 1 ? 0.0 : static_cast<double>(i * (to - 1)) / static_cast<double>(from - 1);
-    };
     for (std::int64_t n = 0; n < v.n; ++n) {
       for (std::int64_t y = 0; y < v.h; ++y) {
         for (std::int64_t x = 0; x < v.w; ++x) {
@@ -70,8 +65,8 @@ Reference pyramid_reference(const Pyramid& v) {
           for (; channel < v.c; ++channel) joined.at(n, channel, y, x) = in[0].at(n, channel, y, x);
           for (std::size_t l = 7; l < in.size(); ++l) {
             for (std::int64_t c = 0; c < in[l].shape[1]; ++c, ++channel)
-              joined.at(n, channel, y, x) =
-                  interpolated(in[l], n, c, at(y, v.h, in[l].shape[2]), at(x, v.w, in[l].shape[3]));
+              joined.at(n, channel, y, x) = interpolated(in[l], n, c, mixture(attrs, y, in[l].shape[2], v.h),
+                                                         mixture(attrs, x, in[l].shape[3], v.w));
           }
         }
       }
@@ -119,9 +114,13 @@ const Pyramid kPyramids[] = {
 BOOST_AUTO_TEST_CASE(convolution_of_a_pyramid) {
   for (const Pyramid& pyramid : kPyramids) {
     BOOST_TEST_CONTEXT("case " << &pyramid - kPyramids) {
-      OpHarness().check_parts(pyramid_case(pyramid), pyramid_reference(pyramid));
       const bool small_levels = &pyramid != &kPyramids[5] && &pyramid != &kPyramids[4];
-      if (small_levels) OpHarness().check(pyramid_case(pyramid), pyramid_reference(pyramid));
+      for (const AttrMap& rule : interpolation_rules()) {
+        Case test = pyramid_case(pyramid);
+        test.attrs.insert(rule.begin(), rule.end());
+        OpHarness().check_parts(test, pyramid_reference(pyramid));
+        if (small_levels) OpHarness().check(test, pyramid_reference(pyramid));
+      }
     }
   }
 }

@@ -11,13 +11,14 @@ Reference pairwise(const F& f) {
   return [f](const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
     const Shape& a = in[0].shape;
     const Shape& b = in[1].shape;
-    out[0] = HostTensor::zeros({a[0], a[1], std::max(a[2], b[2]), std::max(a[3], b[3])});
+    out[0] = HostTensor::zeros({a[0], std::max(a[1], b[1]), std::max(a[2], b[2]), std::max(a[3], b[3])});
     for (std::int64_t n = 0; n < a[0]; ++n)
-      for (std::int64_t c = 0; c < a[1]; ++c)
+      for (std::int64_t c = 0; c < out[0].shape[1]; ++c)
         for (std::int64_t h = 0; h < out[0].shape[2]; ++h)
           for (std::int64_t w = 0; w < out[0].shape[3]; ++w) {
-            out[0].at(n, c, h, w) = f(in[0].at(n, c, std::min(h, a[2] - 1), std::min(w, a[3] - 1)),
-                                      in[1].at(n, c, std::min(h, b[2] - 1), std::min(w, b[3] - 1)));
+            out[0].at(n, c, h, w) =
+                f(in[0].at(n, std::min(c, a[1] - 1), std::min(h, a[2] - 1), std::min(w, a[3] - 1)),
+                  in[1].at(n, std::min(c, b[1] - 1), std::min(h, b[2] - 1), std::min(w, b[3] - 1)));
           }
   };
 }
@@ -29,10 +30,11 @@ struct Pair {
   Shape a;
   Shape b;
 };
-const std::vector<Pair> kPairs{{{2, 16, 5, 7}, {2, 16, 5, 7}},    {{2, 19, 4, 6}, {2, 19, 4, 1}},
-                               {{2, 19, 1, 6}, {2, 19, 4, 6}},    {{1, 64, 5, 1}, {1, 64, 1, 37}},
-                               {{2, 70, 1, 1}, {2, 70, 6, 50}},   {{1, 3, 1, 9}, {1, 3, 1, 1}},
-                               {{2, 16, 30, 30}, {2, 16, 30, 30}}};
+const std::vector<Pair> kPairs{
+    {{2, 16, 5, 7}, {2, 16, 5, 7}},     {{2, 19, 4, 6}, {2, 19, 4, 1}},  {{2, 19, 1, 6}, {2, 19, 4, 6}},
+    {{1, 64, 5, 1}, {1, 64, 1, 37}},    {{2, 70, 1, 1}, {2, 70, 6, 50}}, {{1, 3, 1, 9}, {1, 3, 1, 1}},
+    {{2, 16, 30, 30}, {2, 16, 30, 30}}, {{2, 19, 4, 6}, {2, 1, 4, 6}},   {{2, 1, 5, 7}, {2, 40, 5, 7}},
+    {{1, 33, 1, 1}, {1, 1, 6, 5}},      {{2, 1, 1, 6}, {2, 7, 4, 1}}};
 
 BOOST_AUTO_TEST_CASE(sums_with_broadcasting) {
   const OpHarness harness;
@@ -76,12 +78,14 @@ BOOST_AUTO_TEST_CASE(sums_over_broadcast_axes) {
       for (std::int64_t c = 0; c < g[1]; ++c)
         for (std::int64_t h = 0; h < g[2]; ++h)
           for (std::int64_t w = 0; w < g[3]; ++w) {
-            out[0].at(n, c, std::min(h, out[0].shape[2] - 1), std::min(w, out[0].shape[3] - 1)) +=
+            const Shape& y = out[0].shape;
+            out[0].at(n, std::min(c, y[1] - 1), std::min(h, y[2] - 1), std::min(w, y[3] - 1)) +=
                 in[0].at(n, c, h, w);
           }
   };
   for (const Shape& like :
-       {Shape{2, 70, 1, 33}, Shape{2, 70, 21, 1}, Shape{2, 70, 1, 1}, Shape{2, 70, 21, 33}}) {
+       {Shape{2, 70, 1, 33}, Shape{2, 70, 21, 1}, Shape{2, 70, 1, 1}, Shape{2, 70, 21, 33},
+        Shape{2, 1, 21, 33}, Shape{2, 1, 1, 33}, Shape{2, 1, 1, 1}}) {
     for (const std::int64_t gap : {0, 3}) {
       harness.check({.op = "reduce_to",
                      .inputs = {activation({2, 70, 21, 33}, normal(1000, 1), gap), activation(like)},

@@ -2,21 +2,11 @@
 #include <cmath>
 
 #include "tests/ops/harness.h"
+#include "tests/ops/resampling.h"
 #include "tests/ops/test_backend.h"
 
 namespace graphrun::test {
 namespace {
-
-struct Mixture {
-  std::int64_t first, second;
-  double weight;  // of second
-};
-
-Mixture mixture(std::int64_t i, std::int64_t in, std::int64_t out) {
-  const double at = out == 1 ? 0.0 : static_cast<double>(i * (in - 1)) / static_cast<double>(out - 1);
-  const auto first = std::min(in - 1, static_cast<std::int64_t>(at));
-  return {first, std::min(in - 1, first + 1), at - static_cast<double>(first)};
-}
 
 struct Place {
   std::int64_t n;     // image
@@ -25,15 +15,16 @@ struct Place {
 
 // Visits every valid pixel with its label, its logits at label size and its mixtures.
 template <class Visit>
-void each_pixel(const HostTensor& logits, const HostTensor& label, const Visit& visit) {
+void each_pixel(const Attributes& attrs, const HostTensor& logits, const HostTensor& label,
+                const Visit& visit) {
   std::vector<double> v(static_cast<std::size_t>(logits.shape[1]));
   std::size_t pixel = 0;
   for (std::int64_t n = 0; n < label.shape[0]; ++n)
     for (std::int64_t y = 0; y < label.shape[1]; ++y)
       for (std::int64_t x = 0; x < label.shape[2]; ++x, ++pixel) {
         if (label.values[pixel] == 255) continue;
-        const Mixture row = mixture(y, logits.shape[2], label.shape[1]);
-        const Mixture column = mixture(x, logits.shape[3], label.shape[2]);
+        const Mixture row = mixture(attrs, y, logits.shape[2], label.shape[1]);
+        const Mixture column = mixture(attrs, x, logits.shape[3], label.shape[2]);
         for (std::int64_t c = 0; c < logits.shape[1]; ++c) {
           const auto blend = [&](std::int64_t w) {
             return (1 - row.weight) * logits.at(n, c, row.first, w) +
@@ -57,11 +48,12 @@ double weight_of(const std::vector<HostTensor>& in, std::size_t i, std::int64_t 
   return i < in.size() && in[i].present ? in[i].values[static_cast<std::size_t>(label)] : 1;
 }
 
-void totals_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
+void totals_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
+                      const Attributes& attrs) {
   const std::int64_t classes = in[0].shape[1];
   out[0] = HostTensor::zeros({2});
   out[1] = HostTensor::zeros({classes, classes});
-  each_pixel(in[0], in[1],
+  each_pixel(attrs, in[0], in[1],
              [&](const Place& place, std::int64_t label, const std::vector<double>& v, const Mixture&,
                  const Mixture&) {
                std::size_t best = 0;
@@ -76,19 +68,20 @@ void totals_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>
 }
 
 void probability_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
-                           const Attributes&) {
+                           const Attributes& attrs) {
   out[0] = HostTensor::zeros(in[1].shape);
   for (double& value : out[0].values) value = 1;
-  each_pixel(in[0], in[1],
+  each_pixel(attrs, in[0], in[1],
              [&](const Place& place, std::int64_t label, const std::vector<double>& v, const Mixture&,
                  const Mixture&) {
                out[0].values[place.pixel] = std::exp(v[static_cast<std::size_t>(label)]) / exp_sum(v);
              });
 }
 
-void grad_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
+void grad_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
+                    const Attributes& attrs) {
   out[0] = HostTensor::zeros(in[1].shape);
-  each_pixel(in[1], in[2],
+  each_pixel(attrs, in[1], in[2],
              [&](const Place& place, std::int64_t label, const std::vector<double>& v, const Mixture& row,
                  const Mixture& column) {
                const std::int64_t n = place.n;
@@ -136,17 +129,21 @@ BOOST_AUTO_TEST_CASE(kernels_and_parts_give_the_same_numbers) {
         Sizes{{2, 5, 1, 1}, 7, 6, 0.1}, Sizes{{2, 5, 4, 6}, 1, 1, 0}, Sizes{{1, 4, 3, 3}, 9, 9, 1},
         Sizes{{1, 1, 3, 3}, 9, 9, 0}, Sizes{{1, 171, 4, 5}, 29, 37, 0.1}, Sizes{{1, 300, 3, 4}, 9, 13, 0.1},
         Sizes{{1, 9, 31, 61}, 4, 11, 0.1}}) {
-    const Case totals = totals_case(sizes.logits, sizes.h, sizes.w, sizes.share);
-    harness.check(totals, totals_reference);
-    harness.check_parts(totals, totals_reference);
-    Case probability = totals;
-    probability.op = "resize_label_probability";
-    harness.check(probability, probability_reference);
-    harness.check_parts(probability, probability_reference);
-    const Case grad = grad_case(sizes.logits, sizes.h, sizes.w, sizes.share);
-    if (sizes.logits[1] == 1) continue;  // the gradient is 0 but for rounding
-    harness.check(grad, grad_reference);
-    harness.check_parts(grad, grad_reference);
+    for (const AttrMap& rule : interpolation_rules()) {
+      Case totals = totals_case(sizes.logits, sizes.h, sizes.w, sizes.share);
+      totals.attrs.insert(rule.begin(), rule.end());
+      harness.check(totals, totals_reference);
+      harness.check_parts(totals, totals_reference);
+      Case probability = totals;
+      probability.op = "resize_label_probability";
+      harness.check(probability, probability_reference);
+      harness.check_parts(probability, probability_reference);
+      Case grad = grad_case(sizes.logits, sizes.h, sizes.w, sizes.share);
+      grad.attrs.insert(rule.begin(), rule.end());
+      if (sizes.logits[1] == 1) continue;  // the gradient is 0 but for rounding
+      harness.check(grad, grad_reference);
+      harness.check_parts(grad, grad_reference);
+    }
   }
 }
 
@@ -190,7 +187,11 @@ BOOST_AUTO_TEST_CASE(the_first_of_equal_classes_is_the_prediction) {
 }
 
 BOOST_AUTO_TEST_CASE(gradient) {
-  OpHarness().check_gradient(totals_case({2, 6, 3, 4}, 10, 11, 0.2), totals_reference, {.inputs = {0}});
+  for (const AttrMap& rule : interpolation_rules()) {
+    Case totals = totals_case({2, 6, 3, 4}, 10, 11, 0.2);
+    totals.attrs = rule;
+    OpHarness().check_gradient(totals, totals_reference, {.inputs = {0}});
+  }
 }
 
 BOOST_AUTO_TEST_CASE(a_label_that_is_no_class_is_an_error_with_its_place) {

@@ -58,5 +58,31 @@ BOOST_AUTO_TEST_CASE(the_first_value_that_is_not_finite) {
   }
 }
 
+void moved(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
+  out[0] = HostTensor::zeros(in[1].shape);
+  for (std::size_t i = 0; i < out[0].values.size(); ++i)
+    out[0].values[i] = in[2].values[i] + in[0].values[0] * (in[1].values[i] - in[2].values[i]);
+}
+
+void squared(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes&) {
+  out[0] = HostTensor::zeros({});
+  for (const double value : in[0].values) out[0].values[0] += value * value;
+}
+
+BOOST_AUTO_TEST_CASE(an_average_moves_towards_values) {
+  const OpHarness harness;
+  for (const std::int64_t count : {1, 1000, 200003})
+    harness.check({.op = "lerp",
+                   .inputs = {dense({}, in_order({0.125})), dense({count}), dense({count})},
+                   .tolerance = 1e-6},
+                  moved);
+}
+
+BOOST_AUTO_TEST_CASE(sums_of_squares) {
+  const OpHarness harness;
+  for (const std::int64_t count : {1, 1000, 200003})
+    harness.check({.op = "sum_of_squares", .inputs = {dense({count})}, .tolerance = 1e-12}, squared);
+}
+
 }  // namespace
 }  // namespace graphrun::test

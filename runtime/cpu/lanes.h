@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "graphrun/bfloat16.h"
+
+// Neighbouring channels as one value, for loops that must keep sums in registers: g++ does not promise that
+// for arrays. Arithmetic is element by element in float. For use inside GRAPHRUN_SIMD functions.
+namespace graphrun::cpu {
+
+template <int kCount>
+struct LaneTypes;
+template <>
+struct LaneTypes<16> {
+  using Floats [[gnu::vector_size(64)]] = float;
+  using Words [[gnu::vector_size(64)]] = std::uint32_t;
+  using Halves [[gnu::vector_size(32)]] = std::uint16_t;
+};
+template <>
+struct LaneTypes<8> {
+  using Floats [[gnu::vector_size(32)]] = float;
+  using Words [[gnu::vector_size(32)]] = std::uint32_t;
+  using Halves [[gnu::vector_size(16)]] = std::uint16_t;
+};
+template <>
+struct LaneTypes<1> {
+  using Floats [[gnu::vector_size(4)]] = float;
+  using Words [[gnu::vector_size(4)]] = std::uint32_t;
+  using Halves [[gnu::vector_size(2)]] = std::uint16_t;
+};
+
+template <int kCount>
+struct Lanes {
+  using Floats = typename LaneTypes<kCount>::Floats;
+  using Words = typename LaneTypes<kCount>::Words;
+  using Halves = typename LaneTypes<kCount>::Halves;
+
+  Floats value;
+
+  [[gnu::always_inline]] static void load(const float* from, Lanes& to) {
+    std::memcpy(&to.value, from, sizeof to.value);
+  }
+  [[gnu::always_inline]] static void load(const BFloat16* from, Lanes& to) {
+    Halves bits;
+    std::memcpy(&bits, from, sizeof bits);
+    const Words wide = __builtin_convertvector(bits, Words) << 16;
+    std::memcpy(&to.value, &wide, sizeof wide);
+  }
+  [[gnu::always_inline]] static void store(const Lanes& from, float* to) {
+    std::memcpy(to, &from.value, sizeof from.value);
+  }
+  // Rounds as BFloat16 does.
+  [[gnu::always_inline]] static void store(const Lanes& from, BFloat16* to) {
+    Words word;
+    std::memcpy(&word, &from.value, sizeof word);
+    const Words rounded = word + 0x7FFFu + ((word >> 16) & 1u);
+    const Words nan = word | 0x400000u;
+    const Words is_nan = reinterpret_cast<Words>((word & 0x7FFFFFFFu) > 0x7F800000u);
+    const Words kept = ((nan & is_nan) | (rounded & ~is_nan)) >> 16;
+    const Halves bits = __builtin_convertvector(kept, Halves);
+    std::memcpy(to, &bits, sizeof bits);
+  }
+};
+
+// visit(lanes, first channel) over `channels` channels: by 16, then 8, then one by one. `lanes` is a
+// std::integral_constant.
+template <class Visit>
+[[gnu::always_inline]] inline void for_lanes(std::int64_t channels, const Visit& visit) {
+  std::int64_t c = 0;
+  for (; c + 16 <= channels; c += 16) visit(std::integral_constant<int, 16>(), c);
+  for (; c + 8 <= channels; c += 8) visit(std::integral_constant<int, 8>(), c);
+  for (; c < channels; ++c) visit(std::integral_constant<int, 1>(), c);
+}
+
+}  // namespace graphrun::cpu

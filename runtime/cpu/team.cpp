@@ -1,0 +1,115 @@
+#include "runtime/cpu/team.h"
+
+#include <omp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <latch>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "runtime/core/guard.h"
+#include "runtime/cpu/waiting.h"
+
+namespace graphrun::cpu {
+namespace {
+
+// A thread of its own has what the environment grants, whatever its caller does with OpenMP.
+Status on_own_thread(const std::function<Status()>& work) {
+  Status status;
+  std::thread([&] { status = core::guard(work); }).join();
+  return status;
+}
+
+// Lets threads that wait go on, whatever happens.
+struct Release {
+  std::latch& latch;
+  ~Release() { latch.count_down(); }
+};
+
+// Starts so many threads at once and ends them again.
+Status try_threads(int count) {
+  std::latch all_started(1);
+  std::vector<std::jthread> threads;
+  const Release release{all_started};  // before the threads are waited for
+  try {
+    threads.reserve(static_cast<std::size_t>(count));
+    while (static_cast<int>(threads.size()) < count) threads.emplace_back([&] { all_started.wait(); });
+  } catch (const std::system_error& error) {
+    return {ErrorCode::out_of_memory,
+            "of " + std::to_string(count + 1) + " threads the system starts " +
+                std::to_string(threads.size() + 1) + " (" + error.code().message() +
+                "): ask for fewer (--threads), or raise its limits of processes (ulimit -u) and of memory "
+                "(ulimit -v)"};
+  }
+  return {};
+}
+
+// While it lives, OpenMP takes no threads away from this thread's regions under load (OMP_DYNAMIC).
+class WholeTeams {
+ public:
+  WholeTeams() : before_(omp_get_dynamic()) { omp_set_dynamic(0); }
+  ~WholeTeams() { omp_set_dynamic(before_); }
+  WholeTeams(const WholeTeams&) = delete;
+  WholeTeams& operator=(const WholeTeams&) = delete;
+
+ private:
+  int before_;
+};
+
+bool grants(int threads) {
+  return omp_get_active_level() == 0 && omp_get_max_active_levels() > 0 && omp_get_thread_limit() >= threads;
+}
+
+}  // namespace
+
+Status check_process() {
+  static const pid_t first = getpid();
+  if (getpid() == first || survives_fork()) return {};
+  return {ErrorCode::unsupported,
+          "process " + std::to_string(getpid()) + " was forked from process " + std::to_string(first) +
+              ", which had opened a device before and whose threads it does not have: fork first, or start a "
+              "program anew (exec, spawn)"};
+}
+
+Result<int> team_size(int threads) {
+  if (threads <= 1) return threads;
+  GRAPHRUN_TRY(check_process());
+  int granted = 1;
+  const auto ask = [&]() -> Status {
+    const int wanted = std::min(threads, omp_get_thread_limit());
+    if (wanted <= 1 || omp_get_max_active_levels() < 1) return {};
+    GRAPHRUN_TRY(try_threads(wanted - 1));
+    const WholeTeams whole;
+#pragma omp parallel num_threads(wanted)
+#pragma omp single
+    granted = omp_get_num_threads();
+    return {};
+  };
+  GRAPHRUN_TRY(on_own_thread(ask));
+  return granted;
+}
+
+std::string team_limit() {
+  std::string text;
+  for (const char* name : {"OMP_THREAD_LIMIT", "OMP_MAX_ACTIVE_LEVELS"}) {
+    const char* const value = std::getenv(name);
+    if (value != nullptr) text += (text.empty() ? "" : ", ") + std::string(name) + "=" + value;
+  }
+  return text;
+}
+
+Status with_team(int threads, const std::function<Status()>& work) {
+  if (threads <= 1) return work();
+  GRAPHRUN_TRY(check_process());
+  const auto undivided = [&work] {
+    const WholeTeams whole;
+    return work();
+  };
+  return grants(threads) ? undivided() : on_own_thread(undivided);
+}
+
+}  // namespace graphrun::cpu

@@ -1,0 +1,7 @@
+
+
+inputPlaceholder
+
+inputPlaceholder
+
+inputPlaceholder

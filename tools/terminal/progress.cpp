@@ -1,0 +1,64 @@
+#include "tools/terminal/progress.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tools/terminal/output.h"
+
+namespace graphrun::tools {
+
+std::string duration_text(double seconds) {
+  const auto total = static_cast<std::int64_t>(std::llround(std::max(seconds, 0.0)));
+  return fmt::format("{}:{:02}:{:02}", total / 3600, total / 60 % 60, total % 60);
+}
+
+Progress::Progress(std::FILE* stream, bool quiet)
+    : stream_(stream), quiet_(quiet), columns_(columns(stream)) {}
+
+Progress::~Progress() { clear(); }
+
+void Progress::write(const std::string& text) {
+  std::fflush(stdout);  // both may be one file
+  std::fwrite(text.data(), 1, text.size(), stream_);
+  std::fflush(stream_);
+}
+
+void Progress::clear() {
+  if (bar_shown_) write("\r\x1b[K");
+  bar_shown_ = false;
+}
+
+void Progress::update(std::int64_t done, std::int64_t total, double seconds, const std::string& text,
+                      bool due) {
+  if (quiet_) return;
+  constexpr double kMemory = 0.95;  // of the moving average
+  mean_seconds_ = mean_seconds_ == 0 ? seconds : kMemory * mean_seconds_ + (1 - kMemory) * seconds;
+  const std::string line = fmt::format("{}/{} {} left {}", done, total, text,
+                                       duration_text(mean_seconds_ * static_cast<double>(total - done)));
+  if (columns_ == 0) {
+    if (due) write(line + "\n");
+    return;
+  }
+  // The last column stays empty: some terminals go to the next line after it.
+  const std::size_t room = columns_ - 1;
+  constexpr std::size_t kWidth = 24;
+  constexpr std::size_t kFrame = 3;
+  const std::size_t width = line.size() + kFrame < room ? std::min(kWidth, room - line.size() - kFrame) : 0;
+  const auto filled = static_cast<std::size_t>(
+      total > 0 ? static_cast<std::int64_t>(width) * std::min(done, total) / total : 0);
+  constexpr std::size_t kLeast = 4;
+  const std::string bar =
+      width < kLeast ? "" : "[" + std::string(filled, '#') + std::string(width - filled, '.') + "] ";
+  write("\r\x1b[K" + bar + line.substr(0, room));
+  bar_shown_ = true;
+}
+
+void Progress::line(const std::string& text) {
+  if (quiet_) return;
+  clear();
+  write((columns_ == 0 ? text : wrapped(text, columns_)) + "\n");
+}
+
+}  // namespace graphrun::tools
