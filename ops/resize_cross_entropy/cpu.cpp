@@ -6,6 +6,7 @@
 
 #include "ops/common/compute_type.h"
 #include "ops/common/interpolation.h"
+#include "ops/common/sampling_tables.h"
 #include "ops/common/scratch.h"
 #include "ops/cross_entropy/cpu_scores.h"
 #include "ops/resize_cross_entropy/cpu_row.h"

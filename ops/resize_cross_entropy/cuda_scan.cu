@@ -1,3 +1,5 @@
+#include "ops/common/interpolation.h"
+#include "ops/common/sampling_tables.h"
 #include "ops/resize_cross_entropy/cuda_scan.cuh"
 
 #include <algorithm>

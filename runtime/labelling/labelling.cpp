@@ -53,10 +53,10 @@ Result<Labelling> Labelling::open(std::shared_ptr<const model::Program> program,
   labelling.cache_ = weights::PackedWeightsFolder(options.cache_folder, weights_path,
                                                   options.protocol.precision, *labelling.weights_);
   labelling.cache_note_ = labelling.cache_.use(*labelling.weights_);
-  GRAPHRUN_ASSIGN(labelling.most_bytes_, available_bytes(*backend, options));
   ProtocolSettings protocol = options.protocol;
-  protocol.max_bytes = std::min(protocol.max_bytes, labelling.most_bytes_);
+  GRAPHRUN_ASSIGN(protocol.max_bytes, available_bytes(*backend, options));
   GRAPHRUN_ASSIGN(labelling.protocol_, make_protocol(protocol, std::move(program), labelling.weights_));
+  GRAPHRUN_ASSIGN(labelling.most_bytes_, available_bytes(*backend, options));
   return labelling;
 }
 

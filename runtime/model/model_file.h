@@ -21,7 +21,7 @@ inline constexpr std::int64_t kMaxModelFileBytes = std::int64_t{64} << 20;
 inline constexpr std::int64_t kMaxModelBytes = std::int64_t{256} << 20;
 constexpr std::int64_t max_model_bytes(std::int64_t file_bytes) {
   constexpr std::int64_t kLeast = std::int64_t{24} << 20;
-  constexpr std::int64_t kForEachByte = 6;
+  constexpr std::int64_t kForEachByte = 16;
   return std::min(kMaxModelBytes, kLeast + kForEachByte * file_bytes);
 }
 

@@ -31,8 +31,10 @@ std::string progressive(std::uint32_t side, int scans) {
   file += segment(0xC4, "\x10\1" + zeros + "\xE0");
   const std::uint32_t blocks = side / 8 * (side / 8);
   file += segment(0xDA, std::string("\1\1\0\0\0\0", 6)) + std::string(blocks / 8, '\0');
+  // A code of one bit and 14 more pass over 16384 blocks.
+  const std::uint32_t runs = (blocks + 16383) / 16384;
   for (int i = 0; i < scans; ++i)
-    file += segment(0xDA, std::string("\1\1\0\1\x3F\0", 6)) + std::string(blocks / 8192 + 1, '\0');
+    file += segment(0xDA, std::string("\1\1\0\1\x3F\0", 6)) + std::string((runs * 15 + 7) / 8, '\0');
   return file + "\xFF\xD9";
 }
 
