@@ -65,8 +65,8 @@ Result<UprightImage> decode_image(std::string& file) {
   return UprightImage{upright(*std::move(image), header.orientation), header.orientation};
 }
 
-// Of the file's beginning; of all of it where the frame comes after long profiles. Read, not mapped: a file
-// may be cut short by somebody else at any time.
+// Of the beginning of the file; of all of it where a profile is long, or more may say how the image is
+// turned. Read, not mapped: a file may be cut short by somebody else at any time.
 Result<ImageHeader> read_header(const std::filesystem::path& path) {
   constexpr std::int64_t kBeginning = 256 * 1024;
   GRAPHRUN_ASSIGN(const std::string beginning, core::read_beginning(path, kBeginning));

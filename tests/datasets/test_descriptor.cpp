@@ -65,11 +65,31 @@ BOOST_AUTO_TEST_CASE(label_rules_map_ids_to_classes_and_back) {
   BOOST_TEST(applied.status().message().find("label id 9 at row 1, column 1") == 0);
 }
 
+BOOST_AUTO_TEST_CASE(labels_may_be_the_classes_colours) {
+  const auto by_color =
+      datasets::parse_descriptor(with_labels(R"({"colors": true, "ignore": [[7, 7, 7]]})"), "t.json");
+  BOOST_REQUIRE_MESSAGE(by_color.ok(), (by_color.ok() ? "" : by_color.status().message()));
+  BOOST_TEST((by_color->labels.form() == datasets::LabelForm::colors));
+  const imaging::Color first = by_color->classes[0].color, second = by_color->classes[1].color;
+  const datasets::LabelImage label{1, 3, {2, 0, 1}, {first, {7, 7, 7}, second}};
+  const auto map = by_color->labels.apply(label);
+  BOOST_REQUIRE(map.ok());
+  BOOST_TEST((map->ids == std::vector<ClassId>{1, 0, imaging::kIgnoredClass}));
+  const auto wrong = by_color->labels.apply({1, 1, {0}, {{1, 2, 99}}});
+  BOOST_TEST(wrong.status().message().find("colour [1, 2, 99] at row 0, column 0") == 0u);
+  BOOST_TEST(error_of(with_labels(R"({"colors": false})")).find("/labels/colors: expected true") !=
+             std::string::npos);
+  BOOST_TEST(error_of(with_labels(R"({"colors": true, "ignore": [255]})")).find("/ignore/0: expected [red") !=
+             std::string::npos);
+  BOOST_TEST(error_of(with_labels(R"({"colors": true, "identity": 2})")).find("no key 'identity'") !=
+             std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(errors_say_file_key_and_what_was_expected) {
   BOOST_TEST(error_of("{\n \"name\": }").find("t.json:2:10: ") == 0);
   BOOST_TEST(error_of("[]").find("t.json: /: expected an object") == 0);
-  BOOST_TEST(
-      error_of(with_labels(R"({"identity": 3})")).find("t.json: /labels/identity: expected an integer") == 0);
+  BOOST_TEST(error_of(with_labels(R"({"identity": 3})"))
+                 .find("t.json: /labels/identity: expected 2, the number of classes") == 0);
   BOOST_TEST(error_of(with_labels("{}")).find("t.json: /labels: expected one of the keys identity") == 0);
   BOOST_TEST(error_of(with_labels(R"({"map": {"1": 0}})")).find("no label id stands for class 1") !=
              std::string::npos);

@@ -85,7 +85,7 @@ BOOST_AUTO_TEST_CASE(colour_pictures_are_no_labels) {
   const std::string alpha = error_of(make_png(1, 1, 8, PNG_COLOR_TYPE_GRAY_ALPHA, 0, {1, 255}));
   BOOST_TEST(alpha.find("alpha") != std::string::npos);
   BOOST_TEST(error_of("\xFF\xD8 not a label").find("header") != std::string::npos);
-  BOOST_TEST(error_of("something").find("is not a PNG") != std::string::npos);
+  BOOST_TEST(error_of("something").find("is a text file") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(damaged_labels_are_errors_not_crashes) {
@@ -108,7 +108,7 @@ BOOST_AUTO_TEST_CASE(huge_claims_are_refused_before_memory_is_taken) {
   for (const int at : {18, 22}) png[static_cast<std::size_t>(at)] = 0x3F;  // 16129 x 16129
   BOOST_TEST(error_of(png).find("too short") != std::string::npos);
   png[16] = 0x7F;
-  BOOST_TEST(error_of(png).find("claims") != std::string::npos);
+  BOOST_TEST(error_of(png).find("a side of more than") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(label_maps_written_are_read_back) {

@@ -8,7 +8,7 @@
 
 #include "datasets/import/import.h"
 #include "datasets/import/init.h"
-#include "tools/grun/progress.h"
+#include "tools/terminal/progress.h"
 
 namespace graphrun::tools {
 namespace {
