@@ -1,5 +1,8 @@
 #include "runtime/cpu/waiting.h"
 
+#include <dlfcn.h>
+#include <omp.h>
+
 #include <cstdlib>
 
 // Null where another OpenMP runtime serves the process.
@@ -14,6 +17,14 @@ void sleep_soon() {
   if (left_to_us && kmp_set_blocktime != nullptr) kmp_set_blocktime(kMilliseconds);
 }
 
-bool survives_fork() { return kmp_set_blocktime != nullptr; }
+// LLVM's runtime may be loaded beside the one that serves.
+bool survives_fork() {
+  Dl_info serving{};
+  Dl_info llvm{};
+  return kmp_set_blocktime != nullptr &&
+         dladdr(reinterpret_cast<const void*>(&omp_get_max_threads), &serving) != 0 &&
+         dladdr(reinterpret_cast<const void*>(kmp_set_blocktime), &llvm) != 0 &&
+         serving.dli_fbase == llvm.dli_fbase;
+}
 
 }  // namespace graphrun::cpu
