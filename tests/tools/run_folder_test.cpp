@@ -39,7 +39,7 @@ BOOST_AUTO_TEST_CASE(a_folder_is_written_by_one_process) {
   // What a killed process held is free.
   shell.fail(started("killed") + "kill -KILL $pid; wait $pid", 137, {});
   BOOST_TEST(shell.has("killed/run.lock"));
-  shell.succeed("grun" + kEndless + "--resume killed --max-iters 20");
+  shell.succeed("grun" + kEndless + "-o killed --resume auto --max-iters 3");
 }
 
 BOOST_AUTO_TEST_CASE(a_refused_start_leaves_nothing) {
