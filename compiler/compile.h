@@ -36,12 +36,12 @@ struct Compiled {
 struct CompileOptions {
   // The op that is the optimiser instead of the file's. It takes those of the file's attributes that it has
   // too, and graph parameters of its attributes' names. Empty: the file's.
-  std::string optimizer;
+  std::string optimizer{};
   // Patterns of names (* stands for any text). Parameters of these names get this rate multiplier in the
   // place of the graph's; later ones win.
-  std::vector<std::pair<std::string, double>> rate_multipliers;
+  std::vector<std::pair<std::string, double>> rate_multipliers{};
   // Patterns of names: these parameters are not trained at all, and running statistics do not change.
-  std::vector<std::string> freeze;
+  std::vector<std::string> freeze{};
 };
 // The files may use the ops of `ops`, whoever brought them.
 Compiled compile(const std::filesystem::path& path, std::span<const Definition> definitions,

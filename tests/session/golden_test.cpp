@@ -58,7 +58,8 @@ struct Losses {
 
 std::vector<Losses> golden_losses(const Golden& golden) {
   compiler::Diagnostics diagnostics;
-  const auto json = compiler::read_json(golden.file("losses.json"), "losses.json", diagnostics);
+  compiler::JsonBudget budget;
+  const auto json = compiler::read_json(golden.file("losses.json"), "losses.json", budget, diagnostics);
   BOOST_REQUIRE(json && json->find("f64"));
   std::vector<Losses> losses;
   for (const compiler::JsonValue& step : json->find("f64")->items)

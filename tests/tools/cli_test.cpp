@@ -40,7 +40,8 @@ BOOST_AUTO_TEST_CASE(the_newest_run_is_evaluated_and_predicts) {
   }();
   BOOST_REQUIRE_MESSAGE(!result.empty(), "no metrics.json in the run's folder");
   compiler::Diagnostics diagnostics;
-  const auto metrics = compiler::read_json(result / "metrics.json", "metrics.json", diagnostics);
+  compiler::JsonBudget budget;
+  const auto metrics = compiler::read_json(result / "metrics.json", "metrics.json", budget, diagnostics);
   BOOST_REQUIRE(metrics);
   for (const char* key : {"mIoU", "mAcc", "aAcc", "images", "protocol"}) BOOST_TEST(metrics->find(key), key);
   BOOST_TEST_REQUIRE(metrics->find("per_class"));
@@ -62,7 +63,8 @@ BOOST_AUTO_TEST_CASE(an_iteration_is_profiled) {
   Shell shell;
   shell.succeed("grun" + kTrain + "--max-iters 3 --profile trace.json");
   compiler::Diagnostics diagnostics;
-  const auto trace = compiler::read_json(shell.path("trace.json"), "trace.json", diagnostics);
+  compiler::JsonBudget budget;
+  const auto trace = compiler::read_json(shell.path("trace.json"), "trace.json", budget, diagnostics);
   BOOST_REQUIRE(trace.has_value());
   const auto* const events = trace->find("traceEvents");
   BOOST_REQUIRE(events != nullptr);

@@ -48,7 +48,8 @@ class CommandFolder {
   std::string text(const std::string& name) const { return take(core::read_file(path(name), 1 << 24)); }
   compiler::JsonValue json(const std::string& name) const {
     compiler::Diagnostics diagnostics;
-    const auto value = compiler::read_json(path(name), name, diagnostics);
+    compiler::JsonBudget budget;
+    const auto value = compiler::read_json(path(name), name, budget, diagnostics);
     BOOST_REQUIRE_MESSAGE(value, diagnostics.text());
     return *value;
   }
