@@ -131,7 +131,8 @@ Made slide_on(const Arithmetic& test, const std::shared_ptr<model::Backend>& bac
       made.accumulator.push_back(windows.values());
       const TensorDesc desc = test.logits(logits_size);
       Floats logits(backend, test.random_logits(desc, ++seed));
-      require_ok(accumulator->add_crop({desc, logits.data()}, 1, {rows, columns, row, column}, sums.data()));
+      const TensorView of_crop{desc, logits.data()};
+      require_ok(accumulator->add_crop({of_crop}, 1, {rows, columns, row, column}, sums.data()));
       require_ok(backend->synchronize());
     }
   }
@@ -163,9 +164,9 @@ Made whole_on(const Arithmetic& test, const std::shared_ptr<model::Backend>& bac
   const imaging::Image image = random_image(test.image.height, test.image.width);
   require_ok(accumulator->begin(image));
   Made made;
-  Floats logits(backend, test.random_logits(sizes.logits.desc, 5));
-  const TensorView of_device{sizes.logits.desc, logits.data()};
-  const imaging::WholeLogits view{of_device, sizes.input, sizes.view};
+  Floats logits(backend, test.random_logits(sizes.logits.values.desc, 5));
+  const TensorView of_device{sizes.logits.values.desc, logits.data()};
+  const imaging::WholeLogits view{{of_device}, sizes.input, sizes.view};
   Floats total(backend,
                std::vector<float>(static_cast<std::size_t>(image.height * image.width * test.classes), 7.0f));
   if (sums) {
@@ -182,7 +183,7 @@ Made whole_on(const Arithmetic& test, const std::shared_ptr<model::Backend>& bac
 void check_whole(const Arithmetic& test, const imaging::Extent& logits, const imaging::Extent& input,
                  const imaging::Extent& view) {
   const TensorView shape{test.logits(logits), nullptr};
-  const imaging::WholeLogits sizes{shape, input, view};
+  const imaging::WholeLogits sizes{{shape}, input, view};
   for (const bool sums : {false, true}) {
     check_same(test, whole_on(test, take(ops::make_cpu_backend()), sizes, sums),
                whole_on(test, Gpu::backend(), sizes, sums));

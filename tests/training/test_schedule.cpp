@@ -65,8 +65,9 @@ BOOST_AUTO_TEST_CASE(rates_are_those_of_pytorch) {
     std::int64_t iteration = 0;
     for (const auto& rate : one["rates"].GetArray()) {
       const double expected = rate.GetDouble();
-      BOOST_TEST(std::abs(made.rate(++iteration) - expected) <= 1e-12,
-                 values["schedule"] << " iteration " << iteration << ": " << made.rate(iteration));
+      const double actual = made.rate(++iteration);
+      BOOST_TEST(std::abs(actual - expected) <= 1e-12,
+                 values["schedule"] << " iteration " << iteration << ": " << actual);
     }
   }
 }
