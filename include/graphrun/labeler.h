@@ -89,7 +89,7 @@ class GRAPHRUN_API Labeler {
   // Writes what it labels with as a bundle, as `grun pack` does: model, weights, classes, colours and the
   // protocol that it was opened with, in one file that appears whole or not at all. bf16: weights of two and
   // more axes take half the bytes. Errors: invalid_argument: a path that does not end in .grun, another
-  // precision; io.
+  // precision; not_found: the folder; io.
   Status pack(const std::string& path, DType precision = DType::f32) const;
 
   struct Impl;

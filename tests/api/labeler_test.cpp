@@ -80,7 +80,7 @@ BOOST_AUTO_TEST_CASE(a_labeler_is_packed) {
   take(Labeler::open(on_cpu(disk.path("narrow.grun"))));
   fails(labeler.pack(disk.path("packed.fb")), ErrorCode::invalid_argument, "ends in .grun");
   fails(labeler.pack(disk.path("packed.grun"), DType::f64), ErrorCode::invalid_argument, "f64");
-  fails(labeler.pack(disk.path("nowhere/packed.grun")), ErrorCode::io, "nowhere");
+  fails(labeler.pack(disk.path("nowhere/packed.grun")), ErrorCode::not_found, "nowhere");
 }
 
 BOOST_AUTO_TEST_CASE(options_are_stronger_than_the_model) {

@@ -96,7 +96,9 @@ for folder in "$source"/examples/*/; do
     say "the same from the command line"
     "$prefix/bin/graphc" "$net" --ops "$ops" -o custom_cli.fb
     cmp custom.fb custom_cli.fb || fail "graphc and compile() write two models"
-    "$prefix/bin/grun" train custom_cli.fb --ops "$ops" --dataset shapes --max-iters 2 --set workers=1 --precision bf16 -q \
+    precision=f32
+    ! grep -q avx512_bf16 /proc/cpuinfo || precision=bf16
+    "$prefix/bin/grun" train custom_cli.fb --ops "$ops" --dataset shapes --max-iters 2 --set workers=1 --precision $precision -q \
       -o custom_run
     "$prefix/bin/grun" predict custom/model.fb --ops "$ops" --weights custom/checkpoints/*.safetensors --dataset shapes \
       in.ppm -o custom_labels -q
