@@ -128,6 +128,7 @@ Status check_counts(const OpDef& def, std::size_t inputs, std::size_t outputs) {
 Status ExtentBudget::charge(std::span<const ValueType> outputs) {
   for (const ValueType& type : outputs) {
     for (const Dim& extent : type.shape) {
+      if (extent.identity() == nullptr || !counted_.emplace(extent.identity(), extent).second) continue;
       const std::size_t bytes = extent.bytes();
       if (bytes > left_) return {ErrorCode::shape, "the graph's extents are too long expressions together"};
       left_ -= bytes;

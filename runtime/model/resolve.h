@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "graphrun/kernel/op_def.h"
@@ -25,12 +26,14 @@ Result<ResolvedNode> resolve(const Node& node, const OpRegistry& registry,
                              std::span<const ValueType* const> inputs, const SymbolLookup& symbols);
 
 // What the symbolic extents of a graph's values may take together: each node could write longer ones than the
-// node before.
+// node before. Terms that values share count once.
 class ExtentBudget {
  public:
   Status charge(std::span<const ValueType> outputs);
 
  private:
+  // By identity(). Kept, since the identity of terms that are gone can become that of others.
+  std::unordered_map<const void*, Dim> counted_;
   std::size_t left_ = std::size_t{16} << 20;
 };
 

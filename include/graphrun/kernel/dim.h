@@ -48,6 +48,8 @@ class Dim {
 
   // What the terms take, nearly; 0 for a constant. Copies of a Dim share it.
   std::size_t bytes() const;
+  // The same for all Dims that share their terms, as long as one of them lives; null for a constant.
+  const void* identity() const { return terms_.get(); }
 
   struct Terms;  // of the canonical form; private to dim.cpp
 
