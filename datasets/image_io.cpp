@@ -61,7 +61,7 @@ Result<UprightImage> decode_image(std::string& file) {
   auto image = header.format == ImageFormat::jpeg  ? decode_jpeg(file, header)
                : header.format == ImageFormat::png ? decode_png(file, header)
                                                    : decode_by_codecs(file, header);
-  GRAPHRUN_TRY(image.status());
+  if (!image.ok()) return std::move(image).status();
   return UprightImage{upright(*std::move(image), header.orientation), header.orientation};
 }
 
@@ -158,7 +158,7 @@ Result<LabelImage> read_color_mask(const std::filesystem::path& path) try {
                   path.string() + ": is a JPEG, whose compression changes colours: export masks as PNG");
   }
   auto image = decode_image(file).with_context(path.string());
-  GRAPHRUN_TRY(image.status());
+  if (!image.ok()) return std::move(image).status();
   return colors_of(image->image).with_context(path.string());
 } catch (...) {
   return core::caught();

@@ -90,7 +90,7 @@ Result<std::vector<Annotated>> read_images(const Json& document) {
   for (std::size_t i = 0; i < annotations->Size(); ++i) {
     const Json& item = (*annotations)[static_cast<rapidjson::SizeType>(i)];
     const auto id = integer_field(item, "image_id", 0, kHighestId);
-    GRAPHRUN_TRY(at("annotation", i, id.status()));
+    if (!id.ok()) return at("annotation", i, id.status());
     const auto found = index_of.find(*id);
     if (found == index_of.end())
       return at("annotation", i,
