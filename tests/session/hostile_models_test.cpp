@@ -93,6 +93,23 @@ BOOST_AUTO_TEST_CASE(a_chain_of_many_nodes_is_bound) {
   BOOST_TEST(needs->arena_bytes <= 4 * 8 * 8 * 3 * 4 + 1024);
 }
 
+BOOST_AUTO_TEST_CASE(extents_that_are_long_are_counted) {
+  model::Model model = empty_model();
+  Expr longest = Expr(1);
+  longest.symbols = {"H"};
+  for (int i = 0; i < 60; ++i) {  // H / 1000 + H / 1001 + ...
+    longest.tokens.push_back({ExprOp::symbol, 0, 0});
+    longest.tokens.push_back({ExprOp::integer, 1000 + i, 0});
+    longest.tokens.push_back({ExprOp::divide, 0, 0});
+    longest.tokens.push_back({ExprOp::add, 0, 0});
+  }
+  ValueId value = 0;
+  for (int i = 0; i < 2000; ++i)
+    value = add_node(model.methods[0], "resize", {value}, {{"size", std::vector<Expr>{longest, longest}}});
+  model.methods[0].outputs = {{"y", value}};
+  BOOST_TEST(error_of(model).find("too long expressions together") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(many_lives_are_planned_without_overlaps) {
   std::vector<session::PlanItem> items;
   constexpr std::int32_t kItems = 200000;
