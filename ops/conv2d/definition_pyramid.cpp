@@ -40,9 +40,15 @@ std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
       std::move(convolution), "conv");
 }
 
+// Attributes that have their default may be there all the same.
+bool has_groups(const AttrMap& attrs) {
+  const auto groups = attrs.find("groups");
+  return groups != attrs.end() && groups->second != AttrValue(Expr(1));
+}
+
 // The convolution of a concatenation that it alone reads, of x with values resized for that.
 std::optional<Node> match(const Node& conv, const GraphReader& graph) {
-  if (conv.inputs[kResidual] != kNoValue || conv.attrs.contains("groups")) return std::nullopt;
+  if (conv.inputs[kResidual] != kNoValue || has_groups(conv.attrs)) return std::nullopt;
   const Node* concat = sole_producer(graph, conv.inputs[kX], "concat");
   if (concat == nullptr || concat->inputs.size() < 2) return std::nullopt;
   Node fused{conv.path, {}, conv.attrs, conv.inputs, {}};
