@@ -31,11 +31,17 @@ AttrMap convolution() { return {{"kernel", 3}, {"padding", 1}, {"out_channels", 
 InputCase weight(std::int64_t inputs = kChannels) { return dense({kChannels, inputs, 3, 3}); }
 
 std::vector<Case> activations() {
-  return {{.op = "relu", .inputs = {map()}},
-          {.op = "relu_grad", .inputs = {map(), map()}},
-          {.op = "sigmoid", .inputs = {map()}},
-          {.op = "sigmoid_grad", .inputs = {map(), map()}},
-          {.op = "softmax", .inputs = {map()}},
+  std::vector<Case> cases;
+  for (const std::string op :
+       {"gelu", "hard_sigmoid", "hard_swish", "leaky_relu", "relu", "relu6", "sigmoid", "silu"}) {
+    cases.push_back({.op = op, .inputs = {map()}});
+    cases.push_back({.op = op + "_grad", .inputs = {map(), map()}});
+  }
+  return cases;
+}
+
+std::vector<Case> maps() {
+  return {{.op = "softmax", .inputs = {map()}},
           {.op = "softmax_grad", .inputs = {map(), map()}},
           {.op = "argmax", .inputs = {map()}},
           {.op = "cast", .inputs = {map()}},
@@ -62,6 +68,8 @@ std::vector<Case> pools() {
   const InputCase product = activation({2, kChannels, 3, 2});
   return {{.op = "adaptive_avg_pool", .attrs = bins, .inputs = {map()}},
           {.op = "adaptive_avg_pool_grad", .inputs = {small, map()}},
+          {.op = "avg_pool", .attrs = window(), .inputs = {map()}},
+          {.op = "avg_pool_grad", .attrs = window(), .inputs = {map(), map()}},
           {.op = "max_pool", .attrs = window(), .inputs = {map()}},
           {.op = "max_pool_grad", .attrs = window(), .inputs = {map(), winners(), map()}},
           {.op = "strip_pool", .attrs = row, .inputs = {map()}},
@@ -82,6 +90,9 @@ std::vector<Case> convolutions() {
       {.op = "conv2d", .attrs = with_bias, .inputs = {map(), weight(), per_channel()}},
       {.op = "conv2d_grad_data", .attrs = window(), .inputs = {map(), weight(), map()}},
       {.op = "conv2d_grad_weight", .attrs = window(), .inputs = {map(), map(), weight()}},
+      {.op = "conv_transpose2d", .attrs = with_bias, .inputs = {map(), weight(), per_channel()}},
+      {.op = "conv_transpose2d_grad_data", .attrs = window(), .inputs = {map(), weight(), map()}},
+      {.op = "conv_transpose2d_grad_weight", .attrs = window(), .inputs = {map(), map(), weight()}},
       {.op = "conv2d_bn",
        .attrs = convolution(),
        .inputs = joined({{map(), weight()}, channels(5), {map()}})},
@@ -104,6 +115,14 @@ std::vector<Case> batch_norms() {
        .attrs = relu,
        .inputs = joined({{map(), doubles({3, kChannels})}, normalised})},
       {.op = "batch_norm_eval_grad", .attrs = relu, .inputs = {map(), per_channel(), per_channel(), map()}}};
+}
+
+std::vector<Case> other_norms() {
+  const AttrMap pairs{{"groups", 2}};
+  return {{.op = "group_norm", .attrs = pairs, .inputs = joined({{map()}, channels(2)})},
+          {.op = "group_norm_grad", .attrs = pairs, .inputs = {map(), map(), per_channel()}},
+          {.op = "layer_norm", .inputs = joined({{map()}, channels(2)})},
+          {.op = "layer_norm_grad", .inputs = {map(), map(), per_channel()}}};
 }
 
 std::vector<Case> losses() {
@@ -144,7 +163,7 @@ std::vector<Case> others() {
 
 std::vector<Case> operand_cases() {
   std::vector<Case> all;
-  for (auto* cases : {activations, pools, convolutions, batch_norms, losses, others}) {
+  for (auto* cases : {activations, maps, pools, convolutions, batch_norms, other_norms, losses, others}) {
     for (Case& test : cases()) all.push_back(std::move(test));
   }
   return all;
