@@ -11,24 +11,25 @@ namespace {
 constexpr double kScale = 5;  // the outline is walked on a grid so much finer
 
 struct Point {
-  int x = 0, y = 0;
+  std::int64_t x = 0, y = 0;  // the widest image's exceed 32 bits
 };
 
 // The outline as points of the fine grid, one for each step along the longer direction of a side.
 template <class Visit>
 void walk_side(Point from, Point to, Visit&& visit) {
-  const int dx = std::abs(to.x - from.x), dy = std::abs(to.y - from.y);
+  const std::int64_t dx = std::abs(to.x - from.x), dy = std::abs(to.y - from.y);
   const bool level = dx >= dy;
-  const int steps = level ? dx : dy;
+  const std::int64_t steps = level ? dx : dy;
   if (steps == 0) return visit(from);
   // Points in between are rounded alike whichever way the side is walked.
   const bool backwards = level ? from.x > to.x : from.y > to.y;
   const Point low = backwards ? to : from, high = backwards ? from : to;
   const double slope =
-      level ? static_cast<double>(high.y - low.y) / dx : static_cast<double>(high.x - low.x) / dy;
-  for (int i = 0; i <= steps; ++i) {
-    const int step = backwards ? steps - i : i;
-    const auto across = static_cast<int>((level ? low.y : low.x) + slope * step + 0.5);
+      static_cast<double>(level ? high.y - low.y : high.x - low.x) / static_cast<double>(steps);
+  for (std::int64_t i = 0; i <= steps; ++i) {
+    const std::int64_t step = backwards ? steps - i : i;
+    const auto across = static_cast<std::int64_t>(static_cast<double>(level ? low.y : low.x) +
+                                                  slope * static_cast<double>(step) + 0.5);
     visit(level ? Point{low.x + step, across} : Point{across, low.y + step});
   }
 }
@@ -69,10 +70,11 @@ class Crossings {
   }
 
  private:
-  void cross(int fine_x, int fine_y) {
-    const double x = (fine_x + 0.5) / kScale - 0.5;
+  void cross(std::int64_t fine_x, std::int64_t fine_y) {
+    const double x = (static_cast<double>(fine_x) + 0.5) / kScale - 0.5;
     if (std::floor(x) != x || x < 0 || x > static_cast<double>(width_ - 1)) return;
-    const double y = std::clamp((fine_y + 0.5) / kScale - 0.5, 0.0, static_cast<double>(height_));
+    const double y =
+        std::clamp((static_cast<double>(fine_y) + 0.5) / kScale - 0.5, 0.0, static_cast<double>(height_));
     const std::int64_t place =
         static_cast<std::int64_t>(x) * height_ + static_cast<std::int64_t>(std::ceil(y));
     changes_.push_back(place);
@@ -93,13 +95,15 @@ Status fill_coco_polygon(const Canvas& canvas, std::span<const double> points) {
     return {ErrorCode::invalid_file,
             "a polygon of more than " + std::to_string(kMaxPolygonPoints) + " points"};
   }
+  const auto w = static_cast<double>(canvas.map.width), h = static_cast<double>(canvas.map.height);
+  const double reach = std::max(w, h);
   std::vector<Point> fine;
   for (std::size_t i = 0; i < points.size(); i += 2) {
     const double x = points[i], y = points[i + 1];
-    const auto w = static_cast<double>(canvas.map.width), h = static_cast<double>(canvas.map.height);
-    if (!(x >= -w && x <= 2 * w && y >= -h && y <= 2 * h))  // nor NaN
+    if (!(x >= -reach && x <= w + reach && y >= -reach && y <= h + reach))  // nor NaN
       return {ErrorCode::invalid_file, "a polygon's point lies far outside the image"};
-    fine.push_back({static_cast<int>(kScale * x + 0.5), static_cast<int>(kScale * y + 0.5)});
+    fine.push_back(
+        {static_cast<std::int64_t>(kScale * x + 0.5), static_cast<std::int64_t>(kScale * y + 0.5)});
   }
   Crossings crossings(canvas.map);
   for (std::size_t i = 0; i < fine.size(); ++i)

@@ -12,7 +12,7 @@
 namespace graphrun::datasets {
 
 // x0, y0, x1, y1, ... in pixels; filled on the canvas. Errors: fewer than three points, more than
-// kMaxPolygonPoints, one that is farther from the image than its own size.
+// kMaxPolygonPoints, one that is farther from the image than its longer side.
 Status fill_coco_polygon(const Canvas& canvas, std::span<const double> points);
 
 // Lengths of runs down the columns, in turn of pixels outside and inside. Errors: they are not as many pixels
