@@ -43,7 +43,7 @@ std::map<std::string, std::string> files_of_all_kinds() {
 
 Status read(const Scratch& scratch, const std::string& name, const std::string& file) {
   test::require(core::write_file(scratch / name, file));
-  return datasets::read_image(scratch / name).status();
+  return status_of(datasets::read_image(scratch / name));
 }
 
 }  // namespace
