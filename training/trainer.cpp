@@ -5,6 +5,7 @@
 #include <string>
 
 #include "datasets/loader.h"
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/guard.h"
 #include "runtime/profiling/step_times.h"
 #include "runtime/session/shard.h"
@@ -95,6 +96,8 @@ class Trainer {
       GRAPHRUN_ASSIGN(folder_, job_.make_folder());
     }
     GRAPHRUN_ASSIGN(lock_, RunLock::take(folder_));
+    for (const std::filesystem::path& folder : {folder_, folder_ / "checkpoints"})
+      core::remove_stale_temporaries(folder.string());
     const std::int64_t done = iterations_done(folder_);
     if (done != job_.start.iteration) {
       return {ErrorCode::io, folder_.string() + ": another process has trained this run to iteration " +

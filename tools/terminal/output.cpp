@@ -9,6 +9,8 @@
 #include <csignal>
 #include <system_error>
 
+#include "runtime/core/printable.h"
+
 namespace graphrun::tools {
 namespace {
 
@@ -78,13 +80,15 @@ std::string wrapped(std::string_view text, std::size_t width, std::size_t column
   return result;
 }
 
-void write_result(std::string_view text) { write(stdout, text); }
+// What came out of a file moves no cursor.
+void write_result(std::string_view text) { write(stdout, core::printable(text)); }
 
 void write_message(std::string_view text) {
   // Both streams may be one file.
   std::fflush(stdout);
   const std::size_t width = columns(stderr);
-  write(stderr, width == 0 ? std::string(text) + "\n" : wrapped(text, width) + "\n");
+  const std::string shown = core::printable(text);
+  write(stderr, (width == 0 ? shown : wrapped(shown, width)) + "\n");
 }
 
 }  // namespace graphrun::tools
