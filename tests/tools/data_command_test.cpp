@@ -32,7 +32,7 @@ BOOST_AUTO_TEST_CASE(a_folder_of_images_and_colour_masks_is_trained_without_a_sc
   shell.succeed("grun data check yard/dataset.json -q");
   BOOST_TEST(shell.text("out.txt").find("no problems found") != std::string::npos);
   shell.fail("grun data init yard", 1, {"is there already"});
-  shell.succeed("graphc $GRAPHRUN_HOME/graphs/spnet_tiny.json -o tiny.fb -D width=4");
+  shell.succeed("graphc $GRAPHRUN_HOME/graphs/spnet_tiny.json -o tiny.fb -D width=8");
   shell.succeed(
       "grun train tiny.fb --dataset yard/dataset.json --max-iters 1 --threads 1 -o run --set train_h=33 "
       "--set "
@@ -52,7 +52,7 @@ BOOST_AUTO_TEST_CASE(a_cut_off_image_ends_check_and_training_by_name) {
   require_ok(core::write_file(shell.path("yard/images/2.png"), whole.substr(0, whole.size() / 3)));
   shell.fail("grun data check yard/dataset.json -q", 1, {"1 problem"});
   BOOST_TEST(shell.text("out.txt").find("2.png: is cut off") != std::string::npos);
-  shell.succeed("graphc $GRAPHRUN_HOME/graphs/spnet_tiny.json -o tiny.fb -D width=4");
+  shell.succeed("graphc $GRAPHRUN_HOME/graphs/spnet_tiny.json -o tiny.fb -D width=8");
   shell.fail(
       "grun train tiny.fb --dataset yard/dataset.json --threads 1 -o run --set train_h=33 --set train_w=33 "
       "--set batch_size=4 --set epochs=1 --set evaluate=false",
