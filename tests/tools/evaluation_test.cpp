@@ -88,7 +88,8 @@ BOOST_AUTO_TEST_CASE(what_an_evaluation_refuses) {
   shell.fail("grun eval --set index_start=100000", 1, {"index_start is 100000"});
   shell.fail("grun eval --protocol hole", 2, {"slide", "whole"});
   shell.fail("grun eval --memory-limit 0", 2, {"--memory-limit"});
-  shell.fail("grun eval exp/latest/model.fb --weights best --dataset shapes", 2, {"--weights best", "the run's folder"});
+  shell.fail("grun eval exp/latest/model.fb --weights best --dataset shapes", 2,
+             {"--weights best", "the run's folder"});
 }
 
 BOOST_AUTO_TEST_CASE(bf16_is_refused, *needs("no_bf16")) {
