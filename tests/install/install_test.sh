@@ -93,6 +93,7 @@ for folder in "$source"/examples/*/; do
     "$built" "$ops" "$net" custom workers=1 | tee custom.txt
     right=$(sed -n 's/^\([0-9]*\) of 14641 pixels are labelled right$/\1/p' custom.txt)
     [ "${right:-0}" -gt 8000 ] || fail "of a hundred iterations on shapes one expects more"
+    checkpoint=$(ls custom/checkpoints/*.safetensors | tail -n 1)
     say "the same from the command line"
     "$prefix/bin/graphc" "$net" --ops "$ops" -o custom_cli.fb
     cmp custom.fb custom_cli.fb || fail "graphc and compile() write two models"
@@ -100,10 +101,10 @@ for folder in "$source"/examples/*/; do
     ! grep -q avx512_bf16 /proc/cpuinfo || precision=bf16
     "$prefix/bin/grun" train custom_cli.fb --ops "$ops" --dataset shapes --max-iters 2 --set workers=1 --precision $precision -q \
       -o custom_run
-    "$prefix/bin/grun" predict custom/model.fb --ops "$ops" --weights custom/checkpoints/*.safetensors --dataset shapes \
+    "$prefix/bin/grun" predict custom/model.fb --ops "$ops" --weights "$checkpoint" --dataset shapes \
       in.ppm -o custom_labels -q
     [ -s custom_labels/gray/in.png ] || fail "grun predict --ops wrote nothing"
-    "$prefix/bin/grun" pack custom/model.fb --ops "$ops" --weights custom/checkpoints/*.safetensors -o custom.grun
+    "$prefix/bin/grun" pack custom/model.fb --ops "$ops" --weights "$checkpoint" -o custom.grun
     "$prefix/bin/grun" predict custom.grun --ops "$ops" in.ppm -o custom_packed -q
     cmp custom_labels/gray/in.png custom_packed/gray/in.png || fail "the bundle labels otherwise"
     status=0
@@ -123,7 +124,7 @@ cmp labels.txt labels_static.txt && cmp out.pgm static.pgm || fail "the static l
 strip -o static.stripped "$work/static/label_image"
 say "the static program has $(wc -c <static.stripped) bytes, stripped"
 if [ "$type" = Release ] && [ -z "${CXXFLAGS:-}" ]; then
-  [ "$(wc -c <static.stripped)" -le 3000000 ] || fail "that is more than 3 MB"
+  [ "$(wc -c <static.stripped)" -le 4000000 ] || fail "that is more than 4 MB"
 fi
 
 if command -v pkg-config >/dev/null; then
