@@ -1,6 +1,6 @@
 #pragma once
 
-#include "ops/common/definition.h"
+#include "ops/common/channel_norm.h"
 
 // What the definitions of this room ask of their inputs.
 namespace graphrun::ops::batch_norm {
@@ -9,7 +9,6 @@ namespace graphrun::ops::batch_norm {
 inline Status require_per_channel(const ValueType* type, const Dim& channels, std::string_view what) {
   return require_shape(*type, {channels}, what);
 }
-inline constexpr OperandType kPerChannel = OperandType::dense(DType::f32, 1);
 inline constexpr OperandType kChannelSums = OperandType::dense(DType::f64, 2);
 inline ValueType per_channel(const Dim& channels) { return ValueType::dense(DType::f32, {channels}); }
 
@@ -22,13 +21,6 @@ inline AttrSpec activation_attr() {
           .doc = "applied last, after the residual is added",
           .fallback = "none",
           .choices = {"none", "relu"}};
-}
-inline AttrSpec eps_attr() {
-  return {.name = "eps",
-          .kind = AttrKind::real,
-          .doc = "added to the variance",
-          .fallback = Expr(1e-5),
-          .min = 0};
 }
 inline AttrSpec momentum_attr() {
   return {.name = "momentum",

@@ -114,34 +114,42 @@ double forward_cost(const Attributes&, std::span<const ValueType* const> inputs,
   return product_cost(*outputs[0], *inputs[kWeight]);
 }
 
+std::vector<InputSpec> layer_inputs(std::string_view weight_doc) {
+  return {{.name = "x", .doc = "activation (N, C, H, W)"},
+          {.name = "weight",
+           .doc = weight_doc,
+           .type = kWeightType,
+           .is_variable = true,
+           .init = {.kind = InitKind::uniform_fan_in}},
+          {.name = "bias",
+           .doc = "(O), added to each pixel",
+           .type = kPerOutput,
+           .optional = true,
+           .is_variable = true,
+           .init = {.kind = InitKind::uniform_fan_in},
+           .if_attribute = "bias"}};
+}
+
+std::vector<AttrSpec> layer_attrs(std::vector<AttrSpec> window) {
+  window.push_back({.name = "out_channels",
+                    .kind = AttrKind::integer,
+                    .doc = "O, channels of y",
+                    .fallback = std::nullopt,
+                    .min = 1,
+                    .max = 1 << 24});
+  window.push_back(
+      {.name = "bias", .kind = AttrKind::boolean, .doc = "whether there is a bias", .fallback = Expr(0)});
+  return window;
+}
+
 const OpDef& forward_definition() {
   static const OpDef forward = [] {
     OpDef def;
     def.name = "conv2d";
     def.doc = "Two-dimensional convolution (cross-correlation) with zero padding, and an optional bias.";
-    def.inputs = {{.name = "x", .doc = "activation (N, C, H, W)"},
-                  {.name = "weight",
-                   .doc = "(O, C / groups, KH, KW)",
-                   .type = kWeightType,
-                   .is_variable = true,
-                   .init = {.kind = InitKind::uniform_fan_in}},
-                  {.name = "bias",
-                   .doc = "(O), added to each pixel",
-                   .type = kPerOutput,
-                   .optional = true,
-                   .is_variable = true,
-                   .init = {.kind = InitKind::uniform_fan_in},
-                   .if_attribute = "bias"}};
+    def.inputs = layer_inputs("(O, C / groups, KH, KW)");
     def.outputs = {{.name = "y", .doc = "(N, O, floor((H + 2 p - d (k - 1) - 1)/s) + 1, likewise for W)"}};
-    def.attrs = window_attrs();
-    def.attrs.push_back({.name = "out_channels",
-                         .kind = AttrKind::integer,
-                         .doc = "O, channels of y",
-                         .fallback = std::nullopt,
-                         .min = 1,
-                         .max = 1 << 24});
-    def.attrs.push_back(
-        {.name = "bias", .kind = AttrKind::boolean, .doc = "whether there is a bias", .fallback = Expr(0)});
+    def.attrs = layer_attrs(window_attrs());
     def.infer = infer;
     def.variable_shape = variable_shape;
     def.gradient = gradient;

@@ -26,7 +26,10 @@ inline constexpr OperandType kPerOutput = OperandType::dense(DType::f32, 1);   /
 
 // kernel, stride, padding, dilation, groups.
 std::vector<AttrSpec> window_attrs();
-// The same attributes of a node.
+// Inputs x, weight and bias, and attributes, of conv2d and conv_transpose2d.
+std::vector<InputSpec> layer_inputs(std::string_view weight_doc);
+std::vector<AttrSpec> layer_attrs(std::vector<AttrSpec> window);
+// window_attrs() of a node.
 AttrMap window_of(const AttrMap& attrs);
 // y's type from x's and the number of its channels. Extents that are known must be at least 1.
 Result<ValueType> convolved(const Attributes& attrs, const ValueType& x, const Dim& channels);

@@ -134,30 +134,10 @@ const OpDef& transpose_definition() {
         "Transposed convolution, with an optional bias: each pixel of x adds its multiple of the window to "
         "y, "
         "windows lying stride apart. The gradient of conv2d by its input.";
-    op.inputs = {{.name = "x", .doc = "activation (N, C, H, W)"},
-                 {.name = "weight",
-                  .doc = kWeightDoc,
-                  .type = kWeightType,
-                  .is_variable = true,
-                  .init = {.kind = InitKind::uniform_fan_in}},
-                 {.name = "bias",
-                  .doc = "(O), added to each pixel",
-                  .type = kPerOutput,
-                  .optional = true,
-                  .is_variable = true,
-                  .init = {.kind = InitKind::uniform_fan_in},
-                  .if_attribute = "bias"}};
+    op.inputs = layer_inputs(kWeightDoc);
     op.outputs = {
         {.name = "y", .doc = "(N, O, (H - 1) s - 2 p + d (k - 1) + output_padding + 1, likewise for W)"}};
-    op.attrs = transpose_attrs();
-    op.attrs.push_back({.name = "out_channels",
-                        .kind = AttrKind::integer,
-                        .doc = "O, channels of y",
-                        .fallback = std::nullopt,
-                        .min = 1,
-                        .max = 1 << 24});
-    op.attrs.push_back(
-        {.name = "bias", .kind = AttrKind::boolean, .doc = "whether there is a bias", .fallback = Expr(0)});
+    op.attrs = layer_attrs(transpose_attrs());
     op.infer = infer;
     op.variable_shape = variable_shape;
     op.gradient = gradient;

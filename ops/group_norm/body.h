@@ -125,22 +125,4 @@ struct GroupNormGrad {
   }
 };
 
-// An index is a channel: images are added in order.
-struct AddImages {
-  int64_t channels, images;
-  const double* sums;
-  float* gweight;  // null: unwanted
-  float* gbias;
-
-  GRAPHRUN_DEVICE void operator()(int64_t c) const {
-    double of_weight = 0, of_bias = 0;
-    for (int64_t image = 0; image < images; ++image) {
-      of_weight += sums[image * 2 * channels + c];
-      of_bias += sums[(image * 2 + 1) * channels + c];
-    }
-    if (gweight != nullptr) gweight[c] = static_cast<float>(of_weight);
-    if (gbias != nullptr) gbias[c] = static_cast<float>(of_bias);
-  }
-};
-
 }  // namespace graphrun::ops::group_norm

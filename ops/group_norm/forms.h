@@ -1,6 +1,7 @@
 #pragma once
 
 #include "graphrun/kernel/kernel.h"
+#include "ops/common/add_pieces.h"
 #include "ops/group_norm/body.h"
 
 // Bodies from requests and runs, for both devices.
@@ -39,7 +40,7 @@ GroupNormGrad<T> bound(GroupNormGrad<T> body, const KernelRun& run) {
   body.sums = static_cast<double*>(run.scratch);
   return body;
 }
-inline AddImages sum_of(const KernelRun& run) {
+inline AddPieces sum_of(const KernelRun& run) {
   const TensorDesc& x = run.inputs[1].desc;
   return {x.c(), x.n(), static_cast<const double*>(run.scratch), run.outputs[1].as<float>(),
           run.outputs[2].as<float>()};

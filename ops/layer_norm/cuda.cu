@@ -1,3 +1,4 @@
+#include "ops/common/add_pieces.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/cuda_kernel.cuh"
 #include "ops/common/function_kernel.h"
