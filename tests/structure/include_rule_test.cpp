@@ -68,6 +68,11 @@ const std::map<std::string, Room>& rooms() {
     below.insert("training");
     rows["api"] = {below, {"cuda"}};
     below.insert("api");
+    rows["exchange/onnx"] = {{"include", "runtime/core"}, {}};
+    rows["exchange/to_onnx"] = {
+        {"include", "runtime/core", "runtime/model", "runtime/weights", "runtime/session", "exchange/onnx"},
+        {"rapidjson"}};
+    below.insert({"exchange/onnx", "exchange/to_onnx"});
     rows["examples"] = {{"include"}, {}};
     const Names programs{"CLI",       "fmt",         "rapidjson",   "opencv2", "png.h",
                          "jpeglib.h", "flatbuffers", "oneapi/dnnl", "cuda"};
