@@ -244,6 +244,20 @@ class Mpi final : public Communicator {
     }
   }
 
+  // Ranks that live answer at once, unless their host has no time for them just then. So a second silent rank is
+  // given as long as the first was: a wrong name costs a user more than a later message.
+  Status listen() {
+    constexpr double kAnswer = 3;
+    const auto silent = [&] { return std::ranges::count(waiting_, false); };
+    const auto begin = Clock::now();
+    for (double passed = 0; passed < (silent() > 1 ? std::max(kAnswer, timeout_s_) : kAnswer);) {
+      GRAPHRUN_TRY(status_of(hear()));
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+      passed = std::chrono::duration<double>(Clock::now() - begin).count();
+    }
+    return {};
+  }
+
   // Every rank that waits says so to all others; who has said nothing after a while is what they wait for.
   Status name_missing(double waited) {
     waiting_.resize(hosts_.size());
@@ -255,11 +269,7 @@ class Mpi final : public Communicator {
       GRAPHRUN_TRY(check(MPI_Isend(&nothing, 1, MPI_CHAR, other, kWaitingTag, comm_, &request), "MPI_Isend"));
       GRAPHRUN_TRY(check(MPI_Request_free(&request), "MPI_Request_free"));
     }
-    constexpr std::chrono::seconds kListen{3};
-    for (const auto begin = Clock::now(); Clock::now() - begin < kListen;) {
-      GRAPHRUN_TRY(status_of(hear()));
-      std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
+    GRAPHRUN_TRY(listen());
     std::string missing;
     for (int other = 0; other < size(); ++other) {
       if (!waiting_[static_cast<std::size_t>(other)])
