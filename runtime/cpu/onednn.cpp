@@ -3,8 +3,11 @@
 #include <omp.h>
 #include <sys/mman.h>
 
+#include <array>
 #include <new>
+#include <string_view>
 #include <type_traits>
+#include <utility>
 
 #include "runtime/core/build_id.h"
 #include "runtime/cpu/onednn_version.h"
@@ -130,6 +133,23 @@ std::string library_identity() {
   return "oneDNN " + std::to_string(version.major) + "." + std::to_string(version.minor) + "." +
          std::to_string(version.patch) + " " + core::build_id(reinterpret_cast<const void*>(&dnnl_version)) +
          ", instructions " + std::to_string(static_cast<int>(dnnl::get_effective_cpu_isa()));
+}
+
+std::string library_instructions() {
+  const auto used = static_cast<unsigned>(dnnl::get_effective_cpu_isa());
+  constexpr std::array<std::pair<std::string_view, dnnl::cpu_isa>, 7> kNames{
+      {{"avx512_core_amx", dnnl::cpu_isa::avx512_core_amx},
+       {"avx512_core_bf16", dnnl::cpu_isa::avx512_core_bf16},
+       {"avx512_core_vnni", dnnl::cpu_isa::avx512_core_vnni},
+       {"avx512_core", dnnl::cpu_isa::avx512_core},
+       {"avx2", dnnl::cpu_isa::avx2},
+       {"avx", dnnl::cpu_isa::avx},
+       {"sse41", dnnl::cpu_isa::sse41}}};
+  for (const auto& [name, instructions] : kNames) {
+    const auto bits = static_cast<unsigned>(instructions);
+    if ((used & bits) == bits) return std::string(name);
+  }
+  return "of no name";
 }
 
 bool uses_matrix_units() {

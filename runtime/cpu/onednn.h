@@ -28,6 +28,8 @@ class ThreadScope {
 
 // Version and build of the library, and the instructions that it uses here.
 std::string library_identity();
+// Those instructions by the library's name for them, e.g. "avx512_core_amx".
+std::string library_instructions();
 // The library multiplies bf16 by the CPU's matrix units (AMX).
 bool uses_matrix_units();
 

@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 // Null where another OpenMP runtime serves the process.
 extern "C" [[gnu::weak]] void kmp_set_blocktime(int milliseconds);
@@ -25,6 +26,12 @@ bool survives_fork() {
          dladdr(reinterpret_cast<const void*>(&omp_get_max_threads), &serving) != 0 &&
          dladdr(reinterpret_cast<const void*>(kmp_set_blocktime), &llvm) != 0 &&
          serving.dli_fbase == llvm.dli_fbase;
+}
+
+std::string openmp_library() {
+  Dl_info serving{};
+  if (dladdr(reinterpret_cast<const void*>(&omp_get_max_threads), &serving) == 0) return {};
+  return std::filesystem::path(serving.dli_fname).filename().string();
 }
 
 }  // namespace graphrun::cpu

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 namespace graphrun::cpu {
 
 // How the calling thread's pool waits for its next loop from now on: it spins for some milliseconds, since
@@ -10,5 +12,8 @@ void sleep_soon();
 
 // Whether the OpenMP runtime of this process starts anew in a forked child: LLVM's does.
 bool survives_fork();
+
+// The library whose threads serve this process's parallel regions, e.g. "libomp.so.5"; empty: not known.
+std::string openmp_library();
 
 }  // namespace graphrun::cpu

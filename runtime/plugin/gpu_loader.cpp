@@ -10,7 +10,16 @@ namespace graphrun::plugin {
 Result<const GpuModule*> gpu_module(const char* library) {
   const std::string failed = "the GPU backend cannot be loaded: ";
   void* const handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
-  if (handle == nullptr) return {ErrorCode::unsupported, failed + loader_error()};
+  if (handle == nullptr) {
+    const std::string error = loader_error();
+    // The loader names the file that it misses first: this one, or one that this one needs.
+    const bool is_absent = error.starts_with(library) && error.ends_with("No such file or directory");
+    if (is_absent) {
+      return {ErrorCode::unsupported,
+              "this build or installation has no part for GPUs (" + std::string(library) + ")"};
+    }
+    return {ErrorCode::unsupported, failed + error};
+  }
   void* const stamp = dlsym(handle, kModuleStampFunction);
   if (stamp == nullptr || reinterpret_cast<GetModuleStamp>(stamp)() != core::build_stamp()) {
     dlclose(handle);

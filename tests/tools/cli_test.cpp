@@ -217,8 +217,12 @@ BOOST_AUTO_TEST_CASE(reports) {
     shell.fail(several + other, 2, {"--sessions is of --mode infer"});
   shell.succeed("grun info tiny.fb --shape 1,3,65,65");
   shell.succeed("grun doctor");
-  for (const char* part : {"avx2", "oneDNN", "libpng", "FlatBuffers", "RapidJSON", "bf16"})
+  for (const char* part :
+       {"avx2", "oneDNN", "libpng", "FlatBuffers", "RapidJSON", "bf16", "parallel by lib", "available"})
     BOOST_TEST(shell.text("out.txt").find(part) != std::string::npos, part);
+  shell.succeed("grun doctor --check");
+  BOOST_TEST(shell.text("out.txt").ends_with("everything works\n"), shell.text("out.txt"));
+  shell.fail("GRAPHRUN_HOME=. TMPDIR=nowhere grun doctor --check", 1, {"nowhere"});
   shell.succeed("grun data list");
   BOOST_TEST(shell.text("out.txt").find("shapes") != std::string::npos);
   shell.succeed("grun data check shapes");

@@ -4,31 +4,50 @@
 #include <rapidjson/rapidjson.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <set>
+#include <sstream>
 #include <string>
 
 #include "runtime/collective/mpi.h"
+#include "runtime/core/system_memory.h"
 #include "runtime/cpu/onednn.h"
+#include "runtime/cpu/team.h"
+#include "runtime/cpu/waiting.h"
 #include "runtime/plugin/gpu_module.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
+#include "tools/grun/self_test.h"
 #include "tools/terminal/output.h"
 
 namespace graphrun::tools {
 namespace {
 
+// Of the CPU's instructions those that oneDNN or graphrun use, in the kernel's words.
 std::string cpu_features() {
+  constexpr std::array kKnown{"avx2",        "fma",      "avx512f",  "avx512_vnni", "avx512_bf16",
+                              "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8",    "asimd",
+                              "bf16",        "i8mm",     "sve"};
+  std::ifstream file("/proc/cpuinfo");
+  std::set<std::string> has;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with("flags") && !line.starts_with("Features")) continue;
+    std::istringstream words(line);
+    has.insert(std::istream_iterator<std::string>(words), {});
+    break;
+  }
   std::string features;
-  const auto add = [&features](const char* name, bool has) {
-    features += has ? std::string(" ") + name : "";
-  };
-  __builtin_cpu_init();
-  add("avx2", __builtin_cpu_supports("avx2") != 0);
-  add("fma", __builtin_cpu_supports("fma") != 0);
-  add("avx512f", __builtin_cpu_supports("avx512f") != 0);
-  add("avx512_vnni", __builtin_cpu_supports("avx512vnni") != 0);
-  add("avx512_bf16", __builtin_cpu_supports("avx512bf16") != 0);
+  for (const char* name : kKnown) features += has.contains(name) ? std::string(" ") + name : "";
   return features.empty() ? " none that oneDNN or graphrun use" : features;
+}
+
+std::string memory() {
+  const auto text = [](std::optional<std::int64_t> bytes) { return bytes ? size_text(*bytes) : "unknown"; };
+  return text(core::total_memory()) + ", available " + text(core::available_memory());
 }
 
 // Those that a program links as they run, those of headers alone as they were compiled in.
@@ -57,10 +76,13 @@ void report_gpus() {
 Status report() {
   const CommonOptions options;
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.backend());
-  const double gigabytes =
-      static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGE_SIZE)) / 1e9;
-  print("cpu        {} threads for this process;{}\n", backend->threads(), cpu_features());
-  print("memory     {:.1f} GB\n", gigabytes);
+  print("cpu        {} threads for this process, of {} processors;{}\n", backend->threads(),
+        sysconf(_SC_NPROCESSORS_ONLN), cpu_features());
+  print("kernels    oneDNN's for {}, parallel by {}\n", cpu::library_instructions(),
+        cpu::openmp_library().empty() ? "OpenMP" : cpu::openmp_library());
+  const std::string limit = cpu::team_limit();
+  if (!limit.empty()) print("limited    by {}\n", limit);
+  print("memory     {}\n", memory());
   const Status bf16 = backend->check_precision(DType::bf16);
   print("precision  f32{}\n", bf16.ok() ? ", bf16" : "; " + bf16.message());
   print("libraries  {}\n", libraries());
@@ -74,7 +96,13 @@ Status report() {
 
 void add_doctor(CLI::App& app, Outcome& outcome) {
   CLI::App* command = app.add_subcommand("doctor", "what this machine and this build have");
-  command->callback([&outcome] { outcome.status = report(); });
+  const auto check = std::make_shared<bool>(false);
+  command->add_flag("--check", *check,
+                    "trains and labels on all that is here, in a minute, and says what does not work");
+  command->callback([&outcome, check] {
+    outcome.status = report();
+    if (outcome.status.ok() && *check) outcome.status = self_test();
+  });
 }
 
 }  // namespace graphrun::tools
