@@ -244,8 +244,8 @@ class Mpi final : public Communicator {
     }
   }
 
-  // Ranks that live answer at once, unless their host has no time for them just then. So a second silent rank is
-  // given as long as the first was: a wrong name costs a user more than a later message.
+  // Ranks that live answer at once, unless their host has no time for them just then. So a second silent rank
+  // is given as long as the first was: a wrong name costs a user more than a later message.
   Status listen() {
     constexpr double kAnswer = 3;
     const auto silent = [&] { return std::ranges::count(waiting_, false); };
