@@ -35,19 +35,33 @@ if(GRAPHRUN_SANITIZE)
 endif()
 
 if(GRAPHRUN_FUZZ)
-  # Another compiler's warnings are not what this build is for. Floats may be divided by zero.
-  target_compile_options(graphrun_options INTERFACE -w)
+  # Another compiler's warnings are not what this build is for. Floats may be divided by zero. Lines are counted for
+  # tools/fuzz.sh --coverage.
+  target_compile_options(graphrun_options INTERFACE -w -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(graphrun_options INTERFACE -fprofile-instr-generate)
   add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=float-divide-by-zero
     -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=address,undefined)
   add_compile_definitions(_GLIBCXX_ASSERTIONS)
 endif()
 
-# graphrun_library(NAME [SMALL] SOURCES ... PUBLIC ... PRIVATE ...): a static library with the project's options. SMALL: its
-# code runs once for a model or a session, so it is compiled for size; made for speed it would be twice as large.
+# What ends a program that a mistake of ours has led astray: checks of buffers, of the stack, of indices into containers,
+# and tables of functions that cannot be written to. Kernels go without: their loops are not made slower.
+if(GRAPHRUN_HARDENED AND CMAKE_BUILD_TYPE STREQUAL Release AND NOT GRAPHRUN_SANITIZE)
+  set(graphrun_hardening -fstack-protector-strong -fstack-clash-protection
+    $<$<STREQUAL:${CMAKE_SYSTEM_PROCESSOR},x86_64>:-fcf-protection> -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS)
+  add_link_options(LINKER:-z,relro,-z,now,-z,noexecstack)
+endif()
+
+# graphrun_library(NAME [SMALL] [KERNELS] SOURCES ... PUBLIC ... PRIVATE ...): a static library with the project's options.
+# SMALL: its code runs once for a model or a session, so it is compiled for size; made for speed it would be twice as large.
+# KERNELS: its loops run over tensors, and are not hardened.
 function(graphrun_library name)
-  cmake_parse_arguments(ARG "SMALL" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "SMALL;KERNELS" "" "SOURCES;PUBLIC;PRIVATE" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
+  if(NOT ARG_KERNELS)
+    target_compile_options(${name} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:${graphrun_hardening}>)
+  endif()
   if(ARG_SMALL)
     target_compile_options(${name} PRIVATE $<$<CONFIG:Release>:-Os>)
   endif()

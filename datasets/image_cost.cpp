@@ -74,6 +74,16 @@ Status check_jpeg(std::string_view file, const ImageHeader& header) {
   return {ErrorCode::invalid_file, "is a JPEG of more scans than its size may have"};
 }
 
+// Formats whose codes may be shorter than a bit for a pixel, or whose pixels may stand in the file once and
+// be referred to often. What a few pixels take does no harm; more have at least the bytes that deflate needs.
+Status check_share(std::string_view file, const ImageHeader& header) {
+  constexpr std::int64_t kFewPixels = std::int64_t{1} << 24;
+  constexpr std::int64_t kPixelsOfByte = 1032;
+  const std::int64_t pixels = header.height * header.width;
+  const bool plausible = pixels <= kFewPixels || pixels / kPixelsOfByte <= std::ssize(file);
+  return plausible ? Status() : too_short();
+}
+
 bool is_compressed_text(std::string_view type) { return type == "zTXt" || type == "iTXt" || type == "iCCP"; }
 
 // PNG chunks (RFC 2083, 3.2): length, type, data, check sum.
@@ -117,7 +127,8 @@ void take_out_texts(std::string& file) {
 
 Status limit_image_cost(std::string& file, const ImageHeader& header) {
   if (header.format == ImageFormat::jpeg) return check_jpeg(file, header);
-  if (header.format == ImageFormat::png) take_out_texts(file);
+  if (header.format != ImageFormat::png) return check_share(file, header);
+  take_out_texts(file);
   return {};
 }
 

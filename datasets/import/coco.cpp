@@ -233,6 +233,8 @@ class Import {
     GRAPHRUN_TRY(check_inside(image.file));
     imaging::LabelMap label;
     if (!panoptic_) {
+      // Before there is a map of the size that the annotations claim.
+      GRAPHRUN_TRY(check_annotated_size(images_ / image.file, {image.height, image.width}));
       GRAPHRUN_ASSIGN(label, label_of_instances(image, categories_, without_));
     } else {
       if (image.annotations.size() != 1) return {ErrorCode::invalid_file, "expected one panoptic annotation"};

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "datasets/image_io.h"
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/component_name.h"
 #include "runtime/core/file.h"
 
@@ -25,10 +26,7 @@ Status file_error(const fs::path& file, const std::string& what) {
 }
 
 Status make_folder(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) return {ErrorCode::io, folder.string() + ": cannot make the folder: " + error.message()};
-  return {};
+  return core::make_folders(folder.string()).with_context("cannot make the folder");
 }
 
 // Linked where that is possible: data sets are large, and neither side changes its files.
@@ -162,13 +160,16 @@ Result<fs::path> DataFolder::new_image(const std::string& name) {
   return image;
 }
 
-Status DataFolder::add_label(const fs::path& image, const std::string& name, const imaging::LabelMap& label) {
+Status check_annotated_size(const fs::path& image, imaging::Extent annotated) {
   GRAPHRUN_ASSIGN(const imaging::Extent size, read_image_size(image));
-  if (size.height != label.height || size.width != label.width) {
-    return file_error(image, "is " + std::to_string(size.width) + " x " + std::to_string(size.height) +
-                                 " pixels (as EXIF turns it, where it does), but its annotation is of " +
-                                 std::to_string(label.width) + " x " + std::to_string(label.height));
-  }
+  if (size.height == annotated.height && size.width == annotated.width) return {};
+  return file_error(image, "is " + std::to_string(size.width) + " x " + std::to_string(size.height) +
+                               " pixels (as EXIF turns it, where it does), but its annotation is of " +
+                               std::to_string(annotated.width) + " x " + std::to_string(annotated.height));
+}
+
+Status DataFolder::add_label(const fs::path& image, const std::string& name, const imaging::LabelMap& label) {
+  GRAPHRUN_TRY(check_annotated_size(image, {label.height, label.width}));
   const std::string below = fs::path("labels" / fs::path(name)).replace_extension(".png").generic_string();
   GRAPHRUN_TRY(make_folder((folder_ / below).parent_path()));
   GRAPHRUN_TRY(write_gray_png(folder_ / below, label, static_cast<std::int64_t>(classes_.size())));

@@ -27,6 +27,9 @@ std::string descriptor_name(const std::filesystem::path& folder);
 // So many colours that differ well; the first is black.
 imaging::Color distinct_color(std::size_t index);
 
+// Errors: the image, turned upright, has another size; it cannot be read.
+Status check_annotated_size(const std::filesystem::path& image, imaging::Extent annotated);
+
 // A folder that a data set is written into: images/, labels/ (PNG of class ids, ignored ones 255 or, beyond
 // 255 classes, 65535), a list of samples and dataset.json.
 class DataFolder {

@@ -103,6 +103,15 @@ Status AtomicFile::commit() {
   return {synced.code(), path_ + ": is written, but may not outlast a loss of power: " + synced.message()};
 }
 
+Result<bool> make_new_folder(const std::string& path) {
+  const bool made = ::mkdir(path.c_str(), 0777) == 0;
+  if (!made && errno != EEXIST) return system_error(path, "create", errno);
+  const std::string parent = folder_of(path);
+  const FileDescriptor opened = open_folder(parent);
+  if (opened.valid()) GRAPHRUN_TRY(sync_folder(opened, parent));
+  return made;
+}
+
 Status make_folders(const std::string& path) {
   namespace fs = std::filesystem;
   std::error_code error;
@@ -112,13 +121,8 @@ Status make_folders(const std::string& path) {
     if (folder.has_filename()) missing.push_back(folder);
     if (folder == folder.root_path()) break;
   }
-  for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) {
-    if (::mkdir(folder->c_str(), 0777) != 0 && errno != EEXIST)
-      return system_error(folder->string(), "create", errno);
-    const std::string parent = folder_of(folder->string());
-    const FileDescriptor opened = open_folder(parent);
-    if (opened.valid()) GRAPHRUN_TRY(sync_folder(opened, parent));
-  }
+  for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder)
+    GRAPHRUN_TRY(status_of(make_new_folder(folder->string())));
   if (!fs::is_directory(path, error))
     return {ErrorCode::io, path + ": " + (error ? error.message() : "is not a folder")};
   return {};

@@ -45,6 +45,9 @@ class AtomicFile {
 // Makes the folder and those around it that are missing, each durable before the next.
 Status make_folders(const std::string& path);
 
+// Makes one folder in a folder that exists, durably. False: there is something of this name.
+Result<bool> make_new_folder(const std::string& path);
+
 // Removes what AtomicFiles of processes that are no more have left in the folder. The caller holds whatever
 // keeps processes of other machines out of it.
 void remove_stale_temporaries(const std::string& folder);

@@ -301,8 +301,11 @@ Status BoundMethod::run(StepObserver* observer) try {
 Status BoundMethod::run_steps(StepObserver* observer, StepHook* hook) {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
-    const StepView view{step.path,   *step.def,    step.kernel->name(),
-                        step.inputs, step.outputs, step.operations};
+    const std::span scratch(
+        static_cast<std::byte*>(step.scratch),
+        step.scratch == nullptr ? 0 : static_cast<std::size_t>(step.kernel->scratch_bytes()));
+    const StepView view{step.path,       *step.def, step.kernel->name(), step.inputs, step.outputs,
+                        step.operations, scratch};
     if (observer != nullptr) observer->before(view);
     Status status = step.kernel->run({step.inputs, step.outputs, step.scratch, step.packed});
     if (observer != nullptr) observer->after(view);

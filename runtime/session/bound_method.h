@@ -29,7 +29,8 @@ struct StepView {
   std::string_view kernel;
   std::span<const TensorView> inputs;
   std::span<const TensorView> outputs;
-  double operations;  // of products, 2 for a multiplication with its addition (OpDef::cost)
+  double operations;             // of products, 2 for a multiplication with its addition (OpDef::cost)
+  std::span<std::byte> scratch;  // device memory, too
 };
 
 // Called before and after each step of a run, on the thread that runs.

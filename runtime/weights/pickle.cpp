@@ -17,7 +17,7 @@ constexpr int kNewestProtocol = 5;
 class Machine : PickleStack {
  public:
   explicit Machine(std::span<const std::byte> bytes)
-      : bytes_(reinterpret_cast<const char*>(bytes.data()), bytes.size()) {}
+      : PickleStack(bytes.size()), bytes_(reinterpret_cast<const char*>(bytes.data()), bytes.size()) {}
 
   Result<Pickle> run() {
     while (!stopped_) {
@@ -94,6 +94,7 @@ class Machine : PickleStack {
     GRAPHRUN_ASSIGN(const PickleId target, top(inert ? PickleKind::inert : kind));
     if (kind == PickleKind::dict && ids.size() % 2 != 0) return bad("a key without a value");
     if (inert && kind == PickleKind::list) return {};
+    GRAPHRUN_TRY(charge_items(ids.size()));
     std::vector<PickleId>& into = pickle_.objects[target].items;
     into.insert(into.end(), ids.begin(), ids.end());
     return {};
@@ -254,7 +255,7 @@ class Machine : PickleStack {
     const PickleObject& attributes = pickle_[state];
     if (object.kind != PickleKind::inert || attributes.kind != PickleKind::dict || state == stack_.back())
       return can_have_attributes(object.kind) ? Status() : bad("an operand of a wrong kind");
-    GRAPHRUN_TRY(count_items(attributes.items.size()));
+    GRAPHRUN_TRY(charge_items(attributes.items.size()));
     object.items.insert(object.items.end(), attributes.items.begin(), attributes.items.end());
     return {};
   }
@@ -279,8 +280,7 @@ class Machine : PickleStack {
       case '.':
         return stop();
       case '(':
-        marks_.push_back(stack_.size());
-        return {};
+        return mark();
       case '0':
         return status_of(pop());
       case '1':
@@ -351,7 +351,7 @@ class Machine : PickleStack {
       case 'r':
         return memo_put_at<4>();
       case 0x94:
-        return memo_put(memo_.size());
+        return memo_put(memorised(), position_);
       case 'h':
         return memo_get_at<1>();
       case 'j':
@@ -407,7 +407,7 @@ class Machine : PickleStack {
   template <std::size_t Width>
   Status memo_put_at() {
     GRAPHRUN_ASSIGN(const std::uint64_t index, number<Width>());
-    return memo_put(index);
+    return memo_put(index, position_);
   }
   template <std::size_t Width>
   Status memo_get_at() {

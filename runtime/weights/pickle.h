@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -11,7 +12,8 @@
 // A restricted reader of Python pickles (protocols 2 to 5:
 // https://docs.python.org/3/library/pickletools.html). It calls nothing and builds nothing but the objects
 // below: what any other class or function would make is inert, and one that is there to run code is an error.
-// Iterative, and its memory is at most a small multiple of the pickle's size.
+// Iterative. Its memory is at most 32 MiB and 32 times the pickle's size, and a few bytes for each of its
+// bytes.
 namespace graphrun::weights {
 
 using PickleId = std::uint32_t;  // index into Pickle::objects
@@ -54,7 +56,7 @@ struct PickleObject {
 };
 
 struct Pickle {
-  std::vector<PickleObject> objects;
+  std::deque<PickleObject> objects;  // which stay where they are while it grows
   PickleId root = 0;
   std::size_t size = 0;  // bytes read, the final STOP included
 

@@ -1,28 +1,39 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "graphrun/status.h"
+#include "runtime/core/read_budget.h"
 #include "runtime/weights/pickle.h"
 
 namespace graphrun::weights {
 
-// The memory of a reader of pickles: objects, stack, marks and memo, with what a file may make of them.
+// The memory of a reader of pickles: objects, stack, marks and memo, with what a file may make of them. An
+// operation of one byte may make an object, so objects and their items are charged to a budget; stack and
+// memo have at most an id for each byte.
 class PickleStack {
  protected:
+  explicit PickleStack(std::size_t bytes) : budget_("the pickle's objects", bytes, kTimes, kFloor) {
+    constants_.fill(kNone);
+  }
+
   static Status bad(std::string why) { return {ErrorCode::invalid_file, std::move(why)}; }
 
-  Status count_items(std::size_t count) {
-    item_count_ += count;
-    return item_count_ > kMaxItems ? bad("too many objects") : Status();
+  // Before they are put into a container, whose memory grows to twice what is in it.
+  Status charge_items(std::size_t count) {
+    constexpr std::int64_t kBytes = 2 * sizeof(PickleId);
+    return budget_.charge(kBytes * static_cast<std::int64_t>(count));
   }
   Status push(PickleObject object) {
-    if (pickle_.objects.size() >= kMaxObjects) return bad("too many objects");
+    constexpr std::int64_t kOfAllocation = 24;  // of its items, beside themselves
+    GRAPHRUN_TRY(budget_.charge(sizeof(PickleObject) + kOfAllocation));
+    if (pickle_.objects.size() >= kNone) return bad("too many objects");
     stack_.push_back(static_cast<PickleId>(pickle_.objects.size()));
     pickle_.objects.push_back(std::move(object));
     return {};
@@ -31,10 +42,18 @@ class PickleStack {
     PickleObject object;
     object.kind = kind;
     object.integer = integer;
-    return push(std::move(object));
+    PickleId* const known = constant(kind, integer);
+    if (known == nullptr) return push(std::move(object));
+    if (*known == kNone) {
+      GRAPHRUN_TRY(push(std::move(object)));
+      *known = stack_.back();
+    } else {
+      stack_.push_back(*known);
+    }
+    return {};
   }
   Status push_items(PickleKind kind, std::vector<PickleId> items) {
-    GRAPHRUN_TRY(count_items(items.size()));
+    GRAPHRUN_TRY(charge_items(items.size()));
     PickleObject object;
     object.kind = kind;
     object.items = std::move(items);
@@ -66,27 +85,60 @@ class PickleStack {
     return stack_.back();
   }
 
-  Status memo_put(std::uint64_t index) {
+  Status mark() {
+    constexpr std::size_t kMaxMarks = 1 << 16;  // Python does not nest as deep
+    if (marks_.size() >= kMaxMarks) return bad("too many marks");
+    marks_.push_back(stack_.size());
+    return {};
+  }
+
+  // Writers number what they memorise; `position`, the bytes that were read, is more than they can have.
+  Status memo_put(std::uint64_t index, std::size_t position) {
     if (stack_.size() <= floor()) return bad("the stack is empty");
-    memo_[index] = stack_.back();
+    if (index >= position) return bad("the memo's numbers are not consecutive");
+    if (index >= memo_.size()) memo_.resize(static_cast<std::size_t>(index) + 1, kNone);
+    PickleId& entry = memo_[static_cast<std::size_t>(index)];
+    memorised_ += entry == kNone ? 1 : 0;
+    entry = stack_.back();
     return {};
   }
   Status memo_get(std::uint64_t index) {
-    const auto found = memo_.find(index);
-    if (found == memo_.end()) return bad("nothing was memorised as " + std::to_string(index));
-    stack_.push_back(found->second);
+    if (index >= memo_.size() || memo_[static_cast<std::size_t>(index)] == kNone)
+      return bad("nothing was memorised as " + std::to_string(index));
+    stack_.push_back(memo_[static_cast<std::size_t>(index)]);
     return {};
   }
+  std::uint64_t memorised() const { return memorised_; }
 
   Pickle pickle_;
   std::vector<PickleId> stack_;
-  std::vector<std::size_t> marks_;
-  std::unordered_map<std::uint64_t, PickleId> memo_;
 
  private:
-  static constexpr std::size_t kMaxObjects = std::size_t{1} << 21;
-  static constexpr std::size_t kMaxItems = std::size_t{1} << 23;  // in all containers: two may share one list
-  std::size_t item_count_ = 0;
+  static constexpr PickleId kNone = std::numeric_limits<PickleId>::max();
+  static constexpr std::int64_t kTimes = 32;
+  static constexpr std::int64_t kFloor = std::int64_t{32} << 20;
+
+  // The place of an object's id that all its equals share: nothing changes these objects.
+  PickleId* constant(PickleKind kind, std::int64_t integer) {
+    switch (kind) {
+      case PickleKind::none:
+        return &constants_[0];
+      case PickleKind::tuple:
+        return &constants_[1];  // the empty one
+      case PickleKind::boolean:
+        return &constants_[integer == 0 ? 2 : 3];
+      case PickleKind::integer:
+        return integer >= 0 && integer < 256 ? &constants_[4 + static_cast<std::size_t>(integer)] : nullptr;
+      default:
+        return nullptr;
+    }
+  }
+
+  std::vector<std::size_t> marks_;
+  std::vector<PickleId> memo_;
+  std::uint64_t memorised_ = 0;
+  std::array<PickleId, 4 + 256> constants_{};
+  core::ReadBudget budget_;
 };
 
 }  // namespace graphrun::weights

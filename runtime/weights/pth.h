@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <unordered_map>
@@ -30,6 +31,8 @@ struct PthStorage {
   std::string_view key;
   std::string_view type;          // "FloatStorage"
   std::int64_t element_size = 0;  // bytes
+  std::optional<DType> dtype;     // where tensors can have it
+  std::string_view elements;      // what its elements are called, outliving the file
   std::int64_t bytes = 0;         // of the whole record
   std::int64_t first = 0;         // the elements that it stands for: all, or in old files a part
   std::int64_t count = 0;

@@ -1,8 +1,10 @@
 #include "runtime/weights/pth_nests.h"
 
 #include <algorithm>
+#include <limits>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 
 #include "runtime/weights/tensor_table.h"
 
@@ -13,6 +15,7 @@ constexpr int kMaxDepth = 8;
 constexpr std::size_t kMaxNests = 1000;
 constexpr std::size_t kMaxKeys = 8;  // ways to one dictionary
 constexpr std::size_t kMaxKey = 200;
+constexpr std::size_t kMaxName = 1024;  // TensorTable takes no longer ones
 
 bool has_entries(const PickleObject& object) {
   return object.kind == PickleKind::dict || object.kind == PickleKind::inert;
@@ -47,22 +50,27 @@ class Walk {
     PickleId id = 0;
     std::int32_t parent = -1;
     std::int32_t depth = 0;
-    std::string key;
+    std::string_view key;      // of a dictionary's entry
+    std::size_t index = kKey;  // of an element of a list
+    std::string step() const {
+      return index == kKey ? std::string(key.substr(0, kMaxKey)) : std::to_string(index);
+    }
   };
+  static constexpr std::size_t kKey = std::numeric_limits<std::size_t>::max();
 
   std::string way(std::size_t place) const {
-    std::string text = places_[place].key;
+    std::string text = places_[place].step();
     for (std::int32_t at = places_[place].parent; at > 0; at = places_[static_cast<std::size_t>(at)].parent)
-      text = places_[static_cast<std::size_t>(at)].key + "." + text;
+      text = places_[static_cast<std::size_t>(at)].step() + "." + text;
     return text.substr(0, kMaxKey);
   }
 
-  void enter(PickleId id, std::int32_t parent, std::string_view key) {
+  void enter(PickleId id, std::int32_t parent, std::string_view key, std::size_t index = kKey) {
     const std::int32_t depth = parent < 0 ? 0 : places_[static_cast<std::size_t>(parent)].depth + 1;
     if (depth > kMaxDepth) return;
     const auto known = nest_of_.find(id);
     if (seen_[id] && (known == nest_of_.end() || nests_[known->second].keys.size() >= kMaxKeys)) return;
-    places_.push_back({id, parent, depth, std::string(key.substr(0, kMaxKey))});
+    places_.push_back({id, parent, depth, key, index});
     if (known != nest_of_.end()) {
       nests_[known->second].keys.push_back(way(places_.size() - 1));
       places_.pop_back();
@@ -75,21 +83,12 @@ class Walk {
     const auto parent = static_cast<std::int32_t>(index);
     if (object.kind == PickleKind::list || object.kind == PickleKind::tuple) {
       for (std::size_t i = 0; i < object.items.size(); ++i) {
-        if (is_container(pickle_[object.items[i]])) enter(object.items[i], parent, std::to_string(i));
+        if (is_container(pickle_[object.items[i]])) enter(object.items[i], parent, {}, i);
       }
       return;
     }
     if (is_module(pickle_, object)) return;
-    TensorNest nest;
-    for (std::size_t i = 0; i + 1 < object.items.size(); i += 2) {
-      const PickleObject& key = pickle_[object.items[i]];
-      const PickleId value = object.items[i + 1];
-      if (key.kind != PickleKind::text) continue;
-      if (is_tensor(pickle_[value])) {
-        nest.names.push_back(key.text);
-        nest.tensors.push_back(value);
-      }
-    }
+    TensorNest nest = tensors_of(object);
     if (!nest.names.empty() && nests_.size() < kMaxNests) {
       nest.keys.push_back(way(index));
       nest_of_[places_[index].id] = nests_.size();
@@ -100,6 +99,27 @@ class Walk {
       if (key.kind == PickleKind::text && is_container(pickle_[object.items[i + 1]]))
         enter(object.items[i + 1], parent, key.text);
     }
+  }
+
+  // Of entries of one key the last one counts, in the place of the first.
+  TensorNest tensors_of(const PickleObject& dict) const {
+    std::vector<std::pair<std::string_view, PickleId>> entries;
+    std::unordered_map<std::string_view, std::size_t> known;
+    for (std::size_t i = 0; i + 1 < dict.items.size(); i += 2) {
+      const PickleObject& key = pickle_[dict.items[i]];
+      if (key.kind != PickleKind::text) continue;
+      // Names that are longer are an error later on; comparing them in full would take long here.
+      const auto [place, added] = known.emplace(key.text.substr(0, kMaxName + 1), entries.size());
+      if (added) entries.emplace_back(key.text, PickleId{});
+      entries[place->second].second = dict.items[i + 1];
+    }
+    TensorNest nest;
+    for (const auto& [name, value] : entries) {
+      if (!is_tensor(pickle_[value])) continue;
+      nest.names.push_back(name);
+      nest.tensors.push_back(value);
+    }
+    return nest;
   }
 
   static bool is_container(const PickleObject& object) {

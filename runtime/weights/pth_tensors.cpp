@@ -93,9 +93,8 @@ void copy_strided(const std::byte* source, const Shape& shape, const Strides& st
 Status add_tensor(const Pickle& pickle, const PickleObject& tensor, std::string_view name,
                   const PthRecords& records, TensorTable& table) {
   GRAPHRUN_ASSIGN(const PthStorage storage, pth_storage(pickle, pickle[tensor.items[0]]));
-  const auto type = std::ranges::find(kStorageTypes, storage.type, &StorageType::name);
-  if (!type->dtype) {
-    table.add_unusable(name, type->elements);
+  if (!storage.dtype) {
+    table.add_unusable(name, storage.elements);
     return {};
   }
   const auto record = records.find(storage.key);
@@ -111,7 +110,7 @@ Status add_tensor(const Pickle& pickle, const PickleObject& tensor, std::string_
   GRAPHRUN_ASSIGN(const Shape shape, Shape::make(sizes));
   Strides strides{};
   std::ranges::copy(steps, strides.begin());
-  const TensorDesc desc = TensorDesc::dense(*type->dtype, shape);
+  const TensorDesc desc = TensorDesc::dense(*storage.dtype, shape);
   if (shape.count() == 0) return table.add(name, desc, {});
 
   const std::int64_t offset = pickle[tensor.items[1]].integer;
@@ -138,6 +137,8 @@ Result<PthStorage> pth_storage(const Pickle& pickle, const PickleObject& object)
   const auto type = std::ranges::find(kStorageTypes, storage.type, &StorageType::name);
   if (type == kStorageTypes.end()) return {ErrorCode::unsupported, "elements of a " + quoted(storage.type)};
   storage.element_size = type->element_size;
+  storage.dtype = type->dtype;
+  storage.elements = type->elements;
   const std::optional<std::int64_t> bytes = core::checked_mul(storage.count, storage.element_size);
   if (!bytes || *bytes < 0 || *bytes > kMaxTensorBytes) return bad("a storage of an impossible size");
   storage.bytes = *bytes;

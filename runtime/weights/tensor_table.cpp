@@ -82,11 +82,10 @@ Status TensorTable::add(std::string_view name, const TensorDesc& desc, std::span
 }
 
 Result<std::span<std::byte>> TensorTable::allocate(std::int64_t size) {
-  if (size > budget_) return {ErrorCode::invalid_file, "the tensors are far larger than their file"};
+  GRAPHRUN_TRY(budget_.charge(size));
   std::unique_ptr<std::byte[]> memory(new (std::nothrow) std::byte[static_cast<std::size_t>(size)]);
   if (memory == nullptr)
     return {ErrorCode::out_of_memory, "no " + std::to_string(size) + " bytes for a tensor"};
-  budget_ -= size;
   owned_.push_back(std::move(memory));
   return std::span(owned_.back().get(), static_cast<std::size_t>(size));
 }

@@ -12,6 +12,7 @@
 
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
+#include "runtime/core/read_budget.h"
 #include "runtime/weights/tensor_choice.h"
 
 namespace graphrun::weights {
@@ -29,8 +30,7 @@ struct NamedTensor {
 class TensorTable {
  public:
   // A file may make the table copy four times its own size plus 1 MiB, whatever it claims.
-  explicit TensorTable(std::size_t file_size)
-      : budget_(static_cast<std::int64_t>(file_size) * 4 + (std::int64_t{1} << 20)) {}
+  explicit TensorTable(std::size_t file_size) : budget_("the tensors", file_size, 4, std::int64_t{1} << 20) {}
 
   // Precondition: bytes.size() == desc.bytes().
   Status add(std::string_view name, const TensorDesc& desc, std::span<const std::byte> bytes);
@@ -54,7 +54,7 @@ class TensorTable {
 
  private:
   std::vector<std::unique_ptr<std::byte[]>> owned_;
-  std::int64_t budget_;
+  core::ReadBudget budget_;
 };
 
 // Text from a file, fit for a message: quoted, control characters replaced, shortened.

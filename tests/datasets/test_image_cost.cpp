@@ -1,5 +1,6 @@
 #include <zlib.h>
 
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 #include "datasets/image_io.h"
@@ -106,6 +107,32 @@ BOOST_AUTO_TEST_CASE(texts_of_a_png_take_no_memory) {
   }
   BOOST_REQUIRE(core::write_file(scratch / "label", with_texts(200, 0)).ok());
   BOOST_TEST(datasets::read_label(scratch / "label").ok());
+}
+
+// TIFF, WebP, BMP and PNM files of 16383 x 16383 pixels whose bytes are all there, and would become 800 MB.
+BOOST_AUTO_TEST_CASE(pixels_without_bytes_are_refused_in_every_format) {
+  const Scratch scratch;
+  const auto little = [](std::uint32_t value, int bytes) {
+    std::string text = big(value, bytes);
+    std::reverse(text.begin(), text.end());
+    return text;
+  };
+  const auto entry = [&](std::uint32_t tag, std::uint32_t value) {
+    return little(tag, 2) + little(4, 2) + little(1, 4) + little(value, 4);
+  };
+  constexpr std::uint32_t kSide = 16383;
+  // One strip of CCITT codes.
+  const std::string tiff = std::string("II*\0", 4) + little(8, 4) + little(7, 2) + entry(0x100, kSide) +
+                           entry(0x101, kSide) + entry(0x103, 4) + entry(0x106, 1) + entry(0x111, 98) +
+                           entry(0x116, kSide) + entry(0x117, 4) + little(0, 4) + std::string(4, '\xFF');
+  const std::string webp = "RIFF" + little(22, 4) + "WEBPVP8L" + little(10, 4) + "\x2F" +
+                           little((kSide - 1) | (kSide - 1) << 14, 4) + std::string(5, '\0');
+  const std::string bmp = "BM" + little(58, 4) + little(0, 4) + little(54, 4) + little(40, 4) +
+                          little(kSide, 4) + little(kSide, 4) + little(1, 2) + little(8, 2) + little(1, 4) +
+                          std::string(20, '\0') + std::string("\0\1\0\1", 4);
+  for (const std::string& file : {tiff, webp, bmp, std::string("P2 16383 16383 255\n0 0 0\n")})
+    BOOST_TEST(error_of(scratch, file).find("too short for the size that it claims") != std::string::npos,
+               file.substr(0, 4));
 }
 
 BOOST_AUTO_TEST_CASE(a_side_has_a_limit) {

@@ -1,3 +1,5 @@
+#include <sanitizer/asan_interface.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -9,7 +11,8 @@
 #include "tests/fuzz/model_mutator.h"
 
 // A model is loaded, bound at small sizes and run. Memory of activations is filled with a number that no
-// arithmetic gives: where it is found in an output, a kernel has read what nobody wrote.
+// arithmetic gives: where it is found in an output, a kernel has read what nobody wrote. While a step runs,
+// all of that memory is poisoned but for the step's own inputs, outputs and scratch.
 namespace graphrun::fuzz {
 namespace {
 
@@ -34,6 +37,32 @@ class Arena final : public model::Buffer {
   static std::size_t words(std::int64_t bytes) { return static_cast<std::size_t>(bytes + 3) / 4; }
   std::uint32_t* memory_;
   std::int64_t bytes_;
+};
+
+class Gaps final : public session::StepObserver {
+ public:
+  explicit Gaps(model::Buffer& arena) : arena_(arena) {}
+  Gaps(const Gaps&) = delete;
+  Gaps& operator=(const Gaps&) = delete;
+  ~Gaps() override { __asan_unpoison_memory_region(arena_.data(), size()); }
+
+  void before(const session::StepView& step) override {
+    __asan_poison_memory_region(arena_.data(), size());
+    open(step.inputs);
+    open(step.outputs);
+    __asan_unpoison_memory_region(step.scratch.data(), step.scratch.size());
+  }
+  void after(const session::StepView&) override {}
+
+ private:
+  std::size_t size() { return static_cast<std::size_t>(arena_.bytes()); }
+  static void open(std::span<const TensorView> views) {
+    for (const TensorView& view : views) {
+      if (view.data != nullptr)
+        __asan_unpoison_memory_region(view.data, static_cast<std::size_t>(view.desc.bytes()));
+    }
+  }
+  model::Buffer& arena_;
 };
 
 // Adds up what a run would compute, and stops it before it takes long.
@@ -70,8 +99,10 @@ void check_written(const TensorView& view) {
 void run(const std::shared_ptr<const model::Program>& program,
          const std::shared_ptr<weights::Weights>& weights, const session::Session::Options& size) {
   session::Session::Options options = size;
-  options.arena = [](std::int64_t bytes) -> Result<std::shared_ptr<model::Buffer>> {
-    return std::shared_ptr<model::Buffer>(std::make_shared<Arena>(bytes));
+  std::shared_ptr<model::Buffer> arena;
+  options.arena = [&arena](std::int64_t bytes) -> Result<std::shared_ptr<model::Buffer>> {
+    arena = std::make_shared<Arena>(bytes);
+    return arena;
   };
   const auto session = session::Session::create(program, weights, options);
   if (!session.ok()) return;
@@ -81,7 +112,14 @@ void run(const std::shared_ptr<const model::Program>& program,
     const auto view = (*session)->input(input.name);
     if (view.ok()) fill(*view, ++seed);
   }
-  if (!(*session)->run().ok()) return;
+  bool ran = false;
+  if (arena != nullptr) {
+    Gaps gaps(*arena);
+    ran = (*session)->run(&gaps).ok();
+  } else {
+    ran = (*session)->run().ok();
+  }
+  if (!ran) return;
   for (const model::NamedValue& output : model.method(model::methods::kEval)->outputs) {
     const auto view = (*session)->output(output.name);
     if (view.ok()) check_written(*view);

@@ -82,8 +82,10 @@ BOOST_AUTO_TEST_CASE(pickles_cannot_exhaust_memory) {
     check_contains(error_of(weights::read_pickle(std::as_bytes(std::span(pickle)))), why);
   };
   const std::string proto = "\x80\x02";
-  refused(proto + std::string(3'000'000, 'N'), "too many objects");
-  refused(proto + std::string(1'000'000, '('), "truncated");
+  refused(proto + std::string(3'000'000, ']'), "far larger than their file");
+  refused(proto + std::string(3'000'000, 'N'), "truncated");
+  refused(proto + std::string(1'000'000, '('), "too many marks");
+  refused(proto + "Nr\xff\xff\xff\x7f.", "the memo's numbers are not consecutive");
   refused(proto + "X\xff\xff\xff\xff", "truncated");
   refused(proto + "\x8d\xff\xff\xff\xff\xff\xff\xff\xff", "truncated");
   refused(proto + "j\xff\xff\xff\xff.", "nothing was memorised");
@@ -97,7 +99,23 @@ BOOST_AUTO_TEST_CASE(pickles_cannot_exhaust_memory) {
   for (int i = 0; i < 60000; ++i) again += "NN\x86";
   again += "e\x85q\2";
   for (int i = 0; i < 1000; ++i) again += "h\1h\2R";
-  refused(again + ".", "too many objects");
+  refused(again + ".", "far larger than their file");
+}
+
+// Each of the dictionary's entries is four bytes of the file, and a name of 1024 in memory where it is kept.
+BOOST_AUTO_TEST_CASE(an_entry_that_is_repeated_is_kept_once) {
+  using namespace std::string_literals;
+  const std::string name(1024, 'a');
+  std::string pickle = "\x80\x02X\0\4\0\0"s + name + "q\0"s + "0";
+  pickle += "ctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0"s;
+  pickle += "0X\3\0\0\0cpuK\1tQK\0K\1\x85K\1\x85\x89}tRq\1"s + "0}(";
+  for (int i = 0; i < 200'000; ++i) pickle += "h\0h\1"s;
+  const std::string storage = "\x80\x02]X\1\0\0\0"s + "0a." + "\1\0\0\0\0\0\0\0"s + "abcd";
+  const std::string file = legacy_with(pickle + "u." + storage);
+  const auto table = weights::read_tensors(std::as_bytes(std::span(file)));
+  BOOST_REQUIRE_MESSAGE(table.ok(), (table.ok() ? "" : table.status().message()));
+  BOOST_REQUIRE(table->tensors.size() == 1u);
+  BOOST_TEST(table->tensors[0].name == name);
 }
 
 BOOST_AUTO_TEST_CASE(a_cycle_is_harmless) {

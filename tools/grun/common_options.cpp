@@ -10,6 +10,7 @@
 
 #include "api/devices.h"
 #include "ops/registry.h"
+#include "runtime/core/atomic_file.h"
 #include "runtime/cpu/team.h"
 #include "runtime/plugin/op_libraries.h"
 #include "tools/terminal/command_line.h"
@@ -60,11 +61,10 @@ Result<std::string> CommonOptions::cache_folder() const {
   if (cache == "none") return std::string();
   const std::filesystem::path folder = cache.empty() ? user_cache() : std::filesystem::path(cache);
   if (folder.empty()) return std::string();
-  std::error_code error;
-  std::filesystem::create_directories(folder, error);
-  if (!error) return folder.string();
+  const Status made = core::make_folders(folder.string());
+  if (made.ok()) return folder.string();
   if (cache.empty()) return std::string();
-  return {ErrorCode::io, "--cache " + cache + ": " + error.message()};
+  return {ErrorCode::io, "--cache " + cache + ": " + made.message()};
 }
 
 void add_model(CLI::App& command, std::string& path) {

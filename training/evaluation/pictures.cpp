@@ -3,6 +3,7 @@
 #include <system_error>
 
 #include "datasets/image_io.h"
+#include "runtime/core/atomic_file.h"
 
 namespace graphrun::training {
 
@@ -30,9 +31,7 @@ Result<PictureWriter> PictureWriter::create(const std::filesystem::path& folder,
                                             std::vector<std::uint8_t> label_ids) {
   for (const char* kind : {"gray", "color", "overlay", "label"}) {
     if (label_ids.empty() && std::string_view(kind) == "label") continue;
-    std::error_code error;
-    std::filesystem::create_directories(folder / kind, error);
-    if (error) return {ErrorCode::io, (folder / kind).string() + ": " + error.message()};
+    GRAPHRUN_TRY(core::make_folders((folder / kind).string()));
   }
   return PictureWriter(folder, std::move(palette), std::move(label_ids));
 }

@@ -5,6 +5,7 @@
 #include <system_error>
 
 #include "datasets/subset.h"
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/file.h"
 #include "runtime/labelling/labelling.h"
 #include "training/evaluation/evaluate_shares.h"
@@ -18,9 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 Result<fs::path> make_output(const fs::path& folder) {
-  std::error_code error;
-  fs::create_directories(folder, error);
-  if (error) return {ErrorCode::io, folder.string() + ": " + error.message()};
+  GRAPHRUN_TRY(core::make_folders(folder.string()));
   return folder;
 }
 

@@ -167,12 +167,12 @@ Result<fs::path> make_run_folder(const fs::path& folder, bool drawn) try {
   }
   GRAPHRUN_TRY(make_folder(folder.parent_path()));
   fs::path name = folder;
-  std::error_code error;
-  for (int i = 2; !fs::create_directory(name, error); ++i) {
-    if (error) return folder_error(name, error.message());
+  for (int i = 2;; ++i) {
+    const Result<bool> made = core::make_new_folder(name.string());
+    if (!made.ok()) return folder_error(name, made.status().message());
+    if (*made) return name;
     name = folder.string() + "-" + std::to_string(i);
   }
-  return name;
 } catch (...) {
   return core::caught();
 }
@@ -219,7 +219,7 @@ Status point_latest_at(const fs::path& folder) try {
   // A link appears by rename, so that exp/latest is at every moment a run.
   const fs::path temporary = kLatest.string() + "." + std::to_string(getpid());
   std::error_code error;
-  fs::create_directories(kLatest.parent_path(), error);
+  GRAPHRUN_TRY(core::make_folders(kLatest.parent_path().string()));
   const fs::path target = fs::relative(folder, kLatest.parent_path(), error);
   if (!error) fs::remove(temporary, error);  // of an earlier process with this number
   if (!error) fs::create_directory_symlink(target, temporary, error);

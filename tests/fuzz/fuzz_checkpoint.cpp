@@ -1,0 +1,40 @@
+#include <memory>
+
+#include "ops/cpu_backend.h"
+#include "ops/registry.h"
+#include "runtime/model/program.h"
+#include "tests/fuzz/input_file.h"
+#include "training/checkpoint.h"
+
+namespace {
+
+using namespace graphrun;
+
+// Without variables, so that it is the run's figures that are read.
+std::shared_ptr<const model::Program> relu() {
+  model::Model model;
+  model.name = "relu";
+  model.inputs = {{"x", DType::f32, {Expr::symbol("N"), Expr(3), Expr::symbol("H"), Expr::symbol("W")}}};
+  model::Method& eval = model.methods.emplace_back();
+  eval.name = model::methods::kEval;
+  eval.values = {{"x", model::Origin::input, 0}, {"y", model::Origin::node, 0}};
+  eval.nodes.push_back({"relu", "relu", {}, {0}, {1}});
+  eval.outputs = {{"y", 1}};
+  return *model::Program::make(std::move(model), ops::op_registry());
+}
+
+}  // namespace
+
+// A checkpoint of a run that is resumed.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static const std::shared_ptr<weights::Weights> weights =
+      *weights::Weights::initialise(*relu(), 1, *ops::make_cpu_backend(1));
+  const fuzz::InputFile file(data, size);
+  const auto state = training::read_checkpoint(file.path(), *weights);
+  if (!state.ok()) return 0;
+  fuzz::require(state->iteration >= 0 && state->epoch >= 0 && state->best.epoch >= 0);
+  std::int64_t pixels = 0;
+  for (const std::int64_t count : state->sums.confusion) pixels += count;
+  fuzz::require(pixels >= 0 && pixels <= std::int64_t{1} << 50);
+  return 0;
+}
