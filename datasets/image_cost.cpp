@@ -91,13 +91,25 @@ constexpr std::size_t kChunkFrame = 12;
 
 // The chunk that begins there, whole; empty where the file ends before.
 std::string_view chunk_at(std::string_view file, std::size_t at) {
-  if (file.size() - at < kChunkFrame) return {};
+  if (at > file.size() || file.size() - at < kChunkFrame) return {};
   const std::size_t size = kChunkFrame + std::size_t{big_endian(file.substr(at, 4))};
   return size > file.size() - at ? std::string_view() : file.substr(at, size);
 }
 
+constexpr std::size_t kSignature = 8;
+
+// A decoder allocates what a chunk claims to be, before it looks for that.
+Status check_chunks(std::string_view file) {
+  for (std::size_t at = kSignature; at < file.size();) {
+    const std::string_view chunk = chunk_at(file, at);
+    if (chunk.empty()) return {ErrorCode::invalid_file, "is cut off: the PNG ends within a chunk"};
+    if (chunk.substr(4, 4) == "IEND") break;
+    at += chunk.size();
+  }
+  return {};
+}
+
 void take_out_texts(std::string& file) {
-  constexpr std::size_t kSignature = 8;
   constexpr std::size_t kExpansion = 1032;              // of deflate, at most
   constexpr std::size_t kKept = std::size_t{16} << 20;  // bytes that texts may become
   std::size_t expanded = 0;
@@ -128,6 +140,7 @@ void take_out_texts(std::string& file) {
 Status limit_image_cost(std::string& file, const ImageHeader& header) {
   if (header.format == ImageFormat::jpeg) return check_jpeg(file, header);
   if (header.format != ImageFormat::png) return check_share(file, header);
+  GRAPHRUN_TRY(check_chunks(file));
   take_out_texts(file);
   return {};
 }

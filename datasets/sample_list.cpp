@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "runtime/core/file.h"
+#include "runtime/core/read_budget.h"
 
 namespace graphrun::datasets {
 
@@ -89,6 +90,16 @@ Result<SamplePath> parse_line(std::string_view line, const Split& split, const s
                     split.labelled ? (root / label).string() : std::string()};
 }
 
+// Of a sample in memory.
+std::int64_t bytes_of(const SamplePath& sample) {
+  constexpr std::size_t kInside = 15;  // letters that a string holds itself
+  constexpr std::size_t kOfAllocation = 16;
+  std::size_t bytes = sizeof sample;
+  for (const std::string* text : {&sample.name, &sample.image, &sample.label})
+    if (text->size() > kInside) bytes += text->size() + kOfAllocation;
+  return static_cast<std::int64_t>(bytes);
+}
+
 Status too_many(const std::filesystem::path& where) {
   return {ErrorCode::invalid_file,
           where.string() + ": more than " + std::to_string(kMaxSamples) + " samples"};
@@ -136,6 +147,7 @@ Result<std::vector<SamplePath>> parse_list(std::string_view text, const std::fil
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   std::vector<SamplePath> samples;
   samples.reserve(std::min(kMaxSamples, static_cast<std::size_t>(std::ranges::count(text, '\n')) + 1));
+  core::ReadBudget budget("the samples", text.size(), 24, std::int64_t{40} << 20);
   for (std::int64_t line = 1; !text.empty(); ++line) {
     const std::size_t end = std::min(text.find('\n'), text.size());
     const std::string_view content = trim(text.substr(0, end));
@@ -145,6 +157,7 @@ Result<std::vector<SamplePath>> parse_list(std::string_view text, const std::fil
     auto sample = parse_line(content, split, data_root);
     if (!sample.ok())
       return std::move(sample).status().with_context(list.string() + ":" + std::to_string(line));
+    GRAPHRUN_TRY(budget.charge(bytes_of(*sample)).with_context(list.string()));
     samples.push_back(*std::move(sample));
   }
   if (samples.empty()) return Status(ErrorCode::invalid_file, list.string() + ": has no samples");

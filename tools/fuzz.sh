@@ -3,7 +3,7 @@
 # seeds and SECONDS more (15). What it finds is kept in build/fuzz/corpus/TARGET; an input that fails, in build/fuzz/found.
 # tools/fuzz.sh --night: eight hours, shared out among all targets. tools/fuzz.sh --seeds: the seeds alone.
 # tools/fuzz.sh --coverage [TARGET]: lines of the readers that the seeds reach, and those that they do not.
-# tools/fuzz.sh --keep TARGET: the smallest part of the corpus that reaches all that it does becomes seeds.
+# tools/fuzz.sh --keep TARGET: the smallest part of the corpus that reaches all that it does is kept in tests/fuzz/corpora.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build/fuzz
@@ -35,6 +35,15 @@ seeds() {
     descriptor) echo datasets ;;
   esac
   [[ ! -d tests/fuzz/seeds/$1 ]] || echo "tests/fuzz/seeds/$1"
+  [[ ! -d $build/kept/$1 ]] || echo "$build/kept/$1"
+}
+
+# What --keep has kept, as files.
+unpack() {
+  rm -rf "$build/kept/$1"
+  [[ -f tests/fuzz/corpora/$1.tar.gz ]] || return 0
+  mkdir -p "$build/kept/$1"
+  tar -xzf "tests/fuzz/corpora/$1.tar.gz" -C "$build/kept/$1"
 }
 
 # The files that read what a target gives them.
@@ -74,8 +83,10 @@ limits() {
 fuzz() {
   local target=$1
   shift
-  # Leaks are looked for once, at the end of a run.
-  OMP_NUM_THREADS=1 UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 \
+  # Leaks are looked for once, at the end of a run. Files are written to memory where that is possible.
+  local scratch=${TMPDIR:-/tmp}
+  [[ ! -d /dev/shm ]] || scratch=/dev/shm
+  TMPDIR=$scratch OMP_NUM_THREADS=1 UBSAN_OPTIONS=print_stacktrace=1 ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 \
     LLVM_PROFILE_FILE=${profile:-/dev/null} nice "$build/tests/fuzz/fuzz_$target" "$@"
 }
 
@@ -90,7 +101,7 @@ run() {
     echo "fuzz_$target failed; the whole of it is in $log"
     exit 1
   fi
-  printf '%-12s %s\n' "$target" "$(grep -E '^#[0-9]+.*(DONE|INITED)' "$log" | tail -1)"
+  printf '%-12s %s\n' "$target" "$(grep -aE '^#[0-9]+.*(DONE|INITED)' "$log" | tail -1)"
 }
 
 # Of the readers' lines those that the seeds reach, in percent; the others are in build/fuzz/TARGET.missed.
@@ -100,30 +111,29 @@ coverage() {
   # shellcheck disable=SC2046
   fuzz "$target" $(seeds "$target") $(limits "$target") -runs=0 >"$build/$target.log" 2>&1
   llvm-profdata merge -sparse "$profile" -o "$build/$target.profdata"
-  # shellcheck disable=SC2046
-  llvm-cov show "$program" -instr-profile="$build/$target.profdata" $(readers "$target") 2>/dev/null |
-    grep -E '^ +[0-9]+\| +0\||^/' >"$build/$target.missed" || true
-  # shellcheck disable=SC2046
-  llvm-cov report "$program" -instr-profile="$build/$target.profdata" $(readers "$target") 2>/dev/null |
-    awk -v target="$target" 'NF > 9 && $1 != "Filename" && $1 !~ /^-/ { printf "%-12s %-48s %s\n", target, $1, $10 }'
+  # The tool takes no names as the build has them.
+  local files
+  files=" $(readers "$target") "
+  llvm-cov show "$program" -instr-profile="$build/$target.profdata" 2>/dev/null | awk -v files="$files" -v root="$PWD/" '
+    /^\// { name = $0; sub(/:$/, "", name); sub("/build/fuzz/../../", "/", name); sub(root, "", name); on = index(files, " " name " "); if (on) print name; next }
+    on && /^ +[0-9]+\| +0\|/' >"$build/$target.missed"
+  llvm-cov report "$program" -instr-profile="$build/$target.profdata" 2>/dev/null | awk -v files="$files" -v target="$target" '
+    index(files, " " $1 " ") { printf "%-12s %-44s %5d lines %7s\n", target, $1, $8, $10; lines += $8; missed += $9 }
+    END { if (lines > 0) printf "%-12s %-44s %5d lines %6.2f%%\n", target, "together", lines, 100 - 100 * missed / lines }'
 }
 
 keep() {
   local target=$1 smallest=$build/smallest/$1
   rm -rf "$smallest"
-  mkdir -p "$smallest" "tests/fuzz/seeds/$target"
+  mkdir -p "$smallest" tests/fuzz/corpora
   # shellcheck disable=SC2046
-  fuzz "$target" -merge=1 $(limits "$target") "$smallest" $(seeds "$target") "$build/corpus/$target" >"$build/$target.log" 2>&1
-  # What the seeds have anyway is not there twice.
-  find $(seeds "$target") -type f -exec sha1sum {} + | awk '{ print $1 }' | sort >"$build/$target.known"
-  local file
-  for file in "$smallest"/*; do
-    grep -qxF "$(sha1sum <"$file" | awk '{ print $1 }')" "$build/$target.known" || cp "$file" "tests/fuzz/seeds/$target/"
-  done
+  fuzz "$target" -merge=1 -use_counters=0 $(limits "$target") "$smallest" $(seeds "$target") "$build/corpus/$target" >"$build/$target.log" 2>&1
+  tar -czf "tests/fuzz/corpora/$target.tar.gz" --sort=name --mtime=@0 --owner=0 --group=0 -C "$smallest" .
 }
 
 mkdir -p $build/found
 for target in "${targets[@]}"; do
   mkdir -p "$build/corpus/$target"
+  unpack "$target"
   "$mode" "$target"
 done

@@ -126,8 +126,11 @@ void fill_ellipse(const Canvas& canvas, GridPoint low, GridPoint high) {
   const auto deviation = [&](std::int64_t x, std::int64_t y) {
     return std::llabs(a * a * y * y + b * b * x * x - a * a * b * b);
   };
+  // Rows beyond the farther edge of the map are of no more interest.
+  const std::int64_t center = low.y + b / 2;
+  const std::int64_t farthest = 2 * std::max(std::llabs(center), std::llabs(canvas.map.height - center)) + 2;
   std::int64_t x = a, y = b % 2, row = -1;
-  while (true) {
+  while (y <= farthest) {
     if (y != row) {
       row = y;
       for (const std::int64_t side : {-y, y})

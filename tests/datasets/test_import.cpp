@@ -207,6 +207,18 @@ BOOST_AUTO_TEST_CASE(broken_coco_files_are_errors_of_their_place) {
   has(error_of(datasets::import_coco(request(scratch / "c.json", scratch / "out"))), "c.json:1:");
 }
 
+// Of a few bytes half a gigabyte: what is wrong with the annotation would be found in a map of its size.
+BOOST_AUTO_TEST_CASE(annotations_are_no_larger_than_their_images) {
+  const Scratch scratch;
+  write_image(scratch / "a.png", 4, 6);
+  write(scratch / "c.json",
+        R"({"images": [{"id": 9, "file_name": "a.png", "height": 16384, "width": 16384}],
+            "categories": [{"id": 7, "name": "bus"}],
+            "annotations": [{"image_id": 9, "category_id": 7, "segmentation": [[1, 2]]}]})");
+  const std::string error = error_of(datasets::import_coco(request(scratch / "c.json", scratch / "out")));
+  BOOST_TEST(error.find("its annotation is of 16384 x 16384") != std::string::npos, error);
+}
+
 BOOST_AUTO_TEST_CASE(labelmes_files_become_a_data_set) {
   const Scratch scratch;
   write_image(scratch / "in/day 1/frame.0001.png", 4, 6);

@@ -21,6 +21,18 @@ std::string error_of(std::string_view text, const datasets::Split& split = {}) {
 
 }  // namespace
 
+BOOST_AUTO_TEST_CASE(samples_are_no_larger_than_a_multiple_of_their_list) {
+  datasets::Split split;
+  split.list = "list.txt";
+  split.labelled = false;
+  split.image_pattern = "images/of/the/first/day/{}.jpg";
+  std::string text;
+  for (int i = 0; i < 500'000; ++i) text += "a\n";
+  const auto samples = datasets::parse_list(text, "list.txt", split, "/data");
+  BOOST_REQUIRE(!samples.ok());
+  BOOST_TEST(samples.status().message().find("far larger than their file") != std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(lists_take_blanks_tabs_and_crlf) {
   const auto samples =
       parse("\xEF\xBB\xBFi/a.jpg l/a.png\r\n\r\ni/b.c.jpg\tl/b.png\ni/my dog.jpg\tl/my dog.png");

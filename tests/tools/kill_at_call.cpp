@@ -96,10 +96,6 @@ int fsync(int file) {
   pass("fsync", file);
   return next<int (*)(int)>("fsync")(file);
 }
-int close(int file) {
-  pass("close", file);
-  return next<int (*)(int)>("close")(file);
-}
 int ftruncate(int file, off_t size) noexcept {
   pass("ftruncate", file);
   return next<int (*)(int, off_t)>("ftruncate")(file, size);

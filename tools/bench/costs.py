@@ -53,8 +53,8 @@ def pickles():
     yield "appends", many(b"h\0a", begin + b"]q\0", b".")
     yield "items", many(b"h\0h\0", begin + b"]q\0(", b"l.")
     yield "globals", many(b"ca\nb\n", begin, b".")
-    wide = b"(" + b"N" * 1000 + b"tq\0"
-    yield "calls", many(b"h\1h\0R", begin + wide + b"0ccollections\nOrderedDict\nq\1", b".")
+    pairs = b"](" + b"NN\x86" * 1000 + b"e\x85q\0"
+    yield "calls", many(b"h\1h\0R", begin + pairs + b"0ccollections\nOrderedDict\nq\1", b".")
     yield "nested", many(b"]a", begin + b"]", b".")
 
 
@@ -63,9 +63,9 @@ def dictionaries():
     yield "one name", many(b"h\0h\1", b"\x80\2" + name + b"0" + TENSOR + b"q\x010}(", b"u.")
     parts = text(b"a." * 512) + b"q\0"
     yield "many dictionaries", many(b"}h\0h\1s", b"\x80\2" + parts + b"0" + TENSOR + b"q\x010](", b"e.")
-    yield "short names", many(b"", b"\x80\2" + TENSOR + b"q\x010}(" + b"".join(text(b"%d" % i) + b"h\1" for i in range(90000)), b"u.")
-    yield "deep names", many(b"", b"\x80\2" + TENSOR + b"q\x010}(" + b"".join(
-        text(b"a." * 24 + b"%d" % i) + b"h\1" for i in range(16000)), b"u.")
+    yield "short names", b"\x80\2" + TENSOR + b"q\x010}(" + b"".join(text(b"%d" % i) + b"h\1" for i in range(85000)) + b"u."
+    deep = b"".join(text(b"a." * 24 + b"%d" % i) + b"h\1" for i in range(16000))
+    yield "deep names", b"\x80\2" + TENSOR + b"q\x010}(" + deep + b"u."
     yield "dictionaries in one", many(b"h\0}", b"\x80\2" + name + b"}(", b"u.")
 
 
@@ -110,7 +110,16 @@ def graph(statements, **more):
 
 
 def graphs():
-    relu = {"op": "relu"}
+    relu = {"op": "relu", "out": "y"}
+    conv = {"op": "conv2d", "as": "c", "kernel": 1, "out_channels": 3, "bias": False, "out": "y"}
+    label = {"x": {"shape": ["N", 3, "H", "W"]}, "label": {"shape": ["N", "H", "W"], "dtype": "i32"}}
+    training = {"inputs": label, "losses": {"main": {"op": "cross_entropy", "logits": "y", "label": "label"}},
+                "train": {"optimizer": {"op": "sgd"}}}
+    yield "training", graph([conv, {"repeat": 49000, "graph": [relu]}], **training)
+    convs = [{**conv, "as": "c%d" % i} for i in range(10000)]
+    yield "parameters", graph(convs, **training)
+    groups = [{"match": "*a*a*a*a*a*b%d" % i} for i in range(2000)]
+    yield "groups", graph(convs[:5000], **{**training, "train": {"optimizer": {"op": "sgd"}, "groups": groups}})
     yield "repeat", graph([{"repeat": 49000, "graph": [relu]}])
     yield "repeats in repeats", graph([{"repeat": 300, "graph": [{"repeat": 300, "graph": [relu]}]}])
     yield "statements", graph([relu] * 50000)
