@@ -1,3 +1,5 @@
+#include <string_view>
+
 #include "runtime/cpu/onednn_version.h"
 
 // oneDNN 3.x: a primitive descriptor takes the arguments of the operation itself.
@@ -19,16 +21,35 @@ ConvolutionDesc forward_of_gradient(ConvolutionDesc d) {
   return d;
 }
 
-}  // namespace
-
-dnnl::convolution_forward::primitive_desc forward(const dnnl::engine& engine, const ConvolutionDesc& d,
-                                                  const dnnl::primitive_attr& attr) {
+dnnl::convolution_forward::primitive_desc first_forward(const dnnl::engine& engine, const ConvolutionDesc& d,
+                                                        const dnnl::primitive_attr& attr) {
   constexpr auto kKind = dnnl::prop_kind::forward_inference;
   if (d.bias.is_zero())
     return {engine,           kKind,     kAlgorithm, d.x, d.weight, d.y, d.stride,
             gaps(d.dilation), d.padding, d.padding,  attr};
   return {engine, kKind,    kAlgorithm,       d.x,       d.weight,  d.bias,
           d.y,    d.stride, gaps(d.dilation), d.padding, d.padding, attr};
+}
+
+// oneDNN 3.7.2's convolution for matrix units copies the padded input to scratch memory; where outputs are
+// one pixel wide and the stride is wider, it multiplies parts of that memory which it has not written: NaN,
+// or other values from run to run.
+bool reads_unwritten_memory(const dnnl::convolution_forward::primitive_desc& forward,
+                            const ConvolutionDesc& d) {
+  const bool is_narrow = d.y.get_dims().back() == 1 && d.stride.back() > 1;
+  return is_narrow && std::string_view(forward.impl_info_str()).find("amx") != std::string_view::npos;
+}
+
+}  // namespace
+
+dnnl::convolution_forward::primitive_desc forward(const dnnl::engine& engine, const ConvolutionDesc& d,
+                                                  const dnnl::primitive_attr& attr) {
+  dnnl::convolution_forward::primitive_desc made = first_forward(engine, d, attr);
+  while (reads_unwritten_memory(made, d)) {
+    if (!made.next_impl())
+      throw dnnl::error(dnnl_unimplemented, "no safe convolution of so narrow an output");
+  }
+  return made;
 }
 
 dnnl::convolution_backward_data::primitive_desc backward_data(const dnnl::engine& engine,
