@@ -165,8 +165,11 @@ std::vector<KernelChoice> grad_weight_kernels(const Window& v, Table table) {
   KernelChoice wide{.type = DType::f32, .names = {"onednn", "body"}};
   if (products) wide.names = {"products", "onednn", "body"};
   if (table == Table::tiled) wide.names = {"winograd", "onednn", "body"};
-  KernelChoice narrow{.type = DType::bf16, .names = {"onednn"}};
-  if (pixels && table == Table::wide) narrow.names = {"pixels", "onednn"};
+  // In bf16 the library is asked for whole blocks of channels alone, and not for one column with a stride.
+  const std::int64_t block = 16 * v.groups;
+  KernelChoice narrow{.type = DType::bf16};
+  if (pixels && table == Table::wide) narrow.names = {"pixels"};
+  if (v.c % block == 0 && v.o % block == 0 && (v.sw == 1 || v.ow() > 1)) narrow.names.push_back("onednn");
   return {wide, narrow, {.device = "cuda", .names = {"library"}}};
 }
 
