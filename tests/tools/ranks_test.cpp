@@ -62,9 +62,10 @@ std::string disturbed(const std::string& start, const std::string& ready, const 
          "until " +
          ready +
          "; do kill -0 $first || exit 98; sleep 0.01; done\n"
-         "children() { cat /proc/$1/task/*/children; }\n"
-         "ranks=$(for p in $(children $(children $first)); do\n"
-         "  echo $(tr '\\0' '\\n' </proc/$p/environ | sed -n 's/^OMPI_COMM_WORLD_RANK=//p') $p; done |\n"
+         "below() { for p in $(cat /proc/$1/task/*/children 2>/dev/null); do echo $p; below $p; done; }\n"
+         "ranks=$(for p in $(below $first); do\n"
+         "  rank=$(tr '\\0' '\\n' </proc/$p/environ | sed -n 's/^OMPI_COMM_WORLD_RANK=//p')\n"
+         "  if [ -n \"$rank\" ]; then echo $rank $p; fi; done |\n"
          "  sort -n | cut -d' ' -f2)\n" +
          act +
          "\nwait $first; status=$?\n"

@@ -1,4 +1,5 @@
 #include <boost/test/unit_test.hpp>
+#include <oneapi/dnnl/dnnl.hpp>
 #include <string>
 
 #include "tests/ops/conv2d/windows.h"
@@ -51,6 +52,8 @@ Case forward_case(const Transposed& v, bool bias) {
   test.attrs["out_channels"] = Expr(v.window.c);
   test.attrs["bias"] = Expr(bias ? 1 : 0);
   test.kernels = kKernels;
+  // oneDNN 3's gradient by the data shares sums among its threads where the stride is wider than 1.
+  test.same_bits = dnnl_version()->major < 3 || (v.window.sh == 1 && v.window.sw == 1);
   return test;
 }
 
