@@ -38,9 +38,11 @@ struct Scratch {
 
 Status make_folder(Scratch& scratch) {
   std::error_code error;
-  std::string name = (fs::temp_directory_path(error) / "graphrun-doctor-XXXXXX").string();
-  if (error || mkdtemp(name.data()) == nullptr)
-    return {ErrorCode::io, name + ": no folder can be made for what the check writes"};
+  const fs::path base = fs::temp_directory_path(error);
+  if (error) return {ErrorCode::io, "no folder for temporary files ($TMPDIR): " + error.message()};
+  std::string name = (base / "graphrun-doctor-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr)
+    return {ErrorCode::io, base.string() + ": no folder can be made for what the check writes"};
   scratch.path = name;
   return {};
 }
