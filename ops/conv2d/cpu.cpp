@@ -145,6 +145,9 @@ std::vector<KernelEntry> cpu_kernels() {
           {"conv2d_bn", "winograd", prepare_winograd},
           {"conv2d_bn", "onednn", prepare_batch_norm},
           {"conv2d_bn_pyramid", "pyramid", prepare_pyramid},
+          {"conv2d_mixture", "mixture", prepare_mixture},
+          {"slice_weight", "slice_weight", prepare_slice_weight},
+          {"join_weights", "join_weights", prepare_join_weights},
           {"conv2d_grad_data", "depthwise", prepare_depthwise_grad_data},
           {"conv2d_grad_data", "winograd", prepare_winograd_grad_data},
           // The library convolves forward faster than it computes this gradient.

@@ -79,7 +79,7 @@ Prepared prepare(const KernelRequest& request) {
   const Geometry g = geometry_of(request.attrs, x, gy);
   GRAPHRUN_ASSIGN(const auto x_there, cpu::library_desc(x));
   GRAPHRUN_ASSIGN(const auto gy_there, cpu::library_desc(gy));
-  Shape weight_shape = request.inputs[2].shape;
+  Shape weight_shape = {g.o, g.c, g.kh, g.kw};
   if (g.groups > 1) weight_shape = {g.groups, g.group_outputs(), g.group_channels(), g.kh, g.kw};
   const TensorDesc weight_desc = TensorDesc::dense(DType::f32, weight_shape);
   GRAPHRUN_ASSIGN(const auto weight_there, cpu::library_desc(weight_desc));

@@ -10,11 +10,11 @@
 #include "ops/common/copy_pixels.h"
 #include "ops/common/interpolation.h"
 #include "ops/common/sampling_tables.h"
+#include "ops/conv2d/cpu_blend.h"
 #include "ops/conv2d/definition.h"
 #include "ops/conv2d/kernels.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
-#include "runtime/cpu/simd.h"
 #include "runtime/numeric/sampling.h"
 
 // conv2d_bn_pyramid without the large concatenation. A level's pixels are multiplied by the weights of every
@@ -37,26 +37,13 @@ std::int64_t weight_bytes(const Level& level) {
   return (static_cast<std::int64_t>(level.product.weight.get_size()) + 63) / 64 * 64;
 }
 
-GRAPHRUN_SIMD void accumulate(float weight, const float* from, std::int64_t count, float* acc) {
-  for (std::int64_t i = 0; i < count; ++i) acc[i] += weight * from[i];
-}
-
-GRAPHRUN_SIMD void accumulate_two(float a_weight, const float* a, float b_weight, const float* b,
-                                  std::int64_t count, float* acc) {
-  for (std::int64_t i = 0; i < count; ++i) acc[i] += a_weight * a[i] + b_weight * b[i];
-}
-
-template <class T>
-GRAPHRUN_SIMD void store_row(const float* from, std::int64_t count, T* to) {
-  for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<T>(from[i]);
-}
-
 template <class T>
 class Pyramid final : public Kernel {
  public:
-  Pyramid(const KernelRequest& request, const Geometry& g, double eps, std::vector<Level> levels,
-          std::unique_ptr<Kernel> convolution, std::string key)
+  Pyramid(const KernelRequest& request, const Geometry& g, std::int64_t first_channel, double eps,
+          std::vector<Level> levels, std::unique_ptr<Kernel> convolution, std::string key)
       : g_(g),
+        first_channel_(first_channel),
         eps_(eps),
         levels_(std::move(levels)),
         convolution_(std::move(convolution)),
@@ -98,7 +85,8 @@ class Pyramid final : public Kernel {
   void blend_row(const Level& level, const float* maps, std::int64_t image, std::int64_t y, float* to) const;
   void add_blended(const Level& level, const float* blended, float* line) const;
 
-  Geometry g_;  // of x
+  Geometry g_;                  // of x
+  std::int64_t first_channel_;  // of x in the weights
   double eps_;
   std::vector<Level> levels_;
   std::unique_ptr<Kernel> convolution_;                     // conv2d_bn of x, added to y
@@ -120,7 +108,7 @@ Status Pyramid<T>::pack_constants(std::span<const TensorView> inputs, void* pack
   const auto of_x = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(g_.o * g_.c * taps));
   cpu::parallel_for(threads_, g_.o, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; ++o)
-      std::copy_n(weight + o * all * taps, g_.c * taps, of_x.get() + o * g_.c * taps);
+      std::copy_n(weight + (o * all + first_channel_) * taps, g_.c * taps, of_x.get() + o * g_.c * taps);
   });
   std::vector<TensorView> views(inputs.begin(), inputs.begin() + kLevels);
   views[kWeight] = {TensorDesc::dense(DType::f32, {g_.o, g_.c, g_.kh, g_.kw}), of_x.get()};
@@ -241,8 +229,10 @@ Prepared prepare_pyramid(const KernelRequest& request) {
   const numeric::Interpolation rule = interpolation_of(request.attrs);
   std::vector<Level> levels;
   std::string key = "pyramid";
-  std::int64_t channels = g.c;
+  const auto place = static_cast<std::size_t>(request.attrs.integer("place"));
+  std::int64_t channels = 0, first_channel = 0;
   for (const TensorDesc& desc : request.inputs.subspan(kLevels)) {
+    if (levels.size() == place) channels += g.c;
     // A product of a level's size costs what the convolution at that size would.
     if (desc.pixels() * 2 > request.outputs[0].pixels())
       return {ErrorCode::declined, "a level is not much smaller than the result"};
@@ -255,6 +245,7 @@ Prepared prepare_pyramid(const KernelRequest& request) {
     levels.push_back({desc, channels, numeric::sampling(rule, desc.h(), x.h()),
                       numeric::sampling(rule, desc.w(), x.w()), std::move(product)});
     channels += desc.c();
+    if (levels.size() == place) first_channel = channels;
   }
   std::vector<TensorDesc> inputs(request.inputs.begin(), request.inputs.begin() + kLevels);
   inputs[kWeight] = TensorDesc::dense(DType::f32, {g.o, g.c, g.kh, g.kw});
@@ -269,10 +260,11 @@ Prepared prepare_pyramid(const KernelRequest& request) {
   Prepared convolution = prepare_winograd(of_x);
   if (!convolution.ok()) convolution = prepare_batch_norm(of_x);
   if (!convolution.ok()) return convolution;
-  key.append(" ").append((*convolution)->packed_key());
+  key.append(" x at ").append(std::to_string(first_channel)).append(" ").append((*convolution)->packed_key());
   return for_activation_type(request, [&]<class T>(T) -> Prepared {
-    return std::unique_ptr<Kernel>(std::make_unique<Pyramid<T>>(
-        request, g, request.attrs.real("eps"), std::move(levels), *std::move(convolution), std::move(key)));
+    return std::unique_ptr<Kernel>(std::make_unique<Pyramid<T>>(request, g, first_channel,
+                                                                request.attrs.real("eps"), std::move(levels),
+                                                                *std::move(convolution), std::move(key)));
   });
 }
 

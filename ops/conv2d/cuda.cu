@@ -100,6 +100,8 @@ std::vector<KernelEntry> cuda_kernels() {
           {"conv2d_bn", "depthwise", gpu::prepare_depthwise_batch_norm},
           {"conv2d_bn", "library", gpu::prepare_batch_norm},
           {"conv2d_bn_pyramid", "pyramid", gpu::prepare_pyramid},
+          {"slice_weight", "cuda", gpu::prepare_slice_weight},
+          {"join_weights", "cuda", gpu::prepare_join_weights},
           {"conv2d_grad_data", "depthwise", gpu::prepare_depthwise_grad_data},
           {"conv2d_grad_data", "library", gpu::prepare_grad_data},
           {"conv2d_grad_data", "body", gpu::prepare_grad_data_body},

@@ -22,6 +22,10 @@ Prepared prepare_pyramid(const KernelRequest& request);     // conv2d_bn_pyramid
 Prepared prepare_grad_data(const KernelRequest& request);
 Prepared prepare_grad_weight(const KernelRequest& request);
 
+// Weights by parts of their input channels.
+Prepared prepare_slice_weight(const KernelRequest& request);
+Prepared prepare_join_weights(const KernelRequest& request);
+
 // By the bodies of body.h.
 Prepared prepare_forward_body(const KernelRequest& request);
 Prepared prepare_grad_data_body(const KernelRequest& request);

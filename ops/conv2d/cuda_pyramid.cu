@@ -288,8 +288,10 @@ Prepared prepare_pyramid(const KernelRequest& request) {
     form.all_channels = all;
     const numeric::Interpolation rule = interpolation_of(request.attrs);
     std::vector<Level> levels;
-    std::int64_t first = g.c;
+    const auto place = static_cast<std::size_t>(request.attrs.integer("place"));
+    std::int64_t first = 0;
     for (const TensorDesc& desc : levels_in) {
+      if (levels.size() == place) first += g.c;
       const WeightLayout of_level{g.o,      desc.c(), g.kernel_positions(), all, first, g.o,
                                   desc.c(), desc.c(), g.o * desc.c()};
       GRAPHRUN_TRY(take_sampling_tables(request, desc, x));
@@ -299,6 +301,7 @@ Prepared prepare_pyramid(const KernelRequest& request) {
                                            device, numeric::sampling(rule, desc.w(), x.w()).taps));
       levels.push_back({desc, of_level, std::move(rows), std::move(of_columns)});
       first += desc.c();
+      if (levels.size() == place) form.first_channel = first;
     }
     g.c = form.form_channels;
     g.o = form.form_outputs;

@@ -101,6 +101,8 @@ Status require_weight(const Attributes& attrs, const ValueType& weight, const Di
                       const Dim& inputs) {
   const std::vector<Dim>& kernel = attrs.dims("kernel");
   GRAPHRUN_ASSIGN(const Dim of_group, channels_of_group(attrs, channels, inputs));
+  if (weight.shape.size() == 2 && kernel[0] == Dim(1) && kernel[1] == Dim(1))
+    return require_shape(weight, {channels, of_group}, "weight");
   return require_shape(weight, {channels, of_group, kernel[0], kernel[1]}, "weight");
 }
 
@@ -161,10 +163,14 @@ const OpDef& forward_definition() {
 
 std::vector<const OpDef*> definitions() {
   return {&forward_definition(),
+          &linear_definition(),
           &grad_data_definition(),
           &grad_weight_definition(),
           &with_batch_norm_definition(),
           &with_pyramid_definition(),
+          &mixture_definition(),
+          &slice_weight_definition(),
+          &join_weights_definition(),
           &transpose_definition(),
           &transpose_grad_data_definition(),
           &transpose_grad_weight_definition()};

@@ -18,11 +18,13 @@ enum Input : std::size_t {
   kBnMean,
   kBnVar,
   kResidual,
-  kLevels = kResidual
+  kLevels = kResidual,
+  kMixtureLevels = kBias + 1  // of conv2d_mixture
 };
 
-inline constexpr OperandType kWeightType = OperandType::dense(DType::f32, 4);  // (O, C, KH, KW)
-inline constexpr OperandType kPerOutput = OperandType::dense(DType::f32, 1);   // (O)
+// (O, C, KH, KW), or (O, C) of a 1x1 window, as a linear layer has it.
+inline constexpr OperandType kWeightType = OperandType::dense(DType::f32);
+inline constexpr OperandType kPerOutput = OperandType::dense(DType::f32, 1);  // (O)
 
 // kernel, stride, padding, dilation, groups.
 std::vector<AttrSpec> window_attrs();
@@ -35,7 +37,7 @@ AttrMap window_of(const AttrMap& attrs);
 Result<ValueType> convolved(const Attributes& attrs, const ValueType& x, const Dim& channels);
 // Channels of x that an output reads. Errors: groups do not divide both.
 Result<Dim> channels_of_group(const Attributes& attrs, const Dim& channels, const Dim& inputs);
-// The weight is (channels, C / groups, KH, KW).
+// The weight is (channels, C / groups, KH, KW), or without the two 1s of a 1x1 window.
 Status require_weight(const Attributes& attrs, const ValueType& weight, const Dim& channels,
                       const Dim& inputs);
 
@@ -46,10 +48,14 @@ double forward_cost(const Attributes& attrs, std::span<const ValueType* const> i
                     std::span<const ValueType* const> outputs);
 
 const OpDef& forward_definition();
+const OpDef& linear_definition();
 const OpDef& grad_data_definition();
 const OpDef& grad_weight_definition();
 const OpDef& with_batch_norm_definition();
 const OpDef& with_pyramid_definition();
+const OpDef& mixture_definition();
+const OpDef& slice_weight_definition();
+const OpDef& join_weights_definition();
 const OpDef& transpose_definition();
 const OpDef& transpose_grad_data_definition();
 const OpDef& transpose_grad_weight_definition();

@@ -1,5 +1,5 @@
 #include "ops/common/interpolation.h"
-#include "ops/conv2d/definition.h"
+#include "ops/conv2d/levels.h"
 
 namespace graphrun::ops::conv2d {
 namespace {
@@ -7,6 +7,8 @@ namespace {
 Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
              std::vector<ValueType>& outputs) {
   if (attrs.integer("groups") != 1) return {ErrorCode::shape, "groups: expected 1 over a concatenation"};
+  if (attrs.integer("place") > static_cast<std::int64_t>(inputs.size() - kLevels))
+    return {ErrorCode::shape, "place: there are not so many levels"};
   const Dim& channels = attrs.dim("out_channels");
   const ValueType& x = *inputs[kX];
   GRAPHRUN_ASSIGN(ValueType y, convolved(attrs, x, channels));
@@ -26,13 +28,14 @@ Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
 
 std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
   const std::vector<ValueId>& in = node.inputs;
-  std::vector<ValueId> members = {in[kX]};
+  std::vector<ValueId> members;
   for (std::size_t i = kLevels; i < in.size(); ++i) {
     const std::string suffix = "level" + std::to_string(i - kLevels);
     members.push_back(graph.add("resize", {in[i], in[kX]}, pick_interpolation(node.attrs), suffix)[0]);
   }
+  members.insert(members.begin() + place_of(node.attrs), in[kX]);
   AttrMap convolution = node.attrs;
-  for (const std::string_view name : {"mode", "align_corners"}) convolution.erase(std::string(name));
+  for (const std::string_view name : {"mode", "align_corners", "place"}) convolution.erase(std::string(name));
   const ValueId joined = graph.add("concat", std::move(members), {}, "concat")[0];
   return graph.add(
       "conv2d_bn",
@@ -49,19 +52,13 @@ bool has_groups(const AttrMap& attrs) {
 // The convolution of a concatenation that it alone reads, of x with values resized for that.
 std::optional<Node> match(const Node& conv, const GraphReader& graph) {
   if (conv.inputs[kResidual] != kNoValue || has_groups(conv.attrs)) return std::nullopt;
-  const Node* concat = sole_producer(graph, conv.inputs[kX], "concat");
-  if (concat == nullptr || concat->inputs.size() < 2) return std::nullopt;
+  const std::optional<Concatenation> joined = resized_concatenation(conv.inputs[kX], graph);
+  if (!joined) return std::nullopt;
   Node fused{conv.path, {}, conv.attrs, conv.inputs, {}};
-  fused.inputs[kX] = concat->inputs[0];
+  fused.inputs[kX] = joined->x;
   fused.inputs.resize(kLevels);
-  for (std::size_t i = 1; i < concat->inputs.size(); ++i) {
-    const Node* resize = sole_producer(graph, concat->inputs[i], "resize");
-    if (resize == nullptr) return std::nullopt;
-    const numeric::Interpolation rule = interpolation_of(resize->attrs);
-    if (i == 1) fused.attrs.merge(pick_interpolation(resize->attrs));
-    if (rule != interpolation_of(fused.attrs)) return std::nullopt;
-    fused.inputs.push_back(resize->inputs[0]);
-  }
+  fused.inputs.insert(fused.inputs.end(), joined->levels.begin(), joined->levels.end());
+  fused.attrs.insert(joined->attrs.begin(), joined->attrs.end());
   return fused;
 }
 
@@ -73,7 +70,9 @@ const OpDef& with_pyramid_definition() {
     OpDef op;
     op.name = "conv2d_bn_pyramid";
     op.doc =
-        "conv2d_bn over the concatenation of x with the levels, each level resized to x's height and width. "
+        "conv2d_bn over the concatenation of x with the levels, each level resized to x's height and width, "
+        "x at "
+        "its place among them. "
         "Convolution and interpolation are linear, so a level's share can be computed at the level's size.";
     op.inputs.assign(single.inputs.begin(), single.inputs.begin() + kLevels);
     op.inputs[kWeight].doc = "(O, C + channels of all levels, KH, KW)";
@@ -81,6 +80,7 @@ const OpDef& with_pyramid_definition() {
     op.outputs = single.outputs;
     op.attrs = single.attrs;
     append(op.attrs, interpolation_attrs());
+    op.attrs.push_back(place_attr());
     op.infer = infer;
     op.not_differentiable = single.not_differentiable;
     op.decomposition = parts;

@@ -36,6 +36,10 @@ Prepared prepare_depthwise(const KernelRequest& request);
 Prepared prepare_depthwise_batch_norm(const KernelRequest& request);
 Prepared prepare_depthwise_grad_data(const KernelRequest& request);
 Prepared prepare_depthwise_grad_weight(const KernelRequest& request);
+// Over a concatenation, by parts of the weight.
+Prepared prepare_mixture(const KernelRequest& request);
+Prepared prepare_slice_weight(const KernelRequest& request);
+Prepared prepare_join_weights(const KernelRequest& request);
 // Of transposed convolutions.
 Prepared prepare_transpose(const KernelRequest& request);
 Prepared prepare_transpose_grad_data(const KernelRequest& request);

@@ -27,13 +27,14 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
   const std::int64_t y_stride = request.outputs[0].pixel_stride;
   const float p = static_cast<float>(request.attrs.real("p"));
   const std::int64_t stream = request.attrs.integer("stream");
+  const bool samples = request.attrs.flag("samples");
   const std::int64_t scratch = x.n() * x.c() * static_cast<std::int64_t>(sizeof(float));
-  const auto run = [x, y_stride, p, stream, threads = request.threads](const KernelRun& io) {
+  const auto run = [x, y_stride, p, stream, samples, threads = request.threads](const KernelRun& io) {
     const std::int64_t* const rng = io.inputs[1].as<const std::int64_t>();
     float* const factors = static_cast<float*>(io.scratch);
     for (std::int64_t n = 0; n < x.n(); ++n) {
       for (std::int64_t c = 0; c < x.c(); ++c) {
-        factors[n * x.c() + c] = channel_factor(rng[0], rng[1], stream, rng[2] + n, c, p);
+        factors[n * x.c() + c] = channel_factor(rng[0], rng[1], stream, rng[2] + n, samples ? 0 : c, p);
       }
     }
     const std::int64_t pixels = x.h() * x.w();

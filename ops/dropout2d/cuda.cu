@@ -7,13 +7,14 @@ namespace {
 
 struct Factors {
   int64_t channels, stream;
+  bool samples;
   float p;
   const int64_t* rng;  // seed, iteration, first sample
   float* factors;      // (N, C)
 
   __device__ void operator()(int64_t i) const {
     const int64_t n = i / channels;
-    factors[i] = channel_factor(rng[0], rng[1], stream, rng[2] + n, i - n * channels, p);
+    factors[i] = channel_factor(rng[0], rng[1], stream, rng[2] + n, samples ? 0 : i - n * channels, p);
   }
 };
 
@@ -46,8 +47,12 @@ struct Multiply {
 template <class T, int kVector, class Index>
 std::unique_ptr<Kernel> make_kernel(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[0];
-  const Factors factors{x.c(), request.attrs.integer("stream"), static_cast<float>(request.attrs.real("p")),
-                        nullptr, nullptr};
+  const Factors factors{x.c(),
+                        request.attrs.integer("stream"),
+                        request.attrs.flag("samples"),
+                        static_cast<float>(request.attrs.real("p")),
+                        nullptr,
+                        nullptr};
   const Multiply<T, kVector, Index> multiply{static_cast<Index>(x.c() / kVector),
                                              static_cast<Index>(x.h() * x.w()),
                                              x.pixel_stride,

@@ -46,8 +46,11 @@ std::vector<Case> maps() {
           {.op = "argmax", .inputs = {map()}},
           {.op = "cast", .inputs = {map()}},
           {.op = "dropout2d", .inputs = {map()}},
+          {.op = "drop_path", .inputs = {map()}},
           {.op = "dropout2d_train", .attrs = {{"stream", 1}}, .inputs = {map(), rng()}},
           {.op = "dropout2d_grad", .attrs = {{"stream", 1}}, .inputs = {map(), rng()}},
+          {.op = "layer_scale", .inputs = {map(), per_channel()}},
+          {.op = "layer_scale_grad_weight", .inputs = {map(), map()}},
           {.op = "add", .inputs = {map(), map()}},
           {.op = "mul", .inputs = {map(), map()}},
           {.op = "reduce_to", .inputs = {map(), activation({2, kChannels, 6, 1})}},
@@ -88,6 +91,9 @@ std::vector<Case> convolutions() {
   with_bias["bias"] = 1;
   return {
       {.op = "conv2d", .attrs = with_bias, .inputs = {map(), weight(), per_channel()}},
+      {.op = "linear",
+       .attrs = {{"out_channels", kChannels}},
+       .inputs = {map(), dense({kChannels, kChannels}), per_channel()}},
       {.op = "conv2d_grad_data", .attrs = window(), .inputs = {map(), weight(), map()}},
       {.op = "conv2d_grad_weight", .attrs = window(), .inputs = {map(), map(), weight()}},
       {.op = "conv_transpose2d", .attrs = with_bias, .inputs = {map(), weight(), per_channel()}},
@@ -123,6 +129,14 @@ std::vector<Case> other_norms() {
           {.op = "group_norm_grad", .attrs = pairs, .inputs = {map(), map(), per_channel()}},
           {.op = "layer_norm", .inputs = joined({{map()}, channels(2)})},
           {.op = "layer_norm_grad", .inputs = {map(), map(), per_channel()}}};
+}
+
+std::vector<Case> attentions() {
+  const AttrMap pair{{"heads", 2}};
+  const InputCase small = activation({2, kChannels, 2, 3});
+  InputCase log_sum = activation({2, 2, 6, 5}, uniform(3, 4));
+  return {{.op = "attention", .attrs = pair, .inputs = {map(), small, small}},
+          {.op = "attention_grad", .attrs = pair, .inputs = {map(), map(), small, small, map(), log_sum}}};
 }
 
 std::vector<Case> losses() {
@@ -163,7 +177,8 @@ std::vector<Case> others() {
 
 std::vector<Case> operand_cases() {
   std::vector<Case> all;
-  for (auto* cases : {activations, maps, pools, convolutions, batch_norms, other_norms, losses, others}) {
+  for (auto* cases :
+       {activations, maps, pools, convolutions, batch_norms, other_norms, attentions, losses, others}) {
     for (Case& test : cases()) all.push_back(std::move(test));
   }
   return all;

@@ -30,7 +30,10 @@ const std::vector<Network> kNetworks{{"spnet50"},
                                      {"deeplabv3_resnet50"},
                                      {"lraspp_mobilenet_v3_large"},
                                      {"deeplabv3plus_resnet50", {}, 96, 128},
-                                     {"unet_resnet34", {}, 96, 128}};
+                                     {"unet_resnet34", {}, 96, 128},
+                                     {"segformer_b0"},
+                                     {"segformer_b2"},
+                                     {"upernet_convnext_tiny"}};
 
 std::shared_ptr<const model::Program> program_of(const Network& network) {
   compiler::Compiled compiled = compiler::compile(kSource / "graphs" / (network.name + ".json"),

@@ -62,9 +62,12 @@ Reference pyramid_reference(const Pyramid& v) {
       for (std::int64_t y = 0; y < v.h; ++y) {
         for (std::int64_t x = 0; x < v.w; ++x) {
           std::int64_t channel = 0;
-          for (; channel < v.c; ++channel) joined.at(n, channel, y, x) = in[0].at(n, channel, y, x);
-          for (std::size_t l = 7; l < in.size(); ++l) {
-            for (std::int64_t c = 0; c < in[l].shape[1]; ++c, ++channel)
+          for (std::size_t l = 7; l <= in.size(); ++l) {
+            if (l == 7 + static_cast<std::size_t>(attrs.integer("place"))) {
+              for (std::int64_t c = 0; c < v.c; ++c, ++channel)
+                joined.at(n, channel, y, x) = in[0].at(n, c, y, x);
+            }
+            for (std::int64_t c = 0; l < in.size() && c < in[l].shape[1]; ++c, ++channel)
               joined.at(n, channel, y, x) = interpolated(in[l], n, c, mixture(attrs, y, in[l].shape[2], v.h),
                                                          mixture(attrs, x, in[l].shape[3], v.w));
           }
@@ -123,6 +126,20 @@ BOOST_AUTO_TEST_CASE(convolution_of_a_pyramid) {
       }
     }
   }
+}
+
+BOOST_AUTO_TEST_CASE(x_at_another_place_of_the_concatenation) {
+  for (const std::int64_t place : {1, 2, 4}) {
+    Case test = pyramid_case(kPyramids[0]);
+    test.attrs["place"] = Expr(place);
+    OpHarness().check_parts(test, pyramid_reference(kPyramids[0]));
+    OpHarness().check(test, pyramid_reference(kPyramids[0]));
+  }
+  Case beyond = pyramid_case(kPyramids[0]);
+  beyond.attrs["place"] = Expr(5);
+  const auto inferred = OpHarness().infer(beyond);
+  BOOST_REQUIRE(!inferred.ok());
+  BOOST_TEST(inferred.status().message().find("place: there are not so many levels") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(pyramid_whose_weight_does_not_fit) {

@@ -68,6 +68,42 @@ BOOST_AUTO_TEST_CASE(training_and_evaluation) {
   harness.check_gradient(test, reference);
 }
 
+// The factor of a sample is that of its first channel.
+BOOST_AUTO_TEST_CASE(whole_samples_in_training) {
+  const OpHarness harness;
+  const auto dropped = [](std::uint32_t stream) -> Reference {
+    return
+        [stream](const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes& attrs) {
+          std::vector<HostTensor> factors(1);
+          HostTensor ones = HostTensor::zeros({in[0].shape[0], 1, 1, 1});
+          ones.values.assign(ones.values.size(), 1);
+          masked(9, 2, 7, stream)({ones}, factors, attrs);
+          out[0] = in[0];
+          const std::size_t count = in[0].values.size() / factors[0].values.size();
+          for (std::size_t i = 0; i < in[0].values.size(); ++i)
+            out[0].values[i] *= factors[0].values[i / count];
+        };
+  };
+  Case test{.op = "drop_path",
+            .attrs = {{"p", 0.5}},
+            .inputs = {activation({8, 21, 3, 3})},
+            .tolerance = 1e-6,
+            .model_inputs = {{"rng", rng(9, 2, 7)}}};
+  harness.check_variant(test, Form::eval,
+                        [](const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
+                           const Attributes&) { out[0] = in[0]; });
+  harness.check_variant(test, Form::train, dropped(stream_of_harness_node()));
+  harness.check_gradient(test, dropped(stream_of_harness_node()));
+  for (const std::string op : {"dropout2d_train", "dropout2d_grad"}) {
+    harness.check({.op = op,
+                   .attrs = {{"p", 0.5}, {"stream", 5}, {"samples", Expr(1)}},
+                   .inputs = {activation({8, 21, 3, 3}, normal(), 2), rng(9, 2, 7)},
+                   .tolerance = 1e-6,
+                   .output_gap = 3},
+                  dropped(5));
+  }
+}
+
 BOOST_AUTO_TEST_CASE(probability_0_keeps_everything_and_rates_fit) {
   const OpHarness harness;
   const auto kept = [&](double p) {

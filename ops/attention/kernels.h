@@ -1,0 +1,13 @@
+#pragma once
+
+#include <memory>
+
+#include "graphrun/kernel/kernel.h"
+
+// The kernels of this room; cpu.cpp lists them.
+namespace graphrun::ops::attention {
+
+Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request);
+Result<std::unique_ptr<Kernel>> prepare_backward(const KernelRequest& request);
+
+}  // namespace graphrun::ops::attention
