@@ -146,7 +146,9 @@ BOOST_AUTO_TEST_CASE(networks_of_other_implementations_have_their_tensors) {
        {Tensors{"deeplabv3_resnet50", 187, 42004074, 122}, Tensors{"deeplabv3_resnet101", 340, 60996202, 224},
         Tensors{"fcn_resnet50", 169, 35322218, 110}, Tensors{"fcn_resnet101", 322, 54314346, 212},
         Tensors{"lraspp_mobilenet_v3_large", 178, 3221538, 94}, Tensors{"unet_resnet34", 140, 24439269, 92},
-        Tensors{"deeplabv3plus_resnet50", 193, 26682725, 124}}) {
+        Tensors{"deeplabv3plus_resnet50", 193, 26682725, 124}, Tensors{"segformer_b0", 205, 3719541, 2},
+        Tensors{"segformer_b1", 205, 13682645, 2}, Tensors{"segformer_b2", 377, 27362773, 2},
+        Tensors{"segformer_b3", 641, 47238613, 2}}) {
     const model::Model model = compiled(name);
     BOOST_TEST(counts(model)[VariableKind::parameter] == parameters, name);
     BOOST_TEST(elements(model, VariableKind::parameter) == count, name);
@@ -156,6 +158,16 @@ BOOST_AUTO_TEST_CASE(networks_of_other_implementations_have_their_tensors) {
   BOOST_TEST(shape_of(lraspp, "backbone.4.block.2.fc1.weight") == "24 72 1 1");
   BOOST_TEST(shape_of(lraspp, "backbone.13.block.1.0.weight") == "672 1 5 5");
   BOOST_TEST(shape_of(compiled("unet_resnet34"), "decoder.blocks.0.conv1.0.weight") == "256 768 3 3");
+  const model::Model segformer = compiled("segformer_b0");
+  BOOST_TEST(shape_of(segformer, "segformer.stages.2.blocks.1.attention.k_proj.weight") == "160 160");
+  BOOST_TEST(shape_of(segformer,
+                      "segformer.stages.1.blocks.0.attention.sequence_reduction.sequence_reduction.weight") ==
+             "64 64 4 4");
+  BOOST_TEST(nodes_of(segformer, "eval", "conv2d_bn_pyramid") == 1);
+  BOOST_TEST(nodes_of(segformer, "train", "conv2d_mixture") == 1);
+  const model::Model upernet = compiled("upernet_convnext_tiny");
+  BOOST_TEST(shape_of(upernet, "backbone.encoder.stages.2.layers.8.layer_scale_parameter") == "384");
+  BOOST_TEST(nodes_of(upernet, "eval", "conv2d_bn_pyramid") == 2);
   BOOST_TEST(shape_of(compiled("deeplabv3plus_resnet50"), "decoder.aspp.0.convs.1.0.0.weight") ==
              "2048 1 3 3");
 }
