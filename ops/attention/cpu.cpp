@@ -47,10 +47,9 @@ struct Forward {
   Problem p;
   Layout layout;
   TensorView q, k, v, y;
-  float* log_sum;               // null: unwanted
-  std::int64_t log_sum_stride;  // elements from pixel to pixel
-  float* keys;                  // by head, by block of keys: (width, kKeys), scaled
-  float* values;                // by head: (keys, value_width)
+  float* log_sum;  // by head and query; null: unwanted
+  float* keys;     // by head, by block of keys: (width, kKeys), scaled
+  float* values;   // by head: (keys, value_width)
 };
 
 // An index is a block of keys of one head.
@@ -109,9 +108,7 @@ template <class T>
   for (std::int64_t i = 0; i < from.count; ++i) {
     const float inverse = 1.0f / sum[i];
     for (std::int64_t c = 0; c < l.value_width; ++c) result[i * l.value_width + c] *= inverse;
-    if (f.log_sum == nullptr) continue;
-    const std::int64_t pixel = head / p.heads * p.queries + first + i;
-    f.log_sum[pixel * f.log_sum_stride + head % p.heads] = max[i] + std::log(sum[i]);
+    if (f.log_sum != nullptr) f.log_sum[head * p.queries + first + i] = max[i] + std::log(sum[i]);
   }
   store_rows(result, l.value_width, pixels_of<T>(f.y, p, head, first, kQueries));
 }
@@ -133,7 +130,6 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
                            run.inputs[2],
                            run.outputs[0],
                            run.outputs[1].as<float>(),
-                           run.outputs[1].desc.pixel_stride,
                            scratch_at<float>(run.scratch, layout.keys_at),
                            scratch_at<float>(run.scratch, layout.values_at)};
         cpu::parallel_for(threads, p.of_heads() * layout.keys / kKeys, 1,

@@ -67,7 +67,10 @@ template <class T>
 struct Backward {
   Problem p;
   Layout layout;
-  TensorView gy, q, k, v, y, log_sum, gq, gk, gv;
+  TensorView gy, q, k, v, y;
+  const float* log_sum;   // by head and query
+  const float* glog_sum;  // null: none
+  TensorView gq, gk, gv;
   float* key_columns;  // by head, by block of keys: (width, kKeys), scaled
   float* key_rows;     // by head: (keys, width), scaled
   float* value_columns;
@@ -128,10 +131,11 @@ template <class T>
   load_rows(gy, 1.0f, rows, l.value_width, gradients);
   std::fill_n(query_sums, rows * l.width, 0.0f);
   float along[kQueries] = {}, log_sums[kQueries] = {};
-  const float* const log_sum = b.log_sum.template as<const float>() + head % p.heads;
   for (std::int64_t i = 0; i < q.count; ++i) {
+    const std::int64_t query = head * p.queries + first + i;
     along[i] = dot(gy.data + i * gy.stride, y.data + i * y.stride, p.value_width);
-    log_sums[i] = log_sum[(head / p.heads * p.queries + first + i) * b.log_sum.desc.pixel_stride];
+    if (b.glog_sum != nullptr) along[i] -= b.glog_sum[query];
+    log_sums[i] = b.log_sum[query];
   }
   for (std::int64_t key = 0; key < p.keys; key += kKeys) {
     const std::int64_t count = std::min(kKeys, p.keys - key), padded = round_up(count, kLanes);
@@ -211,7 +215,8 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
                             in[2],
                             in[3],
                             in[4],
-                            in[5],
+                            in[5].as<const float>(),
+                            in[6].as<const float>(),
                             run.outputs[0],
                             run.outputs[1],
                             run.outputs[2],

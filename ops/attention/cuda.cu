@@ -9,7 +9,7 @@ namespace {
 // A thread is a query. It walks over the keys with a running maximum and sum.
 template <int kWidth, class T>
 __global__ void __launch_bounds__(kThreads)
-    attend(Problem p, Rows<const T> q, Rows<const T> k, Rows<const T> v, Rows<T> y, Rows<float> log_sum) {
+    attend(Problem p, Rows<const T> q, Rows<const T> k, Rows<const T> v, Rows<T> y, float* log_sum) {
   __shared__ Tile<kWidth> keys, values;
   const int64_t blocks = blocks_of(p.queries, kThreads);
   const int64_t image = blockIdx.x / blocks / p.heads, head = blockIdx.x / blocks % p.heads;
@@ -43,7 +43,7 @@ __global__ void __launch_bounds__(kThreads)
   }
   if (!inside) return;
   sums.store(y.at(image, head, query), y.width, 1 / sum);
-  if (log_sum.data != nullptr) *log_sum.at(image, head, query) = max + logf(sum);
+  if (log_sum != nullptr) log_sum[blockIdx.x / blocks * p.queries + query] = max + logf(sum);
 }
 
 }  // namespace
@@ -53,13 +53,11 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
   GRAPHRUN_TRY(require_width(p));
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
     auto run = [p, &device = device_of(request)](const KernelRun& io) {
-      Rows<float> log_sum{};
-      if (io.outputs[1].data != nullptr) log_sum = rows_of<float>(io.outputs[1], p);
       const auto blocks = static_cast<unsigned>(p.of_heads() * blocks_of(p.queries, kThreads));
       return for_width(std::max(p.width, p.value_width), [&](auto width) {
         attend<width, T><<<blocks, kThreads, 0, device.stream()>>>(
             p, rows_of<const T>(io.inputs[0], p), rows_of<const T>(io.inputs[1], p),
-            rows_of<const T>(io.inputs[2], p), rows_of<T>(io.outputs[0], p), log_sum);
+            rows_of<const T>(io.inputs[2], p), rows_of<T>(io.outputs[0], p), io.outputs[1].as<float>());
         return cuda::check_launch("attention");
       });
     };

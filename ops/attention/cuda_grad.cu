@@ -13,12 +13,13 @@ template <class T>
 struct Backward {
   Problem p;
   Rows<const T> gy, q, k, v, y;
-  Rows<const float> log_sum;
-  float* along;  // D, by head and query
+  const float* log_sum;   // by head and query
+  const float* glog_sum;  // null: none
+  float* along;           // D
   int64_t piece, pieces;
 
-  __device__ float weight(int64_t image, int64_t head, int64_t query, float product) const {
-    return expf(p.scale * product - *log_sum.at(image, head, query));
+  __device__ float weight(int64_t of_heads, int64_t query, float product) const {
+    return expf(p.scale * product - log_sum[of_heads * p.queries + query]);
   }
 };
 
@@ -32,7 +33,7 @@ struct Along {
     const T* y = b.y.at(head / b.p.heads, head % b.p.heads, i % b.p.queries);
     float sum = 0;
     for (int c = 0; c < b.gy.width; ++c) sum += static_cast<float>(g[c]) * static_cast<float>(y[c]);
-    b.along[i] = sum;
+    b.along[i] = b.glog_sum != nullptr ? sum - b.glog_sum[i] : sum;
   }
 };
 
@@ -62,7 +63,7 @@ __global__ void __launch_bounds__(kThreads) query_gradient(Backward<T> b, Rows<T
     values.load(b.v, image, head, first, count);
     __syncthreads();
     for (int j = 0; inside && j < count; ++j) {
-      const float weight = b.weight(image, head, query, own.dot(keys.row[j]));
+      const float weight = b.weight(of_heads, query, own.dot(keys.row[j]));
       sums.add(weight * (gradient.dot(values.row[j]) - along), keys.row[j]);
     }
   }
@@ -95,7 +96,7 @@ __global__ void __launch_bounds__(kThreads) key_gradient(Backward<T> b, float* p
     gradients.load(b.gy, image, head, first, count);
     __syncthreads();
     for (int j = 0; inside && j < count; ++j) {
-      const float weight = b.weight(image, head, first + j, own.dot(queries.row[j]));
+      const float weight = b.weight(of_heads, first + j, own.dot(queries.row[j]));
       if (kOfKeys) {
         const float along = b.along[of_heads * p.queries + first + j];
         sums.add(weight * (value.dot(gradients.row[j]) - along), queries.row[j]);
@@ -145,7 +146,8 @@ Status run_backward(cudaStream_t stream, Backward<T> b, float* partial, const Ke
   b.k = rows_of<const T>(io.inputs[2], p);
   b.v = rows_of<const T>(io.inputs[3], p);
   b.y = rows_of<const T>(io.inputs[4], p);
-  b.log_sum = rows_of<const float>(io.inputs[5], p);
+  b.log_sum = io.inputs[5].as<const float>();
+  b.glog_sum = io.inputs[6].as<const float>();
   GRAPHRUN_TRY(cuda::for_each(stream, p.of_heads() * p.queries, Along<T>{b}, "attention_grad"));
   if (io.outputs[0].data != nullptr) {
     const auto blocks = static_cast<unsigned>(p.of_heads() * blocks_of(p.queries, kThreads));

@@ -41,9 +41,8 @@ Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
   GRAPHRUN_TRY(require_positive(k.shape[3], "width of k"));
   ValueType y = q;
   y.shape[1] = v.shape[1];
-  ValueType log_sum{DType::f32, Layout::nhwc, q.shape};
-  log_sum.shape[1] = Dim(attrs.integer("heads"));
-  outputs = {std::move(y), std::move(log_sum)};
+  outputs = {std::move(y),
+             ValueType::dense(DType::f32, {q.shape[0], Dim(attrs.integer("heads")), q.shape[2], q.shape[3]})};
   return {};
 }
 
@@ -52,15 +51,17 @@ Status infer_grad(const Attributes& attrs, std::span<const ValueType* const> inp
   GRAPHRUN_TRY(infer(attrs, inputs.subspan(1, 3), outputs));
   GRAPHRUN_TRY(require_same_type(outputs[0], *inputs[0], "gy"));
   GRAPHRUN_TRY(require_same_type(outputs[1], *inputs[5], "log_sum"));
+  if (inputs[6] != nullptr) GRAPHRUN_TRY(require_same_type(outputs[1], *inputs[6], "glog_sum"));
   outputs = {*inputs[1], *inputs[2], *inputs[3]};
   return {};
 }
 
 std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph) {
   const Node& node = request.node;
+  if (request.output_gradients[0] == kNoValue) return std::vector<ValueId>(3, kNoValue);
   const auto of = graph.add("attention_grad",
                             {request.output_gradients[0], node.inputs[0], node.inputs[1], node.inputs[2],
-                             node.outputs[0], node.outputs[1]},
+                             node.outputs[0], node.outputs[1], request.output_gradients[1]},
                             node.attrs, "grad");
   std::vector<ValueId> gradients(3, kNoValue);
   for (std::size_t i = 0; i < 3; ++i) {
@@ -87,9 +88,7 @@ double cost_grad(const Attributes&, std::span<const ValueType* const> inputs,
   return pairs_cost(*inputs[1], *inputs[2], 3 * channels_of(*inputs[1]) + 2 * channels_of(*inputs[3]));
 }
 
-InputSpec log_sum() {
-  return {.name = "log_sum", .doc = "attention's log_sum", .type = OperandType::nhwc(DType::f32)};
-}
+constexpr OperandType kOfQueries = OperandType::dense(DType::f32, 4);  // (N, heads, H, W)
 
 }  // namespace
 
@@ -107,7 +106,7 @@ std::vector<const OpDef*> definitions() {
       .outputs = {{.name = "y", .doc = "(N, Cv, H, W)"},
                   {.name = "log_sum",
                    .doc = "f32 (N, heads, H, W): the logarithm of a softmax's denominator; for the gradient",
-                   .type = OperandType::nhwc(DType::f32),
+                   .type = kOfQueries,
                    .optional = true}},
       .attrs = attrs(),
       .infer = infer,
@@ -122,7 +121,8 @@ std::vector<const OpDef*> definitions() {
                  {.name = "k", .doc = "attention's k"},
                  {.name = "v", .doc = "attention's v"},
                  {.name = "y", .doc = "attention's y", .type = OperandType::same_as(0)},
-                 log_sum()},
+                 {.name = "log_sum", .doc = "attention's log_sum", .type = kOfQueries},
+                 {.name = "glog_sum", .doc = "gradient of log_sum", .type = kOfQueries, .optional = true}},
       .outputs = {{.name = "gq", .doc = "gradient of q", .optional = true},
                   {.name = "gk", .doc = "gradient of k", .optional = true},
                   {.name = "gv", .doc = "gradient of v", .optional = true}},

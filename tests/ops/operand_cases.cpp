@@ -134,9 +134,11 @@ std::vector<Case> other_norms() {
 std::vector<Case> attentions() {
   const AttrMap pair{{"heads", 2}};
   const InputCase small = activation({2, kChannels, 2, 3});
-  InputCase log_sum = activation({2, 2, 6, 5}, uniform(3, 4));
+  const InputCase log_sum = dense({2, 2, 6, 5}, uniform(3, 4));
   return {{.op = "attention", .attrs = pair, .inputs = {map(), small, small}},
-          {.op = "attention_grad", .attrs = pair, .inputs = {map(), map(), small, small, map(), log_sum}}};
+          {.op = "attention_grad",
+           .attrs = pair,
+           .inputs = {map(), map(), small, small, map(), log_sum, log_sum}}};
 }
 
 std::vector<Case> losses() {

@@ -60,7 +60,7 @@ void reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, 
       }
 }
 
-// gy, q, k, v, y, log_sum: y and log_sum as they are given, whatever q, k and v are.
+// gy, q, k, v, y, log_sum, glog_sum: y and log_sum as they are given, whatever q, k and v are.
 void gradients(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, const Attributes& attrs) {
   const std::int64_t heads = attrs.integer("heads");
   const Heads gy{in[0], heads}, q{in[1], heads}, k{in[2], heads}, v{in[3], heads}, y{in[4], heads};
@@ -72,7 +72,7 @@ void gradients(const std::vector<HostTensor>& in, std::vector<HostTensor>& out, 
       for (std::int64_t i = 0; i < q.pixels(); ++i) {
         scores_of(q, k, scale, n, head, i, scores);
         const double log_sum = in[5].at(n, head, i / in[5].shape[3], i % in[5].shape[3]);
-        double along = 0;
+        double along = in[6].present ? -in[6].at(n, head, i / in[5].shape[3], i % in[5].shape[3]) : 0;
         for (std::int64_t c = 0; c < v.width(); ++c) along += gy.at(n, head, i, c) * y.at(n, head, i, c);
         for (std::int64_t j = 0; j < k.pixels(); ++j) {
           const double weight = std::exp(scores[static_cast<std::size_t>(j)] - log_sum);
@@ -151,17 +151,19 @@ BOOST_AUTO_TEST_CASE(gradient_kernels) {
   for (const Sizes& s : kSizes) {
     const Case forward = attention(s, 0, 3);
     const Shape values{s.images, s.heads * s.value_width, s.rows, s.columns};
-    Case test{.op = "attention_grad",
-              .attrs = forward.attrs,
-              .inputs = {activation(values, normal(), 1), forward.inputs[0], forward.inputs[1],
-                         forward.inputs[2], activation(values, normal(), 2),
-                         activation({s.images, s.heads, s.rows, s.columns}, normal(4, 1), 1)},
-              .tolerance = 1e-5,
-              .output_gap = 5};
+    const Shape queries{s.images, s.heads, s.rows, s.columns};
+    Case test{
+        .op = "attention_grad",
+        .attrs = forward.attrs,
+        .inputs = {activation(values, normal(), 1), forward.inputs[0], forward.inputs[1], forward.inputs[2],
+                   activation(values, normal(), 2), dense(queries, normal(4, 1)), absent()},
+        .tolerance = 1e-5,
+        .output_gap = 5};
     harness.check(test, gradients);
     test.unwanted = {0};
     harness.check(test, gradients);
     test.unwanted = {1, 2};
+    test.inputs.back() = dense(queries);
     harness.check(test, gradients);
   }
 }
