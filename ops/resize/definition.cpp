@@ -28,8 +28,8 @@ Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
 Status infer_grad(const Attributes&, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
   GRAPHRUN_TRY(require_equal(inputs[1]->shape[0], inputs[0]->shape[0], "batch of gy"));
-  GRAPHRUN_TRY(require_equal(inputs[1]->shape[1], inputs[0]->shape[1], "channels of gy"));
-  outputs = {*inputs[1]};
+  outputs = {*inputs[0]};
+  for (const std::size_t axis : {2, 3}) outputs[0].shape[axis] = inputs[1]->shape[axis];
   return {};
 }
 
@@ -79,8 +79,8 @@ std::vector<const OpDef*> definitions() {
       .name = "resize_grad",
       .doc = "Gradient of resize: the adjoint of the interpolation.",
       .inputs = {{.name = "gy", .doc = "gradient of y"},
-                 {.name = "x", .doc = "the input of resize", .shape_only = true}},
-      .outputs = {{.name = "gx", .doc = "gradient of x"}},
+                 {.name = "x", .doc = "of the height and width that gx takes", .shape_only = true}},
+      .outputs = {{.name = "gx", .doc = "gradient of resize's input"}},
       .attrs = interpolation_attrs(),
       .infer = infer_grad,
       .not_differentiable = "second derivatives are not offered",

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 
 #include "tests/ops/harness.h"
@@ -45,7 +46,24 @@ Case layer(const Sizes& s, std::string op, bool bias) {
           .attrs = attrs,
           .inputs = {activation(s.x, normal(), s.gap), dense({s.o, s.x[1]}), bias ? dense({s.o}) : absent()},
           .tolerance = 1e-5,
-          .output_gap = s.gap};
+          .output_gap = s.gap,
+          .kernels = {{.type = DType::f32, .names = {"onednn", "body"}},
+                      {.type = DType::bf16, .names = {"onednn"}},
+                      {.device = "cuda", .names = {"library"}}}};
+}
+
+const std::vector<KernelChoice> kDataKernels{{.type = DType::f32, .names = {"turned", "onednn", "body"}},
+                                             {.type = DType::bf16, .names = {"turned", "onednn"}},
+                                             {.device = "cuda", .names = {"library"}}};
+
+// Products of matrices from some channels on; in bf16 the library is not asked for blocks that are not full.
+std::vector<KernelChoice> weight_kernels(const Sizes& s) {
+  const std::int64_t least = std::min(s.x[1], s.o);
+  KernelChoice wide{.type = DType::f32, .names = {"onednn", "body"}};
+  if (least >= 32) wide.names = {"products", "onednn", "body"};
+  KernelChoice narrow{.type = DType::bf16, .names = {}};
+  if (least >= 128) narrow.names = {"pixels"};
+  return {wide, narrow, {.device = "cuda", .names = {"library"}}};
 }
 
 BOOST_AUTO_TEST_CASE(layers_of_pixels) {
@@ -69,7 +87,8 @@ BOOST_AUTO_TEST_CASE(gradient_kernels_take_matrices) {
                    .attrs = {{"kernel", Expr(1)}},
                    .inputs = {activation(y, normal(), 1), dense({s.o, s.x[1]}), activation(s.x)},
                    .tolerance = 1e-5,
-                   .output_gap = s.gap},
+                   .output_gap = s.gap,
+                   .kernels = kDataKernels},
                   [](const auto& in, auto& out, const Attributes&) {
                     out[0] = HostTensor::zeros(in[2].shape);
                     each_pixel(in[2].shape, [&](auto n, auto h, auto w) {
@@ -83,7 +102,8 @@ BOOST_AUTO_TEST_CASE(gradient_kernels_take_matrices) {
          .attrs = {{"kernel", Expr(1)}},
          .inputs = {activation(y, normal(), 1), activation(s.x, normal(), s.gap), dense({s.o, s.x[1]})},
          .tolerance = 1e-5,
-         .same_bits = false},
+         .same_bits = false,
+         .kernels = weight_kernels(s)},
         [](const auto& in, auto& out, const Attributes&) {
           const std::int64_t outputs = in[2].shape[0], channels = in[2].shape[1];
           out[0] = HostTensor::zeros(in[2].shape);
