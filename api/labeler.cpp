@@ -20,7 +20,9 @@ using imaging::Extent;
 Result<labelling::ProtocolSettings> choose_protocol(const weights::ModelSource& source,
                                                     const LabelerOptions& options) {
   GRAPHRUN_ASSIGN(labelling::ProtocolSettings protocol, labelling::protocol_of(source));
-  protocol.name = options.protocol.value_or(protocol.name);
+  // Who chooses a crop means slide.
+  protocol.name =
+      options.protocol.value_or(options.crop ? std::string(model::kSlideProtocol) : protocol.name);
   protocol.scales = options.scales.value_or(protocol.scales);
   protocol.flip = options.flip.value_or(protocol.flip);
   protocol.base_size = options.base_size.value_or(protocol.base_size);

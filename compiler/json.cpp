@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "runtime/core/file.h"
+#include "runtime/core/json_mistake.h"
 
 namespace graphrun::compiler {
 namespace {
@@ -212,7 +213,8 @@ std::optional<JsonValue> read_json(const std::filesystem::path& path, const std:
   if (parsed.IsError()) {
     if (!handler.stopped())
       diagnostics.error(lines.position(std::min(parsed.Offset(), text->size())),
-                        std::string("not JSON: ") + rapidjson::GetParseError_En(parsed.Code()));
+                        "not JSON: " + core::json_mistake(*text, std::min(parsed.Offset(), text->size()),
+                                                          rapidjson::GetParseError_En(parsed.Code())));
     return std::nullopt;
   }
   return handler.take();

@@ -9,7 +9,9 @@
 #include "datasets/check_counts.h"
 #include "datasets/dataset.h"
 #include "datasets/image_io.h"
+#include "datasets/missing_file.h"
 #include "datasets/orientation.h"
+#include "datasets/png_codec.h"
 #include "datasets/sample_list.h"
 #include "runtime/core/guard.h"
 
@@ -51,21 +53,28 @@ void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int
   } else {
     const bool missing = image.status().code() == ErrorCode::not_found;
     problem(missing ? ProblemKind::image_missing : ProblemKind::image_unreadable, path.image,
-            image.status().message());
+            image.status().message() + (missing ? missing_file_hint(path.image) : ""));
   }
   if (path.label.empty()) return;
   const LabelRule& rule = label_rule(descriptor, path.label);
   const auto label = read_label(path.label, rule.form());
   if (!label.ok()) {
-    const bool missing = label.status().code() == ErrorCode::not_found;
-    problem(missing ? ProblemKind::label_missing : ProblemKind::label_unreadable, path.label,
-            label.status().message());
+    const ErrorCode code = label.status().code();
+    const bool is_exchanged =
+        code == ErrorCode::unsupported && image.ok() && has_equal_channels(image->image);
+    problem(code == ErrorCode::not_found     ? ProblemKind::label_missing
+            : code == ErrorCode::unsupported ? ProblemKind::label_form
+                                             : ProblemKind::label_unreadable,
+            path.label,
+            label.status().message() + (code == ErrorCode::not_found ? missing_file_hint(path.label) : "") +
+                (is_exchanged ? "; the image is grey: are image and label exchanged?" : ""));
     return;
   }
+  ++counts.labels;
   if (image.ok() && (image->image.height != label->height || image->image.width != label->width)) {
     problem(ProblemKind::size_mismatch, path.label,
             std::to_string(label->width) + " x " + std::to_string(label->height) + ", but the image is " +
-                size_text(*image));
+                size_text(*image) + orientation_hint(*image, {label->height, label->width}));
   }
   count_ids(*label, rule, sample, path.label, counts);
   if (rule.form() == LabelForm::ids && !label->palette.empty())
@@ -113,6 +122,7 @@ Counts count_generated(const Dataset& dataset, const Descriptor& descriptor) {
     counts.add_size(sample->image);
     LabelImage label{sample->label.height, sample->label.width, {}, {}};
     label.ids.assign(sample->label.ids.begin(), sample->label.ids.end());
+    ++counts.labels;
     count_ids(label, descriptor.labels, i, dataset.name(i), counts);
   }
   return counts;
@@ -180,10 +190,9 @@ Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::strin
   }
   add_unknown(counts);
   report.hints = label_hints(descriptor, counts);
-  report.notes = check_notes(descriptor, counts, report.labelled);
-  if (report.labelled) {
-    for (std::string& note : poor_label_notes(descriptor, counts, report.samples))
-      report.notes.push_back(std::move(note));
+  report.notes = check_notes(descriptor, counts);
+  if (counts.labels > 0) {
+    for (std::string& note : poor_label_notes(descriptor, counts)) report.notes.push_back(std::move(note));
   }
   report.counts = counts.found;
   std::stable_sort(counts.problems.begin(), counts.problems.end(),

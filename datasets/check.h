@@ -18,7 +18,8 @@ enum class ProblemKind {
   image_missing,
   label_missing,
   image_unreadable,
-  label_unreadable,  // no PNG, a colour picture, broken
+  label_unreadable,  // damaged, or no image
+  label_form,        // a good image that holds no ids: a JPEG, a picture of colours
   size_mismatch,
   unknown_label_id,  // one for each id: the first file, the number of pixels and files, the first pixel
   palette_differs,   // a palette label whose colours are those of other classes than its indices

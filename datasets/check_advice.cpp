@@ -13,6 +13,10 @@ std::string joined(const std::vector<std::string>& names) {
   return names.size() > kShown ? text + ", ..." : text;
 }
 
+std::string number_of(std::int64_t count, const char* one, const char* several) {
+  return std::to_string(count) + " " + (count == 1 ? one : several);
+}
+
 }  // namespace
 
 std::vector<std::string> label_hints(const Descriptor& descriptor, const Counts& counts) {
@@ -58,13 +62,13 @@ std::vector<std::string> label_hints(const Descriptor& descriptor, const Counts&
   return hints;
 }
 
-std::vector<std::string> check_notes(const Descriptor& descriptor, const Counts& counts, bool labelled) {
+std::vector<std::string> check_notes(const Descriptor& descriptor, const Counts& counts) {
   std::vector<std::string> notes;
   const auto& classes = descriptor.classes;
   if (counts.turned > 0) {
-    notes.push_back(std::to_string(counts.turned) +
-                    " images are turned or mirrored as their EXIF orientation says, first " +
-                    counts.first_turned.file + "; labels are taken as they are stored");
+    notes.push_back(number_of(counts.turned, "image is", "images are") +
+                    " turned or mirrored as the EXIF orientation says, first " + counts.first_turned.file +
+                    "; labels are taken as they are stored");
   }
   for (std::size_t i = 0; i < classes.size(); ++i) {
     for (std::size_t k = 0; k < i; ++k) {
@@ -73,31 +77,36 @@ std::vector<std::string> check_notes(const Descriptor& descriptor, const Counts&
                       " '" + classes[i].name + "' have one colour: they look alike in pictures");
     }
   }
-  if (!labelled) return notes;
+  if (counts.labels == 0) return notes;
   std::vector<std::string> absent;
   for (std::size_t c = 0; c < classes.size(); ++c) {
     if (counts.per_class[c].pixels == 0) absent.push_back(classes[c].name);
   }
   if (!absent.empty()) {
-    notes.push_back(std::to_string(absent.size()) +
-                    " classes do not occur, and count 0 in the mean IoU: " + joined(absent));
+    const bool all = counts.found.count(ProblemKind::label_unreadable) == 0 &&
+                     counts.found.count(ProblemKind::label_form) == 0;
+    notes.push_back(
+        number_of(std::ssize(absent), "class does not occur", "classes do not occur") +
+        (all ? "" : " in the labels that could be read") +
+        (absent.size() == 1 ? ", and counts 0 in the mean IoU: " : ", and count 0 in the mean IoU: ") +
+        joined(absent));
   }
   if (counts.void_labels > 0) {
-    notes.push_back(std::to_string(counts.void_labels) +
-                    " labels have no labelled pixel and teach nothing, first " + counts.first_void.file);
+    notes.push_back(number_of(counts.void_labels, "label has no labelled pixel and teaches nothing, first ",
+                              "labels have no labelled pixel and teach nothing, first ") +
+                    counts.first_void.file);
   }
   return notes;
 }
 
-std::vector<std::string> poor_label_notes(const Descriptor& descriptor, const Counts& counts,
-                                          std::int64_t looked_at) {
+std::vector<std::string> poor_label_notes(const Descriptor& descriptor, const Counts& counts) {
   std::vector<std::string> notes;
   const auto& classes = descriptor.classes;
   std::vector<std::string> present;
   for (std::size_t c = 0; c < classes.size(); ++c) {
     if (counts.per_class[c].pixels > 0) present.push_back(classes[c].name);
   }
-  const std::string of_labels = "of " + std::to_string(looked_at) + (looked_at == 1 ? " label" : " labels");
+  const std::string of_labels = "of " + number_of(counts.labels, "label", "labels");
   if (classes.size() == 1) {
     notes.push_back("the data set has one class, '" + classes[0].name +
                     "': a network has nothing to tell apart and is right everywhere; give the background a "

@@ -43,6 +43,7 @@ struct Counts {
   std::vector<ClassCount> per_class;
   std::vector<std::uint32_t> histogram;      // of the label ids of one file
   std::map<std::uint32_t, Unknown> unknown;  // by label id, or by packed colour and kIsColor
+  std::int64_t labels = 0;                   // that could be read
   std::int64_t ignored = 0;
   std::int64_t turned = 0;  // images that EXIF turns or mirrors
   Place first_turned;
@@ -71,6 +72,7 @@ struct Counts {
       per_class[c].image_pixels += other.per_class[c].image_pixels;
     }
     for (const auto& [id, entry] : other.unknown) unknown[id].merge(entry);
+    labels += other.labels;
     ignored += other.ignored;
     turned += other.turned;
     if (other.first_turned.sample < first_turned.sample) first_turned = other.first_turned;
@@ -88,12 +90,11 @@ struct Counts {
 
 // What mistakes the unknown label ids look like.
 std::vector<std::string> label_hints(const Descriptor& descriptor, const Counts& counts);
-std::vector<std::string> check_notes(const Descriptor& descriptor, const Counts& counts, bool labelled);
+std::vector<std::string> check_notes(const Descriptor& descriptor, const Counts& counts);
 
 // Labels that teach nothing, or not what is meant: no labelled pixel, one class alone, masks of 0 and 255.
-// `looked_at` labels were counted.
-std::vector<std::string> poor_label_notes(const Descriptor& descriptor, const Counts& counts,
-                                          std::int64_t looked_at);
+// Precondition: a label was read.
+std::vector<std::string> poor_label_notes(const Descriptor& descriptor, const Counts& counts);
 
 // Adds what one label says.
 void count_ids(const LabelImage& label, const LabelRule& rule, std::int64_t sample, const std::string& file,

@@ -1,4 +1,3 @@
-#include <array>
 #include <cstdio>
 
 #include "datasets/check.h"
@@ -11,30 +10,37 @@ constexpr std::int64_t kShown = 5;  // problems of a kind that are printed in fu
 
 struct Advice {
   ProblemKind kind;
+  const char* title_of_one;
   const char* title;
   const char* what_to_do;
 };
 
-constexpr std::array<Advice, 9> kAdvice = {{
-    {ProblemKind::image_missing, "images that are not there",
+constexpr Advice kAdvice[] = {
+    {ProblemKind::image_missing, "image that is not there", "images that are not there",
      "check --data-root, and that the list's paths are relative to it"},
-    {ProblemKind::label_missing, "images without a label",
+    {ProblemKind::label_missing, "image without a label", "images without a label",
      "take them out of the list, or mark the split \"labelled\": false"},
-    {ProblemKind::image_unreadable, "images that cannot be read", "fetch or export these files again"},
-    {ProblemKind::label_unreadable, "labels that cannot be read",
+    {ProblemKind::image_unreadable, "image that cannot be read", "images that cannot be read",
+     "fetch or export these files again"},
+    {ProblemKind::label_unreadable, "label that cannot be read", "labels that cannot be read",
+     "fetch or export these files again"},
+    {ProblemKind::label_form, "label that is a picture without ids", "labels that are pictures without ids",
      "labels are grey or palette PNGs of ids; for masks in the classes' colours the label rule is "
      "{\"colors\": true}, or convert them with `grun data import rgb`"},
-    {ProblemKind::size_mismatch, "labels of another size than their image",
+    {ProblemKind::size_mismatch, "label of another size than its image",
+     "labels of another size than their image",
      "export both at one size; resize labels with nearest neighbour only"},
-    {ProblemKind::unknown_label_id, "label ids or colours that the data set does not have",
+    {ProblemKind::unknown_label_id, "label id or colour that the data set does not have",
+     "label ids or colours that the data set does not have",
      "map them to a class or add them to \"ignore\" in the descriptor's \"labels\""},
-    {ProblemKind::palette_differs, "palette labels whose indices are not the class ids",
+    {ProblemKind::palette_differs, "palette label whose indices are not the class ids",
+     "palette labels whose indices are not the class ids",
      "the colours are right but the indices are not: convert by colour to class ids"},
-    {ProblemKind::name_twice, "images of one name",
+    {ProblemKind::name_twice, "image with the name of another", "images with the name of another",
      "predictions are written by name and would overwrite each other: rename the files"},
-    {ProblemKind::sample_twice, "images that are listed twice",
+    {ProblemKind::sample_twice, "image that is listed again", "images that are listed again",
      "take the second line out: evaluation counts the image twice, and its prediction has one name"},
-}};
+};
 
 template <class... Args>
 void print(std::string& text, const char* format, Args... args) {
@@ -64,10 +70,13 @@ void print_classes(const CheckReport& report, std::string& text) {
 }  // namespace
 
 std::string format_report(const CheckReport& report) {
-  std::string text =
-      report.dataset + " " + report.split + ": " + std::to_string(report.samples) + " samples, ";
-  text += std::to_string(report.smallest_width) + " x " + std::to_string(report.smallest_height) + " to " +
-          std::to_string(report.largest_width) + " x " + std::to_string(report.largest_height) + " pixels\n";
+  std::string text = report.dataset + " " + report.split + ": " + std::to_string(report.samples) +
+                     (report.samples == 1 ? " sample, " : " samples, ");
+  text += report.largest_width == 0
+              ? "no image of which could be read\n"
+              : std::to_string(report.smallest_width) + " x " + std::to_string(report.smallest_height) +
+                    " to " + std::to_string(report.largest_width) + " x " +
+                    std::to_string(report.largest_height) + " pixels\n";
   if (report.labelled) print_classes(report, text);
   for (const std::string& note : report.notes) text += "note: " + note + "\n";
   for (const Unlisted& unlisted : report.unlisted) text += "note: " + describe(unlisted) + "\n";
@@ -83,7 +92,7 @@ std::string format_report(const CheckReport& report) {
       const bool named = problem.message.starts_with(problem.file);
       lines += "  " + (named ? "" : problem.file + ": ") + problem.message + "\n";
     }
-    text += std::to_string(count) + " " + advice.title + "\n" + lines;
+    text += std::to_string(count) + " " + (count == 1 ? advice.title_of_one : advice.title) + "\n" + lines;
     if (count > kShown) text += "  ... and " + std::to_string(count - kShown) + " more\n";
     text += std::string("  -> ") + advice.what_to_do + "\n";
     if (advice.kind != ProblemKind::unknown_label_id) continue;

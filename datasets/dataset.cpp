@@ -60,9 +60,10 @@ Result<Sample> Dataset::load(std::int64_t index) const try {
   Sample sample;
   GRAPHRUN_ASSIGN(sample.label, load_label(index));
   if (labelled() && (sample.label.height != read.image.height || sample.label.width != read.image.width)) {
-    return Status(ErrorCode::invalid_file, name(index) + ": the image is " + size_text(read) +
-                                               " but its label " + std::to_string(sample.label.width) +
-                                               " x " + std::to_string(sample.label.height));
+    return Status(ErrorCode::invalid_file,
+                  name(index) + ": the image is " + size_text(read) + " but its label " +
+                      std::to_string(sample.label.width) + " x " + std::to_string(sample.label.height) +
+                      orientation_hint(read, {sample.label.height, sample.label.width}));
   }
   sample.image = std::move(read.image);
   return sample;

@@ -83,11 +83,14 @@ Status check_inside(std::string_view path) {
   if (parsed.empty()) return {ErrorCode::invalid_file, "expected a path, found nothing"};
   if (parsed.is_absolute()) {
     return {ErrorCode::invalid_file,
-            "'" + std::string(path) + "' is not relative to the data root: leave out what leads there"};
+            "'" + std::string(path) +
+                "' begins with /: paths are relative to the data root, without what leads there"};
   }
   for (const auto& part : parsed) {
     if (part == "..") {
-      return {ErrorCode::invalid_file, "'" + std::string(path) + "' leads out of the data root"};
+      return {ErrorCode::invalid_file,
+              "'" + std::string(path) +
+                  "' leads out of the data root: give a folder above as the root, or link the files into it"};
     }
   }
   return {};

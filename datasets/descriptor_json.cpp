@@ -27,7 +27,7 @@ struct Node {
     return {member, where + "/" + std::string(key)};
   }
   Status expected(const std::string& what) const {
-    return {ErrorCode::invalid_file, (where.empty() ? "/" : where) + ": expected " + what};
+    return {ErrorCode::invalid_file, (where.empty() ? "" : where + ": ") + "expected " + what};
   }
 };
 
@@ -141,7 +141,9 @@ Result<std::map<std::uint16_t, int>> read_classes_of(const Node& node, int class
   }
   std::int64_t first = 0;
   if (identity && (!identity->value.IsInt() || identity->value.GetInt() != classes))
-    return identity->expected(std::to_string(classes) + ", the number of classes");
+    return identity->expected(
+        std::to_string(classes) + ", the number of classes" +
+        (identity->value.IsInt() ? ", got " + std::to_string(identity->value.GetInt()) : ""));
   if (offset) {
     GRAPHRUN_ASSIGN(const auto distance, read_int(*offset, -65535, 0));
     first = -distance;

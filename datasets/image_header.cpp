@@ -206,7 +206,7 @@ Result<ImageHeader> webp_header(std::string_view file) {
   return header;
 }
 
-Result<ImageHeader> header_of(std::string_view file) {
+Result<ImageHeader> header_of(std::string_view file, std::string_view formats) {
   if (file.starts_with(kPngSignature)) return png_header(file);
   if (file.starts_with("\xFF\xD8"sv)) return jpeg_header(file);
   if (file.starts_with("BM"sv)) return bmp_header(file);
@@ -214,8 +214,7 @@ Result<ImageHeader> header_of(std::string_view file) {
   if (file.starts_with("II*\0"sv) || file.starts_with("MM\0*"sv)) return tiff_header(file);
   if (file.starts_with("RIFF"sv) && file.substr(0, 12).ends_with("WEBP"sv)) return webp_header(file);
   if (!file.empty() && kPngSignature.starts_with(file)) return cut_header();
-  return Status(ErrorCode::invalid_file,
-                describe_content(file) + "; images are PNG, JPEG, BMP, PNM, TIFF or WebP files");
+  return Status(ErrorCode::invalid_file, describe_content(file) + "; " + std::string(formats));
 }
 
 }  // namespace
@@ -225,17 +224,19 @@ imaging::Extent upright_size(const ImageHeader& header) {
                                              : imaging::Extent{header.height, header.width};
 }
 
-Result<ImageHeader> read_image_header(std::string_view file) {
-  GRAPHRUN_ASSIGN(const ImageHeader header, header_of(file));
+Result<ImageHeader> read_image_header(std::string_view file, std::string_view formats) {
+  GRAPHRUN_ASSIGN(const ImageHeader header, header_of(file, formats));
   constexpr std::int64_t kMaxSide = std::int64_t{1} << 20;
   if (header.height > kMaxSide || header.width > kMaxSide) {
     return Status(ErrorCode::invalid_file, "has a side of more than " + std::to_string(kMaxSide) + " pixels");
   }
-  // Both sides are below 2^32, so that the product fits once neither exceeds the limit.
-  if (header.height < 1 || header.width < 1 || header.height > imaging::kMaxPixels ||
-      header.width > imaging::kMaxPixels || header.height * header.width > imaging::kMaxPixels) {
-    return Status(ErrorCode::invalid_file, "claims to be " + std::to_string(header.width) + " x " +
-                                               std::to_string(header.height) + " pixels");
+  const std::string claim =
+      "claims to be " + std::to_string(header.width) + " x " + std::to_string(header.height) + " pixels";
+  if (header.height < 1 || header.width < 1) return Status(ErrorCode::invalid_file, claim);
+  // Both sides are at most kMaxSide, so that the product fits.
+  if (header.height * header.width > imaging::kMaxPixels) {
+    return Status(ErrorCode::invalid_file,
+                  claim + "; images of up to " + std::to_string(imaging::kMaxPixels) + " pixels are read");
   }
   if (static_cast<std::int64_t>(file.size()) < header.file_bytes) {
     return Status(ErrorCode::invalid_file, "is cut off: it has " + std::to_string(file.size()) + " of the " +

@@ -28,7 +28,9 @@ imaging::Extent upright_size(const ImageHeader& header);
 // Size and kind of an image from its headers, before anything is decoded. `file` is the whole file.
 // Errors (invalid_file): not one of the formats (says what it is), a broken header, a size of 0 or more than
 // kMaxPixels, a file that is shorter than its header says.
-Result<ImageHeader> read_image_header(std::string_view file);
+// `formats` ends the message about a file of no such format.
+inline constexpr std::string_view kImageFormats = "images are PNG, JPEG, BMP, PNM, TIFF or WebP files";
+Result<ImageHeader> read_image_header(std::string_view file, std::string_view formats = kImageFormats);
 
 // What a file is by its first bytes, for an error: "is empty", "is a TIFF image, ...".
 std::string describe_content(std::string_view file);

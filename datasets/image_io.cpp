@@ -71,9 +71,9 @@ Result<ImageHeader> read_header(const std::filesystem::path& path) {
   constexpr std::int64_t kBeginning = 256 * 1024;
   GRAPHRUN_ASSIGN(const std::string beginning, core::read_beginning(path, kBeginning));
   Result<ImageHeader> header = read_image_header(beginning);
-  if (header.ok() || std::ssize(beginning) < kBeginning) return header;
+  if (header.ok() || std::ssize(beginning) < kBeginning) return std::move(header).with_context(path.string());
   GRAPHRUN_ASSIGN(const std::string file, core::read_file(path, kMaxImageBytes));
-  return read_image_header(file);
+  return read_image_header(file).with_context(path.string());
 }
 
 // The colours in the order of their first pixel.
@@ -134,8 +134,14 @@ std::string size_text(const UprightImage& image) {
          ", turned by its EXIF orientation " + std::to_string(image.orientation) + ")";
 }
 
+std::string orientation_hint(const UprightImage& image, const imaging::Extent& label) {
+  const bool is_turned = exchanges_sides(image.orientation);
+  if (!is_turned || label.height != image.image.width || label.width != image.image.height) return {};
+  return "; the label lies as the image is stored: turn it upright, or take the orientation out of the image";
+}
+
 Result<imaging::Extent> read_image_size(const std::filesystem::path& path) try {
-  GRAPHRUN_ASSIGN(const ImageHeader header, read_header(path).with_context(path.string()));
+  GRAPHRUN_ASSIGN(const ImageHeader header, read_header(path));
   return upright_size(header);
 } catch (...) {
   return core::caught();
@@ -152,9 +158,10 @@ Result<LabelImage> read_label(const std::filesystem::path& path) try {
 
 Result<LabelImage> read_color_mask(const std::filesystem::path& path) try {
   GRAPHRUN_ASSIGN(std::string file, core::read_file(path, kMaxImageBytes));
-  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file).with_context(path.string()));
+  constexpr std::string_view kMasks = "masks of colours are PNG, BMP, TIFF or lossless WebP files";
+  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file, kMasks).with_context(path.string()));
   if (header.format == ImageFormat::jpeg) {
-    return Status(ErrorCode::invalid_file,
+    return Status(ErrorCode::unsupported,
                   path.string() + ": is a JPEG, whose compression changes colours: export masks as PNG");
   }
   auto image = decode_image(file).with_context(path.string());

@@ -22,6 +22,9 @@ Result<UprightImage> read_upright_image(const std::filesystem::path& path);
 
 // The image's width x height for a message, with what EXIF made of it.
 std::string size_text(const UprightImage& image);
+// For the message about a label of another size: what to do where it has the size that the image is stored
+// in; else empty.
+std::string orientation_hint(const UprightImage& image, const imaging::Extent& label);
 
 // An image's size from its headers alone, upright; nothing is decoded.
 Result<imaging::Extent> read_image_size(const std::filesystem::path& path);

@@ -2,8 +2,10 @@
 
 #include <rapidjson/error/en.h>
 
-#include <algorithm>
 #include <string>
+
+#include "runtime/core/json_mistake.h"
+#include "runtime/core/text_place.h"
 
 namespace graphrun::datasets {
 
@@ -15,13 +17,10 @@ Result<rapidjson::Document> parse_json(std::string_view text, const std::filesys
                               rapidjson::kParseFullPrecisionFlag;
   document.Parse<kFlags>(text.data(), text.size());
   if (!document.HasParseError()) return document;
-  const std::string_view before = text.substr(0, document.GetErrorOffset());
-  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
-  const std::size_t start = before.rfind('\n');
-  const std::size_t column = before.size() - (start == std::string_view::npos ? 0 : start + 1) + 1;
-  return Status(ErrorCode::invalid_file, file.string() + ":" + std::to_string(line) + ":" +
-                                             std::to_string(column) + ": " +
-                                             rapidjson::GetParseError_En(document.GetParseError()));
+  const std::size_t offset = document.GetErrorOffset();
+  return Status(ErrorCode::invalid_file,
+                file.string() + ":" + core::place_in(text, offset) + ": not JSON: " +
+                    core::json_mistake(text, offset, rapidjson::GetParseError_En(document.GetParseError())));
 }
 
 }  // namespace graphrun::datasets

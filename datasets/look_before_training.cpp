@@ -20,18 +20,16 @@ Result<std::vector<DataNote>> look_before_training(
   if (!files.labelled) return notes;
   Counts counts(descriptor.classes.size());
   const std::size_t step = std::max<std::size_t>(files.samples.size() / kLabels, 1);
-  std::int64_t looked_at = 0;
   for (std::size_t i = 0; i < files.samples.size(); i += step) {
     const std::filesystem::path& file = files.samples[i].label;
     const LabelRule& rule = label_rule(descriptor, file);
     const auto label = read_label(file, rule.form());
     if (!label.ok()) continue;  // training names it when it comes to it
     count_ids(*label, rule, static_cast<std::int64_t>(i), file.string(), counts);
-    ++looked_at;
+    ++counts.labels;
   }
-  if (looked_at == 0) return notes;
-  for (std::string& note : poor_label_notes(descriptor, counts, looked_at))
-    notes.push_back({true, std::move(note)});
+  if (counts.labels == 0) return notes;
+  for (std::string& note : poor_label_notes(descriptor, counts)) notes.push_back({true, std::move(note)});
   return notes;
 } catch (...) {
   return core::caught();

@@ -160,8 +160,9 @@ bool too_short(const ImageHeader& header, std::int64_t samples_of_pixel, std::si
 
 Status too_short_error() { return {ErrorCode::invalid_file, "is too short for the size that it claims"}; }
 
+// unsupported: a good file that holds no ids.
 Status check_label_header(const ImageHeader& header, std::string_view file) {
-  const auto refused = [](const std::string& what) { return Status(ErrorCode::invalid_file, what); };
+  const auto refused = [](const std::string& what) { return Status(ErrorCode::unsupported, what); };
   if (header.format == ImageFormat::jpeg)
     return refused(describe_content(file) + ", whose compression changes ids: export labels as PNG");
   if (header.format != ImageFormat::png)
@@ -169,6 +170,12 @@ Status check_label_header(const ImageHeader& header, std::string_view file) {
   if (header.color == PngColor::gray_alpha)
     return refused("has an alpha channel: a label is a grey or palette PNG of ids");
   if (header.color != PngColor::gray && header.color != PngColor::palette) {
+    const Result<imaging::Image> image = decode_png(file, header);
+    if (image.ok() && has_equal_channels(*image)) {
+      return refused(
+          "is grey saved as RGB, its three channels are equal: save it with one channel, or let `grun data "
+          "init` describe the folder");
+    }
     return refused(
         "is an RGB colour picture, not label ids: a label is a grey or palette PNG of ids, or the label rule "
         "says \"colors\": true");
@@ -178,8 +185,15 @@ Status check_label_header(const ImageHeader& header, std::string_view file) {
 
 }  // namespace
 
+bool has_equal_channels(const imaging::Image& image) {
+  for (std::size_t i = 0; i + 2 < image.rgb.size(); i += 3) {
+    if (image.rgb[i] != image.rgb[i + 1] || image.rgb[i] != image.rgb[i + 2]) return false;
+  }
+  return true;
+}
+
 Result<LabelImage> decode_label_png(std::string_view file) {
-  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file));
+  GRAPHRUN_ASSIGN(const ImageHeader header, read_image_header(file, "labels are PNG files"));
   GRAPHRUN_TRY(check_label_header(header, file));
   const bool wide = header.bit_depth == 16;
   const auto width = static_cast<std::size_t>(header.width);

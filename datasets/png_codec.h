@@ -14,6 +14,9 @@ namespace graphrun::datasets {
 // The stored grey values or palette indices of a PNG in memory, upright (see read_label).
 Result<LabelImage> decode_label_png(std::string_view file);
 
+// Red, green and blue are the same in every pixel: a grey picture, or ids that a program saved as RGB.
+bool has_equal_channels(const imaging::Image& image);
+
 // A PNG of any kind as 8-bit RGB without transparency; not turned by its orientation. Errors: a file that is
 // cut off, a checksum that is wrong, in parts beside the pixels too.
 Result<imaging::Image> decode_png(std::string_view file, const ImageHeader& header);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <climits>
+#include <map>
 #include <unordered_set>
 
 #include "runtime/core/file.h"
@@ -51,13 +52,15 @@ Result<std::string> fill(std::string_view pattern, std::string_view name) {
 }
 
 // What lines of another number of columns often are.
-std::string hint_of(std::string_view line, std::size_t columns, std::size_t expected) {
+std::string hint_of(std::string_view line, std::size_t columns, std::size_t expected, bool names) {
   if (line.starts_with('#')) return "; a list has no comments";
   if (columns < expected && line.find_first_of(",;") != std::string_view::npos)
     return "; a blank or a tab separates them";
   if (columns < expected)
     return "; a split without labels has \"labelled\": false, one of names has image_pattern and "
            "label_pattern";
+  if (names)
+    return "; a list of names has one a line, so a second column, as of VOC's lists of one class, has to go";
   const bool blanks = line.find('\t') == std::string_view::npos;
   return blanks ? "; where paths hold blanks, a tab separates them" : "";
 }
@@ -73,7 +76,7 @@ Result<SamplePath> parse_line(std::string_view line, const Split& split, const s
                                                                 : "an image alone") +
                                                ", found " + std::to_string(columns.size()) +
                                                (columns.size() == 1 ? " column" : " columns") +
-                                               hint_of(line, columns.size(), expected));
+                                               hint_of(line, columns.size(), expected, names));
   }
   for (const std::string_view column : columns) GRAPHRUN_TRY(check_length(column));
   std::string image(columns[0]);
@@ -105,16 +108,28 @@ Status too_many(const std::filesystem::path& where) {
           where.string() + ": more than " + std::to_string(kMaxSamples) + " samples"};
 }
 
+// "; it has .png (20 files)", the most frequent ending.
+std::string endings_text(const std::map<std::string, std::int64_t>& endings) {
+  if (endings.empty()) return "";
+  const auto most = std::ranges::max_element(endings, {}, [](const auto& entry) { return entry.second; });
+  return "; it has " +
+         (most->first.empty() ? "files without an ending" : "files that end in " + most->first) + ": " +
+         std::to_string(most->second);
+}
+
 Result<std::vector<SamplePath>> walk(const Split& split, const std::filesystem::path& root,
                                      const std::filesystem::path& folder) {
   std::error_code error;
   std::vector<std::string> found;  // relative to the folder
+  constexpr std::size_t kMaxEndings = 1000;
+  std::map<std::string, std::int64_t> endings;  // of other files, for the error
   auto it = std::filesystem::recursive_directory_iterator(folder, error);
   for (; !error && it != std::filesystem::recursive_directory_iterator(); it.increment(error)) {
     const std::string path = it->path().lexically_relative(folder).generic_string();
     std::error_code dangling;  // a link to nothing is no file, and no reason to stop
-    if (path.ends_with(split.image_suffix) && !is_apple_double(path) && it->is_regular_file(dangling))
-      found.push_back(path);
+    const bool is_file = !is_apple_double(path) && it->is_regular_file(dangling);
+    if (is_file && path.ends_with(split.image_suffix)) found.push_back(path);
+    if (is_file && found.empty() && endings.size() < kMaxEndings) ++endings[it->path().extension().string()];
     if (found.size() > kMaxSamples) return too_many(folder);
   }
   if (error) return Status(ErrorCode::io, folder.string() + ": cannot list: " + error.message());
@@ -127,7 +142,8 @@ Result<std::vector<SamplePath>> walk(const Split& split, const std::filesystem::
          split.labelled ? (root / split.labels / (stem + split.label_suffix)).string() : std::string()});
   }
   if (samples.empty()) {
-    return Status(ErrorCode::not_found, folder.string() + ": has no file that ends in " + split.image_suffix);
+    return Status(ErrorCode::invalid_file, folder.string() + ": has no file that ends in " +
+                                               split.image_suffix + endings_text(endings));
   }
   return samples;
 }

@@ -24,24 +24,31 @@ enum class Kind {
   other
 };
 
-const char* what(Kind kind) {
+struct Words {
+  const char* one;
+  const char* several;
+};
+
+Words words_for(Kind kind) {
   switch (kind) {
     case Kind::image_without_label:
-      return "images without a label";
+      return {"image without a label", "images without a label"};
     case Kind::label_without_image:
-      return "labels without an image";
+      return {"label without an image", "labels without an image"};
     case Kind::other_case:
-      return "files whose ending differs from the suffix in capitals alone";
+      return {"file whose ending differs from the suffix in capitals alone",
+              "files whose ending differs from the suffix in capitals alone"};
     case Kind::linked_folder:
-      return "symbolic links to folders, which are not followed";
+      return {"symbolic link to a folder, which is not followed",
+              "symbolic links to folders, which are not followed"};
     case Kind::dangling:
-      return "symbolic links to nothing";
+      return {"symbolic link to nothing", "symbolic links to nothing"};
     case Kind::apple_double:
-      return "companion files of macOS (._NAME)";
+      return {"companion file of macOS (._NAME)", "companion files of macOS (._NAME)"};
     case Kind::other:
       break;
   }
-  return "files of another ending";
+  return {"file of another ending", "files of another ending"};
 }
 
 std::string normal(const fs::path& path) { return path.lexically_normal().string(); }
@@ -88,7 +95,6 @@ class Account {
 
   void add(Kind kind, const std::string& path) {
     Unlisted& unlisted = found_[kind];
-    unlisted.what = what(kind);
     constexpr std::size_t kExamples = 3;
     ++unlisted.count;
     if (unlisted.examples.size() < kExamples)
@@ -97,7 +103,10 @@ class Account {
 
   std::vector<Unlisted> take() {
     std::vector<Unlisted> all;
-    for (auto& [kind, unlisted] : found_) all.push_back(std::move(unlisted));
+    for (auto& [kind, unlisted] : found_) {
+      unlisted.what = unlisted.count == 1 ? words_for(kind).one : words_for(kind).several;
+      all.push_back(std::move(unlisted));
+    }
     return all;
   }
 

@@ -73,7 +73,7 @@ class CpuBackend final : public model::Backend {
     auto buffer = std::make_unique<HostBuffer>(size);
     if (!buffer->has_memory()) {
       return {ErrorCode::out_of_memory,
-              "the system has not the " + core::bytes_text(size) + " of memory asked for"};
+              "the system has not the " + core::size_text(size) + " of memory asked for"};
     }
     constexpr std::int64_t kHugePagesFrom = std::int64_t{8} << 20;
     if (size >= kHugePagesFrom) madvise(buffer->data(), static_cast<std::size_t>(size), MADV_HUGEPAGE);

@@ -133,8 +133,9 @@ Status BatchStep::fill(const datasets::Batch& batch, std::int64_t part, session:
 Status BatchStep::check_finite(const Losses& losses, const session::TrainSession::RandomState& random) {
   std::string what;
   if (!std::isfinite(losses.total)) {
-    what = "the loss is not finite (main " + std::to_string(losses.main) + ", aux " +
-           std::to_string(losses.aux) + ")";
+    // Whether a NaN has a sign means nothing.
+    const auto text = [](double loss) { return std::isnan(loss) ? "nan" : std::to_string(loss); };
+    what = "the loss is not finite (main " + text(losses.main) + ", aux " + text(losses.aux) + ")";
   } else {
     GRAPHRUN_ASSIGN(const std::string parameter, session_->nonfinite_gradient());
     if (!parameter.empty()) what = "the gradient of " + parameter + " is not finite";

@@ -10,6 +10,7 @@
 #include <system_error>
 #include <vector>
 
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/guard.h"
 #include "runtime/weights/safetensors.h"
 
@@ -138,21 +139,20 @@ Status write_checkpoint(const fs::path& path, std::span<const weights::NamedTens
     metadata["epoch_loss"] = text_of(state.sums.loss);
     metadata["epoch_confusion"] = text_of(state.sums.confusion);
   }
-  return weights::write_safetensors(path.string(), tensors, metadata);
+  GRAPHRUN_TRY(core::make_folders(path.parent_path().string()));
+  Status written = weights::write_safetensors(path.string(), tensors, metadata);
+  std::error_code ignored;
+  if (!written.ok()) fs::remove(path.parent_path(), ignored);  // where nothing is in it
+  return written;
 } catch (...) {
   return core::caught();
 }
 
-bool BestEpoch::take(std::int64_t validated_epoch, const ValidationRecord& validation) {
-  const Scores& scores = validation.scores;
-  const double now = metric == "loss"   ? validation.loss
-                     : metric == "mAcc" ? scores.mean_accuracy
-                     : metric == "aAcc" ? scores.accuracy
-                                        : scores.mean_iou;
-  const bool is_better = metric == "loss" ? now < value : now > value;
-  if (epoch > 0 && !is_better) return false;
+bool BestEpoch::take(std::int64_t validated_epoch, const ValidationRecord& validation, const BestMetric& by) {
+  const double now = by.value(validation);
+  if (epoch > 0 && !by.is_better(now, value)) return false;
   epoch = validated_epoch;
-  mean_iou = scores.mean_iou;
+  mean_iou = validation.scores.mean_iou;
   value = now;
   return true;
 }

@@ -10,6 +10,7 @@
 #include "graphrun/status.h"
 #include "runtime/weights/weights.h"
 #include "training/averages.h"
+#include "training/best_metric.h"
 #include "training/records.h"
 
 namespace graphrun::training {
@@ -29,8 +30,8 @@ struct BestEpoch {
   std::string metric = "mIoU";  // in which it is the best (the setting best_metric)
   double value = 0;             // of the metric
 
-  // Becomes the validation of the epoch if that is better.
-  bool take(std::int64_t validated_epoch, const ValidationRecord& validation);
+  // Becomes the validation of the epoch if that is better by the metric.
+  bool take(std::int64_t validated_epoch, const ValidationRecord& validation, const BestMetric& by);
 };
 
 // Where a run stands.

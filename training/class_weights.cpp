@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "datasets/check.h"
 
 namespace graphrun::training {
@@ -18,6 +20,13 @@ Status resolve_class_weights(SettingTable& settings, const datasets::Descriptor&
   if (!are_suggested(settings)) return {};
   GRAPHRUN_ASSIGN(const datasets::CheckReport report,
                   datasets::check_dataset(descriptor, "train", data_root, threads));
+  const auto is_seen = [](const datasets::ClassCount& counted) { return counted.pixels > 0; };
+  if (std::ranges::none_of(report.classes, is_seen)) {
+    return {
+        ErrorCode::invalid_argument,
+        "class_weights=suggested: no pixel of the split train has a class; grun data check shows which ids "
+        "its labels have"};
+  }
   std::string list;
   for (const datasets::ClassCount& counted : report.classes)
     list += fmt::format("{}{:.6g}", list.empty() ? "" : ", ", counted.weight);

@@ -37,7 +37,7 @@ struct IterationRecord {
 
 struct ValidationRecord {
   double loss = 0;  // cross entropy, the mean over the labelled pixels of the split
-  Scores scores;
+  Metrics scores;
 };
 
 struct EpochRecord {
@@ -46,7 +46,7 @@ struct EpochRecord {
   double loss = 0;         // mean of its iterations' main losses
   Scores scores;           // of its batches, as they were trained on
   std::optional<ValidationRecord> validation;
-  bool is_best = false;  // of all validations so far, by mean IoU
+  bool is_best = false;  // of all validations so far, by the setting best_metric
 };
 
 // A picture to look at.

@@ -23,7 +23,7 @@ std::string epoch_json(const EpochRecord& record) {
       record.epoch, record.iter, record.loss, record.scores.mean_iou, record.scores.mean_accuracy,
       record.scores.accuracy);
   if (record.validation) {
-    const Scores& scores = record.validation->scores;
+    const Metrics& scores = record.validation->scores;
     line += fmt::format(
         ", \"loss_val\": {:.9g}, \"mIoU_val\": {:.9g}, \"mAcc_val\": {:.9g}, \"allAcc_val\": {:.9g}, "
         "\"best\": "
@@ -68,7 +68,7 @@ Status RunLog::epoch(const EpochRecord& record, std::span<const Picture> picture
                               {"mAcc_train", record.scores.mean_accuracy},
                               {"allAcc_train", record.scores.accuracy}};
   if (record.validation) {
-    const Scores& scores = record.validation->scores;
+    const Metrics& scores = record.validation->scores;
     scalars.insert(scalars.end(), {{"loss_val", record.validation->loss},
                                    {"mIoU_val", scores.mean_iou},
                                    {"mAcc_val", scores.mean_accuracy},

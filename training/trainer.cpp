@@ -14,6 +14,7 @@
 #include "training/checkpoint_writer.h"
 #include "training/evaluation/metrics.h"
 #include "training/parallel.h"
+#include "training/run/failed_start.h"
 #include "training/run/run_lock.h"
 #include "training/run_log.h"
 #include "training/schedule.h"
@@ -71,9 +72,9 @@ class Trainer {
     iterations_ = settings.integer("epochs") * sampler_->iterations_per_epoch();
     GRAPHRUN_ASSIGN(schedule_, Schedule::make(settings, iterations_, sampler_->iterations_per_epoch()));
     clip_norm_ = settings.real("clip_norm");
-    best_metric_ = settings.word("best_metric");
-    if (state_.best.metric != best_metric_) state_.best = {};
-    state_.best.metric = best_metric_;
+    GRAPHRUN_ASSIGN(best_metric_, BestMetric::make(settings.word("best_metric"), job_.class_names));
+    if (state_.best.metric != best_metric_->name()) state_.best = {};
+    state_.best.metric = best_metric_->name();
     GRAPHRUN_ASSIGN(const session::DataParallel parallel,
                     data_parallel(settings, job_.comm, *job_.weights->backend()));
     GRAPHRUN_ASSIGN(step_,
@@ -89,9 +90,19 @@ class Trainer {
     return restore_sums();
   }
 
-  // Before this the run's folder is only read.
+  // Before this the run's folder is only read. A start that fails leaves nothing behind.
   Status begin_writing() {
     if (!is_first() || log_ != nullptr) return {};
+    FolderBefore before(folder_);
+    Status begun = open_folder(before);
+    if (begun.ok()) return begun;
+    before.remove_files();
+    lock_.reset();
+    before.remove_folders();
+    return begun;
+  }
+
+  Status open_folder(FolderBefore& before) {
     if (job_.make_folder) {
       GRAPHRUN_ASSIGN(folder_, job_.make_folder());
     }
@@ -103,11 +114,13 @@ class Trainer {
       return {ErrorCode::io, folder_.string() + ": another process has trained this run to iteration " +
                                  std::to_string(done) + " meanwhile"};
     }
+    before.look(folder_);
+    GRAPHRUN_ASSIGN(auto log, RunLog::open(folder_, job_.start));
     if (job_.write_start) {
       GRAPHRUN_ASSIGN(const std::string warning, job_.write_start(folder_));
       if (!warning.empty()) observer_.warning(warning);
     }
-    GRAPHRUN_ASSIGN(log_, RunLog::open(folder_, job_.start));
+    log_ = std::move(log);
     return {};
   }
 
@@ -244,7 +257,7 @@ class Trainer {
       if (!validation) return agree_on_stop();
       record.validation = validation->record;
       pictures = std::move(validation->pictures);
-      record.is_best = state_.best.take(record.epoch, *record.validation);
+      record.is_best = state_.best.take(record.epoch, *record.validation, *best_metric_);
     }
     if (is_first()) {
       GRAPHRUN_TRY(log_->epoch(record, pictures));
@@ -301,7 +314,7 @@ class Trainer {
   std::int64_t saved_iteration_ = -1;
   std::optional<Schedule> schedule_;
   double clip_norm_ = 0;  // 0: any
-  std::string best_metric_;
+  std::optional<BestMetric> best_metric_;
   std::optional<datasets::Sampler> sampler_;
   datasets::AugmentSettings augment_;
   std::unique_ptr<BatchStep> step_;
@@ -324,6 +337,7 @@ Status check_start(const TrainJob& job) try {
   const std::int64_t per_epoch = sampler.iterations_per_epoch();
   if (job.settings.integer("early_stop") > 0 && !job.settings.flag("evaluate"))
     return {ErrorCode::invalid_argument, "early_stop counts validations: set evaluate=true as well"};
+  GRAPHRUN_TRY(status_of(BestMetric::make(job.settings.word("best_metric"), job.class_names)));
   GRAPHRUN_TRY(
       status_of(Schedule::make(job.settings, job.settings.integer("epochs") * per_epoch, per_epoch)));
   const std::int64_t whole = job.start.iteration / per_epoch;

@@ -43,6 +43,7 @@ struct TrainJob {
   std::shared_ptr<const datasets::Dataset> validation;  // null without `evaluate`
   std::string data_name;                                // of the data set
   std::vector<imaging::Color> palette;                  // of the classes, for pictures
+  std::vector<std::string> class_names;                 // for best_metric
   SettingTable settings;
   DType precision = DType::f32;           // of activations, in validation too
   std::int64_t memory_budget = 0;         // of a rank; TrainSession::Options

@@ -110,7 +110,7 @@ Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
     start = end;
   }
   GRAPHRUN_TRY(sum_up());
-  validation.record = {weight_ > 0 ? loss_ / weight_ : 0, Scores::of(confusion_)};
+  validation.record = {weight_ > 0 ? loss_ / weight_ : 0, confusion_.metrics()};
   return std::optional<Validation>(std::move(validation));
 }
 

@@ -1,6 +1,7 @@
 #include "datasets/import/class_list.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -80,6 +81,16 @@ Result<std::vector<ClassInfo>> read_class_colors(const fs::path& file) {
   }
   if (classes.empty()) return Status(ErrorCode::invalid_file, file.string() + ": has no classes");
   return classes;
+}
+
+bool is_void_name(std::string_view name) {
+  std::string small(name);
+  std::ranges::transform(small, small.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  for (const char* known : {"void", "unlabeled", "unlabelled", "ignore", "ignored", "__ignore__"}) {
+    if (small == known) return true;
+  }
+  return false;
 }
 
 fs::path find_class_colors(const fs::path& folder) {

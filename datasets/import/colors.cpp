@@ -34,10 +34,15 @@ Result<std::vector<ClassInfo>> classes_of(const ImportRequest& request, const Fo
 Result<Imported> import_colors(const ImportRequest& request) try {
   GRAPHRUN_ASSIGN(const FolderPairs found,
                   pair_folders(request.source, request.images.string(), request.masks.string()));
-  GRAPHRUN_ASSIGN(const std::vector<ClassInfo> classes, classes_of(request, found));
+  GRAPHRUN_ASSIGN(std::vector<ClassInfo> classes, classes_of(request, found));
+  std::vector<imaging::Color> ignored;
+  for (const ClassInfo& info : classes) {
+    if (is_void_name(info.name)) ignored.push_back(info.color);
+  }
+  std::erase_if(classes, [](const ClassInfo& info) { return is_void_name(info.name); });
   std::vector<imaging::Color> colors;
   for (const ClassInfo& info : classes) colors.push_back(info.color);
-  GRAPHRUN_ASSIGN(const LabelRule rule, LabelRule::make_by_color(colors, {}));
+  GRAPHRUN_ASSIGN(const LabelRule rule, LabelRule::make_by_color(colors, ignored));
   GRAPHRUN_ASSIGN(DataFolder data, DataFolder::open(request.output, request.split, classes));
   for (std::size_t i = 0; i < found.pairs.size(); ++i) {
     const FolderPair& pair = found.pairs[i];

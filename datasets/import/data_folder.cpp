@@ -100,6 +100,10 @@ std::string to_json(const DescriptorText& text) {
     writer.EndObject();
   }
   writer.EndObject();
+  // Evaluation sees images at the size that training sees them in.
+  writer.Key("settings"), writer.StartObject();
+  writer.Key("base_size"), writer.Int(0);
+  writer.EndObject();
   writer.Key("data_root"), writer.String(".");
   writer.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";

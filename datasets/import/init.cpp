@@ -24,9 +24,19 @@ namespace fs = std::filesystem;
 using SplitPairs = std::map<std::string, std::vector<FolderPair>>;
 
 ClassesFound classes_of_colors(const MaskSurvey& survey, const std::vector<ClassInfo>& named) {
-  ClassesFound found{named, "{\"colors\": true}"};
+  ClassesFound found;
   std::set<std::uint32_t> known;
-  for (const ClassInfo& info : named) known.insert(packed(info.color));
+  std::string ignored;
+  for (const ClassInfo& info : named) {
+    known.insert(packed(info.color));
+    if (is_void_name(info.name)) {
+      ignored += (ignored.empty() ? "[" : ", [") + std::to_string(info.color.r) + ", " +
+                 std::to_string(info.color.g) + ", " + std::to_string(info.color.b) + "]";
+    } else {
+      found.classes.push_back(info);
+    }
+  }
+  found.labels = "{\"colors\": true" + (ignored.empty() ? "" : ", \"ignore\": [" + ignored + "]") + "}";
   // Black, which is the background of most, comes first by itself.
   for (const auto& [color, pixels] : survey.pixels_of_colors) {
     if (!known.contains(color))
@@ -151,6 +161,13 @@ Result<InitReport> init_dataset(const InitRequest& request) try {
   for (const auto& [split, pairs] : splits) report.splits[split] = static_cast<std::int64_t>(pairs.size());
   report.notes = found.notes;
   if (!named.empty()) report.notes.push_back("classes are named by " + list.string());
+  const auto black = std::ranges::find(report.classes, imaging::Color{0, 0, 0}, &ClassInfo::color);
+  if (named.empty() && survey.form == LabelForm::colors && black != report.classes.end()) {
+    report.notes.push_back(
+        black->name +
+        " is black, which is void in many masks: where it is, take it out of \"classes\" and "
+        "write \"labels\": {\"colors\": true, \"ignore\": [[0, 0, 0]]}");
+  }
   return report;
 } catch (...) {
   return core::caught();

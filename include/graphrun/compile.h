@@ -44,7 +44,7 @@ class GRAPHRUN_API CompiledModel {
   const std::string& name() const;
   // Writes the model file, whole or not at all.
   Status write(const std::string& path) const;
-  // What write() writes.
+  // The bytes of the model file that write() writes.
   Result<std::vector<std::byte>> bytes() const;
   // For a reader: the expanded graph, one node a line with inferred shapes, and one line a variable.
   Result<std::string> text() const;
@@ -61,12 +61,13 @@ struct Compilation {
   std::optional<CompiledModel> model;  // empty where there are diagnostics
   // All independent errors of the graph, in the order of files and places; the first hundred of very many.
   std::vector<Diagnostic> diagnostics;
-  // Whether the options are the graph's; false: the diagnostics are about them.
+  // False: the diagnostics are about CompileOptions (an unknown parameter, a pattern that fits nothing), not
+  // about the graph.
   bool parameters_fit = true;
 };
 
-// What is wrong with the graph is in the diagnostics. Errors: invalid_argument: two ops of one name in `ops`
-// and graphrun, a library that is null; out_of_memory.
+// Compiles a graph file. Mistakes in the graph are in the diagnostics. Errors: invalid_argument: two ops of
+// one name in `ops` and graphrun, a library that is null; out_of_memory.
 GRAPHRUN_API Result<Compilation> compile(const std::string& path, const CompileOptions& options = {});
 
 }  // namespace graphrun

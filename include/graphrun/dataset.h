@@ -51,7 +51,8 @@ class GRAPHRUN_API Samples {
   virtual std::string name(std::int64_t index) const;
   virtual bool labelled() const;  // true by default
   virtual Result<RgbImage> image(std::int64_t index) const = 0;
-  // As large as the image: classes from 0, or kUnlabelled. Never called where labelled() is false.
+  // The label map, as large as the image: class ids from 0, or kUnlabelled. Not called where labelled() is
+  // false.
   virtual Result<LabelMap> label(std::int64_t index) const = 0;
 };
 

@@ -20,8 +20,8 @@
 //     if (scores.ok()) std::printf("mIoU %.4f\n", scores->mean_iou);
 namespace graphrun {
 
-// As the command line of `grun eval`. What is left open comes from `run`, or from the latest run where there
-// is neither `model` nor `run`.
+// The options of `grun eval`. Those that are left empty come from the folder `run`, or from the latest run
+// where neither `model` nor `run` is given.
 struct EvaluateOptions {
   std::string model{};  // .fb or .grun; excludes `run`
   std::string run{};    // a run's folder

@@ -23,8 +23,8 @@
 //     if (map.ok()) std::puts(labeler->class_names()[map->at(row, column)].c_str());
 namespace graphrun {
 
-// What is not given comes from the model, where it stores a protocol, else from its settings of training; see
-// doc/evaluation.md for what the protocols do.
+// What is not given comes from the model, where it stores a protocol. Else a network that takes any size sees
+// the whole image, another one crops of the training size; see doc/evaluation.md for what the protocols do.
 struct LabelerOptions {
   std::string model;             // a bundle (.grun) or a model file (.fb)
   std::string weights{};         // .safetensors or .pth; none for a bundle
@@ -38,7 +38,7 @@ struct LabelerOptions {
   std::optional<std::vector<double>> scales{};  // at which the network sees the image
   std::optional<bool> flip{};                   // mirrored as well
   std::optional<std::int64_t> base_size{};      // longer side at scale 1, pixels; 0: the image's own
-  std::optional<ImageSize> crop{};              // of slide
+  std::optional<ImageSize> crop{};              // of slide, which it chooses where `protocol` is not given
 
   bool confidence = false;  // LabelMap::confidence is wanted
 
@@ -68,11 +68,13 @@ class GRAPHRUN_API Labeler {
   Labeler& operator=(Labeler&&) noexcept;
   ~Labeler();
 
-  // The class of each pixel; the first of equal ones. Memory is taken as larger images come, up to the limit.
+  // The most probable class of each pixel; of equal ones the first. Memory is taken as larger images come, up
+  // to the limit.
   // Errors: invalid_argument: no data, other channels, another element type, rows that overlap; shape: a size
   // that the network cannot take; out_of_memory.
   Result<LabelMap> label(const ImageView& image);
-  // Of each image, in their order; memory is taken once, for the largest. The first error ends it.
+  // The label map of each image, in the images' order; memory is taken once, for the largest. The first error
+  // ends the call.
   Result<std::vector<LabelMap>> label(std::span<const ImageView> images);
 
   // How many classes there are; names and colours of them, empty where the model has none.

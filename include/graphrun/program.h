@@ -42,7 +42,7 @@ class GRAPHRUN_API Program {
                               const OpLibraries& ops = {});
 
   const std::string& name() const;
-  // Of the classes, in the order of their numbers; empty where nobody stored them in the model.
+  // Names and colours of the classes, by class id; empty where the model file has none.
   const std::vector<std::string>& class_names() const;
   const std::vector<Color>& palette() const;
   // Inputs of inference and its outputs, by the names that Session knows them by.

@@ -79,16 +79,17 @@ class GRAPHRUN_API TrainSession {
   // losses take them. Errors: another count of numbers.
   Status set_images(std::span<const float> values);
   Status set_labels(std::span<const std::int32_t> ids);
-  // What a pixel of each class counts in the losses; all 1 until this is called.
+  // Weights of the classes in the losses, one a class; all 1 until this is called.
   Status set_class_weights(std::span<const float> weights);
 
-  // Losses and gradients of the batch; running statistics are updated. The same seed and iteration draw the
-  // same. Errors: a loss that is not finite.
+  // Computes losses and gradients of the batch and updates running statistics. Dropout is drawn from seed and
+  // iteration alone. Errors: a loss that is not finite.
   Result<Losses> compute(std::int64_t iteration);
   // One optimiser step with these gradients.
   Status update(double learning_rate);
 
-  // Of a parameter, dense f32 in its logical order, after compute(). Errors: not_found.
+  // The gradient of a parameter after compute(), dense f32 in the parameter's logical order. Errors:
+  // not_found.
   Result<std::vector<float>> gradient(std::string_view parameter) const;
   // The names of the parameters that are trained.
   std::vector<std::string> parameter_names() const;

@@ -28,7 +28,7 @@
 // Messages of errors name options as grun does (--weights, --resume).
 namespace graphrun {
 
-// As the command line of `grun train`, under the same names where they have one.
+// The options of `grun train`, under the names that they have there.
 struct TrainerOptions {
   std::string model{};      // .fb
   std::string dataset{};    // a data set's name, or the path of a descriptor; excludes `data`

@@ -28,6 +28,7 @@ Result<OpenFile> open_regular(const std::filesystem::path& path) {
   if (!file.valid()) return system_error(name, "open", errno);
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) return system_error(name, "read", errno);
+  if (S_ISDIR(info.st_mode)) return Status(ErrorCode::io, name + ": is a folder, not a file");
   if (!S_ISREG(info.st_mode)) return Status(ErrorCode::io, name + ": is not a regular file");
   return OpenFile{std::move(file), info.st_size};
 }

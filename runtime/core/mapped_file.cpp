@@ -34,6 +34,7 @@ Result<std::shared_ptr<const MappedFile>> MappedFile::open(const std::string& pa
   if (!fd.valid()) return system_error(path, "open", errno);
   struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return system_error(path, "open", errno);
+  if (S_ISDIR(info.st_mode)) return {ErrorCode::io, path + ": is a folder, not a file"};
   if (!S_ISREG(info.st_mode)) return {ErrorCode::io, path + ": is not a regular file"};
   std::shared_ptr<MappedFile> file(new MappedFile());
   file->identity_ = identity_of(info);

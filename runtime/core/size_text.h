@@ -26,9 +26,17 @@ inline std::string size_text(std::int64_t bytes) {
   return text.data();
 }
 
-// "6018808 bytes (6.0 MB)"
-inline std::string bytes_text(std::int64_t bytes) {
-  return std::to_string(bytes) + " bytes (" + size_text(bytes) + ")";
+// The same rounded up, so that a limit of this size suffices.
+inline std::string size_text_up(std::int64_t bytes) {
+  constexpr std::int64_t kKilo = 1000;
+  constexpr std::int64_t kMega = kKilo * kKilo;
+  constexpr std::int64_t kGiga = kKilo * kMega;
+  const std::int64_t step = bytes >= kGiga        ? kGiga / 10
+                            : bytes >= 10 * kMega ? kMega
+                            : bytes >= kMega      ? kMega / 10
+                            : bytes >= kKilo      ? kKilo
+                                                  : 1;
+  return size_text((bytes + step - 1) / step * step);
 }
 
 }  // namespace graphrun::core

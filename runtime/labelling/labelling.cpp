@@ -31,13 +31,11 @@ Result<EvaluationMemory> reserve_memory(Protocol& protocol, std::span<const imag
   }
   memory.pictures = picture_bytes * pixels(memory.largest);
   if (memory.total() > max_bytes) {
-    return {
-        ErrorCode::out_of_memory,
-        "images of up to " + std::to_string(memory.largest.width) + " x " +
-            std::to_string(memory.largest.height) + " need " + megabytes(memory.total()) + " of memory (" +
-            megabytes(memory.activations) + " of them activations), and " + megabytes(max_bytes) +
-            " may be used; --protocol slide labels them in crops, and a lower base_size, fewer scales or a "
-            "smaller --batch take less"};
+    return {ErrorCode::out_of_memory,
+            "images of up to " + std::to_string(memory.largest.width) + " x " +
+                std::to_string(memory.largest.height) + " need " + megabytes(memory.total()) +
+                " of memory (" + megabytes(memory.activations) + " of them activations), and " +
+                megabytes(max_bytes) + " may be used; " + std::string(protocol.advice())};
   }
   GRAPHRUN_TRY(protocol.reserve(memory, max_bytes - (memory.total() - memory.activations)));
   return memory;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "graphrun/image.h"
@@ -77,6 +78,8 @@ class Protocol {
   virtual std::int64_t classes() const = 0;
   virtual std::int64_t channels() const = 0;  // of the images that it takes
   virtual ProtocolSeconds seconds() const = 0;
+  // For an error of too little memory: what takes less.
+  virtual std::string_view advice() const { return "a lower base_size and fewer scales take less"; }
 };
 
 // Errors: an unknown name, a crop that the model's requirements refuse.

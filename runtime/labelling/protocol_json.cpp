@@ -4,8 +4,11 @@
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
+#include <algorithm>
 #include <cmath>
 #include <utility>
+
+#include "runtime/labelling/any_size.h"
 
 namespace graphrun::labelling {
 namespace {
@@ -15,7 +18,8 @@ using Json = rapidjson::Value;
 constexpr std::int64_t kMaxPixels = 100000;
 constexpr double kMinScale = 1e-3, kMaxScale = 100;
 constexpr std::size_t kMaxScales = 64;
-constexpr std::int64_t kBaseSize = 512;  // of the setting base_size where nobody sets it
+constexpr std::int64_t kSmallestSide = 64;  // that is tried of a network without a training crop
+constexpr std::int64_t kBaseSize = 512;     // of the setting base_size where nobody sets it
 
 Status wrong(const std::string& member, const std::string& expected) {
   return {ErrorCode::invalid_file, member + ": expected " + expected};
@@ -143,6 +147,8 @@ Result<ProtocolSettings> protocol_of(const weights::ModelSource& source) {
   GRAPHRUN_TRY(take({"base_size"}, "base_size"));
   GRAPHRUN_TRY(take({"test_h", "train_h"}, "test_h"));
   GRAPHRUN_TRY(take({"test_w", "train_w"}, "test_w"));
+  const std::int64_t side = std::max({protocol.test_h, protocol.test_w, kSmallestSide});
+  if (takes_any_size(*source.program, side)) protocol.name = model::kWholeProtocol;
   return protocol;
 }
 

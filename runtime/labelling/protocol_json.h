@@ -16,8 +16,9 @@ std::string protocol_json(const ProtocolSettings& protocol);
 // their defaults, others are passed over. Errors: invalid_file.
 Result<ProtocolSettings> parse_protocol(std::string_view json);
 
-// The protocol that a model is labelled by where nobody says otherwise: the one stored with it, else slide in
-// crops as the model's settings give them (test_h, or train_h; 0 where it has neither), and mirrored.
+// The protocol that a model is labelled by where nobody says otherwise: the one stored with it; else whole
+// where its network takes any size; else slide, in crops as the model's settings give them (test_h, or
+// train_h; 0 where it has neither). Mirrored.
 Result<ProtocolSettings> protocol_of(const weights::ModelSource& model);
 
 }  // namespace graphrun::labelling

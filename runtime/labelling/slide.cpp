@@ -37,6 +37,9 @@ class Slide final : public Protocol {
   std::int64_t classes() const override { return network_->classes(); }
   std::int64_t channels() const override { return network_->channels(); }
   ProtocolSeconds seconds() const override { return network_->seconds(); }
+  std::string_view advice() const override {
+    return "smaller crops (test_h, test_w), a smaller --batch, a lower base_size and fewer scales take less";
+  }
 
   Result<EvaluationMemory> plan(std::span<const imaging::Extent> images) override {
     EvaluationMemory memory;

@@ -21,6 +21,9 @@ class Whole final : public Protocol {
   std::int64_t classes() const override { return network_->classes(); }
   std::int64_t channels() const override { return network_->channels(); }
   ProtocolSeconds seconds() const override { return network_->seconds(); }
+  std::string_view advice() const override {
+    return "--protocol slide labels them in crops; a lower base_size and fewer scales take less";
+  }
 
   Result<EvaluationMemory> plan(std::span<const imaging::Extent> images) override {
     EvaluationMemory memory;

@@ -58,8 +58,13 @@ const OpDef* OpRegistry::find(std::string_view name) const {
 
 Status require_equal(const Dim& expected, const Dim& actual, std::string_view what) {
   if (expected == actual) return {};
-  return {ErrorCode::shape,
-          std::string(what) + ": expected " + to_string(expected) + ", got " + to_string(actual)};
+  std::string message =
+      std::string(what) + ": expected " + to_string(expected) + ", got " + to_string(actual);
+  // Sizes of images, such as that of a skip connection and twice the half of it.
+  const bool is_size = what.starts_with("height") || what.starts_with("width");
+  if (is_size && !expected.is_constant() && !actual.is_constant())
+    message += ", which is not the same for every size: resize with \"like\" brings one to the other's";
+  return {ErrorCode::shape, std::move(message)};
 }
 
 double element_count(const ValueType& type) {

@@ -101,9 +101,9 @@ Status TrainSession::bind_train(std::int64_t budget, MethodOptions method_option
     method_options.arena = [&](std::int64_t bytes) -> Result<std::shared_ptr<model::Buffer>> {
       if (bytes > budget - besides) {
         return {ErrorCode::out_of_memory,
-                "training needs " + core::bytes_text(besides + bytes) + " at least, " +
+                "training needs " + core::size_text_up(besides + bytes) + " at least, " +
                     core::size_text(bytes) + " of them for activations, and its memory budget is " +
-                    core::bytes_text(budget) +
+                    core::size_text(budget) +
                     "; a smaller batch_size or crop takes less, as does a batch in more parts (accumulate)"};
       }
       GRAPHRUN_ASSIGN(std::shared_ptr<model::Buffer> arena,

@@ -14,12 +14,14 @@ bool ends_in_scope(std::string_view name, std::string_view tail) {
   return name.size() > tail.size() && name.ends_with(tail) && name[name.size() - tail.size() - 1] == '.';
 }
 
+bool is_of_one_side(Kind kind) { return kind == Kind::missing || kind == Kind::unexpected; }
+
 std::string partner(const Difference& difference, const std::vector<Difference>& all) {
-  if (difference.kind == Kind::shape) return {};
+  if (!is_of_one_side(difference.kind)) return {};
   std::vector<std::string_view> same_shape;
   std::vector<std::string_view> others;
   for (const Difference& other : all) {
-    if (other.kind == Kind::shape || other.kind == difference.kind) continue;
+    if (!is_of_one_side(other.kind) || other.kind == difference.kind) continue;
     const bool is_missing = difference.kind == Kind::missing;
     const bool fits = is_missing ? difference.model == other.file : difference.file == other.model;
     if (fits && (ends_in_scope(other.name, difference.name) || ends_in_scope(difference.name, other.name)))
@@ -31,7 +33,17 @@ std::string partner(const Difference& difference, const std::vector<Difference>&
 }
 
 constexpr std::string_view label(Kind kind) {
-  return kind == Kind::missing ? "missing" : kind == Kind::unexpected ? "unexpected" : "wrong shape";
+  switch (kind) {
+    case Kind::missing:
+      return "missing";
+    case Kind::unexpected:
+      return "unexpected";
+    case Kind::shape:
+      return "wrong shape";
+    case Kind::type:
+      return "wrong type";
+  }
+  return {};
 }
 
 }  // namespace
@@ -66,9 +78,11 @@ Status describe_differences(std::vector<Difference> differences) {
   };
   if (shown < differences.size())
     table += "\n  ... and " + std::to_string(differences.size() - shown) + " more";
-  return {ErrorCode::invalid_file,
-          "the weights do not fit the model, nothing was loaded: " + count(Kind::missing) + "missing, " +
-              count(Kind::unexpected) + "unexpected, " + count(Kind::shape) + "of another shape" + table};
+  std::string counts = count(Kind::missing) + "missing, " + count(Kind::unexpected) + "unexpected, " +
+                       count(Kind::shape) + "of another shape";
+  if (std::ranges::count(differences, Kind::type, &Difference::kind) > 0)
+    counts += ", " + count(Kind::type) + "of another type";
+  return {ErrorCode::invalid_file, "the weights do not fit the model, nothing was loaded: " + counts + table};
 }
 
 }  // namespace graphrun::weights

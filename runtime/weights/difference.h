@@ -10,10 +10,10 @@ namespace graphrun::weights {
 
 // A tensor in which a file and a model differ.
 struct Difference {
-  enum class Kind : std::uint8_t { missing, unexpected, shape };
+  enum class Kind : std::uint8_t { missing, unexpected, shape, type };
   Kind kind = Kind::missing;
   std::string name;
-  std::string model;  // shape there; empty: it has none of this name
+  std::string model;  // shape there, or type and shape; empty: it has none of this name
   std::string file;
 };
 

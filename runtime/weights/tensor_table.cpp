@@ -116,8 +116,9 @@ Result<TensorTable> read_tensors(std::span<const std::byte> file, const TensorCh
   GRAPHRUN_TRY(table.sort());
   if (!table.tensors.empty() || table.unusable.empty()) return table;
   const auto& [name, what] = *table.unusable.begin();
-  return {ErrorCode::unsupported, "none of the file's tensors has elements that weights can have; tensor " +
-                                      quoted(name) + " is " + what};
+  return {ErrorCode::unsupported,
+          "none of the file's tensors has elements that weights can have (f32, f16, bf16, f64); tensor " +
+              quoted(name) + " is " + what};
 }
 
 }  // namespace graphrun::weights

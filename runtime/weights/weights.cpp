@@ -87,7 +87,7 @@ Difference Weights::difference_of(const Item& item, const NamedTensor* tensor, c
   if (tensor != nullptr)
     return {Difference::Kind::shape, item.name, to_string(item.shape), file_shape(*tensor)};
   const std::string_view what = file.unusable(item.name);
-  const Difference::Kind kind = what.empty() ? Difference::Kind::missing : Difference::Kind::shape;
+  const Difference::Kind kind = what.empty() ? Difference::Kind::missing : Difference::Kind::type;
   return {kind, item.name, to_string(item.shape), std::string(what)};
 }
 

@@ -48,7 +48,9 @@ BOOST_AUTO_TEST_CASE(a_check_finds_what_is_wrong_and_says_what_to_do) {
   BOOST_REQUIRE(core::write_file(scratch / "train.txt", list).ok());
   BOOST_REQUIRE(datasets::write_gray_png(scratch / "l_good.png", {2, 2, {0, 1, 1, 255}}).ok());
   BOOST_REQUIRE(datasets::write_gray_png(scratch / "l_range.png", {2, 2, {0, 0, 7, 7}}).ok());
-  BOOST_REQUIRE(datasets::write_rgb_png(scratch / "l_rgb.png", image).ok());
+  imaging::Image colors = image;
+  colors.rgb[4] = 60;
+  BOOST_REQUIRE(datasets::write_rgb_png(scratch / "l_rgb.png", colors).ok());
   BOOST_REQUIRE(datasets::write_gray_png(scratch / "l_size.png", {1, 2, {0, 0}}).ok());
   BOOST_REQUIRE(datasets::write_gray_png(scratch / "l_gone.png", {2, 2, {0, 0, 0, 0}}).ok());
   const std::vector<imaging::Color> swapped = {{0, 20, 0}, {10, 0, 0}};
@@ -63,7 +65,7 @@ BOOST_AUTO_TEST_CASE(a_check_finds_what_is_wrong_and_says_what_to_do) {
     BOOST_TEST(report.problems.size() == 8);
     BOOST_TEST(has(report, datasets::ProblemKind::unknown_label_id, "l_range.png",
                    "label id 7 first at row 1, column 0; 2 pixels in 1 file"));
-    BOOST_TEST(has(report, datasets::ProblemKind::label_unreadable, "l_rgb.png", "RGB colour picture"));
+    BOOST_TEST(has(report, datasets::ProblemKind::label_form, "l_rgb.png", "RGB colour picture"));
     BOOST_TEST(
         has(report, datasets::ProblemKind::size_mismatch, "l_size.png", "2 x 1, but the image is 2 x 2"));
     BOOST_TEST(has(report, datasets::ProblemKind::palette_differs, "l_palette.png",
@@ -81,6 +83,40 @@ BOOST_AUTO_TEST_CASE(a_check_finds_what_is_wrong_and_says_what_to_do) {
       BOOST_TEST(text.find(part) != std::string::npos, part);
     }
   }
+}
+
+// Every line of a report is right where labels could not be read, and says what to do about this file.
+BOOST_AUTO_TEST_CASE(a_check_says_what_files_are) {
+  const Scratch scratch;
+  imaging::Image picture{2, 2, std::vector<std::uint8_t>(12, 50)};
+  test::require(datasets::write_rgb_png(scratch / "grey.png", picture));
+  picture.rgb[0] = 9;
+  test::require(datasets::write_rgb_png(scratch / "colors.png", picture));
+  test::require(core::write_file(scratch / "empty.png", ""));
+  const auto check = [&](const std::string& list) {
+    test::require(core::write_file(scratch / "train.txt", list));
+    const auto report = test::require(datasets::check_dataset(two(), "train", scratch.path(), 1));
+    return datasets::format_report(report);
+  };
+  const auto says = [](const std::string& text, const std::string& part) {
+    BOOST_TEST(text.find(part) != std::string::npos, text << " does not say " << part);
+  };
+  const std::string empty = check("colors.png empty.png\n");
+  says(empty, "1 label that cannot be read");
+  says(empty, "empty.png: is empty; labels are PNG files");
+  says(empty, "-> fetch or export these files again");
+  for (const char* wrong : {"does not occur", "do not occur", "nothing can be learnt", "colours"})
+    BOOST_TEST(empty.find(wrong) == std::string::npos, empty);
+  const std::string pictures = check("colors.png grey.png\ngrey.png colors.png\n");
+  says(pictures, "2 labels that are pictures without ids");
+  says(pictures, "grey.png: is grey saved as RGB, its three channels are equal");
+  says(pictures, "the image is grey: are image and label exchanged?");
+  const std::string missing =
+      check("colors.png.png grey.png\nsub\\colors.png grey.png\ncolors.jpg x\xE9.png\n");
+  says(missing, "3 images that are not there");
+  says(missing, "/colors.png\n");
+  says(missing, "; folders are separated by /, not by a backslash");
+  says(missing, "x\xE9.png: cannot open: No such file or directory; the name is not UTF-8");
 }
 
 BOOST_AUTO_TEST_CASE(a_check_recognises_common_mistakes) {
@@ -108,9 +144,9 @@ BOOST_AUTO_TEST_CASE(a_check_recognises_common_mistakes) {
   says(check_labels(R"({"identity": 4, "ignore": [255]})", {38, 75, 15, 255}), "converted to grey");
   const std::string sound = check_labels(R"({"identity": 4, "ignore": [255]})", {0, 1, 2, 255});
   says(sound, "'c' and 3 'd' have one colour");
-  says(sound, "1 classes do not occur");
+  says(sound, "1 class does not occur, and counts 0 in the mean IoU: d");
   says(sound, "no problems found");
-  says(check_labels(R"({"identity": 4, "ignore": [255]})", {255, 255}), "1 labels have no labelled pixel");
+  says(check_labels(R"({"identity": 4, "ignore": [255]})", {255, 255}), "1 label has no labelled pixel");
 }
 
 BOOST_AUTO_TEST_CASE(labels_that_teach_nothing_are_told_before_training) {

@@ -87,7 +87,7 @@ BOOST_AUTO_TEST_CASE(labels_may_be_the_classes_colours) {
 
 BOOST_AUTO_TEST_CASE(errors_say_file_key_and_what_was_expected) {
   BOOST_TEST(error_of("{\n \"name\": }").find("t.json:2:10: ") == 0);
-  BOOST_TEST(error_of("[]").find("t.json: /: expected an object") == 0);
+  BOOST_TEST(error_of("[]").find("t.json: expected an object") == 0);
   BOOST_TEST(error_of(with_labels(R"({"identity": 3})"))
                  .find("t.json: /labels/identity: expected 2, the number of classes") == 0);
   BOOST_TEST(error_of(with_labels("{}")).find("t.json: /labels: expected one of the keys identity") == 0);

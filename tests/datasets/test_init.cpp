@@ -119,6 +119,27 @@ BOOST_AUTO_TEST_CASE(masks_of_colours_are_read_by_colours) {
              std::string::npos);
 }
 
+BOOST_AUTO_TEST_CASE(what_a_list_calls_void_counts_nowhere) {
+  for (const std::string name : {"void", "Unlabelled", "IGNORE", "__ignore__"}) {
+    Folder folder;
+    folder.image("a.png", 3);
+    folder.colors("a.png", {0, 0, 0, 200, 0, 0, 0, 0, 200});
+    test::require(core::write_file(folder.scratch() / "class_dict.csv",
+                                   "name,r,g,b\nred,200,0,0\n" + name + ",0,0,0\nblue,0,0,200\n"));
+    const datasets::InitReport report = test::require(folder.init());
+    BOOST_TEST(report.classes.size() == 2U);
+    BOOST_TEST((folder.label() == std::vector<ClassId>{kVoid, 0, 1}), name);
+    BOOST_TEST(folder.descriptor().settings.at("base_size") == "0");
+  }
+  // Without a list black is a class, and the way to void is said.
+  Folder folder;
+  folder.image("a.png", 2);
+  folder.colors("a.png", {0, 0, 0, 200, 0, 0});
+  const datasets::InitReport report = test::require(folder.init());
+  BOOST_TEST_REQUIRE(report.notes.size() == 1U);
+  BOOST_TEST(report.notes[0].find("class_0 is black, which is void in many masks") == 0, report.notes[0]);
+}
+
 BOOST_AUTO_TEST_CASE(samples_are_divided_by_a_seed) {
   Folder folder;
   for (int i = 0; i < 10; ++i) {

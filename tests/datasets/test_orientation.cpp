@@ -148,4 +148,5 @@ BOOST_AUTO_TEST_CASE(sizes_that_differ_by_a_turn_are_told_with_exif) {
   BOOST_TEST(
       message.find("20 x 30 (stored as 30 x 20, turned by its EXIF orientation 6)") != std::string::npos,
       message);
+  BOOST_TEST(message.find("take the orientation out of the image") != std::string::npos, message);
 }

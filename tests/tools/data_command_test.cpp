@@ -26,7 +26,7 @@ BOOST_AUTO_TEST_CASE(a_folder_of_images_and_colour_masks_is_trained_without_a_sc
     write_pair(shell, "photo " + std::to_string(i) + ".v2.png", static_cast<std::uint8_t>(40 * i));
   shell.succeed("grun data init yard --val 0.2");
   const std::string said = shell.text("out.txt");
-  for (const char* part : {"train: 4 samples", "val: 1 samples", R"({"colors": true})", "[200, 0, 0]",
+  for (const char* part : {"train: 4 samples", "val: 1 sample", R"({"colors": true})", "[200, 0, 0]",
                            "grun data check yard/dataset.json"})
     BOOST_TEST(said.find(part) != std::string::npos, said);
   shell.succeed("grun data check yard/dataset.json -q");

@@ -100,6 +100,23 @@ BOOST_AUTO_TEST_CASE(a_run_ends_when_nothing_gets_better) {
   BOOST_TEST(shell.text("run/epochs.jsonl") == epochs);
 }
 
+BOOST_AUTO_TEST_CASE(the_best_epoch_is_best_in_any_metric_of_a_validation) {
+  Shell shell;
+  for (const std::string metric : {"iou:c1", "acc:6", "mAcc", "aAcc"}) {
+    const std::string folder = "run_" + metric.substr(0, 3) + metric.substr(metric.size() - 1);
+    shell.succeed(kTrain + "-o " + folder + " --set best_metric=" + metric);
+    const auto best = shell.tensors(folder + "/checkpoints/best.safetensors");
+    BOOST_TEST(best->metadata().at("best_metric") == metric);
+    BOOST_TEST(std::stod(best->metadata().at("best_value")) >= 0);
+    BOOST_TEST(std::stod(best->metadata().at("best_value")) <= 1);
+  }
+  shell.fail(kTrain + "-o no --set best_metric=iou:c9", 1,
+             {"best_metric=iou:c9", "iou:CLASS", "did you mean iou:c0"});
+  shell.fail(kTrain + "-o no --set best_metric=miou", 1, {"did you mean mIoU"});
+  shell.fail(kTrain + "-o no --set best_metric=7", 1, {"\"best_metric\" must be a text, got 7"});
+  BOOST_TEST(!shell.has("no"));
+}
+
 BOOST_AUTO_TEST_CASE(a_network_of_other_classes_begins_with_these_weights) {
   Shell shell;
   shell.succeed(kTrain + "-o seven");

@@ -209,6 +209,39 @@ BOOST_AUTO_TEST_CASE(training_goes_on_after_a_fault) {
   }
 }
 
+BOOST_AUTO_TEST_CASE(averages_and_clipping_are_those_of_one_rank) {
+  Run shell;
+  const std::string train =
+      "grun" + kTrain + "--set ema=0.5 --set clip_norm=0.5 --set base_lr=0.001 --max-iters ";
+  shell.succeed(train + "5 -o alone");
+  shell.succeed(train + "5 -o two --ranks 2");
+  shell.succeed(train + "5 -o sharded --ranks 2 --set shard_optimizer=true");
+  const std::string checkpoint = "/checkpoints/epoch_1.safetensors";
+  const auto alone = open_tensors(shell.path("alone" + checkpoint));
+  for (const std::string run : {"two", "sharded"}) {
+    const auto other = open_tensors(shell.path(run + checkpoint));
+    BOOST_TEST_REQUIRE(other->tensors().size() == alone->tensors().size());
+    std::size_t averages = 0;
+    for (const weights::NamedTensor& tensor : alone->tensors()) {
+      if (tensor.name.find(':') == std::string::npos && other->find("trained:" + tensor.name) != nullptr)
+        ++averages;
+      const auto expected = floats(tensor);
+      const auto actual = floats(*other->find(tensor.name));
+      double distance = 0;
+      double norm = 0;
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        distance += std::pow(static_cast<double>(actual[i]) - static_cast<double>(expected[i]), 2);
+        norm += std::pow(static_cast<double>(expected[i]), 2);
+      }
+      BOOST_TEST(std::sqrt(distance) <= 1e-3 * std::sqrt(norm) + 1e-6, run << ": " << tensor.name);
+    }
+    BOOST_TEST(averages > 50U);
+  }
+  shell.succeed(train + "2 -o stopped --ranks 2");
+  shell.succeed(train + "5 --resume stopped --ranks 2");
+  BOOST_TEST((shell.text("stopped" + checkpoint) == shell.text("two" + checkpoint)));
+}
+
 BOOST_AUTO_TEST_CASE(ranks_divide_the_cores) {
   Run shell;
   const std::string bench = "grun bench tiny.fb --shape 1,3,33,33 --iters 2 --json ";

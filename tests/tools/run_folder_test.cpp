@@ -60,6 +60,23 @@ BOOST_AUTO_TEST_CASE(a_refused_start_leaves_nothing) {
   shell.succeed("grun eval --no-pictures -q");
 }
 
+BOOST_AUTO_TEST_CASE(a_start_that_cannot_be_written_leaves_nothing) {
+  Shell shell;
+  shell.succeed("grun" + kTrain + "--max-iters 1");
+  const std::string latest = fs::read_symlink(shell.path("exp/latest")).string();
+  // No file of more than 4 kB: the model is larger.
+  const std::string limited = "ulimit -f 8; grun" + kTrain + "--max-iters 1 ";
+  shell.fail(limited + "-o new/run", 1, {"new/run/model.fb"});
+  BOOST_TEST(!shell.has("new"));
+  shell.fail(limited, 1, {"model.fb"});
+  BOOST_TEST(std::distance(fs::directory_iterator(shell.path("exp/shapes/spnet_tiny")), {}) == 1);
+  BOOST_TEST(fs::read_symlink(shell.path("exp/latest")).string() == latest);
+  shell.succeed("mkdir own; echo mine > own/notes.txt");
+  shell.fail(limited + "-o own", 1, {"own/model.fb"});
+  BOOST_TEST(std::distance(fs::directory_iterator(shell.path("own")), {}) == 1);
+  BOOST_TEST(shell.has("own/notes.txt"));
+}
+
 BOOST_AUTO_TEST_CASE(two_runs_of_one_second_have_folders_of_their_own) {
   Shell shell;
   shell.succeed("grun" + kTrain + "--max-iters 3 & first=$!\ngrun" + kTrain +
@@ -127,6 +144,35 @@ BOOST_AUTO_TEST_CASE(a_run_is_a_model) {
              shell.text("out.txt"));
   shell.fail("grun info photos", 1, {"run.json"});
   shell.fail("grun predict run labels -o other", 1, {"labels: no image"});
+  // A graph's file stores no protocol: a network of any size sees the whole image, another one crops.
+  const std::string predict =
+      "grun predict tiny.fb --dataset shapes --weights run/checkpoints/epoch_2.safetensors photos/*0.png -o "
+      "raw ";
+  shell.succeed(predict);
+  BOOST_TEST(shell.text("out.txt").find("protocol whole (takes any size)") != std::string::npos,
+             shell.text("out.txt"));
+  shell.succeed(predict + "--set test_h=65 --set test_w=65");
+  BOOST_TEST(shell.text("out.txt").find("protocol slide (--set), crop 65x65 (--set)") != std::string::npos,
+             shell.text("out.txt"));
+  shell.fail(predict + "--memory-limit 100kB", 1, {"--protocol slide"});
+}
+
+BOOST_AUTO_TEST_CASE(runs_are_compared) {
+  Shell shell;
+  shell.succeed("grun" + kTrain + "-o first --set evaluate=true");
+  shell.succeed("grun" + kTrain + "-o second --set evaluate=true --set base_lr=0.02 --set epochs=1");
+  shell.succeed("grun eval first -q --no-pictures; grun eval second -q --no-pictures");
+  shell.succeed("grun compare first second");
+  const std::string table = shell.text("out.txt");
+  for (const char* part : {"first", "second", "base_lr", "0.01", "0.02", "epochs", "mIoU_val, best",
+                           "(epoch ", "evaluation val/ss", "epoch_2", "epoch_1", "  mIoU", "iou stripes"})
+    BOOST_TEST(table.find(part) != std::string::npos, part << " is not in:\n" << table);
+  BOOST_TEST(table.find("train_h") == std::string::npos, "a setting that is the same:\n" << table);
+  shell.succeed("grun" + kTrain + "-o third --max-iters 2; grun compare first third first");
+  shell.fail("grun compare first", 2, {"runs"});
+  shell.fail("grun compare first nowhere", 1, {"nowhere/run.json"});
+  shell.succeed("mkdir broken; cp first/run.json broken; echo '[' > broken/config.json");
+  shell.fail("grun compare first broken", 1, {"broken/config.json: expected a JSON object"});
 }
 
 BOOST_AUTO_TEST_CASE(messages_say_the_way_on) {

@@ -132,7 +132,22 @@ BOOST_AUTO_TEST_CASE(a_file_of_settings_says_where_it_is_wrong) {
     return settings.set_from_file((scratch / "c.json").string()).message();
   };
   BOOST_TEST(message("{\"epochs\": 3,\n \"power\" 1}").find("c.json:2:10: not JSON: ") != std::string::npos);
-  BOOST_TEST(message("").find("c.json:1:1: not JSON: ") != std::string::npos);
+  const auto says = [&](const std::string& json, const std::string& part) {
+    BOOST_TEST(message(json).find(part) != std::string::npos, message(json) << " does not say " << part);
+  };
+  says("", "c.json:1:1: not JSON: the file is empty");
+  says("{\"epochs\": 3, // more\n}", "c.json:1:15: not JSON: JSON has no comments");
+  says("{\"epochs\": 3, # more\n}", "JSON has no comments");
+  says("{\"epochs\": 3,\n}", "c.json:2:1: not JSON: a comma before the closing bracket");
+  says("{\"scales\": [1, 2,]}", "a comma before the closing bracket");
+  says("{'epochs': 3}", "texts stand in double quotation marks");
+  says("{\"augment\": False}", "false is written in small letters");
+  says("{\"base_lr\": .1}", "a number begins with a digit");
+  says("{\"epochs\": 3", "the file ends too early");
+  says("epochs: 3\n", "it does not begin with { as JSON does; settings are {");
+  says("{\"epochs\": 3,\n \"epoch\": 4}", "c.json:2:2: unknown setting \"epoch\"; did you mean \"epochs\"?");
+  says("{\"epochs\": 3,\n \"epochs\": 4}", "c.json:2:2: setting \"epochs\" stands there twice");
+  says("{\n  \"epochs\": 3.5}", "c.json:2:3: setting \"epochs\": must be an integer");
   BOOST_TEST(message("[1]").find("expected an object") != std::string::npos);
   BOOST_TEST(message(R"({"epochs": 3, "epochs": 4})").find("\"epochs\" stands there twice") !=
              std::string::npos);

@@ -21,12 +21,14 @@ namespace graphrun::tools {
 
 namespace {
 
-// Where a user's caches lie (XDG Base Directory Specification); empty where there is no home.
+// Where a user's caches lie (XDG Base Directory Specification); empty where there is no home, which is not
+// made for this.
 std::filesystem::path user_cache() {
   const char* const cache = std::getenv("XDG_CACHE_HOME");
   const char* const home = std::getenv("HOME");
   const bool named = cache != nullptr && std::filesystem::path(cache).is_absolute();  // others do not count
-  if (!named && (home == nullptr || *home == '\0')) return {};
+  std::error_code ignored;
+  if (!named && (home == nullptr || !std::filesystem::is_directory(home, ignored))) return {};
   return (named ? std::filesystem::path(cache) : std::filesystem::path(home) / ".cache") / "graphrun";
 }
 

@@ -116,7 +116,9 @@ Status list_known() {
   }
   for (const std::string& name : names) {
     GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, datasets::find_descriptor(name));
-    print("{:<12} {:>3} classes  {}\n", name, descriptor.classes.size(), descriptor.note);
+    const std::string line =
+        fmt::format("{:<12} {:>3} classes  {}", name, descriptor.classes.size(), descriptor.note);
+    print("{}\n", wrapped(line, kColumns));
   }
   return {};
 }

@@ -42,7 +42,8 @@ Status init(datasets::InitRequest& request, bool quiet) {
   request.progress = [&](std::int64_t done, std::int64_t total) { read.show(done, total); };
   GRAPHRUN_ASSIGN(const datasets::InitReport report, datasets::init_dataset(request));
   read.clear();
-  for (const auto& [split, samples] : report.splits) print("{}: {} samples\n", split, samples);
+  for (const auto& [split, samples] : report.splits)
+    print("{}: {} {}\n", split, samples, samples == 1 ? "sample" : "samples");
   print("label rule {}\n", report.labels);
   for (std::size_t i = 0; i < report.classes.size(); ++i) {
     const auto& [name, color] = report.classes[i];

@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
   graphrun::tools::add_predict(app, outcome);
   graphrun::tools::add_train(app, outcome);
   graphrun::tools::add_eval(app, outcome);
+  graphrun::tools::add_compare(app, outcome);
   graphrun::tools::add_convert(app, outcome);
   graphrun::tools::add_pack(app, outcome);
   graphrun::tools::add_export(app, outcome);

@@ -125,22 +125,24 @@ Status predict(PredictOptions& options, Outcome& outcome) {
     say_weights_note(options.common, file->note());
     say_weights_note(options.common, labelling.weights_note());
   }
-  GRAPHRUN_ASSIGN(const training::PictureWriter pictures,
-                  training::PictureWriter::create(options.folder, std::move(palette)));
   const training::PipelineDepth depth = training::pipeline_depth(*backend, options.common.threads);
   if (comm.rank() == 0 && !options.common.quiet) {
-    print("{} with {}: {} images\n{}\n", program->model().name, weights_path(source, choice.weights),
-          images.size(), wrapped(training::describe(protocol), kColumns));
+    print("{} with {}: {} {}\n{}\n", program->model().name, weights_path(source, choice.weights),
+          images.size(), images.size() == 1 ? "image" : "images",
+          wrapped(training::describe(protocol), kColumns));
   }
   GRAPHRUN_ASSIGN(const labelling::EvaluationMemory memory,
                   training::reserve_memory(*datasets::Subset::shard(images, comm.rank(), comm.size()),
                                            labelling.protocol(), labelling.max_bytes(), depth));
   const std::string note = training::rescaling_note(protocol, memory.largest);
   if (comm.rank() == 0 && !note.empty()) print_note({true, note}, options.common);
+  GRAPHRUN_ASSIGN(const training::PictureWriter pictures,
+                  training::PictureWriter::create(options.folder, std::move(palette)));
   Terminal terminal(images, comm, options.common.quiet);
   GRAPHRUN_TRY(
       status_of(training::evaluate_shares(images, labelling.protocol(), &pictures, comm, terminal, depth)));
-  terminal.line(fmt::format("{} label maps in {}", images.size(), options.folder));
+  terminal.line(
+      fmt::format("{} label {} in {}", images.size(), images.size() == 1 ? "map" : "maps", options.folder));
   if (collective::local_rank(comm).index == 0) warn_not_kept(options.common, labelling.save_packed());
   return {};
 }

@@ -8,8 +8,8 @@ void ProtocolOptions::add_choice_to(CLI::App& command) {
   command
       .add_option(
           "--protocol", protocol,
-          "slide: overlapping crops of test_h x test_w; whole: the image in one pass; the model's, else "
-          "slide, if not given")
+          "slide: overlapping crops of test_h x test_w; whole: the image in one pass; if not given, the "
+          "model's")
       ->check(CLI::IsMember({"slide", "whole"}));
   CLI::Option* list = command.add_option("--scales", scales, "e.g. 0.5,1.0; the setting scales if not given")
                           ->delimiter(',')

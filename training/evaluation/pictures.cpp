@@ -1,7 +1,5 @@
 #include "training/evaluation/pictures.h"
 
-#include <system_error>
-
 #include "datasets/image_io.h"
 #include "runtime/core/atomic_file.h"
 
@@ -31,7 +29,8 @@ Result<PictureWriter> PictureWriter::create(const std::filesystem::path& folder,
                                             std::vector<std::uint8_t> label_ids) {
   for (const char* kind : {"gray", "color", "overlay", "label"}) {
     if (label_ids.empty() && std::string_view(kind) == "label") continue;
-    GRAPHRUN_TRY(core::make_folders((folder / kind).string()));
+    const Status made = core::make_folders((folder / kind).string());
+    if (!made.ok()) return {made.code(), made.message() + "; -o gives another folder"};
   }
   return PictureWriter(folder, std::move(palette), std::move(label_ids));
 }

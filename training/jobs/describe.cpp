@@ -31,6 +31,8 @@ std::string position_of(const weights::TensorFile& file) {
                                  value("seed"));
   if (!value("best_epoch").empty())
     text += fmt::format("; best epoch {}, mIoU {}", value("best_epoch"), value("best_mIoU"));
+  if (!value("best_metric").empty() && value("best_metric") != "mIoU")
+    text += fmt::format(", best in {}: {}", value("best_metric"), value("best_value"));
   return text;
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <system_error>
 
+#include "datasets/sample_list.h"
 #include "runtime/core/guard.h"
 
 namespace graphrun::training {
@@ -27,8 +28,10 @@ Status add_folder(const fs::path& folder, ImagePaths& paths) {
   const std::size_t before = paths.images.size();
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    const bool is_file = entry->is_regular_file(error);
-    (is_file && is_image_name(entry->path()) ? paths.images : paths.others).push_back(entry->path().string());
+    std::error_code dangling;  // a link to nothing is left out like other entries
+    const bool is_image = entry->is_regular_file(dangling) && is_image_name(entry->path()) &&
+                          !datasets::is_apple_double(entry->path());
+    (is_image ? paths.images : paths.others).push_back(entry->path().string());
   }
   if (error) return {ErrorCode::io, folder.string() + ": " + error.message()};
   if (paths.images.size() == before) {

@@ -26,7 +26,9 @@ std::string text_of(const std::vector<double>& scales) {
 
 Result<OwnProtocol> labelling_protocol(const weights::ModelSource& source) {
   GRAPHRUN_ASSIGN(labelling::ProtocolSettings own, labelling::protocol_of(source));
-  return OwnProtocol{std::move(own), "model"};
+  const bool is_stored = !source.protocol.empty() || source.program->model().protocol.has_value();
+  const bool whole = own.name == model::kWholeProtocol;
+  return OwnProtocol{std::move(own), is_stored ? "model" : whole ? "takes any size" : "default"};
 }
 
 Result<OwnProtocol> evaluation_protocol(const weights::ModelSource& source) {

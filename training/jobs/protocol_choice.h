@@ -15,10 +15,10 @@ namespace graphrun::training {
 // The protocol of a model, and where it is from.
 struct OwnProtocol {
   labelling::ProtocolSettings settings;
-  std::string source;  // "model", "the reference's"
+  std::string source;  // "model", "takes any size", "default", "the reference's"
 };
-// Of a model for labelling: what is stored with it. For an evaluation: a bundle's, else the reference's,
-// slide in crops of the training size, so that figures can be compared.
+// Of a model for labelling: what is stored with it, else what fits its network. For an evaluation: a
+// bundle's, else the reference's, slide in crops of the training size, so that figures can be compared.
 Result<OwnProtocol> labelling_protocol(const weights::ModelSource& source);
 Result<OwnProtocol> evaluation_protocol(const weights::ModelSource& source);
 

@@ -155,11 +155,14 @@ class Preparation {
     job_.max_iters = request_.max_iters;
     job_.profile = request_.profile;
     job_.data_name = descriptor_.name;
-    for (const datasets::ClassInfo& info : descriptor_.classes) job_.palette.push_back(info.color);
+    for (const datasets::ClassInfo& info : descriptor_.classes) {
+      job_.palette.push_back(info.color);
+      job_.class_names.push_back(info.name);
+    }
     GRAPHRUN_ASSIGN(job_.data, request_.data.open(descriptor_, "train"));
     if (job_.comm->rank() == 0) GRAPHRUN_TRY(note_data());
     if (!job_.settings.flag("evaluate")) return {};
-    GRAPHRUN_ASSIGN(job_.validation, request_.data.open(descriptor_, "val"));
+    GRAPHRUN_ASSIGN(job_.validation, request_.data.open(descriptor_, "val").with_context("evaluate=true"));
     return {};
   }
 
@@ -179,6 +182,10 @@ class Preparation {
     }
     if (from_) {
       GRAPHRUN_ASSIGN(job_.start, read_checkpoint(from_->checkpoint, *job_.weights, job_.averages.get()));
+      if (request_.seed && *request_.seed != job_.start.seed) {
+        observer_.note({true, "the run goes on with its own seed " + std::to_string(job_.start.seed) +
+                                  ", not " + std::to_string(*request_.seed)});
+      }
       return job_.settings.set("manual_seed", std::to_string(job_.start.seed), from_->checkpoint.string());
     }
     // A first rank's start, given to all: it alone reads the files.
@@ -201,7 +208,12 @@ class Preparation {
       GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
                       weights::TensorFile::open(request_.weights, choice));
       note_choice(*file);
-      return status_of(job_.weights->load(*file).with_context(request_.weights));
+      const Status loaded = status_of(job_.weights->load(*file).with_context(request_.weights));
+      // The weights are not used then: it is only asked what would fit.
+      if (loaded.ok() || !job_.weights->load_but_classes(*file).ok()) return loaded;
+      return {loaded.code(), loaded.message() +
+                                 "\nThese are layers of another number of classes: --init in the place of "
+                                 "--weights takes the others and starts these anew."};
     }
     if (!request_.init.empty()) {
       GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,

@@ -14,8 +14,8 @@
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
+#include "runtime/labelling/any_size.h"
 #include "runtime/model/model_file.h"
-#include "runtime/session/dims.h"
 
 namespace graphrun::training {
 namespace {
@@ -27,6 +27,12 @@ const fs::path kLatest = "exp/latest";
 Status folder_error(const fs::path& path, const std::string& reason) {
   return {ErrorCode::io,
           path.string() + ": the run's folder cannot be made or written (" + reason + "); -o gives another"};
+}
+
+Status latest_error(const std::string& reason, const fs::path& run) {
+  return {ErrorCode::io, kLatest.string() + " cannot be pointed at this run (" + reason +
+                             "): grun eval and --resume auto do not find it by themselves; give them " +
+                             run.string()};
 }
 
 Status make_folder(const fs::path& path) {
@@ -84,23 +90,12 @@ std::string path_now(const std::string& recorded, const rapidjson::Document& doc
   return fs::exists(path, ignored) ? path.string() : recorded;
 }
 
-// A network that takes every one of many sizes in a row needs no crops, whose seams would show.
-bool takes_any_size(const model::Program& program, const SettingTable& settings) {
-  constexpr std::int64_t kSizes = 64;
-  const std::int64_t first = std::max(settings.integer("train_h"), settings.integer("train_w"));
-  for (std::int64_t side = first; side < first + kSizes; ++side) {
-    const auto shapes = session::image_shapes(program, 1, side, side);
-    if (!shapes.ok() || !session::solve_dims(program, *shapes).ok()) return false;
-  }
-  return true;
-}
-
 // How the run's network is to label images: the model's own protocol with the run's sizes.
 model::LabellingProtocol protocol_of(const model::Program& program, const SettingTable& settings) {
   const std::optional<model::LabellingProtocol>& own = program.model().protocol;
   model::LabellingProtocol protocol = own.value_or(model::LabellingProtocol{});
   if (!own && settings.has_value("train_h") && settings.has_value("train_w") &&
-      takes_any_size(program, settings))
+      labelling::takes_any_size(program, std::max(settings.integer("train_h"), settings.integer("train_w"))))
     protocol.name = model::kWholeProtocol;
   for (const auto& [name, size] :
        {std::pair("test_h", &protocol.crop_h), std::pair("test_w", &protocol.crop_w)}) {
@@ -193,7 +188,6 @@ Status check_run_folder(const fs::path& folder) try {
 Status start_run_folder(const fs::path& folder, const model::Program& program,
                         const datasets::Descriptor& descriptor, const RunRecord& record,
                         const SettingTable& settings) try {
-  GRAPHRUN_TRY(make_folder(folder / "checkpoints"));
   model::Model model = program.model();
   model.class_names.clear();
   model.palette.clear();
@@ -219,13 +213,18 @@ Status point_latest_at(const fs::path& folder) try {
   // A link appears by rename, so that exp/latest is at every moment a run.
   const fs::path temporary = kLatest.string() + "." + std::to_string(getpid());
   std::error_code error;
-  GRAPHRUN_TRY(core::make_folders(kLatest.parent_path().string()));
+  std::error_code ignored;
+  const Status made = core::make_folders(kLatest.parent_path().string());
+  if (!made.ok()) return latest_error(made.message(), folder);
+  const bool is_link = fs::is_symlink(kLatest, ignored) || !fs::exists(kLatest, ignored);
+  if (!is_link) return latest_error("it is there and no link", folder);
   const fs::path target = fs::relative(folder, kLatest.parent_path(), error);
   if (!error) fs::remove(temporary, error);  // of an earlier process with this number
   if (!error) fs::create_directory_symlink(target, temporary, error);
   if (!error) fs::rename(temporary, kLatest, error);
-  if (error) return {ErrorCode::io, kLatest.string() + ": " + error.message()};
-  return {};
+  if (!error) return {};
+  fs::remove(temporary, ignored);
+  return latest_error(error.message(), folder);
 } catch (...) {
   return core::caught();
 }

@@ -14,6 +14,7 @@
 #include "graphrun/kernel/attributes.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
+#include "runtime/core/json_mistake.h"
 #include "runtime/core/text_place.h"
 
 namespace graphrun::training {
@@ -95,8 +96,9 @@ constexpr std::array kSpecs{
     SettingSpec{"evaluate", boolean, "false", 0, 1,
                 "validate on centre crops of the val split after each epoch"},
     SettingSpec{"evaluate_freq", integer, "1", 1, kMany, "epochs from one validation to the next"},
-    SettingSpec{"best_metric", word, "\"mIoU\"", 0, 0, "of a validation: what the best epoch is best in",
-                "mIoU, mAcc, aAcc, loss"},
+    SettingSpec{"best_metric", free_text, "\"mIoU\"", 0, 0,
+                "of a validation, what the best epoch is best in: loss, mIoU, mAcc, aAcc, iou:CLASS or "
+                "acc:CLASS"},
     SettingSpec{"early_stop", integer, "0", 0, kMany,
                 "validations without a better best_metric after which the run ends; 0: never"},
     SettingSpec{"base_size", integer, "512", 0, 1e5,
@@ -149,6 +151,8 @@ std::string_view kind_name(SettingKind kind) {
       return "a list of numbers, or \"suggested\"";
     case word:
       return "one of: ";
+    case free_text:
+      return "a text";
   }
   return "?";
 }
@@ -170,10 +174,11 @@ rapidjson::Document normalised(const SettingSpec& spec, std::string_view json) {
     const bool flag = document.GetInt() == 1;
     document.SetBool(flag);
   }
-  if ((spec.kind == weights || spec.kind == word) && document.HasParseError()) {
-    rapidjson::Document text;
-    text.SetString(json.data(), static_cast<rapidjson::SizeType>(json.size()), text.GetAllocator());
-    return text;
+  const bool takes_text = spec.kind == weights || spec.kind == word || spec.kind == free_text;
+  if (takes_text && document.HasParseError()) {
+    rapidjson::Document bare;
+    bare.SetString(json.data(), static_cast<rapidjson::SizeType>(json.size()), bare.GetAllocator());
+    return bare;
   }
   return document;
 }
@@ -193,7 +198,8 @@ std::string hint_for(const SettingSpec& spec, std::string_view given) {
   const bool number = spec.kind == integer || spec.kind == real;
   if (number && given.find(',') != std::string_view::npos) return " (a decimal point is a point)";
   if (number && given.starts_with(".")) return " (write 0" + std::string(given.substr(0, kMostShown)) + ")";
-  return spec.kind == boolean ? " (in small letters)" : "";
+  const bool is_word = given == "True" || given == "False" || given == "TRUE" || given == "FALSE";
+  return spec.kind == boolean && is_word ? " (in small letters)" : "";
 }
 
 Status check(const SettingSpec& spec, const rapidjson::Document& document, std::string_view given) {
@@ -211,6 +217,8 @@ Status check(const SettingSpec& spec, const rapidjson::Document& document, std::
       return document.IsBool() ? Status() : wrong_kind;
     case word:
       return document.IsString() && is_choice(spec.choices, document.GetString()) ? Status() : wrong_kind;
+    case free_text:
+      return document.IsString() && document.GetStringLength() > 0 ? Status() : wrong_kind;
     case weights:
       if (document.IsString() && document.GetString() == kSuggested) return {};
       [[fallthrough]];
@@ -259,20 +267,30 @@ Status SettingTable::set_all(const std::map<std::string, std::string>& values, s
   return {};
 }
 
+// "line:column" of a member's name in the text of a file.
+std::string place_of(std::string_view json, const std::string& name, bool again) {
+  const std::string quoted = "\"" + name + "\"";
+  std::size_t at = json.find(quoted);
+  if (again && at != std::string_view::npos) at = json.find(quoted, at + 1);
+  return core::place_in(json, at == std::string_view::npos ? 0 : at);
+}
+
 Status SettingTable::set_from_file(const std::string& path) try {
   constexpr std::int64_t kMaxBytes = std::int64_t{1} << 20;
   GRAPHRUN_ASSIGN(const std::string json, core::read_file(path, kMaxBytes));
   const rapidjson::Document document = parse(json);
   if (document.HasParseError()) {
-    return error(path + ":" + core::place_in(json, document.GetErrorOffset()) +
-                 ": not JSON: " + rapidjson::GetParseError_En(document.GetParseError()) +
+    const std::size_t offset = document.GetErrorOffset();
+    return error(path + ":" + core::place_in(json, offset) + ": not JSON: " +
+                 core::json_mistake(json, offset, rapidjson::GetParseError_En(document.GetParseError())) +
                  "; settings are {\"name\": value, ...}");
   }
   if (!document.IsObject()) return error(path + ": expected an object of settings, {\"name\": value, ...}");
   std::set<std::string> seen;
   for (const auto& member : document.GetObject()) {
     const std::string name(member.name.GetString(), member.name.GetStringLength());
-    if (!seen.insert(name).second) return error(path + ": setting \"" + name + "\" stands there twice");
+    const std::string where = path + ":" + place_of(json, name, seen.contains(name));
+    if (!seen.insert(name).second) return error(where + ": setting \"" + name + "\" stands there twice");
     // config.json of an experiment has {"value": ..., "from": ...} for each: it can be given back. What was
     // nobody's choice there is none here.
     const bool recorded = member.value.IsObject() && member.value.HasMember("value");
@@ -281,8 +299,10 @@ Status SettingTable::set_from_file(const std::string& path) try {
     if (!chosen) continue;
     const rapidjson::Value& value = recorded ? member.value["value"] : member.value;
     if (!is_flat(value))
-      return error(path + ": setting \"" + name + "\" must be a value or a list of values");
-    GRAPHRUN_TRY(set(name, text_of(value), path));
+      return error(where + ": setting \"" + name + "\" must be a value or a list of values");
+    const Status done = set(name, text_of(value), where);
+    if (!done.ok()) return done;
+    entries_.find(name)->second.source = path;
   }
   return {};
 } catch (...) {

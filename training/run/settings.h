@@ -10,8 +10,9 @@
 
 namespace graphrun::training {
 
-// weights: a list of numbers, or "suggested"; word: one of SettingSpec::choices.
-enum class SettingKind { integer, real, boolean, reals, weights, word };
+// weights: a list of numbers, or "suggested"; word: one of SettingSpec::choices; free_text: checked where it
+// is used.
+enum class SettingKind { integer, real, boolean, reals, weights, word, free_text };
 
 // A setting of training or evaluation: its name in the reference's configuration files, kind, default and
 // range.
@@ -44,7 +45,7 @@ class SettingTable {
   // "name=value"
   Status set_assignment(std::string_view assignment, std::string_view source);
 
-  // Preconditions: the name is of that kind, and has a value.
+  // Preconditions: the name is of that kind, and has a value; word() reads texts as well.
   std::int64_t integer(std::string_view name) const;
   double real(std::string_view name) const;
   bool flag(std::string_view name) const;
