@@ -27,6 +27,8 @@ std::string type_of(training::SettingKind kind) {
       return R"({"type":"array","items":{"type":"number"}})";
     case weights:
       return R"({"anyOf":[{"type":"array","items":{"type":"number"}},{"enum":["suggested"]}]})";
+    case free_text:
+      return R"({"type":"string"})";
     case word:
       return {};
   }
