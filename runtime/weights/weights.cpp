@@ -84,8 +84,11 @@ Weights::Weights(const model::Program& program, std::shared_ptr<model::Backend> 
 }
 
 Difference Weights::difference_of(const Item& item, const NamedTensor* tensor, const TensorFile& file) {
-  if (tensor != nullptr)
-    return {Difference::Kind::shape, item.name, to_string(item.shape), file_shape(*tensor)};
+  if (tensor != nullptr) {
+    const Difference::Kind kind =
+        is_real(tensor->desc.dtype) ? Difference::Kind::shape : Difference::Kind::type;
+    return {kind, item.name, to_string(item.shape), file_shape(*tensor)};
+  }
   const std::string_view what = file.unusable(item.name);
   const Difference::Kind kind = what.empty() ? Difference::Kind::missing : Difference::Kind::type;
   return {kind, item.name, to_string(item.shape), std::string(what)};
