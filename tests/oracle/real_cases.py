@@ -15,7 +15,6 @@ import json
 import os
 import pathlib
 import re
-import signal
 import subprocess
 import sys
 
@@ -40,10 +39,11 @@ def transcript(args, name):
     out = pathlib.Path(args.out)
     script = pathlib.Path(args.scripts) / (name + (".sh" if name == "runs" else ".py"))
     env = dict(os.environ, P=str(ROOT), BIN=os.path.abspath(args.bin), CASES=str(out.resolve()))
-    # With job control: a shell without it has its children ignore SIGINT.
-    command = ["bash", "-m", script] if name == "runs" else [sys.executable, script]
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
+    # Without r03: it sends SIGINT to a job of a shell without job control, which starts it with SIGINT ignored, and
+    # that is what it then does. tests/tools/run_folder_test.cpp has the signals.
+    env["ONLY"] = "r01 r02 r04 r05 r06 r07 r08 r09 r10"
+    command = ["bash", script] if name == "runs" else [sys.executable, script]
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     text = done.stdout.decode(errors="replace")
     (out / (name + ".txt")).write_text(text)
     if done.returncode != 0:
