@@ -1,6 +1,7 @@
 #include "training/best_metric.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <optional>
@@ -30,6 +31,12 @@ std::string meant(std::string_view given, std::span<const std::string> classes) 
     names.push_back(std::string(kIou) + name);
     names.push_back(std::string(kAccuracy) + name);
   }
+  const auto same = [&](const std::string& name) {
+    const auto small = [](unsigned char c) { return std::tolower(c); };
+    return std::ranges::equal(name, given, {}, small, small);
+  };
+  const auto other_case = std::ranges::find_if(names, same);
+  if (other_case != names.end()) return "; did you mean " + *other_case + "?";
   const std::string near = nearest_name(given, std::vector<std::string_view>(names.begin(), names.end()));
   return near.empty() ? "" : "; did you mean " + near + "?";
 }

@@ -4,13 +4,12 @@
 #include <limits>
 #include <vector>
 
+#include "runtime/core/size_text.h"
 #include "runtime/core/system_memory.h"
 #include "runtime/imaging/label_accumulator.h"
 
 namespace graphrun::labelling {
 namespace {
-
-std::string megabytes(std::int64_t bytes) { return std::to_string(bytes / 1000000) + " MB"; }
 
 Result<std::int64_t> available_bytes(const model::Backend& backend, const Labelling::Options& options) {
   constexpr std::int64_t kUnlimited = std::numeric_limits<std::int64_t>::max();
@@ -33,9 +32,9 @@ Result<EvaluationMemory> reserve_memory(Protocol& protocol, std::span<const imag
   if (memory.total() > max_bytes) {
     return {ErrorCode::out_of_memory,
             "images of up to " + std::to_string(memory.largest.width) + " x " +
-                std::to_string(memory.largest.height) + " need " + megabytes(memory.total()) +
-                " of memory (" + megabytes(memory.activations) + " of them activations), and " +
-                megabytes(max_bytes) + " may be used; " + std::string(protocol.advice())};
+                std::to_string(memory.largest.height) + " need " + core::size_text_up(memory.total()) +
+                " of memory (" + core::size_text(memory.activations) + " of them activations), and " +
+                core::size_text(max_bytes) + " may be used; " + std::string(protocol.advice())};
   }
   GRAPHRUN_TRY(protocol.reserve(memory, max_bytes - (memory.total() - memory.activations)));
   return memory;
