@@ -233,12 +233,13 @@ void add_evaluations(const std::vector<Facts>& runs, Table& table) {
       }
     }
   }
-  for (const auto& [key, names] : scores) {
+  for (const auto& entry : scores) {
+    const std::string& key = entry.first;
     table.add("evaluation " + key, [&](const Facts& run) {
       const auto found = run.evaluations.find(key);
       return found == run.evaluations.end() ? std::string(kNone) : found->second.checkpoint;
     });
-    for (const std::string& name : names) {
+    for (const std::string& name : entry.second) {
       table.add("  " + name, [&](const Facts& run) {
         const auto found = run.evaluations.find(key);
         if (found == run.evaluations.end()) return std::string(kNone);
