@@ -29,7 +29,8 @@ cmake --build --preset fuzz --parallel "$(nproc)" --target "${targets[@]/#/fuzz_
 # What a target begins with: its own seeds and files that other tests have.
 seeds() {
   case $1 in
-    model_load | model_run) echo tests/golden/version1 ;;
+    model_load) echo tests/golden/version1 ;;
+    model_run) echo tests/fuzz/seeds/model_load tests/golden/version1 ;;
     tensors) echo tests/weights/golden ;;
     graphc) echo graphs tests/graphc/*/ ;;
     descriptor) echo datasets ;;
@@ -111,14 +112,18 @@ coverage() {
   # shellcheck disable=SC2046
   fuzz "$target" $(seeds "$target") $(limits "$target") -runs=0 >"$build/$target.log" 2>&1
   llvm-profdata merge -sparse "$profile" -o "$build/$target.profdata"
-  # The tool takes no names as the build has them.
-  local files
-  files=" $(readers "$target") "
-  llvm-cov show "$program" -instr-profile="$build/$target.profdata" 2>/dev/null | awk -v files="$files" -v root="$PWD/" '
-    /^\// { name = $0; sub(/:$/, "", name); sub("/build/fuzz/../../", "/", name); sub(root, "", name); on = index(files, " " name " "); if (on) print name; next }
+  # Names are the build's, or what is left of them without what all have in common.
+  local files is_reader='function reader(name) {
+      for (i = 1; i <= count; i++) if (name == list[i] || substr(name, length(name) - length(list[i])) == "/" list[i]) return list[i]
+      return ""
+    }
+    BEGIN { count = split(files, list, " ") }'
+  files=$(readers "$target")
+  llvm-cov show "$program" -instr-profile="$build/$target.profdata" 2>/dev/null | awk -v files="$files" "$is_reader"'
+    /^\// { sub(/:$/, ""); on = reader($0); if (on) print on; next }
     on && /^ +[0-9]+\| +0\|/' >"$build/$target.missed"
-  llvm-cov report "$program" -instr-profile="$build/$target.profdata" 2>/dev/null | awk -v files="$files" -v target="$target" '
-    index(files, " " $1 " ") { printf "%-12s %-44s %5d lines %7s\n", target, $1, $8, $10; lines += $8; missed += $9 }
+  llvm-cov report "$program" -instr-profile="$build/$target.profdata" 2>/dev/null | awk -v files="$files" -v target="$target" "$is_reader"'
+    (name = reader($1)) { printf "%-12s %-44s %5d lines %7s\n", target, name, $8, $10; lines += $8; missed += $9 }
     END { if (lines > 0) printf "%-12s %-44s %5d lines %6.2f%%\n", target, "together", lines, 100 - 100 * missed / lines }'
 }
 

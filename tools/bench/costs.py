@@ -13,8 +13,10 @@ under --memory-limit no more than it and 64 MiB.
 import argparse
 import io
 import json
+import math
 import os
 import pathlib
+import re
 import struct
 import subprocess
 import sys
@@ -372,6 +374,24 @@ def models(args, table, folder):
         table.row("model: " + pathlib.Path(path).name, float(seconds), float(megabytes), size, 2, 64 + 10 * int(size) / MIB)
 
 
+def zeros(args, model, path, environment):
+    """Weights for the model, all zero, as a file with a hole."""
+    told = subprocess.run([str(args.build / "bin/grun"), "info", str(model), "-v"], capture_output=True, text=True,
+                          env=environment)
+    if told.returncode != 0:
+        raise SystemExit(f"grun info {model}: {told.stderr}")
+    header, at = {}, 0
+    for name, dims in re.findall(r"^  (\S+) +\(([0-9, ]+),?\)(?: buffer)?$", told.stdout.split("\nvariables\n", 1)[1], re.M):
+        shape = [int(extent) for extent in dims.split(",")]
+        header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + 4 * math.prod(shape)]}
+        at += 4 * math.prod(shape)
+    head = json.dumps(header).encode()
+    head += b" " * (-len(head) % 8)
+    with open(path, "wb") as out:
+        out.write(struct.pack("<Q", len(head)) + head)
+        out.truncate(8 + len(head) + at)
+
+
 def limits(args, table, folder):
     """grun predict of every network in graphs/ under limits that do and do not suffice."""
     picture = folder / "picture.ppm"
@@ -381,14 +401,15 @@ def limits(args, table, folder):
         if graph_file.name.endswith(".schema.json") or (args.net and args.net not in graph_file.name):
             continue
         model = folder / "model.fb"
-        compiled = subprocess.run([str(args.build / "bin/graphc"), str(graph_file), "-o", str(model), "-q"], capture_output=True, text=True)
+        compiled = subprocess.run([str(args.build / "bin/graphc"), str(graph_file), "-o", str(model), "-q", "-D", "classes=11"], capture_output=True, text=True)
         if compiled.returncode != 0:
             print(f"{graph_file.name}: {compiled.stderr[:200]}")
             continue
+        zeros(args, model, folder / "weights.safetensors", environment)
         for limit in args.limits:
             status, seconds, megabytes, _ = measured(
-                [args.build / "bin/grun", "predict", model, "--random-weights", picture, "-o", folder / "labels", "-q", "--threads", 2,
-                 "--memory-limit", f"{limit}MB", "--cache", "none", "--seed", 1], env=environment, cwd=folder)
+                [args.build / "bin/grun", "predict", model, "--weights", folder / "weights.safetensors", picture, "-o", folder / "labels", "-q",
+                 "--threads", 2, "--dataset", "camvid", "--memory-limit", f"{limit}MB", "--cache", "none"], env=environment, cwd=folder)
             table.row(f"{graph_file.stem} under {limit} MB: status {status}", seconds, megabytes, 0, 1e9, limit * 1e6 / MIB + 64)
 
 
