@@ -41,6 +41,7 @@ void Expander::loss(const JsonMember& member) {
   current_ = "loss." + member.key;
   if (!expect(member.value, JsonValue::Kind::object, "a loss: an op with its weight", diagnostics_)) return;
   if (!is_identifier(member.key)) error(member.at, in_quotes(member.key) + " is not a name");
+  if (!is_on(member.value)) return;
   const JsonValue* op = member.value.find("op");
   if (op == nullptr) return error(member.at, "a loss needs \"op\"");
   Loss loss;
@@ -48,7 +49,7 @@ void Expander::loss(const JsonMember& member) {
   if (const JsonValue* weight = member.value.find("weight"))
     loss.weight = expression(*weight).value_or(Expr(1.0));
   top().prefix = "loss." + member.key + ".";
-  const std::vector<ValueId> values = add_op(member.value, *op, {"op", "weight", "doc"});
+  const std::vector<ValueId> values = add_op(member.value, *op, {"op", "weight", "if", "doc"});
   if (values.empty()) return;
   const ValueType& type = builder_.type(values[0]);
   if (!type.shape.empty())

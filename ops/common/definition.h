@@ -1,6 +1,8 @@
 #pragma once
 
 #include <initializer_list>
+#include <iterator>
+#include <vector>
 
 #include "graphrun/kernel/op_def.h"
 
@@ -20,6 +22,11 @@ inline Status require_same_type(const ValueType& expected, const ValueType& actu
 // Exactly these extents, of what else is as declared.
 inline Status require_shape(const ValueType& actual, std::vector<Dim> shape, std::string_view what) {
   return require_same_type({actual.dtype, actual.layout, std::move(shape)}, actual, what);
+}
+
+template <class T>
+void append(std::vector<T>& all, std::vector<T> more) {
+  all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
 }
 
 // Whether a boolean attribute of a graph's node, which is structural, is true.

@@ -36,8 +36,4 @@ inline AttrMap pick_interpolation(const AttrMap& attrs) {
   return pick_attrs(attrs, {"mode", "align_corners"});
 }
 
-inline void append(std::vector<AttrSpec>& attrs, std::vector<AttrSpec> more) {
-  attrs.insert(attrs.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
-}
-
 }  // namespace graphrun::ops

@@ -1,5 +1,3 @@
-#include <cmath>
-
 #include "graphrun/kernel/kernel.h"
 #include "ops/common/activation.h"
 #include "ops/common/scratch.h"
@@ -23,10 +21,9 @@ GRAPHRUN_SIMD void score_row(const Labels& labels, const float* logits, std::int
     const float max = numeric::row_max(logits, labels.classes);
     scores.predictions[row * labels.w + x] = numeric::row_find(logits, max, labels.classes);
     if (counted[x] == labels.ignore) continue;
-    const auto weight = static_cast<double>(weight_of(labels.weights, counted[x]));
     const float sum = numeric::row_exp_sum(logits, max, labels.classes);
-    sums.loss += weight * static_cast<double>(std::log(sum) - (logits[counted[x]] - max));
-    sums.weight += weight;
+    sums.loss += pixel_loss(labels.rule, labels.weights, labels.classes, counted[x], {logits, max, sum});
+    sums.weight += static_cast<double>(weight_of(labels.weights, counted[x]));
   }
   scores.rows[row] = sums;
 }
@@ -38,20 +35,22 @@ GRAPHRUN_SIMD void grad_row(const Labels& labels, float gradient, const float* l
     if (label[x] == labels.ignore) {
       for (std::int64_t c = 0; c < labels.classes; ++c) to[c] = 0;
     } else {
-      const float scale = gradient * weight_of(labels.weights, label[x]);
-      const float sum =
-          numeric::row_exp(logits, numeric::row_max(logits, labels.classes), labels.classes, to);
-      const float factor = scale / sum;
-      for (std::int64_t c = 0; c < labels.classes; ++c) to[c] *= factor;
-      to[label[x]] -= scale;
+      const float max = numeric::row_max(logits, labels.classes);
+      const float at_label = logits[label[x]] - max;  // `to` may be where the logits are
+      const float sum = numeric::row_exp(logits, max, labels.classes, to);
+      pixel_gradient(labels.rule, labels.weights, labels.classes, label[x], gradient, at_label, sum, to,
+                     labels.classes);
     }
   }
 }
 
 class Totals final : public Kernel {
  public:
-  Totals(std::int64_t ignore_label, const TensorDesc& label, int threads)
-      : ignore_label_(ignore_label), threads_(threads) {
+  explicit Totals(const KernelRequest& request)
+      : ignore_label_(request.attrs.integer("ignore_label")),
+        rule_(rule_of(request.attrs)),
+        threads_(request.threads) {
+    const TensorDesc& label = request.inputs[1];
     rows_ = plan_.add(label.shape[0] * label.shape[1] * static_cast<std::int64_t>(sizeof(RowSums)));
     predictions_ = plan_.add(label.shape.count() * 4);
   }
@@ -59,7 +58,7 @@ class Totals final : public Kernel {
   std::int64_t scratch_bytes() const override { return plan_.bytes(); }
   Status run(const KernelRun& run) override {
     const TensorView& logits = run.inputs[0];
-    const Labels labels(run.inputs[1], run.inputs[2], run.inputs[3], logits.desc.c(), ignore_label_);
+    const Labels labels(run.inputs[1], run.inputs[2], run.inputs[3], logits.desc.c(), ignore_label_, rule_);
     GRAPHRUN_TRY(check_labels(labels));
     const Scores scores{scratch_at<RowSums>(run.scratch, rows_),
                         scratch_at<std::int32_t>(run.scratch, predictions_)};
@@ -74,6 +73,7 @@ class Totals final : public Kernel {
 
  private:
   std::int64_t ignore_label_;
+  PixelLoss rule_;
   int threads_;
   ScratchPlan plan_;
   std::int64_t rows_ = 0, predictions_ = 0;
@@ -81,12 +81,15 @@ class Totals final : public Kernel {
 
 class Grad final : public Kernel {
  public:
-  Grad(std::int64_t ignore_label, int threads) : ignore_label_(ignore_label), threads_(threads) {}
+  explicit Grad(const KernelRequest& request)
+      : ignore_label_(request.attrs.integer("ignore_label")),
+        rule_(rule_of(request.attrs)),
+        threads_(request.threads) {}
   std::string_view name() const override { return "cross_entropy_grad"; }
   Status run(const KernelRun& run) override {
     const TensorView& logits = run.inputs[1];
     const TensorView& to = run.outputs[0];
-    const Labels labels(run.inputs[2], run.inputs[3], {}, logits.desc.c(), ignore_label_);
+    const Labels labels(run.inputs[2], run.inputs[3], {}, logits.desc.c(), ignore_label_, rule_);
     GRAPHRUN_TRY(check_labels(labels));
     const auto gradient = static_cast<float>(run.inputs[0].as<const double>()[0]);
     cpu::parallel_for(threads_, labels.rows(), 1, [&](std::int64_t begin, std::int64_t end) {
@@ -102,6 +105,7 @@ class Grad final : public Kernel {
 
  private:
   std::int64_t ignore_label_;
+  PixelLoss rule_;
   int threads_;
 };
 
@@ -128,16 +132,10 @@ class MeanLossGrad final : public Kernel {
   }
 };
 
-Result<std::unique_ptr<Kernel>> prepare_totals(const KernelRequest& request) {
+template <class K>
+Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
   GRAPHRUN_TRY(require_f32(request));
-  return std::unique_ptr<Kernel>(
-      std::make_unique<Totals>(request.attrs.integer("ignore_label"), request.inputs[1], request.threads));
-}
-
-Result<std::unique_ptr<Kernel>> prepare_grad(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
-  return std::unique_ptr<Kernel>(
-      std::make_unique<Grad>(request.attrs.integer("ignore_label"), request.threads));
+  return std::unique_ptr<Kernel>(std::make_unique<K>(request));
 }
 
 template <class K>
@@ -148,8 +146,8 @@ Result<std::unique_ptr<Kernel>> prepare_scalar(const KernelRequest&) {
 }  // namespace
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"cross_entropy_totals", "cross_entropy_totals", prepare_totals},
-          {"cross_entropy_grad", "cross_entropy_grad", prepare_grad},
+  return {{"cross_entropy_totals", "cross_entropy_totals", prepare<Totals>},
+          {"cross_entropy_grad", "cross_entropy_grad", prepare<Grad>},
           {"mean_loss", "mean_loss", prepare_scalar<MeanLoss>},
           {"mean_loss_grad", "mean_loss_grad", prepare_scalar<MeanLossGrad>},
           {"label_probability", "label_probability", prepare_probability},

@@ -96,7 +96,8 @@ Result<std::unique_ptr<Kernel>> prepare_hard_label(const KernelRequest& request)
   const auto run = [pixels, sorted, pieces, counts, threads = request.threads,
                     ignore = static_cast<std::int32_t>(request.attrs.integer("ignore_label")),
                     threshold = static_cast<float>(request.attrs.real("threshold")),
-                    min_kept = request.attrs.integer("min_kept")](const KernelRun& io) {
+                    min_kept = request.attrs.integer("min_kept"),
+                    min_share = request.attrs.real("min_share")](const KernelRun& io) {
     const auto* label = io.inputs[0].as<const std::int32_t>();
     const auto* probability = io.inputs[1].as<const float>();
     auto* hard = io.outputs[0].as<std::int32_t>();
@@ -108,7 +109,8 @@ Result<std::unique_ptr<Kernel>> prepare_hard_label(const KernelRequest& request)
       return Counts{a.valid + b.valid, a.below + b.below};
     });
     // The threshold is the larger one where more pixels are below it than must be kept.
-    const std::int64_t index = std::min(min_kept, all.valid - 1);
+    const auto share = static_cast<std::int64_t>(min_share * static_cast<double>(all.valid));
+    const std::int64_t index = std::min(std::max(min_kept, share), all.valid - 1);
     float limit = threshold;
     if (all.valid > 0 && all.below <= index)
       limit =

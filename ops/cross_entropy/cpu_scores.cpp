@@ -35,6 +35,15 @@ Status check_labels(const Labels& labels) {
   return {};
 }
 
+void count_predictions(const Labels& labels, const std::int32_t* predictions, std::int64_t* confusion) {
+  if (confusion == nullptr) return;
+  const std::int64_t classes = labels.classes;
+  std::memset(confusion, 0, static_cast<std::size_t>(classes * classes) * 8);
+  for (std::int64_t i = 0; i < labels.rows() * labels.w; ++i) {
+    if (labels.data[i] != labels.ignore) ++confusion[labels.data[i] * classes + predictions[i]];
+  }
+}
+
 void total_up(const Labels& labels, const Scores& scores, double* totals, std::int64_t* confusion) {
   totals[0] = 0;
   totals[1] = 0;
@@ -42,12 +51,7 @@ void total_up(const Labels& labels, const Scores& scores, double* totals, std::i
     totals[0] += scores.rows[row].loss;
     totals[1] += scores.rows[row].weight;
   }
-  if (confusion == nullptr) return;
-  const std::int64_t classes = labels.classes;
-  std::memset(confusion, 0, static_cast<std::size_t>(classes * classes) * 8);
-  for (std::int64_t i = 0; i < labels.rows() * labels.w; ++i) {
-    if (labels.data[i] != labels.ignore) ++confusion[labels.data[i] * classes + scores.predictions[i]];
-  }
+  count_predictions(labels, scores.predictions, confusion);
 }
 
 }  // namespace graphrun::ops::cross_entropy

@@ -34,6 +34,7 @@ struct Search {
 struct Rule {
   float threshold;
   int64_t min_kept;
+  double min_share;
   int32_t ignore;
 };
 
@@ -79,7 +80,9 @@ __global__ void __launch_bounds__(cuda::kThreads) choose_digit(Search* search, R
   const int thread = static_cast<int>(threadIdx.x);
   if (digit == 0 && thread == 0) {
     const auto valid = static_cast<int64_t>(search->valid);
-    const int64_t place = rule.min_kept < valid - 1 ? rule.min_kept : valid - 1;
+    const auto share = static_cast<int64_t>(rule.min_share * static_cast<double>(valid));
+    const int64_t kept = rule.min_kept > share ? rule.min_kept : share;
+    const int64_t place = kept < valid - 1 ? kept : valid - 1;
     // The threshold is the larger one where more pixels are below it than must be kept.
     const bool enough = static_cast<int64_t>(search->below) > place;
     search->limit = valid == 0 || enough ? rule.threshold : -1.0f;
@@ -118,6 +121,7 @@ struct KeepHard {
 
 Result<std::unique_ptr<Kernel>> prepare_cuda_hard_label(const KernelRequest& request) {
   const Rule rule{static_cast<float>(request.attrs.real("threshold")), request.attrs.integer("min_kept"),
+                  request.attrs.real("min_share"),
                   static_cast<int32_t>(request.attrs.integer("ignore_label"))};
   const int64_t pixels = request.inputs[0].shape.count();
   cuda::Device& device = device_of(request);

@@ -12,14 +12,6 @@ Status infer_totals(const Attributes&, std::span<const ValueType* const> inputs,
   return {};
 }
 
-Status infer_loss(const Attributes&, std::span<const ValueType* const> inputs,
-                  std::vector<ValueType>& outputs) {
-  GRAPHRUN_TRY(require_label_pixels(*inputs[1], *inputs[0]));
-  outputs = totals_types(*inputs[0]);
-  outputs.insert(outputs.begin(), ValueType::dense(DType::f32, {}));
-  return {};
-}
-
 Status infer_grad(const Attributes&, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs) {
   GRAPHRUN_TRY(require_totals(*inputs[0], "gtotals"));
@@ -48,27 +40,11 @@ std::vector<ValueId> with_mean(std::vector<ValueId> totals, GraphWriter& graph) 
 }
 
 std::vector<ValueId> in_evaluation(const Node& node, GraphWriter& graph) {
-  return with_mean(graph.add("cross_entropy_totals", {node.inputs[0], node.inputs[1], kNoValue, kNoValue},
-                             pick_attrs(node.attrs, {"ignore_label"}), "totals"),
-                   graph);
+  return write_loss(node, pick_pixel_loss(node.attrs), graph);
 }
 
 std::vector<ValueId> in_training(const Node& node, GraphWriter& graph) {
-  const ValueId logits = node.inputs[0];
-  const ValueId label = node.inputs[1];
-  const AttrMap ignore = pick_attrs(node.attrs, {"ignore_label"});
-  // One input for all losses of a model; a loss over other classes goes without.
-  const ValueType type = ValueType::dense(DType::f32, {graph.type(logits).shape[1]});
-  ValueId weights = graph.input("class_weights", type);
-  if (weights != kNoValue && !(graph.type(weights).shape == type.shape)) weights = kNoValue;
-  ValueId counted = kNoValue;
-  if (is_set(node.attrs, "ohem")) {
-    const ValueId probability = graph.add("label_probability", {logits, label}, ignore, "probability")[0];
-    counted = graph.add("hard_label", {label, probability},
-                        pick_attrs(node.attrs, {"ignore_label", "threshold", "min_kept"}), "hard")[0];
-  }
-  return with_mean(graph.add("cross_entropy_totals", {logits, label, weights, counted}, ignore, "totals"),
-                   graph);
+  return write_training_loss(node, pick_pixel_loss(node.attrs), graph);
 }
 
 std::vector<ValueId> gradient_totals(const GradientRequest& request, GraphWriter& graph) {
@@ -86,6 +62,50 @@ std::vector<ValueId> gradient_mean(const GradientRequest& request, GraphWriter& 
   return graph.add("mean_loss_grad", {request.output_gradients[0], request.node.inputs[0]}, {}, "grad");
 }
 
+std::vector<AttrSpec> loss_attrs() {
+  std::vector<AttrSpec> attrs{ignore_label_attr(), label_smoothing_attr()};
+  append(attrs, hard_pixel_attrs());
+  return attrs;
+}
+
+}  // namespace
+
+ValueId class_weights_of(ValueId logits, GraphWriter& graph) {
+  const ValueType type = ValueType::dense(DType::f32, {graph.type(logits).shape[1]});
+  const ValueId weights = graph.input("class_weights", type);
+  return weights != kNoValue && graph.type(weights).shape == type.shape ? weights : kNoValue;
+}
+
+Status infer_loss(const Attributes&, std::span<const ValueType* const> inputs,
+                  std::vector<ValueType>& outputs) {
+  GRAPHRUN_TRY(require_label_pixels(*inputs[1], *inputs[0]));
+  outputs = totals_types(*inputs[0]);
+  outputs.insert(outputs.begin(), ValueType::dense(DType::f32, {}));
+  return {};
+}
+
+std::vector<ValueId> write_loss(const Node& node, const AttrMap& pixel_loss, GraphWriter& graph) {
+  return with_mean(graph.add("cross_entropy_totals", {node.inputs[0], node.inputs[1], kNoValue, kNoValue},
+                             pixel_loss, "totals"),
+                   graph);
+}
+
+std::vector<ValueId> write_training_loss(const Node& node, const AttrMap& pixel_loss, GraphWriter& graph) {
+  const ValueId logits = node.inputs[0];
+  const ValueId label = node.inputs[1];
+  const ValueId weights = class_weights_of(logits, graph);
+  ValueId counted = kNoValue;
+  if (is_set(node.attrs, "ohem")) {
+    const AttrMap ignore = pick_attrs(node.attrs, {"ignore_label"});
+    const ValueId probability = graph.add("label_probability", {logits, label}, ignore, "probability")[0];
+    counted =
+        graph.add("hard_label", {label, probability},
+                  pick_attrs(node.attrs, {"ignore_label", "threshold", "min_kept", "min_share"}), "hard")[0];
+  }
+  return with_mean(graph.add("cross_entropy_totals", {logits, label, weights, counted}, pixel_loss, "totals"),
+                   graph);
+}
+
 std::vector<OutputSpec> loss_outputs() {
   std::vector<OutputSpec> outputs = totals_outputs();
   outputs.insert(outputs.begin(), OutputSpec{.name = "loss",
@@ -93,18 +113,6 @@ std::vector<OutputSpec> loss_outputs() {
                                              .type = OperandType::scalar(DType::f32)});
   return outputs;
 }
-
-std::vector<AttrSpec> loss_attrs() {
-  std::vector<AttrSpec> attrs{ignore_label_attr(),
-                              {.name = "ohem",
-                               .kind = AttrKind::boolean,
-                               .doc = "online hard example mining, in training",
-                               .fallback = AttrValue(Expr(0))}};
-  for (AttrSpec& attr : mining_attrs()) attrs.push_back(std::move(attr));
-  return attrs;
-}
-
-}  // namespace
 
 std::vector<const OpDef*> definitions() {
   static const OpDef loss = {
@@ -114,7 +122,9 @@ std::vector<const OpDef*> definitions() {
           "confusion matrix of this batch. In training the average is weighted by class: sum of w * -log p "
           "over sum of w, where w is the weight of a pixel's label; the weights are the input "
           "class_weights, which the method train then has, f32 (C), one for all losses over as many "
-          "classes. With ohem, in training, only hard pixels count: see hard_label.",
+          "classes. With label_smoothing e, w * -log p of a pixel is (1 - e) w * -log p + e/C sum over all "
+          "classes of w * -log p (Szegedy et al. 2016, arXiv:1512.00567), still over sum of w of the "
+          "labels. With ohem, in training, only hard pixels count: see hard_label.",
       .inputs = score_inputs(),
       .outputs = loss_outputs(),
       .attrs = loss_attrs(),
@@ -127,11 +137,11 @@ std::vector<const OpDef*> definitions() {
   static const OpDef totals = {
       .name = "cross_entropy_totals",
       .doc =
-          "The sums that cross_entropy averages. A label outside 0 to C - 1 that is not ignore_label is an "
-          "error that gives its place.",
+          "The sums that cross_entropy and focal average. A label outside 0 to C - 1 that is not "
+          "ignore_label is an error that gives its place.",
       .inputs = {score_inputs()[0], score_inputs()[1], class_weights_input(), counted_input()},
       .outputs = totals_outputs(),
-      .attrs = {ignore_label_attr()},
+      .attrs = pixel_loss_attrs(),
       .precision = Precision::always_f32,
       .infer = infer_totals,
       .gradient = gradient_totals,
@@ -140,8 +150,8 @@ std::vector<const OpDef*> definitions() {
   static const OpDef grad = {
       .name = "cross_entropy_grad",
       .doc =
-          "Gradient of cross_entropy_totals: gtotals[0] * w * (softmax(logits) - onehot(label)), 0 where "
-          "ignored.",
+          "Gradient of cross_entropy_totals: gtotals[0] * w * (softmax(logits) - onehot(label)) where "
+          "label_smoothing and focus are 0, and 0 where ignored.",
       .inputs = {{.name = "gtotals",
                   .doc = "f64 (2): gradient of totals; the sum of weights has none",
                   .type = kTotals},
@@ -149,7 +159,7 @@ std::vector<const OpDef*> definitions() {
                  score_inputs()[1],
                  class_weights_input()},
       .outputs = {{.name = "glogits", .doc = "gradient of logits"}},
-      .attrs = {ignore_label_attr()},
+      .attrs = pixel_loss_attrs(),
       .infer = infer_grad,
       .not_differentiable = kGradientOnce,
       .in_place = {{0, 1}},
@@ -181,8 +191,8 @@ std::vector<const OpDef*> definitions() {
       .internal = true,
   };
   std::vector<const OpDef*> all{&loss, &totals, &grad, &mean, &mean_grad};
-  const std::vector<const OpDef*> mining = ohem_definitions();
-  all.insert(all.end(), mining.begin(), mining.end());
+  append(all, ohem_definitions());
+  append(all, focal_definitions());
   return all;
 }
 

@@ -32,7 +32,22 @@ std::vector<AttrSpec> mining_attrs() {
            .doc = "of ohem: so many pixels of a batch are hard at least",
            .fallback = AttrValue(Expr(100000)),
            .min = 0,
-           .max = 1e12}};
+           .max = 1e12},
+          {.name = "min_share",
+           .kind = AttrKind::real,
+           .doc = "of ohem: and at least this share of the valid pixels, rounded down",
+           .fallback = AttrValue(Expr(0.0)),
+           .min = 0,
+           .max = 1}};
+}
+
+std::vector<AttrSpec> hard_pixel_attrs() {
+  std::vector<AttrSpec> attrs = mining_attrs();
+  attrs.insert(attrs.begin(), {.name = "ohem",
+                               .kind = AttrKind::boolean,
+                               .doc = "online hard example mining, in training",
+                               .fallback = AttrValue(Expr(0))});
+  return attrs;
 }
 
 std::vector<const OpDef*> ohem_definitions() {
@@ -58,7 +73,8 @@ std::vector<const OpDef*> ohem_definitions() {
           "Online hard example mining (Shrivastava, Gupta, Girshick 2016, arXiv:1604.03540) for pixels, "
           "with the rule that segmentation codes share: of the n valid pixels of this rank's batch, sorted "
           "by probability from 0 on, those are hard whose probability is less than the larger one of "
-          "threshold and the probability at place min(min_kept, n - 1). The others get ignore_label.",
+          "threshold and the probability at place min(max(min_kept, min_share n), n - 1). The others get "
+          "ignore_label.",
       .inputs = {{.name = "label", .doc = "i32 (N, H, W)", .type = kLabels},
                  {.name = "probability",
                   .doc = "f32 (N, H, W): of the label; a pixel without a number is hard",

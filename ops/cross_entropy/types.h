@@ -17,6 +17,30 @@ inline AttrSpec ignore_label_attr() {
           .max = std::numeric_limits<std::int32_t>::max()};
 }
 
+inline AttrSpec label_smoothing_attr() {
+  return {.name = "label_smoothing",
+          .kind = AttrKind::real,
+          .doc = "share of the target that all classes have alike, the rest being the label's",
+          .fallback = AttrValue(Expr(0.0)),
+          .min = 0,
+          .max = 1};
+}
+// Of the sums of a loss and their gradient.
+inline std::vector<AttrSpec> pixel_loss_attrs() {
+  return {ignore_label_attr(),
+          label_smoothing_attr(),
+          {.name = "focus",
+           .kind = AttrKind::real,
+           .doc = "gamma of focal loss; label_smoothing has no effect where it is not 0",
+           .fallback = AttrValue(Expr(0.0)),
+           .min = 0,
+           .max = 100}};
+}
+// Those of a node's attributes that say what a pixel counts.
+inline AttrMap pick_pixel_loss(const AttrMap& attrs) {
+  return pick_attrs(attrs, {"ignore_label", "label_smoothing", "focus"});
+}
+
 inline constexpr OperandType kLabels = OperandType::dense(DType::i32, 3);  // (N, H, W)
 inline constexpr OperandType kTotals = OperandType::dense(DType::f64, 1);  // (2)
 
@@ -65,9 +89,8 @@ inline InputSpec counted_input() {
 inline std::vector<OutputSpec> totals_outputs() {
   return {
       {.name = "totals",
-       .doc = "f64 (2): sum of w * -log p of the labels, sum of w, over the counted pixels, where w is the "
-              "weight "
-              "of the label's class",
+       .doc = "f64 (2): sum of the pixels' weighted losses, sum of w, over the counted pixels, where w is "
+              "the weight of the label's class",
        .type = kTotals,
        .reduction = Reduction::loss},
       {.name = "confusion",
@@ -82,9 +105,23 @@ inline std::vector<ValueType> totals_types(const ValueType& logits) {
           ValueType::dense(DType::i64, {logits.shape[1], logits.shape[1]})};
 }
 
-// Which pixels are hard: attributes threshold and min_kept.
+// Which pixels are hard: attributes threshold, min_kept, min_share.
 std::vector<AttrSpec> mining_attrs();
-// Definitions of definition_ohem.cpp.
+// The weights of the classes of `logits` in the method train: one input for all losses of a model. kNoValue
+// elsewhere, and for a loss over other classes.
+ValueId class_weights_of(ValueId logits, GraphWriter& graph);
+// The loss of hard pixels or of all as the method train has it: mean, totals, confusion. Attributes as
+// cross_entropy's, and focus.
+std::vector<ValueId> write_training_loss(const Node& node, const AttrMap& pixel_loss, GraphWriter& graph);
+// The same of all pixels, without weights, as the method eval has it.
+std::vector<ValueId> write_loss(const Node& node, const AttrMap& pixel_loss, GraphWriter& graph);
+Status infer_loss(const Attributes& attrs, std::span<const ValueType* const> inputs,
+                  std::vector<ValueType>& outputs);
+std::vector<OutputSpec> loss_outputs();
+// ohem and the attributes of hard pixels.
+std::vector<AttrSpec> hard_pixel_attrs();
+// Definitions of definition_ohem.cpp and definition_focal.cpp.
 std::vector<const OpDef*> ohem_definitions();
+std::vector<const OpDef*> focal_definitions();
 
 }  // namespace graphrun::ops::cross_entropy

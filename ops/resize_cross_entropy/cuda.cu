@@ -9,6 +9,7 @@ namespace {
 using cross_entropy::PartialTotals;
 
 Result<std::unique_ptr<Kernel>> prepare_totals(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_plain(request));
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
     cuda::Device& device = device_of(request);
     GRAPHRUN_ASSIGN(Scan scan, Scan::make(request, request.inputs[0], request.inputs[1]));

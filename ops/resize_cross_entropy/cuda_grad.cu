@@ -361,6 +361,7 @@ class Grad final : public Kernel {
 }  // namespace
 
 Result<std::unique_ptr<Kernel>> prepare_cuda_grad(const KernelRequest& request) {
+  GRAPHRUN_TRY(require_plain(request));
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
     GRAPHRUN_ASSIGN(Scan scan, Scan::make(request, request.inputs[1], request.inputs[2]));
     return std::unique_ptr<Kernel>(std::make_unique<Grad<T>>(request, std::move(scan)));

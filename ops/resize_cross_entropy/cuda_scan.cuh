@@ -4,6 +4,7 @@
 
 #include "ops/common/cuda_sampling.h"
 #include "ops/cross_entropy/cuda_scores.cuh"
+#include "ops/cross_entropy/pixel_loss.h"
 
 // Passes of a GPU over the pixels of labels, whose logits exist for a moment in registers only.
 namespace graphrun::ops::resize_cross_entropy {
@@ -47,6 +48,13 @@ class Scan {
   int span_ = 0;   // columns of logits that a block needs at most
   int chunk_ = 0;  // classes that it holds at once
 };
+
+// Other losses are computed at label size.
+inline Status require_plain(const KernelRequest& request) {
+  const cross_entropy::PixelLoss rule = cross_entropy::rule_of(request.attrs);
+  if (rule.focus == 0 && rule.smoothing == 0) return {};
+  return {ErrorCode::declined, "computes plain cross entropy only"};
+}
 
 Result<std::unique_ptr<Kernel>> prepare_cuda_grad(const KernelRequest& request);
 

@@ -1,5 +1,6 @@
 #include "graphrun/kernel/op_def.h"
 #include "ops/common/interpolation.h"
+#include "ops/common/small_logits.h"
 #include "ops/cross_entropy/types.h"
 
 namespace graphrun::ops::resize_cross_entropy {
@@ -38,7 +39,7 @@ std::vector<ValueId> at_label_size(std::string_view op, const Node& node, GraphW
   std::vector<ValueId> inputs = node.inputs;
   inputs[0] =
       graph.add("resize", {node.inputs[0], node.inputs[1]}, pick_interpolation(node.attrs), "resize")[0];
-  return graph.add(op, std::move(inputs), pick_attrs(node.attrs, {"ignore_label"}), suffix);
+  return graph.add(op, std::move(inputs), cross_entropy::pick_pixel_loss(node.attrs), suffix);
 }
 std::vector<ValueId> parts_of_totals(const Node& node, GraphWriter& graph) {
   return at_label_size("cross_entropy_totals", node, graph, "totals");
@@ -47,28 +48,9 @@ std::vector<ValueId> parts_of_probability(const Node& node, GraphWriter& graph) 
   return at_label_size("label_probability", node, graph, "probability");
 }
 
-std::vector<AttrSpec> attrs() {
-  std::vector<AttrSpec> specs = {cross_entropy::ignore_label_attr()};
+std::vector<AttrSpec> with_interpolation(std::vector<AttrSpec> specs) {
   append(specs, interpolation_attrs());
   return specs;
-}
-
-bool scores_pixels(const Node& node) {
-  return node.op == "cross_entropy_totals" || node.op == "label_probability";
-}
-
-// A resize stays when anybody else reads it: then its result exists anyway.
-std::optional<Node> match(const Node& scores, const GraphReader& graph) {
-  const ValueId large = scores.inputs[0];
-  const Node* resize = graph.producer(large);
-  if (resize == nullptr || resize->op != "resize") return std::nullopt;
-  for (const Node* reader : graph.readers(large)) {
-    if (reader == nullptr || !scores_pixels(*reader) || reader->inputs[0] != large) return std::nullopt;
-  }
-  Node fused{scores.path, {}, scores.attrs, scores.inputs, {}};
-  fused.inputs[0] = resize->inputs[0];
-  fused.attrs.merge(pick_interpolation(resize->attrs));
-  return fused;
 }
 
 std::vector<ValueId> parts_of_grad(const Node& node, GraphWriter& graph) {
@@ -77,7 +59,7 @@ std::vector<ValueId> parts_of_grad(const Node& node, GraphWriter& graph) {
   const AttrMap rule = pick_interpolation(node.attrs);
   inputs[1] = graph.add("resize", {logits, node.inputs[2]}, rule, "resize")[0];
   const ValueId glarge = graph.add("cross_entropy_grad", std::move(inputs),
-                                   pick_attrs(node.attrs, {"ignore_label"}), "totals.grad")[0];
+                                   cross_entropy::pick_pixel_loss(node.attrs), "totals.grad")[0];
   return graph.add("resize_grad", {glarge, logits}, rule, "resize.grad");
 }
 
@@ -103,12 +85,12 @@ std::vector<const OpDef*> definitions() {
                  class_weights_input(),
                  cross_entropy::counted_input()},
       .outputs = cross_entropy::totals_outputs(),
-      .attrs = attrs(),
+      .attrs = with_interpolation(cross_entropy::pixel_loss_attrs()),
       .precision = Precision::always_f32,
       .infer = infer_totals,
       .gradient = gradient,
       .decomposition = parts_of_totals,
-      .fusion = {"cross_entropy_totals", match},
+      .fusion = {"cross_entropy_totals", fuse_with_resize},
       .internal = true,
   };
   static const OpDef grad = {
@@ -121,7 +103,7 @@ std::vector<const OpDef*> definitions() {
                  score_inputs()[1],
                  class_weights_input()},
       .outputs = {{.name = "glogits", .doc = "gradient of logits"}},
-      .attrs = attrs(),
+      .attrs = with_interpolation(cross_entropy::pixel_loss_attrs()),
       .infer = infer_grad,
       .not_differentiable = kGradientOnce,
       .decomposition = parts_of_grad,
@@ -132,12 +114,12 @@ std::vector<const OpDef*> definitions() {
       .doc = "resize to the size of the label, then label_probability, without logits of that size.",
       .inputs = {{.name = "logits", .doc = "activation (N, C, h, w)"}, score_inputs()[1]},
       .outputs = {{.name = "probability", .doc = "f32 (N, H, W)", .type = OperandType::dense(DType::f32, 3)}},
-      .attrs = attrs(),
+      .attrs = with_interpolation({cross_entropy::ignore_label_attr()}),
       .precision = Precision::always_f32,
       .infer = infer_probability,
       .not_differentiable = "it only selects pixels",
       .decomposition = parts_of_probability,
-      .fusion = {"label_probability", match},
+      .fusion = {"label_probability", fuse_with_resize},
       .internal = true,
   };
   return {&totals, &grad, &probability};

@@ -16,7 +16,6 @@ constexpr std::string_view kF32Only[] = {"argmax",
                                          "label_probability",
                                          "psa_mask",
                                          "psa_mask_grad",
-                                         "scale",
                                          "softmax",
                                          "softmax_grad"};
 

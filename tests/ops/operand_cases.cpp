@@ -1,5 +1,7 @@
 #include "tests/ops/operand_cases.h"
 
+#include "ops/region_loss/bins.h"
+
 namespace graphrun::test {
 namespace {
 
@@ -54,6 +56,7 @@ std::vector<Case> maps() {
           {.op = "add", .inputs = {map(), map()}},
           {.op = "mul", .inputs = {map(), map()}},
           {.op = "reduce_to", .inputs = {map(), activation({2, kChannels, 6, 1})}},
+          {.op = "channel_dot", .inputs = {map(), map()}},
           {.op = "concat", .inputs = {map(), map()}},
           {.op = "slice_channels", .attrs = {{"begin", 1}, {"count", 2}}, .inputs = {map()}}};
 }
@@ -162,6 +165,45 @@ std::vector<Case> losses() {
       {.op = "resize_label_probability", .inputs = {small, labels()}}};
 }
 
+std::vector<Case> region_losses() {
+  constexpr std::int64_t kBins = ops::region_loss::kErrorBins;
+  const InputCase small = activation({2, kChannels, 3, 3});
+  const AttrMap rule{{"overlap", 2.0}};
+  std::vector<Case> cases{
+      {.op = "focal", .inputs = {map(), labels()}},
+      {.op = "dice", .inputs = {map(), labels()}},
+      {.op = "tversky", .inputs = {map(), labels()}},
+      {.op = "lovasz_softmax", .inputs = {map(), labels()}},
+      {.op = "region_loss", .attrs = rule, .inputs = {doubles({3, kChannels}), per_channel()}},
+      {.op = "region_loss_grad", .attrs = rule, .inputs = {scalar(), doubles({3, kChannels}), per_channel()}},
+      {.op = "lovasz_loss", .inputs = {doubles({4, kChannels, kBins}), per_channel()}},
+      {.op = "lovasz_loss_grad", .inputs = {scalar(), doubles({4, kChannels, kBins}), per_channel()}}};
+  for (const std::string prefix : {"", "resize_"}) {
+    const InputCase logits = prefix.empty() ? map() : small;
+    cases.push_back({.op = prefix + "region_totals", .inputs = {logits, labels()}});
+    cases.push_back({.op = prefix + "region_grad", .inputs = {doubles({3, kChannels}), logits, labels()}});
+    cases.push_back({.op = prefix + "lovasz_totals", .inputs = {logits, labels()}});
+    cases.push_back(
+        {.op = prefix + "lovasz_grad", .inputs = {doubles({4, kChannels, kBins}), logits, labels()}});
+  }
+  return cases;
+}
+
+std::vector<Case> boundaries() {
+  const InputCase score = activation({2, 1, 6, 5});
+  const InputCase small = activation({2, 1, 3, 3});
+  const InputCase target = dense({2, 6, 5}, integers(2), DType::i32);
+  return {{.op = "boundary", .inputs = {score, labels()}},
+          {.op = "boundary_totals", .inputs = {score, target}},
+          {.op = "boundary_grad", .inputs = {doubles({4}), score, target}},
+          {.op = "resize_boundary_totals", .inputs = {small, target}},
+          {.op = "resize_boundary_grad", .inputs = {doubles({4}), small, target}},
+          {.op = "boundary_loss", .inputs = {doubles({4})}},
+          {.op = "boundary_loss_grad", .inputs = {scalar(), doubles({4})}},
+          {.op = "label_boundary", .inputs = {labels()}},
+          {.op = "select_label", .inputs = {labels(), score}}};
+}
+
 std::vector<Case> others() {
   return {{.op = "axpby", .inputs = {dense({2}), dense({7}), dense({7})}},
           {.op = "first_nonfinite", .inputs = {dense({7})}},
@@ -185,8 +227,8 @@ std::vector<Case> others() {
 
 std::vector<Case> operand_cases() {
   std::vector<Case> all;
-  for (auto* cases :
-       {activations, maps, pools, convolutions, batch_norms, other_norms, attentions, losses, others}) {
+  for (auto* cases : {activations, maps, pools, convolutions, batch_norms, other_norms, attentions, losses,
+                      region_losses, boundaries, others}) {
     for (Case& test : cases()) all.push_back(std::move(test));
   }
   return all;

@@ -1,4 +1,5 @@
 #include <cstring>
+#include <filesystem>
 
 #include "runtime/core/random.h"
 #include "runtime/session/shard.h"
@@ -32,15 +33,24 @@ enum class Network {
   // front of a 1x1 convolution and another batch norm has no gradient but its rounding, of which AdamW makes
   // whole steps; here every parameter has one.
   adamw,
+  losses,  // one head with every loss, and one of boundaries
 };
 
+std::filesystem::path graph_of(Network network) {
+  switch (network) {
+    case Network::pyramid:
+      return kSource / "graphs/pspnet_tiny.json";
+    case Network::adamw:
+      return kSource / "tests/golden/adamw/net.json";
+    default:
+      return kSource / "tests/session/all_losses.json";
+  }
+}
+
 std::shared_ptr<const model::Program> program_of(Network network, double dropout) {
-  const bool pyramid = network == Network::pyramid;
   std::vector<compiler::Definition> definitions;
-  if (pyramid) definitions = {{"width", 2}, {"classes", 3}, {"dropout", dropout}};
-  compiler::Compiled compiled =
-      compiler::compile(kSource / (pyramid ? "graphs/pspnet_tiny.json" : "tests/golden/adamw/net.json"),
-                        definitions, ops::op_registry());
+  if (network == Network::pyramid) definitions = {{"width", 2}, {"classes", 3}, {"dropout", dropout}};
+  compiler::Compiled compiled = compiler::compile(graph_of(network), definitions, ops::op_registry());
   BOOST_TEST_REQUIRE(compiled.errors == "");
   return take(model::Program::make(*std::move(compiled.model), ops::op_registry()));
 }
@@ -48,6 +58,7 @@ std::shared_ptr<const model::Program> program_of(Network network, double dropout
 std::shared_ptr<weights::Weights> start_weights(Network network, const model::Program& program,
                                                 const std::vector<bool>& held) {
   auto weights = take(weights::Weights::initialise(program, 0, take(ops::make_cpu_backend(1)), held));
+  if (network == Network::losses) return weights;
   const char* const folder = network == Network::pyramid ? "pspnet_tiny" : "adamw";
   take(weights->load(*open_tensors(kSource / "tests/golden" / folder / "start.safetensors")));
   return weights;
@@ -191,6 +202,15 @@ BOOST_AUTO_TEST_CASE(optimiser_shared_out) {
   parallel.shard_optimizer = true;
   if (Job::comm->size() == 1) parallel = {};
   check_same(on_ranks({}, parallel), train({}, {}, 0, kBatch), kBar);
+}
+
+// Losses that compare regions over all pixels see those of all ranks.
+BOOST_AUTO_TEST_CASE(every_loss_is_of_all_ranks) {
+  Setup setup;
+  setup.network = Network::losses;
+  check_same(on_ranks(setup, all_together()), train(setup, {}, 0, kBatch), kBar);
+  setup.unlabelled = kBatch - kBatch / std::max(Job::comm->size(), 2);
+  check_same(on_ranks(setup, all_together()), train(setup, {}, 0, kBatch), kBar);
 }
 
 // The norm is of all parameters, whosever they are.

@@ -12,9 +12,14 @@ struct Expected {
   HostTensor totals, confusion;
 };
 
+// The loss of a pixel beyond plain cross entropy.
+struct PixelRule {
+  double smoothing = 0;
+  double focus = 0;
+};
 // `weights` and `counted` may be absent.
 Expected expect(const HostTensor& logits, const HostTensor& label, const HostTensor& weights,
-                const HostTensor& counted, double ignore) {
+                const HostTensor& counted, double ignore, const PixelRule& rule = {}) {
   const std::int64_t classes = logits.shape[1];
   Expected result{HostTensor::zeros({2}), HostTensor::zeros({classes, classes})};
   std::size_t pixel = 0;
@@ -32,10 +37,17 @@ Expected expect(const HostTensor& logits, const HostTensor& label, const HostTen
         const double max = logits.at(n, best, y, x);
         double sum = 0;
         for (std::int64_t c = 0; c < classes; ++c) sum += std::exp(logits.at(n, c, y, x) - max);
-        const double weight = weights.present ? weights.values[static_cast<std::size_t>(target)] : 1;
+        const auto weight = [&](std::int64_t c) {
+          return weights.present ? weights.values[static_cast<std::size_t>(c)] : 1;
+        };
+        const auto nll = [&](std::int64_t c) { return std::log(sum) - (logits.at(n, c, y, x) - max); };
         if (counts) {
-          result.totals.values[0] += weight * (std::log(sum) - (logits.at(n, target, y, x) - max));
-          result.totals.values[1] += weight;
+          double all = 0;
+          for (std::int64_t c = 0; c < classes; ++c) all += weight(c) * nll(c);
+          const double focus = std::pow(1 - std::exp(-nll(target)), rule.focus);
+          result.totals.values[0] += (1 - rule.smoothing) * weight(target) * focus * nll(target) +
+                                     rule.smoothing / static_cast<double>(classes) * all;
+          result.totals.values[1] += weight(target);
         }
         result.confusion.values[static_cast<std::size_t>(target * classes + best)] += 1;
       }
@@ -49,22 +61,26 @@ const HostTensor& optional(const std::vector<HostTensor>& in, std::size_t i) {
 
 double ignore_of(const Attributes& attrs) { return static_cast<double>(attrs.integer("ignore_label")); }
 
-void totals_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
-                      const Attributes& attrs) {
-  const Expected expected = expect(in[0], in[1], optional(in, 2), optional(in, 3), ignore_of(attrs));
-  out[0] = expected.totals;
-  out[1] = expected.confusion;
+Reference totals_by(const PixelRule& rule) {
+  return [=](const auto& in, auto& out, const Attributes& attrs) {
+    const Expected expected = expect(in[0], in[1], optional(in, 2), optional(in, 3), ignore_of(attrs), rule);
+    out[0] = expected.totals;
+    out[1] = expected.confusion;
+  };
 }
+const Reference totals_reference = totals_by({});
 
-void loss_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
-                    const Attributes& attrs) {
-  const Expected expected = expect(in[0], in[1], optional(in, 2), optional(in, 3), ignore_of(attrs));
-  const double count = expected.totals.values[1];
-  out[0] = HostTensor::zeros({});
-  out[0].values[0] = count > 0 ? expected.totals.values[0] / count : 0;
-  out[1] = expected.totals;
-  out[2] = expected.confusion;
+Reference loss_by(const PixelRule& rule) {
+  return [=](const auto& in, auto& out, const Attributes& attrs) {
+    const Expected expected = expect(in[0], in[1], optional(in, 2), optional(in, 3), ignore_of(attrs), rule);
+    const double count = expected.totals.values[1];
+    out[0] = HostTensor::zeros({});
+    out[0].values[0] = count > 0 ? expected.totals.values[0] / count : 0;
+    out[1] = expected.totals;
+    out[2] = expected.confusion;
+  };
 }
+const Reference loss_reference = loss_by({});
 
 // Softmax probability of the label; 1 where ignored.
 void probability_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
@@ -92,7 +108,9 @@ void hard_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& 
       sorted.push_back(std::isnan(in[1].values[i]) ? -1 : in[1].values[i]);
   std::ranges::sort(sorted);
   if (sorted.empty()) return;
-  const auto place = std::min(static_cast<std::size_t>(attrs.integer("min_kept")), sorted.size() - 1);
+  const auto share = static_cast<std::size_t>(attrs.real("min_share") * static_cast<double>(sorted.size()));
+  const auto kept = std::max(static_cast<std::size_t>(attrs.integer("min_kept")), share);
+  const auto place = std::min(kept, sorted.size() - 1);
   const double threshold = static_cast<double>(static_cast<float>(attrs.real("threshold")));
   const double limit = std::max(threshold, sorted[place]);
   for (std::size_t i = 0; i < in[0].values.size(); ++i)
@@ -176,21 +194,24 @@ BOOST_AUTO_TEST_CASE(probabilities_of_labels) {
 
 BOOST_AUTO_TEST_CASE(hard_pixels) {
   const OpHarness harness;
-  const auto check = [&](double threshold, std::int64_t min_kept, double share, Values probability) {
-    harness.check({.op = "hard_label",
-                   .attrs = {{"threshold", threshold}, {"min_kept", Expr(min_kept)}},
-                   .inputs = {dense({2, 300, 250}, integers(7, share), DType::i32),
-                              dense({2, 300, 250}, std::move(probability))}},
-                  hard_reference);
+  const auto check = [&](double threshold, std::int64_t min_kept, double share, Values probability,
+                         double min_share = 0) {
+    harness.check(
+        {.op = "hard_label",
+         .attrs = {{"threshold", threshold}, {"min_kept", Expr(min_kept)}, {"min_share", min_share}},
+         .inputs = {dense({2, 300, 250}, integers(7, share), DType::i32),
+                    dense({2, 300, 250}, std::move(probability))}},
+        hard_reference);
   };
   for (const double share : {0.0, 0.3, 1.0}) {
-    check(0.7, 1000, share, uniform(0, 1));      // the threshold decides
-    check(0.1, 40000, share, uniform(0, 1));     // the number decides
-    check(0.0, 0, share, uniform(0, 1));         // none is kept
-    check(0.3, 1000000, share, uniform(0, 1));   // all but the easiest
-    check(0.5, 5000, share, integers(4));        // many alike
-    check(0.9, 0, share, in_order({1, 1, 1}));   // a network that is sure
-    check(0.2, 3, share, in_order({NAN, 0.5}));  // what is no number is hard
+    check(0.7, 1000, share, uniform(0, 1));           // the threshold decides
+    check(0.1, 40000, share, uniform(0, 1));          // the number decides
+    check(0.0, 0, share, uniform(0, 1));              // none is kept
+    check(0.3, 1000000, share, uniform(0, 1));        // all but the easiest
+    check(0.5, 5000, share, integers(4));             // many alike
+    check(0.9, 0, share, in_order({1, 1, 1}));        // a network that is sure
+    check(0.01, 10, share, uniform(0, 1), 1.0 / 16);  // the share decides
+    check(0.2, 3, share, in_order({NAN, 0.5}));       // what is no number is hard
   }
 }
 
@@ -224,6 +245,50 @@ BOOST_AUTO_TEST_CASE(gradient) {
   const OpHarness harness;
   harness.check_gradient(make("cross_entropy", {2, 11, 3, 5}, 0.3), loss_reference);
   harness.check_gradient(make("cross_entropy", {1, 4, 3, 3}, 0), loss_reference);
+}
+
+const std::vector<double> kWeights{0.5, 0, 2, 1, 3};
+
+// Of a loss in both methods, with weights of classes and without.
+void check_loss(Case test, const PixelRule& rule) {
+  const OpHarness harness;
+  harness.check_variant(test, Form::eval, loss_by(rule));
+  harness.check_variant(test, Form::train, loss_by(rule));
+  harness.check_gradient(test, loss_by(rule), {.inputs = {0}});
+  test.model_inputs["class_weights"] = dense({5}, in_order(kWeights));
+  const Reference weighted = [=](const auto& in, auto& out, const Attributes& attrs) {
+    loss_by(rule)({in[0], in[1], {true, {5}, kWeights}}, out, attrs);
+  };
+  harness.check_variant(test, Form::train, weighted);
+  harness.check_gradient(test, weighted, {.inputs = {0}});
+}
+
+BOOST_AUTO_TEST_CASE(label_smoothing) {
+  Case test = make("cross_entropy", {2, 5, 5, 7}, 0.2);
+  for (const double share : {0.1, 1.0}) {
+    test.attrs = {{"label_smoothing", share}};
+    check_loss(test, {share, 0});
+  }
+  Case totals = weigh(make("cross_entropy_totals", {2, 19, 5, 7}, 0.2), true);
+  totals.attrs = {{"label_smoothing", 0.3}};
+  OpHarness().check(totals, totals_by({0.3, 0}));
+}
+
+BOOST_AUTO_TEST_CASE(focal_loss) {
+  Case test = make("focal", {2, 5, 5, 7}, 0.2);
+  test.tolerance = 1e-5;
+  for (const double gamma : {0.0, 0.5, 1.0, 2.0, 5.0}) {
+    test.attrs = {{"gamma", gamma}};
+    check_loss(test, {0, gamma});
+  }
+  // A network that is sure and right: the loss is 0, and so is its gradient.
+  test = make("focal", {1, 5, 1, 1}, 0, in_order({0, 0, 200, 0, 0}));
+  test.inputs[1].values = in_order({2});
+  test.least_scale = 1;
+  for (const double gamma : {0.5, 2.0}) {
+    test.attrs = {{"gamma", gamma}};
+    OpHarness().check_variant(test, Form::train, loss_by({0, gamma}));
+  }
 }
 
 BOOST_AUTO_TEST_CASE(gradient_kernel) {

@@ -2,46 +2,11 @@
 #include <cmath>
 
 #include "tests/ops/harness.h"
-#include "tests/ops/resampling.h"
+#include "tests/ops/labelled_pixels.h"
 #include "tests/ops/test_backend.h"
 
 namespace graphrun::test {
 namespace {
-
-struct Place {
-  std::int64_t n;     // image
-  std::size_t pixel;  // of all images
-};
-
-// Visits every valid pixel with its label, its logits at label size and its mixtures.
-template <class Visit>
-void each_pixel(const Attributes& attrs, const HostTensor& logits, const HostTensor& label,
-                const Visit& visit) {
-  std::vector<double> v(static_cast<std::size_t>(logits.shape[1]));
-  std::size_t pixel = 0;
-  for (std::int64_t n = 0; n < label.shape[0]; ++n)
-    for (std::int64_t y = 0; y < label.shape[1]; ++y)
-      for (std::int64_t x = 0; x < label.shape[2]; ++x, ++pixel) {
-        if (label.values[pixel] == 255) continue;
-        const Mixture row = mixture(attrs, y, logits.shape[2], label.shape[1]);
-        const Mixture column = mixture(attrs, x, logits.shape[3], label.shape[2]);
-        for (std::int64_t c = 0; c < logits.shape[1]; ++c) {
-          const auto blend = [&](std::int64_t w) {
-            return (1 - row.weight) * logits.at(n, c, row.first, w) +
-                   row.weight * logits.at(n, c, row.second, w);
-          };
-          v[static_cast<std::size_t>(c)] =
-              (1 - column.weight) * blend(column.first) + column.weight * blend(column.second);
-        }
-        visit(Place{n, pixel}, static_cast<std::int64_t>(label.values[pixel]), v, row, column);
-      }
-}
-
-double exp_sum(const std::vector<double>& v) {
-  double sum = 0;
-  for (const double value : v) sum += std::exp(value);
-  return sum;
-}
 
 // 1 where the input `i` of weights is absent.
 double weight_of(const std::vector<HostTensor>& in, std::size_t i, std::int64_t label) {
@@ -62,7 +27,14 @@ void totals_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>
                out[1].values[static_cast<std::size_t>(label * classes) + best] += 1;
                if (in.size() > 3 && in[3].present && in[3].values[place.pixel] == 255) return;
                const double weight = weight_of(in, 2, label);
-               out[0].values[0] += weight * (std::log(exp_sum(v)) - v[static_cast<std::size_t>(label)]);
+               const auto nll = [&](std::int64_t c) {
+                 return std::log(exp_sum(v)) - v[static_cast<std::size_t>(c)];
+               };
+               const double share = attrs.real("label_smoothing");
+               const double focus = std::pow(1 - std::exp(-nll(label)), attrs.real("focus"));
+               out[0].values[0] += (1 - share) * weight * focus * nll(label);
+               for (std::int64_t c = 0; c < classes; ++c)
+                 out[0].values[0] += share / static_cast<double>(classes) * weight_of(in, 2, c) * nll(c);
                out[0].values[1] += weight;
              });
 }
@@ -167,6 +139,19 @@ BOOST_AUTO_TEST_CASE(weights_of_classes_and_pixels_left_out) {
   grad.inputs.push_back(dense({19}, uniform(0, 4)));
   harness.check(grad, grad_reference);
   harness.check_parts(grad, grad_reference);
+}
+
+BOOST_AUTO_TEST_CASE(label_smoothing_and_focus) {
+  const OpHarness harness;
+  Case totals = totals_case({2, 19, 5, 6}, 23, 31, 0.2);
+  totals.inputs.push_back(dense({19}, uniform(0.1, 4)));
+  for (const AttrMap& rule :
+       {AttrMap{{"label_smoothing", 0.2}}, AttrMap{{"focus", 2.0}}, AttrMap{{"focus", 0.5}}}) {
+    totals.attrs = rule;
+    harness.check(totals, totals_reference);
+    harness.check_parts(totals, totals_reference);
+    harness.check_gradient(totals, totals_reference, {.inputs = {0}});
+  }
 }
 
 BOOST_AUTO_TEST_CASE(rows_without_labels_count_nothing) {

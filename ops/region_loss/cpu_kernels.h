@@ -1,0 +1,12 @@
+#pragma once
+
+#include <vector>
+
+#include "graphrun/kernel/kernel.h"
+
+namespace graphrun::ops::region_loss {
+
+// Of cpu_lovasz.cpp.
+std::vector<KernelEntry> lovasz_kernels();
+
+}  // namespace graphrun::ops::region_loss
