@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <string>
 #include <utility>
 
@@ -61,6 +62,14 @@ Status validate(const AugmentSettings& settings) {
         settings.rotate_max <= 360)) {
     return error("rotate_min and rotate_max: expected -360 <= rotate_min <= rotate_max <= 360");
   }
+  const ColorRanges& colors = settings.colors;
+  if (!(colors.brightness >= 0 && colors.brightness <= 255 && colors.contrast >= 0 && colors.contrast <= 1 &&
+        colors.saturation >= 0 && colors.saturation <= 1 && colors.hue >= 0 && colors.hue <= 180)) {
+    return error(
+        "colours: expected brightness 0 to 255, contrast and saturation 0 to 1, hue 0 to 180 degrees");
+  }
+  if (!(settings.cat_max_ratio > 0 && settings.cat_max_ratio <= 1))
+    return error("cat_max_ratio: expected more than 0, at most 1");
   for (std::size_t c = 0; c < 3; ++c) {
     if (!std::isfinite(settings.mean[c]) || !std::isfinite(settings.std[c]) || settings.std[c] <= 0) {
       return error("mean and std: expected finite numbers, std above 0");
@@ -68,6 +77,15 @@ Status validate(const AugmentSettings& settings) {
   }
   return {};
 }
+
+namespace {
+
+std::array<double, 2> draw_crop(core::Random& random) {
+  const double top = random.next_double();
+  return {top, random.next_double()};
+}
+
+}  // namespace
 
 AugmentParams draw(const AugmentSettings& settings, core::Random random) {
   AugmentParams params;
@@ -81,58 +99,114 @@ AugmentParams draw(const AugmentSettings& settings, core::Random random) {
   const bool turn = random.next_bool();
   const double angle = random.next_between(settings.rotate_min, settings.rotate_max);
   if (turn) params.angle = angle;
-  params.blur = random.next_bool();
+  params.blur = random.next_bool() && settings.blur;
   params.flip = random.next_bool();
-  const double top = random.next_double();
-  params.crop = {top, random.next_double()};
+  params.crop = draw_crop(random);
+  // What few use is drawn last, so that the others' draws are what they were.
+  if (settings.cat_max_ratio < 1) {
+    for (std::size_t i = 0; i < kCropTries; ++i) params.other_crops.push_back(draw_crop(random));
+  }
+  if (settings.colors.any()) params.colors = draw(settings.colors, random);
   return params;
 }
 
 namespace {
 
-void transform(const Sample& sample, const AugmentSettings& settings, const AugmentParams& params,
-               AugmentScratch& scratch, float* image, std::int32_t* label) {
-  const Scaling canvas =
-      Scaling::make(sample.image.height, sample.image.width, factor_y(params), factor_x(params));
-  const std::int64_t room_y = window_room(canvas.height, settings.train_h);
-  const std::int64_t room_x = window_room(canvas.width, settings.train_w);
-  Window window{settings.train_h, settings.train_w, room_y / 2, room_x / 2, params.flip};
-  if (params.crop) {
-    window.top = offset_in(room_y, (*params.crop)[0]);
-    window.left = offset_in(room_x, (*params.crop)[1]);
+// Whether two classes or more are in the crop, none with more than the part `most`.
+bool is_mixed(const std::int32_t* label, std::int64_t pixels, std::int32_t ignore, double most,
+              std::vector<std::int64_t>& counts) {
+  counts.clear();
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    if (label[i] == ignore || label[i] < 0) continue;
+    const auto at = static_cast<std::size_t>(label[i]);
+    if (at >= counts.size()) counts.resize(at + 1, 0);
+    ++counts[at];
   }
-  const Pixel mean = pixel_of(settings.mean);
-  // From the window backwards: what each step has to make.
-  const Rect shown = window.shown(canvas);
-  const Rect turned = params.blur ? grown(shown, canvas) : shown;
-  std::optional<Rotation> turn;
-  if (params.angle) turn = Rotation::make(canvas, *params.angle);
-  const Rect scaled = turn ? turn->reads(turned, canvas) : turned;
-
-  Patch* patch = &scratch.patches[0];
-  Patch* spare = &scratch.patches[1];
-  scale_patch(sample.image, canvas, scaled, scratch.steps, *patch);
-  if (turn) {
-    turn_patch(*patch, canvas, *turn, turned, mean, scratch.steps, *spare);
-    std::swap(patch, spare);
-  }
-  if (params.blur) {
-    blur_patch(*patch, canvas, shown, scratch.steps, *spare);
-    std::swap(patch, spare);
-  }
-  write_image(*patch, canvas, window, mean, pixel_of(settings.std), image);
-  if (label != nullptr) {
-    write_label(sample.label, canvas, turn ? &*turn : nullptr, window, settings.ignore_label, scratch.steps,
-                label);
-  }
+  const std::int64_t all = std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+  const std::int64_t largest = counts.empty() ? 0 : *std::ranges::max_element(counts);
+  return largest < all && static_cast<double>(largest) < most * static_cast<double>(all);
 }
+
+class Crop {
+ public:
+  Crop(const Sample& sample, const AugmentSettings& settings, const AugmentParams& params,
+       AugmentScratch& scratch)
+      : sample_(sample),
+        settings_(settings),
+        params_(params),
+        scratch_(scratch),
+        canvas_(Scaling::make(sample.image.height, sample.image.width, factor_y(params), factor_x(params))) {
+    if (params.angle) turn_ = Rotation::make(canvas_, *params.angle);
+  }
+
+  void write(float* image, std::int32_t* label) {
+    Window window = window_at(params_.crop);
+    if (label != nullptr) {
+      write_labels(window, label);
+      for (const std::array<double, 2>& other : params_.other_crops) {
+        if (is_mixed(label, settings_.train_h * settings_.train_w, settings_.ignore_label,
+                     settings_.cat_max_ratio, scratch_.counts))
+          break;
+        window = window_at(other);
+        write_labels(window, label);
+      }
+    }
+    write_pixels(window, image);
+  }
+
+ private:
+  Window window_at(const std::optional<std::array<double, 2>>& crop) const {
+    const std::int64_t room_y = window_room(canvas_.height, settings_.train_h);
+    const std::int64_t room_x = window_room(canvas_.width, settings_.train_w);
+    Window window{settings_.train_h, settings_.train_w, room_y / 2, room_x / 2, params_.flip};
+    if (crop) {
+      window.top = offset_in(room_y, (*crop)[0]);
+      window.left = offset_in(room_x, (*crop)[1]);
+    }
+    return window;
+  }
+
+  void write_labels(const Window& window, std::int32_t* label) {
+    write_label(sample_.label, canvas_, turn_ ? &*turn_ : nullptr, window, settings_.ignore_label,
+                scratch_.steps, label);
+  }
+
+  void write_pixels(const Window& window, float* image) {
+    const Pixel mean = pixel_of(settings_.mean);
+    // From the window backwards: what each step has to make.
+    const Rect shown = window.shown(canvas_);
+    const Rect turned = params_.blur ? grown(shown, canvas_) : shown;
+    const Rect scaled = turn_ ? turn_->reads(turned, canvas_) : turned;
+
+    Patch* patch = &scratch_.patches[0];
+    Patch* spare = &scratch_.patches[1];
+    scale_patch(sample_.image, canvas_, scaled, scratch_.steps, *patch);
+    if (turn_) {
+      turn_patch(*patch, canvas_, *turn_, turned, mean, scratch_.steps, *spare);
+      std::swap(patch, spare);
+    }
+    if (params_.blur) {
+      blur_patch(*patch, canvas_, shown, scratch_.steps, *spare);
+      std::swap(patch, spare);
+    }
+    distort(params_.colors, *patch);
+    write_image(*patch, canvas_, window, mean, pixel_of(settings_.std), image);
+  }
+
+  const Sample& sample_;
+  const AugmentSettings& settings_;
+  const AugmentParams& params_;
+  AugmentScratch& scratch_;
+  Scaling canvas_;
+  std::optional<Rotation> turn_;
+};
 
 }  // namespace
 
 Status apply(const Sample& sample, const AugmentSettings& settings, const AugmentParams& params,
              AugmentScratch& scratch, float* image, std::int32_t* label) {
   GRAPHRUN_TRY(check_sample(sample, params, label));
-  transform(sample, settings, params, scratch, image, label);
+  Crop(sample, settings, params, scratch).write(image, label);
   return {};
 }
 

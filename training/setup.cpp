@@ -13,6 +13,10 @@ datasets::AugmentSettings augment_settings(const SettingTable& settings,
   augment.aspect_max = settings.real("aspect_max");
   augment.rotate_min = settings.real("rotate_min");
   augment.rotate_max = settings.real("rotate_max");
+  augment.blur = settings.flag("blur");
+  augment.colors = {settings.real("brightness"), settings.real("contrast"), settings.real("saturation"),
+                    settings.real("hue")};
+  augment.cat_max_ratio = settings.real("cat_max_ratio");
   augment.ignore_label = static_cast<std::int32_t>(settings.integer("ignore_label"));
   augment.augment = settings.flag("augment");
   for (std::size_t c = 0; c < 3; ++c) {

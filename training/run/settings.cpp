@@ -38,6 +38,15 @@ constexpr std::array kSpecs{
                 "largest random ratio of the width's scale to the height's"},
     SettingSpec{"rotate_min", real, "-10", -180, 180, "smallest random rotation, degrees"},
     SettingSpec{"rotate_max", real, "10", -180, 180, "largest random rotation, degrees"},
+    SettingSpec{"blur", boolean, "true", 0, 1, "half of the images are blurred a little"},
+    SettingSpec{"brightness", real, "0", 0, 255, "largest random change of brightness, of 255"},
+    SettingSpec{"contrast", real, "0", 0, 1, "largest random change of contrast, a part of it"},
+    SettingSpec{"saturation", real, "0", 0, 1, "largest random change of saturation, a part of it"},
+    SettingSpec{"hue", real, "0", 0, 180, "largest random change of hue, degrees"},
+    SettingSpec{
+        "cat_max_ratio", real, "1", 1e-3, 1,
+        "largest part of a crop's labelled pixels that one class may have; else another crop is drawn, "
+        "10 times at most"},
     SettingSpec{"zoom_factor", integer, "8", 1, 8, "scale of the logits in training, 1, 2, 4 or 8"},
     SettingSpec{"mask_h", integer, "null", 1, 1e5,
                 "rows of PSANet's masks; from the training crop if not given"},
