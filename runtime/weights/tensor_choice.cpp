@@ -229,7 +229,10 @@ std::optional<std::string> chosen_name(std::string_view name, const ChosenTensor
   if (!name.starts_with(chosen.prefix)) return std::nullopt;
   name.remove_prefix(chosen.prefix.size());
   if (!canonical_name(name)) return std::nullopt;
-  return unwrapped(name, choice);
+  std::string known(unwrapped(name, choice));
+  if (!choice.rename) return known;
+  std::string renamed = choice.rename(known);
+  return renamed.empty() ? known : renamed;
 }
 
 Result<ChosenTensors> choose_tensors(std::span<const TensorNest> nests, const TensorChoice& choice) {

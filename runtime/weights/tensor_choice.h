@@ -20,6 +20,9 @@ struct TensorChoice {
   std::string strip;  // prefix of the names to take, which is dropped; empty: the one that fits
   // Whether the model has a variable of this name. Empty: no model is known, and names stay but for wrappers.
   std::function<bool(std::string_view)> wants;
+  // The model's name of a tensor that another implementation calls otherwise; empty text: it has none, and
+  // the name stays. `wants` is asked for names before this.
+  std::function<std::string(std::string_view)> rename{};
 };
 
 // A dictionary of a file in which tensors stand.

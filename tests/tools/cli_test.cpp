@@ -196,6 +196,25 @@ BOOST_AUTO_TEST_CASE(checkpoints_are_converted) {
   BOOST_TEST(!shell.has("wrong.safetensors"));
 }
 
+BOOST_AUTO_TEST_CASE(names_of_other_implementations_become_the_models) {
+  Shell shell;
+  shell.succeed(R"(mkdir -p home/graphs/maps
+echo '{"prefixes": {"pretrained.": "backbone.", "pretrained.layer4.": "last."}}' > home/graphs/maps/theirs.json
+echo '{"prefixes": {"backbone.": "pretrained.", "last.": "pretrained.layer4."}}' > home/graphs/maps/ours.json)");
+  shell.succeed("export GRAPHRUN_HOME=home\ngrun convert $GOLDEN/start.safetensors theirs.safetensors --map theirs");
+  BOOST_TEST(open_tensors(shell.path("theirs.safetensors"))->find("last.0.conv1.weight"));
+  shell.fail("grun convert theirs.safetensors out.safetensors --model tiny.fb", 1, {"missing"});
+  const std::string back =
+      "export GRAPHRUN_HOME=home\ngrun convert theirs.safetensors out.safetensors --model tiny.fb --map ";
+  shell.succeed(back + "ours");
+  const auto from = open_tensors(kSource / "tests/golden/spnet_tiny/start.safetensors");
+  const auto to = open_tensors(shell.path("out.safetensors"));
+  BOOST_TEST_REQUIRE(to->tensors().size() == from->tensors().size());
+  for (const weights::NamedTensor& tensor : from->tensors())
+    BOOST_TEST(std::ranges::equal(to->find(tensor.name)->bytes, tensor.bytes), tensor.name);
+  shell.fail(back + "others", 1, {"no map \"others\"", "ours, theirs"});
+}
+
 BOOST_AUTO_TEST_CASE(reports) {
   Shell shell;
   for (const std::string mode : {"infer", "train"}) {

@@ -8,6 +8,7 @@
 #include "tools/grun/common_options.h"
 #include "tools/terminal/command_line.h"
 #include "tools/terminal/output.h"
+#include "training/run/rename_rules.h"
 
 namespace graphrun::tools {
 namespace {
@@ -17,18 +18,31 @@ struct ConvertOptions {
   std::string input;
   std::string output;
   std::string model;
+  std::string map;
   weights::TensorChoice choice;
 };
 
+// The tensors that the options mean, by the names that they are to have.
+Result<std::shared_ptr<const weights::TensorFile>> open_input(const ConvertOptions& options,
+                                                              const model::Program* program) {
+  weights::TensorChoice choice = options.choice;
+  if (program != nullptr) choice = weights::choice_for(*program, choice);
+  if (options.map.empty()) return weights::TensorFile::open(options.input, choice);
+  GRAPHRUN_ASSIGN(const training::RenameRules map, training::find_map(options.map));
+  choice.rename = [&map](std::string_view name) { return map.apply(name); };
+  choice.wants = [&map, known = choice.wants](std::string_view name) {
+    const std::string renamed = map.apply(name);
+    return !renamed.empty() && (known == nullptr || known(renamed));
+  };
+  return weights::TensorFile::open(options.input, choice);
+}
+
 Status convert(const ConvertOptions& options) {
   std::shared_ptr<const model::Program> program;
-  weights::TensorChoice choice = options.choice;
   if (!options.model.empty()) {
     GRAPHRUN_ASSIGN(program, open_program(options.model, options.common));
-    choice = weights::choice_for(*program, choice);
   }
-  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
-                  weights::TensorFile::open(options.input, choice));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file, open_input(options, program.get()));
   say_weights_note(options.common, file->note());
   if (program != nullptr) {
     GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
@@ -60,6 +74,8 @@ void add_convert(CLI::App& app, Outcome& outcome) {
   command->add_option("input", options->input, "IN.pth")->required();
   command->add_option("output", options->output, "OUT.safetensors")->required();
   command->add_option("--model", options->model, "MODEL.fb");
+  command->add_option("--map", options->map,
+                      "names of another implementation, graphs/maps/NAME.json, that become the model's");
   add_tensor_choice(*command, options->choice);
   command->callback([options, &outcome] { outcome.status = convert(*options); });
 }

@@ -1,79 +1,14 @@
 #include "training/run/backbone.h"
 
 #include <fmt/format.h>
-#include <rapidjson/document.h>
 
 #include <algorithm>
-#include <filesystem>
-#include <system_error>
 
-#include "runtime/core/data_folders.h"
-#include "runtime/core/file.h"
 #include "runtime/core/guard.h"
+#include "training/run/rename_rules.h"
 
 namespace graphrun::training {
 namespace {
-
-namespace fs = std::filesystem;
-
-// Names of a file that start with `from` start with `to` in the model; the longest match counts.
-struct RenameRules {
-  std::string name;
-  std::vector<std::pair<std::string, std::string>> prefixes;  // longest first
-  std::vector<std::pair<std::string, std::string>> hints;     // for tensors of another shape than the model's
-
-  std::string apply(std::string_view tensor) const {
-    for (const auto& [from, to] : prefixes) {
-      if (tensor.starts_with(from)) return to + std::string(tensor.substr(from.size()));
-    }
-    return {};
-  }
-};
-
-Result<RenameRules> read_rules(const fs::path& path) {
-  constexpr std::int64_t kMaxBytes = 1 << 20;
-  GRAPHRUN_ASSIGN(const std::string json, core::read_file(path, kMaxBytes));
-  rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
-  const Status wrong(ErrorCode::invalid_file,
-                     path.string() +
-                         ": expected {\"prefixes\": {\"from\": \"to\", ...}, \"hints\": "
-                         "{\"tensor\": \"text\", ...}}");
-  if (document.HasParseError() || !document.IsObject() || !document.HasMember("prefixes")) return wrong;
-  const auto read = [&](const char* key, std::vector<std::pair<std::string, std::string>>& texts) {
-    if (!document.HasMember(key)) return true;
-    if (!document[key].IsObject()) return false;
-    for (const auto& member : document[key].GetObject()) {
-      if (!member.value.IsString()) return false;
-      texts.emplace_back(member.name.GetString(), member.value.GetString());
-    }
-    return true;
-  };
-  RenameRules rules{path.stem().string(), {}, {}};
-  if (!read("prefixes", rules.prefixes) || !read("hints", rules.hints)) return wrong;
-  std::ranges::stable_sort(rules.prefixes, std::ranges::greater(),
-                           [](const auto& rule) { return rule.first.size(); });
-  return rules;
-}
-
-Result<std::vector<RenameRules>> all_rules() {
-  std::vector<RenameRules> all;
-  std::error_code error;
-  for (const fs::path& folder : core::data_folders("graphs")) {
-    std::vector<fs::path> files;
-    for (fs::directory_iterator entry(folder / "backbones", error), end; !error && entry != end;
-         entry.increment(error)) {
-      if (entry->path().extension() == ".json") files.push_back(entry->path());
-    }
-    std::ranges::sort(files);
-    for (const fs::path& file : files) {
-      GRAPHRUN_ASSIGN(RenameRules rules, read_rules(file));
-      all.push_back(std::move(rules));
-    }
-    if (!all.empty()) break;
-  }
-  return all;
-}
 
 // What the rules say of the tensors that do not have the shapes of the model's variables.
 std::string hints_for(const RenameRules& rules, const weights::TensorFile& file,
@@ -94,7 +29,7 @@ std::string hints_for(const RenameRules& rules, const weights::TensorFile& file,
 
 Result<BackboneReport> load_backbone(const std::string& path, const model::Program& program,
                                      weights::Weights& weights, const weights::TensorChoice& choice) try {
-  GRAPHRUN_ASSIGN(const std::vector<RenameRules> all, all_rules());
+  GRAPHRUN_ASSIGN(const std::vector<RenameRules> all, all_rules("backbones"));
   weights::TensorChoice chosen = weights::choice_for(program, choice);
   chosen.wants = [&all, known = chosen.wants](std::string_view name) {
     return std::ranges::any_of(all, [&](const RenameRules& rules) { return known(rules.apply(name)); });
