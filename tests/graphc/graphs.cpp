@@ -140,8 +140,7 @@ struct Tensors {
   std::int64_t parameters, elements, buffers;
 };
 
-// With 21 classes, of transformers 150; figures of the state_dicts of torchvision,
-// segmentation_models_pytorch and transformers.
+// With 21 classes, of transformers 150; figures of the implementations' state_dicts.
 BOOST_AUTO_TEST_CASE(networks_of_other_implementations_have_their_tensors) {
   for (const auto& [name, parameters, count, buffers] :
        {Tensors{"deeplabv3_resnet50", 187, 42004074, 122}, Tensors{"deeplabv3_resnet101", 340, 60996202, 224},
@@ -151,6 +150,14 @@ BOOST_AUTO_TEST_CASE(networks_of_other_implementations_have_their_tensors) {
         Tensors{"segformer_b1", 205, 13715798, 2}, Tensors{"segformer_b2", 377, 27461974, 2},
         Tensors{"segformer_b3", 641, 47337814, 2}}) {
     const model::Model model = compiled(name);
+    BOOST_TEST(counts(model)[VariableKind::parameter] == parameters, name);
+    BOOST_TEST(elements(model, VariableKind::parameter) == count, name);
+    BOOST_TEST(counts(model)[VariableKind::buffer] == buffers, name);
+  }
+  for (const auto& [name, parameters, count, buffers] :
+       {Tensors{"ddrnet23_slim", 175, 5734602, 114}, Tensors{"pidnet_s", 242, 7721451, 158},
+        Tensors{"bisenetv2", 197, 5236265, 124}}) {
+    const model::Model model = compiled(name, {{"classes", 21}});
     BOOST_TEST(counts(model)[VariableKind::parameter] == parameters, name);
     BOOST_TEST(elements(model, VariableKind::parameter) == count, name);
     BOOST_TEST(counts(model)[VariableKind::buffer] == buffers, name);
@@ -171,6 +178,40 @@ BOOST_AUTO_TEST_CASE(networks_of_other_implementations_have_their_tensors) {
   BOOST_TEST(nodes_of(upernet, "eval", "conv2d_bn_pyramid") == 2);
   BOOST_TEST(shape_of(compiled("deeplabv3plus_resnet50"), "decoder.aspp.0.convs.1.0.0.weight") ==
              "2048 1 3 3");
+  BOOST_TEST(shape_of(compiled("pidnet_s"), "spp.scale_process.2.weight") == "384 96 3 3");
+  BOOST_TEST(shape_of(compiled("bisenetv2"), "aux5_4.conv_out.0.1.conv.weight") == "1024 128 3 3");
+}
+
+// Any number of heads and of losses on a head, each with its weight; without the heads, the loss of the main
+// one.
+BOOST_AUTO_TEST_CASE(losses_of_heads_that_only_training_has) {
+  const auto losses_of = [](const model::Model& model) {
+    std::vector<std::string> names;
+    for (const model::NamedValue& output : model.method("train")->outputs)
+      if (output.name.ends_with("_loss")) names.push_back(output.name);
+    return names;
+  };
+  const model::Model pidnet = compiled("pidnet_s");
+  BOOST_TEST(losses_of(pidnet) ==
+                 (std::vector<std::string>{"main_loss", "aux_loss", "boundary_loss", "at_boundary_loss"}),
+             boost::test_tools::per_element());
+  BOOST_TEST(losses_of(compiled("bisenetv2")).size() == 5U);
+  for (const char* name : {"ddrnet23_slim", "pidnet_s", "bisenetv2"}) {
+    const model::Model plain = compiled(name, {{"augment", 0}});
+    BOOST_TEST(losses_of(plain) == std::vector<std::string>{"main_loss"}, boost::test_tools::per_element());
+    BOOST_TEST(counts(plain)[VariableKind::parameter] < counts(compiled(name))[VariableKind::parameter]);
+  }
+}
+
+// Losses that look at pixels one by one share the small logits.
+BOOST_AUTO_TEST_CASE(several_losses_of_a_head_need_no_large_logits) {
+  const compiler::Compiled compiled = compiler::compile(
+      kGraphs.parent_path() / "tests" / "session" / "all_losses.json", {}, ops::op_registry());
+  BOOST_TEST_REQUIRE(compiled.errors == "");
+  BOOST_TEST(nodes_of(*compiled.model, "train", "resize") == 0);
+  for (const char* op : {"resize_cross_entropy_totals", "resize_region_totals", "resize_lovasz_totals",
+                         "resize_boundary_totals"})
+    BOOST_TEST(nodes_of(*compiled.model, "train", op) > 0, op);
 }
 
 // The rule of a resize goes into what it is fused with.
@@ -241,9 +282,9 @@ BOOST_AUTO_TEST_CASE(model_files_are_short_and_differ_in_one_line) {
 }
 
 BOOST_AUTO_TEST_CASE(files_are_small_and_read_back) {
-  for (const char* name :
-       {"spnet50", "spnet101", "spnet_tiny", "fcn50", "pspnet152", "psanet152", "psanet_tiny",
-        "deeplabv3_resnet101", "lraspp_mobilenet_v3_large", "unet_resnet34", "deeplabv3plus_resnet50"}) {
+  for (const char* name : {"spnet50", "spnet101", "spnet_tiny", "fcn50", "pspnet152", "psanet152",
+                           "psanet_tiny", "deeplabv3_resnet101", "lraspp_mobilenet_v3_large", "unet_resnet34",
+                           "deeplabv3plus_resnet50", "pidnet_s", "bisenetv2", "unet_tiny"}) {
     const model::Model model = compiled(name);
     const auto bytes = model::serialize(model);
     BOOST_REQUIRE(bytes.ok());

@@ -2,50 +2,17 @@
 statistics that come from the implementation's own state_dict, saved as .pth."""
 
 import argparse
+import json
 import os
 import subprocess
-import sys
 
 import numpy as np
 import torch
 import torch.nn as nn
 
+import implementations
 
-def torchvision_net(name, classes):
-    from torchvision.models import segmentation
-
-    aux = {} if name.startswith("lraspp") else {"aux_loss": True}
-    return getattr(segmentation, name)(weights=None, weights_backbone=None, num_classes=classes, **aux)
-
-
-def smp_net(name, classes):
-    import segmentation_models_pytorch as smp
-
-    architecture, encoder = name.split("_")
-    make = {"unet": smp.Unet, "deeplabv3plus": smp.DeepLabV3Plus}[architecture]
-    return make(encoder, encoder_weights=None, classes=classes)
-
-
-def ddrnet(name, classes):
-    """From a checkout of ydhongHIT/DDRNet (--ddrnet), whose heads give an eighth of the image's size."""
-    import DDRNet_23_slim as reference
-
-    net = reference.DualResNet(reference.BasicBlock, [2, 2, 2, 2], num_classes=classes, planes=32, spp_planes=128, head_planes=64, augment=True)
-    forward = net.forward
-    net.forward = lambda x: nn.functional.interpolate(forward(x)[0], x.shape[2:], mode="bilinear", align_corners=False)
-    return net
-
-
-NETWORKS = {
-    "deeplabv3_resnet50": torchvision_net,
-    "deeplabv3_resnet101": torchvision_net,
-    "fcn_resnet50": torchvision_net,
-    "fcn_resnet101": torchvision_net,
-    "lraspp_mobilenet_v3_large": torchvision_net,
-    "unet_resnet34": smp_net,
-    "deeplabv3plus_resnet50": smp_net,
-    "ddrnet23_slim": ddrnet,
-}
+LIMITS = {"f32": 1e-4, "bf16": 2e-2}
 
 
 def randomise_norms(net, seed):
@@ -61,30 +28,48 @@ def randomise_norms(net, seed):
         norm.running_var.uniform_(0.5, 1.5, generator=gen)
 
 
-def logits_of(net, image):
-    with torch.no_grad():
-        out = net(torch.from_numpy(image))
-    return (out["out"] if isinstance(out, dict) else out).numpy()
+def run(command):
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
+def mapped_name(args, other, name):
+    """What a tensor of the implementation is called in the model."""
+    if other.map is None:
+        return name
+    with open(os.path.join(args.graphs, "maps", other.map + ".json")) as file:
+        prefixes = json.load(file)["prefixes"]
+    longest = max((prefix for prefix in prefixes if name.startswith(prefix)), key=len)
+    return prefixes[longest] + name[len(longest):]
+
+
+def prepare(args, other, path, definitions=(), more=()):
+    """The implementation's weights as a checkpoint by the model's names, and the model; returns their files."""
+    torch.save(other.net.state_dict(), path(".pth"))
+    graph = os.path.join(args.graphs, (other.graph or other.name) + ".json")
+    options = [text for d in ["classes=%d" % args.classes, *other.definitions, *definitions] for text in ("-D", d)]
+    run([os.path.join(args.bin, "graphc"), graph, "-o", path(".fb"), *options, *more])
+    if other.map is None:
+        return path(".fb"), path(".pth")
+    run([os.path.join(args.bin, "grun"), "convert", path(".pth"), path(".safetensors"), "--map", other.map, "--model", path(".fb")])
+    return path(".fb"), path(".safetensors")
 
 
 def compare(args, name):
     torch.manual_seed(args.seed)
-    net = NETWORKS[name](name, args.classes)
-    randomise_norms(net, args.seed)
-    net.eval()
+    other = implementations.build(name, args.classes, args)
+    randomise_norms(other.net, args.seed)
+    other.net.eval()
     path = lambda suffix: os.path.join(args.o, name + suffix)
-    torch.save(net.state_dict(), path(".pth"))
-    graph = os.path.join(args.graphs, name + ".json")
-    subprocess.run([os.path.join(args.bin, "graphc"), graph, "-o", path(".fb"), "-D", "classes=%d" % args.classes], check=True)
+    model, weights = prepare(args, other, path)
     worst = {}
     for text in args.shapes:
         image = np.random.default_rng(args.seed).standard_normal([int(v) for v in text.split("x")], dtype=np.float32)
         np.save(path(".image.npy"), image)
-        expected = logits_of(net, image)
+        with torch.no_grad():
+            expected = other.heads(torch.from_numpy(image))[0].numpy()
         for precision in args.precision:
-            command = [os.path.join(args.bin, "grun"), "run", path(".fb"), "--weights", path(".pth"), "--precision", precision]
-            command += ["--input", "image=" + path(".image.npy"), "--output", "logits=" + path(".logits.npy")]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            run([os.path.join(args.bin, "grun"), "run", model, "--weights", weights, "--precision", precision, "--threads", str(args.threads),
+                 "--input", "image=" + path(".image.npy"), "--output", "logits=" + path(".logits.npy")])
             actual = np.load(path(".logits.npy"))
             error = np.linalg.norm(actual.astype(np.float64) - expected) / np.linalg.norm(expected.astype(np.float64))
             worst[precision] = max(worst.get(precision, 0), error)
@@ -94,23 +79,21 @@ def compare(args, name):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--net", nargs="+", default=[name for name in NETWORKS if name != "ddrnet23_slim"], choices=list(NETWORKS))
-    parser.add_argument("--ddrnet", help="checkout of ydhongHIT/DDRNet")
+    implementations.add_arguments(parser)
+    parser.add_argument("--net", nargs="+", choices=list(implementations.IMPLEMENTATIONS), help="all that can be made if not given")
     parser.add_argument("--bin", default="build/cpu/bin", help="where graphc and grun are")
     parser.add_argument("--graphs", default="graphs")
     parser.add_argument("--classes", type=int, default=21)
     parser.add_argument("--shapes", nargs="+", default=["1x3x256x320", "2x3x128x96"])
-    parser.add_argument("--precision", nargs="+", default=["f32"])
+    parser.add_argument("--precision", nargs="+", default=["f32", "bf16"], choices=list(LIMITS))
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("-o", required=True)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    if args.ddrnet:
-        sys.path.insert(0, os.path.join(os.path.abspath(args.ddrnet), "segmentation"))
     os.makedirs(args.o, exist_ok=True)
-    limits = {"f32": 1e-4, "bf16": 2e-2}
-    failed = [name for name in args.net if any(error > limits[p] for p, error in compare(args, name).items())]
+    names = args.net or implementations.available(args)
+    failed = [name for name in names if any(error > LIMITS[p] for p, error in compare(args, name).items())]
     if failed:
         raise SystemExit("beyond the limit: " + ", ".join(failed))
 

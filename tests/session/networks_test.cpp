@@ -33,7 +33,10 @@ const std::vector<Network> kNetworks{{"spnet50"},
                                      {"unet_resnet34", {}, 96, 128},
                                      {"segformer_b0"},
                                      {"segformer_b2"},
-                                     {"upernet_convnext_tiny"}};
+                                     {"upernet_convnext_tiny"},
+                                     {"ddrnet23_slim", {}, 96, 128},
+                                     {"pidnet_s", {}, 96, 128},
+                                     {"bisenetv2", {}, 96, 128}};
 
 std::shared_ptr<const model::Program> program_of(const Network& network) {
   compiler::Compiled compiled = compiler::compile(kSource / "graphs" / (network.name + ".json"),
