@@ -16,7 +16,8 @@ datasets::Patch colors() {
   for (int r = 0; r < 256; r += 15)
     for (int g = 0; g < 256; g += 15)
       for (int b = 0; b < 256; b += 15)
-        patch.pixels[i++].lanes = {static_cast<float>(r), static_cast<float>(g), static_cast<float>(b), 0};
+        patch.pixels[i++].lanes =
+            datasets::Pixel::Lanes{static_cast<float>(r), static_cast<float>(g), static_cast<float>(b), 0};
   return patch;
 }
 
