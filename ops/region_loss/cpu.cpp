@@ -77,8 +77,7 @@ void Overlap::add_row(const Row<T>& row, float* blended, float* pixel, float* li
 }
 
 OverlapLoss loss_of(const Attributes& attrs) {
-  return {.rule = {attrs.real("overlap"), attrs.real("alpha"), attrs.real("beta"), attrs.real("gamma"),
-                   attrs.real("smooth")},
+  return {.rule = {attrs.real("alpha"), attrs.real("beta"), attrs.real("gamma"), attrs.real("smooth")},
           .classes = 0,
           .totals = nullptr,
           .weights = nullptr,

@@ -25,8 +25,7 @@ struct OverlapSlopes {
 };
 
 OverlapLoss loss_of(const Attributes& attrs) {
-  return {{attrs.real("overlap"), attrs.real("alpha"), attrs.real("beta"), attrs.real("gamma"),
-           attrs.real("smooth")},
+  return {{attrs.real("alpha"), attrs.real("beta"), attrs.real("gamma"), attrs.real("smooth")},
           0,
           nullptr,
           nullptr,

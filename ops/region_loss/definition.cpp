@@ -37,7 +37,7 @@ std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph
 
 AttrMap loss_attrs(const Node& node) {
   AttrMap attrs = pick_attrs(node.attrs, {"alpha", "beta", "gamma", "smooth"});
-  if (node.op == "dice") attrs["overlap"] = AttrValue(Expr(2.0));
+  if (node.op == "dice") attrs["alpha"] = attrs["beta"] = AttrValue(Expr(0.5));
   return attrs;
 }
 std::vector<ValueId> in_evaluation(const Node& node, GraphWriter& graph) {
@@ -67,16 +67,12 @@ std::vector<AttrSpec> with_ignore_label(std::vector<AttrSpec> attrs) {
   attrs.insert(attrs.begin(), cross_entropy::ignore_label_attr());
   return attrs;
 }
-std::vector<AttrSpec> function_attrs() {
-  std::vector<AttrSpec> attrs = tversky_attrs(1);
-  attrs.push_back(real_attr("overlap", "what counts predicted and labelled", 1));
-  return attrs;
-}
+std::vector<AttrSpec> function_attrs() { return tversky_attrs(0.5); }
 
 // A class without a labelled pixel counts 0, as segmentation_models_pytorch has it.
 constexpr std::string_view kDiceDoc =
     "Dice loss (Milletari, Navab, Ahmadi 2016, arXiv:1606.04797) of the softmax: the average over classes of "
-    "1 - (2 TP + smooth)/(2 TP + FP + FN + smooth), where TP is the sum of p over the pixels of the class, "
+    "1 - (TP + smooth)/(TP + FP/2 + FN/2 + smooth), where TP is the sum of p over the pixels of the class, "
     "FP over the others, FN that of 1 - p over the pixels of the class; sums are over all pixels of all "
     "ranks that are not ignored. A class without a labelled pixel counts 0. The average is weighted by the "
     "weights of classes in training (class_weights; see cross_entropy).";
@@ -104,7 +100,7 @@ std::vector<const OpDef*> function_definitions() {
       .name = "region_loss",
       .doc =
           "Of the sums TP, TP + FP and TP + FN of each class: a^gamma, with a the weighted average over "
-          "classes of 1 - (overlap TP + smooth)/(overlap TP + alpha FP + beta FN + smooth), 0 where no "
+          "classes of 1 - (TP + smooth)/(TP + alpha FP + beta FN + smooth), 0 where no "
           "pixel is labelled so.",
       .inputs = {totals, cross_entropy::class_weights_input()},
       .outputs = {{.name = "loss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)}},

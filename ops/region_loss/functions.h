@@ -20,14 +20,14 @@ struct OverlapTerm {
 };
 
 struct OverlapRule {
-  double overlap, alpha, beta, gamma, smooth;
+  double alpha, beta, gamma, smooth;
 
   GRAPHRUN_DEVICE OverlapTerm term(double hit, double predicted, double labelled) const {
     if (!(labelled > 0)) return {0, 0, 0};
-    const double above = overlap * hit + smooth;
+    const double above = hit + smooth;
     const double below = above + alpha * (predicted - hit) + beta * (labelled - hit);
     if (below == 0) return {1, 0, 0};
-    const double by_overlap = (above * (overlap - alpha - beta) - overlap * below) / (below * below);
+    const double by_overlap = (above * (1 - alpha - beta) - below) / (below * below);
     return {1 - above / below, by_overlap, above * alpha / (below * below)};
   }
 };

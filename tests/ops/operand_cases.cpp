@@ -168,14 +168,13 @@ std::vector<Case> losses() {
 std::vector<Case> region_losses() {
   constexpr std::int64_t kBins = ops::region_loss::kErrorBins;
   const InputCase small = activation({2, kChannels, 3, 3});
-  const AttrMap rule{{"overlap", 2.0}};
   std::vector<Case> cases{
       {.op = "focal", .inputs = {map(), labels()}},
       {.op = "dice", .inputs = {map(), labels()}},
       {.op = "tversky", .inputs = {map(), labels()}},
       {.op = "lovasz_softmax", .inputs = {map(), labels()}},
-      {.op = "region_loss", .attrs = rule, .inputs = {doubles({3, kChannels}), per_channel()}},
-      {.op = "region_loss_grad", .attrs = rule, .inputs = {scalar(), doubles({3, kChannels}), per_channel()}},
+      {.op = "region_loss", .inputs = {doubles({3, kChannels}), per_channel()}},
+      {.op = "region_loss_grad", .inputs = {scalar(), doubles({3, kChannels}), per_channel()}},
       {.op = "lovasz_loss", .inputs = {doubles({4, kChannels, kBins}), per_channel()}},
       {.op = "lovasz_loss_grad", .inputs = {scalar(), doubles({4, kChannels, kBins}), per_channel()}}};
   for (const std::string prefix : {"", "resize_"}) {

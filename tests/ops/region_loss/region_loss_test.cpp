@@ -50,7 +50,7 @@ void grad_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& 
 }
 
 struct Rule {
-  double overlap, alpha, beta, gamma, smooth;
+  double alpha, beta, gamma, smooth;
 };
 
 double loss(const Rule& rule, const HostTensor& totals, const HostTensor& weights) {
@@ -61,7 +61,7 @@ double loss(const Rule& rule, const HostTensor& totals, const HostTensor& weight
     const double weight = weights.present ? weights.values[c] : 1;
     all += weight;
     const double hit = totals.values[c];
-    const double above = rule.overlap * hit + rule.smooth;
+    const double above = hit + rule.smooth;
     const double below = above + rule.alpha * (totals.values[classes + c] - hit) +
                          rule.beta * (totals.values[2 * classes + c] - hit);
     if (totals.values[2 * classes + c] > 0) sum += weight * (1 - above / below);
@@ -72,9 +72,9 @@ double loss(const Rule& rule, const HostTensor& totals, const HostTensor& weight
 void function_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
                         const Attributes& attrs) {
   out[0] = HostTensor::zeros({});
-  out[0].values[0] = loss({attrs.real("overlap"), attrs.real("alpha"), attrs.real("beta"),
-                           attrs.real("gamma"), attrs.real("smooth")},
-                          in[0], in.size() > 1 ? in[1] : HostTensor{false, {}, {}});
+  out[0].values[0] =
+      loss({attrs.real("alpha"), attrs.real("beta"), attrs.real("gamma"), attrs.real("smooth")}, in[0],
+           in.size() > 1 ? in[1] : HostTensor{false, {}, {}});
 }
 
 const std::vector<double> kWeights{0.5, 0, 2, 1, 3};
@@ -144,7 +144,7 @@ BOOST_AUTO_TEST_CASE(function_of_the_sums) {
   const OpHarness harness;
   for (const double gamma : {1.0, 0.75, 2.0}) {
     Case test{.op = "region_loss",
-              .attrs = {{"overlap", 2.0}, {"alpha", 0.3}, {"beta", 0.9}, {"gamma", gamma}, {"smooth", 0.5}},
+              .attrs = {{"alpha", 0.3}, {"beta", 0.9}, {"gamma", gamma}, {"smooth", 0.5}},
               .inputs = {dense({3, 3}, in_order({5, 0, 1, 8, 2, 7, 6, 0, 5}), DType::f64),
                          dense({3}, uniform(0.1, 2))},
               .tolerance = 1e-6};
@@ -157,14 +157,13 @@ BOOST_AUTO_TEST_CASE(function_of_the_sums) {
 BOOST_AUTO_TEST_CASE(gradient_of_the_function) {
   const OpHarness harness;
   for (const double gamma : {1.0, 0.75}) {
-    const Case test{
-        .op = "region_loss_grad",
-        .attrs = {{"overlap", 2.0}, {"alpha", 0.3}, {"beta", 0.9}, {"gamma", gamma}, {"smooth", 0.5}},
-        .inputs = {dense({}), dense({3, 3}, in_order({5, 0, 1, 8, 2, 7, 6, 0, 5}), DType::f64),
-                   dense({3}, uniform(0.1, 2))},
-        .tolerance = 1e-6};
+    const Case test{.op = "region_loss_grad",
+                    .attrs = {{"alpha", 0.3}, {"beta", 0.9}, {"gamma", gamma}, {"smooth", 0.5}},
+                    .inputs = {dense({}), dense({3, 3}, in_order({5, 0, 1, 8, 2, 7, 6, 0, 5}), DType::f64),
+                               dense({3}, uniform(0.1, 2))},
+                    .tolerance = 1e-6};
     harness.check(test, [&](const auto& in, auto& out, const Attributes&) {
-      const Rule rule{2, 0.3, 0.9, gamma, 0.5};
+      const Rule rule{0.3, 0.9, gamma, 0.5};
       out[0] = HostTensor::zeros({3, 3});
       for (std::size_t i = 0; i < 6; ++i) {  // counts have no gradient
         HostTensor more = in[1];
@@ -191,8 +190,8 @@ BOOST_AUTO_TEST_CASE(whole_losses) {
     harness.check_variant(test, Form::train, whole(rule, true));
     harness.check_gradient(test, whole(rule, true), {.inputs = {0}});
   };
-  check(dice, {2, 1, 1, 1, 1});
-  check(tversky, {1, 0.7, 0.2, 1.5, 0});
+  check(dice, {0.5, 0.5, 1, 1});
+  check(tversky, {0.7, 0.2, 1.5, 0});
 }
 
 // A class that no pixel has counts 0, whatever is predicted; without any labelled pixel the loss is 0.
@@ -201,8 +200,8 @@ BOOST_AUTO_TEST_CASE(classes_without_pixels) {
   Case test = make("dice", {1, 5, 3, 4}, 3, 4, 0);
   for (const std::vector<double>& labels : {std::vector<double>{1, 3, 255}, {255}}) {
     test.inputs[1].values = in_order(labels);
-    harness.check_variant(test, Form::train, whole({2, 1, 1, 1, 0}, false));
-    harness.check_gradient(test, whole({2, 1, 1, 1, 0}, false), {.inputs = {0}});
+    harness.check_variant(test, Form::train, whole({0.5, 0.5, 1, 0}, false));
+    harness.check_gradient(test, whole({0.5, 0.5, 1, 0}, false), {.inputs = {0}});
   }
 }
 
