@@ -10,14 +10,9 @@ namespace graphrun::test {
 namespace {
 
 // What the CPU computes in f32 alone: a session casts activations before and after it.
-constexpr std::string_view kF32Only[] = {"argmax",
-                                         "cross_entropy_totals",
-                                         "cross_entropy_grad",
-                                         "label_probability",
-                                         "psa_mask",
-                                         "psa_mask_grad",
-                                         "softmax",
-                                         "softmax_grad"};
+constexpr std::string_view kF32Only[] = {
+    "argmax",  "cross_entropy_totals", "cross_entropy_grad", "label_probability", "psa_mask", "psa_mask_grad",
+    "softmax", "softmax_grad"};
 
 std::string_view kind_of(const model::Backend& backend) { return backend.is_host() ? "cpu" : "cuda"; }
 
