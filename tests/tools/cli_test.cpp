@@ -201,7 +201,8 @@ BOOST_AUTO_TEST_CASE(names_of_other_implementations_become_the_models) {
   shell.succeed(R"(mkdir -p home/graphs/maps
 echo '{"prefixes": {"pretrained.": "backbone.", "pretrained.layer4.": "last."}}' > home/graphs/maps/theirs.json
 echo '{"prefixes": {"backbone.": "pretrained.", "last.": "pretrained.layer4."}}' > home/graphs/maps/ours.json)");
-  shell.succeed("export GRAPHRUN_HOME=home\ngrun convert $GOLDEN/start.safetensors theirs.safetensors --map theirs");
+  shell.succeed(
+      "export GRAPHRUN_HOME=home\ngrun convert $GOLDEN/start.safetensors theirs.safetensors --map theirs");
   BOOST_TEST(open_tensors(shell.path("theirs.safetensors"))->find("last.0.conv1.weight"));
   shell.fail("grun convert theirs.safetensors out.safetensors --model tiny.fb", 1, {"missing"});
   const std::string back =
