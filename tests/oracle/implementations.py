@@ -174,6 +174,60 @@ class MmsegPspNet(Implementation):
         return [enlarged(head(features), x) for head in heads]
 
 
+def with_layers_drawn(net, seed=1):
+    """Layers of transformers start so small that their branches would not count."""
+    gen = torch.Generator().manual_seed(seed)
+    for module in net.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            module.weight.data.normal_(0, (1.5 / module.weight[0].numel()) ** 0.5, generator=gen)
+            if module.bias is not None:
+                module.bias.data.normal_(0, 0.1, generator=gen)
+        if isinstance(module, nn.LayerNorm):
+            module.weight.data.uniform_(0.5, 1.5, generator=gen)
+            module.bias.data.normal_(0, 0.1, generator=gen)
+    for name, parameter in net.named_parameters():
+        if name.endswith("layer_scale_parameter"):
+            parameter.data.uniform_(0.1, 0.5, generator=gen)
+    return net
+
+
+class Segformer(Implementation):
+    training = ["dropout=0", "drop_path=0"]
+    sizes = {
+        "b0": ([32, 64, 160, 256], [2, 2, 2, 2], 256),
+        "b1": ([64, 128, 320, 512], [2, 2, 2, 2], 256),
+        "b2": ([64, 128, 320, 512], [3, 4, 6, 3], 768),
+        "b3": ([64, 128, 320, 512], [3, 4, 18, 3], 768),
+        "b4": ([64, 128, 320, 512], [3, 8, 27, 3], 768),
+        "b5": ([64, 128, 320, 512], [3, 6, 40, 3], 768),
+    }
+
+    def build(self, name, classes, args):
+        from transformers import SegformerConfig, SegformerForSemanticSegmentation
+
+        widths, depths, head = self.sizes[name.split("_")[1]]
+        config = SegformerConfig(hidden_sizes=widths, depths=depths, decoder_hidden_size=head, num_labels=classes, drop_path_rate=0.0)
+        return with_layers_drawn(SegformerForSemanticSegmentation(config))
+
+    def heads(self, x):
+        return [enlarged(self.net(x).logits, x)]
+
+
+class UperNet(Implementation):
+    training = ["dropout=0", "drop_path=0"]
+
+    def build(self, name, classes, args):
+        from transformers import ConvNextConfig, UperNetConfig, UperNetForSemanticSegmentation
+
+        stages = ["stage1", "stage2", "stage3", "stage4"]
+        backbone = ConvNextConfig(hidden_sizes=[96, 192, 384, 768], depths=[3, 3, 9, 3], out_features=stages)
+        return with_layers_drawn(UperNetForSemanticSegmentation(UperNetConfig(backbone_config=backbone, num_labels=classes)))
+
+    def heads(self, x):
+        maps = self.net.backbone(x).feature_maps
+        return [enlarged(head(maps), x) for head in (self.net.decode_head, self.net.auxiliary_head)]
+
+
 IMPLEMENTATIONS = {
     "deeplabv3_resnet50": Torchvision,
     "deeplabv3_resnet101": Torchvision,
@@ -185,6 +239,8 @@ IMPLEMENTATIONS = {
     "ddrnet23_slim": DdrNet,
     "pidnet_s": PidNet,
     "bisenetv2": BiSeNetV2,
+    **{"segformer_" + size: Segformer for size in Segformer.sizes},
+    "upernet_convnext_tiny": UperNet,
     "mmseg_pspnet50": MmsegPspNet,
 }
 NEEDS = {"ddrnet23_slim": "ddrnet", "pidnet_s": "pidnet", "bisenetv2": "bisenet", "mmseg_pspnet50": "mmseg"}
