@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cmath>
 
 #include "exchange/to_onnx/translation.h"
 
@@ -19,6 +20,24 @@ std::string as_map(Translation& node, const std::string& flat_value) {
 // Pixels being columns here: y = x a.
 Status matmul(Translation& node) {
   node.give(as_map(node, node.out().add("MatMul", {flat(node, 1), flat(node, 0)})));
+  return {};
+}
+
+// Of the channels of each head, pixels being columns: v softmax(scale k^T q), where a column's sum is 1.
+Status attention(Translation& node) {
+  if (node.wants(1)) return {ErrorCode::unsupported, "log_sum is wanted, which only training reads"};
+  GraphBuilder& out = node.out();
+  const std::int64_t heads = node.attrs().integer("heads");
+  const auto of_head = [&](std::size_t input) { return node.extent(input, 1).constant() / heads; };
+  const auto by_head = [&](std::size_t input) {
+    return out.add("Reshape", {node.input(input), out.integers({0, heads, of_head(input), -1})});
+  };
+  const double given = node.attrs().real("scale");
+  const double scale = given == 0 ? 1 / std::sqrt(static_cast<double>(of_head(0))) : given;
+  const std::string q = out.add("Mul", {by_head(0), out.real(static_cast<float>(scale))});
+  const std::string k = out.add("Transpose", {by_head(1)}, {{"perm", std::vector<std::int64_t>{0, 1, 3, 2}}});
+  const std::string weights = out.add("Softmax", {out.add("MatMul", {k, q})}, {{"axis", std::int64_t{2}}});
+  node.give(as_map(node, out.add("MatMul", {by_head(2), weights})));
   return {};
 }
 
@@ -77,7 +96,7 @@ Status psa_mask(Translation& node) {
   return {};
 }
 
-constexpr TranslationOf kAttention[] = {{"matmul", matmul}, {"psa_mask", psa_mask}};
+constexpr TranslationOf kAttention[] = {{"attention", attention}, {"matmul", matmul}, {"psa_mask", psa_mask}};
 
 }  // namespace
 

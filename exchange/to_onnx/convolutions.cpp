@@ -17,21 +17,37 @@ std::vector<Attribute> window(const Attributes& attrs) {
           {"strides", attrs.integers("stride")}};
 }
 
-std::vector<std::string> layer_inputs(Translation& node) {
-  std::vector<std::string> inputs = {node.input(0), node.input(1)};
+// The weight's extents; a linear layer has a matrix, which is windows of one pixel.
+std::vector<std::int64_t> weight_dims(Translation& node) {
+  std::vector<std::int64_t> dims = numbers(node.input_type(1).shape);
+  dims.resize(4, 1);
+  return dims;
+}
+
+Result<std::vector<std::string>> layer_inputs(Translation& node) {
+  std::vector<std::string> inputs = {node.input(0)};
+  if (node.input_type(1).shape.size() == 4) {
+    inputs.push_back(node.input(1));
+  } else {
+    GRAPHRUN_ASSIGN(const std::span<const float> weight, node.variable(1));
+    inputs.push_back(
+        node.replaced(1, {{}, onnx::ElementType::f32, weight_dims(node), std::as_bytes(weight)}));
+  }
   if (node.has(2)) inputs.push_back(node.input(2));
   return inputs;
 }
 
 Status conv2d(Translation& node) {
-  node.give(node.out().add("Conv", layer_inputs(node), window(node.attrs())));
+  GRAPHRUN_ASSIGN(std::vector<std::string> inputs, layer_inputs(node));
+  node.give(node.out().add("Conv", std::move(inputs), window(node.attrs())));
   return {};
 }
 
 Status conv_transpose2d(Translation& node) {
+  GRAPHRUN_ASSIGN(std::vector<std::string> inputs, layer_inputs(node));
   std::vector<Attribute> attributes = window(node.attrs());
   attributes.push_back({"output_padding", node.attrs().integers("output_padding")});
-  node.give(node.out().add("ConvTranspose", layer_inputs(node), std::move(attributes)));
+  node.give(node.out().add("ConvTranspose", std::move(inputs), std::move(attributes)));
   return {};
 }
 
@@ -69,10 +85,8 @@ Status conv2d_bn(Translation& node) {
     folded.push_back(static_cast<float>((before - mean[i]) * factors[i] + offset[i]));
   }
   GraphBuilder& out = node.out();
-  const std::string folded_weight = out.constant("weight", {{},
-                                                            onnx::ElementType::f32,
-                                                            numbers(node.input_type(1).shape),
-                                                            scaled_rows(weight, std::move(factors))});
+  const std::string folded_weight = node.replaced(
+      1, {{}, onnx::ElementType::f32, weight_dims(node), scaled_rows(weight, std::move(factors))});
   const std::string folded_bias = out.reals(folded, {std::ssize(folded)});
   std::string y = out.add("Conv", {node.input(0), folded_weight, folded_bias}, window(node.attrs()));
   if (node.has(kResidual)) y = out.add("Add", {y, node.input(kResidual)});

@@ -101,6 +101,12 @@ std::string GraphBuilder::name_of(ValueId value) {
   return name;
 }
 
+std::string GraphBuilder::replaced(ValueId variable, onnx::Tensor tensor) {
+  tensor.name = unique(at(from_.values, variable).name);
+  graph_.initializers.push_back(std::move(tensor));
+  return graph_.initializers.back().name;
+}
+
 std::span<const float> GraphBuilder::variable(ValueId value) const {
   const model::Value& origin = at(from_.values, value);
   if (origin.origin != model::Origin::variable) return {};

@@ -33,6 +33,8 @@ class GraphBuilder {
   // value is one of a node that was written, of an input that was named, or a variable.
   std::string name_of(ValueId value);
   void set_name(ValueId value, std::string name) { at(names_, value) = std::move(name); }
+  // An initializer in the place of a variable whose values others take; it has the variable's name.
+  std::string replaced(ValueId variable, onnx::Tensor tensor);
   // The memory of a variable's f32 elements; empty where the value is none.
   std::span<const float> variable(ValueId value) const;
 

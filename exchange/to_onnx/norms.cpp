@@ -47,8 +47,17 @@ Status group_norm(Translation& node) {
   return {};
 }
 
-constexpr TranslationOf kNorms[] = {
-    {"batch_norm_eval", batch_norm_eval}, {"group_norm", group_norm}, {"layer_norm", layer_norm}};
+Status layer_scale(Translation& node) {
+  GraphBuilder& out = node.out();
+  const std::string per_channel = out.integers({node.extent(0, 1).constant(), 1, 1});
+  node.give(out.add("Mul", {node.input(0), out.add("Reshape", {node.input(1), per_channel})}));
+  return {};
+}
+
+constexpr TranslationOf kNorms[] = {{"batch_norm_eval", batch_norm_eval},
+                                    {"group_norm", group_norm},
+                                    {"layer_norm", layer_norm},
+                                    {"layer_scale", layer_scale}};
 
 }  // namespace
 

@@ -30,6 +30,10 @@ class Translation {
   const Dim& extent(std::size_t input, std::size_t axis) const { return input_type(input).shape[axis]; }
   // The elements of an input that is a variable. Errors: it is none.
   Result<std::span<const float>> variable(std::size_t index) const;
+  // A tensor in the place of an input that is a variable, under its name.
+  std::string replaced(std::size_t index, onnx::Tensor tensor) {
+    return out_.replaced(node_.node.inputs[index], std::move(tensor));
+  }
   bool wants(std::size_t output) const { return node_.node.outputs[output] != kNoValue; }
   const ValueType& output_type() const { return at(from_.types, node_.node.outputs[0]); }
 

@@ -72,7 +72,9 @@ const std::map<std::string, Room>& rooms() {
     rows["exchange/to_onnx"] = {
         {"include", "runtime/core", "runtime/model", "runtime/weights", "runtime/session", "exchange/onnx"},
         {"rapidjson"}};
-    below.insert({"exchange/onnx", "exchange/to_onnx"});
+    rows["exchange/from_onnx"] = {
+        {"include", "runtime/core", "runtime/model", "runtime/weights", "exchange/onnx"}, {"rapidjson"}};
+    below.insert({"exchange/onnx", "exchange/to_onnx", "exchange/from_onnx"});
     rows["examples"] = {{"include"}, {}};
     const Names programs{"CLI",       "fmt",         "rapidjson",   "opencv2", "png.h",
                          "jpeglib.h", "flatbuffers", "oneapi/dnnl", "cuda"};

@@ -48,6 +48,7 @@ int main(int argc, char** argv) {
   graphrun::tools::add_convert(app, outcome);
   graphrun::tools::add_pack(app, outcome);
   graphrun::tools::add_export(app, outcome);
+  graphrun::tools::add_import(app, outcome);
   graphrun::tools::add_bench(app, outcome);
   graphrun::tools::add_data(app, outcome);
   graphrun::tools::add_doctor(app, outcome);

@@ -22,4 +22,19 @@ BOOST_AUTO_TEST_CASE(export_writes_a_file_or_says_what_is_wrong) {
   BOOST_TEST(!folder.has("x.onnx"));
 }
 
+BOOST_AUTO_TEST_CASE(import_writes_a_graph_that_graphc_compiles_and_its_weights) {
+  CommandFolder folder;
+  folder.succeed("graphc $GRAPHRUN_HOME/graphs/spnet_tiny.json -o net.fb -D width=8");
+  folder.succeed("grun export net.fb --weights $GOLDEN/start.safetensors -o net.onnx --shape 1,3,33,49 -q");
+  folder.succeed("grun import net.onnx -o back");
+  folder.succeed("grun info back.fb -q --shape 2,3,33,49");
+  folder.succeed("graphc back.json -o again.fb");
+  folder.succeed("grun export back.fb --weights back.safetensors -o again.onnx --shape 1,3,33,49 -q");
+
+  folder.succeed("head -c 5000 net.onnx >cut.onnx");
+  folder.fail("grun import cut.onnx -o cut", 1, {"cut.onnx"});
+  folder.fail("grun import missing.onnx -o cut", 1, {"missing.onnx"});
+  BOOST_TEST(!folder.has("cut.json"));
+}
+
 }  // namespace graphrun::test

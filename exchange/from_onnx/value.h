@@ -1,0 +1,44 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "exchange/from_onnx/step_graph.h"
+#include "exchange/onnx/model.h"
+#include "graphrun/kernel/dim.h"
+
+namespace graphrun::exchange::from_onnx {
+
+// An activation: (N, C, H, W) in the graph that is made. A tensor of lower rank stands as one whose last
+// extents are 1.
+struct Map {
+  StepValue value = kNoStepValue;
+  int rank = 4;
+  // Zeros around it, above, left, below and right, that the convolution which reads it takes upon itself.
+  std::array<std::int64_t, 4> padding{};
+
+  bool is_padded() const { return padding != std::array<std::int64_t, 4>{}; }
+};
+
+// Integers of rank 0 or 1, such as a shape: numbers, or what is computed from the image's sizes.
+struct Integers {
+  std::vector<Dim> elements;
+  bool is_scalar = false;
+};
+
+// What a name of the ONNX graph stands for while the graph is translated.
+using Value = std::variant<Map, Integers, Constant>;
+
+// The elements of a constant of any real type. Errors: another type.
+Result<std::vector<float>> reals_of(const onnx::Tensor& tensor);
+// The elements of a constant of integers of rank 0 or 1, not too many for a shape. Errors: another constant.
+Result<Integers> integers_of(const onnx::Tensor& tensor);
+// An f32 constant with own memory.
+onnx::Tensor tensor_of(const std::vector<float>& values, std::vector<std::int64_t> dims);
+
+// The same elements, in the same memory, with other dims.
+onnx::Tensor with_dims(const onnx::Tensor& tensor, std::vector<std::int64_t> dims);
+
+}  // namespace graphrun::exchange::from_onnx

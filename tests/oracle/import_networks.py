@@ -1,0 +1,138 @@
+"""Networks that PyTorch exported as ONNX through `grun import`: logits of `grun run` against those of ONNX Runtime on the
+file, random weights; and what `grun export` makes of the imported network, imported once more, is the same graph."""
+
+import argparse
+import os
+import sys
+import warnings
+
+try:
+    import numpy as np
+    import onnxruntime  # noqa: F401
+    import torch
+
+    import onnx_files as tools
+    from compare_networks import randomise_norms
+except ImportError as missing:
+    print("skipped: %s" % missing)
+    sys.exit(77)
+
+
+def torchvision_segmentation(name):
+    def make():
+        from torchvision.models import segmentation
+
+        return getattr(segmentation, name)(weights=None, weights_backbone=None, num_classes=11)
+
+    return make
+
+
+def torchvision_classifier(name):
+    def make():
+        import torchvision
+
+        return getattr(torchvision.models, name)(weights=None)
+
+    return make
+
+
+def smp_network(architecture, encoder):
+    def make():
+        import segmentation_models_pytorch as smp
+
+        return getattr(smp, architecture)(encoder, encoder_weights=None, classes=11)
+
+    return make
+
+
+def timm_network(name):
+    def make():
+        import timm
+
+        return timm.create_model(name, pretrained=False)
+
+    return make
+
+
+NETWORKS = {
+    **{name: torchvision_segmentation(name) for name in ("deeplabv3_resnet50", "fcn_resnet50", "lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large")},
+    **{name: torchvision_classifier(name) for name in ("resnet18", "resnext50_32x4d", "mobilenet_v2", "efficientnet_b0", "densenet121", "regnet_y_400mf", "squeezenet1_1", "mnasnet0_5")},
+    **{"smp_%s_%s" % pair: smp_network(*pair) for pair in (("Unet", "resnet34"), ("UnetPlusPlus", "resnet18"), ("FPN", "resnet18"), ("Linknet", "resnet18"), ("PSPNet", "resnet18"), ("DeepLabV3Plus", "resnet18"))},
+    **{"timm_" + name: timm_network(name) for name in ("resnet26d", "mobilenetv3_small_100", "tf_efficientnet_lite0", "repvgg_a0", "hrnet_w18_small", "regnetx_002")},
+}
+
+
+class Logits(torch.nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        y = self.net(x)
+        return y["out"] if isinstance(y, dict) else y
+
+
+def exported(args, name, exporter, path):
+    torch.manual_seed(1)
+    net = NETWORKS[name]()
+    randomise_norms(net, 1)
+    image = torch.randn(1, 3, args.size, args.size, generator=torch.Generator().manual_seed(1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(Logits(net).eval(), (image,), path, opset_version=args.opset, input_names=["image"],
+                          output_names=["logits"], dynamo=exporter == "dynamo",
+                          **({"external_data": False, "verbose": False} if exporter == "dynamo" else {}))
+    return image.numpy()
+
+
+def compare(args, programs, name, exporter):
+    path = os.path.join(args.o, "%s_%s" % (name, exporter))
+    image = exported(args, name, exporter, path + ".onnx")
+    expected = tools.run_onnxruntime(path + ".onnx", [image])[0]
+    programs.run("grun", "import", path + ".onnx", "-o", path, "-q")
+    np.save(path + ".image.npy", image)
+    programs.run("grun", "run", path + ".fb", "--weights", path + ".safetensors", "--cache", "none",
+                 "--input", "image=" + path + ".image.npy", "--output", "logits=" + path + ".logits.npy")
+    error = tools.relative_error(np.load(path + ".logits.npy").reshape(expected.shape), expected)
+    return error, stable(programs, path, image.shape)
+
+
+def stable(programs, path, shape):
+    """The graph that comes back from an export of the imported network."""
+    again = [path + suffix for suffix in (".2", ".3")]
+    source = path
+    for target in again:
+        programs.run("grun", "export", source + ".fb", "--weights", source + ".safetensors", "-o", target + ".onnx", "-q",
+                     "--shape", ",".join(map(str, shape)))
+        programs.run("grun", "import", target + ".onnx", "-o", target, "-q")
+        source = target
+    return all(open(again[0] + suffix, "rb").read() == open(again[1] + suffix, "rb").read() for suffix in (".json", ".safetensors"))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--net", nargs="+", default=list(NETWORKS), choices=list(NETWORKS))
+    parser.add_argument("--exporter", nargs="+", default=["torchscript", "dynamo"])
+    parser.add_argument("--bin", default="build/cpu/bin")
+    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--opset", type=int, default=18)
+    parser.add_argument("-o", required=True)
+    args = parser.parse_args()
+    torch.set_num_threads(2)
+    os.makedirs(args.o, exist_ok=True)
+    programs = tools.Programs(args.bin)
+    failed = 0
+    for name in args.net:
+        for exporter in args.exporter:
+            try:
+                error, same = compare(args, programs, name, exporter)
+                failed += error > 1e-4 or not same
+                print("%-36s %-12s %.1e%s" % (name, exporter, error, "" if same else "  not stable"), flush=True)
+            except (RuntimeError, ImportError, torch.onnx.errors.OnnxExporterError) as error:
+                failed += 1
+                print("%-36s %-12s %s" % (name, exporter, str(error).strip().splitlines()[-1][-300:]), flush=True)
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
