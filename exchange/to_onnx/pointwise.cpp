@@ -13,6 +13,14 @@ Status mul(Translation& node) {
   return {};
 }
 
+// The sum of the products of all channels.
+Status channel_dot(Translation& node) {
+  GraphBuilder& out = node.out();
+  const std::string products = out.add("Mul", {node.input(0), node.input(1)});
+  node.give(out.add("ReduceSum", {products, out.integers({1})}, {{"keepdims", std::int64_t{1}}}));
+  return {};
+}
+
 Status scale(Translation& node) {
   const double factor = node.attrs().real("factor") / static_cast<double>(node.attrs().integer("divisor"));
   GraphBuilder& out = node.out();
@@ -43,8 +51,9 @@ Status argmax(Translation& node) {
   return {};
 }
 
-constexpr TranslationOf kPointwise[] = {{"add", add}, {"argmax", argmax}, {"concat", concat},
-                                        {"mul", mul}, {"scale", scale},   {"slice_channels", slice_channels}};
+constexpr TranslationOf kPointwise[] = {
+    {"add", add}, {"argmax", argmax}, {"channel_dot", channel_dot},      {"concat", concat},
+    {"mul", mul}, {"scale", scale},   {"slice_channels", slice_channels}};
 
 }  // namespace
 

@@ -11,6 +11,8 @@ struct Refusal {
 };
 constexpr Refusal kRefused[] = {
     {"cross_entropy", "a loss, which only training computes"},
+    {"label_boundary", "it is of labels, which only training reads"},
+    {"select_label", "it is of labels, which only training reads"},
     {"subsample", "it is for labels, which only training reads"},
     {"weighted_sum", "a sum of losses, which only training computes"},
 };
