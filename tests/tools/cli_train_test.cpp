@@ -197,7 +197,7 @@ BOOST_AUTO_TEST_CASE(a_run_that_may_have_more_memory) {
   BOOST_TEST(said.find(" MB of memory planned; ") != std::string::npos, said);
   BOOST_TEST(said.find("; 0 of ") == std::string::npos, said);
   shell.fail("grun" + kTrain + "-o less --memory-budget 100KB", 1,
-             {"training needs ", "budget is 100000 bytes", "batch_size", "accumulate"});
+             {"training needs ", "memory budget is 100 kB", "batch_size", "accumulate"});
   shell.fail("grun" + kTrain + "-o none --memory-budget 0", 2, {"--memory-budget"});
 }
 

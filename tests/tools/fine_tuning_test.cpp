@@ -112,7 +112,7 @@ BOOST_AUTO_TEST_CASE(the_best_epoch_is_best_in_any_metric_of_a_validation) {
   }
   shell.fail(kTrain + "-o no --set best_metric=iou:c9", 1, {"best_metric=iou:c9", "iou:CLASS"});
   shell.fail(kTrain + "-o no --set best_metric=miou", 1, {"did you mean mIoU"});
-  shell.fail(kTrain + "-o no --set best_metric=7", 2, {"\"best_metric\" must be a text, got 7"});
+  shell.fail(kTrain + "-o no --set best_metric=7", 2, {"\"best_metric\": must be a text, got 7"});
   BOOST_TEST(!shell.has("no"));
 }
 

@@ -49,7 +49,8 @@ BOOST_AUTO_TEST_CASE(the_newest_run_is_found_again) {
   model.name = "empty";
   const auto program = require(model::Program::make(model, ops::op_registry()));
   const training::RunRecord record{"/data/d.json", "/data/\"files\"", "bf16"};
-  const std::filesystem::path folder = training::new_run_folder("d", "empty");
+  const std::filesystem::path folder =
+      require(training::make_run_folder(training::new_run_folder("d", "empty"), true));
   require(training::start_run_folder(folder, *program, descriptor, record, training::SettingTable()));
   require(training::point_latest_at(folder));
   const std::filesystem::path latest = require(training::latest_run_folder());
