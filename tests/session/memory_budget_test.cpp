@@ -147,7 +147,7 @@ BOOST_AUTO_TEST_CASE(the_least_memory_suffices_and_a_byte_less_does_not) {
           .status();
   BOOST_TEST((refused.code() == ErrorCode::out_of_memory));
   for (const std::string& text :
-       {"needs " + core::size_text(least), "memory budget is " + core::size_text(least - 1),
+       {"needs " + core::size_text_up(least), "memory budget is " + core::size_text(least - 1),
         std::string("batch_size"), std::string("accumulate")})
     BOOST_TEST(refused.message().find(text) != std::string::npos, refused.message());
 }
