@@ -222,19 +222,22 @@ BOOST_AUTO_TEST_CASE(averages_and_clipping_are_those_of_one_rank) {
     const auto other = open_tensors(shell.path(run + checkpoint));
     BOOST_TEST_REQUIRE(other->tensors().size() == alone->tensors().size());
     std::size_t averages = 0;
+    // Of all parameters together: gradients of ReLU's kinks differ by more than rounding, and a bias that has
+    // hardly left 0 is mostly such differences.
+    double distance = 0;
+    double norm = 0;
     for (const weights::NamedTensor& tensor : alone->tensors()) {
+      if (tensor.name.starts_with("momentum:")) continue;
       if (tensor.name.find(':') == std::string::npos && other->find("trained:" + tensor.name) != nullptr)
         ++averages;
       const auto expected = floats(tensor);
       const auto actual = floats(*other->find(tensor.name));
-      double distance = 0;
-      double norm = 0;
       for (std::size_t i = 0; i < expected.size(); ++i) {
         distance += std::pow(static_cast<double>(actual[i]) - static_cast<double>(expected[i]), 2);
         norm += std::pow(static_cast<double>(expected[i]), 2);
       }
-      BOOST_TEST(std::sqrt(distance) <= 1e-3 * std::sqrt(norm) + 1e-6, run << ": " << tensor.name);
     }
+    BOOST_TEST(std::sqrt(distance) <= 1e-4 * std::sqrt(norm), run << ": " << std::sqrt(distance / norm));
     BOOST_TEST(averages > 50U);
   }
   shell.succeed(train + "2 -o stopped --ranks 2");
