@@ -48,7 +48,7 @@ __global__ void __launch_bounds__(kThreads)
 
 }  // namespace
 
-Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
+Result<std::unique_ptr<Kernel>> prepare_cuda_forward(const KernelRequest& request) {
   const Problem p = problem_of(request.attrs, request.inputs[0], request.inputs[1], request.inputs[2]);
   GRAPHRUN_TRY(require_width(p));
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
@@ -66,7 +66,7 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
 }
 
 std::vector<KernelEntry> cuda_kernels() {
-  return {{"attention", "cuda", prepare_forward}, {"attention_grad", "cuda", prepare_backward}};
+  return {{"attention", "cuda", prepare_cuda_forward}, {"attention_grad", "cuda", prepare_cuda_backward}};
 }
 
 }  // namespace graphrun::ops::attention

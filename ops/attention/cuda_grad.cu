@@ -162,7 +162,7 @@ Status run_backward(cudaStream_t stream, Backward<T> b, float* partial, const Ke
 
 }  // namespace
 
-Result<std::unique_ptr<Kernel>> prepare_backward(const KernelRequest& request) {
+Result<std::unique_ptr<Kernel>> prepare_cuda_backward(const KernelRequest& request) {
   const Problem p = problem_of(request.attrs, request.inputs[1], request.inputs[2], request.inputs[3]);
   GRAPHRUN_TRY(require_width(p));
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
