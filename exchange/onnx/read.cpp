@@ -12,7 +12,8 @@ namespace {
 
 class ModelReader {
  public:
-  explicit ModelReader(std::size_t file_size) : budget_(file_size) {}
+  explicit ModelReader(std::size_t file_size)
+      : budget_("the messages in memory", file_size, 4, std::int64_t{64} << 20) {}
 
   Result<Model> model(std::span<const std::byte> message) {
     Model model;

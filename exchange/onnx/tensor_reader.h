@@ -8,22 +8,11 @@
 #include "exchange/onnx/model.h"
 #include "exchange/onnx/wire_reader.h"
 #include "graphrun/status.h"
+#include "runtime/core/read_budget.h"
 
 namespace graphrun::exchange::onnx {
 
-// What a file may make its reader allocate, whatever it claims.
-class ReadBudget {
- public:
-  explicit ReadBudget(std::size_t file_size) : left_(file_size * 4 + (std::size_t{64} << 20)) {}
-  Status charge(std::size_t bytes) {
-    if (bytes > left_) return {ErrorCode::invalid_file, "the file asks for more memory than its size allows"};
-    left_ -= bytes;
-    return {};
-  }
-
- private:
-  std::size_t left_;
-};
+using core::ReadBudget;
 
 // A TensorProto. Content is a view of the message where the file has it raw, else own memory. Errors: content
 // that is not as long as dims and type say, content in another file.

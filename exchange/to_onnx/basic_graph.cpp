@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/model/infer.h"
+#include "runtime/model/parts.h"
 
 namespace graphrun::exchange::to_onnx {
 namespace {
@@ -92,21 +93,10 @@ class Expansion final : public GraphWriter {
     if (replacements.size() != node.node.outputs.size())
       return {ErrorCode::internal, node.node.path + ": parts of another arity"};
     for (BasicNode& part : parts) {
-      // The composite's values are computed by the parts under their own names.
-      for (auto* operands : {&part.node.inputs, &part.node.outputs}) {
-        for (ValueId& id : *operands) id = original(id, replacements, node.node.outputs);
-      }
+      model::take_names(part.node, replacements, node.node.outputs);
       GRAPHRUN_TRY(add_basic(std::move(part), depth + 1));
     }
     return {};
-  }
-
-  static ValueId original(ValueId id, const std::vector<ValueId>& replacements,
-                          const std::vector<ValueId>& outputs) {
-    const auto found = std::ranges::find(replacements, id);
-    if (id == kNoValue || found == replacements.end()) return id;
-    const ValueId output = outputs[static_cast<std::size_t>(found - replacements.begin())];
-    return output == kNoValue ? id : output;
   }
 
   const model::Program& program_;

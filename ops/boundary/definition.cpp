@@ -114,30 +114,16 @@ std::vector<const OpDef*> label_definitions() {
 }
 
 std::vector<const OpDef*> function_definitions() {
-  static const InputSpec totals{.name = "totals", .doc = "f64 (4): see boundary_totals", .type = kTotals};
-  static const OpDef loss = {
-      .name = "boundary_loss",
-      .doc = "Of the sums over pixels on boundaries and off them: (off sum_on + on sum_off)/(on + off)^2.",
-      .inputs = {totals},
-      .outputs = {{.name = "loss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)}},
-      .attrs = {},
-      .precision = Precision::always_f32,
-      .infer = infer_function,
-      .gradient = gradient_of_function,
-      .internal = true,
-  };
-  static const OpDef grad = {
-      .name = "boundary_loss_grad",
-      .doc = "Gradient of boundary_loss by the sums; none by the counts.",
-      .inputs = {{.name = "gloss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)}, totals},
-      .outputs = {{.name = "gtotals", .doc = "f64 (4)", .type = kTotals}},
-      .attrs = {},
-      .precision = Precision::always_f32,
-      .infer = infer_function_grad,
-      .not_differentiable = kGradientOnce,
-      .internal = true,
-  };
-  return {&loss, &grad};
+  static const region_loss::LossOfSums function = region_loss::make_loss_of_sums(
+      {.loss = "boundary_loss",
+       .loss_doc =
+           "Of the sums over pixels on boundaries and off them: (off sum_on + on sum_off)/(on + off)^2.",
+       .grad = "boundary_loss_grad",
+       .grad_doc = "Gradient of boundary_loss by the sums; none by the counts.",
+       .gtotals_doc = "f64 (4)"},
+      {{.name = "totals", .doc = "f64 (4): see boundary_totals", .type = kTotals}}, {}, infer_function,
+      infer_function_grad, gradient_of_function);
+  return {&function.loss, &function.grad};
 }
 
 }  // namespace

@@ -125,12 +125,4 @@ struct SumPixels {
   }
 };
 
-// How pixels are cut for their sums, by their number alone.
-struct Pieces {
-  static constexpr int64_t kMost = 128;
-  int64_t piece, count;
-  explicit Pieces(int64_t pixels)
-      : piece((pixels + kMost - 1) / kMost), count((pixels + piece - 1) / piece) {}
-};
-
 }  // namespace graphrun::ops::layer_norm

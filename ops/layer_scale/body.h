@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "graphrun/device_function.h"
+#include "ops/common/add_pieces.h"
 
 // Bodies of layer_scale and of its weight's gradient. Compiled for the CPU and for the GPU: no std.
 namespace graphrun::ops::layer_scale {
@@ -52,25 +53,15 @@ struct SumPixels {
   }
 };
 
-// An index is a channel: pieces are added in order.
-struct AddPieces {
+// An index is a channel.
+struct AddWeightPieces {
   int64_t channels, pieces;
   const double* sums;
   float* gweight;
 
   GRAPHRUN_DEVICE void operator()(int64_t c) const {
-    double sum = 0;
-    for (int64_t piece = 0; piece < pieces; ++piece) sum += sums[piece * channels + c];
-    gweight[c] = static_cast<float>(sum);
+    gweight[c] = static_cast<float>(sum_pieces(sums, pieces, channels, c));
   }
-};
-
-// How pixels are cut for their sums, by their number alone.
-struct Pieces {
-  static constexpr int64_t kMost = 128;
-  int64_t piece, count;
-  explicit Pieces(int64_t pixels)
-      : piece((pixels + kMost - 1) / kMost), count((pixels + piece - 1) / piece) {}
 };
 
 }  // namespace graphrun::ops::layer_scale

@@ -54,7 +54,7 @@ Prepared prepare_grad_weight(const KernelRequest& request) {
                                           sums};
         cpu::parallel_for(threads, pieces.count * blocks, 1,
                           [&](std::int64_t begin, std::int64_t end) { loop(sum, begin, end); });
-        loop(AddPieces{channels, pieces.count, sums, run.outputs[0].as<float>()}, 0, channels);
+        loop(AddWeightPieces{channels, pieces.count, sums, run.outputs[0].as<float>()}, 0, channels);
       });
 }
 

@@ -44,7 +44,7 @@ Prepared prepare_grad_weight(const KernelRequest& request) {
                                 sums};
       GRAPHRUN_TRY(
           cuda::for_each(device.stream(), pieces.count * channels, sum, "layer_scale_grad_weight sums"));
-      const AddPieces add{channels, pieces.count, sums, io.outputs[0].template as<float>()};
+      const AddWeightPieces add{channels, pieces.count, sums, io.outputs[0].template as<float>()};
       return cuda::for_each(device.stream(), channels, add, "layer_scale_grad_weight");
     };
     return make_function_kernel("cuda", bytes, std::move(run));

@@ -95,35 +95,19 @@ OpDef make_loss(std::string_view name, std::string_view doc, std::vector<AttrSpe
 }
 
 std::vector<const OpDef*> function_definitions() {
-  static const InputSpec totals{.name = "totals", .doc = "f64 (3, C): see region_totals", .type = kTotals};
-  static const OpDef loss = {
-      .name = "region_loss",
-      .doc =
-          "Of the sums TP, TP + FP and TP + FN of each class: a^gamma, with a the weighted average over "
-          "classes of 1 - (TP + smooth)/(TP + alpha FP + beta FN + smooth), 0 where no "
-          "pixel is labelled so.",
-      .inputs = {totals, cross_entropy::class_weights_input()},
-      .outputs = {{.name = "loss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)}},
-      .attrs = function_attrs(),
-      .precision = Precision::always_f32,
-      .infer = infer_loss,
-      .gradient = gradient,
-      .internal = true,
-  };
-  static const OpDef grad = {
-      .name = "region_loss_grad",
-      .doc = "Gradient of region_loss by the sums; none by counts.",
-      .inputs = {{.name = "gloss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)},
-                 totals,
-                 cross_entropy::class_weights_input()},
-      .outputs = {{.name = "gtotals", .doc = "f64 (3, C)", .type = kTotals}},
-      .attrs = function_attrs(),
-      .precision = Precision::always_f32,
-      .infer = infer_grad,
-      .not_differentiable = kGradientOnce,
-      .internal = true,
-  };
-  return {&loss, &grad};
+  static const LossOfSums function = make_loss_of_sums(
+      {.loss = "region_loss",
+       .loss_doc =
+           "Of the sums TP, TP + FP and TP + FN of each class: a^gamma, with a the weighted average over "
+           "classes of 1 - (TP + smooth)/(TP + alpha FP + beta FN + smooth), 0 where no "
+           "pixel is labelled so.",
+       .grad = "region_loss_grad",
+       .grad_doc = "Gradient of region_loss by the sums; none by counts.",
+       .gtotals_doc = "f64 (3, C)"},
+      {{.name = "totals", .doc = "f64 (3, C): see region_totals", .type = kTotals},
+       cross_entropy::class_weights_input()},
+      function_attrs(), infer_loss, infer_grad, gradient);
+  return {&function.loss, &function.grad};
 }
 
 }  // namespace

@@ -43,35 +43,18 @@ std::vector<ValueId> in_training(const Node& node, GraphWriter& graph) {
 }
 
 std::vector<const OpDef*> function_definitions() {
-  static const InputSpec totals{
-      .name = "totals", .doc = "f64 (4, C, bins): see lovasz_totals", .type = kTotals};
-  static const OpDef loss = {
-      .name = "lovasz_loss",
-      .doc =
-          "lovasz_softmax of its sums. Errors of one bin count as equal: each gets what it would get on "
-          "average if the pixels of the class came before, and after, the others.",
-      .inputs = {totals, cross_entropy::class_weights_input()},
-      .outputs = {{.name = "loss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)}},
-      .attrs = {},
-      .precision = Precision::always_f32,
-      .infer = infer_loss,
-      .gradient = gradient,
-      .internal = true,
-  };
-  static const OpDef grad = {
-      .name = "lovasz_loss_grad",
-      .doc = "Gradient of lovasz_loss by the sums of errors; none by the counts.",
-      .inputs = {{.name = "gloss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)},
-                 totals,
-                 cross_entropy::class_weights_input()},
-      .outputs = {{.name = "gtotals", .doc = "f64 (4, C, bins)", .type = kTotals}},
-      .attrs = {},
-      .precision = Precision::always_f32,
-      .infer = infer_grad,
-      .not_differentiable = kGradientOnce,
-      .internal = true,
-  };
-  return {&loss, &grad};
+  static const LossOfSums function = make_loss_of_sums(
+      {.loss = "lovasz_loss",
+       .loss_doc =
+           "lovasz_softmax of its sums. Errors of one bin count as equal: each gets what it would get on "
+           "average if the pixels of the class came before, and after, the others.",
+       .grad = "lovasz_loss_grad",
+       .grad_doc = "Gradient of lovasz_loss by the sums of errors; none by the counts.",
+       .gtotals_doc = "f64 (4, C, bins)"},
+      {{.name = "totals", .doc = "f64 (4, C, bins): see lovasz_totals", .type = kTotals},
+       cross_entropy::class_weights_input()},
+      {}, infer_loss, infer_grad, gradient);
+  return {&function.loss, &function.grad};
 }
 
 }  // namespace

@@ -140,4 +140,43 @@ LabelSums make_label_sums(const LabelSumsNames& names, std::string_view doc, Inp
   };
 }
 
+// The loss as a function of its sums, X_loss, and the gradient of the sums, X_loss_grad.
+struct LossOfSums {
+  OpDef loss, grad;
+};
+
+struct LossOfSumsTexts {
+  std::string_view loss, loss_doc, grad, grad_doc, gtotals_doc;
+};
+
+// `inputs`: the totals, and what else the function depends on; `infer` has the totals first, `infer_grad` and
+// the gradient's node behind the gradient of the loss.
+inline LossOfSums make_loss_of_sums(const LossOfSumsTexts& texts, const std::vector<InputSpec>& inputs,
+                                    const std::vector<AttrSpec>& attrs, OpDef::Infer infer,
+                                    OpDef::Infer infer_grad, OpDef::Gradient gradient) {
+  std::vector<InputSpec> grad_inputs{
+      {.name = "gloss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)}};
+  append(grad_inputs, inputs);
+  return {
+      .loss = {.name = texts.loss,
+               .doc = texts.loss_doc,
+               .inputs = inputs,
+               .outputs = {{.name = "loss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)}},
+               .attrs = attrs,
+               .precision = Precision::always_f32,
+               .infer = infer,
+               .gradient = gradient,
+               .internal = true},
+      .grad = {.name = texts.grad,
+               .doc = texts.grad_doc,
+               .inputs = grad_inputs,
+               .outputs = {{.name = "gtotals", .doc = texts.gtotals_doc, .type = inputs.front().type}},
+               .attrs = attrs,
+               .precision = Precision::always_f32,
+               .infer = infer_grad,
+               .not_differentiable = kGradientOnce,
+               .internal = true},
+  };
+}
+
 }  // namespace graphrun::ops::region_loss

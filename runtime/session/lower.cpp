@@ -8,6 +8,7 @@
 #include "runtime/model/cost.h"
 #include "runtime/model/infer.h"
 #include "runtime/model/interpolation.h"
+#include "runtime/model/parts.h"
 
 namespace graphrun::session {
 namespace {
@@ -325,23 +326,11 @@ class Lowering final : public GraphWriter {
     GRAPHRUN_TRY(failure_);
     if (replacements.size() != node.outputs.size())
       return {ErrorCode::internal, node.path + ": parts of another arity"};
-    // The composite's values are computed by the parts under their own names.
-    for (Part& part : parts) {
-      for (ValueId& id : part.node.outputs) id = original(id, replacements, node.outputs);
-      for (ValueId& id : part.node.inputs) id = original(id, replacements, node.outputs);
-    }
+    for (Part& part : parts) model::take_names(part.node, replacements, node.outputs);
     ++depth_;
     for (const Part& part : parts) GRAPHRUN_TRY(lower_node(part.node, part.resolved));
     --depth_;
     return {};
-  }
-
-  static ValueId original(ValueId id, const std::vector<ValueId>& replacements,
-                          const std::vector<ValueId>& outputs) {
-    const auto found = std::ranges::find(replacements, id);
-    if (id == kNoValue || found == replacements.end()) return id;
-    const ValueId output = outputs[static_cast<std::size_t>(found - replacements.begin())];
-    return output == kNoValue ? id : output;
   }
 
   // What a kernel was made for.
