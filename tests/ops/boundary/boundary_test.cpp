@@ -1,7 +1,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
-#include "tests/ops/harness.h"
+#include "tests/ops/label_sums.h"
 #include "tests/ops/labelled_pixels.h"
 
 namespace graphrun::test {
@@ -64,10 +64,7 @@ void boundary_reference(const std::vector<HostTensor>& in, std::vector<HostTenso
 }
 
 Case make(const char* op, const Shape& logits, std::int64_t h, std::int64_t w, double share) {
-  return {.op = op,
-          .inputs = {activation(logits, normal(0, 3), 3),
-                     dense({logits[0], h, w}, integers(2, share), DType::i32)},
-          .tolerance = 1e-6};
+  return labelled_case(op, logits, h, w, share, 2, 3);
 }
 
 Case make_grad(Case test, const char* op) {
@@ -85,15 +82,9 @@ BOOST_AUTO_TEST_CASE(sums) {
     harness.check(make_grad(make("boundary_totals", {2, 1, 6, 7}, 6, 7, share), "boundary_grad"),
                   grad_reference);
   }
-  for (const AttrMap& rule : interpolation_rules()) {
-    Case totals = make("resize_boundary_totals", {2, 1, 5, 6}, 33, 41, 0.2);
-    totals.attrs = rule;
-    harness.check(totals, totals_reference);
-    harness.check_parts(totals, totals_reference);
-    const Case grad = make_grad(totals, "resize_boundary_grad");
-    harness.check(grad, grad_reference);
-    harness.check_parts(grad, grad_reference);
-  }
+  check_resized_sums(
+      make("resize_boundary_totals", {2, 1, 5, 6}, 33, 41, 0.2), totals_reference,
+      [](const Case& totals) { return make_grad(totals, "resize_boundary_grad"); }, grad_reference);
 }
 
 // Scores so large that a probability is 0 or 1 in floats.

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "ops/region_loss/bins.h"
-#include "tests/ops/harness.h"
+#include "tests/ops/label_sums.h"
 #include "tests/ops/labelled_pixels.h"
 
 // Lovasz-Softmax, whose definition sorts errors.
@@ -111,14 +111,6 @@ void grad_reference(const std::vector<HostTensor>& in, std::vector<HostTensor>& 
       });
 }
 
-Case make(const char* op, const Shape& logits, std::int64_t h, std::int64_t w, double share) {
-  return {.op = op,
-          .inputs = {activation(logits, normal(0, 2), 3),
-                     dense({logits[0], h, w}, integers(static_cast<std::uint32_t>(logits[1]), share),
-                           DType::i32)},
-          .tolerance = 1e-6};
-}
-
 // A gradient that grows with the bin: an error on the wrong side of a bin's end changes little.
 Case make_grad(Case test, const char* op) {
   test.op = op;
@@ -148,23 +140,18 @@ BOOST_AUTO_TEST_CASE(bins_are_ordered_and_narrow) {
 
 BOOST_AUTO_TEST_CASE(errors_are_counted) {
   const OpHarness harness;
-  harness.check(make("lovasz_totals", {1, 3, 4, 5}, 4, 5, 0.2), totals_reference);
-  harness.check(make("lovasz_totals", {1, 3, 2, 2}, 2, 2, 1), totals_reference);
-  harness.check(make_grad(make("lovasz_totals", {2, 6, 5, 4}, 5, 4, 0.2), "lovasz_grad"), grad_reference);
-  for (const AttrMap& rule : interpolation_rules()) {
-    Case totals = make("resize_lovasz_totals", {1, 3, 3, 4}, 7, 9, 0.2);
-    totals.attrs = rule;
-    harness.check(totals, totals_reference);
-    harness.check_parts(totals, totals_reference);
-    const Case grad = make_grad(totals, "resize_lovasz_grad");
-    harness.check(grad, grad_reference);
-    harness.check_parts(grad, grad_reference);
-  }
+  harness.check(labelled_case("lovasz_totals", {1, 3, 4, 5}, 4, 5, 0.2), totals_reference);
+  harness.check(labelled_case("lovasz_totals", {1, 3, 2, 2}, 2, 2, 1), totals_reference);
+  harness.check(make_grad(labelled_case("lovasz_totals", {2, 6, 5, 4}, 5, 4, 0.2), "lovasz_grad"),
+                grad_reference);
+  check_resized_sums(
+      labelled_case("resize_lovasz_totals", {1, 3, 3, 4}, 7, 9, 0.2), totals_reference,
+      [](const Case& totals) { return make_grad(totals, "resize_lovasz_grad"); }, grad_reference);
 }
 
 BOOST_AUTO_TEST_CASE(loss_of_sorted_errors) {
   const OpHarness harness;
-  Case test = make("lovasz_softmax", {1, 4, 3, 5}, 3, 5, 0.2);
+  Case test = labelled_case("lovasz_softmax", {1, 4, 3, 5}, 3, 5, 0.2);
   test.tolerance = 1e-5;
   harness.check_variant(test, Form::eval, whole({}));
   harness.check_variant(test, Form::train, whole({}));
@@ -173,7 +160,7 @@ BOOST_AUTO_TEST_CASE(loss_of_sorted_errors) {
   test.model_inputs["class_weights"] = dense({4}, in_order(weights));
   harness.check_variant(test, Form::train, whole(weights));
   harness.check_gradient(test, whole(weights), {.inputs = {0}, .step = 1e-6});
-  Case large = make("lovasz_softmax", {2, 11, 60, 50}, 60, 50, 0.1);
+  Case large = labelled_case("lovasz_softmax", {2, 11, 60, 50}, 60, 50, 0.1);
   large.tolerance = 1e-5;  // many errors in each bin
   harness.check_variant(large, Form::train, whole({}));
   large.inputs[0].values = normal(0, 0.02);  // as at the start of a training: all about 1/C
@@ -182,7 +169,7 @@ BOOST_AUTO_TEST_CASE(loss_of_sorted_errors) {
 
 BOOST_AUTO_TEST_CASE(classes_that_no_pixel_has) {
   const OpHarness harness;
-  Case test = make("lovasz_softmax", {1, 4, 3, 4}, 3, 4, 0);
+  Case test = labelled_case("lovasz_softmax", {1, 4, 3, 4}, 3, 4, 0);
   test.tolerance = 1e-5;
   for (const std::vector<double>& labels : {std::vector<double>{1, 3, 255}, {255}}) {
     test.inputs[1].values = in_order(labels);

@@ -1,7 +1,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
-#include "tests/ops/harness.h"
+#include "tests/ops/label_sums.h"
 #include "tests/ops/labelled_pixels.h"
 
 // Dice and Tversky losses.
@@ -91,14 +91,6 @@ Reference whole(const Rule& rule, bool weighted) {
   };
 }
 
-Case make(const char* op, const Shape& logits, std::int64_t h, std::int64_t w, double share) {
-  return {.op = op,
-          .inputs = {activation(logits, normal(0, 2), 3),
-                     dense({logits[0], h, w}, integers(static_cast<std::uint32_t>(logits[1]), share),
-                           DType::i32)},
-          .tolerance = 1e-6};
-}
-
 Case make_grad(Case test, const char* op) {
   test.op = op;
   test.inputs.insert(test.inputs.begin(), dense({3, test.inputs[0].desc.c()}, uniform(-1, 1), DType::f64));
@@ -110,33 +102,27 @@ Case make_grad(Case test, const char* op) {
 BOOST_AUTO_TEST_CASE(sums_of_probabilities) {
   const OpHarness harness;
   for (const double share : {0.0, 0.3, 1.0}) {
-    harness.check(make("region_totals", {2, 19, 6, 7}, 6, 7, share), totals_reference);
-    harness.check(make_grad(make("region_totals", {2, 19, 6, 7}, 6, 7, share), "region_grad"),
+    harness.check(labelled_case("region_totals", {2, 19, 6, 7}, 6, 7, share), totals_reference);
+    harness.check(make_grad(labelled_case("region_totals", {2, 19, 6, 7}, 6, 7, share), "region_grad"),
                   grad_reference);
   }
-  Case unwanted = make("region_totals", {1, 150, 3, 4}, 3, 4, 0.1);
+  Case unwanted = labelled_case("region_totals", {1, 150, 3, 4}, 3, 4, 0.1);
   unwanted.unwanted = {1};
   harness.check(unwanted, totals_reference);
-  harness.check(make_grad(make("region_totals", {1, 150, 3, 4}, 3, 4, 0.1), "region_grad"), grad_reference);
+  harness.check(make_grad(labelled_case("region_totals", {1, 150, 3, 4}, 3, 4, 0.1), "region_grad"),
+                grad_reference);
 }
 
 BOOST_AUTO_TEST_CASE(sums_from_small_logits) {
-  const OpHarness harness;
   struct Sizes {
     Shape logits;
     std::int64_t h, w;
   };
   for (const Sizes& sizes :
        {Sizes{{2, 19, 5, 6}, 33, 41}, Sizes{{1, 5, 9, 13}, 4, 6}, Sizes{{2, 3, 1, 1}, 4, 3}}) {
-    for (const AttrMap& rule : interpolation_rules()) {
-      Case totals = make("resize_region_totals", sizes.logits, sizes.h, sizes.w, 0.2);
-      totals.attrs = rule;
-      harness.check(totals, totals_reference);
-      harness.check_parts(totals, totals_reference);
-      const Case grad = make_grad(totals, "resize_region_grad");
-      harness.check(grad, grad_reference);
-      harness.check_parts(grad, grad_reference);
-    }
+    check_resized_sums(
+        labelled_case("resize_region_totals", sizes.logits, sizes.h, sizes.w, 0.2), totals_reference,
+        [](const Case& totals) { return make_grad(totals, "resize_region_grad"); }, grad_reference);
   }
 }
 
@@ -178,9 +164,9 @@ BOOST_AUTO_TEST_CASE(gradient_of_the_function) {
 
 BOOST_AUTO_TEST_CASE(whole_losses) {
   const OpHarness harness;
-  Case dice = make("dice", {2, 5, 6, 5}, 6, 5, 0.2);
+  Case dice = labelled_case("dice", {2, 5, 6, 5}, 6, 5, 0.2);
   dice.attrs = {{"smooth", 1.0}};
-  Case tversky = make("tversky", {2, 5, 6, 5}, 6, 5, 0.2);
+  Case tversky = labelled_case("tversky", {2, 5, 6, 5}, 6, 5, 0.2);
   tversky.attrs = {{"alpha", 0.7}, {"beta", 0.2}, {"gamma", 1.5}};
   const auto check = [&](Case test, const Rule& rule) {
     harness.check_variant(test, Form::eval, whole(rule, false));
@@ -197,7 +183,7 @@ BOOST_AUTO_TEST_CASE(whole_losses) {
 // A class that no pixel has counts 0, whatever is predicted; without any labelled pixel the loss is 0.
 BOOST_AUTO_TEST_CASE(classes_without_pixels) {
   const OpHarness harness;
-  Case test = make("dice", {1, 5, 3, 4}, 3, 4, 0);
+  Case test = labelled_case("dice", {1, 5, 3, 4}, 3, 4, 0);
   for (const std::vector<double>& labels : {std::vector<double>{1, 3, 255}, {255}}) {
     test.inputs[1].values = in_order(labels);
     harness.check_variant(test, Form::train, whole({0.5, 0.5, 1, 0}, false));
@@ -206,7 +192,7 @@ BOOST_AUTO_TEST_CASE(classes_without_pixels) {
 }
 
 BOOST_AUTO_TEST_CASE(a_label_that_is_no_class_is_an_error) {
-  Case test = make("region_totals", {1, 5, 2, 2}, 2, 2, 0);
+  Case test = labelled_case("region_totals", {1, 5, 2, 2}, 2, 2, 0);
   test.inputs[1].values = in_order({0, 1, 5, 2});
   BOOST_TEST(!OpHarness().run(test).ok());
 }
