@@ -14,20 +14,17 @@ inline constexpr int kDTypeCount = 7;
 
 constexpr std::size_t size_of(DType type) {
   switch (type) {
-    case DType::f32:
-      return 4;
-    case DType::bf16:
-      return 2;
-    case DType::f16:
-      return 2;
-    case DType::f64:
-      return 8;
-    case DType::i32:
-      return 4;
-    case DType::i64:
-      return 8;
     case DType::u8:
       return 1;
+    case DType::bf16:
+    case DType::f16:
+      return 2;
+    case DType::f32:
+    case DType::i32:
+      return 4;
+    case DType::f64:
+    case DType::i64:
+      return 8;
   }
   return 0;
 }

@@ -11,7 +11,8 @@ namespace graphrun::ops {
 template <class Prepare>
 Result<std::unique_ptr<Kernel>> for_activation_type(const KernelRequest& request, const Prepare& prepare) {
   GRAPHRUN_ASSIGN(const DType type, activation_type(request));
-  return type == DType::bf16 ? prepare(BFloat16()) : prepare(float());
+  if (type == DType::bf16) return prepare(BFloat16());
+  return prepare(float());
 }
 
 }  // namespace graphrun::ops
