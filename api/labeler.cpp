@@ -150,8 +150,7 @@ Result<std::int64_t> Labeler::memory_for(const ImageSize& size) try {
 
 Status Labeler::save_packed() const try {
   const std::lock_guard lock(impl_->mutex);
-  const std::string note = impl_->engine.save_packed();
-  return note.empty() ? Status() : Status(ErrorCode::io, note);
+  return impl_->engine.save_packed();
 } catch (...) {
   return core::caught();
 }

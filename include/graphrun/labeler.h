@@ -86,7 +86,7 @@ class GRAPHRUN_API Labeler {
   // Bytes that an image of this size takes in all. Errors: a size that the network cannot take.
   Result<std::int64_t> memory_for(const ImageSize& size);
   // Keeps what kernels prepared of the weights in LabelerOptions::cache, so that the next process starts
-  // quickly; nothing without one. Errors: io, unsupported.
+  // quickly; nothing without one. Errors: io.
   Status save_packed() const;
   // Writes what it labels with as a bundle, as `grun pack` does: model, weights, classes, colours and the
   // protocol that it was opened with, in one file that appears whole or not at all. bf16: weights of two and

@@ -42,14 +42,13 @@ Result<EvaluationMemory> reserve_memory(Protocol& protocol, std::span<const imag
 
 Result<Labelling> Labelling::open(std::shared_ptr<const model::Program> program,
                                   std::shared_ptr<const weights::TensorFile> weights,
-                                  const std::string& weights_path, std::shared_ptr<model::Backend> backend,
-                                  const Options& options) {
+                                  const std::string& weights_path,
+                                  const std::shared_ptr<model::Backend>& backend, const Options& options) {
   Labelling labelling;
-  GRAPHRUN_ASSIGN(labelling.weights_,
-                  weights::Weights::map(*program, std::move(weights), backend).with_context(weights_path));
-  labelling.cache_ = weights::PackedWeightsFolder(options.cache_folder, weights_path,
-                                                  options.protocol.precision, *labelling.weights_);
-  labelling.cache_note_ = labelling.cache_.use(*labelling.weights_);
+  const weights::PackedWeightsFolder kept(options.cache_folder, weights_path, options.protocol.precision);
+  GRAPHRUN_ASSIGN(
+      labelling.weights_,
+      weights::Weights::map(*program, std::move(weights), backend, kept).with_context(weights_path));
   ProtocolSettings protocol = options.protocol;
   GRAPHRUN_ASSIGN(protocol.max_bytes, available_bytes(*backend, options));
   GRAPHRUN_ASSIGN(labelling.protocol_, make_protocol(protocol, std::move(program), labelling.weights_));

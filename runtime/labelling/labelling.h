@@ -7,7 +7,7 @@
 
 #include "graphrun/status.h"
 #include "runtime/labelling/protocol.h"
-#include "runtime/weights/packed_weights_folder.h"
+#include "runtime/weights/weights.h"
 
 namespace graphrun::labelling {
 
@@ -30,26 +30,24 @@ class Labelling {
   // the cache. Errors: weights that do not fit, a protocol that the model does not take, memory.
   static Result<Labelling> open(std::shared_ptr<const model::Program> program,
                                 std::shared_ptr<const weights::TensorFile> weights,
-                                const std::string& weights_path, std::shared_ptr<model::Backend> backend,
-                                const Options& options);
+                                const std::string& weights_path,
+                                const std::shared_ptr<model::Backend>& backend, const Options& options);
 
   Protocol& protocol() const { return *protocol_; }
   const weights::Weights& weights() const { return *weights_; }
   // Bytes that may be planned for in all.
   std::int64_t max_bytes() const { return most_bytes_; }
   // Why prepared weights that an earlier process kept are of no use; empty: nothing to say.
-  const std::string& cache_note() const { return cache_note_; }
+  const std::string& cache_note() const { return weights_->kept_note(); }
   // What is worth knowing of the weights (weights::Weights::note); empty: nothing.
   const std::string& weights_note() const { return weights_->note(); }
-  // After the work: keeps prepared weights for the next process. Returns why not; empty: nothing to say.
-  std::string save_packed() const { return cache_.keep(*weights_); }
+  // After the work: keeps prepared weights for the next process (weights::Weights::save_packed).
+  Status save_packed() const { return weights_->save_packed(); }
 
  private:
   Labelling() = default;
   std::shared_ptr<weights::Weights> weights_;
   std::unique_ptr<Protocol> protocol_;
-  weights::PackedWeightsFolder cache_;
-  std::string cache_note_;
   std::int64_t most_bytes_ = 0;
 };
 

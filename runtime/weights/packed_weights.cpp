@@ -94,7 +94,6 @@ Status PackedWeightsCache::open(const std::string& path, std::string_view identi
   if (found == file->metadata().end() || found->second != identity)
     return {ErrorCode::invalid_file, path + ": was prepared from other weights or by another build"};
   const std::lock_guard lock(mutex_);
-  if (!entries_.empty()) return {ErrorCode::invalid_argument, path + ": forms are in use already"};
   file_ = std::move(file);
   file_version_ = version;
   return {};

@@ -40,7 +40,7 @@ class PackedWeightsCache {
 
   // Forms that are asked for later come from this file if it has them. `version` is the weights' now.
   // Errors: not_found; invalid_file where `identity` is not the one that it was kept with, or where the file
-  // is not this user's alone, since what is in it cannot be checked; invalid_argument after the first get().
+  // is not this user's alone, since what is in it cannot be checked. Precondition: get() was not called.
   Status open(const std::string& path, std::string_view identity, std::uint64_t version);
   // Writes the forms of `version` that were asked for, and the opened file's others where those are not more,
   // readable by this user alone. Nothing where none was computed since. Meanwhile get() waits.

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "runtime/core/hash.h"
@@ -69,41 +70,33 @@ void remove_oldest(const fs::path& folder, const fs::path& newest) {
 
 }  // namespace
 
-PackedWeightsFolder::PackedWeightsFolder(const std::string& folder, const std::string& weights_path,
-                                         DType precision, const Weights& weights) {
-  const std::string identity = weights.backend()->packing_identity();
-  if (folder.empty() || identity.empty()) return;
-  const fs::path packed = fs::path(folder) / "prepared";
+PackedWeightsFolder::PackedWeightsFolder(std::string folder, std::string weights_path, DType precision)
+    : folder_(std::move(folder)), weights_path_(std::move(weights_path)), precision_(precision) {}
+
+std::string PackedWeightsFolder::path_for(std::string_view maker, std::string_view selection) const {
+  if (folder_.empty()) return {};
+  const fs::path packed = fs::path(folder_) / "prepared";
   constexpr mode_t kOwn = 0700;
   ::mkdir(packed.c_str(), kOwn);
   std::error_code error;
-  const fs::path whole = fs::canonical(weights_path, error);
-  if (error) return;
+  const fs::path whole = fs::canonical(weights_path_, error);
+  if (error) return {};
   constexpr std::size_t kLongestStem = 64;
   char hash[kHashDigits + 1];
-  std::snprintf(hash, sizeof hash, "%016llx",
-                static_cast<unsigned long long>(core::hash_of(identity, core::hash_of(whole.string()))));
-  path_ = (packed / (whole.stem().string().substr(0, kLongestStem) + "-" + std::string(to_string(precision)) +
-                     "-" + hash + std::string(kSuffix)))
-              .string();
+  const std::uint64_t of_all = core::hash_of(selection, core::hash_of(maker, core::hash_of(whole.string())));
+  std::snprintf(hash, sizeof hash, "%016llx", static_cast<unsigned long long>(of_all));
+  return (packed / (whole.stem().string().substr(0, kLongestStem) + "-" + std::string(to_string(precision_)) +
+                    "-" + hash + std::string(kSuffix)))
+      .string();
 }
 
-std::string PackedWeightsFolder::use(Weights& weights) const {
-  if (path_.empty()) return {};
-  const Status status = weights.load_packed(path_);
-  if (!status.ok())
-    return status.code() == ErrorCode::not_found ? "" : "weights are prepared anew: " + status.message();
+void PackedWeightsFolder::was_used(const std::string& path) {
   std::error_code ignored;
-  fs::last_write_time(path_, fs::file_time_type::clock::now(), ignored);
-  return {};
+  fs::last_write_time(path, fs::file_time_type::clock::now(), ignored);
 }
 
-std::string PackedWeightsFolder::keep(const Weights& weights) const {
-  if (path_.empty()) return {};
-  const Status status = weights.save_packed(path_);
-  if (!status.ok()) return "prepared weights are not kept: " + status.message();
-  remove_oldest(fs::path(path_).parent_path(), path_);
-  return {};
+void PackedWeightsFolder::was_written(const std::string& path) {
+  remove_oldest(fs::path(path).parent_path(), path);
 }
 
 }  // namespace graphrun::weights

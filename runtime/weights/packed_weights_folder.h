@@ -1,31 +1,35 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
-#include "graphrun/status.h"
-#include "runtime/weights/weights.h"
+#include "graphrun/dtype.h"
 
 namespace graphrun::weights {
 
-// Keeps the prepared forms of a weights file from run to run (Weights::load_packed), in a folder "prepared":
-// one file for each weights file's path, precision, build and CPU, readable by the user alone. Beside the one
-// that was just written no more than 4 GiB stay; those that were not used for longest go first. What cannot
-// be used or written is no error of the work: it is a note.
+// Where prepared forms of a weights file are kept from run to run (Weights::map), in a folder "prepared": one
+// file for each weights file's path, choice of its tensors, precision, build and CPU, readable by the user
+// alone. Beside the one that was just written no more than 4 GiB stay; those that were not used for longest
+// go first.
 class PackedWeightsFolder {
  public:
   PackedWeightsFolder() = default;  // nothing is kept
   // `folder`: of what is computed once; empty: nothing is kept. `weights_path`: where the weights are from.
-  PackedWeightsFolder(const std::string& folder, const std::string& weights_path, DType precision,
-                      const Weights& weights);
+  PackedWeightsFolder(std::string folder, std::string weights_path, DType precision);
 
-  // Before the first session. The note says why a file that is there is of no use; empty: nothing to say.
-  std::string use(Weights& weights) const;
-  // After the work: keeps what this run had to compute. The note says why not; empty: kept, or nothing to
-  // keep.
-  std::string keep(const Weights& weights) const;
+  bool keeps_nothing() const { return folder_.empty(); }
+  // Of the forms that `maker`, a device with its build, makes of the tensors that `selection` tells apart.
+  // Empty: nothing is kept.
+  std::string path_for(std::string_view maker, std::string_view selection) const;
+
+  // To be told of a file that was read or written.
+  static void was_used(const std::string& path);
+  static void was_written(const std::string& path);
 
  private:
-  std::string path_;  // empty: nothing is kept
+  std::string folder_;  // empty: nothing is kept
+  std::string weights_path_;
+  DType precision_ = DType::f32;
 };
 
 }  // namespace graphrun::weights

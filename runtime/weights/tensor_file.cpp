@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "runtime/core/crc32c.h"
 #include "runtime/core/guard.h"
 
 namespace graphrun::weights {
@@ -39,6 +40,11 @@ bool TensorFile::is_view(std::span<const std::byte> bytes) const {
   const std::span<const std::byte> all = file_->bytes();
   const std::less_equal<> ordered;
   return ordered(all.data(), bytes.data()) && ordered(bytes.data() + bytes.size(), all.data() + all.size());
+}
+
+std::string TensorFile::place_of(const NamedTensor& tensor) const {
+  if (is_view(tensor.bytes)) return "at " + std::to_string(tensor.bytes.data() - file_->bytes().data());
+  return "with " + std::to_string(core::crc32c(tensor.bytes));
 }
 
 void TensorFile::release(std::span<const std::byte> bytes) const {

@@ -42,6 +42,8 @@ class TensorFile {
   void release(std::span<const std::byte> bytes) const;
   void populate(std::span<const std::byte> bytes) const;
   const std::string& identity() const { return file_->identity(); }
+  // Tells tensors of this file apart: by place, or by content where the bytes are no view of the file.
+  std::string place_of(const NamedTensor& tensor) const;
   bool is_private() const { return file_->is_private(); }
 
  private:

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "runtime/core/guard.h"
+#include "runtime/core/hash.h"
 #include "runtime/weights/convert.h"
 #include "runtime/weights/difference.h"
 #include "runtime/weights/initialise.h"
@@ -123,7 +124,8 @@ Result<Weights::Found> Weights::match(const TensorFile& file, const std::vector<
 
 Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
                                               std::shared_ptr<const TensorFile> file,
-                                              std::shared_ptr<model::Backend> backend) try {
+                                              std::shared_ptr<model::Backend> backend,
+                                              const PackedWeightsFolder& kept) try {
   std::shared_ptr<Weights> weights(new Weights(program, std::move(backend)));
   GRAPHRUN_TRY(weights->check_types());
   GRAPHRUN_ASSIGN(const Found matched,
@@ -155,8 +157,9 @@ Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
       GRAPHRUN_TRY(weights->store(i, *found[i]));
     }
   }
-  if (host) GRAPHRUN_TRY(weights->check_mapped(*file));
   weights->file_ = std::move(file);
+  if (weights->open_kept(kept, matched)) return weights;
+  if (host) GRAPHRUN_TRY(weights->check_mapped(*weights->file_));
   return weights;
 } catch (...) {
   return core::caught();
@@ -382,26 +385,44 @@ Result<std::vector<const void*>> Weights::packed(std::span<const PackedWeights> 
   });
 }
 
-// All that forms depend on besides their keys.
-Result<std::string> Weights::packing_identity() const {
-  if (file_ == nullptr) return {ErrorCode::unsupported, "only forms of mapped weights can be kept"};
-  const std::string device = backend_->packing_identity();
-  if (device.empty())
-    return {ErrorCode::unsupported,
-            "prepared weights of " + std::string(backend_->device()) + " cannot be kept"};
-  return device + " of " + file_->identity();
+// What tells apart the tensors that were taken of a file, and how their values were looked at.
+std::string Weights::selection(const Found& found) const {
+  std::uint64_t hash = core::kHashStart;
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (found.tensors[i] == nullptr || !in_checkpoint(items_[i].kind)) continue;
+    const NamedTensor& tensor = *found.tensors[i];
+    const std::string_view checked = items_[i].not_negative ? "not negative" : "finite";
+    for (const std::string_view text :
+         {std::string_view(items_[i].name), to_string(tensor.desc.dtype), checked})
+      hash = core::hash_of(text, hash);
+    hash = core::hash_of(file_->place_of(tensor), hash);
+  }
+  return std::to_string(hash);
 }
 
-Status Weights::load_packed(const std::string& path) try {
-  GRAPHRUN_ASSIGN(const std::string identity, packing_identity());
-  return packed_.open(path, identity, version());
-} catch (...) {
-  return core::caught();
+// Whether there are forms to be mapped.
+bool Weights::open_kept(const PackedWeightsFolder& kept, const Found& found) {
+  const std::string maker = backend_->packing_identity();
+  if (maker.empty() || kept.keeps_nothing()) return false;
+  const std::string tensors = selection(found);
+  kept_path_ = kept.path_for(maker, tensors);
+  if (kept_path_.empty()) return false;
+  kept_identity_ = maker + " of " + file_->identity() + ", tensors " + tensors;
+  const Status status = packed_.open(kept_path_, kept_identity_, version());
+  if (!status.ok()) {
+    if (status.code() != ErrorCode::not_found) kept_note_ = "weights are prepared anew: " + status.message();
+    return false;
+  }
+  PackedWeightsFolder::was_used(kept_path_);
+  return true;
 }
 
-Status Weights::save_packed(const std::string& path) const try {
-  GRAPHRUN_ASSIGN(const std::string identity, packing_identity());
-  return packed_.keep(path, identity, version());
+Status Weights::save_packed() const try {
+  if (kept_path_.empty()) return {};
+  GRAPHRUN_TRY(
+      packed_.keep(kept_path_, kept_identity_, version()).with_context("prepared weights are not kept"));
+  PackedWeightsFolder::was_written(kept_path_);
+  return {};
 } catch (...) {
   return core::caught();
 }

@@ -14,6 +14,7 @@
 #include "runtime/model/program.h"
 #include "runtime/weights/difference.h"
 #include "runtime/weights/packed_weights.h"
+#include "runtime/weights/packed_weights_folder.h"
 #include "runtime/weights/tensor_file.h"
 
 namespace graphrun::weights {
@@ -43,9 +44,14 @@ class Weights {
   // For inference: tensors are used where the file maps them (host devices) and never copied or written.
   // Strict: every missing, unexpected or wrongly shaped tensor is in the error, and nothing is loaded then;
   // what inference does not read may be missing. Errors: values that are not finite, negative variances.
+  // For a quick start: forms that save_packed() of an earlier process has written to `kept` are mapped
+  // instead of computed. They count for the same tensors of the same weights file (told apart by place and
+  // times, not by content), the same build, CPU and library, and where the file is this user's alone; the
+  // values of those tensors were looked at then, and are not again.
   static Result<std::shared_ptr<Weights>> map(const model::Program& program,
                                               std::shared_ptr<const TensorFile> file,
-                                              std::shared_ptr<model::Backend> backend);
+                                              std::shared_ptr<model::Backend> backend,
+                                              const PackedWeightsFolder& kept = {});
   // For training and random starts: own memory, parameters first, then buffers, then optimiser state, each
   // kind, and each of the optimiser's states, one contiguous range in the order of the model. Drawn from the
   // model's initialisers, keyed by seed and variable name. Optimiser state for which `holds` (by index of
@@ -85,16 +91,13 @@ class Weights {
   // stays valid while the weights live. Memory of a mapped file that a form was made of is given back.
   Result<std::vector<const void*>> packed(std::span<const PackedWeights> forms);
 
-  // For a quick start: of mapped weights, forms that save_packed() of an earlier process has written are
-  // mapped instead of computed. Call it before the first session is made. Errors: not_found; invalid_file
-  // where the file is of other weights (told apart by the file's times and place, not by content), another
-  // build, CPU or library, or not this user's alone; unsupported where there is nothing to tell those by;
-  // invalid_argument where a session was made before.
-  Status load_packed(const std::string& path);
-  // Writes the forms of all sessions there were, whole or not at all, and readable by this user alone: as
-  // large as what they take in memory, or twice that with forms that the file had for others. Nothing where
-  // load_packed() had them all. A session that is made or refreshed meanwhile waits for the disk.
-  Status save_packed(const std::string& path) const;
+  // Keeps the forms of all sessions there were in the folder that map() was given, whole or not at all, and
+  // readable by this user alone: as large as what they take in memory, or twice that with forms that the file
+  // had for others. Nothing where there is no folder or map() had found them all. A session that is made or
+  // refreshed meanwhile waits for the disk. Errors: the disk's; they say that nothing was kept.
+  Status save_packed() const;
+  // Why forms that an earlier process kept are of no use; empty: nothing to say.
+  const std::string& kept_note() const { return kept_note_; }
 
   // What is worth knowing of what map() found in the file; empty: nothing.
   const std::string& note() const { return note_; }
@@ -122,7 +125,8 @@ class Weights {
   Status check_types() const;
   Status allocate(const std::vector<bool>& holds);
   Status store(std::size_t index, const NamedTensor& tensor);
-  Result<std::string> packing_identity() const;
+  std::string selection(const Found& found) const;
+  bool open_kept(const PackedWeightsFolder& kept, const Found& found);
 
   std::shared_ptr<model::Backend> backend_;
   std::vector<Item> items_;
@@ -133,6 +137,9 @@ class Weights {
   bool writable_ = false;
   std::atomic<std::uint64_t> version_{1};
   PackedWeightsCache packed_;
+  std::string kept_path_;      // of the forms from process to process; empty: they are not kept
+  std::string kept_identity_;  // all that forms depend on besides their keys
+  std::string kept_note_;
 };
 
 }  // namespace graphrun::weights

@@ -158,8 +158,8 @@ void say_weights_note(const CommonOptions& options, const std::string& note) {
   if (!options.quiet && !note.empty()) say("note: {}", note);
 }
 
-void warn_not_kept(const CommonOptions& options, const std::string& note) {
-  if (!options.quiet && !note.empty()) say("warning: {}", note);
+void warn_not_kept(const CommonOptions& options, const Status& kept) {
+  if (!options.quiet && !kept.ok()) say("warning: {}", kept.message());
 }
 
 Result<weights::ModelSource> open_source(const std::string& path, const CommonOptions& options) {

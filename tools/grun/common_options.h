@@ -80,10 +80,9 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
 // What is worth knowing of which weights were taken, unless -q.
 void say_weights_note(const CommonOptions& options, const std::string& note);
 
-// What PackedWeightsFolder has to say: with -v why kept weights are of no use, unless -q why they are not
-// kept.
+// With -v why kept weights are of no use, unless -q why they are not kept.
 void say_cache_note(const CommonOptions& options, const std::string& note);
-void warn_not_kept(const CommonOptions& options, const std::string& note);
+void warn_not_kept(const CommonOptions& options, const Status& kept);
 
 // Where the weights of a command are from: --weights, or the bundle.
 inline const std::string& weights_path(const weights::ModelSource& source, const std::string& given) {

@@ -93,14 +93,13 @@ Status run(const RunOptions& options) {
   GRAPHRUN_ASSIGN(auto arrays, read_inputs(options, model));
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
   const std::string& weights_from = weights_path(source, choice.weights);
+  GRAPHRUN_ASSIGN(const std::string cache_folder, options.common.cache_folder());
+  const weights::PackedWeightsFolder kept(cache_folder, weights_from, options.common.compute_type());
   GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
-                  weights::Weights::map(*program, file, backend).with_context(weights_from));
+                  weights::Weights::map(*program, file, backend, kept).with_context(weights_from));
   say_weights_note(options.common, file->note());
   say_weights_note(options.common, weights->note());
-  GRAPHRUN_ASSIGN(const std::string cache_folder, options.common.cache_folder());
-  const weights::PackedWeightsFolder cache(cache_folder, weights_from, options.common.compute_type(),
-                                           *weights);
-  say_cache_note(options.common, cache.use(*weights));
+  say_cache_note(options.common, weights->kept_note());
   session::Session::Options session_options{.fuse = !options.parts,
                                             .precision = options.common.compute_type()};
   for (const auto& [name, array] : arrays) session_options.inputs.emplace(name, array.desc.shape);
@@ -117,7 +116,7 @@ Status run(const RunOptions& options) {
   GRAPHRUN_TRY(session->get_output_nchw(output_name, values));
   GRAPHRUN_TRY(weights::write_npy(output_path, TensorDesc::dense(DType::f32, view.desc.shape),
                                   std::as_bytes(std::span(values))));
-  warn_not_kept(options.common, cache.keep(*weights));
+  warn_not_kept(options.common, weights->save_packed());
   return {};
 }
 
