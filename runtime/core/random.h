@@ -48,7 +48,8 @@ enum class RandomPurpose : uint32_t {
   shapes = 3,
   initial_weights = 4,
   dropout = 5,
-  test = 6
+  test = 6,
+  bootstrap = 7
 };
 
 // The numbers of one stream in order: at most 2^34 words for each (seed, purpose, a, b).

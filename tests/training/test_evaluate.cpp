@@ -172,13 +172,13 @@ const std::vector<datasets::ClassInfo> kClasses = {{"a \"quoted\" name", {0, 0, 
 BOOST_AUTO_TEST_CASE(metrics_json_says_what_was_measured_and_how) {
   AlwaysOne protocol;
   Count count;
-  const auto confusion = require(evaluate(TwoImages(true), protocol, nullptr, count)).confusion;
-  BOOST_REQUIRE(confusion.has_value());
+  const auto tally = require(evaluate(TwoImages(true), protocol, {}, count)).tally;
+  BOOST_REQUIRE(tally.has_value());
   BOOST_TEST(count.last == 2);
   const labelling::ProtocolSettings settings{
       .name = "slide", .scales = {0.5, 1.0}, .flip = false, .base_size = 512, .test_h = 473, .test_w = 465};
   rapidjson::Document json;
-  json.Parse(training::metrics_json(confusion->metrics(), kClasses, 2, &settings, {100, 2}).c_str());
+  json.Parse(training::metrics_json({*tally, kClasses, &settings, {100, 2}}).c_str());
   BOOST_REQUIRE(!json.HasParseError());
   BOOST_TEST(std::abs(json["mIoU"].GetDouble() - 0.375) < 1e-9);
   BOOST_TEST(std::abs(json["mAcc"].GetDouble() - 0.5) < 1e-9);
@@ -203,7 +203,7 @@ BOOST_AUTO_TEST_CASE(pictures_are_written_and_nothing_is_scored_without_labels) 
   Count count;
   const training::PictureWriter pictures =
       require(training::PictureWriter::create(scratch / "out", training::class_colors(kClasses), {7, 11}));
-  BOOST_TEST(!require(evaluate(TwoImages(false), protocol, &pictures, count)).confusion.has_value());
+  BOOST_TEST(!require(evaluate(TwoImages(false), protocol, {&pictures}, count)).tally.has_value());
   for (const char* kind : {"gray", "color"}) {
     const datasets::LabelImage map =
         require(datasets::read_label(scratch.path() / "out" / kind / "second.png"));
@@ -240,9 +240,9 @@ BOOST_AUTO_TEST_CASE(several_images_aside_give_the_same_results) {
         require(training::PictureWriter::create(scratch / folder, training::class_colors(kClasses), {7, 11}));
     BrightPixels protocol;
     InOrder order;
-    const auto result = require(evaluate(ManyImages(kImages), protocol, &pictures, order, depth));
+    const auto result = require(evaluate(ManyImages(kImages), protocol, {&pictures}, order, depth));
     BOOST_TEST(order.last == kImages);
-    const std::span<const std::int64_t> cells = result.confusion->cells();
+    const std::span<const std::int64_t> cells = result.tally->confusion().cells();
     return std::vector<std::int64_t>(cells.begin(), cells.end());
   };
   const std::vector<std::int64_t> one = run("one", {1, 1});
@@ -264,7 +264,7 @@ BOOST_AUTO_TEST_CASE(so_many_images_are_decoded_ahead) {
     protocol.watched = &data;
     protocol.ahead = ahead;
     InOrder order;
-    require(status_of(evaluate(data, protocol, nullptr, order, {ahead, 1})));
+    require(status_of(evaluate(data, protocol, {}, order, {ahead, 1})));
     BOOST_TEST(order.last == 8);
   }
 }
@@ -277,7 +277,7 @@ BOOST_AUTO_TEST_CASE(an_image_that_cannot_be_decoded_ends_an_evaluation) {
         scratch / ("broken" + std::to_string(depth.written)), training::class_colors(kClasses)));
     BrightPixels protocol;
     InOrder order;
-    const auto result = evaluate(ManyImages(10, 6), protocol, &pictures, order, depth);
+    const auto result = evaluate(ManyImages(10, 6), protocol, {&pictures}, order, depth);
     BOOST_REQUIRE(!result.ok());
     BOOST_TEST(result.status().message().find("image6 is broken") != std::string::npos);
     BOOST_TEST(order.last == 6);
@@ -295,7 +295,7 @@ BOOST_AUTO_TEST_CASE(a_picture_that_cannot_be_written_ends_an_evaluation) {
       std::filesystem::create_directories(scratch / folder / file / "in the way");
       BrightPixels protocol;
       InOrder order;
-      const auto result = evaluate(ManyImages(12), protocol, &pictures, order, {4, written});
+      const auto result = evaluate(ManyImages(12), protocol, {&pictures}, order, {4, written});
       BOOST_REQUIRE(!result.ok());
       BOOST_TEST(result.status().message().find(file) != std::string::npos, result.status().message());
       BOOST_TEST(order.last == std::min(in_the_way + written, 12));

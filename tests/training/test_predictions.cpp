@@ -20,7 +20,7 @@ class Silent final : public training::EvalObserver {
 Result<training::Scoring> score(const datasets::Descriptor& descriptor, const std::filesystem::path& root,
                                 const std::filesystem::path& folder, training::PredictionIds ids) {
   Silent silent;
-  return training::score_predictions(descriptor, "val", root, {}, folder, ids, silent);
+  return training::score_predictions(descriptor, "val", root, {}, {folder, ids}, silent);
 }
 
 // A descriptor of `classes` classes whose images need not exist.
@@ -54,12 +54,13 @@ BOOST_AUTO_TEST_CASE(files_are_named_as_labels_or_as_images) {
   const datasets::Descriptor descriptor = describe(2, kAde, R"({"list": "val.txt"})");
   const training::Scoring as_labels =
       require(score(descriptor, scratch.path(), scratch / "out", training::PredictionIds::labels));
-  check(as_labels.confusion.metrics(), 3.0 / 5,
+  check(as_labels.tally.confusion().metrics(), 3.0 / 5,
         (1.0 / 3 + 2.0 / 3) / 2);  // label id 0 as a prediction is no class
   BOOST_TEST(as_labels.strays.count == 0);
   const training::Scoring as_classes =
       require(score(descriptor, scratch.path(), scratch / "out", training::PredictionIds::classes));
-  check(as_classes.confusion.metrics(), 2.0 / 5, (1.0 / 2 + 1.0 / 4) / 2);  // class 2 does not exist: wrong
+  check(as_classes.tally.confusion().metrics(), 2.0 / 5,
+        (1.0 / 2 + 1.0 / 4) / 2);  // class 2 does not exist: wrong
   BOOST_TEST(as_classes.strays.count == 2);
 }
 

@@ -75,6 +75,7 @@ void report(const EvalOptions& options, const training::EvalOutcome& outcome) {
   }
   print("{} images: mIoU {:.4f} mAcc {:.4f} aAcc {:.4f}, in {}\n", outcome.images, metrics.mean_iou,
         metrics.mean_accuracy, metrics.accuracy, outcome.folder.string());
+  if (outcome.comparison) print("{}", training::describe(*outcome.comparison, outcome.classes));
 }
 
 Status evaluate(EvalOptions& options, Outcome& outcome) {
@@ -136,6 +137,9 @@ void add_eval(CLI::App& app, Outcome& outcome) {
       ->check(CLI::IsMember({"class", "label"}))
       ->needs(predictions)
       ->capture_default_str();
+  command->add_flag("--boundary", request.boundaries, "boundary IoU of each class too");
+  command->add_option("--compare", request.compare,
+                      "a metrics.json, or a run's folder: by how much the results differ, image by image");
   set_ranked_callback(*command, outcome, [options, &outcome] { return evaluate(*options, outcome); });
 }
 

@@ -63,11 +63,13 @@ Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data
 }
 
 Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,
-                            const PictureWriter* pictures, EvalObserver& observer, const PipelineDepth& depth,
-                            const StopToken& stop) try {
+                            const EvaluationWishes& wishes, EvalObserver& observer,
+                            const PipelineDepth& depth, const StopToken& stop) try {
+  const PictureWriter* const pictures = wishes.pictures;
   if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
   Evaluation result;
-  if (data.labelled()) result.confusion.emplace(static_cast<int>(protocol.classes()));
+  if (data.labelled())
+    result.tally.emplace(data.size(), static_cast<int>(protocol.classes()), wishes.boundaries);
   Pending<Result<datasets::Sample>> decoded;
   std::int64_t begun = 0;
   const auto decode_until = [&](std::int64_t end) {
@@ -85,14 +87,15 @@ Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& 
     const auto in_hand = Clock::now();
     GRAPHRUN_ASSIGN(imaging::LabelMap map, protocol.label(sample.image).with_context(data.name(i)));
     result.seconds += seconds_since(in_hand);
-    if (result.confusion) result.confusion->add(map.ids, sample.label.ids, imaging::kIgnoredClass);
+    if (result.tally) result.tally->add(i, map, sample.label);
     if (pictures != nullptr) {
       if (std::ssize(written) == depth.written) GRAPHRUN_TRY(take_first(written));
       written.push_back(
           std::async(kAside, [pictures, name = data.name(i), image = std::move(sample.image),
                               ids = std::move(map)] { return pictures->write(name, image, ids); }));
     }
-    observer.image(i + 1, data.size(), seconds_since(start), result.confusion ? &*result.confusion : nullptr);
+    observer.image(i + 1, data.size(), seconds_since(start),
+                   result.tally ? &result.tally->confusion() : nullptr);
   }
   while (!written.empty()) GRAPHRUN_TRY(take_first(written));
   return result;

@@ -10,6 +10,7 @@
 #include "runtime/model/backend.h"
 #include "training/evaluation/metrics.h"
 #include "training/evaluation/pictures.h"
+#include "training/evaluation/tally.h"
 
 namespace graphrun::training {
 
@@ -43,15 +44,20 @@ Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data
 Status evaluation_stopped();
 
 struct Evaluation {
-  std::optional<ConfusionMatrix> confusion;  // none in a split without labels
-  double seconds = 0;                        // from decoded images to label maps
+  std::optional<Tally> tally;  // none in a split without labels
+  double seconds = 0;          // from decoded images to label maps
 };
-// Labels every image of a split, in its order; `pictures` may be null. While the network has an image in
+// What is done with label maps besides counting their pixels.
+struct EvaluationWishes {
+  const PictureWriter* pictures = nullptr;  // null: none are written
+  bool boundaries = false;                  // counted too
+};
+// Labels every image of a split, in its order. While the network has an image in
 // hand, the next ones are decoded and the last ones' pictures are written. All that was begun has ended when
 // this returns. Errors: data, the network, disk; two images of one name where pictures are written;
 // `interrupted` where `stop` asked between two images.
 Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& protocol,
-                            const PictureWriter* pictures, EvalObserver& observer,
+                            const EvaluationWishes& wishes, EvalObserver& observer,
                             const PipelineDepth& depth = {}, const StopToken& stop = {});
 
 }  // namespace graphrun::training

@@ -36,17 +36,17 @@ void tell(EvalObserver& observer, std::int64_t done, std::int64_t total, Clock::
 }  // namespace
 
 Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Protocol& protocol,
-                                   const PictureWriter* pictures, collective::Communicator& comm,
+                                   const EvaluationWishes& wishes, collective::Communicator& comm,
                                    EvalObserver& observer, const PipelineDepth& depth,
                                    const StopToken& stop) try {
-  if (comm.size() == 1) return evaluate(data, protocol, pictures, observer, depth, stop);
-  if (pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
+  if (comm.size() == 1) return evaluate(data, protocol, wishes, observer, depth, stop);
+  if (wishes.pictures != nullptr) GRAPHRUN_TRY(datasets::check_unique_names(data.names()));
   const std::unique_ptr<datasets::Subset> own = datasets::Subset::shard(data, comm.rank(), comm.size());
   Counter counter;
   std::atomic<bool> gives_up = false;
   const StopToken all_stop([&] { return gives_up ? Stop::terminated : Stop::none; });
   std::future<Result<Evaluation>> work = std::async(
-      std::launch::async, [&] { return evaluate(*own, protocol, pictures, counter, depth, all_stop); });
+      std::launch::async, [&] { return evaluate(*own, protocol, wishes, counter, depth, all_stop); });
   std::optional<Evaluation> result;
   Clock::time_point last = Clock::now();
   std::int64_t told = 0;
@@ -68,7 +68,9 @@ Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Pro
     }
     if (comm.rank() == 0) tell(observer, sums[0], data.size(), last, told);
   }
-  if (result->confusion) GRAPHRUN_TRY(collective::all_reduce<std::int64_t>(comm, result->confusion->cells()));
+  if (result->tally) {
+    GRAPHRUN_ASSIGN(result->tally, Tally::sum(*result->tally, data.size(), comm));
+  }
   return *std::move(result);
 } catch (...) {
   return core::caught();

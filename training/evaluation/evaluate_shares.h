@@ -11,7 +11,7 @@ namespace graphrun::training {
 // takes, counts as hung: the error names it, and comes once this rank has done the image that it has in hand.
 // Where any rank's `stop` asks, all end with the error `interrupted`.
 Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Protocol& protocol,
-                                   const PictureWriter* pictures, collective::Communicator& comm,
+                                   const EvaluationWishes& wishes, collective::Communicator& comm,
                                    EvalObserver& observer, const PipelineDepth& depth = {},
                                    const StopToken& stop = {});
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -12,8 +13,14 @@ struct ClassMetrics {
   std::int64_t intersection = 0;
   std::int64_t union_ = 0;
   std::int64_t target = 0;
+  std::int64_t predicted = 0;
   double iou = 0;       // intersection / (union + 1e-10): 0 for a class that is absent from both
   double accuracy = 0;  // intersection / (target + 1e-10)
+  // Of these the first three are 0 where nothing is divided by.
+  double precision = 0;  // intersection / predicted
+  double recall = 0;     // intersection / target
+  double f1 = 0;         // harmonic mean of the two
+  double dice = 0;       // 2 intersection / (target + predicted): of sets of pixels the same as f1
 };
 
 struct Metrics {
@@ -21,6 +28,13 @@ struct Metrics {
   double mean_iou = 0;       // over all classes, absent ones too
   double mean_accuracy = 0;  // likewise
   double accuracy = 0;       // of all labelled pixels
+  double mean_dice = 0;      // over all classes, absent ones too
+  double mean_f1 = 0;        // likewise
+  double weighted_iou = 0;   // mean weighted by the classes' labelled pixels (fwIoU)
+  double kappa = 0;          // Cohen, "A coefficient of agreement for nominal scales", 1960
+  // Over the classes that occur in labels or predictions, and how many these are.
+  double mean_iou_present = 0;
+  std::int64_t classes_present = 0;
 };
 
 // Counts of labelled pixels by label and prediction. Ids that are no class count in their own row and column:
@@ -39,6 +53,7 @@ class ConfusionMatrix {
            int ignore_label = 255);
   // Counts made elsewhere, classes x classes, of labels and predictions that are classes.
   void add(std::span<const std::int64_t> cells);
+  void clear() { std::ranges::fill(cells_, 0); }
   // Precondition: as many classes.
   void merge(const ConfusionMatrix& other);
   Metrics metrics() const;

@@ -54,8 +54,8 @@ std::string size_text(const imaging::LabelMap& map) {
 
 Result<Scoring> score_predictions(const datasets::Descriptor& descriptor, const std::string& split,
                                   const std::optional<fs::path>& data_root,
-                                  const datasets::SampleRange& range, const fs::path& folder,
-                                  PredictionIds ids, EvalObserver& observer) try {
+                                  const datasets::SampleRange& range, const SavedPredictions& saved,
+                                  EvalObserver& observer) try {
   using Clock = std::chrono::steady_clock;
   GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Dataset> all,
                   datasets::open_dataset(descriptor, split, data_root));
@@ -65,26 +65,28 @@ Result<Scoring> score_predictions(const datasets::Descriptor& descriptor, const 
   }
   GRAPHRUN_ASSIGN(const std::vector<fs::path> names, label_names(descriptor, split, data_root));
   GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Subset> data, datasets::Subset::make(*all, range));
-  Scoring scoring{
-      ConfusionMatrix(static_cast<int>(descriptor.classes.size())), data->size(), data->range(), {}};
+  Scoring scoring{Tally(data->size(), static_cast<int>(descriptor.classes.size()), saved.boundaries),
+                  data->names(),
+                  data->range(),
+                  {}};
   for (std::int64_t i = 0; i < data->size(); ++i) {
     const auto start = Clock::now();
-    fs::path path = folder / (data->name(i) + ".png");
+    fs::path path = saved.folder / (data->name(i) + ".png");
     if (!names.empty()) {
       std::error_code ignored;
-      const fs::path as_label = folder / names[static_cast<std::size_t>(range.first + i)];
+      const fs::path as_label = saved.folder / names[static_cast<std::size_t>(range.first + i)];
       if (fs::exists(as_label, ignored)) path = as_label;
     }
     GRAPHRUN_ASSIGN(const imaging::LabelMap map,
-                    read_prediction(path, descriptor.labels, ids, scoring.strays));
+                    read_prediction(path, descriptor.labels, saved.ids, scoring.strays));
     GRAPHRUN_ASSIGN(const imaging::LabelMap label, data->load_label(i));
     if (map.height != label.height || map.width != label.width) {
       return {ErrorCode::invalid_file, path.string() + ": the prediction is " + size_text(map) +
                                            ", the label of " + data->name(i) + " " + size_text(label)};
     }
-    scoring.confusion.add(map.ids, label.ids, imaging::kIgnoredClass);
+    scoring.tally.add(i, map, label);
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    observer.image(i + 1, data->size(), seconds, &scoring.confusion);
+    observer.image(i + 1, data->size(), seconds, &scoring.tally.confusion());
   }
   return scoring;
 } catch (...) {

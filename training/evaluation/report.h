@@ -1,23 +1,25 @@
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
 #include <span>
 #include <string>
 
 #include "datasets/descriptor.h"
 #include "datasets/subset.h"
-#include "graphrun/status.h"
 #include "runtime/labelling/protocol.h"
-#include "training/evaluation/metrics.h"
+#include "training/evaluation/tally.h"
 
 namespace graphrun::training {
 
-// metrics.json: mIoU, mAcc, aAcc, per_class [{name, iou, acc}], images, protocol. Saved predictions have the
-// protocol {"name": "predictions"}; null stands for them here. The protocol also holds index_start and
-// index_step, the part of the split that was evaluated. Precondition: as many classes as metrics.
-std::string metrics_json(const Metrics& metrics, std::span<const datasets::ClassInfo> classes,
-                         std::int64_t images, const labelling::ProtocolSettings* protocol,
-                         const datasets::SampleRange& range);
+// What metrics.json is written of.
+struct EvaluationRecord {
+  const Tally& tally;
+  std::span<const datasets::ClassInfo> classes;           // as many as the tally's
+  const labelling::ProtocolSettings* protocol = nullptr;  // null: saved predictions, {"name": "predictions"}
+  datasets::SampleRange range;                            // the part of the split that was evaluated
+};
+
+// metrics.json (doc/evaluation.md): mIoU, mAcc, aAcc, per_class, images, protocol; then what else people
+// report, intervals, calibration where there was confidence, and the confusion matrix.
+std::string metrics_json(const EvaluationRecord& record);
 
 }  // namespace graphrun::training

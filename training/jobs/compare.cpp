@@ -15,6 +15,7 @@
 #include "runtime/core/guard.h"
 #include "runtime/core/printable.h"
 #include "training/checkpoint.h"
+#include "training/run/evaluations.h"
 #include "training/run/run_folder.h"
 
 namespace graphrun::training {
@@ -126,24 +127,12 @@ Result<Evaluation> read_evaluation(const fs::path& file) {
   return evaluation;
 }
 
-// RUN/result/CHECKPOINT/SPLIT/PROTOCOL/metrics.json
 Status read_evaluations(const fs::path& folder, Facts& facts) {
-  constexpr int kDepth = 3;
-  constexpr std::size_t kMany = 10000;
-  std::error_code error;
-  const fs::path results = folder / "result";
-  std::size_t seen = 0;
-  for (fs::recursive_directory_iterator entry(results, error), end; !error && entry != end && ++seen < kMany;
-       entry.increment(error)) {
-    if (entry.depth() == kDepth) entry.disable_recursion_pending();
-    if (entry.depth() != kDepth || entry->path().filename() != "metrics.json") continue;
-    GRAPHRUN_ASSIGN(Evaluation evaluation, read_evaluation(entry->path()));
-    std::error_code ignored;
-    evaluation.time = entry->last_write_time(ignored);
-    const fs::path protocol = entry->path().parent_path();
-    evaluation.checkpoint = protocol.parent_path().parent_path().filename().string();
-    const std::string key = protocol.parent_path().filename().string() + "/" + protocol.filename().string();
-    const auto [known, fresh] = facts.evaluations.emplace(key, evaluation);
+  for (const EvaluationFolder& found : find_evaluations(folder)) {
+    GRAPHRUN_ASSIGN(Evaluation evaluation, read_evaluation(found.folder / "metrics.json"));
+    evaluation.time = found.time;
+    evaluation.checkpoint = found.checkpoint;
+    const auto [known, fresh] = facts.evaluations.emplace(found.split + "/" + found.protocol, evaluation);
     if (!fresh && known->second.time < evaluation.time) known->second = std::move(evaluation);
   }
   return {};

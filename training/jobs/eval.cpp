@@ -9,6 +9,7 @@
 #include "runtime/core/file.h"
 #include "runtime/labelling/labelling.h"
 #include "training/evaluation/evaluate_shares.h"
+#include "training/evaluation/per_image.h"
 #include "training/evaluation/report.h"
 #include "training/jobs/bind.h"
 #include "training/jobs/eval_source.h"
@@ -35,11 +36,16 @@ Result<SettingTable> find_settings(SettingSources sources, const EvalSource& sou
   return resolve_settings(model, &descriptor, sources);
 }
 
-Status write_metrics(EvalOutcome& outcome, const ConfusionMatrix& confusion,
-                     const labelling::ProtocolSettings* protocol, const datasets::SampleRange& range) {
-  outcome.metrics = confusion.metrics();
-  return core::write_file(outcome.folder / "metrics.json",
-                          metrics_json(*outcome.metrics, outcome.classes, outcome.images, protocol, range));
+Status write_metrics(EvalOutcome& outcome, const EvaluationRecord& record, std::span<const std::string> names,
+                     const std::optional<OtherEvaluation>& other) {
+  outcome.metrics = record.tally.confusion().metrics();
+  GRAPHRUN_TRY(
+      core::write_file(outcome.folder / "per_image.csv", per_image_csv(names, record.tally.images())));
+  GRAPHRUN_TRY(core::write_file(outcome.folder / "metrics.json", metrics_json(record)));
+  if (!other) return {};
+  GRAPHRUN_ASSIGN(outcome.comparison, compare_evaluations(record.tally, names, *other));
+  return core::write_file(outcome.folder / "comparison.json",
+                          comparison_json(*outcome.comparison, record.classes));
 }
 
 void note_strays(const StrayPixels& strays, std::size_t classes, EvalJobObserver& observer) {
@@ -57,17 +63,23 @@ Result<EvalOutcome> score(const EvalRequest& request, const EvalSource& source,
   }
   GRAPHRUN_ASSIGN(const SettingTable settings,
                   find_settings(request.settings, source, model::Model{}, descriptor));
+  std::optional<OtherEvaluation> other;
+  if (!request.compare.empty()) {
+    GRAPHRUN_ASSIGN(other, read_other(request.compare, request.split, {}));
+  }
   const std::string& root = source.data.root;
-  GRAPHRUN_ASSIGN(const Scoring scoring,
-                  score_predictions(
-                      descriptor, request.split, root.empty() ? std::nullopt : std::optional<fs::path>(root),
-                      chosen_range(settings), request.predictions, request.predictions_as, observer));
+  GRAPHRUN_ASSIGN(
+      const Scoring scoring,
+      score_predictions(descriptor, request.split,
+                        root.empty() ? std::nullopt : std::optional<fs::path>(root), chosen_range(settings),
+                        {request.predictions, request.predictions_as, request.boundaries}, observer));
   note_strays(scoring.strays, descriptor.classes.size(), observer);
   EvalOutcome outcome;
   GRAPHRUN_ASSIGN(outcome.folder, make_output(prediction_folder(request, source, scoring.range)));
   outcome.classes = descriptor.classes;
-  outcome.images = scoring.images;
-  GRAPHRUN_TRY(write_metrics(outcome, scoring.confusion, nullptr, scoring.range));
+  outcome.images = std::ssize(scoring.names);
+  GRAPHRUN_TRY(
+      write_metrics(outcome, {scoring.tally, outcome.classes, nullptr, scoring.range}, scoring.names, other));
   return outcome;
 }
 
@@ -89,12 +101,13 @@ class SplitEvaluation {
     announce();
     GRAPHRUN_TRY(reserve());
     GRAPHRUN_ASSIGN(const Evaluation evaluation,
-                    evaluate_shares(*data_, protocol(), pictures_ ? &*pictures_ : nullptr, comm(), observer_,
-                                    aside_, stop));
+                    evaluate_shares(*data_, protocol(), wishes(), comm(), observer_, aside_, stop));
     EvalOutcome outcome{folder_, descriptor_.classes, data_->size(),
                         {},      evaluation.seconds,  protocol().seconds()};
-    if (is_first() && evaluation.confusion) {
-      GRAPHRUN_TRY(write_metrics(outcome, *evaluation.confusion, &protocol_settings_, data_->range()));
+    if (is_first() && evaluation.tally) {
+      GRAPHRUN_TRY(write_metrics(outcome,
+                                 {*evaluation.tally, outcome.classes, &protocol_settings_, data_->range()},
+                                 data_->names(), other_));
     }
     return outcome;
   }
@@ -103,6 +116,9 @@ class SplitEvaluation {
   collective::Communicator& comm() const { return *job_.comm; }
   labelling::Protocol& protocol() const { return labelling_->protocol(); }
   bool is_first() const { return comm().rank() == 0; }
+  EvaluationWishes wishes() const {
+    return {.pictures = pictures_ ? &*pictures_ : nullptr, .boundaries = request_.boundaries};
+  }
 
   Status open_network() {
     GRAPHRUN_ASSIGN(const weights::ModelSource model,
@@ -147,8 +163,11 @@ class SplitEvaluation {
   Status open_data() {
     GRAPHRUN_ASSIGN(split_, source_.data.open(descriptor_, request_.split));
     GRAPHRUN_ASSIGN(data_, datasets::Subset::make(*split_, chosen_range(settings_)));
-    GRAPHRUN_ASSIGN(folder_,
-                    make_output(label_folder(request_, source_, protocol_settings_, data_->range())));
+    const std::string protocol = protocol_folder(protocol_settings_, data_->range());
+    if (!request_.compare.empty() && is_first()) {
+      GRAPHRUN_ASSIGN(other_, read_other(request_.compare, request_.split, protocol));
+    }
+    GRAPHRUN_ASSIGN(folder_, make_output(label_folder(request_, source_, protocol)));
     return {};
   }
 
@@ -199,6 +218,7 @@ class SplitEvaluation {
   fs::path folder_;
   std::optional<PictureWriter> pictures_;
   PipelineDepth aside_;
+  std::optional<OtherEvaluation> other_;  // that this one is compared with; of the first rank
 };
 
 }  // namespace

@@ -15,6 +15,7 @@
 #include "training/evaluation/metrics.h"
 #include "training/evaluation/predictions.h"
 #include "training/jobs/data.h"
+#include "training/jobs/eval_comparison.h"
 #include "training/jobs/note.h"
 #include "training/jobs/platform.h"
 #include "training/jobs/protocol_choice.h"
@@ -40,6 +41,8 @@ struct EvalRequest {
   bool label_ids = false;        // also label/, in the data set's own label ids
   std::string predictions;       // score these saved PNGs, without a network and images
   PredictionIds predictions_as = PredictionIds::classes;
+  bool boundaries = false;  // boundary IoU too
+  std::string compare;      // another evaluation (read_other); empty: none
 };
 
 // An evaluation that is about to start.
@@ -70,9 +73,11 @@ struct EvalOutcome {
   // Of this rank, since the start; 0 where saved predictions were scored.
   double seconds = 0;  // from decoded images to label maps
   labelling::ProtocolSeconds protocol{};
+  std::optional<EvalComparison> comparison{};  // where another one was given
 };
 
-// Labels a split, or scores saved predictions; the first rank writes metrics.json. Every rank calls it, but
+// Labels a split, or scores saved predictions; the first rank writes metrics.json, per_image.csv
+// and, where another evaluation is given, comparison.json. Every rank calls it, but
 // for saved predictions, which one scores. Errors: usage where there is no model, weights or data set;
 // whatever of model, data and weights does not fit; `interrupted` where any rank's `stop` asked.
 Result<EvalOutcome> run_evaluation(const EvalRequest& request, const Platform& platform,

@@ -59,16 +59,17 @@ fs::path prediction_folder(const EvalRequest& request, const EvalSource& source,
   return source.run / "result" / "predictions" / (request.split + range_suffix(range));
 }
 
-fs::path label_folder(const EvalRequest& request, const EvalSource& source,
-                      const labelling::ProtocolSettings& protocol, const datasets::SampleRange& range) {
+std::string protocol_folder(const labelling::ProtocolSettings& protocol, const datasets::SampleRange& range) {
+  const bool is_wide = protocol.precision == DType::f32;
+  return fmt::format("{}{}{}{}", protocol.name == "slide" ? "" : protocol.name + "_",
+                     protocol.scales.size() > 1 ? "ms" : "ss",
+                     is_wide ? "" : "_" + std::string(to_string(protocol.precision)), range_suffix(range));
+}
+
+fs::path label_folder(const EvalRequest& request, const EvalSource& source, const std::string& protocol) {
   if (!request.folder.empty()) return request.folder;
   if (source.run.empty()) return "eval";
-  const bool is_wide = protocol.precision == DType::f32;
-  const std::string name =
-      fmt::format("{}{}{}{}", protocol.name == "slide" ? "" : protocol.name + "_",
-                  protocol.scales.size() > 1 ? "ms" : "ss",
-                  is_wide ? "" : "_" + std::string(to_string(protocol.precision)), range_suffix(range));
-  return source.run / "result" / fs::path(source.weights).stem() / request.split / name;
+  return source.run / "result" / fs::path(source.weights).stem() / request.split / protocol;
 }
 
 }  // namespace graphrun::training

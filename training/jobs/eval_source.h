@@ -24,7 +24,8 @@ Result<EvalSource> find_eval_source(const EvalRequest& request);
 std::filesystem::path prediction_folder(const EvalRequest& request, const EvalSource& source,
                                         const datasets::SampleRange& range);
 std::filesystem::path label_folder(const EvalRequest& request, const EvalSource& source,
-                                   const labelling::ProtocolSettings& protocol,
-                                   const datasets::SampleRange& range);
+                                   const std::string& protocol);
+// The last part of its name: the protocol and the part of the split.
+std::string protocol_folder(const labelling::ProtocolSettings& protocol, const datasets::SampleRange& range);
 
 }  // namespace graphrun::training

@@ -1,0 +1,164 @@
+#include "training/jobs/predict.h"
+
+#include <memory>
+#include <optional>
+
+#include "datasets/image_io.h"
+#include "datasets/locate.h"
+#include "datasets/sample_list.h"
+#include "datasets/subset.h"
+#include "runtime/labelling/labelling.h"
+#include "training/evaluation/evaluate_shares.h"
+#include "training/jobs/bind.h"
+#include "training/jobs/image_paths.h"
+#include "training/jobs/model_choice.h"
+
+namespace graphrun::training {
+namespace {
+
+// The images of a command line.
+class ImageFiles final : public datasets::Dataset {
+ public:
+  explicit ImageFiles(const std::vector<std::string>& paths) : paths_(paths) {}
+  std::int64_t size() const override { return static_cast<std::int64_t>(paths_.size()); }
+  bool labelled() const override { return false; }
+  std::string name(std::int64_t index) const override { return datasets::sample_name(path(index)); }
+  Result<imaging::Image> load_image(std::int64_t index) const override {
+    return datasets::read_image(path(index));
+  }
+  Result<imaging::Extent> image_size(std::int64_t index) const override {
+    return datasets::read_image_size(path(index));
+  }
+  Result<imaging::LabelMap> load_label(std::int64_t) const override { return imaging::LabelMap{}; }
+
+ private:
+  const std::string& path(std::int64_t index) const { return paths_[static_cast<std::size_t>(index)]; }
+  const std::vector<std::string>& paths_;
+};
+
+Result<std::vector<imaging::Color>> find_palette(const model::Model& model,
+                                                 const std::optional<datasets::Descriptor>& descriptor) {
+  if (descriptor) return class_colors(descriptor->classes);
+  if (model.palette.empty()) {
+    return {ErrorCode::invalid_argument,
+            "the model carries no class names and colours (a run's model.fb does): give --dataset"};
+  }
+  std::vector<imaging::Color> palette;
+  for (std::size_t i = 0; i + 2 < model.palette.size(); i += 3) {
+    palette.push_back({model.palette[i], model.palette[i + 1], model.palette[i + 2]});
+  }
+  return palette;
+}
+
+// One labelling of images.
+class Prediction {
+ public:
+  Prediction(const PredictRequest& request, const Platform& platform, PredictObserver& observer)
+      : request_(request), platform_(platform), observer_(observer) {}
+
+  Status run() {
+    GRAPHRUN_ASSIGN(paths_, find_images(request_.images));
+    GRAPHRUN_TRY(datasets::check_unique_names(images_.names()));
+    GRAPHRUN_TRY(open_network());
+    announce();
+    GRAPHRUN_TRY(reserve());
+    GRAPHRUN_ASSIGN(const PictureWriter pictures, PictureWriter::create(request_.folder, palette_));
+    GRAPHRUN_TRY(status_of(evaluate_shares(images_, labelling_->protocol(), {.pictures = &pictures}, comm(),
+                                           observer_, aside_)));
+    if (collective::local_rank(comm()).index != 0) return {};
+    const std::string not_kept = labelling_->save_packed();
+    if (!not_kept.empty()) observer_.note({true, not_kept});
+    return {};
+  }
+
+ private:
+  collective::Communicator& comm() const { return *job_.comm; }
+  bool is_first() const { return comm().rank() == 0; }
+
+  void announce() {
+    if (!is_first()) return;
+    observer_.starting({model_name_, weights_path_, images_.names(), comm().size(), describe(resolved_)});
+    if (!paths_.others.empty()) observer_.note({false, describe_others(paths_)});
+  }
+
+  Status open_network() {
+    if (!request_.dataset.empty()) {
+      GRAPHRUN_ASSIGN(descriptor_, datasets::find_descriptor(request_.dataset));
+    }
+    GRAPHRUN_ASSIGN(const ModelChoice choice, choose_model(request_.model, request_.weights));
+    GRAPHRUN_ASSIGN(const weights::ModelSource source,
+                    open_source(choice.model, platform_.ops, request_.parameters));
+    GRAPHRUN_ASSIGN(const std::shared_ptr<const weights::TensorFile> file,
+                    weights::open_weights(source, choice.weights, request_.choice));
+    weights_path_ = choice.weights.empty() ? source.path : choice.weights;
+    GRAPHRUN_ASSIGN(const SettingTable settings, resolve(source));
+    const datasets::Descriptor* const known = descriptor_ ? &*descriptor_ : nullptr;
+    GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
+                    bind_program(*source.program, choice.model, {request_.parameters, known, &settings}));
+    model_name_ = program->model().name;
+    GRAPHRUN_ASSIGN(palette_, find_palette(program->model(), descriptor_));
+    GRAPHRUN_ASSIGN(job_, platform_.join_ranks(settings.real("rank_timeout")));
+    GRAPHRUN_ASSIGN(backend_, platform_.open_device());
+    return open_labelling(program, file);
+  }
+
+  // Settings, and the protocol as they and the model have it.
+  Result<SettingTable> resolve(const weights::ModelSource& source) {
+    SettingSources sources = request_.settings;
+    GRAPHRUN_ASSIGN(sources.stored, stored_settings(source));
+    sources.definitions = request_.parameters;
+    GRAPHRUN_ASSIGN(SettingTable settings, resolve_settings(source.program->model(),
+                                                            descriptor_ ? &*descriptor_ : nullptr, sources));
+    GRAPHRUN_ASSIGN(const OwnProtocol own, labelling_protocol(source));
+    GRAPHRUN_ASSIGN(resolved_, request_.protocol.resolve(settings, own));
+    resolved_.settings.precision = request_.precision;
+    return settings;
+  }
+
+  Status open_labelling(const std::shared_ptr<const model::Program>& program,
+                        const std::shared_ptr<const weights::TensorFile>& file) {
+    labelling::Labelling::Options opening{.protocol = resolved_.settings,
+                                          .memory_limit = request_.protocol.memory_limit};
+    GRAPHRUN_ASSIGN(opening.cache_folder, request_.cache_folder());
+    opening.processes = collective::local_rank(comm()).count;
+    GRAPHRUN_ASSIGN(labelling_, labelling::Labelling::open(program, file, weights_path_, backend_, opening));
+    if (!labelling_->cache_note().empty()) observer_.cache_note(labelling_->cache_note());
+    for (const std::string& note : {file->note(), labelling_->weights_note()}) {
+      if (is_first() && !note.empty()) observer_.note({false, note});
+    }
+    return {};
+  }
+
+  Status reserve() {
+    aside_ = pipeline_depth(*backend_, job_.threads);
+    GRAPHRUN_ASSIGN(const labelling::EvaluationMemory memory,
+                    reserve_memory(*datasets::Subset::shard(images_, comm().rank(), comm().size()),
+                                   labelling_->protocol(), labelling_->max_bytes(), aside_));
+    const std::string note = rescaling_note(resolved_, memory.largest);
+    if (is_first() && !note.empty()) observer_.note({true, note});
+    return {};
+  }
+
+  const PredictRequest& request_;
+  const Platform& platform_;
+  PredictObserver& observer_;
+  ImagePaths paths_;
+  ImageFiles images_{paths_.images};
+  std::optional<datasets::Descriptor> descriptor_;
+  ResolvedProtocol resolved_;
+  std::string model_name_;
+  std::string weights_path_;
+  std::vector<imaging::Color> palette_;
+  RankOfJob job_;
+  std::shared_ptr<model::Backend> backend_;
+  std::optional<labelling::Labelling> labelling_;
+  PipelineDepth aside_;
+};
+
+}  // namespace
+
+Status run_prediction(const PredictRequest& request, const Platform& platform, PredictObserver& observer) {
+  return Prediction(request, platform, observer).run();
+}
+
+}  // namespace graphrun::training
