@@ -66,8 +66,8 @@ class Prediction {
     GRAPHRUN_TRY(status_of(evaluate_shares(images_, labelling_->protocol(), {.pictures = &pictures}, comm(),
                                            observer_, aside_)));
     if (collective::local_rank(comm()).index != 0) return {};
-    const std::string not_kept = labelling_->save_packed();
-    if (!not_kept.empty()) observer_.note({true, not_kept});
+    const Status kept = labelling_->save_packed();
+    if (!kept.ok()) observer_.note({true, kept.message()});
     return {};
   }
 
