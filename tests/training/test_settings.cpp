@@ -51,6 +51,18 @@ BOOST_AUTO_TEST_CASE(later_sources_of_settings_win) {
   BOOST_TEST((settings.reals("scales") == std::vector<double>{0.5, 1.0}));
 }
 
+BOOST_AUTO_TEST_CASE(what_nobody_set_is_as_the_network_has_it) {
+  model::Model model = some_model();
+  model.parameters.emplace_back().name = "aux_weight";
+  model.parameters.back().value = 1;
+  const training::SettingTable settings = require(training::resolve_settings(model, nullptr, {}));
+  BOOST_TEST(settings.real("aux_weight") == 1);
+  BOOST_TEST(settings.source("aux_weight") == "model net50");
+  const training::SettingTable chosen =
+      require(training::resolve_settings(model, nullptr, {{}, {"aux_weight=0.4"}}));
+  BOOST_TEST(chosen.real("aux_weight") == 0.4);
+}
+
 BOOST_AUTO_TEST_CASE(the_evaluation_crop_is_the_training_crop_unless_given) {
   const datasets::Descriptor descriptor = some_data();
   const training::SettingTable settings =

@@ -63,15 +63,33 @@ Status resolve_ignore_label(const datasets::Descriptor& descriptor, SettingTable
   return settings.set("ignore_label", std::to_string(imaging::kIgnoredClass), "data set " + descriptor.name);
 }
 
+std::string text_of(double value, SettingKind kind) {
+  const bool whole = kind != SettingKind::real && value == std::floor(value) && std::abs(value) < kMaxDerived;
+  return to_string(whole ? Expr(static_cast<std::int64_t>(value)) : Expr(value));
+}
+
+// What nobody set is what the network has of it, where it has a parameter of that name.
+Status take_model_defaults(const model::Model& model, SettingTable& settings) {
+  for (const model::GraphParameter& parameter : model.parameters) {
+    const auto spec = std::ranges::find(setting_specs(), parameter.name, &SettingSpec::name);
+    if (parameter.structural || spec == setting_specs().end() || settings.is_explicit(parameter.name))
+      continue;
+    const std::optional<Number> value = model.parameter_values()(parameter.name);
+    if (!value || !settings.has_value(parameter.name)) continue;
+    GRAPHRUN_ASSIGN(const double number,
+                    evaluate_real(Expr::symbol(parameter.name), model.parameter_values()));
+    if (number == settings.real(parameter.name)) continue;
+    GRAPHRUN_TRY(settings.set(parameter.name, text_of(number, spec->kind), "model " + model.name));
+  }
+  return {};
+}
+
 // -D of a parameter that is a setting too is that setting: data and losses must not differ about it.
 Status take_definitions(const model::Bindings& definitions, SettingTable& settings) {
   for (const auto& [name, value] : definitions) {
     const auto spec = std::ranges::find(setting_specs(), name, &SettingSpec::name);
     if (spec == setting_specs().end()) continue;
-    const bool whole =
-        spec->kind != SettingKind::real && value == std::floor(value) && std::abs(value) < kMaxDerived;
-    const std::string text = to_string(whole ? Expr(static_cast<std::int64_t>(value)) : Expr(value));
-    const Status status = settings.set(name, text, "-D");
+    const Status status = settings.set(name, text_of(value, spec->kind), "-D");
     if (!status.ok()) return {ErrorCode::usage, status.message()};
   }
   return {};
@@ -119,6 +137,7 @@ Result<SettingTable> resolve_settings(const model::Model& model, const datasets:
       GRAPHRUN_TRY(settings.set(test, settings.json(train), settings.source(train)));
     }
   }
+  GRAPHRUN_TRY(take_model_defaults(model, settings));
   if (descriptor != nullptr) GRAPHRUN_TRY(resolve_ignore_label(*descriptor, settings));
   GRAPHRUN_TRY(resolve_derived(model, settings));
   return settings;
