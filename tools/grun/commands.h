@@ -4,6 +4,8 @@
 
 #include <functional>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "graphrun/status.h"
 #include "runtime/collective/communicator.h"
@@ -17,7 +19,8 @@ struct Outcome {
   int exit_status = 0;  // where there is no error: that of an interrupted run
   // Of a subcommand that ran on several: an error of one must end them all before they part.
   std::shared_ptr<collective::Communicator> comm;
-  int launch = 0;  // ranks to start with this command line, which have not been yet
+  std::vector<std::string> command;  // the words of the command line, the program's name first
+  int launch = 0;                    // ranks to start with this command line, which have not been yet
 };
 
 // For a subcommand that works on several ranks: adds --ranks, and sets what each of them runs. It joins them
@@ -35,6 +38,8 @@ void add_export(CLI::App& app, Outcome& outcome);
 void add_import(CLI::App& app, Outcome& outcome);
 void add_bench(CLI::App& app, Outcome& outcome);
 void add_compare(CLI::App& app, Outcome& outcome);
+void add_report(CLI::App& app, Outcome& outcome);
+void add_runs(CLI::App& app, Outcome& outcome);
 void add_data(CLI::App& app, Outcome& outcome);
 void add_doctor(CLI::App& app, Outcome& outcome);
 

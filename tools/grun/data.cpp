@@ -12,12 +12,12 @@
 #include "runtime/core/data_folders.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
-#include "tools/grun/data_bench.h"
 #include "tools/grun/data_make.h"
 #include "tools/grun/job_options.h"
 #include "tools/terminal/command_line.h"
 #include "tools/terminal/output.h"
 #include "tools/terminal/progress.h"
+#include "training/jobs/loader_speed.h"
 
 namespace graphrun::tools {
 namespace {
@@ -150,9 +150,9 @@ struct BenchOptions {
 Status bench(const BenchOptions& options) {
   GRAPHRUN_ASSIGN(const datasets::Descriptor descriptor, datasets::find_descriptor(options.data.dataset));
   const std::string split = options.data.split.empty() ? "train" : options.data.split;
-  GRAPHRUN_ASSIGN(const LoaderSpeed speed,
-                  measure_loader(descriptor, split, options.data.root(), options.network, options.settings,
-                                 options.workers, options.seconds));
+  GRAPHRUN_ASSIGN(const training::LoaderSpeed speed,
+                  training::measure_loader(descriptor, split, options.data.root(), options.network,
+                                           options.settings, options.workers, options.seconds));
   const double images = static_cast<double>(speed.images);
   const double rate = images / speed.seconds;
   const double cpu_ms = 1e3 * speed.cpu_seconds / images;

@@ -39,11 +39,14 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", fmt::format("grun {} ({})", graphrun::version(), graphrun::build()));
   graphrun::tools::Outcome outcome;
+  outcome.command.assign(argv, argv + argc);
   graphrun::tools::add_info(app, outcome);
   graphrun::tools::add_run(app, outcome);
   graphrun::tools::add_predict(app, outcome);
   graphrun::tools::add_train(app, outcome);
   graphrun::tools::add_eval(app, outcome);
+  graphrun::tools::add_report(app, outcome);
+  graphrun::tools::add_runs(app, outcome);
   graphrun::tools::add_compare(app, outcome);
   graphrun::tools::add_convert(app, outcome);
   graphrun::tools::add_pack(app, outcome);

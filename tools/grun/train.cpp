@@ -123,6 +123,7 @@ Status train(TrainOptions& options, Outcome& outcome) {
   options.request.precision = options.common.compute_type();
   // Whoever names model and precision means them.
   options.request.precision_of_run = options.request.model.empty() && !options.precision_is_given;
+  options.request.command = outcome.command;
   StartTerminal start(options.common);
   GRAPHRUN_ASSIGN(const training::Platform place, platform(options.common, outcome));
   GRAPHRUN_ASSIGN(training::TrainJob job, training::prepare_training(options.request, place, start));

@@ -95,6 +95,7 @@ class Preparation {
   // What the user leaves open of a run that goes on.
   Status take_from_run() {
     GRAPHRUN_ASSIGN(const RunRecord record, read_run_record(from_->folder));
+    origin_ = record.origin;
     if (request_.precision_of_run && record.precision == to_string(DType::bf16))
       request_.precision = DType::bf16;
     if (request_.model.empty()) request_.model = (from_->folder / "model.fb").string();
@@ -231,12 +232,25 @@ class Preparation {
     return {};
   }
 
+  // A run that goes on keeps that of its start.
+  RunOrigin origin() const {
+    if (origin_ && !origin_->program.empty()) return *origin_;
+    RunOrigin origin = origin_here();
+    origin.network = job_.program->model().name;
+    origin.command = request_.command;
+    origin.device = backend_->device();
+    origin.threads = backend_->threads();
+    origin.ranks = job_.comm->size();
+    return origin;
+  }
+
   // What the first rank will write when it has done its first step.
   void plan_folder() {
     const bool drawn = !from_ && request_.folder.empty();
     job_.make_folder = [folder = job_.folder, drawn] { return make_run_folder(folder, drawn); };
     RunRecord record = request_.data.record();
     record.precision = to_string(request_.precision);
+    record.origin = origin();
     job_.write_start = [program = job_.program, descriptor = descriptor_, record, settings = job_.settings,
                         link = request_.link_latest](const fs::path& folder) -> Result<std::string> {
       GRAPHRUN_TRY(start_run_folder(folder, *program, descriptor, record, settings));
@@ -249,6 +263,7 @@ class Preparation {
   const Platform& platform_;
   StartObserver& observer_;
   std::optional<ResumePoint> from_;
+  std::optional<RunOrigin> origin_;  // of the run that goes on
   datasets::Descriptor descriptor_;
   std::shared_ptr<model::Backend> backend_;
   TrainJob job_;

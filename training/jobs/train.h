@@ -35,6 +35,7 @@ struct TrainRequest {
   bool deterministic = false;             // seed 0 where none is given
   std::int64_t memory_budget = 0;         // of a rank; TrainSession::Options
   std::string profile;                    // file for the trace of an iteration; empty: none
+  std::vector<std::string> command;       // of the program that asks, as run.json is to keep it
   bool link_latest = true;                // exp/latest, below the current folder, points at the run
 };
 

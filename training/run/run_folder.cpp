@@ -73,6 +73,9 @@ std::string record_json(const RunRecord& record, const fs::path& folder) {
   if (is_path(record.dataset)) write_text("dataset", seen_from(folder, record.dataset));
   if (record.data_root) write_text("data_root", seen_from(folder, *record.data_root));
   writer.EndObject();
+  writer.Key("origin");
+  rapidjson::Document::AllocatorType allocator;
+  to_json(record.origin, allocator).Accept(writer);
   writer.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";
 }
@@ -109,7 +112,8 @@ model::LabellingProtocol protocol_of(const model::Program& program, const Settin
 }  // namespace
 
 RunRecord make_run_record(const std::string& dataset, const std::string& data_root) {
-  RunRecord record{dataset, std::nullopt};
+  RunRecord record;
+  record.dataset = dataset;
   std::error_code ignored;
   if (is_path(dataset)) record.dataset = fs::absolute(dataset, ignored).lexically_normal().string();
   if (!data_root.empty()) record.data_root = fs::absolute(data_root, ignored).lexically_normal();
@@ -128,7 +132,10 @@ Result<RunRecord> read_run_record(const fs::path& folder) try {
   if (document.HasParseError() || !document.IsObject()) return wrong;
   const auto dataset = document.FindMember("dataset");
   if (dataset == document.MemberEnd() || !dataset->value.IsString()) return wrong;
-  RunRecord record{dataset->value.GetString(), std::nullopt};
+  RunRecord record;
+  record.dataset = dataset->value.GetString();
+  if (const auto origin = document.FindMember("origin"); origin != document.MemberEnd())
+    record.origin = read_origin(origin->value);
   if (is_path(record.dataset)) record.dataset = path_now(record.dataset, document, "dataset", folder);
   if (const auto precision = document.FindMember("precision"); precision != document.MemberEnd()) {
     if (!precision->value.IsString()) return wrong;

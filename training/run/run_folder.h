@@ -7,17 +7,19 @@
 #include "datasets/descriptor.h"
 #include "graphrun/status.h"
 #include "runtime/model/program.h"
+#include "training/run/run_origin.h"
 #include "training/run/settings.h"
 
 namespace graphrun::training {
 
 // The folder of a training run: model.fb, config.json, run.json, metrics.jsonl, checkpoints/.
 
-// Where a run's data came from, and what it computes in; run.json.
+// Where a run's data came from, what it computes in, and what made it; run.json.
 struct RunRecord {
   std::string dataset;                             // a name, or the absolute path of a descriptor
   std::optional<std::filesystem::path> data_root;  // absolute
   std::string precision = "f32";
+  RunOrigin origin;
 };
 // run.json holds both paths as they are and as seen from the run's folder: a run that was moved together with
 // its data finds them by the second.

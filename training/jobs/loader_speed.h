@@ -9,7 +9,7 @@
 #include "graphrun/status.h"
 #include "training/run/resolve.h"
 
-namespace graphrun::tools {
+namespace graphrun::training {
 
 struct LoaderSpeed {
   std::int64_t images = 0;
@@ -23,7 +23,7 @@ struct LoaderSpeed {
 // deliver, with the recipe of a network and so many worker threads. Only whole batches count.
 Result<LoaderSpeed> measure_loader(const datasets::Descriptor& descriptor, const std::string& split,
                                    const std::optional<std::filesystem::path>& data_root,
-                                   const std::string& network, const training::SettingSources& sources,
-                                   int workers, double seconds);
+                                   const std::string& network, const SettingSources& sources, int workers,
+                                   double seconds);
 
-}  // namespace graphrun::tools
+}  // namespace graphrun::training

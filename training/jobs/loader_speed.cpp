@@ -1,4 +1,4 @@
-#include "tools/grun/data_bench.h"
+#include "training/jobs/loader_speed.h"
 
 #include <sys/resource.h>
 
@@ -9,7 +9,7 @@
 #include "runtime/model/graph.h"
 #include "training/setup.h"
 
-namespace graphrun::tools {
+namespace graphrun::training {
 namespace {
 
 double cpu_seconds() {
@@ -25,14 +25,13 @@ double cpu_seconds() {
 
 Result<LoaderSpeed> measure_loader(const datasets::Descriptor& descriptor, const std::string& split,
                                    const std::optional<std::filesystem::path>& data_root,
-                                   const std::string& network, const training::SettingSources& sources,
-                                   int workers, double seconds) {
+                                   const std::string& network, const SettingSources& sources, int workers,
+                                   double seconds) {
   using Clock = std::chrono::steady_clock;
   model::Model model;
   model.name = network;
   model.preprocess = {255, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
-  GRAPHRUN_ASSIGN(const training::SettingTable settings,
-                  training::resolve_settings(model, &descriptor, sources));
+  GRAPHRUN_ASSIGN(const SettingTable settings, resolve_settings(model, &descriptor, sources));
   for (const char* size : {"train_h", "train_w"}) {
     if (!settings.has_value(size))
       return {ErrorCode::usage, std::string(size) + " is missing: give it with --set"};
@@ -43,7 +42,7 @@ Result<LoaderSpeed> measure_loader(const datasets::Descriptor& descriptor, const
   GRAPHRUN_ASSIGN(const datasets::Sampler sampler,
                   datasets::Sampler::make(
                       {.samples = data->size(), .batch_size = batch, .shuffle = settings.flag("shuffle")}));
-  const datasets::AugmentSettings augment = training::augment_settings(settings, model.preprocess);
+  const datasets::AugmentSettings augment = augment_settings(settings, model.preprocess);
   datasets::LoaderSettings loading;
   loading.workers = workers;
   loading.end = INT64_MAX / 2;
@@ -63,4 +62,4 @@ Result<LoaderSpeed> measure_loader(const datasets::Descriptor& descriptor, const
   return speed;
 }
 
-}  // namespace graphrun::tools
+}  // namespace graphrun::training

@@ -1,0 +1,90 @@
+#include "training/report/run_facts.h"
+
+#include <algorithm>
+#include <limits>
+#include <system_error>
+
+#include "training/report/json_object.h"
+
+namespace graphrun::training {
+namespace {
+
+namespace fs = std::filesystem;
+
+Status read_settings(RunFacts& facts) {
+  GRAPHRUN_ASSIGN(const rapidjson::Document config, read_json_object(facts.folder / "config.json"));
+  for (const auto& member : config.GetObject()) {
+    const rapidjson::Value* const recorded = member_of(member.value, "value");
+    facts.settings[member.name.GetString()] = {text_of(recorded != nullptr ? *recorded : member.value),
+                                               string_of(member.value, "from")};
+  }
+  return {};
+}
+
+Status read_epochs(RunFacts& facts) {
+  return read_json_lines(facts.folder / "epochs.jsonl", [&](const rapidjson::Value& line) {
+    const std::optional<double> epoch = number_of(line, "epoch");
+    if (!epoch) return;
+    facts.epochs.push_back({*epoch, number_of(line, "iter").value_or(0), number_of(line, "loss_train"),
+                            number_of(line, "mIoU_train"), number_of(line, "loss_val"),
+                            number_of(line, "mIoU_val")});
+  });
+}
+
+void find_evaluations(RunFacts& facts) {
+  constexpr int kDepth = 3;
+  constexpr std::size_t kMany = 10000;
+  std::error_code error;
+  std::size_t seen = 0;
+  for (fs::recursive_directory_iterator entry(facts.folder / "result", error), end;
+       !error && entry != end && ++seen < kMany; entry.increment(error)) {
+    // Pictures lie beside, in folders of many files.
+    if (entry.depth() == kDepth) entry.disable_recursion_pending();
+    if (entry.depth() != kDepth || entry->path().filename() != "metrics.json") continue;
+    const fs::path protocol = entry->path().parent_path();
+    const fs::path split = protocol.parent_path();
+    std::error_code ignored;
+    facts.evaluations.push_back({entry->path(), entry->last_write_time(ignored),
+                                 split.parent_path().filename().string(), split.filename().string(),
+                                 protocol.filename().string()});
+  }
+  std::ranges::sort(facts.evaluations, [](const EvaluationPlace& a, const EvaluationPlace& b) {
+    return a.time != b.time ? a.time > b.time : a.file < b.file;
+  });
+}
+
+}  // namespace
+
+std::optional<EpochFact> RunFacts::best() const {
+  std::optional<EpochFact> best;
+  for (const EpochFact& epoch : epochs) {
+    if (epoch.val_iou && (!best || *epoch.val_iou > *best->val_iou)) best = epoch;
+  }
+  return best;
+}
+
+Result<RunFacts> read_run_facts(const fs::path& folder) {
+  RunFacts facts;
+  facts.folder = folder;
+  GRAPHRUN_ASSIGN(facts.record, read_run_record(folder));
+  GRAPHRUN_TRY(read_settings(facts));
+  GRAPHRUN_TRY(read_epochs(facts));
+  find_evaluations(facts);
+  std::error_code ignored;
+  for (const char* file : {"run.json", "metrics.jsonl"}) {
+    if (fs::exists(folder / file, ignored)) facts.changed = fs::last_write_time(folder / file, ignored);
+  }
+  return facts;
+}
+
+Result<std::vector<StepFact>> read_steps(const fs::path& folder) {
+  std::vector<StepFact> steps;
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+  GRAPHRUN_TRY(read_json_lines(folder / "metrics.jsonl", [&](const rapidjson::Value& line) {
+    const auto value = [&](const char* name) { return number_of(line, name).value_or(kNone); };
+    steps.push_back({value("iter"), value("main_loss"), value("lr"), value("data_s"), value("step_s")});
+  }));
+  return steps;
+}
+
+}  // namespace graphrun::training
