@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kWidth = 480;
 constexpr double kHeight = 270;
-constexpr double kLeft = 56;
+constexpr double kLeft = 62;
 constexpr double kRight = 14;
 constexpr double kTop = 12;
 constexpr double kBottom = 44;
@@ -79,7 +79,7 @@ std::string grid(const Chart& chart, const Axis& x, const Axis& y) {
   svg += fmt::format("</g><text class=\"axis\" x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"middle\">{}</text>",
                      (x.from + x.to) / 2, kHeight - 6, escaped(chart.x_label));
   svg += fmt::format(
-      "<text class=\"axis\" transform=\"translate(13 {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
+      "<text class=\"axis\" transform=\"translate(12 {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>",
       (y.from + y.to) / 2, escaped(chart.y_label));
   if (chart.square) {
     svg += fmt::format("<line class=\"diagonal\" x1=\"{:.1f}\" y1=\"{:.1f}\" x2=\"{:.1f}\" y2=\"{:.1f}\"/>",
@@ -89,7 +89,7 @@ std::string grid(const Chart& chart, const Axis& x, const Axis& y) {
 }
 
 std::string curve(const Series& series, std::size_t index, const Axis& x, const Axis& y) {
-  std::string svg = fmt::format("<g class=\"series s{}\">", index % 4);
+  std::string svg = fmt::format("<g class=\"series s{}{}\">", index % 4, series.faint ? " faint" : "");
   std::string path;
   for (const Point& p : series.points)
     path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : "L", x.place(p.x), y.place(p.y));
@@ -157,7 +157,7 @@ std::vector<double> ticks(double low, double high, int about) {
   std::vector<double> values;
   const double first = std::ceil(low / step - 1e-9);
   for (double i = first; i * step <= high + step * 1e-9 && values.size() < 100; ++i)
-    values.push_back(i * step);
+    values.push_back(i * step + 0.0);  // no -0
   if (values.empty()) values.push_back(low);
   return values;
 }

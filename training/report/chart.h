@@ -14,6 +14,7 @@ struct Series {
   std::string name;
   std::vector<Point> points;  // in the order of x; those that are not finite are left out
   bool marks = false;         // a mark at each point, which tells its value
+  bool faint = false;         // scattered values, behind what others say of them
 };
 
 struct Chart {

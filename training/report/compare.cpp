@@ -103,7 +103,8 @@ class Comparison {
       const std::optional<double> value = cell(runs_[i]);
       any = any || value;
       std::string difference;
-      if (i > 0 && value && first) difference = fmt::format("{:+.{}f}", *value - *first, digits);
+      if (i > 0 && value && first && *value != *first)
+        difference = fmt::format("{:+.{}f}", *value - *first, digits);
       row.push_back(value ? fmt::format("{:.{}f}", *value, digits) : kNone);
       if (csv_ && i > 0) differences.push_back(difference);
       if (!csv_ && !difference.empty()) row.back() += " (" + difference + ")";

@@ -148,7 +148,7 @@ std::string reliability_section(const EvaluationFacts& evaluation) {
                                  .square = true});
   if (html.empty()) return {};
   html = "<div class=\"charts\">\n" + html + "</div>\n";
-  if (const auto error = evaluation.score("ece"))
+  if (const auto& error = evaluation.calibration_error)
     html = fmt::format(
                "<p>Expected calibration error {:.4f}. On the diagonal, confidence is what it says: "
                "of the pixels with 0.8, four of five are right.</p>\n",

@@ -33,19 +33,20 @@ double batch_size(const RunFacts& run) {
 
 std::string curves_section(const RunFacts& run, const std::vector<StepFact>& steps) {
   const bool few_epochs = run.epochs.size() <= 60;
-  std::string html = line_chart(
-      {.title = "Loss",
-       .x_label = "iteration",
-       .y_label = "cross entropy",
-       .series = {{"training, by iteration", by_step(steps, [](const StepFact& s) { return s.main_loss; })},
-                  {"training, mean of an epoch",
-                   by_epoch(
-                       run.epochs, [](auto& e) { return e.train_loss; }, true),
-                   few_epochs},
-                  {"validation",
-                   by_epoch(
-                       run.epochs, [](auto& e) { return e.val_loss; }, true),
-                   few_epochs}}});
+  std::string html =
+      line_chart({.title = "Loss",
+                  .x_label = "iteration",
+                  .y_label = "cross entropy",
+                  .series = {{"training, by iteration",
+                              by_step(steps, [](const StepFact& s) { return s.main_loss; }), false, true},
+                             {"training, mean of an epoch",
+                              by_epoch(
+                                  run.epochs, [](auto& e) { return e.train_loss; }, true),
+                              few_epochs},
+                             {"validation",
+                              by_epoch(
+                                  run.epochs, [](auto& e) { return e.val_loss; }, true),
+                              few_epochs}}});
   html += line_chart({.title = "Mean IoU",
                       .x_label = "epoch",
                       .y_label = "mIoU",

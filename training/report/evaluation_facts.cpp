@@ -47,8 +47,11 @@ void read_confusion(const Json& document, EvaluationFacts& facts) {
   facts.confusion = std::move(confusion);
 }
 
-void read_reliability(const Json& document, EvaluationFacts& facts) {
-  const Json* const table = member_of(document, "reliability");
+void read_calibration(const Json& document, EvaluationFacts& facts) {
+  const Json* const calibration = member_of(document, "calibration");
+  if (calibration == nullptr) return;
+  facts.calibration_error = number_of(*calibration, "ece");
+  const Json* const table = member_of(*calibration, "bins");
   if (table == nullptr || !table->IsArray()) return;
   for (const Json& bin : table->GetArray()) {
     const auto confidence = number_of(bin, "confidence");
@@ -56,6 +59,14 @@ void read_reliability(const Json& document, EvaluationFacts& facts) {
     if (!confidence || !accuracy) continue;
     facts.reliability.push_back({*confidence, *accuracy, number_of(bin, "pixels").value_or(0)});
   }
+}
+
+void read_interval(const Json& document, EvaluationFacts& facts) {
+  const Json* const interval = member_of(document, "mIoU_interval");
+  if (interval == nullptr || !interval->IsArray() || interval->Size() != 2) return;
+  const Json& low = (*interval)[0];
+  const Json& high = (*interval)[1];
+  if (low.IsNumber() && high.IsNumber()) facts.iou_interval = {low.GetDouble(), high.GetDouble()};
 }
 
 std::string describe_protocol(const Json& document) {
@@ -97,7 +108,8 @@ Result<EvaluationFacts> read_evaluation_facts(const std::filesystem::path& file)
   if (facts.classes.size() > imaging::kMaxClasses)
     return Status(ErrorCode::invalid_file, file.string() + ": has more classes than there may be");
   read_confusion(document, facts);
-  read_reliability(document, facts);
+  read_calibration(document, facts);
+  read_interval(document, facts);
   facts.images = static_cast<std::int64_t>(number_of(document, "images").value_or(0));
   facts.protocol = describe_protocol(document);
   return facts;

@@ -31,6 +31,8 @@ struct EvaluationFacts {
   std::vector<ClassFacts> classes;
   std::vector<std::vector<double>> confusion;  // pixels by label (row) and prediction; empty or square
   std::vector<ReliabilityBin> reliability;
+  std::optional<double> calibration_error;                // the expected one
+  std::optional<std::pair<double, double>> iou_interval;  // of mIoU, 95 %
   std::int64_t images = 0;
   std::string protocol;  // for people
 

@@ -76,19 +76,13 @@ std::string best_evaluation(const RunFacts& run) {
   return best ? fmt::format("{:.4f}", *best) : "-";
 }
 
-std::string dataset_name(const std::string& recorded) {
-  const fs::path path = recorded;
-  if (!path.has_parent_path()) return recorded;
-  return path.stem() == "dataset" ? path.parent_path().filename().string() : path.stem().string();
-}
-
 std::vector<std::string> row_of(const RunFacts& run, const std::string& name) {
   const double done = run.epochs.empty() ? 0 : run.epochs.back().epoch;
   const std::optional<EpochFact> best = run.best();
-  const std::string& network = run.record.origin.network;
+  const std::string network = run.network();
   return {name,
           network.empty() ? "-" : network,
-          dataset_name(run.record.dataset),
+          run.dataset(),
           fmt::format("{:.0f}/{}", done, planned_epochs(run)),
           best ? fmt::format("{:.4f}", *best->val_iou) : "-",
           best_evaluation(run),

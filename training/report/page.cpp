@@ -25,12 +25,8 @@ std::string short_name(const fs::path& path) {
 // The network and its data, else the name of the folder.
 std::string title_of(const Page& page) {
   if (page.run == nullptr) return "Evaluation";
-  const std::string& network = page.run->record.origin.network;
-  const fs::path dataset = page.run->record.dataset;
-  const std::string data = dataset.has_parent_path() && dataset.stem() == "dataset"
-                               ? dataset.parent_path().filename().string()
-                               : dataset.stem().string();
-  return (network.empty() ? short_name(page.run->folder) : network) + " on " + data;
+  const std::string network = page.run->network();
+  return (network.empty() ? short_name(page.run->folder) : network) + " on " + page.run->dataset();
 }
 
 void tile(std::string& html, std::string_view title, const std::string& value, const std::string& note = {}) {
@@ -41,10 +37,15 @@ void tile(std::string& html, std::string_view title, const std::string& value, c
 void score_tiles(std::string& html, const EvaluationFacts& evaluation) {
   for (const auto& [name, title] : {std::pair("mIoU", "Mean IoU"), std::pair("mAcc", "Mean accuracy"),
                                     std::pair("aAcc", "Pixel accuracy")}) {
-    if (const auto value = evaluation.score(name)) tile(html, title, fmt::format("{:.4f}", *value));
+    const auto value = evaluation.score(name);
+    const bool has_interval = evaluation.iou_interval && name == std::string_view("mIoU");
+    if (!value) continue;
+    tile(html, title, fmt::format("{:.4f}", *value),
+         has_interval ? fmt::format("95 %: {:.4f} to {:.4f}", evaluation.iou_interval->first,
+                                    evaluation.iou_interval->second)
+                      : "");
   }
-  if (evaluation.images > 0)
-    tile(html, "Images", grouped(static_cast<double>(evaluation.images)), evaluation.protocol);
+  if (evaluation.images > 0) tile(html, "Images", grouped(static_cast<double>(evaluation.images)));
 }
 
 void run_tiles(std::string& html, const RunFacts& run, const std::vector<StepFact>& steps) {
@@ -92,8 +93,10 @@ std::string header(const Page& page) {
   std::string html =
       "<header>\n<p class=\"kind\">graphrun report</p>\n<h1>" + escaped(title_of(page)) + "</h1>\n";
   if (page.run != nullptr) html += "<p class=\"where\">" + escaped(page.run->folder.string()) + "</p>\n";
-  if (page.evaluation != nullptr && page.run == nullptr)
-    html += "<p class=\"where\">" + escaped(page.evaluation->file.string()) + "</p>\n";
+  if (page.evaluation != nullptr) {
+    html += fmt::format("<p class=\"where\">Evaluated: {}{}{}</p>\n", escaped(page.evaluation->file.string()),
+                        page.evaluation->protocol.empty() ? "" : " · ", escaped(page.evaluation->protocol));
+  }
   html += "<dl class=\"tiles\">\n";
   if (page.evaluation != nullptr) score_tiles(html, *page.evaluation);
   if (page.run != nullptr) run_tiles(html, *page.run, page.steps);

@@ -63,6 +63,22 @@ std::optional<EpochFact> RunFacts::best() const {
   return best;
 }
 
+std::string RunFacts::network() const {
+  if (!record.origin.network.empty()) return record.origin.network;
+  // Earlier builds kept it as the source of settings alone.
+  constexpr std::string_view kModel = "model ";
+  for (const auto& [name, setting] : settings) {
+    if (setting.source.starts_with(kModel)) return setting.source.substr(kModel.size());
+  }
+  return {};
+}
+
+std::string RunFacts::dataset() const {
+  const fs::path path = record.dataset;
+  if (!path.has_parent_path()) return record.dataset;
+  return path.stem() == "dataset" ? path.parent_path().filename().string() : path.stem().string();
+}
+
 Result<RunFacts> read_run_facts(const fs::path& folder) {
   RunFacts facts;
   facts.folder = folder;

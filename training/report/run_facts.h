@@ -54,6 +54,8 @@ struct RunFacts {
   std::filesystem::file_time_type changed;   // when its course was last written
 
   std::optional<EpochFact> best() const;  // by mIoU_val
+  std::string network() const;            // its name; empty where nothing says it
+  std::string dataset() const;            // the name without its path
 };
 
 // Errors: a folder that is no run; files of it that are damaged.
