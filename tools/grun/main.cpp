@@ -1,10 +1,11 @@
+#include <filesystem>
 #include <span>
 
 #include "graphrun/version.h"
 #include "runtime/core/guard.h"
 #include "tools/grun/commands.h"
-#include "tools/grun/launch.h"
 #include "tools/grun/ranks.h"
+#include "tools/ranks/launch.h"
 #include "tools/terminal/command_line.h"
 #include "tools/terminal/output.h"
 
@@ -40,6 +41,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", fmt::format("grun {} ({})", graphrun::version(), graphrun::build()));
   graphrun::tools::Outcome outcome;
   outcome.command.assign(argv, argv + argc);
+  if (argc > 0) outcome.command[0] = std::filesystem::path(argv[0]).filename().string();
   graphrun::tools::add_info(app, outcome);
   graphrun::tools::add_run(app, outcome);
   graphrun::tools::add_predict(app, outcome);

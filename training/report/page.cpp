@@ -74,7 +74,7 @@ std::string more_scores(const EvaluationFacts& evaluation) {
   std::string rows;
   for (const auto& [name, value] : evaluation.scores) {
     if (name == "mIoU" || name == "mAcc" || name == "aAcc") continue;
-    rows += fmt::format("<dt>{}</dt><dd>{:.4f}</dd>\n", escaped(name), value);
+    rows += fmt::format("<div><dt>{}</dt><dd>{:.4f}</dd></div>\n", escaped(name), value);
   }
   return rows.empty() ? rows : "<dl class=\"scores\">\n" + rows + "</dl>\n";
 }

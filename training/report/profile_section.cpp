@@ -42,7 +42,7 @@ std::vector<KernelTime> by_kernel(const rapidjson::Value& events) {
 }  // namespace
 
 Result<std::string> profile_section(const std::filesystem::path& trace) {
-  constexpr std::size_t kMost = 40;
+  constexpr std::size_t kMost = 20;
   GRAPHRUN_ASSIGN(const rapidjson::Document document, read_json_object(trace));
   const rapidjson::Value* const events = member_of(document, "traceEvents");
   if (events == nullptr || !events->IsArray())
@@ -59,7 +59,15 @@ Result<std::string> profile_section(const std::filesystem::path& trace) {
       "type=\"button\">ms</button></th><th scope=\"col\" class=\"number\" aria-sort=\"descending\"><button "
       "type=\"button\">Share</button></th></tr></thead>\n<tbody>\n",
       all / 1e3);
-  if (kernels.size() > kMost) kernels.resize(kMost);
+  if (kernels.size() > kMost) {
+    KernelTime others{fmt::format("{} others", kernels.size() - kMost), 0, 0};
+    for (std::size_t i = kMost; i < kernels.size(); ++i) {
+      others.microseconds += kernels[i].microseconds;
+      others.steps += kernels[i].steps;
+    }
+    kernels.resize(kMost);
+    kernels.push_back(std::move(others));
+  }
   for (const KernelTime& kernel : kernels) {
     const double share = kernel.microseconds / all;
     html += fmt::format(

@@ -65,7 +65,7 @@
       to.alt = from.alt;
     };
     choice(bar, "Left", panels, 0, take(under));
-    choice(bar, "right", panels, 2, take(over));
+    choice(bar, "Right", panels, 2, take(over));
     const label = element("label", "slide", bar);
     const slider = element("input", "", label);
     slider.type = "range";

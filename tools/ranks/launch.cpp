@@ -1,4 +1,4 @@
-#include "tools/grun/launch.h"
+#include "tools/ranks/launch.h"
 
 #include <fcntl.h>
 #include <poll.h>
