@@ -9,7 +9,7 @@ packages=(
   rapidjson-dev libcli11-dev libfmt-dev libboost-test-dev
   libopenmpi-dev openmpi-bin iproute2 procps
 )
-[[ "${1:-}" == "--checks" ]] && packages+=(clang clang-format clang-tidy git libclang-rt-dev libomp-dev llvm python3)
+[[ "${1:-}" == "--checks" ]] && packages+=(chromium clang clang-format clang-tidy git libclang-rt-dev libomp-dev llvm python3)
 
 missing=()
 for package in "${packages[@]}"; do
