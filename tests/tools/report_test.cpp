@@ -1,3 +1,4 @@
+#include "datasets/image_io.h"
 #include "tests/tools/command_folder.h"
 
 // What grun report, runs and compare make of runs; how the page behaves in a browser is
@@ -99,4 +100,19 @@ BOOST_AUTO_TEST_CASE(runs_are_listed_and_compared_as_values_and_as_a_drawing) {
   check_has(shell.text("runs.svg"),
             {"<svg xmlns=\"http://www.w3.org/2000/svg\"", "val/ss", "all/first", "stripes"});
   shell.fail("grun compare all/first all/deep/second --svg --csv", 2, {"--csv"});
+}
+
+BOOST_AUTO_TEST_CASE(a_preview_shows_the_crops_of_a_seed) {
+  CommandFolder shell;
+  const std::string command =
+      "grun data preview shapes --set train_h=40 --set train_w=60 --set batch_size=4 --crops 5 -o ";
+  shell.succeed(command + "one.png; " + command + "same.png; " + command + "other.png --seed 7");
+  BOOST_TEST((shell.text("one.png") == shell.text("same.png")));
+  BOOST_TEST((shell.text("one.png") != shell.text("other.png")));
+  const imaging::Image sheet = take(datasets::read_image(shell.path("one.png")));
+  // Three crops of sixty columns with their labels in a row, two rows of forty, titles and a legend.
+  BOOST_TEST(sheet.width == 12 + 6 * (60 + 12));
+  BOOST_TEST(sheet.height > 12 + 2 * (22 + 40 + 12) + 22);
+  BOOST_TEST(shell.run("grun data preview shapes -o no/where.png") == 1);
+  shell.fail("grun data preview shapes --crops 0 -o none.png", 2, {"--crops"});
 }

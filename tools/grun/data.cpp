@@ -18,6 +18,7 @@
 #include "tools/terminal/output.h"
 #include "tools/terminal/progress.h"
 #include "training/jobs/loader_speed.h"
+#include "training/jobs/preview.h"
 
 namespace graphrun::tools {
 namespace {
@@ -168,6 +169,29 @@ Status bench(const BenchOptions& options) {
   return {};
 }
 
+void add_preview(CLI::App& data, Outcome& outcome) {
+  CLI::App* command = data.add_subcommand(
+      "preview", "a sheet of training crops as the network sees them, their labels beside them");
+  const auto request = std::make_shared<training::PreviewRequest>();
+  command->add_option("dataset", request->data.name, "a name or a descriptor's path")->required();
+  command->add_option("--data-root", request->data.root, "folder of the data set's files");
+  command->add_option("--split", request->split, "which split")->capture_default_str();
+  command->add_option("--network", request->network, "whose recipe, e.g. pspnet50");
+  add_settings(*command, request->settings);
+  command->add_option("--crops", request->crops, "how many")
+      ->check(CLI::Range(1, 300))
+      ->capture_default_str();
+  command->add_option("--seed", request->seed, "of the run that would see them")->capture_default_str();
+  command->add_option("-o", request->output, "SHEET.png")->required();
+  command->callback([request, &outcome] {
+    const Result<training::PreviewOutcome> made = training::write_preview(*request);
+    outcome.status = made.ok() ? Status() : made.status();
+    if (made.ok())
+      print("{}: {} crops of {} x {}\n", request->output.string(), made->crops, made->size.height,
+            made->size.width);
+  });
+}
+
 CLI::App* add_action(CLI::App& data, const char* name, const char* doc, DataOptions& options) {
   CLI::App* command = data.add_subcommand(name, doc);
   options.common.add_to(*command);
@@ -205,6 +229,7 @@ void add_data(CLI::App& app, Outcome& outcome) {
   const auto list_options = std::make_shared<DataOptions>();
   add_action(*data, "list", "the known data sets, or the splits of one", *list_options)
       ->callback([list_options, &outcome] { outcome.status = list(*list_options); });
+  add_preview(*data, outcome);
   add_data_init(*data, outcome);
   add_data_import(*data, outcome);
 }

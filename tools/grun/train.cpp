@@ -22,6 +22,36 @@ struct TrainOptions {
   bool precision_is_given = false;
 };
 
+// The figures under the bar of a run: means of the last iterations, in at most 79 columns.
+class LiveFigures {
+ public:
+  std::string line(const training::IterationRecord& record) {
+    const double whole = record.data_s + record.step_s;
+    mean(loss_, record.main_loss);
+    mean(iou_, record.scores.mean_iou);
+    mean(waiting_, whole > 0 ? record.data_s / whole : 0);
+    if (record.images_per_s > 0) mean(image_, 1 / record.images_per_s);
+    started_ = true;
+    return fmt::format("epoch {}  loss {:.3f}  mIoU {:.3f}{}  {:.3g} s/image  {:.0f}% waits for data",
+                       record.epoch, loss_, iou_, best_, image_, 100 * waiting_);
+  }
+  void validated(double mean_iou, bool is_best) {
+    if (is_best) best_ = fmt::format(" (best val {:.3f})", mean_iou);
+  }
+
+ private:
+  void mean(double& value, double next) const {
+    constexpr double kMemory = 0.9;
+    value = started_ ? kMemory * value + (1 - kMemory) * next : next;
+  }
+  double loss_ = 0;
+  double iou_ = 0;
+  double waiting_ = 0;
+  double image_ = 0;
+  std::string best_;
+  bool started_ = false;
+};
+
 // The terminal's view of a run.
 class Terminal final : public training::TrainObserver {
  public:
@@ -40,9 +70,11 @@ class Terminal final : public training::TrainObserver {
                                    record.loss, record.main_loss, record.lr, record.step_s);
     constexpr double kSlow = 0.1;  // of a step, that it waits for the loader
     if (record.data_s > kSlow * record.step_s) text += fmt::format(" data {:.3f}s", record.data_s);
-    progress_.update(record.iter, iterations, record.data_s + record.step_s, text, record.iter % every_ == 0);
+    progress_.update(record.iter, iterations, record.data_s + record.step_s, text, live_.line(record),
+                     record.iter % every_ == 0);
   }
   void validating(std::int64_t done, std::int64_t total, double seconds) override {
+    progress_.clear();
     validation_.update(done, total, seconds, "validation", false);
     if (done == total) validation_.clear();
   }
@@ -51,6 +83,7 @@ class Terminal final : public training::TrainObserver {
         fmt::format("epoch {}/{}: main loss {:.4f}, train mIoU {:.4f}, accuracy {:.4f}", record.epoch, epochs,
                     record.loss, record.scores.mean_iou, record.scores.accuracy);
     if (record.validation) {
+      live_.validated(record.validation->scores.mean_iou, record.is_best);
       text += fmt::format("\n  val loss {:.4f}, mIoU {:.4f} (centre crops{})", record.validation->loss,
                           record.validation->scores.mean_iou, record.is_best ? ", the best so far" : "");
     }
@@ -62,6 +95,7 @@ class Terminal final : public training::TrainObserver {
  private:
   Progress progress_;
   Progress validation_;
+  LiveFigures live_;
   bool shows_memory_;
   std::int64_t every_;
 };

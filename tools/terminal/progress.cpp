@@ -26,22 +26,26 @@ void Progress::write(const std::string& text) {
 }
 
 void Progress::clear() {
-  if (bar_shown_) write("\r\x1b[K");
+  if (bar_shown_) write("\r\x1b[J");
   bar_shown_ = false;
 }
 
 void Progress::update(std::int64_t done, std::int64_t total, double seconds, const std::string& text,
-                      bool due) {
+                      const std::string& below, bool due) {
   if (quiet_) return;
   constexpr double kMemory = 0.95;  // of the moving average
   mean_seconds_ = mean_seconds_ == 0 ? seconds : kMemory * mean_seconds_ + (1 - kMemory) * seconds;
-  const std::string line = fmt::format("{}/{} {} left {}", done, total, text,
-                                       duration_text(mean_seconds_ * static_cast<double>(total - done)));
-  if (columns_ == 0) {
-    if (due) write(line + "\n");
-    return;
+  const std::string left = duration_text(mean_seconds_ * static_cast<double>(total - done));
+  if (columns_ > 0) {
+    draw(done, total, fmt::format("{}/{} {}left {}", done, total, below.empty() ? text + " " : "", left),
+         below);
+  } else if (due) {
+    write(fmt::format("{}/{} {} left {}\n", done, total, text, left));
   }
-  // The last column stays empty: some terminals go to the next line after it.
+}
+
+void Progress::draw(std::int64_t done, std::int64_t total, const std::string& line,
+                    const std::string& below) {
   const std::size_t room = columns_ - 1;
   constexpr std::size_t kWidth = 24;
   constexpr std::size_t kFrame = 3;
@@ -51,7 +55,9 @@ void Progress::update(std::int64_t done, std::int64_t total, double seconds, con
   constexpr std::size_t kLeast = 4;
   const std::string bar =
       width < kLeast ? "" : "[" + std::string(filled, '#') + std::string(width - filled, '.') + "] ";
-  write("\r\x1b[K" + bar + line.substr(0, room));
+  // The cursor stays in the bar's line, from which clear() takes all away.
+  const std::string second = below.empty() ? "" : "\n" + fitting(below) + "\r\x1b[A";
+  write("\r\x1b[J" + bar + fitting(line) + second);
   bar_shown_ = true;
 }
 

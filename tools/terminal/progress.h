@@ -6,8 +6,8 @@
 
 namespace graphrun::tools {
 
-// Progress of a long run: a bar with the remaining time that redraws itself on a terminal, in one line of it,
-// plain lines elsewhere.
+// Progress of a long run: a bar with the remaining time that redraws itself on a terminal, in one line of it
+// or two, plain lines elsewhere.
 class Progress {
  public:
   // quiet: nothing is shown.
@@ -17,7 +17,12 @@ class Progress {
   Progress& operator=(const Progress&) = delete;
 
   // `seconds`: what the last of `done` steps took. Off a terminal a line is printed where `due`.
-  void update(std::int64_t done, std::int64_t total, double seconds, const std::string& text, bool due);
+  void update(std::int64_t done, std::int64_t total, double seconds, const std::string& text, bool due) {
+    update(done, total, seconds, text, {}, due);
+  }
+  // On a terminal `below` stands in the line under the bar's in the place of `text`, where it is not empty.
+  void update(std::int64_t done, std::int64_t total, double seconds, const std::string& text,
+              const std::string& below, bool due);
   // A line that stays.
   void line(const std::string& text);
   // Takes the bar away.
@@ -25,6 +30,10 @@ class Progress {
 
  private:
   void write(const std::string& text);
+  void draw(std::int64_t done, std::int64_t total, const std::string& line, const std::string& below);
+  // As much of a line as the terminal has room for. The last column stays empty: some terminals go to the
+  // next line after it.
+  std::string fitting(const std::string& line) const { return line.substr(0, columns_ - 1); }
 
   std::FILE* stream_;
   bool quiet_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <limits>
 #include <optional>
 #include <string_view>
 
@@ -71,14 +72,16 @@ std::optional<std::vector<std::string>> next_line(std::string_view text, std::si
 // Where the classes' counts stand.
 struct Columns {
   std::size_t count = 0;
+  std::optional<std::size_t> confidence;
   std::vector<std::size_t> intersections;
   std::vector<std::size_t> unions;
 };
 
 // Empty where it is not the header of such a file.
 std::optional<Columns> columns_of(const std::vector<std::string>& header) {
-  Columns columns{header.size(), {}, {}};
+  Columns columns{header.size(), {}, {}, {}};
   for (std::size_t i = 0; i < header.size(); ++i) {
+    if (header[i] == "confidence") columns.confidence = i;
     for (const auto& [prefix, found] :
          {std::pair(kIntersection, &columns.intersections), std::pair(kUnion, &columns.unions)}) {
       if (header[i] == fmt::format("{}{}", prefix, found->size())) found->push_back(i);
@@ -102,6 +105,14 @@ bool read_counts(const std::vector<std::string>& fields, const std::vector<std::
     counts.push_back(count);
   }
   return true;
+}
+
+double read_confidence(const std::vector<std::string>& fields, const std::optional<std::size_t>& column) {
+  double value = std::numeric_limits<double>::quiet_NaN();
+  if (!column) return value;
+  const std::string& field = fields[*column];
+  std::from_chars(field.data(), field.data() + field.size(), value);
+  return value;
 }
 
 Status wrong(const std::filesystem::path& path, std::size_t line, const std::string& what) {
@@ -142,6 +153,7 @@ Result<ImageNamesAndCounts> read_per_image(const std::filesystem::path& path) tr
     if (!read_counts(*fields, columns->intersections, intersections) ||
         !read_counts(*fields, columns->unions, unions))
       return wrong(path, line, "expected counts of pixels");
+    result.confidences.push_back(read_confidence(*fields, columns->confidence));
     result.names.push_back(std::move(fields->front()));
   }
   const std::size_t classes = columns->unions.size();

@@ -16,13 +16,14 @@ namespace graphrun::training {
 struct ImageNamesAndCounts {
   std::vector<std::string> names;
   ImageCounts counts{0, 0, false};
+  std::vector<double> confidences;  // not a number where none was computed
 };
 
 // Precondition: as many names as images.
 std::string per_image_csv(std::span<const std::string> names, const ImageCounts& counts);
 
-// Names, intersections and unions, in the file's order; other columns are passed over. Errors: not_found, io,
-// invalid_file.
+// Names, intersections, unions and confidences, in the file's order; other columns are passed over. Errors:
+// not_found, io, invalid_file.
 Result<ImageNamesAndCounts> read_per_image(const std::filesystem::path& path);
 
 }  // namespace graphrun::training

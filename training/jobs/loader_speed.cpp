@@ -2,12 +2,9 @@
 
 #include <sys/resource.h>
 
-#include <algorithm>
 #include <chrono>
 
-#include "datasets/loader.h"
-#include "runtime/model/graph.h"
-#include "training/setup.h"
+#include "training/jobs/crop_source.h"
 
 namespace graphrun::training {
 namespace {
@@ -28,27 +25,14 @@ Result<LoaderSpeed> measure_loader(const datasets::Descriptor& descriptor, const
                                    const std::string& network, const SettingSources& sources, int workers,
                                    double seconds) {
   using Clock = std::chrono::steady_clock;
-  model::Model model;
-  model.name = network;
-  model.preprocess = {255, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
-  GRAPHRUN_ASSIGN(const SettingTable settings, resolve_settings(model, &descriptor, sources));
-  for (const char* size : {"train_h", "train_w"}) {
-    if (!settings.has_value(size))
-      return {ErrorCode::usage, std::string(size) + " is missing: give it with --set"};
-  }
   GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Dataset> data,
                   datasets::open_dataset(descriptor, split, data_root));
-  const std::int64_t batch = std::min(settings.integer("batch_size"), data->size());
-  GRAPHRUN_ASSIGN(const datasets::Sampler sampler,
-                  datasets::Sampler::make(
-                      {.samples = data->size(), .batch_size = batch, .shuffle = settings.flag("shuffle")}));
-  const datasets::AugmentSettings augment = augment_settings(settings, model.preprocess);
   datasets::LoaderSettings loading;
   loading.workers = workers;
   loading.end = INT64_MAX / 2;
-  LoaderSpeed speed{0, 0, 0, augment.train_h, augment.train_w};
-  GRAPHRUN_ASSIGN(const std::unique_ptr<datasets::Loader> loader,
-                  datasets::Loader::start(*data, sampler, augment, loading));
+  GRAPHRUN_ASSIGN(const CropSource source, open_crops(*data, descriptor, network, sources, loading));
+  datasets::Loader* const loader = source.loader.get();
+  LoaderSpeed speed{0, 0, 0, source.augment.train_h, source.augment.train_w};
   // The first batches fill the loader's memory and the machine's file cache.
   for (int i = 0; i < loading.depth; ++i) GRAPHRUN_TRY(loader->next());
   const auto start = Clock::now();

@@ -35,8 +35,8 @@ struct Facts {
   std::map<std::string, ScoredEvaluation> evaluations;  // by "SPLIT/PROTOCOL", the newest of each
 };
 
-Result<ScoredEvaluation> read_scores(const EvaluationPlace& place) {
-  GRAPHRUN_ASSIGN(const EvaluationFacts facts, read_evaluation_facts(place.file));
+Result<ScoredEvaluation> read_scores(const EvaluationFolder& place) {
+  GRAPHRUN_ASSIGN(const EvaluationFacts facts, read_evaluation_facts(place.folder / "metrics.json"));
   ScoredEvaluation evaluation{place.checkpoint, {}};
   for (const char* name : {"mIoU", "mAcc", "aAcc"}) {
     if (const auto value = facts.score(name)) evaluation.scores.emplace_back(name, *value);
@@ -56,7 +56,7 @@ Result<Facts> read_facts(const fs::path& folder) {
   facts.settings["(data set)"] = facts.run.record.dataset;
   facts.settings["(precision)"] = facts.run.record.precision;
   // The newest come first.
-  for (const EvaluationPlace& place : facts.run.evaluations) {
+  for (const EvaluationFolder& place : facts.run.evaluations) {
     const std::string key = place.split + "/" + place.protocol;
     if (facts.evaluations.contains(key)) continue;
     GRAPHRUN_ASSIGN(facts.evaluations[key], read_scores(place));
@@ -207,8 +207,8 @@ Result<std::string> drawn(const std::vector<Facts>& runs) {
     for (const Facts& run : runs)
       group.values.push_back(score_of(run, most->first, name).value_or(std::nan("")));
   }
-  std::vector<std::string> names;
-  for (const Facts& run : runs) names.push_back(run.name);
+  std::vector<std::string> names(runs.size());
+  std::ranges::transform(runs, names.begin(), &Facts::name);
   return bars_svg("Scores and IoU by class, " + most->first, names, groups);
 }
 

@@ -10,6 +10,7 @@ namespace {
 template <class Get>
 std::vector<Point> by_step(const std::vector<StepFact>& steps, const Get& get) {
   std::vector<Point> points;
+  points.reserve(steps.size());
   for (const StepFact& step : steps) points.push_back({step.iteration, get(step)});
   return points;
 }

@@ -67,8 +67,8 @@ std::string state_of(const RunFacts& run) {
 // The best of its evaluations of whole images, which stand beside that of training's centre crops.
 std::string best_evaluation(const RunFacts& run) {
   std::optional<double> best;
-  for (const EvaluationPlace& place : run.evaluations) {
-    const Result<EvaluationFacts> facts = read_evaluation_facts(place.file);
+  for (const EvaluationFolder& place : run.evaluations) {
+    const Result<EvaluationFacts> facts = read_evaluation_facts(place.folder / "metrics.json");
     if (!facts.ok()) continue;
     const std::optional<double> score = facts->score("mIoU");
     if (score && (!best || *score > *best)) best = score;

@@ -82,9 +82,9 @@ std::string more_scores(const EvaluationFacts& evaluation) {
 std::string evaluations_of(const RunFacts& run, const fs::path& shown) {
   if (run.evaluations.size() < 2) return {};
   std::string html = "<details><summary>Evaluations of this run</summary>\n<ul>\n";
-  for (const EvaluationPlace& place : run.evaluations) {
+  for (const EvaluationFolder& place : run.evaluations) {
     html += fmt::format("<li>{} · {} · {}{}</li>\n", escaped(place.checkpoint), escaped(place.split),
-                        escaped(place.protocol), place.file == shown ? " (shown here)" : "");
+                        escaped(place.protocol), place.folder == shown.parent_path() ? " (shown here)" : "");
   }
   return html + "</ul></details>\n";
 }

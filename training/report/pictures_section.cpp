@@ -14,7 +14,7 @@
 #include "training/evaluation/pictures.h"
 #include "training/report/html.h"
 #include "training/report/scored_images.h"
-#include "training/report/small_picture.h"
+#include "training/evaluation/small_picture.h"
 
 namespace graphrun::training {
 namespace {

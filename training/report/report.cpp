@@ -85,7 +85,8 @@ class Report {
     }
     if (run.empty()) return {};
     GRAPHRUN_ASSIGN(run_, read_run_facts(run));
-    if (metrics_.empty() && !run_->evaluations.empty()) metrics_ = run_->evaluations.front().file;
+    if (metrics_.empty() && !run_->evaluations.empty())
+      metrics_ = run_->evaluations.front().folder / "metrics.json";
     return {};
   }
 

@@ -31,28 +31,6 @@ Status read_epochs(RunFacts& facts) {
   });
 }
 
-void find_evaluations(RunFacts& facts) {
-  constexpr int kDepth = 3;
-  constexpr std::size_t kMany = 10000;
-  std::error_code error;
-  std::size_t seen = 0;
-  for (fs::recursive_directory_iterator entry(facts.folder / "result", error), end;
-       !error && entry != end && ++seen < kMany; entry.increment(error)) {
-    // Pictures lie beside, in folders of many files.
-    if (entry.depth() == kDepth) entry.disable_recursion_pending();
-    if (entry.depth() != kDepth || entry->path().filename() != "metrics.json") continue;
-    const fs::path protocol = entry->path().parent_path();
-    const fs::path split = protocol.parent_path();
-    std::error_code ignored;
-    facts.evaluations.push_back({entry->path(), entry->last_write_time(ignored),
-                                 split.parent_path().filename().string(), split.filename().string(),
-                                 protocol.filename().string()});
-  }
-  std::ranges::sort(facts.evaluations, [](const EvaluationPlace& a, const EvaluationPlace& b) {
-    return a.time != b.time ? a.time > b.time : a.file < b.file;
-  });
-}
-
 }  // namespace
 
 std::optional<EpochFact> RunFacts::best() const {
@@ -85,7 +63,10 @@ Result<RunFacts> read_run_facts(const fs::path& folder) {
   GRAPHRUN_ASSIGN(facts.record, read_run_record(folder));
   GRAPHRUN_TRY(read_settings(facts));
   GRAPHRUN_TRY(read_epochs(facts));
-  find_evaluations(facts);
+  facts.evaluations = find_evaluations(folder);
+  std::ranges::sort(facts.evaluations, [](const EvaluationFolder& a, const EvaluationFolder& b) {
+    return a.time != b.time ? a.time > b.time : a.folder < b.folder;
+  });
   std::error_code ignored;
   for (const char* file : {"run.json", "metrics.jsonl"}) {
     if (fs::exists(folder / file, ignored)) facts.changed = fs::last_write_time(folder / file, ignored);

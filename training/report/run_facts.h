@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "graphrun/status.h"
+#include "training/run/evaluations.h"
 #include "training/run/run_folder.h"
 
 namespace graphrun::training {
@@ -35,23 +36,14 @@ struct EpochFact {
   std::optional<double> val_iou;
 };
 
-// Of a metrics.json below a run's folder: RUN/result/CHECKPOINT/SPLIT/PROTOCOL/metrics.json
-struct EvaluationPlace {
-  std::filesystem::path file;
-  std::filesystem::file_time_type time;
-  std::string checkpoint;
-  std::string split;
-  std::string protocol;
-};
-
 // What the folder of a run says of it.
 struct RunFacts {
   std::filesystem::path folder;
   RunRecord record;
   std::map<std::string, SettingFact> settings;
   std::vector<EpochFact> epochs;
-  std::vector<EvaluationPlace> evaluations;  // the newest first
-  std::filesystem::file_time_type changed;   // when its course was last written
+  std::vector<EvaluationFolder> evaluations;  // the newest first
+  std::filesystem::file_time_type changed;    // when its course was last written
 
   std::optional<EpochFact> best() const;  // by mIoU_val
   std::string network() const;            // its name; empty where nothing says it

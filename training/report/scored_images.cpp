@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <future>
+#include <map>
 #include <numeric>
 #include <set>
 #include <system_error>
@@ -10,6 +12,7 @@
 #include "datasets/image_io.h"
 #include "runtime/cpu/processors.h"
 #include "training/evaluation/metrics.h"
+#include "training/evaluation/per_image.h"
 
 namespace graphrun::training {
 namespace {
@@ -47,6 +50,34 @@ std::optional<ImageScore> score_image(const datasets::Dataset& data, const fs::p
   return score;
 }
 
+// From per_image.csv, which an evaluation writes since it counts images apart; nothing where it is not there
+// or is of another data set.
+std::vector<ImageScore> recorded_scores(const datasets::Dataset& data, const fs::path& results, int classes) {
+  const Result<ImageNamesAndCounts> images = read_per_image(results / "per_image.csv");
+  if (!images.ok() || images->counts.classes() != classes) return {};
+  std::map<std::string, std::int64_t> rows;
+  for (std::size_t i = 0; i < images->names.size(); ++i)
+    rows[images->names[i]] = static_cast<std::int64_t>(i);
+  std::vector<ImageScore> scores;
+  for (std::int64_t index = 0; index < data.size(); ++index) {
+    const auto found = rows.find(data.name(index));
+    if (found == rows.end()) continue;
+    const auto row = images->counts.row(found->second);
+    const auto sum = [](std::span<const std::int64_t> counts) {
+      return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+    };
+    const std::int64_t correct = sum(row.intersections);
+    // A labelled pixel is in one union where it is right, else in two.
+    const std::int64_t pixels = (sum(row.unions) + correct) / 2;
+    if (pixels == 0) continue;
+    const double confidence = images->confidences[static_cast<std::size_t>(found->second)];
+    scores.push_back(
+        {index, mean_iou_present(row.intersections, row.unions), iou_of(correct, pixels),
+         std::isfinite(confidence) ? std::optional(confidence) : mean_confidence(results, data.name(index))});
+  }
+  return scores;
+}
+
 }  // namespace
 
 Result<imaging::LabelMap> read_label_map(const fs::path& results, const std::string& name) {
@@ -55,6 +86,8 @@ Result<imaging::LabelMap> read_label_map(const fs::path& results, const std::str
 }
 
 std::vector<ImageScore> score_images(const datasets::Dataset& data, const fs::path& results, int classes) {
+  if (std::vector<ImageScore> recorded = recorded_scores(data, results, classes); !recorded.empty())
+    return recorded;
   std::vector<std::optional<ImageScore>> scores(static_cast<std::size_t>(data.size()));
   std::atomic<std::int64_t> next = 0;
   const auto work = [&] {

@@ -18,9 +18,10 @@ struct ImageScore {
   std::optional<double> confidence;  // mean probability of the winner
 };
 
-// Scores the label maps that an evaluation left in `results`/gray against the split's labels, each image by
-// itself, and reads what is in `results`/confidence. Images without a label map, with one of another size or
-// without a labelled pixel are left out, as are those whose files cannot be read: they were scored once.
+// Each image by itself: from the evaluation's per_image.csv, or where it has none, by scoring the label maps
+// in `results`/gray against the split's labels and reading what is in `results`/confidence. Images without a
+// label map, with one of another size or without a labelled pixel are left out, as are those whose files
+// cannot be read: they were scored once.
 std::vector<ImageScore> score_images(const datasets::Dataset& data, const std::filesystem::path& results,
                                      int classes);
 

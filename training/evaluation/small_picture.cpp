@@ -1,4 +1,4 @@
-#include "training/report/small_picture.h"
+#include "training/evaluation/small_picture.h"
 
 #include <algorithm>
 
