@@ -90,9 +90,12 @@ Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& 
     if (result.tally) result.tally->add(i, map, sample.label);
     if (pictures != nullptr) {
       if (std::ssize(written) == depth.written) GRAPHRUN_TRY(take_first(written));
-      written.push_back(
-          std::async(kAside, [pictures, name = data.name(i), image = std::move(sample.image),
-                              ids = std::move(map)] { return pictures->write(name, image, ids); }));
+      written.push_back(std::async(
+          kAside,
+          [pictures, name = data.name(i), labelled = std::move(sample), ids = std::move(map)]() -> Status {
+            GRAPHRUN_TRY(pictures->write(name, labelled.image, ids));
+            return pictures->write_sheet(name, labelled.image, labelled.label, ids);
+          }));
     }
     observer.image(i + 1, data.size(), seconds_since(start),
                    result.tally ? &result.tally->confusion() : nullptr);

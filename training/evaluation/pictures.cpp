@@ -1,7 +1,10 @@
 #include "training/evaluation/pictures.h"
 
 #include "datasets/image_io.h"
+#include "datasets/jpeg_encoder.h"
 #include "runtime/core/atomic_file.h"
+#include "runtime/core/file.h"
+#include "training/evaluation/sheet.h"
 
 namespace graphrun::training {
 
@@ -48,6 +51,26 @@ Status PictureWriter::write(const std::string& name, const imaging::Image& image
   }
   return datasets::write_rgb_png(folder_ / "overlay" / file,
                                  datasets::overlay(image, map, palette_, kOpacity));
+}
+
+Status PictureWriter::begin_sheets(std::vector<datasets::ClassInfo> classes) {
+  sheet_classes_ = std::move(classes);
+  const Status made = core::make_folders((folder_ / "sheet").string());
+  if (!made.ok()) return {made.code(), made.message() + "; -o gives another folder"};
+  return {};
+}
+
+Status PictureWriter::write_sheet(const std::string& name, const imaging::Image& image,
+                                  const imaging::LabelMap& label, const imaging::LabelMap& map) const {
+  if (sheet_classes_.empty()) return {};
+  constexpr int kQuality = 90;
+  const std::filesystem::path file = folder_ / "sheet" / (name + ".jpg");
+  const bool labelled = label.ids.size() == map.ids.size();
+  GRAPHRUN_ASSIGN(
+      const std::string jpeg,
+      datasets::encode_jpeg(result_sheet(image, labelled ? &label : nullptr, map, sheet_classes_), kQuality)
+          .with_context(file.string()));
+  return core::write_file(file, jpeg);
 }
 
 }  // namespace graphrun::training

@@ -23,6 +23,12 @@ class PictureWriter {
   static Result<PictureWriter> create(const std::filesystem::path& folder,
                                       std::vector<imaging::Color> palette,
                                       std::vector<std::uint8_t> label_ids = {});
+  // From now on write_sheet() writes. Makes the folder.
+  Status begin_sheets(std::vector<datasets::ClassInfo> classes);
+  // sheet/NAME.jpg: image, prediction, and where there is a label (not empty) that and the errors, with a
+  // legend; nothing before begin_sheets(). Precondition: equal sizes.
+  Status write_sheet(const std::string& name, const imaging::Image& image, const imaging::LabelMap& label,
+                     const imaging::LabelMap& map) const;
   // Precondition: image and map are of equal size.
   Status write(const std::string& name, const imaging::Image& image, const imaging::LabelMap& map) const;
 
@@ -32,6 +38,7 @@ class PictureWriter {
       : folder_(std::move(folder)), palette_(std::move(palette)), label_ids_(std::move(label_ids)) {}
   std::filesystem::path folder_;
   std::vector<imaging::Color> palette_;
+  std::vector<datasets::ClassInfo> sheet_classes_;  // empty: no sheets
   std::vector<std::uint8_t> label_ids_;
 };
 

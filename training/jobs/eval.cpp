@@ -179,7 +179,7 @@ class SplitEvaluation {
     }
     GRAPHRUN_ASSIGN(pictures_,
                     PictureWriter::create(folder_, class_colors(descriptor_.classes), std::move(ids)));
-    return {};
+    return pictures_->begin_sheets(descriptor_.classes);
   }
 
   void announce() {

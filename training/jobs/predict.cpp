@@ -36,18 +36,20 @@ class ImageFiles final : public datasets::Dataset {
   const std::vector<std::string>& paths_;
 };
 
-Result<std::vector<imaging::Color>> find_palette(const model::Model& model,
-                                                 const std::optional<datasets::Descriptor>& descriptor) {
-  if (descriptor) return class_colors(descriptor->classes);
+Result<std::vector<datasets::ClassInfo>> find_classes(const model::Model& model,
+                                                      const std::optional<datasets::Descriptor>& descriptor) {
+  if (descriptor) return descriptor->classes;
   if (model.palette.empty()) {
     return {ErrorCode::invalid_argument,
             "the model carries no class names and colours (a run's model.fb does): give --dataset"};
   }
-  std::vector<imaging::Color> palette;
-  for (std::size_t i = 0; i + 2 < model.palette.size(); i += 3) {
-    palette.push_back({model.palette[i], model.palette[i + 1], model.palette[i + 2]});
+  std::vector<datasets::ClassInfo> classes;
+  for (std::size_t c = 0; 3 * c + 2 < model.palette.size(); ++c) {
+    const std::uint8_t* const rgb = model.palette.data() + 3 * c;
+    classes.push_back(
+        {c < model.class_names.size() ? model.class_names[c] : std::to_string(c), {rgb[0], rgb[1], rgb[2]}});
   }
-  return palette;
+  return classes;
 }
 
 // One labelling of images.
@@ -62,7 +64,8 @@ class Prediction {
     GRAPHRUN_TRY(open_network());
     announce();
     GRAPHRUN_TRY(reserve());
-    GRAPHRUN_ASSIGN(const PictureWriter pictures, PictureWriter::create(request_.folder, palette_));
+    GRAPHRUN_ASSIGN(PictureWriter pictures, PictureWriter::create(request_.folder, class_colors(classes_)));
+    GRAPHRUN_TRY(pictures.begin_sheets(classes_));
     GRAPHRUN_TRY(status_of(evaluate_shares(images_, labelling_->protocol(), {.pictures = &pictures}, comm(),
                                            observer_, aside_)));
     if (collective::local_rank(comm()).index != 0) return {};
@@ -96,7 +99,7 @@ class Prediction {
     GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                     bind_program(*source.program, choice.model, {request_.parameters, known, &settings}));
     model_name_ = program->model().name;
-    GRAPHRUN_ASSIGN(palette_, find_palette(program->model(), descriptor_));
+    GRAPHRUN_ASSIGN(classes_, find_classes(program->model(), descriptor_));
     GRAPHRUN_ASSIGN(job_, platform_.join_ranks(settings.real("rank_timeout")));
     GRAPHRUN_ASSIGN(backend_, platform_.open_device());
     return open_labelling(program, file);
@@ -148,7 +151,7 @@ class Prediction {
   ResolvedProtocol resolved_;
   std::string model_name_;
   std::string weights_path_;
-  std::vector<imaging::Color> palette_;
+  std::vector<datasets::ClassInfo> classes_;
   RankOfJob job_;
   std::shared_ptr<model::Backend> backend_;
   std::optional<labelling::Labelling> labelling_;

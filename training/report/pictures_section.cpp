@@ -12,17 +12,13 @@
 #include "datasets/jpeg_encoder.h"
 #include "datasets/png_codec.h"
 #include "training/evaluation/pictures.h"
+#include "training/evaluation/sheet.h"
+#include "training/evaluation/small_picture.h"
 #include "training/report/html.h"
 #include "training/report/scored_images.h"
-#include "training/evaluation/small_picture.h"
 
 namespace graphrun::training {
 namespace {
-
-// Told apart by people who see no red or green; light, so that print does not drown in ink.
-constexpr imaging::Color kRight{223, 228, 234};
-constexpr imaging::Color kWrong{200, 70, 0};
-constexpr imaging::Color kNowhere{120, 130, 142};
 
 Result<std::string> png_uri(const imaging::LabelMap& map, std::span<const imaging::Color> palette) {
   std::string png;
@@ -100,8 +96,9 @@ class Pictures {
     GRAPHRUN_ASSIGN(const std::string jpeg, datasets::encode_jpeg(shrunk(sample.image, size), kQuality));
     GRAPHRUN_ASSIGN(const std::string label_uri, png_uri(label, palette_));
     GRAPHRUN_ASSIGN(const std::string prediction_uri, png_uri(prediction, palette_));
-    GRAPHRUN_ASSIGN(const std::string wrong_uri,
-                    png_uri(difference(label, prediction), std::array{kRight, kWrong, kNowhere}));
+    GRAPHRUN_ASSIGN(
+        const std::string wrong_uri,
+        png_uri(difference(label, prediction), std::array{kRightColor, kWrongColor, kNowhereColor}));
     const std::string name = data_.name(score.index);
     html_ += fmt::format(
         "<figure class=\"sample\"><figcaption><h4>{}</h4><p>mIoU {:.3f} · {} right{}</p></figcaption>\n"
@@ -139,9 +136,9 @@ std::string key_of_colors(const datasets::Descriptor& descriptor) {
   if (descriptor.classes.size() <= kMost) {
     for (const datasets::ClassInfo& info : descriptor.classes) entry(info.color, info.name);
   }
-  entry(kWrong, "difference: wrong");
-  entry(kRight, "difference: right");
-  entry(kNowhere, "difference: counts nowhere");
+  entry(kWrongColor, "difference: wrong");
+  entry(kRightColor, "difference: right");
+  entry(kNowhereColor, "difference: counts nowhere");
   return html + "</ul>\n";
 }
 
