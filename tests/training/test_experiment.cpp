@@ -48,7 +48,7 @@ BOOST_AUTO_TEST_CASE(the_newest_run_is_found_again) {
   model::Model model;
   model.name = "empty";
   const auto program = require(model::Program::make(model, ops::op_registry()));
-  const training::RunRecord record{"/data/d.json", "/data/\"files\"", "bf16"};
+  const training::RunRecord record{"/data/d.json", "/data/\"files\"", "bf16", {}};
   const std::filesystem::path folder =
       require(training::make_run_folder(training::new_run_folder("d", "empty"), true));
   require(training::start_run_folder(folder, *program, descriptor, record, training::SettingTable()));
