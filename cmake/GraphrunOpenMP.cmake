@@ -20,7 +20,7 @@ if(GRAPHRUN_OPENMP STREQUAL llvm AND GRAPHRUN_LIBOMP AND CMAKE_CXX_COMPILER_ID S
   set(GRAPHRUN_OPENMP_OPTION LINKER:--push-state,--no-as-needed,${GRAPHRUN_OPENMP_FIRST},--pop-state)
   file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/openmp)
   execute_process(
-    COMMAND ${CMAKE_CXX_COMPILER} -shared -nostdlib -Wl,-soname,libomp.so.5 -x c++ /dev/null -o ${GRAPHRUN_OPENMP_FIRST}
+    COMMAND ${CMAKE_CXX_COMPILER} -shared -nostdlib -s -Wl,-soname,libomp.so.5 -x c++ /dev/null -o ${GRAPHRUN_OPENMP_FIRST}
     COMMAND_ERROR_IS_FATAL ANY)
 endif()
 

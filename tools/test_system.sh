@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# test_system.sh SUITE [demo|test|all]: the README's two commands on a bare Debian (bookworm, trixie): makes a minimal
+# test_system.sh SUITE [demo|test|all|packages]: the README's two commands on a bare Debian (bookworm, trixie): makes a minimal
 # root by debootstrap below $TMPDIR, copies the tracked files into it, runs ./demo.sh and ./test.sh there, and prints which passed.
+# packages: makes the Debian packages there (tools/make_packages.sh) and installs them in a second root, where the programs train and
+# every example is built and run.
 # Packages come from where the host's apt gets them. Needs root and debootstrap; exits with 77 where they are missing.
 #   --user         as a user with sudo, without a password, instead of as root
 #   --ccache DIR   a compiler cache to share (with --user it is only read)
@@ -17,13 +19,13 @@ cache=
 user=root
 keep=false
 usage() {
-  sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 while (($#)); do
   case $1 in
     bookworm | trixie) suite=$1 ;;
-    demo | test | all) what=$1 ;;
+    demo | test | all | packages) what=$1 ;;
     --user) user=builder ;;
     --keep) keep=true ;;
     --ccache | --mirror)
@@ -53,7 +55,8 @@ if [[ -z $mirror ]]; then
   [[ -n $mirror ]] || skip "the host's apt names no mirror of its suite \"$host_suite\" (--mirror URL)"
 fi
 
-root=$(mktemp -d "${TMPDIR:-/tmp}/graphrun-$suite-XXXXXX")
+roots=()
+root=
 logs=$PWD/build/system
 folder=/usr/src/graphrun
 mkdir -p "$logs"
@@ -65,10 +68,10 @@ clean_up() {
   ((status == 0)) || [[ -z $log ]] || tail -n 60 "$log"
   [[ -z $job ]] || { kill -KILL "$job" && wait "$job" || true; } 2>/dev/null
   if $keep; then
-    echo "the root is left in $root"
+    echo "roots are left in ${roots[*]}"
   else
     # What was killed just now may still have written.
-    rm -rf --one-file-system "$root" 2>/dev/null || { sleep 1 && rm -rf --one-file-system "$root"; }
+    rm -rf --one-file-system "${roots[@]}" 2>/dev/null || { sleep 1 && rm -rf --one-file-system "${roots[@]}"; }
   fi
 }
 trap clean_up EXIT
@@ -108,6 +111,8 @@ copy_apt_settings() {
 
 make_root() {
   local include=() proxy=
+  root=$(mktemp -d "${TMPDIR:-/tmp}/graphrun-$suite-XXXXXX")
+  roots+=("$root")
   [[ $mirror != https:* ]] || include=(--include=ca-certificates)
   eval "$(apt-config shell proxy Acquire::http::Proxy)"
   chmod 755 "$root"
@@ -136,26 +141,54 @@ failed_tests() {
 
 results=()
 failed=0
+# run NAME COMMAND: in the root's checkout.
 run() {
   local status=0 begin=$SECONDS as=()
   log=$logs/$suite-$1.log
   [[ $user == root ]] || as=(sudo --user=$user --login env "${settings[@]}")
-  echo "$suite: ./$1.sh as $user, log in $log"
-  in_root env "${settings[@]}" "${as[@]}" bash -c "cd $folder && ./$1.sh" >"$log" 2>&1 || status=$?
+  echo "$suite: $1 as $user, log in $log"
+  in_root env "${settings[@]}" "${as[@]}" bash -c "cd $folder && $2" >"$log" 2>&1 || status=$?
   if ((status != 0)); then
     failed=1
     tail -n 60 "$log"
   fi
-  results+=("$(printf '%-10s %-8s %-8s %6d %8d  %s' "$suite" "$1.sh" "$user" $status $((SECONDS - begin)) "$(failed_tests "$log")")")
+  results+=("$(printf '%-10s %-8s %-8s %6d %8d  %s' "$suite" "$1" "$user" $status $((SECONDS - begin)) "$(failed_tests "$log")")")
   log=
+  return $status
 }
 
-echo "$suite: making a root in $root"
-log=$logs/$suite-root.log
-make_root >"$log" 2>&1
-copy_checkout >>"$log" 2>&1
-[[ $what == test ]] || run demo
-[[ $what == demo ]] || run test
+# new_root NAME: with the tracked files.
+new_root() {
+  echo "$suite: making a root"
+  log=$logs/$suite-$1.log
+  make_root >"$log" 2>&1
+  copy_checkout >>"$log" 2>&1
+}
+
+packages() {
+  local install="apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends" made=$logs/$suite-packages
+  local sudo=
+  [[ $user == root ]] || sudo="sudo "
+  run packages "$sudo sh -c '$install lintian' && tools/make_packages.sh" || return 0
+  rm -rf "$made"
+  cp -r "$root$folder/build/packages" "$made"
+  new_root second-root
+  cp -r "$made" "$root$folder/packages"
+  run installed "$sudo sh -c '$install ./packages/*.deb' &&
+    graphc spnet_tiny -o /tmp/tiny.fb && grun doctor && grun train /tmp/tiny.fb --dataset shapes --max-iters 3 -o /tmp/run &&
+    $sudo sh -c '$install g++ cmake ninja-build pkg-config' &&
+    CMAKE_GENERATOR=Ninja tests/install/install_test.sh --installed /usr ." || return 0
+}
+
+new_root root
+case $what in
+  demo | test) run "$what.sh" "./$what.sh" || true ;;
+  all)
+    run demo.sh ./demo.sh || true
+    run test.sh ./test.sh || true
+    ;;
+  packages) packages ;;
+esac
 printf '%-10s %-8s %-8s %6s %8s  %s\n' system command user status seconds 'failed tests'
 printf '%s\n' "${results[@]}"
 exit $failed

@@ -1,26 +1,36 @@
 #!/bin/sh
 # install_test.sh BUILD_DIR SOURCE_DIR BUILD_TYPE: installs the build, moves the prefix to another folder, trains a small
 # network with the moved programs, and builds and runs every example against the package, as its user would.
+# install_test.sh --installed PREFIX SOURCE_DIR: the same with what is installed in PREFIX already.
 set -eu
-build=$1
-source=$2
-type=$3
+if [ "$1" = --installed ]; then
+  build=
+  prefix=$2
+  type=Release
+else
+  build=$1
+  type=$3
+fi
+source=$([ -n "$build" ] && echo "$2" || echo "$3")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 say() { echo "install_test: $*"; }
 fail() { say "$*"; exit 1; }
 
-cmake --install "$build" --prefix "$work/first" >"$work/install.log"
-mv "$work/first" "$work/moved"
-prefix=$work/moved
+if [ -n "$build" ]; then
+  cmake --install "$build" --prefix "$work/first" >"$work/install.log"
+  mv "$work/first" "$work/moved"
+  prefix=$work/moved
+  [ "$(ls "$prefix/include")" = graphrun ] || fail "there is more in include than graphrun: $(ls "$prefix/include")"
+fi
 libraries=$(dirname "$(find "$prefix" -name libgraphrun.so.0)")
-! grep -rlF -e "$build" -e "$source" -e "$work/first" "$libraries/cmake" "$libraries/pkgconfig" "$prefix/include" ||
+headers=$prefix/include/graphrun
+! grep -rlF -e "${build:-$source}" -e "$source" -e "$work/first" "$libraries/cmake/graphrun" "$libraries/pkgconfig/graphrun.pc" "$headers" ||
   fail "these files name the folder they were made in"
 
 say "only the public headers, which include each other and the standard library"
-[ "$(ls "$prefix/include")" = graphrun ] || fail "there is more in include than graphrun: $(ls "$prefix/include")"
-! find "$prefix/include" -type f ! -name '*.h' | grep . || fail "these are no headers"
-! grep -rnE '#include ("(\.|[^g])|<[a-z_]+[./])' "$prefix/include" | grep -vE '<std(int|def)\.h>' ||
+! find "$headers" -type f ! -name '*.h' | grep . || fail "these are no headers"
+! grep -rnE '#include ("(\.|[^g])|<[a-z_]+[./])' "$headers" | grep -vE '<std(int|def)\.h>' ||
   fail "these includes are neither of graphrun nor of the standard library"
 ! grep -niE 'opencv|boost|flatbuffers|rapidjson|fmt' "$libraries/cmake/graphrun/graphrunShared.cmake" ||
   fail "the package must not need these"
