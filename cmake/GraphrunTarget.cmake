@@ -54,6 +54,12 @@ if(GRAPHRUN_HARDENED AND CMAKE_BUILD_TYPE STREQUAL Release AND NOT GRAPHRUN_SANI
   add_link_options(LINKER:-z,relro,-z,now,-z,noexecstack)
 endif()
 
+# Of functions that are compiled for several instruction sets, those for AVX-512 use its whole vectors.
+set(GRAPHRUN_WIDE_VECTORS "")
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(GRAPHRUN_WIDE_VECTORS -mprefer-vector-width=512)
+endif()
+
 # graphrun_library(NAME [SMALL] [KERNELS] SOURCES ... PUBLIC ... PRIVATE ...): a static library with the project's options.
 # SMALL: its code runs once for a model or a session, so it is compiled for size; made for speed it would be twice as large.
 # KERNELS: its loops run over tensors, and are not hardened.

@@ -8,6 +8,7 @@
 #include "runtime/core/build_id.h"
 #include "runtime/core/size_text.h"
 #include "runtime/core/system_memory.h"
+#include "runtime/cpu/instructions.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/processors.h"
 #include "runtime/cpu/team.h"
@@ -100,7 +101,7 @@ class CpuBackend final : public model::Backend {
     if (type != DType::bf16)
       return {ErrorCode::unsupported,
               "sessions on the CPU compute in f32 or bf16, not in " + std::string(to_string(type))};
-    if (__builtin_cpu_supports("avx512bf16") != 0) return {};
+    if (cpu::has_bf16()) return {};
     return {ErrorCode::unsupported,
             "this CPU has no instructions for bf16 (AVX-512 BF16, AMX); compute in f32"};
   }

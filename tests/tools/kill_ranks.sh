@@ -34,6 +34,16 @@ train() {
 # Processes that train, the launcher apart.
 trainers() { pgrep -f "^$programs/grun train $folder/model.fb" | while read -r pid; do
   tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -q '^OMPI_COMM_WORLD_RANK=' && echo "$pid"; done || true; }
+has_trainers() { [[ -n $(trainers) ]]; }
+# await WHAT FILE CONDITION, FILE of errors: while the job runs, and no longer than a run needs to start on a busy machine.
+await() {
+  local begun=$SECONDS
+  until "$3"; do
+    kill -0 $job || { echo "$1: the run ended early"; cat "$2"; exit 1; }
+    ((SECONDS - begun < 120)) || { echo "$1: nothing after 120 s; there are:"; ps -ef | grep -F "$folder"; exit 1; }
+    sleep 0.1
+  done
+}
 done_so_far() { { cat run/metrics.jsonl 2>/dev/null || true; } | wc -l; }
 
 slowest=0
@@ -42,12 +52,8 @@ for ((round = 1; round <= rounds; ++round)); do
   job=$!
   # At any time: while ranks meet, load, train, validate, save.
   sleep "$((RANDOM % most)).$((RANDOM % 10))"
+  await "round $round" "errors.$round" has_trainers
   mapfile -t victims < <(trainers)
-  while ((${#victims[@]} == 0)); do
-    kill -0 $job || { echo "round $round: the run ended early"; cat "errors.$round"; exit 1; }
-    sleep 0.1
-    mapfile -t victims < <(trainers)
-  done
   kill -9 "${victims[$((RANDOM % ${#victims[@]}))]}"
   began=$(date +%s%N)
   wait $job && { echo "round $round: the run ended as if nothing had happened"; exit 1; }
@@ -75,10 +81,8 @@ export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 options=(train "$folder/model.fb" --dataset shapes --seed 1 --threads 1 -q --set batch_size=6 --set train_h=33 --set train_w=33 --set epochs=1000000)
 mpirun -q -n $ranks --oversubscribe --bind-to none "$programs/grun" "${options[@]}" -o ended &
 job=$!
-until [[ $(cat ended/metrics.jsonl 2>/dev/null | wc -l) -gt 2 ]]; do
-  kill -0 $job || { echo "the run of mpirun ended early"; exit 1; }
-  sleep 0.05
-done
+has_begun() { [[ $(cat ended/metrics.jsonl 2>/dev/null | wc -l) -gt 2 ]]; }
+await "mpirun" /dev/null has_begun
 kill -TERM "$(trainers | tail -1)"
 status=0
 wait $job || status=$?

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <string>
 
+#include "runtime/cpu/instructions.h"
 #include "tests/ops/conv2d/windows.h"
 #include "tests/ops/test_backend.h"
 #include "tests/skip.h"
@@ -126,7 +127,7 @@ void for_all_tables(const Check& check) {
 // Without AVX-512 the library computes dilated windows as a product of matrices, the sums of which it divides
 // among its threads.
 bool has_same_bits(const Window& v) {
-  return (v.dh == 1 && v.dw == 1) || __builtin_cpu_supports("avx512f") != 0;
+  return (v.dh == 1 && v.dw == 1) || cpu::has_wide_vectors();
 }
 
 std::vector<KernelChoice> depthwise_kernels() {
