@@ -126,9 +126,7 @@ void for_all_tables(const Check& check) {
 
 // Without AVX-512 the library computes dilated windows as a product of matrices, the sums of which it divides
 // among its threads.
-bool has_same_bits(const Window& v) {
-  return (v.dh == 1 && v.dw == 1) || cpu::has_wide_vectors();
-}
+bool has_same_bits(const Window& v) { return (v.dh == 1 && v.dw == 1) || cpu::has_wide_vectors(); }
 
 std::vector<KernelChoice> depthwise_kernels() {
   return {{.type = DType::f32, .names = {"depthwise", "body"}},
