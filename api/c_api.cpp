@@ -115,7 +115,6 @@ Status open(const gr_options* given, gr_labeler** out) {
   opening.device = text_or(options->device, "auto");
   opening.cache = text_or(options->cache, "");
   opening.threads = options->threads;
-  opening.confidence = true;  // each call may want it
   opening.memory_limit = options->memory_limit;
   GRAPHRUN_ASSIGN(opening.precision, precision_of(text_or(options->precision, "f32")));
   GRAPHRUN_ASSIGN(opening.ops, open_ops(options->ops, options->ops_count));
@@ -149,15 +148,17 @@ Status label(gr_labeler* labeler, const gr_image* given_image, gr_label_map* giv
   if (given_map == nullptr) return null_pointer("map");
   const std::optional<gr_image> image = adopt(*given_image, sizeof(gr_image));
   if (!image) return wrong_size("image");
-  const std::optional<gr_label_map> map = adopt(*given_map, sizeof(gr_label_map));
+  const std::optional<gr_label_map> map = adopt(*given_map, offsetof(gr_label_map, probabilities));
   if (!map) return wrong_size("map");
   if (map->classes == nullptr) return null_pointer("map: classes");
   GRAPHRUN_ASSIGN(const DType type, type_of(image->type));
   const ImageView view{image->data, image->height, image->width, image->channels, type, image->row_pitch};
   if (image->height > 0 && map->count / image->height < image->width)
     return {ErrorCode::invalid_argument, "map: memory for fewer classes than the image has pixels"};
-  GRAPHRUN_ASSIGN(const LabelMap labels, labeler->labeler.label(view));
+  GRAPHRUN_ASSIGN(const LabelMap labels,
+                  labeler->labeler.label(view, {map->confidence != nullptr, map->probabilities != nullptr}));
   store(labels, map->classes, map->confidence);
+  if (map->probabilities != nullptr) std::ranges::copy(labels.probabilities, map->probabilities);
   return {};
 }
 
@@ -167,7 +168,8 @@ Status label_rgb8(gr_labeler* labeler, const std::uint8_t* rgb, std::int64_t hei
   if (classes == nullptr) return null_pointer("classes");
   if (labeler->labeler.classes() > 256)
     return {ErrorCode::unsupported, "the model has more than 256 classes: use gr_label"};
-  GRAPHRUN_ASSIGN(const LabelMap labels, labeler->labeler.label(ImageView{rgb, height, width}));
+  GRAPHRUN_ASSIGN(const LabelMap labels,
+                  labeler->labeler.label(ImageView{rgb, height, width}, {confidence != nullptr, false}));
   store(labels, classes, confidence);
   return {};
 }

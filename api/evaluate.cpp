@@ -45,6 +45,10 @@ Result<training::EvalRequest> request_of(const EvaluateOptions& options) {
   request.protocol.memory_limit = options.memory_limit;
   request.pictures = options.pictures;
   request.label_ids = options.label_ids;
+  request.files = {options.confidence, options.probabilities, options.threshold, options.unsure};
+  request.fit_temperature = options.fit_temperature;
+  request.boundaries = options.boundaries;
+  request.compare = options.compare;
   request.predictions = options.predictions;
   request.predictions_as =
       options.predictions_are_label_ids ? training::PredictionIds::labels : training::PredictionIds::classes;
@@ -61,6 +65,8 @@ Evaluation evaluation_of(const training::EvalOutcome& outcome) {
   result.mean_iou = metrics.mean_iou;
   result.mean_accuracy = metrics.mean_accuracy;
   result.accuracy = metrics.accuracy;
+  result.calibration_error = outcome.calibration_error;
+  result.temperature = outcome.temperature;
   for (std::size_t c = 0; c < outcome.classes.size(); ++c)
     result.classes.push_back({outcome.classes[c].name, metrics.classes[c].iou, metrics.classes[c].accuracy});
   return result;

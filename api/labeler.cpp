@@ -31,7 +31,6 @@ Result<labelling::ProtocolSettings> choose_protocol(const weights::ModelSource& 
   protocol.batch = options.batch;
   protocol.sessions = options.sessions;
   protocol.precision = options.precision;
-  protocol.confidence = options.confidence;
   GRAPHRUN_TRY(labelling::check_protocol(protocol));
   return protocol;
 }
@@ -48,14 +47,28 @@ struct Labeler::Impl {
   std::string protocol;  // that the engine has, as bundles store it
   labelling::Labelling engine;
   std::mutex mutex;  // guards the engine and what follows
-  // Sizes that there is memory for, none of which holds another.
+  // Sizes that there is memory for, none of which holds another, and bytes of each pixel of a label map.
   std::vector<Extent> planned;
+  std::int64_t planned_bytes = 0;
+  LabelDetails details;  // of the options
 
-  Impl(Device on, std::shared_ptr<const Program::Impl> of, std::string by, labelling::Labelling opened)
-      : device(std::move(on)), program(std::move(of)), protocol(std::move(by)), engine(std::move(opened)) {}
+  Impl(Device on, std::shared_ptr<const Program::Impl> of, std::string by, labelling::Labelling opened,
+       const LabelDetails& wanted)
+      : device(std::move(on)),
+        program(std::move(of)),
+        protocol(std::move(by)),
+        engine(std::move(opened)),
+        details(wanted) {}
+
+  // Of a pixel: the image is the caller's.
+  std::int64_t picture_bytes(const LabelDetails& wanted) const {
+    const std::int64_t numbers = 1 + (wanted.probabilities ? engine.protocol().classes() : 0);
+    return static_cast<std::int64_t>(sizeof(ClassId)) + numbers * static_cast<std::int64_t>(sizeof(float));
+  }
 
   // Memory for images of all sizes so far and of these.
-  Status reserve(std::span<const ImageView> images) {
+  Status reserve(std::span<const ImageView> images, const LabelDetails& wanted) {
+    const std::int64_t bytes = std::max(planned_bytes, picture_bytes(wanted));
     std::vector<Extent> sizes = planned;
     for (const ImageView& image : images) {
       const Extent size{image.height, image.width};
@@ -63,18 +76,33 @@ struct Labeler::Impl {
       std::erase_if(sizes, [&](const Extent& known) { return holds(size, known); });
       sizes.push_back(size);
     }
-    if (sizes == planned) return {};
+    if (sizes == planned && bytes == planned_bytes) return {};
     // Programs that never tire of new sizes: the oldest go, and only what is in use grows.
     constexpr std::size_t kMax = 64;
     if (sizes.size() > kMax) sizes.erase(sizes.begin(), sizes.end() - kMax);
-    GRAPHRUN_TRY(
-        status_of(labelling::reserve_memory(engine.protocol(), sizes, kPictureBytes, engine.max_bytes())));
+    GRAPHRUN_TRY(status_of(labelling::reserve_memory(engine.protocol(), sizes, bytes, engine.max_bytes())));
     planned = std::move(sizes);
+    planned_bytes = bytes;
     return {};
   }
 
-  static constexpr std::int64_t kPictureBytes =
-      sizeof(ClassId) + sizeof(float);  // of a pixel: the image is the caller's
+  Result<std::vector<LabelMap>> label(std::span<const ImageView> images, const LabelDetails& wanted) {
+    for (const ImageView& image : images)
+      GRAPHRUN_TRY(imaging::check_image(image, engine.protocol().channels()));
+    const std::lock_guard lock(mutex);
+    std::vector<LabelMap> maps;
+    const auto label_all = [&]() -> Status {
+      GRAPHRUN_TRY(reserve(images, wanted));
+      maps.reserve(images.size());
+      for (const ImageView& image : images) {
+        GRAPHRUN_ASSIGN(LabelMap map, engine.protocol().label(image, wanted));
+        maps.push_back(std::move(map));
+      }
+      return {};
+    };
+    GRAPHRUN_TRY(model::run_with_team(*device.impl().backend, label_all));
+    return maps;
+  }
 };
 
 Labeler::Labeler(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -99,32 +127,22 @@ Result<Labeler> Labeler::open(const LabelerOptions& options) try {
       labelling::Labelling labelling,
       labelling::Labelling::open(source.program, std::move(file), from, device.impl().backend, opening));
   return Labeler(std::make_unique<Impl>(std::move(device), std::move(program),
-                                        labelling::protocol_json(opening.protocol), std::move(labelling)));
+                                        labelling::protocol_json(opening.protocol), std::move(labelling),
+                                        LabelDetails{options.confidence, options.probabilities}));
 } catch (...) {
   return core::caught();
 }
 
 Result<std::vector<LabelMap>> Labeler::label(std::span<const ImageView> images) try {
-  for (const ImageView& image : images) GRAPHRUN_TRY(imaging::check_image(image, channels()));
-  const std::lock_guard lock(impl_->mutex);
-  std::vector<LabelMap> maps;
-  const auto label_all = [&]() -> Status {
-    GRAPHRUN_TRY(impl_->reserve(images));
-    maps.reserve(images.size());
-    for (const ImageView& image : images) {
-      GRAPHRUN_ASSIGN(LabelMap map, impl_->engine.protocol().label(image));
-      maps.push_back(std::move(map));
-    }
-    return {};
-  };
-  GRAPHRUN_TRY(model::run_with_team(*impl_->device.impl().backend, label_all));
-  return maps;
+  return impl_->label(images, impl_->details);
 } catch (...) {
   return core::caught();
 }
 
-Result<LabelMap> Labeler::label(const ImageView& image) try {
-  GRAPHRUN_ASSIGN(std::vector<LabelMap> maps, label(std::span(&image, 1)));
+Result<LabelMap> Labeler::label(const ImageView& image) { return label(image, impl_->details); }
+
+Result<LabelMap> Labeler::label(const ImageView& image, const LabelDetails& details) try {
+  GRAPHRUN_ASSIGN(std::vector<LabelMap> maps, impl_->label(std::span(&image, 1), details));
   return std::move(maps.front());
 } catch (...) {
   return core::caught();
@@ -142,7 +160,7 @@ Result<std::int64_t> Labeler::memory_for(const ImageSize& size) try {
   const std::lock_guard lock(impl_->mutex);
   const Extent extent{size.height, size.width};
   GRAPHRUN_ASSIGN(labelling::EvaluationMemory memory, impl_->engine.protocol().plan(std::span(&extent, 1)));
-  memory.pictures = size.height * size.width * Impl::kPictureBytes;
+  memory.pictures = size.height * size.width * impl_->picture_bytes(impl_->details);
   return memory.total();
 } catch (...) {
   return core::caught();

@@ -38,19 +38,23 @@ static int write_ppm(const char* path, const picture* picture) {
   return fclose(file) == 0 && done;
 }
 
-/* Paints each pixel in its class's colour and says how much of the picture each class takes. */
-static void paint(const gr_labeler* labeler, const uint8_t* classes, picture* picture) {
+/* Paints each pixel in its class's colour and says how much of the picture each class takes, and how sure the
+ * network is of it. */
+static void paint(const gr_labeler* labeler, const uint8_t* classes, const float* confidence,
+                  picture* picture) {
   const long pixels = picture->width * picture->height;
   long counts[256] = {0};
+  double sure[256] = {0};
   long i;
   for (i = 0; i < pixels; ++i) {
     ++counts[classes[i]];
+    sure[classes[i]] += (double)confidence[i];
     gr_class_color(labeler, classes[i], picture->rgb + 3 * i);
   }
   for (i = 0; i < 256; ++i) {
     const char* const name = gr_class_name(labeler, i);
     if (counts[i] == 0) continue;
-    printf("%5.1f %%  ", 100.0 * (double)counts[i] / (double)pixels);
+    printf("%5.1f %%, %.2f sure  ", 100.0 * (double)counts[i] / (double)pixels, sure[i] / (double)counts[i]);
     if (name != NULL)
       printf("%s\n", name);
     else
@@ -61,19 +65,23 @@ static void paint(const gr_labeler* labeler, const uint8_t* classes, picture* pi
 static int label(gr_labeler* labeler, const char* in, const char* out) {
   picture picture = {0, 0, NULL};
   uint8_t* classes = NULL;
+  float* confidence = NULL;
   int status = 1;
   if (!read_ppm(in, &picture)) {
     fprintf(stderr, "error: %s: no 8-bit PPM\n", in);
-  } else if ((classes = malloc((size_t)(picture.width * picture.height))) == NULL) {
+  } else if ((classes = malloc((size_t)(picture.width * picture.height))) == NULL ||
+             (confidence = malloc(sizeof(float) * (size_t)(picture.width * picture.height))) == NULL) {
     fprintf(stderr, "error: no memory\n");
-  } else if (gr_label_rgb8(labeler, picture.rgb, picture.height, picture.width, classes, NULL) != GR_OK) {
+  } else if (gr_label_rgb8(labeler, picture.rgb, picture.height, picture.width, classes, confidence) !=
+             GR_OK) {
     fprintf(stderr, "error: %s: %s\n", in, gr_last_error());
   } else {
-    paint(labeler, classes, &picture);
+    paint(labeler, classes, confidence, &picture);
     status = write_ppm(out, &picture) ? 0 : 1;
     if (status != 0) fprintf(stderr, "error: %s cannot be written\n", out);
   }
   free(classes);
+  free(confidence);
   free(picture.rgb);
   return status;
 }

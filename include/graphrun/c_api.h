@@ -94,9 +94,12 @@ typedef struct gr_label_map {
   int64_t count;     /* how many numbers there is memory for in each; fewer than height * width is an error */
   uint16_t* classes; /* the class of each pixel */
   float* confidence; /* NULL, or where the probability of each pixel's class goes, from 0 to 1 */
+  /* NULL, or where the probabilities of all classes go: memory for gr_class_count(labeler) * count numbers,
+   * of which height * width a class are written, class by class; those of a pixel sum to 1. */
+  float* probabilities;
 } gr_label_map;
 #define GR_LABEL_MAP_INIT \
-  { sizeof(gr_label_map), 0, NULL, NULL }
+  { sizeof(gr_label_map), 0, NULL, NULL, NULL }
 
 /* Opens a model for labelling. `weights` is NULL for a bundle; `device` as in gr_options. */
 GRAPHRUN_API int gr_open(const char* model, const char* weights, const char* device, gr_labeler** out);

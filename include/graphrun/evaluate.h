@@ -8,6 +8,7 @@
 
 #include "graphrun/api.h"
 #include "graphrun/dataset.h"
+#include "graphrun/image.h"
 #include "graphrun/op_libraries.h"
 #include "graphrun/status.h"
 #include "graphrun/stop.h"
@@ -44,10 +45,18 @@ struct EvaluateOptions {
   std::string device = "cpu";                     // auto, cpu, cuda, cuda:N
   int threads = 0;                                // of the CPU; 0: all that this process may use
   std::string precision = "f32";                  // of activations: f32 or bf16
-  std::string cache{};                     // folder of what a device computes once; empty: nothing is kept
-  std::string folder{};                    // of the results; empty: in the run's folder, or ./eval
-  bool pictures = true;                    // gray/, color/ and overlay/ beside metrics.json
-  bool label_ids = false;                  // also label/, in the data set's own label ids
+  std::string cache{};     // folder of what a device computes once; empty: nothing is kept
+  std::string folder{};    // of the results; empty: in the run's folder, or ./eval
+  bool pictures = true;    // gray/, color/ and overlay/ beside metrics.json
+  bool label_ids = false;  // also label/, in the data set's own label ids
+  // What is written of probabilities (doc/evaluation.md), and the calibration in metrics.json.
+  bool confidence = false;
+  bool probabilities = false;
+  double threshold = 0;  // pixels whose class is less probable get the id `unsure` in pictures; 0: none
+  ClassId unsure = 255;
+  bool fit_temperature = false;            // of the run's model, in which it is stored
+  bool boundaries = false;                 // boundary IoU too
+  std::string compare{};                   // a metrics.json or a run's folder: comparison.json is written
   std::string predictions{};               // score these saved PNGs, without a network and images
   bool predictions_are_label_ids = false;  // they hold the data set's label ids, not class ids from 0
   bool join_ranks = true;                  // as TrainerOptions::join_ranks
@@ -67,6 +76,8 @@ struct Evaluation {
   double mean_accuracy = 0;
   double accuracy = 0;  // of all labelled pixels
   std::vector<ClassScore> classes;
+  std::optional<double> calibration_error{};  // where confidence was asked for
+  std::optional<double> temperature{};        // that was fitted
 };
 
 // Hears of the course, on the thread that calls evaluate().

@@ -40,7 +40,10 @@ struct LabelerOptions {
   std::optional<std::int64_t> base_size{};      // longer side at scale 1, pixels; 0: the image's own
   std::optional<ImageSize> crop{};              // of slide, which it chooses where `protocol` is not given
 
-  bool confidence = false;  // LabelMap::confidence is wanted
+  // LabelMap::confidence and probabilities are wanted, after the temperature of the model's calibration if it
+  // has one. No label depends on them.
+  bool confidence = false;
+  bool probabilities = false;
 
   // These change time and memory, not the label maps (but for the last bits of sums).
   std::int64_t batch = 0;         // crops at once; 0: 1 on the CPU, on a GPU as many as are useful and fit
@@ -73,6 +76,8 @@ class GRAPHRUN_API Labeler {
   // Errors: invalid_argument: no data, other channels, another element type, rows that overlap; shape: a size
   // that the network cannot take; out_of_memory.
   Result<LabelMap> label(const ImageView& image);
+  // With these details in the place of the options'.
+  Result<LabelMap> label(const ImageView& image, const LabelDetails& details);
   // The label map of each image, in the images' order; memory is taken once, for the largest. The first error
   // ends the call.
   Result<std::vector<LabelMap>> label(std::span<const ImageView> images);

@@ -62,6 +62,14 @@ struct WindowJob {
 };
 Status copy_window(cudaStream_t stream, const WindowJob& job);
 
+// FoundClasses besides the ids.
+struct Shares {
+  float* confidence = nullptr;
+  float* probabilities = nullptr;
+  std::int64_t plane = 0;
+  float sharpness = 1;
+};
+
 // The softmax of a sample of logits at the size of the taps, and that of its mirror image.
 struct SoftmaxJob {
   const float* logits = nullptr;   // of the sample
@@ -89,7 +97,7 @@ struct SoftmaxJob {
   // Or, where there are ids, the classes of the sums of `total`, if any, and these.
   const float* total = nullptr;
   std::uint16_t* ids = nullptr;
-  float* confidence = nullptr;  // the class's share in its sum; null: not wanted
+  Shares shares;
 };
 Status softmax(cudaStream_t stream, const SoftmaxJob& job);
 
@@ -105,7 +113,7 @@ struct BackJob {
   const float* before = nullptr;  // what is added to; null: nothing
   float* total = nullptr;         // null: ids are wanted
   std::uint16_t* ids = nullptr;
-  float* confidence = nullptr;  // as of SoftmaxJob
+  Shares shares;
 };
 Status resize_back(cudaStream_t stream, const BackJob& job);
 

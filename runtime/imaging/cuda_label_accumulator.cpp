@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <vector>
 
 #include "runtime/cuda/check.h"
 #include "runtime/imaging/cuda_jobs.h"
@@ -41,7 +42,7 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     cudaStreamSynchronize(device_.stream());  // pinned memory may be in use where an image had an error
   }
 
-  Status begin(const ImageView& image) override {
+  Status begin(const ImageView& image, const LabelDetails& wanted) override {
     const auto lock = device_.lock();
     // Pinned memory of an image that had an error may be in use. Else there is nothing to wait for.
     GRAPHRUN_TRY(cuda::check(cudaStreamSynchronize(device_.stream()), "cudaStreamSynchronize"));
@@ -51,12 +52,14 @@ class CudaLabelAccumulator final : public LabelAccumulator {
               "an image of " + std::to_string(image.channels) + " channels cannot be labelled on a GPU"};
     }
     size_ = {image.height, image.width};
+    wanted_ = wanted;
     bytes_ = image.dtype == DType::u8;
     channels_ = static_cast<std::int32_t>(image.channels);
     const std::int64_t bytes = image.height * image.row_bytes();
     GRAPHRUN_TRY(grow(image_, bytes));
     GRAPHRUN_TRY(grow(ids_, id_bytes()));
-    if (settings_.confidence) GRAPHRUN_TRY(grow(confidence_, confidence_bytes()));
+    if (wanted.confidence) GRAPHRUN_TRY(grow(confidence_, float_bytes(1)));
+    if (wanted.probabilities) GRAPHRUN_TRY(grow(probabilities_, float_bytes(settings_.classes)));
     for (std::int64_t y = 0; y < image.height; ++y) {
       std::memcpy(image_.host() + y * image.row_bytes(),
                   static_cast<const std::byte*>(image.data) + y * image.pitch(),
@@ -71,10 +74,8 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     GRAPHRUN_TRY(device_.copy_to_host(ids_.host(), ids_.device(), id_bytes()));
     const auto* const ids = reinterpret_cast<const ClassId*>(ids_.host());
     LabelMap map{size_.height, size_.width, {ids, ids + pixels()}};
-    if (!settings_.confidence) return map;
-    GRAPHRUN_TRY(device_.copy_to_host(confidence_.host(), confidence_.device(), confidence_bytes()));
-    const auto* const values = reinterpret_cast<const float*>(confidence_.host());
-    map.confidence.assign(values, values + pixels());
+    if (wanted_.confidence) GRAPHRUN_TRY(fetch(confidence_, 1, map.confidence));
+    if (wanted_.probabilities) GRAPHRUN_TRY(fetch(probabilities_, settings_.classes, map.probabilities));
     return map;
   }
 
@@ -154,7 +155,7 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, whole_job(view));
     job.total = total;
     job.ids = ids();
-    job.confidence = confidence();
+    job.shares = shares();
     return cuda::softmax(device_.stream(), job);
   }
 
@@ -171,16 +172,28 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     GRAPHRUN_ASSIGN(cuda::BackJob job, back_job(sums));
     job.before = total;
     job.ids = ids();
-    job.confidence = confidence();
+    job.shares = shares();
     return cuda::resize_back(device_.stream(), job);
   }
 
  private:
   std::int64_t pixels() const { return size_.height * size_.width; }
   std::int64_t id_bytes() const { return pixels() * std::int64_t{sizeof(ClassId)}; }
-  std::int64_t confidence_bytes() const { return pixels() * std::int64_t{sizeof(float)}; }
-  float* confidence() const {
-    return settings_.confidence ? reinterpret_cast<float*>(confidence_.device()) : nullptr;
+  // Of so many numbers a pixel.
+  std::int64_t float_bytes(std::int64_t numbers) const {
+    return pixels() * numbers * std::int64_t{sizeof(float)};
+  }
+  Status fetch(Staged& memory, std::int64_t numbers, std::vector<float>& values) {
+    GRAPHRUN_TRY(device_.copy_to_host(memory.host(), memory.device(), float_bytes(numbers)));
+    const auto* const begin = reinterpret_cast<const float*>(memory.host());
+    values.assign(begin, begin + pixels() * numbers);
+    return {};
+  }
+  cuda::Shares shares() const {
+    const auto place = [](const Staged& memory) { return reinterpret_cast<float*>(memory.device()); };
+    return {wanted_.confidence ? place(confidence_) : nullptr,
+            wanted_.probabilities ? place(probabilities_) : nullptr, pixels(),
+            static_cast<float>(1 / settings_.temperature)};
   }
   ClassId* ids() const { return reinterpret_cast<ClassId*>(ids_.device()); }
 
@@ -240,11 +253,13 @@ class CudaLabelAccumulator final : public LabelAccumulator {
   Settings settings_;
   cuda::TapTables tables_;
   Extent size_;  // of the image in hand, as are these
+  LabelDetails wanted_;
   bool bytes_ = true;
   std::int32_t channels_ = 3;
   Staged image_;
   Staged ids_;
   Staged confidence_;
+  Staged probabilities_;
 };
 
 }  // namespace

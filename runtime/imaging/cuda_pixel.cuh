@@ -4,6 +4,7 @@
 #include <string>
 
 #include "runtime/cuda/launch.cuh"
+#include "runtime/imaging/cuda_jobs.h"
 
 // A pixel's classes in the registers of a warp: thread `lane` holds the classes lane, lane + 32, ...
 namespace graphrun::cuda {
@@ -42,12 +43,30 @@ __device__ inline std::uint16_t find_class(const float (&v)[kRegisters], int cla
   return static_cast<std::uint16_t>(first == kNone ? 0 : first);
 }
 
-// The sum of the values of a pixel, in each thread of the warp.
+// The probabilities of a pixel of this class, as find_classes() (found_classes.h) says; the values are
+// written over.
 template <int kRegisters>
-__device__ inline float sum_of(const float (&v)[kRegisters], int classes) {
+__device__ inline void write_shares(const Shares& to, std::int64_t pixel, bool logits, int id, int classes,
+                                    float (&v)[kRegisters]) {
+  if (to.confidence == nullptr && to.probabilities == nullptr) return;
+  const float max = largest(v, classes);
   float sum = 0;
-  for_classes<kRegisters>(classes, [&](int k, int) { sum += v[k]; });
-  return warp_sum(sum);
+  for_classes<kRegisters>(classes, [&](int k, int) {
+    if (logits) {
+      v[k] = __expf(to.sharpness * (v[k] - max));
+    } else if (to.sharpness != 1) {
+      v[k] = __powf(v[k] / max, to.sharpness);
+    }
+    sum += v[k];
+  });
+  sum = warp_sum(sum);
+  const float best = largest(v, classes) / sum;
+  if (to.confidence != nullptr && threadIdx.x % kWarp == 0) to.confidence[pixel] = best;
+  if (to.probabilities == nullptr) return;
+  const float below = best * (1 - 0x1p-24f);  // rounds to the next smaller number
+  for_classes<kRegisters>(classes, [&](int k, int c) {
+    to.probabilities[c * to.plane + pixel] = fminf(v[k] / sum, c < id ? below : best);
+  });
 }
 
 // launch(Registers<count>()) with the fewest registers a thread that hold so many classes. Beyond 256 classes

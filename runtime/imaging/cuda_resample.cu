@@ -66,7 +66,6 @@ __global__ void __launch_bounds__(kThreads, 3) bring_back(const BackJob job) {
   const float* const upper = job.plane + row.first * job.plane_width * classes;
   const float* const lower = job.plane + row.second * job.plane_width * classes;
   std::uint16_t found = 0;
-  float share = 0;
   for (int x = begin; x < end; ++x) {
     const LinearTap column = job.columns[x];
     const std::int64_t left = static_cast<std::int64_t>(column.first) * classes;
@@ -86,17 +85,13 @@ __global__ void __launch_bounds__(kThreads, 3) bring_back(const BackJob job) {
     if (kFind) {
       const std::uint16_t id = find_class(sums, classes);
       if (lane == x - begin) found = id;
-      if (job.confidence != nullptr) {
-        const float value = largest(sums, classes) / sum_of(sums, classes);
-        if (lane == x - begin) share = value;
-      }
+      write_shares(job.shares, y * job.width + x, false, id, classes, sums);
     } else {
       for_classes<kRegisters>(classes, [&](int k, int c) { job.total[pixel + c] = sums[k]; });
     }
   }
   if (!kFind || lane >= end - begin) return;
   job.ids[y * job.width + begin + lane] = found;
-  if (job.confidence != nullptr) job.confidence[y * job.width + begin + lane] = share;
 }
 
 }  // namespace

@@ -94,12 +94,7 @@ __global__ void __launch_bounds__(kThreads, 4) softmax_tile(const SoftmaxJob job
     if (kFind) {
       const std::uint16_t id = find_class(sums, classes);
       if (threadIdx.x % kWarp == 0) job.ids[pixel] = id;
-      if (job.confidence != nullptr) {
-        // Logits become exponentials, of which the largest is 1.
-        const float all = logits ? 1.0f / exponentials(classes, sums) : sum_of(sums, classes);
-        const float best = largest(sums, classes);
-        if (threadIdx.x % kWarp == 0) job.confidence[pixel] = best / all;
-      }
+      write_shares(job.shares, pixel, logits, id, classes, sums);
     } else {
       for_classes<kRegisters>(classes, [&](int k, int c) { job.sums[pixel * classes + c] = sums[k]; });
     }

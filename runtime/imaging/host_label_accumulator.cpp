@@ -11,11 +11,13 @@ class HostLabelAccumulator final : public LabelAccumulator {
  public:
   HostLabelAccumulator(const Settings& settings, int threads) : settings_(settings), threads_(threads) {}
 
-  Status begin(const ImageView& image) override {
+  Status begin(const ImageView& image, const LabelDetails& wanted) override {
     image_ = image;
     map_ = {image.height, image.width, {}};
     map_.ids.resize(static_cast<std::size_t>(image.height * image.width));
-    if (settings_.confidence) map_.confidence.resize(map_.ids.size());
+    if (wanted.confidence) map_.confidence.resize(map_.ids.size());
+    if (wanted.probabilities)
+      map_.probabilities.resize(map_.ids.size() * static_cast<std::size_t>(settings_.classes));
     return {};
   }
   Result<LabelMap> finish() override { return std::move(map_); }
@@ -84,7 +86,11 @@ class HostLabelAccumulator final : public LabelAccumulator {
     work(ResizeBack{sums.sums, rows, columns, sums.columns.extent, settings_.classes, threads_});
   }
 
-  FoundClasses found() { return {map_.ids.data(), settings_.confidence ? map_.confidence.data() : nullptr}; }
+  FoundClasses found() {
+    const auto place = [](std::vector<float>& values) { return values.empty() ? nullptr : values.data(); };
+    return {map_.ids.data(), place(map_.confidence), place(map_.probabilities), map_.height * map_.width,
+            static_cast<float>(1 / settings_.temperature)};
+  }
 
   Settings settings_;
   int threads_;

@@ -47,7 +47,7 @@ class LabelAccumulator {
     std::int64_t classes = 0;
     bool flip = true;  // samples come in pairs, the second of which is the mirror image
     model::Preprocess preprocess;
-    bool confidence = false;  // LabelMap::confidence is wanted
+    double temperature = 1;  // T of FoundClasses::sharpness
   };
 
   LabelAccumulator() = default;
@@ -56,7 +56,7 @@ class LabelAccumulator {
   virtual ~LabelAccumulator() = default;
 
   // The image that the calls until finish() are about; it must live as long. Precondition: check_image().
-  virtual Status begin(const ImageView& image) = 0;
+  virtual Status begin(const ImageView& image, const LabelDetails& wanted) = 0;
   virtual Result<LabelMap> finish() = 0;
 
   // The image at another size, a float a channel.

@@ -71,26 +71,6 @@ GRAPHRUN_SIMD void blend(const float* row, std::int64_t stride, std::int64_t pix
   }
 }
 
-GRAPHRUN_SIMD void find_classes(const float* sums, std::int64_t pixels, std::int64_t classes, ClassId* ids) {
-  for (std::int64_t p = 0; p < pixels; ++p, sums += classes)
-    ids[p] = static_cast<ClassId>(numeric::row_find(sums, numeric::row_max(sums, classes), classes));
-}
-
-// The share of each pixel's class in the sum over its classes.
-GRAPHRUN_SIMD void find_shares(const float* sums, std::int64_t pixels, std::int64_t classes,
-                               const ClassId* ids, float* shares) {
-  for (std::int64_t p = 0; p < pixels; ++p, sums += classes) {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t c = 0; c < classes; ++c) sum += sums[c];
-    shares[p] = sums[ids[p]] / sum;
-  }
-}
-
-FoundClasses from_pixel(const FoundClasses& found, std::int64_t pixel) {
-  return {found.ids + pixel, found.confidence == nullptr ? nullptr : found.confidence + pixel};
-}
-
 // Some rows of a view, by one thread.
 class ViewRows {
  public:
@@ -130,10 +110,8 @@ class ViewRows {
         if (view_.mirrored != nullptr)
           add_block(mirrored_row_.data(), *view_.mirrored, x, pixels, true, sums);
       }
-      find_classes(sums, pixels, classes_, found.ids + x);
-      if (found.confidence == nullptr) continue;
-      if (logits) exponentials(pixels * classes_, sums);
-      find_shares(sums, pixels, classes_, found.ids + x, found.confidence + x);
+      find_classes(sums, logits ? Evidence::logits : Evidence::probability_sums, pixels, classes_,
+                   found.from(x));
     }
   }
 
@@ -208,30 +186,17 @@ struct Corners {
   }
 };
 
-GRAPHRUN_SIMD void total_row(const SourceRows& rows, const ResizeTable& columns, std::int64_t width,
-                             std::int64_t classes, bool first, float* total) {
-  for (std::int64_t x = 0; x < width; ++x, total += classes) {
+// Sums of `before` (null: none) and the plane, for some pixels of a row. `out` may be `before`.
+GRAPHRUN_SIMD void sum_row(const SourceRows& rows, const ResizeTable& columns, std::int64_t begin,
+                           std::int64_t pixels, std::int64_t classes, const float* before, float* out) {
+  for (std::int64_t x = begin; x < begin + pixels; ++x, out += classes) {
     const Corners value(rows, columns, x, classes);
-    if (first) {
-      for (std::int64_t c = 0; c < classes; ++c) total[c] = value(c);
+    if (before == nullptr) {
+      for (std::int64_t c = 0; c < classes; ++c) out[c] = value(c);
     } else {
-      for (std::int64_t c = 0; c < classes; ++c) total[c] += value(c);
+      for (std::int64_t c = 0; c < classes; ++c) out[c] = before[c] + value(c);
+      before += classes;
     }
-  }
-}
-
-GRAPHRUN_SIMD void class_row(const SourceRows& rows, const ResizeTable& columns, std::int64_t width,
-                             std::int64_t classes, const float* total, const FoundClasses& found) {
-  float sum[kMaxClasses];
-  for (std::int64_t x = 0; x < width; ++x) {
-    const Corners value(rows, columns, x, classes);
-    if (total == nullptr) {
-      for (std::int64_t c = 0; c < classes; ++c) sum[c] = value(c);
-    } else {
-      for (std::int64_t c = 0; c < classes; ++c) sum[c] = total[x * classes + c] + value(c);
-    }
-    found.ids[x] = static_cast<ClassId>(numeric::row_find(sum, numeric::row_max(sum, classes), classes));
-    if (found.confidence != nullptr) find_shares(sum, 1, classes, found.ids + x, found.confidence + x);
   }
 }
 
@@ -286,23 +251,30 @@ void view_to_classes(const ViewLogits& view, const float* total, const FoundClas
   const std::int64_t width = view.columns.size();
   for_view_rows(view, view.rows.size(), [&](ViewRows& part, std::int64_t y) {
     part.move_to(y);
-    part.find(total == nullptr ? nullptr : total + y * width * view.logits.desc.c(),
-              from_pixel(found, y * width));
+    part.find(total == nullptr ? nullptr : total + y * width * view.logits.desc.c(), found.from(y * width));
   });
 }
 
 void resize_to_total(const ResizeBack& resize, bool first, float* total) {
   const auto width = static_cast<std::int64_t>(resize.columns.first.size());
   for_rows(resize, [&](std::int64_t y, const SourceRows& rows) {
-    total_row(rows, resize.columns, width, resize.classes, first, total + y * width * resize.classes);
+    float* const row = total + y * width * resize.classes;
+    sum_row(rows, resize.columns, 0, width, resize.classes, first ? nullptr : row, row);
   });
 }
 
 void resize_to_classes(const ResizeBack& resize, const float* total, const FoundClasses& found) {
   const auto width = static_cast<std::int64_t>(resize.columns.first.size());
+  const std::int64_t block = std::max<std::int64_t>(1, kBlock / resize.classes);
   for_rows(resize, [&](std::int64_t y, const SourceRows& rows) {
-    const float* before = total == nullptr ? nullptr : total + y * width * resize.classes;
-    class_row(rows, resize.columns, width, resize.classes, before, from_pixel(found, y * width));
+    alignas(64) float sums[kBlock];
+    for (std::int64_t x = 0; x < width; x += block) {
+      const std::int64_t pixels = std::min(block, width - x);
+      const std::int64_t pixel = y * width + x;
+      const float* const before = total == nullptr ? nullptr : total + pixel * resize.classes;
+      sum_row(rows, resize.columns, x, pixels, resize.classes, before, sums);
+      find_classes(sums, Evidence::probability_sums, pixels, resize.classes, found.from(pixel));
+    }
   });
 }
 

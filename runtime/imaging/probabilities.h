@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "graphrun/tensor.h"
+#include "runtime/imaging/found_classes.h"
 #include "runtime/imaging/resize_table.h"
 #include "runtime/imaging/slide_grid.h"
 
@@ -37,11 +38,6 @@ void add_crop(const ViewLogits& view, const CropPlace& place, float* sums);
 // A whole view at the taps' size: total = its softmax and that of its mirror image, added up (first), or
 // total + these.
 void view_to_total(const ViewLogits& view, bool first, float* total);
-// What is found of pixels, row by row.
-struct FoundClasses {
-  ClassId* ids = nullptr;
-  float* confidence = nullptr;  // share of the class in the sum over all; null: not wanted
-};
 // The class with the largest sum of total (null for none) and these; the first of equal ones.
 void view_to_classes(const ViewLogits& view, const float* total, const FoundClasses& found);
 

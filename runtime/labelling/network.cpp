@@ -65,7 +65,7 @@ Result<std::unique_ptr<Network>> Network::make(const ProtocolSettings& settings,
   GRAPHRUN_ASSIGN(
       std::unique_ptr<imaging::LabelAccumulator> accumulator,
       imaging::make_label_accumulator(
-          weights->backend(), {classes, settings.flip, program->model().preprocess, settings.confidence}));
+          weights->backend(), {classes, settings.flip, program->model().preprocess, settings.temperature}));
   return std::unique_ptr<Network>(
       new Network(std::move(program), std::move(weights), settings, classes, std::move(accumulator)));
 }

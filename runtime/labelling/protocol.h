@@ -31,7 +31,8 @@ struct ProtocolSettings {
   bool low_res_logits = true;  // the network's last resize is done here, pixel by pixel
   // What the network computes in (Session::Options): f32 or bf16.
   DType precision = DType::f32;
-  bool confidence = false;  // label maps have it
+  // T of a calibration (imaging::FoundClasses): of confidence and probabilities, no class depends on it.
+  double temperature = 1;
   // Tables of kernels that alone take more bytes are refused before they are built.
   std::int64_t max_bytes = std::numeric_limits<std::int64_t>::max();
 };
@@ -74,7 +75,8 @@ class Protocol {
 
   // The class of each pixel; the first of equal maxima. Errors: an image that is none (imaging::check_image),
   // the network's, memory.
-  virtual Result<LabelMap> label(const ImageView& image) = 0;
+  virtual Result<LabelMap> label(const ImageView& image, const LabelDetails& wanted) = 0;
+  Result<LabelMap> label(const ImageView& image) { return label(image, {}); }
   virtual std::int64_t classes() const = 0;
   virtual std::int64_t channels() const = 0;  // of the images that it takes
   virtual ProtocolSeconds seconds() const = 0;

@@ -133,7 +133,9 @@ Result<ProtocolSettings> parse_protocol(std::string_view json) {
   return protocol;
 }
 
-Result<ProtocolSettings> protocol_of(const weights::ModelSource& source) {
+namespace {
+
+Result<ProtocolSettings> views_of(const weights::ModelSource& source) {
   if (!source.protocol.empty())
     return parse_protocol(source.protocol).with_context(source.path + ": protocol");
   const model::Model& model = source.program->model();
@@ -149,6 +151,24 @@ Result<ProtocolSettings> protocol_of(const weights::ModelSource& source) {
   GRAPHRUN_TRY(take({"test_w", "train_w"}, "test_w"));
   const std::int64_t side = std::max({protocol.test_h, protocol.test_w, kSmallestSide});
   if (takes_any_size(*source.program, side)) protocol.name = model::kWholeProtocol;
+  return protocol;
+}
+
+}  // namespace
+
+Result<double> temperature_of(const model::Model& model) {
+  const auto found = model.metadata.find(kTemperatureKey);
+  if (found == model.metadata.end()) return 1.0;
+  const rapidjson::Document value = parse(found->second);
+  const double temperature = value.HasParseError() || !value.IsNumber() ? 0 : value.GetDouble();
+  if (temperature >= kMinTemperature && temperature <= kMaxTemperature) return temperature;
+  return wrong(kTemperatureKey, "a number in 0.01 to 100");
+}
+
+Result<ProtocolSettings> protocol_of(const weights::ModelSource& source) {
+  GRAPHRUN_ASSIGN(ProtocolSettings protocol, views_of(source));
+  GRAPHRUN_ASSIGN(protocol.temperature,
+                  temperature_of(source.program->model()).with_context(source.path + ": metadata"));
   return protocol;
 }
 

@@ -16,9 +16,15 @@ std::string protocol_json(const ProtocolSettings& protocol);
 // their defaults, others are passed over. Errors: invalid_file.
 Result<ProtocolSettings> parse_protocol(std::string_view json);
 
+// T of a calibration (imaging::FoundClasses) is a number in a model's metadata; 1 where it has none.
+inline constexpr const char* kTemperatureKey = "temperature";
+inline constexpr double kMinTemperature = 0.01, kMaxTemperature = 100;
+// Errors: invalid_file.
+Result<double> temperature_of(const model::Model& model);
+
 // The protocol that a model is labelled by where nobody says otherwise: the one stored with it; else whole
 // where its network takes any size; else slide, in crops as the model's settings give them (test_h, or
-// train_h; 0 where it has neither). Mirrored.
+// train_h; 0 where it has neither). Mirrored. With the model's temperature.
 Result<ProtocolSettings> protocol_of(const weights::ModelSource& model);
 
 }  // namespace graphrun::labelling

@@ -65,7 +65,7 @@ class Slide final : public Protocol {
     return status_of(network_->bind(input_size(batch_)));
   }
 
-  Result<LabelMap> label(const ImageView& image) override {
+  Result<LabelMap> label(const ImageView& image, const LabelDetails& wanted) override {
     GRAPHRUN_TRY(imaging::check_image(image, channels()));
     const imaging::Extent extent{image.height, image.width};
     GRAPHRUN_ASSIGN(const std::vector<Scale> scales, scales_of(extent));
@@ -79,7 +79,7 @@ class Slide final : public Protocol {
       GRAPHRUN_TRY(view_.reserve(scale.size, channels()));
       GRAPHRUN_TRY(sums_.reserve(scale.size, classes()));
     }
-    GRAPHRUN_TRY(network_->accumulator().begin(image));
+    GRAPHRUN_TRY(network_->accumulator().begin(image, wanted));
     for (std::size_t first = 0; first < crops.size(); first += static_cast<std::size_t>(batch_)) {
       const auto count = std::min(crops.size() - first, static_cast<std::size_t>(batch_));
       GRAPHRUN_TRY(run_crops(scales, std::span(crops).subspan(first, count)));

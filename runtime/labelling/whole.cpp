@@ -58,7 +58,7 @@ class Whole final : public Protocol {
     return network_->reserve(memory.activations, max_bytes);
   }
 
-  Result<LabelMap> label(const ImageView& image) override {
+  Result<LabelMap> label(const ImageView& image, const LabelDetails& wanted) override {
     GRAPHRUN_TRY(imaging::check_image(image, channels()));
     const imaging::Extent extent{image.height, image.width};
     const std::size_t scales = settings_.scales.size();
@@ -70,7 +70,7 @@ class Whole final : public Protocol {
       GRAPHRUN_TRY(view_.reserve(size, channels()));
       sizes.push_back(size);
     }
-    GRAPHRUN_TRY(accumulator.begin(image));
+    GRAPHRUN_TRY(accumulator.begin(image, wanted));
     for (std::size_t i = 0; i < scales; ++i) {
       const imaging::Extent& size = sizes[i];
       GRAPHRUN_ASSIGN(const imaging::Extent input, network_->smallest_valid_size(samples(), size));

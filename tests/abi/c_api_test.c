@@ -88,6 +88,15 @@ static void labelling(gr_labeler* labeler) {
   CHECK(gr_label(labeler, &image, &map) == GR_OK);
   CHECK(gr_label_rgb8(labeler, rgb, HEIGHT, WIDTH, narrow, NULL) == GR_OK && sure[0] == 0);
 
+  map.probabilities = malloc(sizeof(float) * PIXELS * (size_t)gr_class_count(labeler));
+  map.confidence = sure;
+  CHECK(map.probabilities != NULL && gr_label(labeler, &image, &map) == GR_OK);
+  for (i = 0; i < PIXELS && map.probabilities[wide[i] * PIXELS + i] == sure[i]; ++i) continue;
+  CHECK(i == PIXELS);
+  free(map.probabilities);
+  map.probabilities = NULL;
+  map.confidence = NULL;
+
   map.count = PIXELS - 1;
   FAILS(gr_label(labeler, &image, &map), GR_INVALID_ARGUMENT, "fewer");
   map.count = PIXELS;

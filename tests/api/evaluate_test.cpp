@@ -57,7 +57,13 @@ BOOST_AUTO_TEST_CASE(a_run_is_scored_on_own_data) {
 
   options.folder = (folder / "again").string();
   options.pictures = false;
-  BOOST_TEST(require(evaluate(options)).accuracy == scores.accuracy);
+  BOOST_TEST(!scores.calibration_error.has_value());
+  options.confidence = true;
+  options.compare = scores.folder;
+  const Evaluation again = require(evaluate(options));
+  BOOST_TEST(again.accuracy == scores.accuracy);
+  BOOST_TEST((again.calibration_error.has_value() && *again.calibration_error < 1));
+  BOOST_TEST(std::filesystem::exists(folder / "again/comparison.json"));
   BOOST_TEST(!std::filesystem::exists(folder / "again/gray"));
 }
 

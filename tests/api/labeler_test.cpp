@@ -134,6 +134,22 @@ BOOST_AUTO_TEST_CASE(confidence_is_the_probability_of_the_class) {
         // The largest of 11 numbers that sum to 1, and not the same everywhere.
         const auto [least, most] = std::ranges::minmax_element(map.confidence);
         BOOST_TEST((*least > 1.0 / 11 - 1e-5 && *most <= 1 + 1e-5 && *least < *most));
+
+        Labeler labeler = take(Labeler::open(options));
+        const std::vector<std::uint8_t> rgb = picture(41, 50);
+        const LabelMap all = take(labeler.label({rgb.data(), 41, 50}, {.probabilities = true}));
+        BOOST_TEST((all.ids == map.ids && all.confidence.empty()));
+        BOOST_TEST_REQUIRE(all.probabilities.size() == 11 * map.ids.size());
+        for (std::size_t i = 0; i < map.ids.size(); ++i) {
+          double sum = 0;
+          std::size_t best = 0;
+          const auto of = [&](std::size_t c) { return all.probabilities[c * map.ids.size() + i]; };
+          for (std::size_t c = 0; c < 11; ++c) {
+            sum += static_cast<double>(of(c));
+            if (of(c) > of(best)) best = c;
+          }
+          BOOST_REQUIRE((std::abs(sum - 1) < 1e-5 && best == map.ids[i] && of(best) == map.confidence[i]));
+        }
       }
     }
   }

@@ -100,6 +100,11 @@ void check_same(const Arithmetic& test, const Made& host, const Made& gpu) {
   }
   BOOST_REQUIRE_EQUAL(host.map.ids.size(), gpu.map.ids.size());
   BOOST_TEST(different(host.map, gpu.map) * 1000 <= host.map.ids.size());
+  BOOST_TEST_REQUIRE(host.map.probabilities.size() == gpu.map.probabilities.size());
+  for (std::size_t i = 0; i < host.map.probabilities.size(); ++i)
+    BOOST_REQUIRE_SMALL(host.map.probabilities[i] - gpu.map.probabilities[i], 1e-4f);
+  for (std::size_t i = 0; i < host.map.confidence.size(); ++i)
+    BOOST_REQUIRE_SMALL(host.map.confidence[i] - gpu.map.confidence[i], 1e-4f);
   BOOST_TEST((host.map.height == gpu.map.height && host.map.width == gpu.map.width));
 }
 
@@ -108,7 +113,7 @@ Made slide_on(const Arithmetic& test, const std::shared_ptr<model::Backend>& bac
               const imaging::Extent& view, const imaging::Extent& crop, const imaging::Extent& logits_size) {
   const auto accumulator = test.accumulator(backend);
   const imaging::Image image = random_image(test.image.height, test.image.width);
-  require_ok(accumulator->begin(image));
+  require_ok(accumulator->begin(image, {true, true}));
   Made made;
   Floats pixels(backend, std::vector<float>(static_cast<std::size_t>(view.height * view.width * 3), 7.0f));
   require_ok(accumulator->resize_normalised(view, pixels.data()));
@@ -162,7 +167,7 @@ Made whole_on(const Arithmetic& test, const std::shared_ptr<model::Backend>& bac
               const imaging::WholeLogits& sizes, bool sums) {
   const auto accumulator = test.accumulator(backend);
   const imaging::Image image = random_image(test.image.height, test.image.width);
-  require_ok(accumulator->begin(image));
+  require_ok(accumulator->begin(image, {true, true}));
   Made made;
   Floats logits(backend, test.random_logits(sizes.logits.values.desc, 5));
   const TensorView of_device{sizes.logits.values.desc, logits.data()};

@@ -58,11 +58,27 @@ std::vector<cv::Mat> whole_probabilities(const Net& net, const imaging::Image& i
         exponentials.push_back(wide);
         total += wide;
       }
-      sums.resize(exponentials.size(), cv::Mat::zeros(pixels.size(), CV_64F));
+      // Each of its own: copies of a cv::Mat share their memory.
+      while (sums.size() < exponentials.size()) sums.push_back(cv::Mat::zeros(pixels.size(), CV_64F));
       for (std::size_t c = 0; c < sums.size(); ++c) sums[c] = sums[c] + exponentials[c] / total;
     }
   }
   return sums;
+}
+
+// The most that a probability is off.
+double probability_distance(const imaging::LabelMap& map, const std::vector<cv::Mat>& sums) {
+  double worst = 0;
+  for (std::size_t i = 0; i < map.ids.size(); ++i) {
+    const auto at = [&](std::size_t c) { return reinterpret_cast<const double*>(sums[c].data)[i]; };
+    double all = 0;
+    for (std::size_t c = 0; c < sums.size(); ++c) all += at(c);
+    for (std::size_t c = 0; c < sums.size(); ++c) {
+      const auto ours = static_cast<double>(map.probabilities[c * map.ids.size() + i]);
+      worst = std::max(worst, std::abs(ours - at(c) / all));
+    }
+  }
+  return worst;
 }
 
 // Pixels whose class is another one, and not by rounding.
@@ -77,9 +93,10 @@ int wrong_pixels(const imaging::LabelMap& map, const std::vector<cv::Mat>& proba
 
 void check_whole(const Net& net, const imaging::Extent& size, const labelling::ProtocolSettings& settings) {
   const imaging::Image image = random_image(size.height, size.width);
-  const imaging::LabelMap map = take(net.protocol(settings)->label(image));
+  const imaging::LabelMap map = take(net.protocol(settings)->label(image, {true, true}));
   BOOST_TEST((map.height == size.height && map.width == size.width));
   const auto probabilities = whole_probabilities(net, image, settings);
+  BOOST_TEST(probability_distance(map, probabilities) < 1e-5);
   BOOST_TEST(wrong_pixels(map, probabilities) == 0,
              size.width << " x " << size.height << ", base_size " << settings.base_size);
 }

@@ -1,3 +1,4 @@
+#include "datasets/image_io.h"
 #include "tests/skip.h"
 #include "tests/tools/command_folder.h"
 
@@ -80,6 +81,73 @@ BOOST_AUTO_TEST_CASE(parts_of_a_split_protocols_and_splits_without_labels) {
                 " --protocol whole --set base_size=0 -o predicted part/overlay/*.png");
   for (const std::string& file : shell.files("test/gray"))
     BOOST_TEST(shell.text("predicted/gray/" + file) == shell.text("test/gray/" + file), file);
+}
+
+// The PNG of 16 bits, the array, ids of what is unsure, and a temperature that changes all but the labels.
+BOOST_AUTO_TEST_CASE(probabilities_and_their_calibration) {
+  Run shell;
+  // At a rate at which it learns: without a temperature there is that of chance.
+  shell.succeed(
+      "grun train tiny.fb --dataset shapes --seed 3 --threads 2 --set train_h=33 --set train_w=33 --set "
+      "batch_size=40 --set workers=1 --set base_lr=0.01 --max-iters 2 -q -o run");
+  const std::string eval = kPart + "--run run -q ";
+  shell.succeed(eval + "--confidence --probabilities -o sure");
+  const std::string name = shell.files("sure/gray").front();
+  const datasets::LabelImage ids = take(datasets::read_label(shell.path("sure/gray/" + name)));
+  const datasets::LabelImage sure = take(datasets::read_label(shell.path("sure/confidence/" + name)));
+  weights::NpyArray all = take(weights::read_npy(
+      shell.path("sure/probabilities/" + fs::path(name).stem().string() + ".npy").string()));
+  BOOST_TEST((all.desc.shape == Shape{7, ids.height, ids.width}));
+  const std::span<const float> probabilities = floats(all);
+  for (std::size_t i = 0; i < ids.ids.size(); ++i) {
+    const float own = probabilities[ids.ids[i] * ids.ids.size() + i];
+    BOOST_REQUIRE_SMALL(static_cast<double>(own) - sure.ids[i] / 65535.0, 1 / 65535.0);
+  }
+  const compiler::JsonValue metrics = shell.json("sure/metrics.json");
+  BOOST_REQUIRE(metrics.find("calibration") != nullptr);
+  BOOST_TEST(metrics.find("calibration")->find("bins")->items.size() == 15u);
+
+  shell.succeed(eval + "--threshold 0.2 --unsure 9 -o unsure");
+  const datasets::LabelImage some = take(datasets::read_label(shell.path("unsure/gray/" + name)));
+  for (std::size_t i = 0; i < ids.ids.size(); ++i)
+    BOOST_REQUIRE(some.ids[i] == (sure.ids[i] < 0.2 * 65535 ? 9 : ids.ids[i]));
+  shell.fail(eval + "--unsure 9", 2, {"--threshold"});
+  shell.fail(eval + "--threshold 0.2 --unsure 256", 1, {"--unsure", "255"});
+
+  shell.succeed(eval + "--fit-temperature --no-pictures -o fitted");
+  BOOST_TEST(shell.text("out.txt").find("temperature ") != std::string::npos, shell.text("out.txt"));
+  shell.succeed(eval + "--confidence -o calibrated");
+  BOOST_TEST((shell.text("sure/gray/" + name) == shell.text("calibrated/gray/" + name)));
+  BOOST_TEST((shell.text("sure/confidence/" + name) != shell.text("calibrated/confidence/" + name)));
+  const compiler::JsonValue calibrated = shell.json("calibrated/metrics.json");
+  BOOST_TEST(calibrated.find("mIoU")->real == metrics.find("mIoU")->real);
+  BOOST_TEST(calibrated.find("calibration")->find("ece")->real <
+             metrics.find("calibration")->find("ece")->real);
+  // A bundle of the run keeps it.
+  const std::string predict = " sure/overlay/" + name + " --confidence -q -o ";
+  shell.succeed("grun predict run" + predict + "of_run");
+  shell.succeed("grun pack run -o run.grun -q");
+  shell.succeed("grun predict run.grun" + predict + "of_bundle");
+  BOOST_TEST((shell.text("of_run/confidence/" + name) == shell.text("of_bundle/confidence/" + name)));
+  shell.fail("grun eval run.grun --dataset shapes --fit-temperature", 2, {"a run's folder"});
+}
+
+BOOST_AUTO_TEST_CASE(two_evaluations_are_compared) {
+  Run shell;
+  const std::string eval = kPart + "--run exp/latest -q --no-pictures ";
+  shell.succeed(eval + "--boundary");
+  shell.succeed(eval + "--no-flip --compare exp/latest -o other");
+  const compiler::JsonValue comparison = shell.json("other/comparison.json");
+  const auto number = [](const compiler::JsonValue& json, const char* key) { return json.find(key)->real; };
+  BOOST_TEST(std::abs(number(comparison, "mIoU") - number(comparison, "other_mIoU") -
+                      number(comparison, "difference")) < 1e-12);
+  BOOST_TEST(comparison.find("per_class")->items.size() == 7u);
+  const std::string first = "exp/latest/result/interrupted/val/ss_3_2/metrics.json";
+  BOOST_TEST(shell.json(first).find("per_class")->items[0].find("boundary_iou") != nullptr);
+  shell.succeed(eval + "--compare " + first + " -o same");
+  BOOST_TEST(shell.text("same/comparison.json").find("\"difference\": 0.0") != std::string::npos);
+  shell.fail(eval + "--compare nowhere.json", 1, {"nowhere.json"});
+  shell.fail(eval + "--set index_start=9 --compare " + first + " -o none", 1, {"it has no image"});
 }
 
 BOOST_AUTO_TEST_CASE(what_an_evaluation_refuses) {

@@ -42,7 +42,7 @@ class TwoImages final : public datasets::Dataset {
 
 class AlwaysOne final : public labelling::Protocol {
  public:
-  Result<LabelMap> label(const ImageView& image) override {
+  Result<LabelMap> label(const ImageView& image, const LabelDetails&) override {
     return imaging::LabelMap{image.height, image.width,
                              std::vector<ClassId>(static_cast<std::size_t>(image.height * image.width), 1)};
   }
@@ -115,7 +115,7 @@ class ManyImages final : public datasets::Dataset {
 
 class BrightPixels final : public labelling::Protocol {
  public:
-  Result<LabelMap> label(const ImageView& image) override {
+  Result<LabelMap> label(const ImageView& image, const LabelDetails&) override {
     if (watched != nullptr) {
       const std::int64_t expected = std::min(images + 1 + ahead, watched->size());
       BOOST_TEST(watched->asked(expected) == expected);
@@ -203,7 +203,8 @@ BOOST_AUTO_TEST_CASE(pictures_are_written_and_nothing_is_scored_without_labels) 
   Count count;
   const training::PictureWriter pictures =
       require(training::PictureWriter::create(scratch / "out", training::class_colors(kClasses), {7, 11}));
-  BOOST_TEST(!require(evaluate(TwoImages(false), protocol, {&pictures}, count)).tally.has_value());
+  BOOST_TEST(!require(evaluate(TwoImages(false), protocol, {.pictures = &pictures, .details = {}}, count))
+                  .tally.has_value());
   for (const char* kind : {"gray", "color"}) {
     const datasets::LabelImage map =
         require(datasets::read_label(scratch.path() / "out" / kind / "second.png"));
@@ -240,7 +241,8 @@ BOOST_AUTO_TEST_CASE(several_images_aside_give_the_same_results) {
         require(training::PictureWriter::create(scratch / folder, training::class_colors(kClasses), {7, 11}));
     BrightPixels protocol;
     InOrder order;
-    const auto result = require(evaluate(ManyImages(kImages), protocol, {&pictures}, order, depth));
+    const auto result = require(
+        evaluate(ManyImages(kImages), protocol, {.pictures = &pictures, .details = {}}, order, depth));
     BOOST_TEST(order.last == kImages);
     const std::span<const std::int64_t> cells = result.tally->confusion().cells();
     return std::vector<std::int64_t>(cells.begin(), cells.end());
@@ -277,7 +279,8 @@ BOOST_AUTO_TEST_CASE(an_image_that_cannot_be_decoded_ends_an_evaluation) {
         scratch / ("broken" + std::to_string(depth.written)), training::class_colors(kClasses)));
     BrightPixels protocol;
     InOrder order;
-    const auto result = evaluate(ManyImages(10, 6), protocol, {&pictures}, order, depth);
+    const auto result =
+        evaluate(ManyImages(10, 6), protocol, {.pictures = &pictures, .details = {}}, order, depth);
     BOOST_REQUIRE(!result.ok());
     BOOST_TEST(result.status().message().find("image6 is broken") != std::string::npos);
     BOOST_TEST(order.last == 6);
@@ -295,7 +298,8 @@ BOOST_AUTO_TEST_CASE(a_picture_that_cannot_be_written_ends_an_evaluation) {
       std::filesystem::create_directories(scratch / folder / file / "in the way");
       BrightPixels protocol;
       InOrder order;
-      const auto result = evaluate(ManyImages(12), protocol, {&pictures}, order, {4, written});
+      const auto result =
+          evaluate(ManyImages(12), protocol, {.pictures = &pictures, .details = {}}, order, {4, written});
       BOOST_REQUIRE(!result.ok());
       BOOST_TEST(result.status().message().find(file) != std::string::npos, result.status().message());
       BOOST_TEST(order.last == std::min(in_the_way + written, 12));

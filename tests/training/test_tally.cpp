@@ -9,6 +9,7 @@
 #include "training/evaluation/bootstrap.h"
 #include "training/evaluation/per_image.h"
 #include "training/evaluation/tally.h"
+#include "training/evaluation/temperature.h"
 
 // What an evaluation counts by image, and what it says of it.
 using namespace graphrun;
@@ -131,6 +132,41 @@ BOOST_AUTO_TEST_CASE(calibration_is_the_gap_between_confidence_and_accuracy) {
   BOOST_TEST((bins[7].pixels == 2 && bins[7].accuracy == 0 && bins[7].confidence == 0.5));
   BOOST_TEST(std::abs(static_cast<double>(tally.images().row(0).confidence) * training::Calibration::kUnit -
                       2.92) < 1e-6);
+}
+
+// Labels are drawn by probabilities that the network claims to be surer of than they are.
+BOOST_AUTO_TEST_CASE(a_temperature_is_found_again) {
+  for (const double temperature : {0.7, 1.0, 2.5}) {
+    constexpr std::int64_t kSide = 128;
+    std::mt19937 random(3);
+    std::normal_distribution<double> normal(0, 1.5);
+    std::uniform_real_distribution<double> uniform(0, 1);
+    training::TemperatureFit fit;
+    for (int image = 0; image < 8; ++image) {
+      LabelMap label{kSide, kSide, {}}, map{kSide, kSide, {}};
+      map.probabilities.resize(std::size_t{kClasses} * kSide * kSide);
+      for (std::size_t i = 0; i < std::size_t{kSide} * kSide; ++i) {
+        double logits[kClasses], sum = 0, claimed = 0;
+        for (double& logit : logits) {
+          logit = normal(random);
+          sum += std::exp(logit);
+          claimed += std::exp(temperature * logit);
+        }
+        double left = uniform(random) * sum;
+        ClassId drawn = 0;
+        while (drawn + 1 < kClasses && (left -= std::exp(logits[drawn])) > 0) ++drawn;
+        label.ids.push_back(i % 10 == 0 ? imaging::kIgnoredClass : drawn);
+        map.ids.push_back(0);
+        for (std::size_t c = 0; c < kClasses; ++c)
+          map.probabilities[c * kSide * kSide + i] =
+              static_cast<float>(std::exp(temperature * logits[c]) / claimed);
+      }
+      fit.add(map, label);
+    }
+    BOOST_REQUIRE(fit.temperature().has_value());
+    BOOST_TEST(std::abs(*fit.temperature() / temperature - 1) < 0.03, *fit.temperature());
+  }
+  BOOST_TEST(!training::TemperatureFit().temperature().has_value());
 }
 
 BOOST_AUTO_TEST_CASE(intervals_hold_the_figure_and_are_always_the_same) {

@@ -75,6 +75,8 @@ void report(const EvalOptions& options, const training::EvalOutcome& outcome) {
   }
   print("{} images: mIoU {:.4f} mAcc {:.4f} aAcc {:.4f}, in {}\n", outcome.images, metrics.mean_iou,
         metrics.mean_accuracy, metrics.accuracy, outcome.folder.string());
+  if (outcome.calibration_error) print("expected calibration error {:.4f}\n", *outcome.calibration_error);
+  if (outcome.temperature) print("temperature {:.4f}, stored in the run's model\n", *outcome.temperature);
   if (outcome.comparison) print("{}", training::describe(*outcome.comparison, outcome.classes));
 }
 
@@ -124,11 +126,15 @@ void add_eval(CLI::App& app, Outcome& outcome) {
       ->add_flag("--label-ids", request.label_ids,
                  "also label/NAME.png in the data set's own label ids, as results are submitted")
       ->excludes(none);
+  add_probability_files(*command, request.files);
+  command->add_flag("--fit-temperature", request.fit_temperature,
+                    "stores in the run's model how its probabilities are made those of the labels");
   CLI::Option* predictions = command->add_option("--predictions", request.predictions,
                                                  "score these saved PNGs, without a network and images");
   for (const char* of_network :
-       {"model", "--weights", "--protocol", "--scales", "--ms", "--no-flip", "--batch", "--sessions",
-        "--memory-limit", "--precision", "-D", "--ops", "--label-ids"}) {
+       {"--confidence", "--probabilities", "--threshold", "--fit-temperature", "model", "--weights",
+        "--protocol", "--scales", "--ms", "--no-flip", "--batch", "--sessions", "--memory-limit",
+        "--precision", "-D", "--ops", "--label-ids"}) {
     predictions->excludes(command->get_option(of_network));
   }
   command

@@ -19,6 +19,21 @@ void add_settings(CLI::App& command, training::SettingSources& settings) {
   command.add_option("--set", settings.sets, "key=value: one setting")->allow_extra_args(false);
 }
 
+void add_probability_files(CLI::App& command, training::ProbabilityFiles& files) {
+  command.add_flag("--confidence", files.confidence,
+                   "confidence/NAME.png: probability of the class, 16 bits, 65535 stands for 1");
+  command.add_flag("--probabilities", files.probabilities,
+                   "probabilities/NAME.npy: of all classes, float32, classes x height x width");
+  CLI::Option* threshold =
+      command
+          .add_option("--threshold", files.threshold,
+                      "pixels whose class is less probable get the id of --unsure in gray/, color/, overlay/")
+          ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--unsure", files.unsure, "an id, of a class or of none")
+      ->needs(threshold)
+      ->capture_default_str();
+}
+
 Result<training::Platform> platform(CommonOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(const OpRegistry* const registry, options.registry());
   const auto join = [&options, &outcome](double timeout_s) -> Result<training::RankOfJob> {

@@ -6,6 +6,7 @@
 
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
+#include "training/evaluation/pictures.h"
 #include "training/jobs/note.h"
 #include "training/jobs/platform.h"
 #include "training/run/resolve.h"
@@ -18,6 +19,9 @@ void add_data_options(CLI::App& command, std::string& dataset, std::string& data
 
 // --config and --set.
 void add_settings(CLI::App& command, training::SettingSources& settings);
+
+// --confidence, --probabilities, --threshold, --unsure.
+void add_probability_files(CLI::App& command, training::ProbabilityFiles& files);
 
 // This program for a job: ranks become `outcome.ranks`; --device and --threads become those of this rank, and
 // all ranks but the first are quiet from then on. Both must outlive it.

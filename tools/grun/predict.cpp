@@ -71,7 +71,8 @@ void add_predict(CLI::App& app, Outcome& outcome) {
   command->add_option("images", request.images, "image files, or folders of them")->required();
   add_weights(*command, request.weights, request.choice);
   command->add_option("--dataset", request.dataset, "colours and sizes; a run's model.fb has them");
-  command->add_option("-o", request.folder, "folder of gray/, color/ and overlay/")->required();
+  command->add_option("-o", request.folder, "folder of gray/, color/, overlay/ and others")->required();
+  add_probability_files(*command, request.files);
   options->protocol.add_to(*command);
   add_settings(*command, request.settings);
   set_ranked_callback(*command, outcome, [options, &outcome] { return predict(*options, outcome); });

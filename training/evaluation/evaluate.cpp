@@ -35,8 +35,11 @@ T take_first(Pending<T>& pending) {
 
 // In memory at once: the image in hand and those aside with their label maps (the data set's and the
 // network's); those that are written also overlaid and compressed.
-std::int64_t picture_bytes_of_pixel(const PipelineDepth& depth) {
-  return (1 + depth.decoded + depth.written) * (3 + 4) + depth.written * 7;
+std::int64_t picture_bytes_of_pixel(const PipelineDepth& depth, const LabelDetails& details,
+                                    std::int64_t classes) {
+  const std::int64_t numbers = (details.confidence ? 1 : 0) + (details.probabilities ? classes : 0);
+  return (1 + depth.decoded + depth.written) * (3 + 4) + depth.written * 7 +
+         (1 + depth.written) * numbers * std::int64_t{sizeof(float)};
 }
 
 }  // namespace
@@ -51,13 +54,15 @@ Status evaluation_stopped() { return {ErrorCode::interrupted, "the evaluation wa
 
 Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data,
                                                    labelling::Protocol& protocol, std::int64_t max_bytes,
-                                                   const PipelineDepth& depth) try {
+                                                   const PipelineDepth& depth,
+                                                   const LabelDetails& details) try {
   std::vector<imaging::Extent> sizes;
   for (std::int64_t i = 0; i < data.size(); ++i) {
     GRAPHRUN_ASSIGN(const imaging::Extent size, data.image_size(i));
     sizes.push_back(size);
   }
-  return labelling::reserve_memory(protocol, sizes, picture_bytes_of_pixel(depth), max_bytes);
+  return labelling::reserve_memory(protocol, sizes,
+                                   picture_bytes_of_pixel(depth, details, protocol.classes()), max_bytes);
 } catch (...) {
   return core::caught();
 }
@@ -85,9 +90,11 @@ Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& 
     GRAPHRUN_ASSIGN(datasets::Sample sample, take_first(decoded));
     decode_until(i + 1 + depth.decoded);
     const auto in_hand = Clock::now();
-    GRAPHRUN_ASSIGN(imaging::LabelMap map, protocol.label(sample.image).with_context(data.name(i)));
+    GRAPHRUN_ASSIGN(imaging::LabelMap map,
+                    protocol.label(sample.image, wishes.details).with_context(data.name(i)));
     result.seconds += seconds_since(in_hand);
     if (result.tally) result.tally->add(i, map, sample.label);
+    if (wishes.fit_temperature) result.temperature.add(map, sample.label);
     if (pictures != nullptr) {
       if (std::ssize(written) == depth.written) GRAPHRUN_TRY(take_first(written));
       written.push_back(std::async(

@@ -11,6 +11,7 @@
 #include "training/evaluation/metrics.h"
 #include "training/evaluation/pictures.h"
 #include "training/evaluation/tally.h"
+#include "training/evaluation/temperature.h"
 
 namespace graphrun::training {
 
@@ -38,7 +39,8 @@ PipelineDepth pipeline_depth(const model::Backend& backend, int threads);
 // header that cannot be read, more than `max_bytes`.
 Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data,
                                                    labelling::Protocol& protocol, std::int64_t max_bytes,
-                                                   const PipelineDepth& depth = {});
+                                                   const PipelineDepth& depth = {},
+                                                   const LabelDetails& details = {});
 
 // The error of an evaluation that was asked to stop.
 Status evaluation_stopped();
@@ -46,11 +48,14 @@ Status evaluation_stopped();
 struct Evaluation {
   std::optional<Tally> tally;  // none in a split without labels
   double seconds = 0;          // from decoded images to label maps
+  TemperatureFit temperature;  // empty where none was to be fitted
 };
 // What is done with label maps besides counting their pixels.
 struct EvaluationWishes {
   const PictureWriter* pictures = nullptr;  // null: none are written
   bool boundaries = false;                  // counted too
+  LabelDetails details;                     // of the label maps: what pictures need; confidence is counted
+  bool fit_temperature = false;             // needs probabilities, of the temperature 1
 };
 // Labels every image of a split, in its order. While the network has an image in
 // hand, the next ones are decoded and the last ones' pictures are written. All that was begun has ended when

@@ -71,6 +71,8 @@ Result<Evaluation> evaluate_shares(const datasets::Dataset& data, labelling::Pro
   if (result->tally) {
     GRAPHRUN_ASSIGN(result->tally, Tally::sum(*result->tally, data.size(), comm));
   }
+  if (wishes.fit_temperature)
+    GRAPHRUN_TRY(collective::all_reduce<std::int64_t>(comm, result->temperature.cells()));
   return *std::move(result);
 } catch (...) {
   return core::caught();

@@ -1,12 +1,34 @@
 #include "training/evaluation/pictures.h"
 
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <utility>
+
 #include "datasets/image_io.h"
 #include "datasets/jpeg_encoder.h"
+#include "graphrun/tensor.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/file.h"
+#include "runtime/weights/npy.h"
 #include "training/evaluation/sheet.h"
 
 namespace graphrun::training {
+namespace {
+
+// Of pixels without a class that is sure enough, where their id is none of a class.
+constexpr imaging::Color kUnsureColor{255, 0, 255};
+
+}  // namespace
+
+Status check_files(const ProbabilityFiles& files, std::int64_t classes) {
+  if (!(files.threshold >= 0 && files.threshold <= 1))
+    return {ErrorCode::invalid_argument, "--threshold: a probability from 0 to 1 is expected"};
+  if (files.threshold > 0 && classes <= imaging::kMaxByteClasses && files.unsure > imaging::kByteIgnored)
+    return {ErrorCode::invalid_argument,
+            "--unsure: pictures of " + std::to_string(classes) + " classes hold ids up to 255"};
+  return {};
+}
 
 std::vector<imaging::Color> class_colors(std::span<const datasets::ClassInfo> classes) {
   std::vector<imaging::Color> colors;
@@ -29,23 +51,62 @@ Result<std::vector<std::uint8_t>> class_label_ids(const datasets::LabelRule& rul
 
 Result<PictureWriter> PictureWriter::create(const std::filesystem::path& folder,
                                             std::vector<imaging::Color> palette,
-                                            std::vector<std::uint8_t> label_ids) {
-  for (const char* kind : {"gray", "color", "overlay", "label"}) {
-    if (label_ids.empty() && std::string_view(kind) == "label") continue;
+                                            std::vector<std::uint8_t> label_ids,
+                                            const ProbabilityFiles& files) {
+  GRAPHRUN_TRY(check_files(files, std::ssize(palette)));
+  for (const auto& [kind, wanted] :
+       {std::pair("gray", true), std::pair("color", true), std::pair("overlay", true),
+        std::pair("label", !label_ids.empty()), std::pair("confidence", files.confidence),
+        std::pair("probabilities", files.probabilities)}) {
+    if (!wanted) continue;
     const Status made = core::make_folders((folder / kind).string());
     if (!made.ok()) return {made.code(), made.message() + "; -o gives another folder"};
   }
-  return PictureWriter(folder, std::move(palette), std::move(label_ids));
+  return PictureWriter(folder, std::move(palette), std::move(label_ids), files);
+}
+
+PictureWriter::PictureWriter(std::filesystem::path folder, std::vector<imaging::Color> palette,
+                             std::vector<std::uint8_t> label_ids, const ProbabilityFiles& files)
+    : folder_(std::move(folder)),
+      classes_(std::ssize(palette)),
+      palette_(std::move(palette)),
+      label_ids_(std::move(label_ids)),
+      files_(files) {
+  if (files_.threshold <= 0 || files_.unsure < classes_) return;
+  palette_.resize(std::size_t{files_.unsure} + 1);
+  palette_.back() = kUnsureColor;
+}
+
+Status PictureWriter::write_probabilities(const std::string& name, const imaging::LabelMap& map) const {
+  if (files_.confidence) {
+    constexpr float kOne = 65535;
+    imaging::LabelMap picture{map.height, map.width, {}};
+    picture.ids.reserve(map.confidence.size());
+    for (const float value : map.confidence)
+      picture.ids.push_back(static_cast<ClassId>(std::lrint(std::clamp(value, 0.0f, 1.0f) * kOne)));
+    GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "confidence" / (name + ".png"), picture,
+                                          imaging::kMaxByteClasses + 1));
+  }
+  if (!files_.probabilities) return {};
+  const Shape shape{classes_, map.height, map.width};
+  return weights::write_npy((folder_ / "probabilities" / (name + ".npy")).string(),
+                            TensorDesc::dense(DType::f32, shape),
+                            std::as_bytes(std::span(map.probabilities)));
 }
 
 Status PictureWriter::write(const std::string& name, const imaging::Image& image,
-                            const imaging::LabelMap& map) const {
+                            const imaging::LabelMap& found) const {
   constexpr float kOpacity = 0.6f;
   const std::string file = name + ".png";
-  GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "gray" / file, map, std::ssize(palette_)));
+  imaging::LabelMap map{found.height, found.width, found.ids};
+  for (std::size_t i = 0; files_.threshold > 0 && i < map.ids.size(); ++i) {
+    if (found.confidence[i] < files_.threshold) map.ids[i] = files_.unsure;
+  }
+  GRAPHRUN_TRY(write_probabilities(name, found));
+  GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "gray" / file, map, classes_));
   GRAPHRUN_TRY(datasets::write_palette_png(folder_ / "color" / file, map, palette_));
   if (!label_ids_.empty()) {
-    imaging::LabelMap labels = map;
+    imaging::LabelMap labels{found.height, found.width, found.ids};
     for (ClassId& id : labels.ids) id = label_ids_[id];
     GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "label" / file, labels));
   }

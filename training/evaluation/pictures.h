@@ -8,6 +8,7 @@
 #include "datasets/descriptor.h"
 #include "datasets/sample.h"
 #include "graphrun/status.h"
+#include "runtime/imaging/image.h"
 
 namespace graphrun::training {
 
@@ -15,31 +16,49 @@ std::vector<imaging::Color> class_colors(std::span<const datasets::ClassInfo> cl
 // The label id of each class, as results are submitted. Errors: one beyond 8 bits.
 Result<std::vector<std::uint8_t>> class_label_ids(const datasets::LabelRule& rule);
 
+// What of probabilities is written.
+struct ProbabilityFiles {
+  bool confidence = false;     // confidence/NAME.png: of the class, 16 bits, 65535 stands for 1
+  bool probabilities = false;  // probabilities/NAME.npy: float32, classes x height x width
+  // Pixels whose class is less probable have the id `unsure` in gray/, color/ and overlay/. 0: none are.
+  double threshold = 0;
+  ClassId unsure = imaging::kByteIgnored;
+
+  LabelDetails details() const { return {confidence || threshold > 0, probabilities}; }
+};
+// Errors: an id that pictures of so many classes do not hold, a threshold that is no probability.
+Status check_files(const ProbabilityFiles& files, std::int64_t classes);
+
 // Writes label maps as pictures: gray/NAME.png (class ids), color/NAME.png (palette) and overlay/NAME.png
-// (colours over the image); and label/NAME.png in the data set's own label ids, if asked for.
+// (colours over the image); and label/NAME.png in the data set's own label ids, if asked for, whatever is
+// unsure.
 class PictureWriter {
  public:
-  // Makes the folders. `label_ids`: of each class, or empty.
+  // Makes the folders. `label_ids`: of each class, or empty. Errors: check_files()'s, the disk's.
   static Result<PictureWriter> create(const std::filesystem::path& folder,
                                       std::vector<imaging::Color> palette,
-                                      std::vector<std::uint8_t> label_ids = {});
+                                      std::vector<std::uint8_t> label_ids = {},
+                                      const ProbabilityFiles& files = {});
   // From now on write_sheet() writes. Makes the folder.
   Status begin_sheets(std::vector<datasets::ClassInfo> classes);
   // sheet/NAME.jpg: image, prediction, and where there is a label (not empty) that and the errors, with a
   // legend; nothing before begin_sheets(). Precondition: equal sizes.
   Status write_sheet(const std::string& name, const imaging::Image& image, const imaging::LabelMap& label,
                      const imaging::LabelMap& map) const;
-  // Precondition: image and map are of equal size.
+  // Precondition: image and map are of equal size; the map has the files' details.
   Status write(const std::string& name, const imaging::Image& image, const imaging::LabelMap& map) const;
 
  private:
   PictureWriter(std::filesystem::path folder, std::vector<imaging::Color> palette,
-                std::vector<std::uint8_t> label_ids)
-      : folder_(std::move(folder)), palette_(std::move(palette)), label_ids_(std::move(label_ids)) {}
+                std::vector<std::uint8_t> label_ids, const ProbabilityFiles& files);
+  Status write_probabilities(const std::string& name, const imaging::LabelMap& map) const;
+
   std::filesystem::path folder_;
-  std::vector<imaging::Color> palette_;
-  std::vector<datasets::ClassInfo> sheet_classes_;  // empty: no sheets
+  std::int64_t classes_;
+  std::vector<imaging::Color> palette_;               // with a colour for what is unsure
+  std::vector<datasets::ClassInfo> sheet_classes_{};  // empty: no sheets
   std::vector<std::uint8_t> label_ids_;
+  ProbabilityFiles files_;
 };
 
 }  // namespace graphrun::training

@@ -121,6 +121,7 @@ void write_calibration(Writer& writer, const EvaluationRecord& record) {
   writer.Key("calibration");
   writer.StartObject();
   member(writer, "ece", calibration.expected_error());
+  member(writer, "temperature", record.protocol->temperature);
   writer.Key("bins");
   writer.StartArray();
   for (std::size_t m = 0; const Calibration::Bin& bin : calibration.bins()) {
@@ -167,7 +168,7 @@ std::string metrics_json(const EvaluationRecord& record) {
   member(writer, "images", record.tally.images().images());
   write_protocol(writer, record.protocol, record.range);
   write_sums(writer, record, metrics, boundaries);
-  if (record.tally.has_confidence()) write_calibration(writer, record);
+  if (record.tally.has_confidence() && record.protocol != nullptr) write_calibration(writer, record);
   write_confusion(writer, record.tally.confusion());
   writer.EndObject();
   return std::string(buffer.GetString(), buffer.GetSize()) + "\n";

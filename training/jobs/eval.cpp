@@ -8,6 +8,8 @@
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/file.h"
 #include "runtime/labelling/labelling.h"
+#include "runtime/labelling/protocol_json.h"
+#include "runtime/model/model_file.h"
 #include "training/evaluation/evaluate_shares.h"
 #include "training/evaluation/per_image.h"
 #include "training/evaluation/report.h"
@@ -39,6 +41,7 @@ Result<SettingTable> find_settings(SettingSources sources, const EvalSource& sou
 Status write_metrics(EvalOutcome& outcome, const EvaluationRecord& record, std::span<const std::string> names,
                      const std::optional<OtherEvaluation>& other) {
   outcome.metrics = record.tally.confusion().metrics();
+  if (record.tally.has_confidence()) outcome.calibration_error = record.tally.calibration().expected_error();
   GRAPHRUN_TRY(
       core::write_file(outcome.folder / "per_image.csv", per_image_csv(names, record.tally.images())));
   GRAPHRUN_TRY(core::write_file(outcome.folder / "metrics.json", metrics_json(record)));
@@ -83,6 +86,13 @@ Result<EvalOutcome> score(const EvalRequest& request, const EvalSource& source,
   return outcome;
 }
 
+Status store_temperature(const fs::path& run, const OpRegistry& ops, double temperature) {
+  const std::string path = (run / "model.fb").string();
+  GRAPHRUN_ASSIGN(model::Model model, model::read_model(path, ops));
+  model.metadata[labelling::kTemperatureKey] = fmt::format("{:.6g}", temperature);
+  return model::write_model(model, path);
+}
+
 // One evaluation of a network on a split.
 class SplitEvaluation {
  public:
@@ -95,6 +105,9 @@ class SplitEvaluation {
         observer_(observer) {}
 
   Result<EvalOutcome> run(const StopToken& stop) {
+    if (request_.fit_temperature && source_.run.empty()) {
+      return {ErrorCode::usage, "--fit-temperature stores a number in a run's model: give a run's folder"};
+    }
     GRAPHRUN_TRY(open_network());
     GRAPHRUN_TRY(open_data());
     GRAPHRUN_TRY(make_pictures());
@@ -109,6 +122,7 @@ class SplitEvaluation {
                                  {*evaluation.tally, outcome.classes, &protocol_settings_, data_->range()},
                                  data_->names(), other_));
     }
+    if (is_first() && request_.fit_temperature) GRAPHRUN_TRY(keep_temperature(evaluation, outcome));
     return outcome;
   }
 
@@ -117,7 +131,28 @@ class SplitEvaluation {
   labelling::Protocol& protocol() const { return labelling_->protocol(); }
   bool is_first() const { return comm().rank() == 0; }
   EvaluationWishes wishes() const {
-    return {.pictures = pictures_ ? &*pictures_ : nullptr, .boundaries = request_.boundaries};
+    return {.pictures = pictures_ ? &*pictures_ : nullptr,
+            .boundaries = request_.boundaries,
+            .details = details(),
+            .fit_temperature = request_.fit_temperature};
+  }
+  LabelDetails details() const {
+    LabelDetails details = request_.files.details();
+    if (request_.fit_temperature) details = {true, true};
+    return details;
+  }
+
+  Status keep_temperature(const Evaluation& evaluation, EvalOutcome& outcome) const {
+    const std::optional<double> found = evaluation.temperature.temperature();
+    if (!found || *found < labelling::kMinTemperature || *found > labelling::kMaxTemperature) {
+      return {
+          ErrorCode::invalid_argument,
+          "--fit-temperature: no temperature from 0.05 to 20 is best: the split has no labels, all of it is "
+          "right, or the network is no better than chance"};
+    }
+    GRAPHRUN_TRY(store_temperature(source_.run, platform_.ops, *found));
+    outcome.temperature = found;
+    return {};
   }
 
   Status open_network() {
@@ -128,6 +163,8 @@ class SplitEvaluation {
     weights_path_ = source_.weights.empty() ? model.path : source_.weights;
     labelling::Labelling::Options opening{.memory_limit = request_.protocol.memory_limit};
     GRAPHRUN_ASSIGN(resolved_, resolve(model));
+    // What is fitted is that of the network's own probabilities.
+    if (request_.fit_temperature) resolved_.settings.temperature = 1;
     protocol_settings_ = resolved_.settings;
     opening.protocol = resolved_.settings;
     GRAPHRUN_ASSIGN(
@@ -177,8 +214,8 @@ class SplitEvaluation {
     if (request_.label_ids) {
       GRAPHRUN_ASSIGN(ids, class_label_ids(descriptor_.labels));
     }
-    GRAPHRUN_ASSIGN(pictures_,
-                    PictureWriter::create(folder_, class_colors(descriptor_.classes), std::move(ids)));
+    GRAPHRUN_ASSIGN(pictures_, PictureWriter::create(folder_, class_colors(descriptor_.classes),
+                                                     std::move(ids), request_.files));
     return pictures_->begin_sheets(descriptor_.classes);
   }
 
@@ -192,7 +229,7 @@ class SplitEvaluation {
     aside_ = pipeline_depth(*backend_, job_.threads);
     GRAPHRUN_ASSIGN(const labelling::EvaluationMemory memory,
                     reserve_memory(*datasets::Subset::shard(*data_, comm().rank(), comm().size()), protocol(),
-                                   labelling_->max_bytes(), aside_));
+                                   labelling_->max_bytes(), aside_, details()));
     if (!is_first()) return {};
     observer_.planned(memory);
     const std::string note = rescaling_note(resolved_, memory.largest);

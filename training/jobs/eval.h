@@ -41,8 +41,11 @@ struct EvalRequest {
   bool label_ids = false;        // also label/, in the data set's own label ids
   std::string predictions;       // score these saved PNGs, without a network and images
   PredictionIds predictions_as = PredictionIds::classes;
+  ProbabilityFiles files;   // beside the pictures
   bool boundaries = false;  // boundary IoU too
-  std::string compare;      // another evaluation (read_other); empty: none
+  // Finds the temperature of the model's probabilities, and stores it in the run's model.
+  bool fit_temperature = false;
+  std::string compare;  // another evaluation (read_other); empty: none
 };
 
 // An evaluation that is about to start.
@@ -74,6 +77,8 @@ struct EvalOutcome {
   double seconds = 0;  // from decoded images to label maps
   labelling::ProtocolSeconds protocol{};
   std::optional<EvalComparison> comparison{};  // where another one was given
+  std::optional<double> calibration_error{};   // where there was confidence
+  std::optional<double> temperature{};         // that was fitted and stored
 };
 
 // Labels a split, or scores saved predictions; the first rank writes metrics.json, per_image.csv

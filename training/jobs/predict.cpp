@@ -64,10 +64,12 @@ class Prediction {
     GRAPHRUN_TRY(open_network());
     announce();
     GRAPHRUN_TRY(reserve());
-    GRAPHRUN_ASSIGN(PictureWriter pictures, PictureWriter::create(request_.folder, class_colors(classes_)));
+    GRAPHRUN_ASSIGN(PictureWriter pictures,
+                    PictureWriter::create(request_.folder, class_colors(classes_), {}, request_.files));
     GRAPHRUN_TRY(pictures.begin_sheets(classes_));
-    GRAPHRUN_TRY(status_of(evaluate_shares(images_, labelling_->protocol(), {.pictures = &pictures}, comm(),
-                                           observer_, aside_)));
+    GRAPHRUN_TRY(status_of(evaluate_shares(images_, labelling_->protocol(),
+                                           {.pictures = &pictures, .details = request_.files.details()},
+                                           comm(), observer_, aside_)));
     if (collective::local_rank(comm()).index != 0) return {};
     const Status kept = labelling_->save_packed();
     if (!kept.ok()) observer_.note({true, kept.message()});
@@ -134,9 +136,10 @@ class Prediction {
 
   Status reserve() {
     aside_ = pipeline_depth(*backend_, job_.threads);
-    GRAPHRUN_ASSIGN(const labelling::EvaluationMemory memory,
-                    reserve_memory(*datasets::Subset::shard(images_, comm().rank(), comm().size()),
-                                   labelling_->protocol(), labelling_->max_bytes(), aside_));
+    GRAPHRUN_ASSIGN(
+        const labelling::EvaluationMemory memory,
+        reserve_memory(*datasets::Subset::shard(images_, comm().rank(), comm().size()),
+                       labelling_->protocol(), labelling_->max_bytes(), aside_, request_.files.details()));
     const std::string note = rescaling_note(resolved_, memory.largest);
     if (is_first() && !note.empty()) observer_.note({true, note});
     return {};

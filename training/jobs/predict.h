@@ -25,6 +25,7 @@ struct PredictRequest {
   SettingSources settings;
   model::Bindings parameters;    // late parameters of the model
   DType precision = DType::f32;  // of activations
+  ProbabilityFiles files;        // beside the pictures
   std::string folder;            // of results
   // Folder of prepared weights; asked once the ranks have joined.
   std::function<Result<std::string>()> cache_folder;

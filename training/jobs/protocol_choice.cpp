@@ -63,6 +63,7 @@ Result<ResolvedProtocol> ProtocolChoice::resolve(const SettingTable& table, cons
     settings.test_w = table.integer("test_w");
     resolved.crop_from = table.source("test_h");
   }
+  settings.temperature = own.settings.temperature;
   settings.batch = batch;
   settings.sessions = sessions;
   return resolved;
