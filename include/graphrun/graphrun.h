@@ -3,6 +3,7 @@
 // All that a program needs to run networks. Training, data sets and compiling have headers of their own.
 #include "graphrun/device.h"
 #include "graphrun/image.h"
+#include "graphrun/label_queue.h"
 #include "graphrun/labeler.h"
 #include "graphrun/op_libraries.h"
 #include "graphrun/program.h"

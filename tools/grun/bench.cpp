@@ -7,15 +7,18 @@
 #include <chrono>
 #include <future>
 
+#include "runtime/plugin/op_libraries.h"
 #include "runtime/profiling/layer_costs.h"
 #include "runtime/profiling/step_times.h"
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
+#include "tools/bench/stream_bench.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
 #include "tools/grun/ranks.h"
 #include "tools/terminal/output.h"
 #include "tools/terminal/progress.h"
+#include "training/jobs/model_choice.h"
 #include "training/parallel.h"
 
 namespace graphrun::tools {
@@ -34,6 +37,8 @@ struct BenchOptions {
   bool json = false;
   bool parts = false;
   std::string trace;
+  std::string weights;
+  StreamLoad load{.streams = 0};  // 0: the network alone is timed
 
   bool trains() const { return mode == "train"; }
   // By node, not only as a whole.
@@ -233,7 +238,28 @@ Status check(const BenchOptions& options) {
   return {};
 }
 
+// The whole way from images to label maps, as cameras ask for it.
+Status bench_streams(const BenchOptions& options) {
+  if (options.shape.size() != 4) return {ErrorCode::usage, "--shape: expected N,C,H,W"};
+  GRAPHRUN_ASSIGN(const training::ModelChoice choice, training::choose_model(options.model, options.weights));
+  LabelerOptions opening{.model = choice.model, .weights = choice.weights};
+  opening.device = options.common.device;
+  opening.threads = options.common.threads;
+  opening.precision = options.common.compute_type();
+  GRAPHRUN_ASSIGN(opening.cache, options.common.cache_folder());
+  GRAPHRUN_ASSIGN(opening.ops, plugin::open_op_libraries(options.common.op_libraries));
+  GRAPHRUN_ASSIGN(Labeler labeler, Labeler::open(opening));
+  GRAPHRUN_ASSIGN(LabelQueue queue, LabelQueue::open(std::move(labeler), {.streams = options.load.streams}));
+  StreamLoad load = options.load;
+  load.height = options.shape[2];
+  load.width = options.shape[3];
+  GRAPHRUN_ASSIGN(const StreamTimes times, measure_streams(queue, load));
+  print("{}", describe(times, options.json));
+  return {};
+}
+
 Status bench(BenchOptions& options, Outcome& outcome) {
+  if (options.load.streams > 0) return bench_streams(options);
   GRAPHRUN_TRY(check(options));
   GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                   open_program(options.model, options.common));
@@ -305,6 +331,20 @@ void add_bench(CLI::App& app, Outcome& outcome) {
           "are of all together")
       ->check(CLI::Range(1, 256))
       ->capture_default_str();
+  CLI::Option* streams =
+      command
+          ->add_option(
+              "--streams", options->load.streams,
+              "cameras whose images are labelled (--shape: their H and W), by a run, a bundle, or with "
+              "--weights: latencies and what is dropped")
+          ->check(CLI::Range(1, 1024));
+  command
+      ->add_option("--rate", options->load.rate,
+                   "images a second of each; twice what is possible if not given")
+      ->check(CLI::Range(0.001, 1e6))
+      ->needs(streams);
+  command->add_option("--seconds", options->load.seconds, "how long")->needs(streams)->capture_default_str();
+  command->add_option("--weights", options->weights, "of --streams")->needs(streams);
   command->add_flag("--json", options->json, "one JSON object");
   command->add_flag("--parts", options->parts, "run fused nodes as their parts, for comparisons");
   set_ranked_callback(*command, outcome, [options, &outcome] { return bench(*options, outcome); });
