@@ -51,7 +51,8 @@ imaging::Image arrange(std::span<const SheetPanel> panels, std::int64_t columns,
   imaging::Extent cell{1, 1};
   for (const SheetPanel& panel : panels) {
     cell.height = std::max(cell.height, panel.picture.height);
-    cell.width = std::max({cell.width, panel.picture.width, SheetCanvas::width_of(panel.title)});
+    const std::int64_t title = SheetCanvas::width_of(panel.title) - (panel.title_columns - 1) * kGap;
+    cell.width = std::max({cell.width, panel.picture.width, title / panel.title_columns});
   }
   const std::int64_t rows = (std::ssize(panels) + columns - 1) / columns;
   const std::int64_t width = kGap + std::min(columns, std::ssize(panels)) * (cell.width + kGap);
@@ -75,7 +76,7 @@ imaging::Image colored(const imaging::LabelMap& map, std::span<const ClassInfo> 
   imaging::Image picture{map.height, map.width, std::vector<std::uint8_t>(3 * map.ids.size())};
   std::uint8_t* to = picture.rgb.data();
   for (const ClassId id : map.ids) {
-    const imaging::Color color = id < classes.size() ? classes[id].color : imaging::Color{};
+    const imaging::Color color = id < classes.size() ? classes[id].color : kNowhereColor;
     *to++ = color.r, *to++ = color.g, *to++ = color.b;
   }
   return picture;

@@ -13,6 +13,7 @@ namespace graphrun::training {
 struct SheetPanel {
   std::string title;
   imaging::Image picture;
+  std::int64_t title_columns = 1;  // of the grid that the title may take
 };
 // An entry of a legend.
 struct SheetKey {
@@ -36,7 +37,7 @@ inline constexpr imaging::Color kRightColor{223, 228, 234};
 inline constexpr imaging::Color kWrongColor{200, 70, 0};
 inline constexpr imaging::Color kNowhereColor{120, 130, 142};  // the label counts nowhere
 
-// The label map in the classes' colours; black for what is no class.
+// The label map in the classes' colours, kNowhereColor for what is no class.
 imaging::Image colored(const imaging::LabelMap& map, std::span<const ClassInfo> classes);
 // A key for each class that occurs in any of the maps, in their order.
 std::vector<SheetKey> keys_of(std::span<const imaging::LabelMap* const> maps,

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 #include <vector>
 
 #include "datasets/image_io.h"
 #include "runtime/core/guard.h"
 #include "training/evaluation/sheet.h"
+#include "training/evaluation/sheet_canvas.h"
 #include "training/evaluation/small_picture.h"
 #include "training/jobs/crop_source.h"
 
@@ -48,7 +48,7 @@ class Sheet {
     const imaging::Image image = image_of(augment, batch.image + 3 * pixels * crop);
     const imaging::Extent size = within({image.height, image.width}, kSide);
     labels_.push_back(shrunk(label_of(augment, batch.label + pixels * crop), size));
-    panels_.push_back({data_.name(batch.samples[static_cast<std::size_t>(crop)]), shrunk(image, size)});
+    panels_.push_back({data_.name(batch.samples[static_cast<std::size_t>(crop)]), shrunk(image, size), 2});
     panels_.push_back({"", colored(labels_.back(), descriptor_.classes)});
   }
 
@@ -56,7 +56,8 @@ class Sheet {
     constexpr std::int64_t kColumns = 6;  // three crops with their labels
     // A long name would make every panel as wide.
     for (SheetPanel& panel : panels_) {
-      const std::int64_t letters = std::max<std::int64_t>(panel.picture.width / 12, 4);
+      const std::int64_t letters =
+          std::max<std::int64_t>(2 * panel.picture.width / SheetCanvas::kLetterWidth, 6);
       if (std::ssize(panel.title) > letters)
         panel.title = ".." + panel.title.substr(panel.title.size() - static_cast<std::size_t>(letters - 2));
     }
@@ -68,7 +69,7 @@ class Sheet {
       has_ignored = has_ignored || std::ranges::find(label.ids, imaging::kIgnoredClass) != label.ids.end();
     }
     std::vector<SheetKey> keys = keys_of(maps, descriptor_.classes);
-    if (has_ignored) keys.push_back({"counts nowhere", {}});
+    if (has_ignored) keys.push_back({"counts nowhere", kNowhereColor});
     return arrange(panels_, kColumns, keys);
   }
 

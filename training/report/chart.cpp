@@ -54,10 +54,12 @@ std::string mark_text(double value, const Axis& axis) {
   return fmt::format("{:.{}f}", value, digits);
 }
 
+// Those that can be drawn: files may hold any number.
 std::vector<Point> finite(const std::vector<Point>& points) {
+  constexpr double kMost = 1e30;
   std::vector<Point> kept;
   std::ranges::copy_if(points, std::back_inserter(kept),
-                       [](const Point& p) { return std::isfinite(p.x) && std::isfinite(p.y); });
+                       [](const Point& p) { return std::abs(p.x) < kMost && std::abs(p.y) < kMost; });
   return kept;
 }
 

@@ -110,7 +110,8 @@ Result<EvaluationFacts> read_evaluation_facts(const std::filesystem::path& file)
   read_confusion(document, facts);
   read_calibration(document, facts);
   read_interval(document, facts);
-  facts.images = static_cast<std::int64_t>(number_of(document, "images").value_or(0));
+  if (const rapidjson::Value* images = member_of(document, "images"); images != nullptr && images->IsInt64())
+    facts.images = images->GetInt64();
   facts.protocol = describe_protocol(document);
   return facts;
 }

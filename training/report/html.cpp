@@ -70,7 +70,8 @@ std::string percent(double share) { return fmt::format("{:.1f}\u202f%", 100 * sh
 std::string time_text(double seconds) {
   if (seconds < 60) return fmt::format("{:.1f} s", seconds);
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));
-  if (whole < 3600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+  if (whole >= 600 && whole < 3600) return fmt::format("{} min", (whole + 30) / 60);
+  if (whole < 600) return fmt::format("{} min {:02} s", whole / 60, whole % 60);
   return fmt::format("{} h {:02} min", whole / 3600, whole / 60 % 60);
 }
 

@@ -20,7 +20,7 @@ std::string data_uri(std::string_view type, std::string_view bytes);
 std::string grouped(double whole);
 // "87.3 %" of 0.873
 std::string percent(double share);
-// "1 h 02 min", "3 min 20 s", "12.4 s"
+// "1 h 02 min", "15 min", "3 min 20 s", "12.4 s"
 std::string time_text(double seconds);
 
 }  // namespace graphrun::training

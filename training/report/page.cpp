@@ -74,7 +74,9 @@ std::string more_scores(const EvaluationFacts& evaluation) {
   std::string rows;
   for (const auto& [name, value] : evaluation.scores) {
     if (name == "mIoU" || name == "mAcc" || name == "aAcc") continue;
-    rows += fmt::format("<div><dt>{}</dt><dd>{:.4f}</dd></div>\n", escaped(name), value);
+    rows +=
+        fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escaped(name),
+                    value == std::floor(value) && value > 1 ? grouped(value) : fmt::format("{:.4f}", value));
   }
   return rows.empty() ? rows : "<dl class=\"scores\">\n" + rows + "</dl>\n";
 }
