@@ -1,3 +1,5 @@
+#include <cstdio>
+#include <exception>
 #include <filesystem>
 #include <span>
 
@@ -34,7 +36,7 @@ int run(CLI::App& app, graphrun::tools::Outcome& outcome, std::span<char* const>
 
 // Exit status: 0 done, 1 the input is wrong or the work failed, 2 the command line is wrong, 130/143
 // interrupted.
-int main(int argc, char** argv) {
+int main(int argc, char** argv) try {
   graphrun::tools::prepare_streams();
   CLI::App app{"grun: train, evaluate and run compiled graphs"};
   app.require_subcommand(1);
@@ -62,5 +64,9 @@ int main(int argc, char** argv) {
   const graphrun::Status written = graphrun::tools::finish_output();
   if (written.ok() || status != 0) return status;
   graphrun::tools::say("grun: error: {}", written.message());
+  return 1;
+} catch (const std::exception&) {
+  // What comes before run(): the options themselves take memory. A message that is made would take more.
+  std::fputs("grun: error: out of memory\n", stderr);
   return 1;
 }

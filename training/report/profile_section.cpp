@@ -34,6 +34,7 @@ std::vector<KernelTime> by_kernel(const rapidjson::Value& events) {
     ++time.steps;
   }
   std::vector<KernelTime> order;
+  order.reserve(kernels.size());
   for (const auto& [name, time] : kernels) order.push_back(time);
   std::ranges::stable_sort(order, std::ranges::greater{}, &KernelTime::microseconds);
   return order;
