@@ -21,14 +21,15 @@ Result<CropSource> open_crops(const datasets::Dataset& data, const datasets::Des
       return {ErrorCode::usage, std::string(size) + " is missing: give it with --set"};
   }
   const std::int64_t batch = std::min(settings.integer("batch_size"), data.size());
-  GRAPHRUN_ASSIGN(datasets::Sampler sampler, datasets::Sampler::make({.samples = data.size(),
-                                                                      .batch_size = batch,
-                                                                      .shuffle = settings.flag("shuffle"),
-                                                                      .seed = loading.seed}));
+  GRAPHRUN_ASSIGN(const datasets::Sampler sampler,
+                  datasets::Sampler::make({.samples = data.size(),
+                                           .batch_size = batch,
+                                           .shuffle = settings.flag("shuffle"),
+                                           .seed = loading.seed}));
   const datasets::AugmentSettings augment = augment_settings(settings, model.preprocess);
   GRAPHRUN_ASSIGN(std::unique_ptr<datasets::Loader> loader,
                   datasets::Loader::start(data, sampler, augment, loading));
-  return CropSource{augment, std::move(sampler), std::move(loader)};
+  return CropSource{augment, sampler, std::move(loader)};
 }
 
 }  // namespace graphrun::training
