@@ -12,7 +12,7 @@ Result<Device> Device::open(std::string_view name, const DeviceOptions& options)
   GRAPHRUN_TRY(model::check_libraries(options.ops));
   GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend,
                   api::devices().open(name, {options.threads, options.cache, options.ops}));
-  return Device(std::make_shared<const Impl>(Impl{std::move(backend)}));
+  return Device(std::make_shared<const Impl>(Impl{std::move(backend), options.ops}));
 } catch (...) {
   return core::caught();
 }

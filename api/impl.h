@@ -16,6 +16,7 @@ namespace graphrun {
 
 struct Device::Impl {
   std::shared_ptr<model::Backend> backend;
+  OpLibraries ops;  // those that it was opened with
 };
 
 struct Program::Impl {

@@ -4,6 +4,7 @@
 
 #include "api/dataset.h"
 #include "api/devices.h"
+#include "ops/cpu_training.h"
 #include "runtime/collective/self.h"
 #include "training/jobs/ranks.h"
 
@@ -20,10 +21,11 @@ training::Platform platform(JobPlace& place, std::vector<std::string>& notes) {
     return training::RankOfJob{joined.comm, joined.threads};
   };
   const auto open = [&place]() -> Result<std::shared_ptr<model::Backend>> {
-    GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend,
-                    devices()
-                        .open(place.device, {place.threads, place.cache, place.libraries})
-                        .with_context("device " + place.device));
+    GRAPHRUN_ASSIGN(
+        std::shared_ptr<model::Backend> backend,
+        devices()
+            .open(place.device, {place.threads, place.cache, ops::with_training_kernels(place.libraries)})
+            .with_context("device " + place.device));
     GRAPHRUN_TRY(backend->check_precision(place.precision)
                      .with_context("precision " + std::string(to_string(place.precision))));
     return backend;

@@ -6,6 +6,8 @@
 
 #include "api/impl.h"
 #include "graphrun/dataset.h"
+#include "ops/cpu_backend.h"
+#include "ops/cpu_training.h"
 #include "runtime/core/guard.h"
 #include "runtime/imaging/resample.h"
 #include "runtime/session/layout.h"
@@ -27,6 +29,12 @@ std::int32_t ignored_id(const model::Model& model) {
   constexpr std::int32_t kDefault = 255;
   const auto found = std::ranges::find(model.parameters, "ignore_label", &model::GraphParameter::name);
   return found == model.parameters.end() ? kDefault : static_cast<std::int32_t>(found->value);
+}
+
+// The device with the kernels that only training needs; a GPU has all of its own.
+Result<std::shared_ptr<model::Backend>> training_backend(const Device::Impl& device) {
+  if (!device.backend->is_host()) return device.backend;
+  return ops::make_cpu_backend(device.backend->threads(), ops::with_training_kernels(device.ops));
 }
 
 }  // namespace
@@ -59,8 +67,8 @@ Result<TrainSession> TrainSession::create(const Program& program, const Device& 
                                           const TrainSessionOptions& options) try {
   auto impl = std::make_unique<Impl>(Impl{program, device, nullptr, nullptr, 0});
   impl->seed = static_cast<std::int64_t>(options.seed);
-  GRAPHRUN_ASSIGN(impl->weights,
-                  weights::Weights::initialise(*impl->bound(), options.seed, device.impl().backend));
+  GRAPHRUN_ASSIGN(const auto backend, training_backend(device.impl()));
+  GRAPHRUN_ASSIGN(impl->weights, weights::Weights::initialise(*impl->bound(), options.seed, backend));
   session::TrainSession::Options of_session;
   of_session.n = options.batch;
   of_session.h = options.height;

@@ -20,7 +20,7 @@
   namespace graphrun::ops::room {         \
   std::vector<KernelEntry> cpu_kernels(); \
   }
-#include "ops/op_list.inc"
+#include "ops/cpu_list.inc"
 #undef GRAPHRUN_OPS
 
 namespace graphrun::ops {
@@ -145,7 +145,7 @@ Result<std::shared_ptr<model::Backend>> make_cpu_backend(int threads, OpLibrarie
     all.insert(all.end(), more.begin(), more.end());
   };
 #define GRAPHRUN_OPS(room) take(ops::room::cpu_kernels());
-#include "ops/op_list.inc"
+#include "ops/cpu_list.inc"
 #undef GRAPHRUN_OPS
   GRAPHRUN_ASSIGN(const int count, cpu::team_size(threads > 0 ? threads : cpu::usable_processors()));
   return std::shared_ptr<model::Backend>(std::make_shared<CpuBackend>(count, std::move(libraries), all));

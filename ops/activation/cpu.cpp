@@ -13,11 +13,6 @@ template <class F, class T>
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < length; ++i) y[i] = static_cast<T>(f(x[i]));
 }
-template <class F, class T>
-[[gnu::flatten]] GRAPHRUN_SIMD void map_rows(F f, const T* a, const T* b, T* y, std::int64_t length) {
-#pragma GCC ivdep
-  for (std::int64_t i = 0; i < length; ++i) y[i] = static_cast<T>(f(a[i], b[i]));
-}
 
 template <class F, class T>
 Result<std::unique_ptr<Kernel>> unary(const KernelRequest& request, F f) {
@@ -32,33 +27,13 @@ Result<std::unique_ptr<Kernel>> unary(const KernelRequest& request, F f) {
                               });
 }
 
-template <class F, class T>
-Result<std::unique_ptr<Kernel>> binary(const KernelRequest& request, F f) {
-  const PixelRows rows({request.inputs[0], request.inputs[1], request.outputs[0]});
-  return make_function_kernel(
-      request.def.name, 0, [rows, f, threads = request.threads](const KernelRun& run) {
-        const T* const a = run.inputs[0].as<const T>();
-        const T* const b = run.inputs[1].as<const T>();
-        T* const y = run.outputs[0].as<T>();
-        rows.parallel_for(threads, [&](std::int64_t at, std::int64_t length) {
-          map_rows(f, a + at * rows.stride(0), b + at * rows.stride(1), y + at * rows.stride(2), length);
-        });
-      });
-}
-
 using Prepared = Result<std::unique_ptr<Kernel>>;
 
 template <class F>
 Prepared prepare(const KernelRequest& request) {
   F f;
   if constexpr (HasSlope<F>) f.slope = static_cast<float>(request.attrs.real("slope"));
-  return for_activation_type(request, [&]<class T>(T) -> Prepared {
-    if constexpr (std::is_invocable_v<F, float>) {
-      return unary<F, T>(request, f);
-    } else {
-      return binary<F, T>(request, f);
-    }
-  });
+  return for_activation_type(request, [&]<class T>(T) { return unary<F, T>(request, f); });
 }
 template <class F, class Tanh>
 Prepared prepare_gelu(const KernelRequest& request) {
@@ -69,21 +44,13 @@ Prepared prepare_gelu(const KernelRequest& request) {
 
 std::vector<KernelEntry> cpu_kernels() {
   return {{"relu", "cpu", prepare<Relu>},
-          {"relu_grad", "cpu", prepare<ReluGrad>},
           {"sigmoid", "cpu", prepare<Sigmoid>},
-          {"sigmoid_grad", "cpu", prepare<SigmoidGrad>},
           {"relu6", "cpu", prepare<Relu6>},
-          {"relu6_grad", "cpu", prepare<Relu6Grad>},
           {"leaky_relu", "cpu", prepare<LeakyRelu>},
-          {"leaky_relu_grad", "cpu", prepare<LeakyReluGrad>},
           {"hard_sigmoid", "cpu", prepare<HardSigmoid>},
-          {"hard_sigmoid_grad", "cpu", prepare<HardSigmoidGrad>},
           {"hard_swish", "cpu", prepare<HardSwish>},
-          {"hard_swish_grad", "cpu", prepare<HardSwishGrad>},
           {"silu", "cpu", prepare<Silu>},
-          {"silu_grad", "cpu", prepare<SiluGrad>},
-          {"gelu", "cpu", prepare_gelu<Gelu, GeluTanh>},
-          {"gelu_grad", "cpu", prepare_gelu<GeluGrad, GeluTanhGrad>}};
+          {"gelu", "cpu", prepare_gelu<Gelu, GeluTanh>}};
 }
 
 }  // namespace graphrun::ops::activation

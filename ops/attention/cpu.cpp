@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "ops/attention/cpu_blocks.h"
-#include "ops/attention/kernels.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
 #include "ops/common/scratch.h"
@@ -143,12 +142,10 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
 
 }  // namespace
 
-Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
-  return for_activation_type(request, [&]<class T>(T) { return prepare<T>(request); });
-}
-
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"attention", "cpu", prepare_forward}, {"attention_grad", "cpu", prepare_backward}};
+  return {{"attention", "cpu", [](const KernelRequest& request) {
+             return for_activation_type(request, [&]<class T>(T) { return prepare<T>(request); });
+           }}};
 }
 
 }  // namespace graphrun::ops::attention

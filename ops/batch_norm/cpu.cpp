@@ -122,10 +122,7 @@ Result<std::unique_ptr<Kernel>> prepare_eval(const KernelRequest& request) {
 }  // namespace
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"batch_norm_eval", "cpu", prepare_eval},    {"bn_moments", "cpu", prepare_moments},
-          {"bn_finish", "cpu", prepare_finish},        {"batch_norm_eval_grad", "cpu", prepare_eval_grad},
-          {"bn_apply", "cpu", prepare_apply},          {"bn_grad_sums", "cpu", prepare_grad_sums},
-          {"bn_grad_apply", "cpu", prepare_grad_apply}};
+  return {{"batch_norm_eval", "cpu", prepare_eval}, {"bn_apply", "cpu", prepare_apply}};
 }
 
 }  // namespace graphrun::ops::batch_norm

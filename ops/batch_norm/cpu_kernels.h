@@ -4,11 +4,9 @@
 
 #include "graphrun/kernel/kernel.h"
 
-// The CPU kernels of this room's files.
+// CPU kernels that cpu_training.cpp lists.
 namespace graphrun::ops::batch_norm {
 
-Result<std::unique_ptr<Kernel>> prepare_moments(const KernelRequest& request);
-Result<std::unique_ptr<Kernel>> prepare_finish(const KernelRequest& request);
 Result<std::unique_ptr<Kernel>> prepare_grad_sums(const KernelRequest& request);
 Result<std::unique_ptr<Kernel>> prepare_grad_apply(const KernelRequest& request);
 Result<std::unique_ptr<Kernel>> prepare_eval_grad(const KernelRequest& request);

@@ -1,15 +1,9 @@
 #include "ops/channel_dot/body.h"
 #include "ops/common/body_kernel.h"
 #include "ops/common/compute_type.h"
-#include "runtime/cpu/simd.h"
 
 namespace graphrun::ops::channel_dot {
 namespace {
-
-template <class T>
-[[gnu::flatten]] GRAPHRUN_SIMD void loop(const ChannelDot<T>& body, std::int64_t begin, std::int64_t end) {
-  for (std::int64_t i = begin; i < end; ++i) body(i);
-}
 
 Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
@@ -20,7 +14,7 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
       to.y = run.outputs[0].template as<T>();
     };
     return make_body_kernel("channel_dot", make_channel_dot<T>(a, request.inputs[1], request.outputs[0]),
-                            bind, loop<T>, a.pixels(), 2 * a.c(), request.threads);
+                            bind, a.pixels(), 2 * a.c(), request.threads);
   });
 }
 

@@ -6,6 +6,7 @@
 
 #include "graphrun/kernel/kernel.h"
 #include "runtime/cpu/parallel.h"
+#include "runtime/cpu/simd.h"
 
 // Runs a single-source body on the CPU. A body is a functor with an index: body(i) writes only output i,
 // which is one pixel's block of kBlock channels, so that any order of indices gives the same bits.
@@ -19,12 +20,18 @@ constexpr std::int64_t block_count(std::int64_t channels, std::int64_t block) {
   return (channels + block - 1) / block;
 }
 
+// body(i) for each i of [begin, end); flattened, so that the body too is compiled for the vectors of each
+// level.
+template <class Body>
+[[gnu::flatten]] GRAPHRUN_SIMD static void body_loop(const Body& body, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t i = begin; i < end; ++i) body(i);
+}
+
 template <class Body>
 class BodyKernel final : public Kernel {
  public:
   using Bind = void (*)(Body& body, const KernelRun& run);  // sets the pointers
-  // Calls the body; GRAPHRUN_SIMD, and flattened so that the body too is compiled for the vectors of each
-  // level.
+  // Calls the body for some indices: GRAPHRUN_SIMD.
   using Loop = void (*)(const Body& body, std::int64_t begin, std::int64_t end);
   BodyKernel(std::string_view name, Body body, Bind bind, Loop loop, std::int64_t count, std::int64_t work,
              int threads)
@@ -63,6 +70,13 @@ std::unique_ptr<Kernel> make_body_kernel(std::string_view name, Body body,
                                          std::int64_t work, int threads) {
   return std::make_unique<BodyKernel<Body>>(name, std::move(body), bind, loop, count,
                                             std::max<std::int64_t>(work, 1), threads);
+}
+// The same with body_loop().
+template <class Body>
+std::unique_ptr<Kernel> make_body_kernel(std::string_view name, Body body,
+                                         typename BodyKernel<Body>::Bind bind, std::int64_t count,
+                                         std::int64_t work, int threads) {
+  return make_body_kernel(name, std::move(body), bind, body_loop<Body>, count, work, threads);
 }
 
 }  // namespace graphrun::ops

@@ -24,24 +24,6 @@ class Concat final : public Kernel {
   int threads_;
 };
 
-class SliceChannels final : public Kernel {
- public:
-  SliceChannels(std::int64_t begin, int threads) : begin_(begin), threads_(threads) {}
-  std::string_view name() const override { return "slice_channels"; }
-  Status run(const KernelRun& run) override {
-    const TensorView& x = run.inputs[0];
-    const TensorView& y = run.outputs[0];
-    const auto size = static_cast<std::int64_t>(size_of(y.desc.dtype));
-    copy_pixels(y.desc, x.as<const std::byte>() + begin_ * size, x.desc.pixel_stride, y.data,
-                y.desc.pixel_stride, threads_);
-    return {};
-  }
-
- private:
-  std::int64_t begin_;
-  int threads_;
-};
-
 Result<std::unique_ptr<Kernel>> prepare_concat(const KernelRequest& request) {
   for (const TensorDesc& x : request.inputs) {
     if (x.dtype != request.outputs[0].dtype) return {ErrorCode::declined, "inputs differ in their type"};
@@ -49,17 +31,8 @@ Result<std::unique_ptr<Kernel>> prepare_concat(const KernelRequest& request) {
   return std::unique_ptr<Kernel>(std::make_unique<Concat>(request.threads));
 }
 
-Result<std::unique_ptr<Kernel>> prepare_slice(const KernelRequest& request) {
-  if (request.inputs[0].dtype != request.outputs[0].dtype)
-    return {ErrorCode::declined, "x and y differ in their type"};
-  return std::unique_ptr<Kernel>(
-      std::make_unique<SliceChannels>(request.attrs.integer("begin"), request.threads));
-}
-
 }  // namespace
 
-std::vector<KernelEntry> cpu_kernels() {
-  return {{"concat", "concat", prepare_concat}, {"slice_channels", "slice_channels", prepare_slice}};
-}
+std::vector<KernelEntry> cpu_kernels() { return {{"concat", "concat", prepare_concat}}; }
 
 }  // namespace graphrun::ops::concat

@@ -2,40 +2,13 @@
 #include <cmath>
 
 #include "graphrun/bfloat16.h"
+#include "ops/conv2d/cpu_winograd_points.h"
 #include "ops/conv2d/geometry.h"
 #include "ops/conv2d/winograd.h"
 #include "runtime/cpu/simd.h"
 
 namespace graphrun::ops::conv2d::winograd {
 namespace {
-
-constexpr std::int64_t kBlock = 64;  // channels that are transformed at once
-constexpr float kZeros[kBlock] = {};
-
-// The points are 0, +-kP, +-kQ and infinity. Among binary fractions these leave small errors: the largest are
-// a fifth of those with 1 and 2.
-constexpr float kP = 0.75f, kQ = 1.5f;
-constexpr float kP2 = kP * kP, kQ2 = kQ * kQ, kP3 = kP2 * kP, kQ3 = kQ2 * kQ;
-
-// Weights to points along one axis.
-struct WeightPoints {
-  double g[kIn][3];
-};
-constexpr WeightPoints weight_points() {
-  constexpr double p = kP, q = kQ;
-  WeightPoints all{{{1 / (p * p * q * q), 0, 0}, {}, {}, {}, {}, {0, 0, 1}}};
-  const double points[] = {p, -p, q, -q};
-  for (int i = 0; i < 4; ++i) {
-    const double a = points[i];
-    const double norm = 2 * a * a * (i < 2 ? p * p - q * q : q * q - p * p);
-    all.g[i + 1][0] = 1 / norm;
-    all.g[i + 1][1] = a / norm;
-    all.g[i + 1][2] = a * a / norm;
-  }
-  return all;
-}
-constexpr WeightPoints kWeightPoints = weight_points();
-constexpr auto& kG = kWeightPoints.g;
 
 // Six values along one axis to six, for `count` channels; results lie `pitch` apart.
 inline void filter_in(const float* const (&d)[kIn], std::int64_t count, float* to, std::int64_t pitch) {
@@ -61,20 +34,6 @@ inline void filter_out(const float* m, std::int64_t from_pitch, std::int64_t cou
     to[pitch + c] = kP * (one - two) + kQ * (three - four);
     to[2 * pitch + c] = kP2 * (one + two) + kQ2 * (three + four);
     to[3 * pitch + c] = kP3 * (one - two) + kQ3 * (three - four) + m[5 * from_pitch + c];
-  }
-}
-
-// The transpose of filter_out: four values along one axis to six.
-inline void filter_spread(const float* const (&y)[kOut], std::int64_t count, float* to, std::int64_t pitch) {
-  for (std::int64_t c = 0; c < count; ++c) {
-    const float even = y[0][c] + kP2 * y[2][c], odd = kP * y[1][c] + kP3 * y[3][c];
-    const float near = y[0][c] + kQ2 * y[2][c], far = kQ * y[1][c] + kQ3 * y[3][c];
-    to[c] = y[0][c];
-    to[pitch + c] = even + odd;
-    to[2 * pitch + c] = even - odd;
-    to[3 * pitch + c] = near + far;
-    to[4 * pitch + c] = near - far;
-    to[5 * pitch + c] = y[3][c];
   }
 }
 
@@ -139,27 +98,6 @@ template <class T>
   }
 }
 
-[[gnu::flatten]] GRAPHRUN_SIMD void spread_loop(const OutTile<const float>& pixels, std::int64_t channels,
-                                                float* to, std::int64_t pitch) {
-  for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
-    const std::int64_t count = std::min(kBlock, channels - begin);
-    float half[kIn * kOut * kBlock];  // by row, column and channel
-    for (std::size_t j = 0; j < kOut; ++j) {
-      const float* y[kOut];
-      for (std::size_t i = 0; i < kOut; ++i) {
-        const float* const pixel = pixels[i * kOut + j];
-        y[i] = pixel == nullptr ? kZeros : pixel + begin;
-      }
-      filter_spread(y, count, half + j * kBlock, kOut * kBlock);
-    }
-    for (std::size_t i = 0; i < kIn; ++i) {
-      const float* y[kOut];
-      for (std::size_t j = 0; j < kOut; ++j) y[j] = half + (i * kOut + j) * kBlock;
-      filter_spread(y, count, to + static_cast<std::int64_t>(i) * kIn * pitch + begin, pitch);
-    }
-  }
-}
-
 GRAPHRUN_SIMD void weights_loop(const float* weight, std::int64_t channels, const WeightLayout& form,
                                 float* to, std::int64_t pitch) {
   for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
@@ -183,32 +121,6 @@ GRAPHRUN_SIMD void weights_loop(const float* weight, std::int64_t channels, cons
         for (std::int64_t c = 0; c < count; ++c)
           point[c] = static_cast<float>(g[0] * half[0][c] + g[1] * half[1][c] + g[2] * half[2][c]);
       }
-    }
-  }
-}
-
-GRAPHRUN_SIMD void gather_loop(const float* from, std::int64_t pitch, std::int64_t channels, float* gweight) {
-  for (std::int64_t begin = 0; begin < channels; begin += kBlock) {
-    const std::int64_t count = std::min(kBlock, channels - begin);
-    float taps[kTaps][kBlock] = {};
-    for (std::int64_t row = 0; row < kIn; ++row) {
-      float half[3][kBlock] = {};
-      for (std::int64_t column = 0; column < kIn; ++column) {
-        const float* const point = from + (row * kIn + column) * pitch + begin;
-        for (std::size_t l = 0; l < 3; ++l) {
-          const auto g = static_cast<float>(kG[column][l]);
-          for (std::int64_t c = 0; c < count; ++c) half[l][c] += g * point[c];
-        }
-      }
-      for (std::size_t k = 0; k < 3; ++k) {
-        const auto g = static_cast<float>(kG[row][k]);
-        for (std::size_t l = 0; l < 3; ++l) {
-          for (std::int64_t c = 0; c < count; ++c) taps[3 * k + l][c] += g * half[l][c];
-        }
-      }
-    }
-    for (std::int64_t c = 0; c < count; ++c) {
-      for (std::int64_t k = 0; k < kTaps; ++k) gweight[(begin + c) * kTaps + k] = taps[k][c];
     }
   }
 }
@@ -272,15 +184,8 @@ void transform_out(const float* from, std::int64_t pitch, std::int64_t channels,
 template void transform_out(const float*, std::int64_t, std::int64_t, const OutPixels<float>&);
 template void transform_out(const float*, std::int64_t, std::int64_t, const OutPixels<BFloat16>&);
 
-void spread_out(const OutTile<const float>& pixels, std::int64_t channels, float* to, std::int64_t pitch) {
-  spread_loop(pixels, channels, to, pitch);
-}
 void transform_weights(const float* weight, std::int64_t channels, const WeightLayout& form, float* to,
                        std::int64_t pitch) {
   weights_loop(weight, channels, form, to, pitch);
 }
-void gather_weights(const float* from, std::int64_t pitch, std::int64_t channels, float* gweight) {
-  gather_loop(from, pitch, channels, gweight);
-}
-
 }  // namespace graphrun::ops::conv2d::winograd

@@ -10,10 +10,12 @@
 #include "ops/conv2d/definition.h"
 #include "ops/conv2d/geometry.h"
 
-// The kernels of this room; cpu.cpp lists them in their order.
+// CPU kernels of this room that inference needs; cpu.cpp lists them in their order. Gradients by the data are
+// the transposed convolution, too.
 namespace graphrun::ops::conv2d {
 
 using Prepared = Result<std::unique_ptr<Kernel>>;
+using Prepare = Prepared (*)(const KernelRequest& request);
 
 // By oneDNN.
 Prepared prepare_forward(const KernelRequest& request);
@@ -22,32 +24,20 @@ Prepared prepare_pyramid(const KernelRequest& request);     // conv2d_bn_pyramid
 Prepared prepare_winograd(const KernelRequest& request);    // conv2d_bn likewise, of 3x3 windows
 Prepared prepare_grad_data_turned(const KernelRequest& request);
 Prepared prepare_grad_data(const KernelRequest& request);
-Prepared prepare_grad_weight(const KernelRequest& request);
-// By one matrix product a tap.
-Prepared prepare_grad_weight_products(const KernelRequest& request);
-// Of 1x1 windows on bf16, by one matrix product.
-Prepared prepare_grad_weight_pixels(const KernelRequest& request);
-// By Winograd's filtering, 3x3 windows whose weights are not constant.
-Prepared prepare_winograd_forward(const KernelRequest& request);
-Prepared prepare_winograd_grad_data(const KernelRequest& request);
-Prepared prepare_winograd_grad_weight(const KernelRequest& request);
 // Of as many groups as channels.
 Prepared prepare_depthwise(const KernelRequest& request);
 Prepared prepare_depthwise_batch_norm(const KernelRequest& request);
 Prepared prepare_depthwise_grad_data(const KernelRequest& request);
-Prepared prepare_depthwise_grad_weight(const KernelRequest& request);
 // Over a concatenation, by parts of the weight.
 Prepared prepare_mixture(const KernelRequest& request);
 Prepared prepare_slice_weight(const KernelRequest& request);
 Prepared prepare_join_weights(const KernelRequest& request);
-// Of transposed convolutions.
+// A transposed convolution; by the first of these gradients by the data that takes it.
 Prepared prepare_transpose(const KernelRequest& request);
-Prepared prepare_transpose_grad_data(const KernelRequest& request);
-Prepared prepare_transpose_grad_weight(const KernelRequest& request);
+Prepared prepare_transpose_by(const KernelRequest& request, std::span<const Prepare> gradients);
 // By the bodies of body.h.
 Prepared prepare_forward_body(const KernelRequest& request);
 Prepared prepare_grad_data_body(const KernelRequest& request);
-Prepared prepare_grad_weight_body(const KernelRequest& request);
 
 // What batch norm with running statistics makes of a channel: y = scale x + bias. The inputs are those of
 // conv2d_bn, on the host.
@@ -68,10 +58,5 @@ class FoldedBatchNorm {
   std::span<const TensorView> inputs_;
   double eps_;
 };
-
-// gbias = sum of gy, f32 or bf16, over its pixels, in a fixed order; `partial` is scratch of
-// bias_scratch_bytes().
-std::int64_t bias_scratch_bytes(const TensorDesc& gy);
-void sum_pixels(const TensorView& gy, float* gbias, double* partial, int threads);
 
 }  // namespace graphrun::ops::conv2d

@@ -1,5 +1,6 @@
 #include "ops/common/activation.h"
 #include "ops/common/function_kernel.h"
+#include "ops/matmul/cpu_products.h"
 #include "runtime/cpu/onednn.h"
 
 namespace graphrun::ops::matmul {
@@ -16,34 +17,6 @@ struct Matrices {
         row(view.desc.pixel_stride),
         image(view.desc.h() * view.desc.w() * row) {}
 };
-
-struct Operands {
-  int left, right;  // inputs
-  bool left_transposed, right_transposed;
-};
-
-template <Operands kOperands>
-Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
-  GRAPHRUN_TRY(require_f32(request));
-  const TensorDesc& left = request.inputs[kOperands.left];
-  const std::int64_t terms = kOperands.left_transposed ? left.h() * left.w() : left.c();
-  return make_function_kernel(
-      request.def.name, 0, [terms, threads = request.threads](const KernelRun& run) -> Status {
-        const Matrices a(run.inputs[kOperands.left]);
-        const Matrices b(run.inputs[kOperands.right]);
-        const Matrices c(run.outputs[0]);
-        const TensorDesc& y = run.outputs[0].desc;
-        for (std::int64_t n = 0; n < y.n(); ++n) {
-          GRAPHRUN_TRY(cpu::matrix_product({.m = y.h() * y.w(),
-                                            .n = y.c(),
-                                            .k = terms,
-                                            .a = {a.data + n * a.image, a.row, kOperands.left_transposed},
-                                            .b = {b.data + n * b.image, b.row, kOperands.right_transposed}},
-                                           run.outputs[0].as<float>() + n * c.image, c.row, threads));
-        }
-        return {};
-      });
-}
 
 // The same of bf16, image by image.
 class NarrowProduct final : public Kernel {
@@ -79,33 +52,50 @@ Result<dnnl::memory::desc> matrix_of(const TensorDesc& desc, bool transposed) {
   return cpu::strided_desc(desc.dtype, {pixels, desc.c()}, std::vector<std::int64_t>{row, 1});
 }
 
-template <Operands kOperands>
-Result<std::unique_ptr<Kernel>> prepare_narrow(const KernelRequest& request) {
-  const TensorDesc& left = request.inputs[kOperands.left];
-  const TensorDesc& right = request.inputs[kOperands.right];
+}  // namespace
+
+Result<std::unique_ptr<Kernel>> prepare_product(const KernelRequest& request, const Operands& operands) {
+  GRAPHRUN_TRY(require_f32(request));
+  const TensorDesc& left = request.inputs[operands.left];
+  const std::int64_t terms = operands.left_transposed ? left.h() * left.w() : left.c();
+  return make_function_kernel(
+      request.def.name, 0, [operands, terms, threads = request.threads](const KernelRun& run) -> Status {
+        const Matrices a(run.inputs[operands.left]);
+        const Matrices b(run.inputs[operands.right]);
+        const Matrices c(run.outputs[0]);
+        const TensorDesc& y = run.outputs[0].desc;
+        for (std::int64_t n = 0; n < y.n(); ++n) {
+          GRAPHRUN_TRY(cpu::matrix_product({.m = y.h() * y.w(),
+                                            .n = y.c(),
+                                            .k = terms,
+                                            .a = {a.data + n * a.image, a.row, operands.left_transposed},
+                                            .b = {b.data + n * b.image, b.row, operands.right_transposed}},
+                                           run.outputs[0].as<float>() + n * c.image, c.row, threads));
+        }
+        return {};
+      });
+}
+
+Result<std::unique_ptr<Kernel>> prepare_narrow_product(const KernelRequest& request,
+                                                       const Operands& operands) {
+  const TensorDesc& left = request.inputs[operands.left];
+  const TensorDesc& right = request.inputs[operands.right];
   const TensorDesc& y = request.outputs[0];
   for (const TensorDesc* desc : {&left, &right, &y}) {
     if (desc->dtype != DType::bf16) return {ErrorCode::declined, "multiplies bf16 only"};
   }
-  GRAPHRUN_ASSIGN(const auto a, matrix_of(left, kOperands.left_transposed));
-  GRAPHRUN_ASSIGN(const auto b, matrix_of(right, kOperands.right_transposed));
+  GRAPHRUN_ASSIGN(const auto a, matrix_of(left, operands.left_transposed));
+  GRAPHRUN_ASSIGN(const auto b, matrix_of(right, operands.right_transposed));
   GRAPHRUN_ASSIGN(const auto c, matrix_of(y, false));
   GRAPHRUN_ASSIGN(cpu::Primitive product, cpu::make_matrix_product(a, b, c, request.threads));
   return std::unique_ptr<Kernel>(
-      std::make_unique<NarrowProduct>(std::move(product), kOperands.left, kOperands.right));
+      std::make_unique<NarrowProduct>(std::move(product), operands.left, operands.right));
 }
 
-constexpr Operands kForward{0, 1, false, false};
-constexpr Operands kGradA{0, 1, false, true};
-constexpr Operands kGradX{1, 0, true, false};
-
-}  // namespace
-
 std::vector<KernelEntry> cpu_kernels() {
-  return {
-      {"matmul", "onednn", prepare<kForward>},      {"matmul", "onednn_bf16", prepare_narrow<kForward>},
-      {"matmul_grad_a", "onednn", prepare<kGradA>}, {"matmul_grad_a", "onednn_bf16", prepare_narrow<kGradA>},
-      {"matmul_grad_x", "onednn", prepare<kGradX>}, {"matmul_grad_x", "onednn_bf16", prepare_narrow<kGradX>}};
+  static constexpr Operands kForward{0, 1, false, false};
+  return {{"matmul", "onednn", prepare_product<kForward>},
+          {"matmul", "onednn_bf16", prepare_narrow_product<kForward>}};
 }
 
 }  // namespace graphrun::ops::matmul

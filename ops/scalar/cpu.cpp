@@ -50,19 +50,10 @@ Result<std::unique_ptr<Kernel>> prepare_scale(const KernelRequest& request) {
   }
 }
 
-Result<std::unique_ptr<Kernel>> prepare_fill(const KernelRequest& request) {
-  return make_function_kernel(
-      request.def.name, 0, [value = static_cast<float>(request.attrs.real("value"))](const KernelRun& run) {
-        *run.outputs[0].as<float>() = value;
-      });
-}
-
 }  // namespace
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"weighted_sum", "cpu", prepare_weighted_sum},
-          {"scale", "cpu", prepare_scale},
-          {"fill", "cpu", prepare_fill}};
+  return {{"weighted_sum", "cpu", prepare_weighted_sum}, {"scale", "cpu", prepare_scale}};
 }
 
 }  // namespace graphrun::ops::scalar

@@ -373,8 +373,9 @@ Result<std::unique_ptr<Kernel>> choose_kernel(const model::Backend& backend, con
     if (kernel.ok() || kernel.status().code() != ErrorCode::declined) return kernel;
     reasons += "\n  " + std::string(candidate.name) + ": " + kernel.status().message();
   }
-  return {ErrorCode::declined, "no kernel of " + std::string(backend.device()) + " takes it" +
-                                   (reasons.empty() ? "; there is none for this op" : reasons)};
+  if (reasons.empty())
+    reasons = "; there is none for this op (kernels of training are in libgraphrun_training)";
+  return {ErrorCode::declined, "no kernel of " + std::string(backend.device()) + " takes it" + reasons};
 }
 
 Result<LoweredMethod> lower(const model::Program& program, const model::Method& method,

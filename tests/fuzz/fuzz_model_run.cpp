@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "ops/cpu_backend.h"
+#include "ops/cpu_training.h"
 #include "ops/registry.h"
 #include "runtime/model/model_file.h"
 #include "runtime/session/session.h"
@@ -136,7 +137,7 @@ bool are_small(const model::Program& program) {
 }
 
 const std::shared_ptr<model::Backend>& backend() {
-  static const std::shared_ptr<model::Backend> made = *ops::make_cpu_backend(1);
+  static const std::shared_ptr<model::Backend> made = *ops::make_cpu_backend(1, ops::with_training_kernels());
   return made;
 }
 

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "ops/cpu_backend.h"
+#include "ops/cpu_training.h"
 #include "ops/registry.h"
 
 namespace graphrun::test {
@@ -31,7 +32,7 @@ void require_target(const OpDef& def, const OperandType& type) {
 }
 
 BOOST_AUTO_TEST_CASE(every_op_is_complete) {
-  const auto backend = ops::make_cpu_backend(1);
+  const auto backend = ops::make_cpu_backend(1, ops::with_training_kernels());
   BOOST_REQUIRE(backend.ok());
   std::set<std::string_view> names;
   for (const OpDef* def : ops::op_registry().all()) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "ops/cpu_backend.h"
+#include "ops/cpu_training.h"
 #include "ops/registry.h"
 
 #define GRAPHRUN_OPS(room)                 \
@@ -29,7 +30,7 @@ std::set<std::string, std::less<>> ops_with_gpu_kernels() {
 
 BOOST_AUTO_TEST_CASE(every_op_of_the_cpu_has_a_gpu_kernel) {
   const auto names = ops_with_gpu_kernels();
-  const auto cpu = ops::make_cpu_backend(1);
+  const auto cpu = ops::make_cpu_backend(1, ops::with_training_kernels());
   BOOST_REQUIRE(cpu.ok());
   for (const OpDef* def : ops::op_registry().all()) {
     // A composite runs as its parts where it has no kernel.

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "ops/cpu_backend.h"
+#include "ops/cpu_training.h"
 #include "ops/registry.h"
 #include "runtime/model/resolve.h"
 #include "tests/ops/eager_graph.h"
@@ -350,8 +351,9 @@ bool OpHarness::check_kernels(const Case& test, const Reference& reference) cons
     }
     check_choice(*backend_, test, data);
     if (!taken && is_narrow(test) && on_gpu()) {
-      BOOST_TEST(takers_of(**ops::make_cpu_backend(2), test, data, false).empty(),
-                 "the CPU takes it, and no kernel here");
+      BOOST_TEST(
+          takers_of(**ops::make_cpu_backend(2, ops::with_training_kernels()), test, data, false).empty(),
+          "the CPU takes it, and no kernel here");
     }
   }
   return taken;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "ops/cpu_backend.h"
+#include "ops/cpu_training.h"
 #include "ops/cuda_backend.h"
 
 namespace graphrun::test {
@@ -43,7 +44,8 @@ bool on_gpu() { return environment("GRAPHRUN_TEST_DEVICE", "cpu") == "cuda"; }
 
 std::shared_ptr<model::Backend> test_backend(int threads) {
   if (on_gpu()) return *gpu();
-  Result<std::shared_ptr<model::Backend>> backend = ops::make_cpu_backend(threads);
+  Result<std::shared_ptr<model::Backend>> backend =
+      ops::make_cpu_backend(threads, ops::with_training_kernels());
   BOOST_REQUIRE_MESSAGE(backend.ok(), (backend.ok() ? "" : backend.status().message()));
   return *std::move(backend);
 }

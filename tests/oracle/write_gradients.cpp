@@ -10,6 +10,7 @@
 #include <string>
 
 #include "ops/cpu_backend.h"
+#include "ops/cpu_training.h"
 #include "ops/registry.h"
 #include "runtime/session/layout.h"
 #include "runtime/session/train_session.h"
@@ -32,7 +33,7 @@ struct Options {
 
 Status write_gradients(char** argv, const Options& options) {
   GRAPHRUN_ASSIGN(const auto program, model::Program::load(argv[1], ops::op_registry()));
-  GRAPHRUN_ASSIGN(auto backend, ops::make_cpu_backend());
+  GRAPHRUN_ASSIGN(auto backend, ops::make_cpu_backend(0, ops::with_training_kernels()));
   GRAPHRUN_ASSIGN(auto file, weights::TensorFile::open(argv[2]));
   GRAPHRUN_ASSIGN(auto weights, weights::Weights::initialise(*program, 0, backend));
   GRAPHRUN_TRY(status_of(weights->load(*file)));

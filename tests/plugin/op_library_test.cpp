@@ -4,6 +4,7 @@
 #include "compiler/compile.h"
 #include "graphrun/kernel/op_module.h"
 #include "ops/cpu_backend.h"
+#include "ops/cpu_training.h"
 #include "ops/registry.h"
 #include "runtime/core/random.h"
 #include "runtime/plugin/op_libraries.h"
@@ -39,7 +40,7 @@ Opened open_all() {
   const OpLibraries libraries{take(plugin::open_op_library(kTestOps))};
   Opened opened;
   opened.registry = take(ops::op_registry_with(libraries));
-  opened.backend = take(ops::make_cpu_backend(1, libraries));
+  opened.backend = take(ops::make_cpu_backend(1, ops::with_training_kernels(libraries)));
   const Scratch folder;
   std::ofstream(folder / "net.json") << kGraphOfTestOps;
   compiler::Compiled compiled = compiler::compile(folder / "net.json", {}, *opened.registry);

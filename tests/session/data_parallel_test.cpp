@@ -1,6 +1,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "ops/cpu_training.h"
 #include "runtime/core/random.h"
 #include "runtime/session/shard.h"
 #include "runtime/session/train_session.h"
@@ -57,7 +58,8 @@ std::shared_ptr<const model::Program> program_of(Network network, double dropout
 
 std::shared_ptr<weights::Weights> start_weights(Network network, const model::Program& program,
                                                 const std::vector<bool>& held) {
-  auto weights = take(weights::Weights::initialise(program, 0, take(ops::make_cpu_backend(1)), held));
+  auto weights = take(weights::Weights::initialise(
+      program, 0, take(ops::make_cpu_backend(1, ops::with_training_kernels())), held));
   if (network == Network::losses) return weights;
   const char* const folder = network == Network::pyramid ? "pspnet_tiny" : "adamw";
   take(weights->load(*open_tensors(kSource / "tests/golden" / folder / "start.safetensors")));

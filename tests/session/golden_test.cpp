@@ -3,6 +3,7 @@
 #include <ostream>
 
 #include "compiler/json.h"
+#include "ops/cpu_training.h"
 #include "runtime/core/random.h"
 #include "runtime/session/session.h"
 #include "runtime/session/train_session.h"
@@ -239,7 +240,7 @@ BOOST_DATA_TEST_CASE(twenty_iterations_on_a_gpu_follow_those_on_the_cpu, data::m
     }
     return result;
   };
-  const std::vector<double> cpu = losses(take(ops::make_cpu_backend()));
+  const std::vector<double> cpu = losses(take(ops::make_cpu_backend(0, ops::with_training_kernels())));
   const std::vector<double> gpu = losses(test_backend());
   double worst = 0;
   for (std::size_t i = 0; i < cpu.size(); ++i) worst = std::max(worst, relative(gpu[i], cpu[i]));

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ops/cpu_training.h"
 #include "runtime/core/random.h"
 #include "tests/datasets/scratch.h"
 #include "tests/session/compiled.h"
@@ -83,7 +84,8 @@ std::vector<float> parameters(const model::Program& program, const weights::Weig
 
 Outcome step(std::int64_t parts, const std::string& class_weights) {
   const auto program = plain_net();
-  const auto weights = take(weights::Weights::initialise(*program, 5, take(ops::make_cpu_backend())));
+  const auto weights = take(weights::Weights::initialise(
+      *program, 5, take(ops::make_cpu_backend(0, ops::with_training_kernels()))));
   const auto step = take(training::BatchStep::make(program, weights, kBatch, settings(parts, class_weights)));
   const Samples data = samples(5);
   const std::vector<float> before = parameters(*program, *weights);
@@ -98,8 +100,8 @@ Outcome step(std::int64_t parts, const std::string& class_weights) {
 
 struct Tiny {
   std::shared_ptr<const model::Program> program = tiny_program(0);
-  std::shared_ptr<weights::Weights> weights =
-      take(weights::Weights::initialise(*program, 5, take(ops::make_cpu_backend())));
+  std::shared_ptr<weights::Weights> weights = take(weights::Weights::initialise(
+      *program, 5, take(ops::make_cpu_backend(0, ops::with_training_kernels()))));
   std::unique_ptr<training::BatchStep> step =
       take(training::BatchStep::make(program, weights, kBatch, settings(2)));
   Samples data = samples(11);
@@ -150,7 +152,8 @@ BOOST_AUTO_TEST_CASE(a_batch_without_labels_changes_nothing) {
 
 BOOST_AUTO_TEST_CASE(parts_that_do_not_divide_the_batch) {
   const auto program = plain_net();
-  const auto weights = take(weights::Weights::initialise(*program, 5, take(ops::make_cpu_backend())));
+  const auto weights = take(weights::Weights::initialise(
+      *program, 5, take(ops::make_cpu_backend(0, ops::with_training_kernels()))));
   const auto made = training::BatchStep::make(program, weights, kBatch, settings(3));
   BOOST_TEST_REQUIRE(!made.ok());
   BOOST_TEST(made.status().message().find("accumulate") != std::string::npos, made.status().message());
@@ -180,7 +183,8 @@ BOOST_AUTO_TEST_CASE(what_is_not_finite_has_a_name) {
 
 BOOST_AUTO_TEST_CASE(a_sum_over_parts_that_overflows_has_a_name) {
   const auto program = plain_net();
-  const auto weights = take(weights::Weights::initialise(*program, 5, take(ops::make_cpu_backend())));
+  const auto weights = take(weights::Weights::initialise(
+      *program, 5, take(ops::make_cpu_backend(0, ops::with_training_kernels()))));
   const auto& variables = program->model().variables;
   for (std::size_t i = 0; i < variables.size(); ++i) {
     if (variables[i].kind != VariableKind::parameter) continue;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ops/cpu_backend.h"
+#include "ops/cpu_training.h"
 #include "runtime/core/file.h"
 #include "tests/session/compiled.h"
 #include "training/averages.h"
@@ -94,7 +95,8 @@ struct Golden {
 };
 
 std::shared_ptr<weights::Weights> starting_weights(const model::Program& program) {
-  auto made = take(weights::Weights::initialise(program, 1, take(ops::make_cpu_backend())));
+  auto made = take(
+      weights::Weights::initialise(program, 1, take(ops::make_cpu_backend(0, ops::with_training_kernels()))));
   const auto file =
       take(weights::TensorFile::open((kFolder / "source.pth").string(), weights::choice_for(program)));
   const weights::Initialisation start = take(made->load_but_classes(*file));
@@ -242,7 +244,8 @@ BOOST_AUTO_TEST_CASE(options_that_fit_no_parameter) {
 
 BOOST_AUTO_TEST_CASE(other_differences_than_of_classes_are_errors) {
   const auto wide = network({});
-  const auto made = take(weights::Weights::initialise(*wide, 1, take(ops::make_cpu_backend())));
+  const auto made = take(
+      weights::Weights::initialise(*wide, 1, take(ops::make_cpu_backend(0, ops::with_training_kernels()))));
   const auto file =
       take(weights::TensorFile::open((kFolder / "source.pth").string(), weights::choice_for(*wide)));
   BOOST_TEST(!made->load(*file).ok());  // strict as ever

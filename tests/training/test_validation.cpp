@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "datasets/descriptor.h"
+#include "ops/cpu_training.h"
 #include "runtime/collective/self.h"
 #include "runtime/session/image.h"
 #include "tests/session/compiled.h"
@@ -34,7 +35,8 @@ training::TrainJob make_job(const std::string& batch_size_val) {
           "generator": {"name": "shapes", "height": 41, "width": 29}, "splits": {"val": {"count": 10, "seed": 2}}})",
       "d.json"));
   const auto program = take(tiny_program(0.1)->bind({{"classes", 7}}));
-  const auto weights = take(weights::Weights::initialise(*program, 5, take(ops::make_cpu_backend())));
+  const auto weights = take(weights::Weights::initialise(
+      *program, 5, take(ops::make_cpu_backend(0, ops::with_training_kernels()))));
   training::TrainJob job;
   job.program = program;
   job.weights = weights;

@@ -11,6 +11,7 @@
 
 #include "graphrun/kernel/kernel.h"
 #include "ops/cpu_backend.h"
+#include "ops/cpu_training.h"
 #include "ops/registry.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/model/backend.h"
@@ -182,7 +183,8 @@ AttrMap attrs_of(const Layer& v) {
 }
 
 Status bench(std::int64_t batch, int threads, DType type, bool all) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, ops::make_cpu_backend(threads));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend,
+                  ops::make_cpu_backend(threads, ops::with_training_kernels()));
   constexpr const char* kNames[] = {"forward", "grad x", "grad weight", "fused, evaluation"};
   double sums[4] = {}, fastest[4] = {};
   double operations = 0;
@@ -244,7 +246,8 @@ Status bench(std::int64_t batch, int threads, DType type, bool all) {
 
 // A 1x1 convolution of many pixels and channels is a matrix product with nothing else to do.
 Status peak(int threads) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, ops::make_cpu_backend(threads));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend,
+                  ops::make_cpu_backend(threads, ops::with_training_kernels()));
   constexpr std::int64_t kChannels = 1024, kSide = 96;
   std::string text;
   for (const DType type : {DType::f32, DType::bf16}) {
@@ -281,7 +284,8 @@ double copy_seconds(const TensorDesc& desc, int threads) {
 }
 
 Status depthwise(int threads) {
-  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, ops::make_cpu_backend(threads));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend,
+                  ops::make_cpu_backend(threads, ops::with_training_kernels()));
   struct Shape2d {
     std::int64_t kernel, stride, dilation;
   };

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "api/devices.h"
+#include "ops/cpu_training.h"
 #include "ops/registry.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/cpu/team.h"
@@ -117,7 +118,8 @@ Result<std::shared_ptr<model::Backend>> CommonOptions::backend() const {
   const auto open = [&]() -> Result<std::shared_ptr<model::Backend>> {
     const plugin::Devices devices = api::devices();
     const std::string name = devices.resolve(device);
-    plugin::DeviceOptions device_options{.threads = threads, .libraries = opened->libraries};
+    plugin::DeviceOptions device_options{.threads = threads,
+                                         .libraries = ops::with_training_kernels(opened->libraries)};
     if (name != "cpu") {
       GRAPHRUN_ASSIGN(device_options.cache_folder, cache_folder());
     }

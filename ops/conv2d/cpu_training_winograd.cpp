@@ -1,7 +1,7 @@
 #include <algorithm>
 
 #include "ops/common/activation.h"
-#include "ops/conv2d/kernels.h"
+#include "ops/conv2d/cpu_training_kernels.h"
 #include "ops/conv2d/winograd.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"

@@ -164,7 +164,7 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
 
 }  // namespace
 
-std::vector<KernelEntry> cpu_kernels() {
+std::vector<KernelEntry> cpu_training_kernels() {
   return {{"resize_label_probability", "resize_label_probability", prepare<Probability>},
           {"resize_cross_entropy_totals", "resize_cross_entropy_totals", prepare<Totals>},
           {"resize_cross_entropy_grad", "resize_cross_entropy_grad", prepare<Grad>}};

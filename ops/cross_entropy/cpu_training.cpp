@@ -145,7 +145,7 @@ Result<std::unique_ptr<Kernel>> prepare_scalar(const KernelRequest&) {
 
 }  // namespace
 
-std::vector<KernelEntry> cpu_kernels() {
+std::vector<KernelEntry> cpu_training_kernels() {
   return {{"cross_entropy_totals", "cross_entropy_totals", prepare<Totals>},
           {"cross_entropy_grad", "cross_entropy_grad", prepare<Grad>},
           {"mean_loss", "mean_loss", prepare_scalar<MeanLoss>},

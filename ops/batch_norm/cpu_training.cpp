@@ -89,8 +89,6 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
   return make_function_kernel("bn_moments", sums.scratch_bytes() + pivot_bytes, run);
 }
 
-}  // namespace
-
 Result<std::unique_ptr<Kernel>> prepare_moments(const KernelRequest& request) {
   return for_activation_type(request, [&]<class T>(T) { return prepare<T>(request); });
 }
@@ -118,6 +116,16 @@ Result<std::unique_ptr<Kernel>> prepare_finish(const KernelRequest& request) {
     }
   };
   return make_function_kernel("bn_finish", 0, run);
+}
+
+}  // namespace
+
+std::vector<KernelEntry> cpu_training_kernels() {
+  return {{"bn_moments", "cpu", prepare_moments},
+          {"bn_finish", "cpu", prepare_finish},
+          {"bn_grad_sums", "cpu", prepare_grad_sums},
+          {"bn_grad_apply", "cpu", prepare_grad_apply},
+          {"batch_norm_eval_grad", "cpu", prepare_eval_grad}};
 }
 
 }  // namespace graphrun::ops::batch_norm

@@ -36,6 +36,6 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
 
 }  // namespace
 
-std::vector<KernelEntry> cpu_kernels() { return {{"adamw", "cpu", prepare}}; }
+std::vector<KernelEntry> cpu_training_kernels() { return {{"adamw", "cpu", prepare}}; }
 
 }  // namespace graphrun::ops::adamw

@@ -4,7 +4,6 @@
 #include <cstddef>
 
 #include "ops/attention/cpu_blocks.h"
-#include "ops/attention/kernels.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
 #include "ops/common/scratch.h"
@@ -238,8 +237,10 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
 
 }  // namespace
 
-Result<std::unique_ptr<Kernel>> prepare_backward(const KernelRequest& request) {
-  return for_activation_type(request, [&]<class T>(T) { return prepare<T>(request); });
+std::vector<KernelEntry> cpu_training_kernels() {
+  return {{"attention_grad", "cpu", [](const KernelRequest& request) {
+             return for_activation_type(request, [&]<class T>(T) { return prepare<T>(request); });
+           }}};
 }
 
 }  // namespace graphrun::ops::attention

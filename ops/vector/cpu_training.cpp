@@ -108,7 +108,7 @@ Result<std::unique_ptr<Kernel>> prepare_sum_of_squares(const KernelRequest& requ
 
 }  // namespace
 
-std::vector<KernelEntry> cpu_kernels() {
+std::vector<KernelEntry> cpu_training_kernels() {
   return {{"axpby", "cpu", prepare_axpby},
           {"first_nonfinite", "cpu", prepare_first_nonfinite},
           {"lerp", "cpu", prepare_lerp},

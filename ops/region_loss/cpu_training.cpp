@@ -108,7 +108,7 @@ Result<std::unique_ptr<Kernel>> prepare_loss_grad(const KernelRequest& request) 
 
 }  // namespace
 
-std::vector<KernelEntry> cpu_kernels() {
+std::vector<KernelEntry> cpu_training_kernels() {
   std::vector<KernelEntry> all{
       {"region_totals", "region_totals", prepare_sums<TotalsKernel, Overlap, 0>},
       {"region_grad", "region_grad", prepare_sums<GradKernel, Overlap, 1>},

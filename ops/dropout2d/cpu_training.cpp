@@ -58,7 +58,7 @@ Result<std::unique_ptr<Kernel>> prepare_of_type(const KernelRequest& request) {
 
 }  // namespace
 
-std::vector<KernelEntry> cpu_kernels() {
+std::vector<KernelEntry> cpu_training_kernels() {
   return {{"dropout2d_train", "cpu", prepare_of_type}, {"dropout2d_grad", "cpu", prepare_of_type}};
 }
 

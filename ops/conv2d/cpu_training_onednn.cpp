@@ -2,7 +2,7 @@
 #include <optional>
 
 #include "ops/common/compute_type.h"
-#include "ops/conv2d/kernels.h"
+#include "ops/conv2d/cpu_training_kernels.h"
 #include "runtime/cpu/onednn.h"
 
 // conv2d_grad_weight by oneDNN. The library splits the sum over pixels among its threads: the result's last

@@ -138,7 +138,7 @@ Result<std::unique_ptr<Kernel>> prepare_loss_grad(const KernelRequest&) {
 
 }  // namespace
 
-std::vector<KernelEntry> cpu_kernels() {
+std::vector<KernelEntry> cpu_training_kernels() {
   using region_loss::GradKernel;
   using region_loss::prepare_sums;
   return {{"boundary_totals", "boundary_totals", prepare_sums<TotalsOf, Boundary, 0>},

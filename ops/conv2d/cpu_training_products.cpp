@@ -2,7 +2,7 @@
 #include <cstring>
 
 #include "ops/common/activation.h"
-#include "ops/conv2d/kernels.h"
+#include "ops/conv2d/cpu_training_kernels.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"

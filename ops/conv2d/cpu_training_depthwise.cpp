@@ -2,6 +2,7 @@
 
 #include "ops/common/compute_type.h"
 #include "ops/conv2d/cpu_depthwise.h"
+#include "ops/conv2d/cpu_training_kernels.h"
 #include "runtime/cpu/lanes.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"

@@ -32,6 +32,6 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
 
 }  // namespace
 
-std::vector<KernelEntry> cpu_kernels() { return {{"sgd", "cpu", prepare}}; }
+std::vector<KernelEntry> cpu_training_kernels() { return {{"sgd", "cpu", prepare}}; }
 
 }  // namespace graphrun::ops::sgd

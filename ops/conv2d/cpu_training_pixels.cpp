@@ -2,7 +2,7 @@
 #include <vector>
 
 #include "ops/common/scratch.h"
-#include "ops/conv2d/kernels.h"
+#include "ops/conv2d/cpu_training_kernels.h"
 #include "runtime/cpu/onednn.h"
 
 // conv2d_grad_weight of a 1x1 window on bf16 as one matrix product: gy transposed times x, both where they
