@@ -130,7 +130,7 @@ template <int kLanes, class T>
 }
 
 // Four neighbours that read all taps of their rows, so that a weight is loaded once for all of them.
-template <int kWidth, int kLanes, class T>
+template <int kLanes, class T>
 [[gnu::always_inline]] inline void four_pixels(const Row<T>& row, std::int64_t x, std::int64_t c) {
   using L = Lanes<kLanes>;
   L sum0, sum1, sum2, sum3, weight, value;
@@ -142,8 +142,7 @@ template <int kWidth, int kLanes, class T>
   for (std::int64_t r = 0; r < row.row_count; ++r) {
     const T* source = row.source_row(r) + first;
     const float* weights = row.weight_row(r) + c;
-#pragma GCC unroll 8
-    for (int k = 0; k < kWidth; ++k, source += spacing, weights += row.channels) {
+    for (std::int64_t k = 0; k < row.kernel_width; ++k, source += spacing, weights += row.channels) {
       L::load(weights, weight);
       L::load(source, value);
       sum0.value += weight.value * value.value;
@@ -161,16 +160,15 @@ template <int kWidth, int kLanes, class T>
   finish(row, x + 3, c, sum3);
 }
 
-// kWidth: of the window; 0: any.
-template <int kWidth, class T>
+template <class T>
 GRAPHRUN_SIMD void filter_row(const Row<T>& row, std::int64_t width) {
   std::int64_t x = 0;
   while (x < width) {
-    const bool whole = kWidth > 0 && x >= row.columns->first_whole && x + 4 <= row.columns->end_whole;
+    const bool whole = x >= row.columns->first_whole && x + 4 <= row.columns->end_whole;
     if (whole) {
       cpu::for_lanes(
           row.channels, [&](auto lanes, std::int64_t c) __attribute__((always_inline)) {
-            four_pixels<kWidth, decltype(lanes)::value>(row, x, c);
+            four_pixels<decltype(lanes)::value>(row, x, c);
           });
       x += 4;
     } else {
@@ -179,22 +177,6 @@ GRAPHRUN_SIMD void filter_row(const Row<T>& row, std::int64_t width) {
                             __attribute__((always_inline)) { one_pixel<decltype(lanes)::value>(row, x, c); });
       ++x;
     }
-  }
-}
-
-template <class T>
-using FilterRow = void (*)(const Row<T>& row, std::int64_t width);
-template <class T>
-FilterRow<T> filter_of(std::int64_t kernel_width) {
-  switch (kernel_width) {
-    case 3:
-      return filter_row<3, T>;
-    case 5:
-      return filter_row<5, T>;
-    case 7:
-      return filter_row<7, T>;
-    default:
-      return filter_row<0, T>;
   }
 }
 
@@ -215,7 +197,6 @@ class Depthwise final : public Kernel {
                                : depthwise::forward_reads(depthwise::rows_of(g), g.h, g.oh)),
         columns_(options.gradient ? depthwise::gradient_reads(depthwise::columns_of(g), g.w, g.ow)
                                   : depthwise::forward_reads(depthwise::columns_of(g), g.w, g.ow)),
-        filter_(filter_of<T>(g.kw)),
         relu_(options.fold_eps && request.attrs.text("activation") == "relu"),
         threads_(request.threads) {}
   std::string_view name() const override { return "depthwise"; }
@@ -268,7 +249,7 @@ class Depthwise final : public Kernel {
           row.residual_stride = residual.desc.pixel_stride;
           row.residual = residual.as<const T>() + i * width * row.residual_stride;
         }
-        filter_(row, width);
+        filter_row(row, width);
       }
     });
     return {};
@@ -295,7 +276,6 @@ class Depthwise final : public Kernel {
   Geometry g_;
   Options options_;
   Reads rows_, columns_;
-  FilterRow<T> filter_;
   bool relu_;
   int threads_;
 };

@@ -35,6 +35,5 @@ $strip -o "$work/stripped" "$library"
 bytes=$(wc -c <"$work/stripped")
 echo "libgraphrun.so.0: $bytes bytes, stripped"
 if [ "$type" = Release ] && [ -z "$sanitizers" ]; then
-  # 2.7 MB before the kernels of other networks came (doc/benchmarks.md).
-  [ "$bytes" -le 5000000 ] || fail "that is more than 5 MB"
+  [ "$bytes" -le 3000000 ] || fail "that is more than 3 MB"
 fi

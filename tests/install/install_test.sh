@@ -134,7 +134,7 @@ cmp labels.txt labels_static.txt && cmp out.pgm static.pgm || fail "the static l
 strip -o static.stripped "$work/static/label_image"
 say "the static program has $(wc -c <static.stripped) bytes, stripped"
 if [ "$type" = Release ] && [ -z "${CXXFLAGS:-}" ]; then
-  [ "$(wc -c <static.stripped)" -le 5000000 ] || fail "that is more than 5 MB"
+  [ "$(wc -c <static.stripped)" -le 3000000 ] || fail "that is more than 3 MB"
 fi
 
 if command -v pkg-config >/dev/null; then

@@ -157,6 +157,16 @@ BOOST_AUTO_TEST_CASE(two_ops_of_one_name_are_refused) {
   BOOST_TEST(own.find("conv2d is in two op libraries, graphrun and mine") != std::string::npos, own);
 }
 
+BOOST_AUTO_TEST_CASE(a_device_of_inference_names_the_library_of_training) {
+  const Opened opened = open_all();
+  const auto backend = take(ops::make_cpu_backend(1, {take(plugin::open_op_library(kTestOps))}));
+  const auto weights = take(weights::Weights::initialise(*opened.program, 1, backend));
+  BOOST_TEST(session::Session::create(opened.program, weights, {.n = 1, .h = kSize, .w = kSize}).ok());
+  const std::string error =
+      error_of(session::TrainSession::create(opened.program, weights, {.n = 1, .h = kSize, .w = kSize}));
+  BOOST_TEST(error.find("in libgraphrun_training") != std::string::npos, error);
+}
+
 BOOST_AUTO_TEST_CASE(an_op_without_inference_is_refused) {
   static const OpDef kEmpty{.name = "empty", .doc = "", .inputs = {}, .outputs = {}, .attrs = {}};
   static const OpDef* const kMine[] = {&kEmpty};

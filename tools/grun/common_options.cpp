@@ -104,7 +104,7 @@ Result<const CommonOptions::Ops*> CommonOptions::open_ops() const {
   if (ops_->registry != nullptr) return ops_.get();
   GRAPHRUN_ASSIGN(OpLibraries libraries, plugin::open_op_libraries(op_libraries).with_context("--ops"));
   GRAPHRUN_ASSIGN(ops_->registry, ops::op_registry_with(libraries).with_context("--ops"));
-  ops_->libraries = std::move(libraries);
+  ops_->libraries = ops::with_training_kernels(std::move(libraries));
   return ops_.get();
 }
 
@@ -118,8 +118,7 @@ Result<std::shared_ptr<model::Backend>> CommonOptions::backend() const {
   const auto open = [&]() -> Result<std::shared_ptr<model::Backend>> {
     const plugin::Devices devices = api::devices();
     const std::string name = devices.resolve(device);
-    plugin::DeviceOptions device_options{.threads = threads,
-                                         .libraries = ops::with_training_kernels(opened->libraries)};
+    plugin::DeviceOptions device_options{.threads = threads, .libraries = opened->libraries};
     if (name != "cpu") {
       GRAPHRUN_ASSIGN(device_options.cache_folder, cache_folder());
     }

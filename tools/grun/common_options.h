@@ -46,7 +46,7 @@ struct CommonOptions {
 
  private:
   struct Ops {
-    OpLibraries libraries;
+    OpLibraries libraries;  // and the kernels of training
     std::shared_ptr<const OpRegistry> registry;
   };
   Result<const Ops*> open_ops() const;
