@@ -8,6 +8,7 @@
 #include "runtime/imaging/resample.h"
 #include "runtime/labelling/labelling.h"
 #include "runtime/labelling/protocol_json.h"
+#include "runtime/labelling/tiled.h"
 #include "runtime/model/team.h"
 #include "runtime/weights/bundle.h"
 
@@ -44,7 +45,7 @@ bool holds(const Extent& large, const Extent& small) {
 struct Labeler::Impl {
   Device device;
   std::shared_ptr<const Program::Impl> program;
-  std::string protocol;  // that the engine has, as bundles store it
+  labelling::ProtocolSettings protocol;  // that the engine has
   labelling::Labelling engine;
   std::mutex mutex;  // guards the engine and what follows
   // Sizes that there is memory for, none of which holds another, and bytes of each pixel of a label map.
@@ -52,8 +53,8 @@ struct Labeler::Impl {
   std::int64_t planned_bytes = 0;
   LabelDetails details;  // of the options
 
-  Impl(Device on, std::shared_ptr<const Program::Impl> of, std::string by, labelling::Labelling opened,
-       const LabelDetails& wanted)
+  Impl(Device on, std::shared_ptr<const Program::Impl> of, labelling::ProtocolSettings by,
+       labelling::Labelling opened, const LabelDetails& wanted)
       : device(std::move(on)),
         program(std::move(of)),
         protocol(std::move(by)),
@@ -126,8 +127,8 @@ Result<Labeler> Labeler::open(const LabelerOptions& options) try {
   GRAPHRUN_ASSIGN(
       labelling::Labelling labelling,
       labelling::Labelling::open(source.program, std::move(file), from, device.impl().backend, opening));
-  return Labeler(std::make_unique<Impl>(std::move(device), std::move(program),
-                                        labelling::protocol_json(opening.protocol), std::move(labelling),
+  return Labeler(std::make_unique<Impl>(std::move(device), std::move(program), std::move(opening.protocol),
+                                        std::move(labelling),
                                         LabelDetails{options.confidence, options.probabilities}));
 } catch (...) {
   return core::caught();
@@ -144,6 +145,19 @@ Result<LabelMap> Labeler::label(const ImageView& image) { return label(image, im
 Result<LabelMap> Labeler::label(const ImageView& image, const LabelDetails& details) try {
   GRAPHRUN_ASSIGN(std::vector<LabelMap> maps, impl_->label(std::span(&image, 1), details));
   return std::move(maps.front());
+} catch (...) {
+  return core::caught();
+}
+
+Status Labeler::label_tiled(const TiledImage& image, const WindowSink& write) try {
+  const std::lock_guard lock(impl_->mutex);
+  labelling::Labelling& engine = impl_->engine;
+  // Windows are planned as images are: what was planned before has to be again.
+  impl_->planned.clear();
+  return model::run_with_team(*impl_->device.impl().backend, [&] {
+    return labelling::label_tiled(engine.protocol(), impl_->protocol, image, {engine.max_bytes()}, write,
+                                  impl_->details);
+  });
 } catch (...) {
   return core::caught();
 }
@@ -182,8 +196,9 @@ Status Labeler::pack(const std::string& path, DType precision) const try {
             "weights are stored in f32 or bf16, not in " + std::string(to_string(precision))};
   const weights::ModelSource& source = impl_->program->source;
   const std::lock_guard lock(impl_->mutex);
-  return weights::pack(
-      {*source.program, impl_->engine.weights(), impl_->protocol, source.metadata, precision}, path);
+  return weights::pack({*source.program, impl_->engine.weights(), labelling::protocol_json(impl_->protocol),
+                        source.metadata, precision},
+                       path);
 } catch (...) {
   return core::caught();
 }

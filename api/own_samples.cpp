@@ -93,6 +93,10 @@ class PublicSamples final : public Samples {
   Result<RgbImage> image(std::int64_t index) const override {
     GRAPHRUN_TRY(check(index));
     GRAPHRUN_ASSIGN(imaging::Image image, samples_->load_image(index));
+    if (!image.is_rgb()) {
+      return {ErrorCode::unsupported, samples_->name(index) + ": has " + std::to_string(image.channels) +
+                                          " channels of numbers, which are no picture"};
+    }
     return RgbImage{image.height, image.width, std::move(image.rgb)};
   }
   Result<LabelMap> label(std::int64_t index) const override {

@@ -288,12 +288,21 @@ class Reader {
     return kRgb;
   }
 
+  // The graph's numbers are for as many channels as its parameter has by default: with others the pixels are
+  // taken as they are stored, until a data set says more.
+  bool is_for_other_channels(const JsonValue& json, std::size_t channels) const {
+    const auto chosen = std::ranges::find(model_.parameters, "channels", &model::GraphParameter::name);
+    const JsonValue* const mean = json.find("mean");
+    return chosen != model_.parameters.end() && mean != nullptr && mean->kind == JsonValue::Kind::list &&
+           mean->items.size() != channels;
+  }
+
   void preprocess() {
     const std::size_t channels = image_channels();
     model_.preprocess.mean.assign(channels, 0);
     model_.preprocess.std.assign(channels, 1);
     const JsonValue* json = object("preprocess");
-    if (json == nullptr) return;
+    if (json == nullptr || is_for_other_channels(*json, channels)) return;
     check_keys(*json, {"doc", "value_scale", "mean", "std", "stored"}, "preprocess", diagnostics_);
     model_.preprocess.value_scale = 255;
     if (const JsonValue* scale = json->find("value_scale"))

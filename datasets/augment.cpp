@@ -17,8 +17,13 @@ std::int64_t offset_in(std::int64_t room, double fraction) {
 double factor_y(const AugmentParams& params) { return params.scale / std::sqrt(params.aspect); }
 double factor_x(const AugmentParams& params) { return params.scale * std::sqrt(params.aspect); }
 
-Status check_sample(const Sample& sample, const AugmentParams& params, const std::int32_t* label) {
+Status check_sample(const Sample& sample, std::int64_t channels, const AugmentParams& params,
+                    const std::int32_t* label) {
   const imaging::Image& image = sample.image;
+  if (image.channels != channels) {
+    return {ErrorCode::invalid_argument, "the image has " + std::to_string(image.channels) +
+                                             " channels, the network takes " + std::to_string(channels)};
+  }
   if (label != nullptr && sample.label.empty())
     return {ErrorCode::invalid_argument, "the sample has no label"};
   if (!sample.label.empty() && (sample.label.height != image.height || sample.label.width != image.width)) {
@@ -37,10 +42,12 @@ Status check_sample(const Sample& sample, const AugmentParams& params, const std
   return {};
 }
 
-// The unused lane is divided as well.
-Pixel pixel_of(const std::array<double, 3>& rgb) {
-  return {
-      Pixel::Lanes{static_cast<float>(rgb[0]), static_cast<float>(rgb[1]), static_cast<float>(rgb[2]), 1.0F}};
+// The group's numbers. Unused lanes are divided as well.
+Pixel pixel_of(const std::vector<double>& numbers, const ChannelGroup& group) {
+  Pixel pixel{Pixel::Lanes{1.0F, 1.0F, 1.0F, 1.0F}};
+  for (std::int64_t c = 0; c < group.count; ++c)
+    pixel.lanes[c] = static_cast<float>(numbers[static_cast<std::size_t>(group.first + c)]);
+  return pixel;
 }
 
 }  // namespace
@@ -70,7 +77,10 @@ Status validate(const AugmentSettings& settings) {
   }
   if (!(settings.cat_max_ratio > 0 && settings.cat_max_ratio <= 1))
     return error("cat_max_ratio: expected more than 0, at most 1");
-  for (std::size_t c = 0; c < 3; ++c) {
+  if (settings.mean.empty() || settings.mean.size() != settings.std.size() ||
+      settings.channels() > imaging::kMaxChannels)
+    return error("mean and std: expected a number of each for 1 to 64 channels");
+  for (std::size_t c = 0; c < settings.mean.size(); ++c) {
     if (!std::isfinite(settings.mean[c]) || !std::isfinite(settings.std[c]) || settings.std[c] <= 0) {
       return error("mean and std: expected finite numbers, std above 0");
     }
@@ -172,7 +182,15 @@ class Crop {
   }
 
   void write_pixels(const Window& window, float* image) {
-    const Pixel mean = pixel_of(settings_.mean);
+    if (sample_.image.is_rgb()) return write_channels(window, {0, 3}, image);
+    constexpr std::int64_t kLanes = 4;
+    const std::int64_t channels = settings_.channels();
+    for (std::int64_t first = 0; first < channels; first += kLanes)
+      write_channels(window, {first, std::min(kLanes, channels - first)}, image);
+  }
+
+  void write_channels(const Window& window, const ChannelGroup& group, float* image) {
+    const Pixel mean = pixel_of(settings_.mean, group);
     // From the window backwards: what each step has to make.
     const Rect shown = window.shown(canvas_);
     const Rect turned = params_.blur ? grown(shown, canvas_) : shown;
@@ -180,7 +198,7 @@ class Crop {
 
     Patch* patch = &scratch_.patches[0];
     Patch* spare = &scratch_.patches[1];
-    scale_patch(sample_.image, canvas_, scaled, scratch_.steps, *patch);
+    scale_patch(sample_.image, group, canvas_, scaled, scratch_.steps, *patch);
     if (turn_) {
       turn_patch(*patch, canvas_, *turn_, turned, mean, scratch_.steps, *spare);
       std::swap(patch, spare);
@@ -189,8 +207,9 @@ class Crop {
       blur_patch(*patch, canvas_, shown, scratch_.steps, *spare);
       std::swap(patch, spare);
     }
-    distort(params_.colors, *patch);
-    write_image(*patch, canvas_, window, mean, pixel_of(settings_.std), image);
+    if (sample_.image.is_rgb()) distort(params_.colors, *patch);
+    write_image(*patch, group, settings_.channels(), canvas_, window, mean, pixel_of(settings_.std, group),
+                image);
   }
 
   const Sample& sample_;
@@ -205,7 +224,7 @@ class Crop {
 
 Status apply(const Sample& sample, const AugmentSettings& settings, const AugmentParams& params,
              AugmentScratch& scratch, float* image, std::int32_t* label) {
-  GRAPHRUN_TRY(check_sample(sample, params, label));
+  GRAPHRUN_TRY(check_sample(sample, settings.channels(), params, label));
   Crop(sample, settings, params, scratch).write(image, label);
   return {};
 }

@@ -32,10 +32,13 @@ struct AugmentSettings {
   // one class alone, are drawn again, kCropTries times at most. 1: any crop.
   double cat_max_ratio = 1;
   std::int32_t ignore_label = 255;
-  // Of the pixel values 0..255, red green blue.
-  std::array<double, 3> mean{0.485 * 255, 0.456 * 255, 0.406 * 255};
-  std::array<double, 3> std{0.229 * 255, 0.224 * 255, 0.225 * 255};
+  // Of the numbers of each channel, as they are stored. Colours are distorted where there are three of 8
+  // bits.
+  std::vector<double> mean{0.485 * 255, 0.456 * 255, 0.406 * 255};
+  std::vector<double> std{0.229 * 255, 0.224 * 255, 0.225 * 255};
   bool augment = true;  // false: no random transform, centre crop
+
+  std::int64_t channels() const { return static_cast<std::int64_t>(mean.size()); }
 };
 
 Status validate(const AugmentSettings& settings);
@@ -66,10 +69,10 @@ struct AugmentScratch {
   std::vector<std::int64_t> counts;  // of the pixels of a crop, by class
 };
 
-// Scale, rotate, blur, flip, distort colours, pad and crop, normalise. `image` takes (train_h, train_w, 3)
-// floats, `label` (train_h, train_w) class ids with ignore_label; `label` may be null and is required to be
-// for a sample without one. Errors: a sample that the scale makes empty or larger than kMaxPixels, or whose
-// label has another size.
+// Scale, rotate, blur, flip, distort colours, pad and crop, normalise. `image` takes (train_h, train_w,
+// channels) floats, `label` (train_h, train_w) class ids with ignore_label; `label` may be null and is
+// required to be for a sample without one. Errors: a sample that the scale makes empty or larger than
+// kMaxPixels, or whose label has another size; an image of another number of channels.
 Status apply(const Sample& sample, const AugmentSettings& settings, const AugmentParams& params,
              AugmentScratch& scratch, float* image, std::int32_t* label);
 

@@ -45,9 +45,10 @@ void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int
   const auto problem = [&](ProblemKind kind, const std::filesystem::path& file, const std::string& message) {
     counts.add({kind, sample, file.string(), message});
   };
-  const auto image = read_upright_image(path.image);
+  const auto image = read_upright_image(path.image, descriptor.images);
   if (image.ok()) {
     counts.add_size(image->image);
+    counts.channels.add(image->image);
     if (image->orientation != kUpright && ++counts.turned == 1)
       counts.first_turned = {sample, 0, 0, path.image};
   } else {
@@ -60,8 +61,8 @@ void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int
   const auto label = read_label(path.label, rule.form());
   if (!label.ok()) {
     const ErrorCode code = label.status().code();
-    const bool is_exchanged =
-        code == ErrorCode::unsupported && image.ok() && has_equal_channels(image->image);
+    const bool is_exchanged = code == ErrorCode::unsupported && image.ok() && image->image.is_rgb() &&
+                              has_equal_channels(image->image);
     problem(code == ErrorCode::not_found     ? ProblemKind::label_missing
             : code == ErrorCode::unsupported ? ProblemKind::label_form
                                              : ProblemKind::label_unreadable,
@@ -120,6 +121,7 @@ Counts count_generated(const Dataset& dataset, const Descriptor& descriptor) {
     const auto sample = dataset.load(i);
     if (!sample.ok()) continue;
     counts.add_size(sample->image);
+    counts.channels.add(sample->image);
     LabelImage label{sample->label.height, sample->label.width, {}, {}};
     label.ids.assign(sample->label.ids.begin(), sample->label.ids.end());
     ++counts.labels;
@@ -208,6 +210,8 @@ Result<CheckReport> check_dataset(const Descriptor& descriptor, const std::strin
   for (const ClassInfo& info : descriptor.classes) report.class_names.push_back(info.name);
   report.classes = std::move(counts.per_class);
   report.problems = std::move(counts.problems);
+  report.channels = counts.channels.statistics();
+  report.images = descriptor.images.form;
   return report;
 } catch (...) {
   return core::caught();

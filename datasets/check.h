@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "datasets/channel_counts.h"
 #include "datasets/descriptor.h"
 #include "datasets/unlisted.h"
 #include "graphrun/status.h"
@@ -52,6 +53,8 @@ struct CheckReport {
   std::int64_t ignored_pixels = 0;
   std::int64_t smallest_height = 0, smallest_width = 0;  // of the images
   std::int64_t largest_height = 0, largest_width = 0;
+  imaging::ImageForm images;
+  std::vector<ChannelStatistics> channels;  // of the images' numbers
   std::vector<std::string> class_names;
   std::vector<ClassCount> classes;
   std::map<ProblemKind, std::int64_t> counts;  // of all problems

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "datasets/channel_counts.h"
 #include "datasets/check.h"
 
 // What a check counts while it reads (datasets/check.cpp), and what is made of it (check_advice.cpp).
@@ -50,6 +51,7 @@ struct Counts {
   std::map<std::uint16_t, std::int64_t> pixels_of_ids;  // of labels of ids, as they are stored
   std::int64_t void_labels = 0;                         // without a labelled pixel
   Place first_void;
+  ChannelCounts channels;
   std::int64_t low[2] = {INT64_MAX, INT64_MAX};
   std::int64_t high[2] = {0, 0};
   std::map<ProblemKind, std::int64_t> found;
@@ -72,6 +74,7 @@ struct Counts {
       per_class[c].image_pixels += other.per_class[c].image_pixels;
     }
     for (const auto& [id, entry] : other.unknown) unknown[id].merge(entry);
+    channels.merge(other.channels);
     labels += other.labels;
     ignored += other.ignored;
     turned += other.turned;

@@ -67,6 +67,34 @@ void print_classes(const CheckReport& report, std::string& text) {
         all == 0 ? 0 : 100.0 * static_cast<double>(report.ignored_pixels) / static_cast<double>(all));
 }
 
+// Numbers that a descriptor takes as they are printed.
+std::string list_of(const std::vector<ChannelStatistics>& channels, double ChannelStatistics::*number,
+                    double scale) {
+  std::string text;
+  for (const ChannelStatistics& channel : channels)
+    print(text, "%s%.4g", text.empty() ? "" : ", ", channel.*number / scale);
+  return "[" + text + "]";
+}
+
+// And what a network would make of them. Of pictures networks have their own, of the images that their
+// backbones saw.
+void print_channels(const CheckReport& report, std::string& text) {
+  if (report.channels.empty()) return;
+  print(text, "%7s %12s %12s %12s %12s %12s\n", "channel", "mean", "deviation", "1 %", "median", "99 %");
+  for (std::size_t c = 0; c < report.channels.size(); ++c) {
+    const ChannelStatistics& of = report.channels[c];
+    print(text, "%7zu %12.5g %12.5g %12.5g %12.5g %12.5g\n", c, of.mean, of.deviation, of.low, of.median,
+          of.high);
+  }
+  std::vector<ChannelStatistics> usable = report.channels;
+  for (ChannelStatistics& of : usable) of.deviation = of.deviation > 0 ? of.deviation : 1;
+  const double scale = report.images.is_picture() ? 255 : 1;
+  print(text, "\"preprocess\": {\"value_scale\": %g, ", scale);
+  text += "\"mean\": " + list_of(usable, &ChannelStatistics::mean, scale) +
+          ", \"std\": " + list_of(usable, &ChannelStatistics::deviation, scale) + "}" +
+          (report.images.is_picture() ? "  (pictures: only where the network starts from nothing)\n" : "\n");
+}
+
 }  // namespace
 
 std::string format_report(const CheckReport& report) {
@@ -77,6 +105,7 @@ std::string format_report(const CheckReport& report) {
               : std::to_string(report.smallest_width) + " x " + std::to_string(report.smallest_height) +
                     " to " + std::to_string(report.largest_width) + " x " +
                     std::to_string(report.largest_height) + " pixels\n";
+  print_channels(report, text);
   if (report.labelled) print_classes(report, text);
   for (const std::string& note : report.notes) text += "note: " + note + "\n";
   for (const Unlisted& unlisted : report.unlisted) text += "note: " + describe(unlisted) + "\n";

@@ -18,12 +18,14 @@ class FileDataset final : public Dataset {
   std::int64_t size() const override { return static_cast<std::int64_t>(samples_.size()); }
   bool labelled() const override { return labelled_; }
   std::string name(std::int64_t index) const override { return at(index).name; }
-  Result<imaging::Image> load_image(std::int64_t index) const override { return read_image(at(index).image); }
+  Result<imaging::Image> load_image(std::int64_t index) const override {
+    return read_image(at(index).image, descriptor_.images);
+  }
   Result<UprightImage> load_upright_image(std::int64_t index) const override {
-    return read_upright_image(at(index).image);
+    return read_upright_image(at(index).image, descriptor_.images);
   }
   Result<imaging::Extent> image_size(std::int64_t index) const override {
-    return read_image_size(at(index).image);
+    return read_image_size(at(index).image, descriptor_.images);
   }
   Result<imaging::LabelMap> load_label(std::int64_t index) const override {
     if (!labelled_) return imaging::LabelMap{};

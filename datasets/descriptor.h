@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "datasets/image_source.h"
 #include "datasets/label_rule.h"
 #include "datasets/sample.h"
 #include "graphrun/class_info.h"
@@ -37,6 +38,13 @@ struct Split {
   // Generated samples.
   std::int64_t count = 0;
   std::uint64_t seed = 0;
+};
+
+// How a network takes the images: (number - mean * value_scale) / (std * value_scale), by channel.
+struct ImageScaling {
+  double value_scale = 1;
+  std::vector<double> mean;
+  std::vector<double> std;
 };
 
 struct Generator {
@@ -71,8 +79,10 @@ struct Descriptor {
   std::vector<std::string> subfolders;               // where the files may lie below the data root
   std::map<std::string, std::vector<Split>> splits;  // the first whose list or folder exists is used
   std::optional<Generator> generator;
-  std::string data_root;  // default, relative to the descriptor's folder; may be empty
-  std::string data_hint;  // where the data comes from, for the error when it is missing
+  ImageSource images;                      // pictures, where the file says nothing
+  std::optional<ImageScaling> preprocess;  // in the place of the network's own, when a training starts
+  std::string data_root;                   // default, relative to the descriptor's folder; may be empty
+  std::string data_hint;                   // where the data comes from, for the error when it is missing
   Settings settings;
   std::vector<Recipe> recipes;  // in the order of the file
 };

@@ -3,7 +3,9 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
+#include <cmath>
 #include <initializer_list>
+#include <limits>
 #include <set>
 
 #include "datasets/descriptor.h"
@@ -308,6 +310,68 @@ Result<Generator> read_generator(const Node& node) {
   return generator;
 }
 
+// A network's numbers for each channel.
+Result<std::vector<double>> read_numbers(const Node& node, std::int64_t channels, double least) {
+  if (!node.value.IsArray() || node.value.Size() != static_cast<rapidjson::SizeType>(channels))
+    return node.expected("an array of " + std::to_string(channels) + " numbers, one for each channel");
+  std::vector<double> numbers;
+  for (rapidjson::SizeType i = 0; i < node.value.Size(); ++i) {
+    const Json& value = node.value[i];
+    if (!value.IsNumber() || !std::isfinite(value.GetDouble()) || !(value.GetDouble() >= least))
+      return node.child(std::to_string(i), value)
+          .expected("a number" + std::string(least > 0 ? " above 0" : ""));
+    numbers.push_back(value.GetDouble());
+  }
+  return numbers;
+}
+
+Result<ImageScaling> read_preprocess(const Node& node, std::int64_t channels) {
+  constexpr double kAny = -std::numeric_limits<double>::max();
+  constexpr double kPositive = std::numeric_limits<double>::min();
+  GRAPHRUN_TRY(check_object(node, {"value_scale", "mean", "std"}));
+  ImageScaling scaling;
+  if (const auto scale = find(node, "value_scale")) {
+    if (!scale->value.IsNumber() || !(scale->value.GetDouble() > 0))
+      return scale->expected("a number above 0");
+    scaling.value_scale = scale->value.GetDouble();
+  }
+  GRAPHRUN_ASSIGN(const Node mean, require(node, "mean"));
+  GRAPHRUN_ASSIGN(scaling.mean, read_numbers(mean, channels, kAny));
+  GRAPHRUN_ASSIGN(const Node std, require(node, "std"));
+  GRAPHRUN_ASSIGN(scaling.std, read_numbers(std, channels, kPositive));
+  return scaling;
+}
+
+Result<ImageSource> read_images(const Node& node) {
+  using Pixels = imaging::ImageForm::Pixels;
+  GRAPHRUN_TRY(check_object(node, {"channels", "type", "files"}));
+  ImageSource source;
+  if (const auto channels = find(node, "channels")) {
+    GRAPHRUN_ASSIGN(source.form.channels, read_int(*channels, 1, imaging::kMaxChannels));
+  }
+  std::string type = "u8";
+  GRAPHRUN_TRY(read_optional(node, "type", type));
+  if (type != "u8" && type != "u16" && type != "f32")
+    return node.child("type", node.value["type"]).expected("u8, u16 or f32");
+  source.form.pixels = type == "u16" ? Pixels::u16 : type == "f32" ? Pixels::f32 : Pixels::u8;
+  const auto files = find(node, "files");
+  if (!files) {
+    if (source.form.channels == 3 && type == "u8") source.form.pixels = Pixels::picture;
+    return source;
+  }
+  if (!files->value.IsArray() || files->value.Size() < 2 ||
+      files->value.Size() > static_cast<rapidjson::SizeType>(source.form.channels))
+    return files->expected("an array of 2 to " + std::to_string(source.form.channels) +
+                           " parts of paths, no more than there are channels");
+  for (rapidjson::SizeType i = 0; i < files->value.Size(); ++i) {
+    const Node item = files->child(std::to_string(i), files->value[i]);
+    GRAPHRUN_ASSIGN(source.files.emplace_back(), read_string(item));
+    if (!check_inside(source.files.back()).ok())
+      return item.expected("a part of a path inside the data root");
+  }
+  return source;
+}
+
 bool is_scalar(const Json& value) { return !value.IsObject() && !value.IsArray(); }
 
 Result<Settings> read_settings(const Node& node) {
@@ -328,8 +392,9 @@ Result<Settings> read_settings(const Node& node) {
 }
 
 Result<Descriptor> read_descriptor(const Node& root) {
-  GRAPHRUN_TRY(check_object(root, {"$schema", "name", "note", "classes", "labels", "splits", "subfolders",
-                                   "generator", "data_root", "data_hint", "settings", "recipes"}));
+  GRAPHRUN_TRY(
+      check_object(root, {"$schema", "name", "note", "classes", "labels", "splits", "subfolders", "generator",
+                          "images", "preprocess", "data_root", "data_hint", "settings", "recipes"}));
   Descriptor descriptor;
   GRAPHRUN_ASSIGN(const Node name, require(root, "name"));
   GRAPHRUN_ASSIGN(descriptor.name, read_string(name));
@@ -343,6 +408,12 @@ Result<Descriptor> read_descriptor(const Node& root) {
   GRAPHRUN_ASSIGN(descriptor.classes, read_classes(classes));
   if (const auto generator = find(root, "generator")) {
     GRAPHRUN_ASSIGN(descriptor.generator, read_generator(*generator));
+  }
+  if (const auto images = find(root, "images")) {
+    GRAPHRUN_ASSIGN(descriptor.images, read_images(*images));
+  }
+  if (const auto preprocess = find(root, "preprocess")) {
+    GRAPHRUN_ASSIGN(descriptor.preprocess, read_preprocess(*preprocess, descriptor.images.form.channels));
   }
   if (const auto labels = find(root, "labels")) {
     GRAPHRUN_TRY(read_labels(*labels, descriptor));

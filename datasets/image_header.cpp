@@ -211,7 +211,7 @@ Result<ImageHeader> header_of(std::string_view file, std::string_view formats) {
   if (file.starts_with("\xFF\xD8"sv)) return jpeg_header(file);
   if (file.starts_with("BM"sv)) return bmp_header(file);
   if (file.size() > 2 && file[0] == 'P' && file[1] >= '1' && file[1] <= '6') return pnm_header(file);
-  if (file.starts_with("II*\0"sv) || file.starts_with("MM\0*"sv)) return tiff_header(file);
+  if (TiffDirectory::is_tiff(file)) return tiff_header(file);
   if (file.starts_with("RIFF"sv) && file.substr(0, 12).ends_with("WEBP"sv)) return webp_header(file);
   if (!file.empty() && kPngSignature.starts_with(file)) return cut_header();
   return Status(ErrorCode::invalid_file, describe_content(file) + "; " + std::string(formats));
@@ -222,6 +222,10 @@ Result<ImageHeader> header_of(std::string_view file, std::string_view formats) {
 imaging::Extent upright_size(const ImageHeader& header) {
   return exchanges_sides(header.orientation) ? imaging::Extent{header.width, header.height}
                                              : imaging::Extent{header.height, header.width};
+}
+
+Result<ImageHeader> parse_image_header(std::string_view file, std::string_view formats) {
+  return header_of(file, formats);
 }
 
 Result<ImageHeader> read_image_header(std::string_view file, std::string_view formats) {
@@ -236,7 +240,8 @@ Result<ImageHeader> read_image_header(std::string_view file, std::string_view fo
   // Both sides are at most kMaxSide, so that the product fits.
   if (header.height * header.width > imaging::kMaxPixels) {
     return Status(ErrorCode::invalid_file,
-                  claim + "; images of up to " + std::to_string(imaging::kMaxPixels) + " pixels are read");
+                  claim + "; images of up to " + std::to_string(imaging::kMaxPixels) +
+                      " pixels are read at once: grun predict --tiled labels larger ones");
   }
   if (static_cast<std::int64_t>(file.size()) < header.file_bytes) {
     return Status(ErrorCode::invalid_file, "is cut off: it has " + std::to_string(file.size()) + " of the " +

@@ -32,6 +32,9 @@ imaging::Extent upright_size(const ImageHeader& header);
 inline constexpr std::string_view kImageFormats = "images are PNG, JPEG, BMP, PNM, TIFF or WebP files";
 Result<ImageHeader> read_image_header(std::string_view file, std::string_view formats = kImageFormats);
 
+// What the headers say, of an image of any size; `file` may be its beginning alone.
+Result<ImageHeader> parse_image_header(std::string_view file, std::string_view formats = kImageFormats);
+
 // What a file is by its first bytes, for an error: "is empty", "is a TIFF image, ...".
 std::string describe_content(std::string_view file);
 

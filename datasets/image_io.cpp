@@ -1,20 +1,22 @@
 #include "datasets/image_io.h"
 
-#include <dlfcn.h>
-
 #include <cmath>
+#include <cstring>
 #include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
 #include "datasets/codecs/opencv_codecs.h"
+#include "datasets/codecs_library.h"
 #include "datasets/color.h"
 #include "datasets/image_cost.h"
 #include "datasets/image_header.h"
+#include "datasets/image_source.h"
 #include "datasets/jpeg_codec.h"
 #include "datasets/orientation.h"
 #include "datasets/png_codec.h"
+#include "datasets/rows.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
 
@@ -24,31 +26,13 @@ namespace {
 
 constexpr std::int64_t kMaxImageBytes = std::int64_t{1} << 30;
 
-struct Codecs {
-  DecodeImage decode = nullptr;
-  std::string reason;  // where there are none
-};
-
-const Codecs& codecs() {
-  static const Codecs opened = [] {
-    Codecs found;
-    void* const library = dlopen(kCodecsLibrary, RTLD_NOW | RTLD_LOCAL);
-    if (library != nullptr) found.decode = reinterpret_cast<DecodeImage>(dlsym(library, kCodecsFunction));
-    if (found.decode != nullptr) return found;
-    const char* const reason = dlerror();
-    found.reason = reason == nullptr ? "an unknown reason" : reason;
-    return found;
-  }();
-  return opened;
-}
-
 Result<imaging::Image> decode_by_codecs(std::string& file, const ImageHeader& header) {
-  if (codecs().decode == nullptr)
-    return Status(ErrorCode::unsupported, "the image codecs are not installed: " + codecs().reason);
+  GRAPHRUN_ASSIGN(void* const decode, codecs_function(kCodecsFunction));
   if (header.format == ImageFormat::pnm) file.push_back('\n');  // the codec wants one after the last number
   imaging::Image image;
   std::string reason;
-  if (!codecs().decode(file, image, reason)) return Status(ErrorCode::invalid_file, reason);
+  if (!reinterpret_cast<DecodeImage>(decode)(file, image, reason))
+    return Status(ErrorCode::invalid_file, reason);
   if (image.height != header.height || image.width != header.width)
     return Status(ErrorCode::invalid_file, "has another size than its header says");
   return image;
@@ -111,6 +95,35 @@ Result<std::vector<std::uint8_t>> to_bytes(const imaging::LabelMap& map) {
   return bytes;
 }
 
+// The ids of a grey or palette TIFF of up to 16 bits. Where white is 0 they are inverted, as viewers do.
+Result<LabelImage> decode_label_tiff(const std::string& file) {
+  const BytesInMemory bytes(file);
+  GRAPHRUN_ASSIGN(const std::unique_ptr<RowReader> rows, open_stored_rows(bytes, false));
+  const StoredForm& form = rows->form();
+  if (form.channels != 1 || form.pixels == imaging::ImageForm::Pixels::f32) {
+    return {ErrorCode::unsupported, describe_content(file) + " of " +
+                                        imaging::describe({form.channels, form.pixels}) +
+                                        ": export labels as grey or palette PNG or TIFF of ids"};
+  }
+  LabelImage label{form.height, form.width,
+                   std::vector<std::uint16_t>(static_cast<std::size_t>(form.height * form.width)),
+                   form.palette};
+  std::vector<std::byte> row(static_cast<std::size_t>(form.row_bytes()));
+  const int invert = form.white_is_zero ? (1 << form.bits) - 1 : 0;
+  auto to = label.ids.begin();
+  for (std::int64_t y = 0; y < form.height; ++y) {
+    std::string reason;
+    if (!rows->next(1, row.data(), reason)) return {ErrorCode::invalid_file, reason};
+    for (std::int64_t x = 0; x < form.width; ++x) {
+      std::uint16_t id = 0;
+      std::memcpy(&id, row.data() + x * form.bytes_of_number(),
+                  static_cast<std::size_t>(form.bytes_of_number()));
+      *to++ = static_cast<std::uint16_t>(invert == 0 ? id : invert - id);
+    }
+  }
+  return upright(std::move(label), form.orientation);
+}
+
 }  // namespace
 
 Result<UprightImage> read_upright_image(const std::filesystem::path& path) try {
@@ -151,7 +164,8 @@ Result<LabelImage> read_label(const std::filesystem::path& path) try {
   GRAPHRUN_ASSIGN(std::string file, core::read_file(path, kMaxImageBytes));
   const Result<ImageHeader> header = read_image_header(file);
   if (header.ok()) GRAPHRUN_TRY(limit_image_cost(file, *header).with_context(path.string()));
-  return decode_label_png(file).with_context(path.string());
+  const bool is_tiff = header.ok() && header->format == ImageFormat::tiff;
+  return (is_tiff ? decode_label_tiff(file) : decode_label_png(file)).with_context(path.string());
 } catch (...) {
   return core::caught();
 }
@@ -215,7 +229,7 @@ Status write_rgb_png(const std::filesystem::path& path, const imaging::Image& im
 
 imaging::Image overlay(const imaging::Image& image, const imaging::LabelMap& map,
                        std::span<const imaging::Color> palette, float opacity) {
-  imaging::Image mixed = image;
+  imaging::Image mixed = picture_of(image);
   const auto mix = [opacity](std::uint8_t& below, std::uint8_t above) {
     below = static_cast<std::uint8_t>(
         std::lround((1 - opacity) * static_cast<float>(below) + opacity * static_cast<float>(above)));

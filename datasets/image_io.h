@@ -29,9 +29,9 @@ std::string orientation_hint(const UprightImage& image, const imaging::Extent& l
 // An image's size from its headers alone, upright; nothing is decoded.
 Result<imaging::Extent> read_image_size(const std::filesystem::path& path);
 
-// A PNG of 1, 2, 4, 8 or 16 bits grey, or of palette indices: the stored numbers themselves, never colours or
-// scaled greys. A colour picture is an error that says so. Turned only where the label itself has an
-// orientation.
+// A PNG or TIFF of 1, 2, 4, 8 or 16 bits grey, or of palette indices: the stored numbers themselves, never
+// colours or scaled greys (but in a TIFF whose white is 0, where white is the highest). A colour picture is
+// an error that says so. Turned only where the label itself has an orientation.
 Result<LabelImage> read_label(const std::filesystem::path& path);
 // A mask of colours, from any format that keeps them: the colours that occur, and for each pixel which. A
 // JPEG is an error, and more colours than kMaxMaskColors are.
@@ -49,8 +49,9 @@ Status write_palette_png(const std::filesystem::path& path, const imaging::Label
                          std::span<const imaging::Color> palette);
 Status write_rgb_png(const std::filesystem::path& path, const imaging::Image& image);
 
-// The image with each pixel moved towards its class's colour; opacity 0 (image alone) to 1 (colours alone).
-// Pixels of classes without a colour stay as they are. Precondition: equal sizes.
+// The image, or what picture_of() makes of it, with each pixel moved towards its class's colour; opacity 0
+// (image alone) to 1 (colours alone). Pixels of classes without a colour stay as they are. Precondition:
+// equal sizes.
 imaging::Image overlay(const imaging::Image& image, const imaging::LabelMap& map,
                        std::span<const imaging::Color> palette, float opacity);
 

@@ -121,8 +121,8 @@ struct Loader::State {
       const core::Random random(settings.seed, core::RandomPurpose::augment,
                                 static_cast<std::uint32_t>(batch.epoch), static_cast<std::uint32_t>(index));
       const std::int64_t pixels = batch.height * batch.width;
-      return apply(sample, augment, draw(augment, random), scratch, batch.image + task.place * pixels * 3,
-                   batch.label + task.place * pixels)
+      return apply(sample, augment, draw(augment, random), scratch,
+                   batch.image + task.place * pixels * batch.channels, batch.label + task.place * pixels)
           .with_context(dataset.name(index));
     });
   }
@@ -153,7 +153,7 @@ Result<std::unique_ptr<Loader>> Loader::start(const Dataset& dataset, const Samp
   const std::int64_t pixels = n * augment.train_h * augment.train_w;
   const auto memory = settings.memory ? settings.memory : heap_memory;
   for (Slot& slot : state->ring) {
-    slot.image = memory(pixels * 3 * static_cast<std::int64_t>(sizeof(float)));
+    slot.image = memory(pixels * augment.channels() * static_cast<std::int64_t>(sizeof(float)));
     slot.label = memory(pixels * static_cast<std::int64_t>(sizeof(std::int32_t)));
     if (!slot.image || !slot.label) {
       return Status(ErrorCode::out_of_memory, "no memory for batches of " + std::to_string(n) + " x " +
@@ -165,6 +165,7 @@ Result<std::unique_ptr<Loader>> Loader::start(const Dataset& dataset, const Samp
                   n,
                   augment.train_h,
                   augment.train_w,
+                  augment.channels(),
                   static_cast<float*>(slot.image.get()),
                   static_cast<std::int32_t*>(slot.label.get()),
                   {}};

@@ -20,7 +20,8 @@ struct Batch {
   std::int64_t n = 0;
   std::int64_t height = 0;
   std::int64_t width = 0;
-  float* image = nullptr;             // NHWC, 3 channels, 64-byte aligned
+  std::int64_t channels = 3;
+  float* image = nullptr;             // NHWC, 64-byte aligned
   std::int32_t* label = nullptr;      // NHW, 64-byte aligned
   std::vector<std::int64_t> samples;  // indices in the data set
 };

@@ -41,6 +41,7 @@ Turn turn_of(std::int64_t height, std::int64_t width, int orientation) {
 template <class T>
 std::vector<T> turned(const std::vector<T>& pixels, const Turn& turn, std::int64_t channels) {
   std::vector<T> upright(pixels.size());
+  if (pixels.empty()) return upright;
   auto to = upright.begin();
   for (std::int64_t row = 0; row < turn.height; ++row) {
     std::int64_t from = turn.first + row * turn.down;
@@ -65,7 +66,8 @@ int exif_orientation(std::string_view exif) {
 imaging::Image upright(imaging::Image image, int orientation) {
   if (orientation == kUpright) return image;
   const Turn turn = turn_of(image.height, image.width, orientation);
-  return {turn.height, turn.width, turned(image.rgb, turn, 3)};
+  return {turn.height, turn.width, turned(image.rgb, turn, 3), image.channels,
+          turned(image.values, turn, image.channels)};
 }
 
 LabelImage upright(LabelImage label, int orientation) {

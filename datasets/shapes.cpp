@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <string_view>
 
+#include "datasets/shapes7.h"
 #include "runtime/core/random.h"
 
 // Only operations that IEEE 754 defines exactly (no sine, no exponential), so that every machine draws the
@@ -11,6 +13,9 @@
 namespace graphrun::datasets {
 
 namespace {
+
+constexpr std::string_view kShapes = "shapes";
+constexpr std::string_view kShapes7 = "shapes7";
 
 struct Rgb {
   double r, g, b;
@@ -101,15 +106,16 @@ struct Ground {
 
 std::uint8_t to_byte(double value) { return static_cast<std::uint8_t>(std::clamp(value, 0.0, 255.0)); }
 
-class ShapesDataset final : public Dataset {
+class GeneratedDataset final : public Dataset {
  public:
-  ShapesDataset(const Generator& generator, const Split& split) : generator_(generator), split_(split) {}
+  GeneratedDataset(const Descriptor& descriptor, const Split& split)
+      : generator_(*descriptor.generator), channels_(descriptor.images.form.channels), split_(split) {}
 
   std::int64_t size() const override { return split_.count; }
   bool labelled() const override { return true; }
   std::string name(std::int64_t index) const override {
     const std::string digits = std::to_string(index);
-    return "shapes_" + std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
+    return generator_.name + "_" + std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0') + digits;
   }
   Result<imaging::Image> load_image(std::int64_t index) const override { return make(index).image; }
   Result<imaging::LabelMap> load_label(std::int64_t index) const override { return make(index).label; }
@@ -117,9 +123,12 @@ class ShapesDataset final : public Dataset {
 
  private:
   Sample make(std::int64_t index) const {
-    return make_shapes(split_.seed, index, generator_.height, generator_.width);
+    const auto& [name, height, width] = generator_;
+    if (name == kShapes7) return make_shapes7(split_.seed, index, height, width, channels_);
+    return make_shapes(split_.seed, index, height, width);
   }
   Generator generator_;
+  std::int64_t channels_;
   Split split_;
 };
 
@@ -172,16 +181,28 @@ Sample make_shapes(std::uint64_t seed, std::int64_t index, std::int64_t height, 
 }
 
 Result<std::unique_ptr<Dataset>> make_generated(const Descriptor& descriptor, const Split& split) {
-  if (descriptor.generator->name != "shapes") {
-    return Status(ErrorCode::not_found, descriptor.file.string() + ": no generator is called '" +
-                                            descriptor.generator->name + "'; there is: shapes");
+  const std::string& name = descriptor.generator->name;
+  const auto wrong = [&](ErrorCode code, const std::string& what) {
+    return Status(code, descriptor.file.string() + ": " + what);
+  };
+  if (name != kShapes && name != kShapes7) {
+    return wrong(ErrorCode::not_found, "no generator is called '" + name + "'; there are: shapes, shapes7");
   }
-  if (descriptor.classes.size() != kShapesClasses) {
-    return Status(ErrorCode::invalid_file, descriptor.file.string() + ": the generator shapes has " +
-                                               std::to_string(kShapesClasses) + " classes, not " +
-                                               std::to_string(descriptor.classes.size()));
+  const int classes = name == kShapes ? kShapesClasses : kShapes7Classes;
+  if (descriptor.classes.size() != static_cast<std::size_t>(classes)) {
+    return wrong(ErrorCode::invalid_file, "the generator " + name + " has " + std::to_string(classes) +
+                                              " classes, not " + std::to_string(descriptor.classes.size()));
   }
-  return std::unique_ptr<Dataset>(std::make_unique<ShapesDataset>(*descriptor.generator, split));
+  const imaging::ImageForm& form = descriptor.images.form;
+  const bool fits = name == kShapes
+                        ? form.is_picture()
+                        : form.channels <= kShapes7Channels && form.pixels == imaging::ImageForm::Pixels::u16;
+  if (!fits) {
+    return wrong(ErrorCode::invalid_file,
+                 "the generator " + name + " makes " +
+                     (name == kShapes ? "pictures" : "up to 7 channels of 16 bits (\"type\": \"u16\")"));
+  }
+  return std::unique_ptr<Dataset>(std::make_unique<GeneratedDataset>(descriptor, split));
 }
 
 }  // namespace graphrun::datasets

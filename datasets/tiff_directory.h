@@ -27,9 +27,11 @@ class FileBytes {
   std::string_view file_;
 };
 
-// The first directory of a TIFF file (TIFF 6.0, section 2), which EXIF uses as well.
+// The first directory of a TIFF file (TIFF 6.0, section 2), which EXIF uses as well, or of a BigTIFF, whose
+// counts and places have 64 bits.
 class TiffDirectory {
  public:
+  static bool is_tiff(std::string_view file);
   // Empty where the bytes are no TIFF file.
   static std::optional<TiffDirectory> open(std::string_view file);
 
@@ -39,12 +41,17 @@ class TiffDirectory {
   std::int64_t file_bytes() const;
 
  private:
-  TiffDirectory(std::string_view file, bool little) : bytes_(file), little_(little) {}
+  TiffDirectory(std::string_view file, bool little, bool wide) : bytes_(file), little_(little), wide_(wide) {}
   std::optional<std::uint32_t> number(std::size_t at, int count) const {
     return little_ ? bytes_.little(at, count) : bytes_.big(at, count);
   }
+  // A count or a place; empty for what lies beyond 2^48 as well.
+  std::optional<std::uint64_t> wide_number(std::size_t at) const;
+  std::size_t entry(std::size_t index) const { return entries_at_ + index * (wide_ ? 20 : 12); }
+
   FileBytes bytes_;
   bool little_;
+  bool wide_;  // BigTIFF
   std::size_t entries_at_ = 0;
   std::uint32_t entries_ = 0;
 };

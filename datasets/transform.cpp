@@ -56,12 +56,22 @@ void widen(const std::uint8_t* row, const std::uint8_t* end, std::int64_t from, 
   }
 }
 
+// The same of a group of channels; floats of a pixel lie side by side.
+void gather(const float* row, std::int64_t channels, const ChannelGroup& group, std::int64_t from,
+            std::int64_t count, Pixel* out) {
+  const float* in = row + from * channels + group.first;
+  for (std::int64_t i = 0; i < count; ++i, in += channels) {
+    out[i].lanes = Lanes{};
+    for (std::int64_t c = 0; c < group.count; ++c) out[i].lanes[c] = in[c];
+  }
+}
+
 // Image rows stretched to a part of the canvas's columns; the last two are kept.
 class StretchedRows {
  public:
-  StretchedRows(const imaging::Image& image, const Scaling& canvas, const Rect& part,
-                TransformScratch& scratch)
-      : image_(image), width_(part.width), scratch_(scratch) {
+  StretchedRows(const imaging::Image& image, const ChannelGroup& group, const Scaling& canvas,
+                const Rect& part, TransformScratch& scratch)
+      : image_(image), group_(group), width_(part.width), scratch_(scratch) {
     const auto count = static_cast<std::size_t>(width_);
     scratch.indices.resize(count);
     scratch.fractions.resize(count);
@@ -91,8 +101,13 @@ class StretchedRows {
 
   void stretch(std::int64_t y, Pixel* out) {
     Pixel* const plain = row(2);
-    const std::uint8_t* const start = image_.rgb.data();
-    widen(start + y * image_.width * 3, start + image_.rgb.size(), first_, count_, plain);
+    if (image_.is_rgb()) {
+      const std::uint8_t* const start = image_.rgb.data();
+      widen(start + y * image_.width * 3, start + image_.rgb.size(), first_, count_, plain);
+    } else {
+      const float* const start = image_.values.data() + y * image_.width * image_.channels;
+      gather(start, image_.channels, group_, first_, count_, plain);
+    }
     plain[count_] = plain[count_ - 1];
     const std::int64_t* const indices = scratch_.indices.data();
     const float* const fractions = scratch_.fractions.data();
@@ -104,6 +119,7 @@ class StretchedRows {
   }
 
   const imaging::Image& image_;
+  const ChannelGroup group_;
   const std::int64_t width_;
   TransformScratch& scratch_;
   std::int64_t first_ = 0;  // image columns [first_, first_ + count_) are read
@@ -227,11 +243,11 @@ Rect Window::shown(const Scaling& canvas) const {
   return rect;
 }
 
-void scale_patch(const imaging::Image& image, const Scaling& canvas, const Rect& part,
-                 TransformScratch& scratch, Patch& out) {
+void scale_patch(const imaging::Image& image, const ChannelGroup& group, const Scaling& canvas,
+                 const Rect& part, TransformScratch& scratch, Patch& out) {
   out.reset(part);
   if (part.height == 0 || part.width == 0) return;
-  StretchedRows rows(image, canvas, part, scratch);
+  StretchedRows rows(image, group, canvas, part, scratch);
   for (std::int64_t y = part.top; y < part.bottom(); ++y) {
     const Between b = between(y, canvas.step_y, image.height);
     const Pixel* const upper = rows.get(b.first);
@@ -332,28 +348,55 @@ void blur_patch(const Patch& in, const Scaling& canvas, const Rect& part, Transf
   }
 }
 
-void write_image(const Patch& in, const Scaling& canvas, const Window& window, const Pixel& mean,
-                 const Pixel& std, float* out) {
+namespace {
+
+// Of an image of three channels. A whole vector is written, of which the next pixel overwrites the unused
+// lane.
+void write_colors(const Pixel* from, std::int64_t step, std::int64_t count, const Pixel& mean,
+                  const Pixel& std, float* to) {
+  for (std::int64_t i = 0; i + 1 < count; ++i, to += 3, from += step) {
+    const Lanes value = (from->lanes - mean.lanes) / std.lanes;
+    std::memcpy(to, &value, sizeof(value));
+  }
+  if (count == 0) return;
+  const Lanes value = (from->lanes - mean.lanes) / std.lanes;
+  std::memcpy(to, &value, 3 * sizeof(float));
+}
+
+void write_group(const Pixel* from, std::int64_t step, std::int64_t count, const ChannelGroup& group,
+                 std::int64_t channels, const Pixel& mean, const Pixel& std, float* to) {
+  for (std::int64_t i = 0; i < count; ++i, to += channels, from += step) {
+    const Lanes value = (from->lanes - mean.lanes) / std.lanes;
+    std::memcpy(to + group.first, &value, static_cast<std::size_t>(group.count) * sizeof(float));
+  }
+}
+
+void clear_group(const ChannelGroup& group, std::int64_t channels, std::int64_t count, float* to) {
+  for (std::int64_t i = 0; i < count; ++i, to += channels) std::fill_n(to + group.first, group.count, 0.0F);
+}
+
+}  // namespace
+
+void write_image(const Patch& in, const ChannelGroup& group, std::int64_t channels, const Scaling& canvas,
+                 const Window& window, const Pixel& mean, const Pixel& std, float* out) {
   const std::int64_t shift = shift_of(window.top, window.height, canvas.height);
   const Span span = columns_of(window, canvas.width);
-  for (std::int64_t y = 0; y < window.height; ++y, out += window.width * 3) {
+  const std::int64_t count = span.last - span.first;
+  for (std::int64_t y = 0; y < window.height; ++y, out += window.width * channels) {
     const std::int64_t row = y + shift;
     if (row < 0 || row >= canvas.height) {
-      std::fill(out, out + window.width * 3, 0.0F);
+      clear_group(group, channels, window.width, out);
       continue;
     }
-    std::fill(out, out + span.first * 3, 0.0F);
-    const Pixel* from = in.at(row, span.start);
-    float* to = out + span.first * 3;
-    float* const last = out + (span.last - 1) * 3;
-    // A whole vector is written, of which the next pixel overwrites the unused lane.
-    for (; to < last; to += 3, from += span.step) {
-      const Lanes value = (from->lanes - mean.lanes) / std.lanes;
-      std::memcpy(to, &value, sizeof(value));
+    clear_group(group, channels, span.first, out);
+    const Pixel* const from = in.at(row, span.start);
+    float* const to = out + span.first * channels;
+    if (channels == 3 && group.count == 3) {
+      write_colors(from, span.step, count, mean, std, to);
+    } else {
+      write_group(from, span.step, count, group, channels, mean, std, to);
     }
-    const Lanes value = (from->lanes - mean.lanes) / std.lanes;
-    std::memcpy(to, &value, 3 * sizeof(float));
-    std::fill(out + span.last * 3, out + window.width * 3, 0.0F);
+    clear_group(group, channels, window.width - span.last, out + span.last * channels);
   }
 }
 

@@ -12,7 +12,14 @@
 // whole canvas, to rounding; class ids are the same.
 namespace graphrun::datasets {
 
-// Red, green, blue in 0..255 and one lane unused.
+// Channels of an image that the steps take at once: red, green and blue, with one lane unused, or four of
+// others.
+struct ChannelGroup {
+  std::int64_t first = 0;
+  std::int64_t count = 3;
+};
+
+// The numbers of a channel group as they are stored (red, green, blue in 0..255), lanes beyond it are 0.
 struct Pixel {
   using Lanes [[gnu::vector_size(16)]] = float;
   Lanes lanes;
@@ -94,9 +101,9 @@ struct TransformScratch {
   std::vector<float> fractions;
 };
 
-// Bilinear.
-void scale_patch(const imaging::Image& image, const Scaling& canvas, const Rect& part,
-                 TransformScratch& scratch, Patch& out);
+// Bilinear, of a group of the image's channels.
+void scale_patch(const imaging::Image& image, const ChannelGroup& group, const Scaling& canvas,
+                 const Rect& part, TransformScratch& scratch, Patch& out);
 // Bilinear in steps of 1/32 pixel; what lies outside the canvas is `border`.
 void turn_patch(const Patch& in, const Scaling& canvas, const Rotation& turn, const Rect& part,
                 const Pixel& border, TransformScratch& scratch, Patch& out);
@@ -106,10 +113,10 @@ void blur_patch(const Patch& in, const Scaling& canvas, const Rect& part, Transf
 // The part and what its blur reads.
 Rect grown(const Rect& part, const Scaling& canvas);
 
-// Writes (pixel - mean) / std as (height, width, 3); padding is mean, that is 0. `in` covers what the window
-// shows.
-void write_image(const Patch& in, const Scaling& canvas, const Window& window, const Pixel& mean,
-                 const Pixel& std, float* out);
+// Writes (pixel - mean) / std as the group's channels of (height, width, channels); padding is mean, that is
+// 0. `in` covers what the window shows.
+void write_image(const Patch& in, const ChannelGroup& group, std::int64_t channels, const Scaling& canvas,
+                 const Window& window, const Pixel& mean, const Pixel& std, float* out);
 // Writes class ids as (height, width), nearest neighbour, with ignore_label for kIgnoredClass, padding and
 // what a turn brings in. `turn` may be null.
 void write_label(const imaging::LabelMap& label, const Scaling& canvas, const Rotation* turn,

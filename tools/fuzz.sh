@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 build=build/fuzz
-targets=(model_load model_run graphc expression tensors pickle npy bundle onnx protocol image descriptor annotations sample_list settings
+targets=(model_load model_run graphc expression tensors pickle npy bundle onnx protocol image tiff descriptor annotations sample_list settings
   run_record checkpoint metrics_cut event_cut)
 
 mode=run

@@ -23,7 +23,7 @@ Result<std::unique_ptr<BatchStep>> BatchStep::make(std::shared_ptr<const model::
                                              ": expected a multiple of accumulate, which is " +
                                              std::to_string(parts)};
   }
-  GRAPHRUN_TRY(session::require_rgb(program->model()));
+  GRAPHRUN_TRY(session::require_image(program->model()));
   session::TrainSession::Options options;
   options.n = batch / parts;
   options.h = settings.integer("train_h");

@@ -5,7 +5,7 @@
 
 namespace graphrun::training {
 
-imaging::Image side_by_side(const datasets::AugmentSettings& augment, const float* image,
+imaging::Image side_by_side(const datasets::AugmentSettings& augment, bool is_picture, const float* image,
                             std::span<const std::int32_t> label, std::span<const std::int32_t> prediction,
                             std::span<const imaging::Color> palette) {
   const std::int64_t height = augment.train_h;
@@ -21,9 +21,14 @@ imaging::Image side_by_side(const datasets::AugmentSettings& augment, const floa
     return id >= 0 && static_cast<std::size_t>(id) < palette.size() ? palette[static_cast<std::size_t>(id)]
                                                                     : imaging::Color{};
   };
+  const std::int64_t channels = augment.channels();
   const auto byte_of = [&](std::int64_t pixel, std::size_t channel) {
-    const double normalised = static_cast<double>(image[3 * pixel + static_cast<std::int64_t>(channel)]);
-    const double value = normalised * augment.std[channel] + augment.mean[channel];
+    if (channels < 3) channel = 0;
+    const double normalised =
+        static_cast<double>(image[channels * pixel + static_cast<std::int64_t>(channel)]);
+    // Numbers that are no colours: twice the deviation around the mean.
+    const double value =
+        is_picture ? normalised * augment.std[channel] + augment.mean[channel] : (normalised + 2) / 4 * 255;
     return static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0, 255.0)));
   };
   for (std::int64_t pixel = 0; pixel < height * width; ++pixel) {

@@ -19,9 +19,11 @@ datasets::AugmentSettings augment_settings(const SettingTable& settings,
   augment.cat_max_ratio = settings.real("cat_max_ratio");
   augment.ignore_label = static_cast<std::int32_t>(settings.integer("ignore_label"));
   augment.augment = settings.flag("augment");
-  for (std::size_t c = 0; c < 3; ++c) {
-    augment.mean[c] = preprocess.mean[c] * preprocess.value_scale;
-    augment.std[c] = preprocess.std[c] * preprocess.value_scale;
+  augment.mean.clear();
+  augment.std.clear();
+  for (std::size_t c = 0; c < preprocess.mean.size(); ++c) {
+    augment.mean.push_back(preprocess.mean[c] * preprocess.value_scale);
+    augment.std.push_back(preprocess.std[c] * preprocess.value_scale);
   }
   return augment;
 }

@@ -332,7 +332,7 @@ class Trainer {
 }  // namespace
 
 Status check_start(const TrainJob& job) try {
-  GRAPHRUN_TRY(session::require_rgb(job.program->model()));
+  GRAPHRUN_TRY(session::require_image(job.program->model()));
   GRAPHRUN_ASSIGN(const datasets::Sampler sampler, make_sampler(job));
   const std::int64_t per_epoch = sampler.iterations_per_epoch();
   if (job.settings.integer("early_stop") > 0 && !job.settings.flag("evaluate"))

@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 
+#include "runtime/imaging/image_form.h"
 #include "training/parallel.h"
 #include "training/pictures.h"
 
@@ -125,7 +126,7 @@ Status Validator::sum_up() {
 // A last batch that is not full keeps images of the one before it, without labels.
 Status Validator::fill(datasets::Loader& loader, std::int64_t first, std::int64_t count) {
   model::Backend& backend = *job_.weights->backend();
-  const std::int64_t image_floats = 3 * pixels_;
+  const std::int64_t image_floats = augment_.channels() * pixels_;
   std::ranges::fill(label_, augment_.ignore_label);
   images_.clear();
   for (std::int64_t place = 0; place < count; ++place) {
@@ -157,12 +158,14 @@ Status Validator::add_pictures(std::int64_t first, std::int64_t count, Validatio
   std::vector<std::int32_t> classes(static_cast<std::size_t>(classes_.desc.shape.count()));
   GRAPHRUN_TRY(job_.weights->backend()->copy_to_host(classes.data(), classes_.data, classes_.desc.bytes()));
   const auto plane = static_cast<std::size_t>(pixels_);
+  const bool is_picture = imaging::form_of(job_.program->model().preprocess).is_picture();
   for (std::int64_t place = 0; place < count; ++place) {
     const std::size_t at = static_cast<std::size_t>(place) * plane;
     validation.pictures.push_back(
         {job_.validation->name(first + place),
-         side_by_side(augment_, images_.data() + 3 * at, std::span(label_).subspan(at, plane),
-                      std::span(classes).subspan(at, plane), job_.palette)});
+         side_by_side(
+             augment_, is_picture, images_.data() + static_cast<std::size_t>(augment_.channels()) * at,
+             std::span(label_).subspan(at, plane), std::span(classes).subspan(at, plane), job_.palette)});
   }
   return {};
 }

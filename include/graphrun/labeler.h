@@ -14,6 +14,7 @@
 #include "graphrun/op_libraries.h"
 #include "graphrun/program.h"
 #include "graphrun/status.h"
+#include "graphrun/tiled.h"
 
 // From an image of any size to a class for each of its pixels, by the model's own protocol, on any device:
 //
@@ -81,6 +82,13 @@ class GRAPHRUN_API Labeler {
   // The label map of each image, in the images' order; memory is taken once, for the largest. The first error
   // ends the call.
   Result<std::vector<LabelMap>> label(std::span<const ImageView> images);
+
+  // Labels an image that is never in memory as a whole, and hands out its label map by windows, with the
+  // labels (and bits) that label() would give of it in one piece. It takes the protocol slide, which
+  // LabelerOptions::crop chooses, at scale 1 and base_size 0. Memory: some 300 MB and the network's, and for
+  // each pixel of the image's width what some hundreds of rows take; nothing depends on the height. Errors:
+  // as label(); invalid_argument: another protocol; what `image.read` or `write` says.
+  Status label_tiled(const TiledImage& image, const WindowSink& write);
 
   // How many classes there are; names and colours of them, empty where the model has none.
   std::int64_t classes() const;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,8 @@ class AtomicFile {
 
   Status write(std::span<const std::byte> bytes);
   Status write(std::string_view text) { return write(std::as_bytes(std::span(text))); }
+  // Over what is there, or behind it; where write() goes on is left alone.
+  Status write_at(std::uint64_t at, std::span<const std::byte> bytes);
   // The last call; nothing can be written after it.
   Status commit();
 

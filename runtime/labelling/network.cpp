@@ -56,7 +56,7 @@ Network::Network(std::shared_ptr<const model::Program> program, std::shared_ptr<
 Result<std::unique_ptr<Network>> Network::make(const ProtocolSettings& settings,
                                                std::shared_ptr<const model::Program> program,
                                                std::shared_ptr<weights::Weights> weights) {
-  GRAPHRUN_TRY(session::require_rgb(program->model()));
+  GRAPHRUN_TRY(session::require_image(program->model()));
   GRAPHRUN_ASSIGN(const std::int64_t classes, count_classes(*program));
   if (classes > imaging::kMaxClasses) {
     return {ErrorCode::unsupported, "label maps hold " + std::to_string(imaging::kMaxClasses) +

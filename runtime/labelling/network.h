@@ -16,8 +16,7 @@ namespace graphrun::labelling {
 // The network as protocols use it: bound to many sizes, its time taken, with the arithmetic around it.
 class Network {
  public:
-  // Errors: no logits that are a map, images of other than three 8-bit channels, more classes than label maps
-  // hold.
+  // Errors: no image, no logits that are a map, more classes than label maps hold.
   static Result<std::unique_ptr<Network>> make(const ProtocolSettings& settings,
                                                std::shared_ptr<const model::Program> program,
                                                std::shared_ptr<weights::Weights> weights);

@@ -142,16 +142,16 @@ Status check_variables(const Model& model, const ExprChecker& constants) {
 
 Status check_preprocess(const Preprocess& preprocess) {
   const auto positive = [](double x) { return std::isfinite(x) && x > 0; };
-  const auto not_negative = [](double x) { return std::isfinite(x) && x >= 0; };
+  const auto finite = [](double x) { return std::isfinite(x); };
   const std::size_t channels = preprocess.mean.size();
   if (preprocess.std.size() != channels || channels < 1 || channels > kMaxImageChannels) {
     return bad("mean and std must have one number for each of 1 to " + std::to_string(kMaxImageChannels) +
                " channels, have " + std::to_string(channels) + " and " +
                std::to_string(preprocess.std.size()));
   }
-  if (!std::ranges::all_of(preprocess.mean, not_negative) || !std::ranges::all_of(preprocess.std, positive) ||
+  if (!std::ranges::all_of(preprocess.mean, finite) || !std::ranges::all_of(preprocess.std, positive) ||
       !positive(preprocess.value_scale)) {
-    return bad("std and value_scale must be positive numbers, mean must not be negative");
+    return bad("std and value_scale must be positive numbers, mean must be a number");
   }
   if (static_cast<int>(preprocess.stored) >= kPixelTypeCount) return bad("an unknown type of pixels");
   return {};

@@ -16,16 +16,9 @@ Status check_signature(const TensorView& view, const TensorDesc& expected, const
   return {ErrorCode::shape, what + ": expected " + describe(expected) + ", got " + describe(view.desc)};
 }
 
-Status require_rgb(const model::Model& model) {
-  constexpr std::size_t kChannels = 3;
-  if (model.signature.input(model::roles::kImage) == nullptr)
-    return missing_port(model, "input", model::roles::kImage);
-  // validate() has compared the signature's channels with these.
-  const model::Preprocess& preprocess = model.preprocess;
-  if (preprocess.mean.size() == kChannels && preprocess.stored == model::PixelType::u8) return {};
-  return {ErrorCode::unsupported, "expected a model of images with 3 channels of 8 bits; \"" + model.name +
-                                      "\" takes " + std::to_string(preprocess.mean.size()) + " channels" +
-                                      (preprocess.stored == model::PixelType::u8 ? "" : " of another type")};
+Status require_image(const model::Model& model) {
+  if (model.signature.input(model::roles::kImage) != nullptr) return {};
+  return missing_port(model, "input", model::roles::kImage);
 }
 
 Status missing_port(const model::Model& model, std::string_view kind, std::string_view role) {

@@ -16,7 +16,7 @@ Status check_signature(const TensorView& view, const TensorDesc& expected, const
 // "the model "net" has no output with the role "logits"". `kind`: input or output.
 Status missing_port(const model::Model& model, std::string_view kind, std::string_view role);
 
-// For whoever reads images of three 8-bit channels alone. Errors: a model of others; one without an image.
-Status require_rgb(const model::Model& model);
+// Error: a model without an image.
+Status require_image(const model::Model& model);
 
 }  // namespace graphrun::session

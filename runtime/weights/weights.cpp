@@ -318,11 +318,11 @@ Result<Initialisation> Weights::load_but_classes(const TensorFile& file) try {
 }
 
 Result<std::vector<std::string>> Weights::load_some(
-    const TensorFile& file, const std::function<std::string(std::string_view)>& rename) try {
+    std::span<const NamedTensor> tensors, const std::function<std::string(std::string_view)>& rename) try {
   if (!writable_) return {ErrorCode::internal, "load_some() into weights that are mapped from a file"};
   std::vector<std::pair<std::size_t, const NamedTensor*>> taken;
   std::vector<Difference> differences;
-  for (const NamedTensor& tensor : file.tensors()) {
+  for (const NamedTensor& tensor : tensors) {
     const std::string name = rename(tensor.name);
     if (name.empty()) continue;
     const auto item = std::ranges::find(items_, name, &Item::name);

@@ -68,10 +68,14 @@ class Weights {
   // a variable whose shape differs in extents that depend on the graph parameter "classes" alone keeps its
   // values. Anything else is the error that it is for load().
   Result<Initialisation> load_but_classes(const TensorFile& file);
-  // The same for what the file has under the names that `rename` gives (empty: not wanted), and no more:
+  // The same for what a file has under the names that `rename` gives (empty: not wanted), and no more:
   // backbones. Returns the names of the variables that were taken. A tensor of another shape is an error.
-  Result<std::vector<std::string>> load_some(const TensorFile& file,
+  Result<std::vector<std::string>> load_some(std::span<const NamedTensor> tensors,
                                              const std::function<std::string(std::string_view)>& rename);
+  Result<std::vector<std::string>> load_some(const TensorFile& file,
+                                             const std::function<std::string(std::string_view)>& rename) {
+    return load_some(file.tensors(), rename);
+  }
 
   // A variable's memory; data is null for gradients, which belong to training sessions, for optimiser state
   // in weights from map(), and for state that another rank holds. Index of Model::variables.

@@ -252,3 +252,33 @@ BOOST_AUTO_TEST_CASE(prepared_weights_are_kept_where_the_caller_says) {
   BOOST_TEST(!std::filesystem::is_empty(disk.path("prepared")));
   BOOST_TEST((label(Labeler::open(options), 20, 31).ids == map.ids));
 }
+
+BOOST_AUTO_TEST_CASE(an_image_is_labelled_by_rows) {
+  const Disk disk;
+  LabelerOptions options = on_cpu(disk.path("model.grun"));
+  options.crop = ImageSize{33, 33};
+  options.scales = {1.0};
+  options.base_size = 0;
+  Labeler labeler = take(Labeler::open(options));
+  constexpr std::int64_t kHeight = 90, kWidth = 70;
+  const std::vector<std::uint8_t> rgb = picture(kHeight, kWidth);
+  const LabelMap whole = take(labeler.label({rgb.data(), kHeight, kWidth}));
+  std::size_t read = 0;
+  const TiledImage image{kHeight, kWidth, 3, DType::u8, [&](std::int64_t rows, void* to) {
+                           const auto bytes = static_cast<std::size_t>(3 * rows * kWidth);
+                           std::copy_n(rgb.data() + read, bytes, static_cast<std::uint8_t*>(to));
+                           read += bytes;
+                           return Status();
+                         }};
+  std::int64_t pixels = 0;
+  take(labeler.label_tiled(image, [&](const LabelWindow& window) {
+    pixels += window.map.height * window.map.width;
+    BOOST_TEST(window.map.at(0, 0) == whole.at(window.top, window.left));
+    return Status();
+  }));
+  BOOST_TEST(read == rgb.size());
+  BOOST_TEST(pixels == kHeight * kWidth);
+  const Status refused =
+      labeler.label_tiled(image, [](const LabelWindow&) { return Status(ErrorCode::io, "full"); });
+  BOOST_TEST(refused.message() == "full");
+}

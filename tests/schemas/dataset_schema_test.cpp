@@ -22,6 +22,7 @@ const std::string kFiles =
   "labels": {"identity": 1, "ignore": [255], "submission": [0], "variants": {"*.png": {"offset": -1, "ignore": [0]}}},
   "splits": {"train": {"list": "train.txt", "labelled": true}, "val": [{"images": "i", "labels": "l", "image_suffix": ".jpg",
   "label_suffix": ".png"}]}, "subfolders": ["x"], "data_root": "d", "data_hint": "h", "settings": {"epochs": 3},
+  "images": {"channels": 3, "type": "u16", "files": ["a", "b"]}, "preprocess": {"value_scale": 2, "mean": [1, 2, 3], "std": [4, 5, 6]},
   "recipes": {"pspnet*": {"epochs": 4}}})";
 const std::string kGenerated =
     R"({"name": "n", "classes": [{"name": "a", "color": [0, 0, 0]}], "labels": {"identity": 1},
@@ -54,6 +55,8 @@ BOOST_AUTO_TEST_CASE(keys_of_descriptors_are_those_of_the_schema) {
   check_keys(kFiles, "/labels", schema().keys("/properties/labels/properties"));
   check_keys(kFiles, "/labels/variants/*.png",
              schema().keys("/properties/labels/properties/variants/additionalProperties/properties"));
+  check_keys(kFiles, "/images", schema().keys("/properties/images/properties"));
+  check_keys(kFiles, "/preprocess", schema().keys("/properties/preprocess/properties"));
   check_keys(kGenerated, "/generator", schema().keys("/properties/generator/properties"));
   check_keys(kGenerated, "/splits/train", schema().keys("/definitions/generatedSplit/properties"));
   Names of_files = schema().keys("/definitions/listSplit/properties");

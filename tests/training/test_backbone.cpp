@@ -90,8 +90,10 @@ void write(const Checkpoint& file, const std::filesystem::path& path) {
   require_ok(weights::write_safetensors(path.string(), tensors, {}));
 }
 
-std::shared_ptr<const model::Program> network(const std::string& name, bool plain) {
-  std::vector<compiler::Definition> definitions{{"width", kWidth}};
+std::shared_ptr<const model::Program> network(const std::string& name, bool plain,
+                                              std::int64_t channels = 3) {
+  std::vector<compiler::Definition> definitions{{"width", kWidth},
+                                                {"channels", static_cast<double>(channels)}};
   if (plain) definitions.push_back({"deep_base", 0});
   if (name == "spnet_tiny") definitions.push_back({"spm_on", 0});
   compiler::Compiled compiled =
@@ -166,6 +168,34 @@ BOOST_AUTO_TEST_CASE(every_kind_of_backbone_finds_its_place) {
       for (const auto& [variable, tensor] : mapping.pairs)
         BOOST_TEST(held(*program, *weights, mapping.file, variable) == tensor);
     }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(a_first_convolution_is_widened_and_keeps_its_sum) {
+  setenv("GRAPHRUN_HOME", GRAPHRUN_SOURCE_DIR, 1);
+  const Scratch folder;
+  const auto path = folder / "backbone.safetensors";
+  const Checkpoint file = torchvision();
+  write(file, path);
+  for (const std::int64_t channels : {1, 2, 4, 7}) {
+    const auto program = network("pspnet_tiny", true, channels);
+    const auto weights = take(weights::Weights::initialise(*program, 0, take(ops::make_cpu_backend(1))));
+    const training::BackboneReport report = take(training::load_backbone(path.string(), *program, *weights));
+    BOOST_TEST(report.widened == std::vector<std::string>{"layer0.0.weight"},
+               boost::test_tools::per_element());
+    BOOST_TEST(report.unset.empty());
+    BOOST_TEST(training::format_report(report, false)
+                   .find("layer0.0.weight has " + std::to_string(channels) + " channels") !=
+               std::string::npos);
+    const auto first =
+        std::ranges::find(program->model().variables, "layer0.0.weight", &model::Variable::name);
+    const std::span<const float> values =
+        floats(weights->variable(static_cast<std::size_t>(first - program->model().variables.begin())));
+    // (out, channels, 7, 7): of the file all are the tensor's number.
+    const auto tensor = std::ranges::find(file, "conv1.weight", &Entry::name) - file.begin() + 1;
+    float sum = 0;
+    for (std::int64_t c = 0; c < channels; ++c) sum += values[static_cast<std::size_t>(49 * c)];
+    BOOST_TEST(sum == 3 * static_cast<float>(tensor), boost::test_tools::tolerance(1e-5F));
   }
 }
 

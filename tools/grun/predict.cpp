@@ -32,6 +32,9 @@ class Terminal final : public training::PredictObserver {
     const std::string name = start_.ranks > 1 ? "" : start_.images[static_cast<std::size_t>(done - 1)] + " ";
     progress_.update(done, total, seconds, fmt::format("{}{:.3f} s", name, seconds), true);
   }
+  void rows(const std::string& file, std::int64_t done, std::int64_t total, double seconds) override {
+    progress_.update(done, total, seconds, file, true);
+  }
   void note(const training::Note& note) override { print_note(note, options_); }
   void cache_note(const std::string& text) override { say_cache_note(options_, text); }
   void done(const std::string& folder) {
@@ -73,6 +76,8 @@ void add_predict(CLI::App& app, Outcome& outcome) {
   command->add_option("--dataset", request.dataset, "colours and sizes; a run's model.fb has them");
   command->add_option("-o", request.folder, "folder of gray/, color/, overlay/ and others")->required();
   add_probability_files(*command, request.files);
+  command->add_flag("--tiled", request.tiled,
+                    "by windows, for images that do not fit memory: TIFF, PNG, JPEG; no overlay/");
   options->protocol.add_to(*command);
   add_settings(*command, request.settings);
   set_ranked_callback(*command, outcome, [options, &outcome] { return predict(*options, outcome); });

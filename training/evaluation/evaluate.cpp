@@ -36,9 +36,12 @@ T take_first(Pending<T>& pending) {
 // In memory at once: the image in hand and those aside with their label maps (the data set's and the
 // network's); those that are written also overlaid and compressed.
 std::int64_t picture_bytes_of_pixel(const PipelineDepth& depth, const LabelDetails& details,
-                                    std::int64_t classes) {
-  const std::int64_t numbers = (details.confidence ? 1 : 0) + (details.probabilities ? classes : 0);
-  return (1 + depth.decoded + depth.written) * (3 + 4) + depth.written * 7 +
+                                    const labelling::Protocol& protocol) {
+  const std::int64_t channels = protocol.channels();
+  const std::int64_t image = channels == 3 ? 3 : channels * static_cast<std::int64_t>(sizeof(float));
+  const std::int64_t numbers =
+      (details.confidence ? 1 : 0) + (details.probabilities ? protocol.classes() : 0);
+  return (1 + depth.decoded + depth.written) * (image + 4) + depth.written * 7 +
          (1 + depth.written) * numbers * std::int64_t{sizeof(float)};
 }
 
@@ -61,8 +64,8 @@ Result<labelling::EvaluationMemory> reserve_memory(const datasets::Dataset& data
     GRAPHRUN_ASSIGN(const imaging::Extent size, data.image_size(i));
     sizes.push_back(size);
   }
-  return labelling::reserve_memory(protocol, sizes,
-                                   picture_bytes_of_pixel(depth, details, protocol.classes()), max_bytes);
+  return labelling::reserve_memory(protocol, sizes, picture_bytes_of_pixel(depth, details, protocol),
+                                   max_bytes);
 } catch (...) {
   return core::caught();
 }

@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "datasets/image_io.h"
+#include "datasets/image_source.h"
 #include "datasets/jpeg_encoder.h"
 #include "graphrun/tensor.h"
 #include "runtime/core/atomic_file.h"
@@ -127,10 +127,11 @@ Status PictureWriter::write_sheet(const std::string& name, const imaging::Image&
   constexpr int kQuality = 90;
   const std::filesystem::path file = folder_ / "sheet" / (name + ".jpg");
   const bool labelled = label.ids.size() == map.ids.size();
-  GRAPHRUN_ASSIGN(
-      const std::string jpeg,
-      datasets::encode_jpeg(result_sheet(image, labelled ? &label : nullptr, map, sheet_classes_), kQuality)
-          .with_context(file.string()));
+  GRAPHRUN_ASSIGN(const std::string jpeg,
+                  datasets::encode_jpeg(result_sheet(datasets::picture_of(image), labelled ? &label : nullptr,
+                                                     map, sheet_classes_),
+                                        kQuality)
+                      .with_context(file.string()));
   return core::write_file(file, jpeg);
 }
 

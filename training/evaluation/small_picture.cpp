@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "datasets/image_source.h"
+
 namespace graphrun::training {
 
 imaging::Extent within(const imaging::Extent& size, std::int64_t side) {
@@ -12,6 +14,7 @@ imaging::Extent within(const imaging::Extent& size, std::int64_t side) {
 }
 
 imaging::Image shrunk(const imaging::Image& image, const imaging::Extent& size) {
+  if (!image.is_rgb()) return shrunk(datasets::picture_of(image), size);
   imaging::Image small{size.height, size.width,
                        std::vector<std::uint8_t>(static_cast<std::size_t>(3 * size.height * size.width))};
   std::uint8_t* to = small.rgb.data();

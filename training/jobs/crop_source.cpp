@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/model/graph.h"
+#include "training/run/data_scaling.h"
 #include "training/setup.h"
 
 namespace graphrun::training {
@@ -14,7 +15,7 @@ Result<CropSource> open_crops(const datasets::Dataset& data, const datasets::Des
                               const datasets::LoaderSettings& loading) {
   model::Model model;
   model.name = network;
-  model.preprocess = {255, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}};
+  model.preprocess = data_scaling({255, {0.485, 0.456, 0.406}, {0.229, 0.224, 0.225}}, descriptor);
   GRAPHRUN_ASSIGN(const SettingTable settings, resolve_settings(model, &descriptor, sources));
   for (const char* size : {"train_h", "train_w"}) {
     if (!settings.has_value(size))

@@ -15,6 +15,7 @@
 #include "training/evaluation/report.h"
 #include "training/jobs/bind.h"
 #include "training/jobs/eval_source.h"
+#include "training/run/data_scaling.h"
 
 namespace graphrun::training {
 namespace {
@@ -170,6 +171,7 @@ class SplitEvaluation {
     GRAPHRUN_ASSIGN(
         const std::shared_ptr<const model::Program> program,
         bind_program(*model.program, source_.model, {request_.parameters, &descriptor_, &settings_}));
+    GRAPHRUN_TRY(check_images(*program, descriptor_));
     model_name_ = program->model().name;
     GRAPHRUN_ASSIGN(job_, platform_.join_ranks(settings_.real("rank_timeout")));
     GRAPHRUN_ASSIGN(backend_, platform_.open_device());

@@ -16,8 +16,9 @@ namespace {
 namespace fs = std::filesystem;
 
 bool is_image_name(const fs::path& file) {
-  constexpr std::array<std::string_view, 12> kExtensions{".png", ".jpg", ".jpeg", ".bmp",  ".ppm", ".pgm",
-                                                         ".pnm", ".tif", ".tiff", ".webp", ".jp2", ".jfif"};
+  constexpr std::array<std::string_view, 13> kExtensions{".png", ".jpg",  ".jpeg", ".bmp",  ".ppm",
+                                                         ".pgm", ".pnm",  ".tif",  ".tiff", ".webp",
+                                                         ".jp2", ".jfif", ".npy"};
   std::string extension = file.extension().string();
   std::ranges::transform(extension, extension.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });

@@ -1,17 +1,21 @@
 #include "training/jobs/predict.h"
 
+#include <chrono>
 #include <memory>
 #include <optional>
 
-#include "datasets/image_io.h"
+#include "datasets/image_source.h"
 #include "datasets/locate.h"
 #include "datasets/sample_list.h"
 #include "datasets/subset.h"
+#include "runtime/imaging/image_form.h"
 #include "runtime/labelling/labelling.h"
 #include "training/evaluation/evaluate_shares.h"
 #include "training/jobs/bind.h"
 #include "training/jobs/image_paths.h"
 #include "training/jobs/model_choice.h"
+#include "training/jobs/tiled.h"
+#include "training/run/data_scaling.h"
 
 namespace graphrun::training {
 namespace {
@@ -20,20 +24,24 @@ namespace {
 class ImageFiles final : public datasets::Dataset {
  public:
   explicit ImageFiles(const std::vector<std::string>& paths) : paths_(paths) {}
+  // What the images are is known with the model.
+  void read_as(datasets::ImageSource source) { source_ = std::move(source); }
+  const datasets::ImageSource& source() const { return source_; }
   std::int64_t size() const override { return static_cast<std::int64_t>(paths_.size()); }
   bool labelled() const override { return false; }
   std::string name(std::int64_t index) const override { return datasets::sample_name(path(index)); }
   Result<imaging::Image> load_image(std::int64_t index) const override {
-    return datasets::read_image(path(index));
+    return datasets::read_image(path(index), source_);
   }
   Result<imaging::Extent> image_size(std::int64_t index) const override {
-    return datasets::read_image_size(path(index));
+    return datasets::read_image_size(path(index), source_);
   }
   Result<imaging::LabelMap> load_label(std::int64_t) const override { return imaging::LabelMap{}; }
 
  private:
   const std::string& path(std::int64_t index) const { return paths_[static_cast<std::size_t>(index)]; }
   const std::vector<std::string>& paths_;
+  datasets::ImageSource source_;
 };
 
 Result<std::vector<datasets::ClassInfo>> find_classes(const model::Model& model,
@@ -63,6 +71,10 @@ class Prediction {
     GRAPHRUN_TRY(datasets::check_unique_names(images_.names()));
     GRAPHRUN_TRY(open_network());
     announce();
+    if (request_.tiled) {
+      GRAPHRUN_TRY(label_by_windows());
+      return keep_packed();
+    }
     GRAPHRUN_TRY(reserve());
     GRAPHRUN_ASSIGN(PictureWriter pictures,
                     PictureWriter::create(request_.folder, class_colors(classes_), {}, request_.files));
@@ -70,13 +82,36 @@ class Prediction {
     GRAPHRUN_TRY(status_of(evaluate_shares(images_, labelling_->protocol(),
                                            {.pictures = &pictures, .details = request_.files.details()},
                                            comm(), observer_, aside_)));
+    return keep_packed();
+  }
+
+ private:
+  Status keep_packed() {
     if (collective::local_rank(comm()).index != 0) return {};
     const Status kept = labelling_->save_packed();
     if (!kept.ok()) observer_.note({true, kept.message()});
     return {};
   }
 
- private:
+  // One image after the other, and files dealt out among ranks.
+  Status label_by_windows() {
+    const TiledFolder out{request_.folder, class_colors(classes_)};
+    for (std::size_t i = 0; i < paths_.images.size(); ++i) {
+      if (i % static_cast<std::size_t>(comm().size()) != static_cast<std::size_t>(comm().rank())) continue;
+      const std::string& file = paths_.images[i];
+      if (!images_.source().files.empty())
+        return {ErrorCode::unsupported, file + ": an image of several files is not read by windows"};
+      auto start = std::chrono::steady_clock::now();
+      const auto rows = [&](std::int64_t done, std::int64_t all) {
+        const auto now = std::chrono::steady_clock::now();
+        if (is_first()) observer_.rows(file, done, all, std::chrono::duration<double>(now - start).count());
+        start = now;
+      };
+      GRAPHRUN_TRY(label_file(file, images_.source().form, *labelling_, resolved_.settings, out, rows));
+    }
+    return {};
+  }
+
   collective::Communicator& comm() const { return *job_.comm; }
   bool is_first() const { return comm().rank() == 0; }
 
@@ -100,6 +135,9 @@ class Prediction {
     const datasets::Descriptor* const known = descriptor_ ? &*descriptor_ : nullptr;
     GRAPHRUN_ASSIGN(const std::shared_ptr<const model::Program> program,
                     bind_program(*source.program, choice.model, {request_.parameters, known, &settings}));
+    if (known != nullptr) GRAPHRUN_TRY(check_images(*program, *known));
+    images_.read_as({imaging::form_of(program->model().preprocess),
+                     known == nullptr ? std::vector<std::string>() : known->images.files});
     model_name_ = program->model().name;
     GRAPHRUN_ASSIGN(classes_, find_classes(program->model(), descriptor_));
     GRAPHRUN_ASSIGN(job_, platform_.join_ranks(settings.real("rank_timeout")));
@@ -115,7 +153,9 @@ class Prediction {
     GRAPHRUN_ASSIGN(SettingTable settings, resolve_settings(source.program->model(),
                                                             descriptor_ ? &*descriptor_ : nullptr, sources));
     GRAPHRUN_ASSIGN(const OwnProtocol own, labelling_protocol(source));
-    GRAPHRUN_ASSIGN(resolved_, request_.protocol.resolve(settings, own));
+    ProtocolChoice choice = request_.protocol;
+    if (request_.tiled && choice.protocol.empty()) choice.protocol = model::kSlideProtocol;
+    GRAPHRUN_ASSIGN(resolved_, choice.resolve(settings, own));
     resolved_.settings.precision = request_.precision;
     return settings;
   }

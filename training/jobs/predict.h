@@ -27,6 +27,7 @@ struct PredictRequest {
   DType precision = DType::f32;  // of activations
   ProbabilityFiles files;        // beside the pictures
   std::string folder;            // of results
+  bool tiled = false;            // by windows (training/jobs/tiled.h)
   // Folder of prepared weights; asked once the ranks have joined.
   std::function<Result<std::string>()> cache_folder;
 };
@@ -43,12 +44,14 @@ struct PredictStart {
 class PredictObserver : public EvalObserver {
  public:
   virtual void starting(const PredictStart& start) = 0;
+  // By windows: rows of a file that are done.
+  virtual void rows(const std::string& file, std::int64_t done, std::int64_t total, double seconds) = 0;
   virtual void note(const Note& note) = 0;
   virtual void cache_note(const std::string& text) = 0;
 };
 
-// Labels images and writes gray/, color/ and overlay/ below the folder. Every rank calls it. Errors: whatever
-// of model, weights and images does not fit; two images of one name.
+// Labels images and writes gray/, color/ and, but by windows, overlay/ below the folder. Every rank calls it.
+// Errors: whatever of model, weights and images does not fit; two images of one name.
 Status run_prediction(const PredictRequest& request, const Platform& platform, PredictObserver& observer);
 
 }  // namespace graphrun::training

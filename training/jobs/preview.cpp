@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "datasets/image_io.h"
+#include "datasets/image_source.h"
 #include "runtime/core/guard.h"
 #include "training/evaluation/sheet.h"
 #include "training/evaluation/sheet_canvas.h"
@@ -15,16 +15,20 @@ namespace graphrun::training {
 namespace {
 
 // The pixels of a crop, normalisation undone.
-imaging::Image image_of(const datasets::AugmentSettings& augment, const float* values) {
-  imaging::Image image{augment.train_h, augment.train_w, {}};
-  image.rgb.reserve(static_cast<std::size_t>(3 * image.height * image.width));
-  for (std::int64_t i = 0; i < image.height * image.width; ++i) {
-    for (std::size_t c = 0; c < 3; ++c) {
+imaging::Image image_of(const datasets::AugmentSettings& augment, bool is_picture, const float* values) {
+  imaging::Image image{augment.train_h, augment.train_w, {}, augment.channels(), {}};
+  const std::int64_t pixels = image.height * image.width;
+  for (std::int64_t i = 0; i < pixels; ++i) {
+    for (std::size_t c = 0; c < augment.mean.size(); ++c) {
       const double value = static_cast<double>(*values++) * augment.std[c] + augment.mean[c];
-      image.rgb.push_back(static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0, 255.0))));
+      if (is_picture) {
+        image.rgb.push_back(static_cast<std::uint8_t>(std::lround(std::clamp(value, 0.0, 255.0))));
+      } else {
+        image.values.push_back(static_cast<float>(value));
+      }
     }
   }
-  return image;
+  return datasets::picture_of(image);
 }
 
 imaging::LabelMap label_of(const datasets::AugmentSettings& augment, const std::int32_t* ids) {
@@ -45,7 +49,8 @@ class Sheet {
   void add(const datasets::Batch& batch, const datasets::AugmentSettings& augment, std::int64_t crop) {
     constexpr std::int64_t kSide = 320;
     const std::int64_t pixels = batch.height * batch.width;
-    const imaging::Image image = image_of(augment, batch.image + 3 * pixels * crop);
+    const imaging::Image image =
+        image_of(augment, descriptor_.images.form.is_picture(), batch.image + batch.channels * pixels * crop);
     const imaging::Extent size = within({image.height, image.width}, kSide);
     labels_.push_back(shrunk(label_of(augment, batch.label + pixels * crop), size));
     panels_.push_back({data_.name(batch.samples[static_cast<std::size_t>(crop)]), shrunk(image, size), 2});

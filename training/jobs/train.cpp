@@ -11,6 +11,7 @@
 #include "training/jobs/bind.h"
 #include "training/jobs/resume.h"
 #include "training/parallel.h"
+#include "training/run/data_scaling.h"
 #include "training/run/run_folder.h"
 #include "training/run/run_lock.h"
 
@@ -124,6 +125,9 @@ class Preparation {
     }
     GRAPHRUN_ASSIGN(job_.program, bind_program(*unbound, request_.model,
                                                {request_.parameters, &descriptor_, &job_.settings}));
+    // A run goes on with what it has.
+    if (from_) return check_images(*job_.program, descriptor_);
+    GRAPHRUN_ASSIGN(job_.program, with_data_scaling(job_.program, descriptor_));
     return {};
   }
 
@@ -171,6 +175,13 @@ class Preparation {
     if (request_.data.own != nullptr) return {};
     GRAPHRUN_ASSIGN(const std::vector<datasets::DataNote> notes,
                     datasets::look_before_training(descriptor_, "train", request_.data.root_path()));
+    if (const std::string note = scaling_note(*job_.program, descriptor_); !note.empty())
+      observer_.note({true, note});
+    for (const char* color : {"brightness", "contrast", "saturation", "hue"}) {
+      if (!descriptor_.images.form.is_picture() && job_.settings.real(color) > 0)
+        observer_.note({true, std::string(color) +
+                                  " changes colours, which the images have none of: it is passed over"});
+    }
     for (const datasets::DataNote& note : notes) observer_.note({note.is_warning, note.text});
     return {};
   }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "runtime/core/guard.h"
+#include "runtime/weights/convert.h"
 #include "training/run/rename_rules.h"
 
 namespace graphrun::training {
@@ -23,6 +24,63 @@ std::string hints_for(const RenameRules& rules, const weights::TensorFile& file,
     if (!(tensor->desc.shape == weights.variable(index).desc.shape)) text += "; " + hint;
   }
   return text;
+}
+
+constexpr std::int64_t kColors = 3;
+
+// (out, 3, height, width) as (out, channels, height, width).
+std::vector<float> widen(const weights::NamedTensor& tensor, std::int64_t channels) {
+  const Shape& shape = tensor.desc.shape;
+  const std::int64_t window = shape[2] * shape[3];
+  std::vector<float> from(static_cast<std::size_t>(shape.count()));
+  weights::convert_to_f32(tensor, from);
+  std::vector<float> to(static_cast<std::size_t>(shape[0] * channels * window));
+  const auto value = [&](std::int64_t out, std::int64_t color, std::int64_t i) {
+    return from[static_cast<std::size_t>((out * kColors + color) * window + i)];
+  };
+  for (std::int64_t out = 0; out < shape[0]; ++out) {
+    for (std::int64_t c = 0; c < channels; ++c) {
+      const std::int64_t color = c % kColors;
+      const auto sharers = static_cast<float>((channels - color + kColors - 1) / kColors);
+      for (std::int64_t i = 0; i < window; ++i) {
+        to[static_cast<std::size_t>((out * channels + c) * window + i)] =
+            channels < kColors
+                ? (value(out, 0, i) + value(out, 1, i) + value(out, 2, i)) / static_cast<float>(channels)
+                : value(out, color, i) / sharers;
+      }
+    }
+  }
+  return to;
+}
+
+// Tensors of a file, of which first convolutions have as many channels as the image.
+struct Widened {
+  std::vector<weights::NamedTensor> tensors;
+  std::vector<std::vector<float>> memory;
+  std::vector<std::string> names;  // of variables
+};
+
+Result<Widened> widen_first(const weights::TensorFile& file, const model::Program& program,
+                            const RenameRules& rules) {
+  const std::vector<model::Variable>& variables = program.model().variables;
+  const auto channels = std::ssize(program.model().preprocess.mean);
+  Widened widened{{file.tensors().begin(), file.tensors().end()}, {}, {}};
+  if (channels == kColors) return widened;
+  for (weights::NamedTensor& tensor : widened.tensors) {
+    const std::string name = rules.apply(tensor.name);
+    const auto variable = std::ranges::find(variables, name, &model::Variable::name);
+    const Shape shape = tensor.desc.shape;
+    if (variable == variables.end() || shape.rank() != 4 || shape[1] != kColors ||
+        !is_real(tensor.desc.dtype))
+      continue;
+    const Shape wanted{shape[0], channels, shape[2], shape[3]};
+    if (!(program.variable_shape(static_cast<std::size_t>(variable - variables.begin())) == wanted)) continue;
+    const std::vector<float>& values = widened.memory.emplace_back(widen(tensor, channels));
+    tensor.desc = TensorDesc::dense(DType::f32, wanted);
+    tensor.bytes = std::as_bytes(std::span(values));
+    widened.names.push_back(name);
+  }
+  return widened;
 }
 
 }  // namespace
@@ -49,7 +107,10 @@ Result<BackboneReport> load_backbone(const std::string& path, const model::Progr
   BackboneReport report;
   report.rules = best->name;
   const auto rename = [&](std::string_view tensor) { return best->apply(tensor); };
-  Result<std::vector<std::string>> taken = weights.load_some(*file, rename).with_context(path);
+  GRAPHRUN_ASSIGN(Widened widened, widen_first(*file, program, *best));
+  report.widened = std::move(widened.names);
+  report.channels = std::ssize(program.model().preprocess.mean);
+  Result<std::vector<std::string>> taken = weights.load_some(widened.tensors, rename).with_context(path);
   if (!taken.ok()) {
     return {taken.status().code(), taken.status().message() + hints_for(*best, *file, program, weights)};
   }
@@ -72,6 +133,23 @@ Result<BackboneReport> load_backbone(const std::string& path, const model::Progr
   return core::caught();
 }
 
+namespace {
+
+std::string list_of_widened(const BackboneReport& report) {
+  std::string text;
+  for (const std::string& name : report.widened) {
+    text += fmt::format(
+        "\n  {} has {} channels for the file's three: {}, so that the sum over channels stays", name,
+        report.channels,
+        report.channels < kColors
+            ? "each takes their mean, scaled"
+            : "each takes the weights of red, green or blue in turn, divided by how many channels take them");
+  }
+  return text;
+}
+
+}  // namespace
+
 std::string format_report(const BackboneReport& report, bool all_names) {
   const auto list = [all_names](const char* title, const std::vector<std::string>& names) {
     constexpr std::size_t kFew = 8;
@@ -83,7 +161,7 @@ std::string format_report(const BackboneReport& report, bool all_names) {
     return text;
   };
   return "backbone by the rules \"" + report.rules +
-         "\":" + fmt::format("\n  {} tensors taken", report.taken.size()) +
+         "\":" + fmt::format("\n  {} tensors taken", report.taken.size()) + list_of_widened(report) +
          list("tensors of the file not taken", report.not_taken) +
          list("backbone variables keep their random start", report.unset);
 }
