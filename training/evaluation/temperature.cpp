@@ -69,7 +69,8 @@ std::optional<double> TemperatureFit::temperature() const {
   const auto value = [&](double at) {
     double sum = 0;
     for (int i = 0; i < 4; ++i) {
-      double term = static_cast<double>(derivatives_[static_cast<std::size_t>(first + i)]);
+      double term =
+          static_cast<double>(derivatives_[static_cast<std::size_t>(first) + static_cast<std::size_t>(i)]);
       for (int k = 0; k < 4; ++k) term *= k == i ? 1 : (at - (first + k)) / (i - k);
       sum += term;
     }
