@@ -53,7 +53,7 @@ Samples samples(std::uint32_t classes) {
     const bool ignored = image < 2 || random.next_below(10) < static_cast<std::uint32_t>(image);
     made.label[i] = ignored ? 255 : static_cast<std::int32_t>(random.next_below(classes));
   }
-  made.batch = {5, 0, kBatch, kSize, kSize, made.image.data(), made.label.data(), {}};
+  made.batch = {5, 0, kBatch, kSize, kSize, 3, made.image.data(), made.label.data(), {}};
   return made;
 }
 

@@ -90,7 +90,7 @@ struct Golden {
       }
     }
     const std::int32_t* const labels = label.view().as<std::int32_t>() + at * kBatch * pixels;
-    return {iteration, 0, kBatch, kSide, kSide, memory.data(), const_cast<std::int32_t*>(labels), {}};
+    return {iteration, 0, kBatch, kSide, kSide, 3, memory.data(), const_cast<std::int32_t*>(labels), {}};
   }
 };
 
