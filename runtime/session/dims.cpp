@@ -12,9 +12,13 @@ bool is_symbol(const Expr& expr) { return expr.tokens.size() == 1 && expr.tokens
 
 }  // namespace
 
-std::string declared_shape(const model::Input& input) {
+std::string declared_shape(const model::Model& model, const model::Input& input) {
+  const SymbolLookup parameters = model.parameter_values();
   std::string text = "(";
-  for (const Expr& extent : input.shape) text += (text.size() > 1 ? ", " : "") + to_string(extent);
+  for (const Expr& extent : input.shape) {
+    const Result<Dim> known = evaluate_dim(extent, parameters);
+    text += (text.size() > 1 ? ", " : "") + (known.ok() ? to_string(*known) : to_string(extent));
+  }
   return text + ")";
 }
 
@@ -38,8 +42,8 @@ Result<DimValues> solve_dims(const model::Program& program, const InputShapes& i
   const model::Model& model = program.model();
   const SymbolLookup parameters = model.parameter_values();
   DimValues values;
-  const auto mismatch = [](const model::Input& input, const Shape& shape) {
-    return Status(ErrorCode::shape, "input \"" + input.name + "\": expected " + declared_shape(input) +
+  const auto mismatch = [&model](const model::Input& input, const Shape& shape) {
+    return Status(ErrorCode::shape, "input \"" + input.name + "\": expected " + declared_shape(model, input) +
                                         ", got " + to_string(shape));
   };
   for (const auto& [name, shape] : input_shapes) {

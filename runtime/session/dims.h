@@ -26,8 +26,8 @@ Result<DimValues> solve_dims(const model::Program& program, const InputShapes& i
 // or no side near it is taken.
 std::string nearest_sides(const model::Program& program, const InputShapes& input_shapes);
 
-// "(N, 3, H, W)", as the model declares the input.
-std::string declared_shape(const model::Input& input);
+// "(N, 3, H, W)": the input as the model declares it, graph parameters by their values.
+std::string declared_shape(const model::Model& model, const model::Input& input);
 
 SymbolLookup lookup_in(DimValues values);
 

@@ -69,7 +69,7 @@ Result<std::map<std::string, weights::NpyArray>> read_inputs(const RunOptions& o
     GRAPHRUN_ASSIGN(weights::NpyArray array, weights::read_npy(path));
     if (!fits(model, *input, array.desc)) {
       return {ErrorCode::shape, path + ": expected " + std::string(to_string(input->dtype)) + " " +
-                                    session::declared_shape(*input) + ", got " +
+                                    session::declared_shape(model, *input) + ", got " +
                                     std::string(to_string(array.desc.dtype)) + " " +
                                     to_string(array.desc.shape)};
     }
