@@ -55,7 +55,11 @@ Result<training::JobData> job_data(const std::string& dataset, const std::string
 training::SettingSources setting_sources(const std::vector<std::string>& configs,
                                          const std::map<std::string, std::string>& settings) {
   training::SettingSources sources{configs, {}, {}};
-  for (const auto& [name, value] : settings) sources.sets.push_back(name + "=" + value);
+  for (const auto& [name, value] : settings) {
+    std::string assignment = name;
+    assignment += '=';
+    sources.sets.push_back(assignment.append(value));
+  }
   return sources;
 }
 

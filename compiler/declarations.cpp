@@ -198,6 +198,7 @@ class Reader {
     }
     if (const JsonValue* type = json.find("dtype"); type != nullptr && text(*type)) {
       std::vector<std::string_view> names;
+      names.reserve(kDTypeCount);
       for (int i = 0; i < kDTypeCount; ++i) names.push_back(to_string(static_cast<DType>(i)));
       const auto found = std::ranges::find(names, type->text);
       if (found == names.end()) {

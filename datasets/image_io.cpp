@@ -140,7 +140,7 @@ Result<imaging::Image> read_image(const std::filesystem::path& path) {
 
 std::string size_text(const UprightImage& image) {
   std::int64_t height = image.image.height, width = image.image.width;
-  const std::string size = std::to_string(width) + " x " + std::to_string(height);
+  std::string size = std::to_string(width) + " x " + std::to_string(height);
   if (image.orientation == kUpright) return size;
   if (exchanges_sides(image.orientation)) std::swap(height, width);
   return size + " (stored as " + std::to_string(width) + " x " + std::to_string(height) +

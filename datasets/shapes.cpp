@@ -155,8 +155,9 @@ Sample make_shapes(std::uint64_t seed, std::int64_t index, std::int64_t height, 
   Sample sample{{height, width, std::vector<std::uint8_t>(pixels * 3)},
                 {height, width, std::vector<ClassId>(pixels)}};
   for (std::size_t i = 0; i < pixels; ++i) {
-    const double x = static_cast<double>(static_cast<std::int64_t>(i) % width) + 0.5;
-    const double y = static_cast<double>(static_cast<std::int64_t>(i) / width) + 0.5;
+    const std::int64_t row = static_cast<std::int64_t>(i) / width;
+    const double x = static_cast<double>(static_cast<std::int64_t>(i) - row * width) + 0.5;
+    const double y = static_cast<double>(row) + 0.5;
     Rgb color = ground.at(x, y);
     ClassId kind = 0;
     for (std::uint32_t f = 0; f < count; ++f) {  // later figures lie above earlier ones

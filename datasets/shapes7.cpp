@@ -58,8 +58,9 @@ Sample make_shapes7(std::uint64_t seed, std::int64_t index, std::int64_t height,
       {height, width, std::vector<ClassId>(pixels)}};
   auto to = sample.image.values.begin();
   for (std::size_t i = 0; i < pixels; ++i) {
-    const double x = static_cast<double>(static_cast<std::int64_t>(i) % width) + 0.5;
-    const double y = static_cast<double>(static_cast<std::int64_t>(i) / width) + 0.5;
+    const std::int64_t row = static_cast<std::int64_t>(i) / width;
+    const double x = static_cast<double>(static_cast<std::int64_t>(i) - row * width) + 0.5;
+    const double y = static_cast<double>(row) + 0.5;
     std::size_t kind = 0;
     double brightness = lit;
     for (std::uint32_t d = 0; d < count; ++d) {  // later discs lie above earlier ones

@@ -110,7 +110,7 @@ class CpuBackend final : public model::Backend {
     std::vector<const void*> objects{reinterpret_cast<const void*>(&make_cpu_backend)};
     for (const auto& library : libraries_) objects.push_back(library.get());
     for (const void* object : objects) {
-      const std::string build = core::build_id(object);
+      std::string build = core::build_id(object);
       if (build.empty()) return build;
       identity += " " + build;
     }

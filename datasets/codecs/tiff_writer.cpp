@@ -62,6 +62,7 @@ static int no_warning(TIFF*, void*, const char*, const char*, va_list) { return 
 void add_geo_tags(TIFF* tiff) {
   static std::array<char, 8> name{"GeoTIFF"};
   std::vector<TIFFFieldInfo> fields;
+  fields.reserve(kDoubles.size() + 2);
   for (const std::uint32_t tag : kDoubles)
     fields.push_back({tag, TIFF_VARIABLE2, TIFF_VARIABLE2, TIFF_DOUBLE, FIELD_CUSTOM, 1, 1, name.data()});
   fields.push_back({kGeoKeys, TIFF_VARIABLE2, TIFF_VARIABLE2, TIFF_SHORT, FIELD_CUSTOM, 1, 1, name.data()});

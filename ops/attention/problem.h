@@ -21,10 +21,10 @@ struct Problem {
 inline Problem problem_of(const Attributes& attrs, const TensorDesc& q, const TensorDesc& k,
                           const TensorDesc& v) {
   const std::int64_t heads = attrs.integer("heads");
+  const std::int64_t width = q.c() / heads;
   const double given = attrs.real("scale");
-  const double scale = given != 0 ? given : 1 / std::sqrt(static_cast<double>(q.c() / heads));
-  return {
-      q.n(), heads, q.h() * q.w(), k.h() * k.w(), q.c() / heads, v.c() / heads, static_cast<float>(scale)};
+  const double scale = given != 0 ? given : 1 / std::sqrt(static_cast<double>(width));
+  return {q.n(), heads, q.h() * q.w(), k.h() * k.w(), width, v.c() / heads, static_cast<float>(scale)};
 }
 
 }  // namespace graphrun::ops::attention

@@ -120,7 +120,7 @@ Result<NpyHeader> parse_npy_header(std::string_view file) {
   constexpr std::size_t kMaxHeader = 65536;
   if (!file.starts_with(kNpyMagic) || file.size() < kNpyMagic.size() + 2)
     return {ErrorCode::invalid_file, "not a .npy file"};
-  const int version = file[kNpyMagic.size()];
+  const int version = static_cast<unsigned char>(file[kNpyMagic.size()]);
   if (version != 1 && version != 2)
     return {ErrorCode::unsupported, ".npy version " + std::to_string(version)};
   const std::size_t width = version == 1 ? 2 : 4;

@@ -24,7 +24,7 @@ inline constexpr std::uint8_t kByteIgnored = 255;
 struct Extent {
   std::int64_t height = 0;
   std::int64_t width = 0;
-  auto operator<=>(const Extent&) const = default;
+  auto operator<=>(const Extent&) const = default;  // NOLINT(modernize-use-nullptr): there is none
 };
 
 using graphrun::Color;

@@ -34,7 +34,7 @@ Status read_pixels(const Json& json, std::string_view member, std::int64_t& out)
 }
 
 Status read_scales(const Json& json, std::vector<double>& out) {
-  const Status expected = wrong("scales", "1 to 64 numbers in 0.001 to 100");
+  Status expected = wrong("scales", "1 to 64 numbers in 0.001 to 100");
   if (!json.IsArray() || json.Empty() || json.Size() > kMaxScales) return expected;
   out.clear();
   for (const Json& scale : json.GetArray()) {

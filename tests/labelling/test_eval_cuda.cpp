@@ -210,7 +210,7 @@ std::shared_ptr<weights::Weights> on_gpu(const Net& net) {
 }
 
 void check_protocol(const Net& net, const std::shared_ptr<weights::Weights>& weights,
-                    labelling::ProtocolSettings settings) {
+                    const labelling::ProtocolSettings& settings) {
   const auto on_host = net.protocol(settings);
   const auto device = take(labelling::make_protocol(settings, net.program, weights));
   for (const imaging::Extent& size :

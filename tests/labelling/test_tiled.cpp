@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(windows_have_the_labels_of_slide) {
 BOOST_AUTO_TEST_CASE(other_protocols_and_images_are_refused) {
   const Net net;
   const imaging::Image image = random_image(50, 50);
-  const auto refused = [&](const labelling::ProtocolSettings& settings, TiledImage tiled,
+  const auto refused = [&](const labelling::ProtocolSettings& settings, const TiledImage& tiled,
                            const std::string& text) {
     const auto nothing = [](const LabelWindow&) { return Status(); };
     const Status status =

@@ -241,6 +241,7 @@ std::vector<HostTensor> gradients_of(EagerGraph graph, const OpRegistry& registr
   const std::vector<ValueId> inputs = put_inputs(graph, seeded.test, data);
   const std::vector<ValueId> outputs = write_node(graph, seeded.test, data.def->for_train, inputs);
   std::vector<ValueId> seed_ids;
+  seed_ids.reserve(outputs.size());
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const bool flows = seeded.seeds[i].present && outputs[i] != kNoValue;
     seed_ids.push_back(flows ? graph.put(desc_of(data.output_types[i]), seeded.seeds[i]) : kNoValue);

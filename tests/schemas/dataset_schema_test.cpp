@@ -78,7 +78,7 @@ BOOST_AUTO_TEST_CASE(what_the_schema_demands_the_reader_demands) {
     changed.CopyFrom(whole, changed.GetAllocator());
     changed.RemoveMember(member.name.GetString());
     BOOST_TEST(
-        (schema().problem(changed) == "") == datasets::parse_descriptor(json_text(changed), "d.json").ok(),
+        schema().problem(changed).empty() == datasets::parse_descriptor(json_text(changed), "d.json").ok(),
         "without " << member.name.GetString());
   }
 }

@@ -17,6 +17,7 @@ constexpr double kRight = 14;
 constexpr double kTop = 12;
 constexpr double kBottom = 44;
 constexpr std::size_t kMostPoints = 400;
+constexpr double kSteps = 6;  // about, between marks of the x axis
 
 struct Axis {
   double low = 0;
@@ -184,7 +185,10 @@ std::string line_chart(const Chart& whole) {
   std::erase_if(chart.series, [](const Series& series) { return series.points.empty(); });
   if (chart.series.empty()) return {};
   const Range range = range_of(chart);
-  const Axis x = make_axis(range.low.x, range.high.x, 6, kLeft, kWidth - kRight, chart.square);
+  // Epochs and iterations are whole.
+  const double steps = chart.square ? kSteps : std::clamp(range.high.x - range.low.x, 1.0, kSteps);
+  const Axis x =
+      make_axis(range.low.x, range.high.x, static_cast<int>(steps), kLeft, kWidth - kRight, chart.square);
   const Axis y = make_axis(range.low.y, range.high.y, 5, kHeight - kBottom, kTop, true);
   std::string svg = fmt::format(
       "<figure class=\"chart\"><figcaption>{}</figcaption>\n<svg viewBox=\"0 0 {} {}\" role=\"img\" "
