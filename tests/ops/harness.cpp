@@ -247,6 +247,7 @@ std::vector<HostTensor> gradients_of(EagerGraph graph, const OpRegistry& registr
     seed_ids.push_back(flows ? graph.put(desc_of(data.output_types[i]), seeded.seeds[i]) : kNoValue);
   }
   std::vector<ValueId> wrt_ids;
+  wrt_ids.reserve(wrt.size());
   for (const int i : wrt) wrt_ids.push_back(inputs[size(i)]);
   std::vector<HostTensor> gradients;
   for (const ValueId id : differentiate(graph, registry, outputs, seed_ids, wrt_ids)) {
