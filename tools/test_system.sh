@@ -7,6 +7,7 @@
 #   --user         as a user with sudo, without a password, instead of as root
 #   --ccache DIR   a compiler cache to share (with --user it is only read)
 #   --mirror URL   where the host's apt names no mirror of the host's suite
+#   --made FOLDER  packages that were made already, on a system of the suite
 #   --keep         leaves the root, and says where
 # Logs are left in build/system.
 set -euo pipefail
@@ -18,8 +19,9 @@ mirror=
 cache=
 user=root
 keep=false
+made=
 usage() {
-  sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,12s/^# \{0,1\}//p' "$0" >&2
   exit 2
 }
 while (($#)); do
@@ -28,9 +30,13 @@ while (($#)); do
     demo | test | all | packages) what=$1 ;;
     --user) user=builder ;;
     --keep) keep=true ;;
-    --ccache | --mirror)
+    --ccache | --mirror | --made)
       (($# > 1)) || usage
-      [[ $1 == --mirror ]] && mirror=$2 || cache=$(realpath -e "$2")
+      case $1 in
+        --mirror) mirror=$2 ;;
+        --ccache) cache=$(realpath -e "$2") ;;
+        --made) made=$(realpath -e "$2") ;;
+      esac
       shift
       ;;
     *) usage ;;
@@ -166,29 +172,31 @@ new_root() {
 }
 
 packages() {
-  local install="apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends" made=$logs/$suite-packages
-  local sudo=
+  local install="apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends" sudo=
   [[ $user == root ]] || sudo="sudo "
-  run packages "$sudo sh -c '$install lintian' && tools/make_packages.sh" || return 0
-  rm -rf "$made"
-  cp -r "$root$folder/build/packages" "$made"
+  if [[ -z $made ]]; then
+    new_root root
+    run packages "$sudo sh -c '$install lintian' && tools/make_packages.sh" || return 0
+    made=$logs/$suite-packages
+    rm -rf "$made"
+    cp -r "$root$folder/build/packages" "$made"
+  fi
   new_root second-root
   cp -r "$made" "$root$folder/packages"
   run installed "$sudo sh -c '$install ./packages/*.deb' &&
     graphc spnet_tiny -o /tmp/tiny.fb && grun doctor && grun train /tmp/tiny.fb --dataset shapes --max-iters 3 -o /tmp/run &&
     $sudo sh -c '$install g++ cmake ninja-build pkg-config' &&
-    CMAKE_GENERATOR=Ninja tests/install/install_test.sh --installed /usr ." || return 0
+    CMAKE_GENERATOR=Ninja tests/install/install_test.sh --installed /usr $folder" || return 0
 }
 
-new_root root
-case $what in
-  demo | test) run "$what.sh" "./$what.sh" || true ;;
-  all)
-    run demo.sh ./demo.sh || true
-    run test.sh ./test.sh || true
-    ;;
-  packages) packages ;;
-esac
+if [[ $what == packages ]]; then
+  packages
+else
+  new_root root
+  for command in demo test; do
+    [[ $what != all && $what != "$command" ]] || run $command.sh ./$command.sh || true
+  done
+fi
 printf '%-10s %-8s %-8s %6s %8s  %s\n' system command user status seconds 'failed tests'
 printf '%s\n' "${results[@]}"
 exit $failed
