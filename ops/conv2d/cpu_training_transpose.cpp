@@ -14,41 +14,19 @@ constexpr std::array<Prepare, 6> kGradWeight{prepare_depthwise_grad_weight, prep
                                              prepare_grad_weight_products,  prepare_grad_weight_pixels,
                                              prepare_grad_weight,           prepare_grad_weight_body};
 
-class TransposedGradData final : public BorrowingKernel {
- public:
-  using BorrowingKernel::BorrowingKernel;
-  Status run(const KernelRun& run) override {
-    const std::array inputs{run.inputs[0], run.inputs[1], TensorView()};
-    return inner()->run({inputs, run.outputs, run.scratch, run.packed});
-  }
-};
-
-class TransposedGradWeight final : public BorrowingKernel {
+class TransposedGradWeight final : public BorrowedGradWeight {
  public:
   TransposedGradWeight(std::unique_ptr<Kernel> inner, const KernelRequest& request)
-      : BorrowingKernel(std::move(inner)), threads_(request.threads) {
-    ScratchPlan plan;
-    plan.add(BorrowingKernel::scratch_bytes());
-    if (request.output_present[1]) bias_at_ = plan.add(bias_scratch_bytes(request.inputs[0]));
-    bytes_ = plan.bytes();
-  }
-  std::int64_t scratch_bytes() const override { return bytes_; }
-
-  Status run(const KernelRun& run) override {
-    if (inner() != nullptr) {
-      const std::array inputs{run.inputs[1], run.inputs[0], run.inputs[2]};
-      const std::array outputs{run.outputs[0], TensorView()};
-      GRAPHRUN_TRY(inner()->run({inputs, outputs, run.scratch, nullptr}));
-    }
-    if (run.outputs[1].data != nullptr)
-      sum_pixels(run.inputs[0], run.outputs[1].as<float>(), scratch_at<double>(run.scratch, bias_at_),
-                 threads_);
-    return {};
-  }
+      : BorrowedGradWeight(std::move(inner),
+                           request.output_present[1] ? bias_scratch_bytes(request.inputs[0]) : 0),
+        threads_(request.threads) {}
 
  private:
+  Status sum_bias(const KernelRun& run, std::int64_t scratch) override {
+    sum_pixels(run.inputs[0], run.outputs[1].as<float>(), scratch_at<double>(run.scratch, scratch), threads_);
+    return {};
+  }
   int threads_;
-  std::int64_t bias_at_ = 0, bytes_ = 0;
 };
 
 }  // namespace

@@ -31,40 +31,19 @@ class Transposed final : public BorrowingKernel {
   cuda::Device& device_;
 };
 
-class TransposedGradData final : public BorrowingKernel {
- public:
-  using BorrowingKernel::BorrowingKernel;
-  Status run(const KernelRun& run) override {
-    const std::array inputs{run.inputs[0], run.inputs[1], TensorView()};
-    return inner()->run({inputs, run.outputs, run.scratch, run.packed});
-  }
-};
-
-class TransposedGradWeight final : public BorrowingKernel {
+class TransposedGradWeight final : public BorrowedGradWeight {
  public:
   TransposedGradWeight(std::unique_ptr<Kernel> inner, const KernelRequest& request)
-      : BorrowingKernel(std::move(inner)), device_(device_of(request)) {
-    ScratchPlan plan;
-    plan.add(BorrowingKernel::scratch_bytes());
-    if (request.output_present[1]) bias_at_ = plan.add(pixel_sum_bytes(request.inputs[0]));
-    bytes_ = plan.bytes();
-  }
-  std::int64_t scratch_bytes() const override { return bytes_; }
-
-  Status run(const KernelRun& run) override {
-    if (inner() != nullptr) {
-      const std::array inputs{run.inputs[1], run.inputs[0], run.inputs[2]};
-      const std::array outputs{run.outputs[0], TensorView()};
-      GRAPHRUN_TRY(inner()->run({inputs, outputs, run.scratch, nullptr}));
-    }
-    if (run.outputs[1].data == nullptr) return {};
-    return sum_over_pixels(device_.stream(), run.inputs[0], scratch_at(run.scratch, bias_at_),
-                           run.outputs[1].as<float>());
-  }
+      : BorrowedGradWeight(std::move(inner),
+                           request.output_present[1] ? pixel_sum_bytes(request.inputs[0]) : 0),
+        device_(device_of(request)) {}
 
  private:
+  Status sum_bias(const KernelRun& run, std::int64_t scratch) override {
+    return sum_over_pixels(device_.stream(), run.inputs[0], scratch_at(run.scratch, scratch),
+                           run.outputs[1].as<float>());
+  }
   cuda::Device& device_;
-  std::int64_t bias_at_ = 0, bytes_ = 0;
 };
 
 }  // namespace

@@ -100,4 +100,42 @@ class BorrowingKernel : public Kernel {
   std::unique_ptr<Kernel> inner_;
 };
 
+class TransposedGradData final : public BorrowingKernel {
+ public:
+  using BorrowingKernel::BorrowingKernel;
+  Status run(const KernelRun& run) override {
+    const std::array inputs{run.inputs[0], run.inputs[1], TensorView()};
+    return inner()->run({inputs, run.outputs, run.scratch, run.packed});
+  }
+};
+
+// The gradient by the weight, and beside it the bias's: sums of gy over pixels.
+class BorrowedGradWeight : public BorrowingKernel {
+ public:
+  // `bias_bytes`: scratch of sum_bias(); 0 where the bias's gradient is not wanted.
+  BorrowedGradWeight(std::unique_ptr<Kernel> inner, std::int64_t bias_bytes)
+      : BorrowingKernel(std::move(inner)) {
+    ScratchPlan plan;
+    plan.add(BorrowingKernel::scratch_bytes());
+    if (bias_bytes > 0) bias_at_ = plan.add(bias_bytes);
+    bytes_ = plan.bytes();
+  }
+  std::int64_t scratch_bytes() const override { return bytes_; }
+
+  Status run(const KernelRun& run) override {
+    if (inner() != nullptr) {
+      const std::array inputs{run.inputs[1], run.inputs[0], run.inputs[2]};
+      const std::array outputs{run.outputs[0], TensorView()};
+      GRAPHRUN_TRY(inner()->run({inputs, outputs, run.scratch, nullptr}));
+    }
+    return run.outputs[1].data == nullptr ? Status() : sum_bias(run, bias_at_);
+  }
+
+ private:
+  // Sums run.inputs[0] to run.outputs[1]; its scratch begins at `scratch`.
+  virtual Status sum_bias(const KernelRun& run, std::int64_t scratch) = 0;
+
+  std::int64_t bias_at_ = 0, bytes_ = 0;
+};
+
 }  // namespace graphrun::ops::conv2d
