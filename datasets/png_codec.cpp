@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "datasets/orientation.h"
+#include "datasets/png_errors.h"
 
 // libpng reports errors by longjmp. Everything with a destructor therefore lives outside the functions that
 // call setjmp, and what they change is reached through pointers.
@@ -17,20 +18,9 @@ namespace graphrun::datasets {
 
 namespace {
 
-struct ErrorText {
-  char text[200] = "";
-};
-
 constexpr char kCutOff[] = "the file ends too early";
 
 extern "C" {
-static void on_error(png_structp png, png_const_charp message) {
-  auto* error = static_cast<ErrorText*>(png_get_error_ptr(png));
-  std::strncpy(error->text, message, sizeof(error->text) - 1);
-  png_longjmp(png, 1);
-}
-static void on_warning(png_structp, png_const_charp) {}
-
 static void read_bytes(png_structp png, png_bytep out, std::size_t count) {
   auto* rest = static_cast<std::string_view*>(png_get_io_ptr(png));
   if (rest->size() < count) png_error(png, kCutOff);
@@ -54,8 +44,8 @@ static void flush_bytes(png_structp) {}
 }
 
 struct Reader {
-  ErrorText error;
-  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &error, on_error, on_warning);
+  PngFailure error;
+  png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &error, on_png_error, on_png_warning);
   png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
   Reader() = default;
   Reader(const Reader&) = delete;
@@ -64,8 +54,8 @@ struct Reader {
 };
 
 struct Writer {
-  ErrorText error;
-  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &error, on_error, on_warning);
+  PngFailure error;
+  png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &error, on_png_error, on_png_warning);
   png_infop info = png != nullptr ? png_create_info_struct(png) : nullptr;
   Writer() = default;
   Writer(const Writer&) = delete;
@@ -118,7 +108,7 @@ bool read_rows(Reader& reader, std::string_view* rest, const ImageHeader& header
   return true;
 }
 
-Status reading_error(const ErrorText& error) {
+Status reading_error(const PngFailure& error) {
   const bool cut = std::string_view(error.text) == kCutOff;
   return {ErrorCode::invalid_file,
           cut ? "is cut off: the PNG ends too early" : std::string("is a damaged PNG: ") + error.text};

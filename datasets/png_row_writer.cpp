@@ -6,8 +6,9 @@
 #include <array>
 #include <bit>
 #include <csetjmp>
-#include <cstring>
 #include <string>
+
+#include "datasets/png_errors.h"
 
 // libpng reports errors by longjmp. Everything with a destructor therefore lives outside the functions that
 // call setjmp, and what they change is reached through the object.
@@ -19,17 +20,7 @@ struct Output {
   std::uint64_t at = 0;
 };
 
-struct Complaint {
-  char text[200] = "";
-};
-
 extern "C" {
-static void on_writer_error(png_structp png, png_const_charp message) {
-  auto* complaint = static_cast<Complaint*>(png_get_error_ptr(png));
-  std::strncpy(complaint->text, message, sizeof(complaint->text) - 1);
-  png_longjmp(png, 1);
-}
-static void on_writer_warning(png_structp, png_const_charp) {}
 static void write_sink(png_structp png, png_bytep bytes, std::size_t count) {
   auto* output = static_cast<Output*>(png_get_io_ptr(png));
   if (!output->sink->write(output->at, bytes, count)) png_error(png, "the file cannot be written");
@@ -47,7 +38,7 @@ class PngWriter final : public RowWriter {
   ~PngWriter() override { png_destroy_write_struct(&png_, &info_); }
 
   bool start() {
-    png_ = png_create_write_struct(PNG_LIBPNG_VER_STRING, &complaint_, on_writer_error, on_writer_warning);
+    png_ = png_create_write_struct(PNG_LIBPNG_VER_STRING, &failure_, on_png_error, on_png_warning);
     info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
     return info_ != nullptr && write_header();
   }
@@ -68,7 +59,7 @@ class PngWriter final : public RowWriter {
     return written;
   }
 
-  std::string reason() const { return std::string("cannot be written as PNG: ") + complaint_.text; }
+  std::string reason() const { return std::string("cannot be written as PNG: ") + failure_.text; }
 
  private:
   bool write_header() {
@@ -102,7 +93,7 @@ class PngWriter final : public RowWriter {
 
   IdPicture form_;
   Output output_;
-  Complaint complaint_;
+  PngFailure failure_;
   std::array<png_color, PNG_MAX_PALETTE_LENGTH> colors_{};
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;

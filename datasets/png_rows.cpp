@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "datasets/png_errors.h"
+
 // libpng reports errors by longjmp. Everything with a destructor therefore lives outside the functions that
 // call setjmp, and what they change is reached through the object.
 namespace graphrun::datasets {
@@ -18,17 +20,7 @@ struct Input {
   std::uint64_t at = 0;
 };
 
-struct Complaint {
-  char text[200] = "";
-};
-
 extern "C" {
-static void on_rows_error(png_structp png, png_const_charp message) {
-  auto* complaint = static_cast<Complaint*>(png_get_error_ptr(png));
-  std::strncpy(complaint->text, message, sizeof(complaint->text) - 1);
-  png_longjmp(png, 1);
-}
-static void on_rows_warning(png_structp, png_const_charp) {}
 static void read_source(png_structp png, png_bytep out, std::size_t count) {
   auto* input = static_cast<Input*>(png_get_io_ptr(png));
   if (input->source->read(input->at, out, count) != count) png_error(png, "the file ends too early");
@@ -42,7 +34,7 @@ class PngRows final : public RowReader {
   ~PngRows() override { png_destroy_read_struct(&png_, &info_, nullptr); }
 
   bool start() {
-    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &complaint_, on_rows_error, on_rows_warning);
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, &failure_, on_png_error, on_png_warning);
     info_ = png_ == nullptr ? nullptr : png_create_info_struct(png_);
     if (info_ == nullptr || !begin() || !describe()) return false;
     if (!interlaced_) return true;
@@ -73,7 +65,7 @@ class PngRows final : public RowReader {
 
   std::string reason() const {
     if (!refused_.empty()) return refused_;
-    return std::string("is a damaged PNG, or cut off: ") + complaint_.text;
+    return std::string("is a damaged PNG, or cut off: ") + failure_.text;
   }
 
  private:
@@ -140,7 +132,7 @@ class PngRows final : public RowReader {
 
   Input input_;
   bool as_picture_;
-  Complaint complaint_;
+  PngFailure failure_;
   std::string refused_;
   png_structp png_ = nullptr;
   png_infop info_ = nullptr;

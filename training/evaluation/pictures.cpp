@@ -98,10 +98,14 @@ Status PictureWriter::write(const std::string& name, const imaging::Image& image
                             const imaging::LabelMap& found) const {
   constexpr float kOpacity = 0.6f;
   const std::string file = name + ".png";
-  imaging::LabelMap map{found.height, found.width, found.ids};
-  for (std::size_t i = 0; files_.threshold > 0 && i < map.ids.size(); ++i) {
-    if (found.confidence[i] < files_.threshold) map.ids[i] = files_.unsure;
+  imaging::LabelMap sure;
+  if (files_.threshold > 0) {
+    sure = {found.height, found.width, found.ids};
+    for (std::size_t i = 0; i < sure.ids.size(); ++i) {
+      if (found.confidence[i] < files_.threshold) sure.ids[i] = files_.unsure;
+    }
   }
+  const imaging::LabelMap& map = files_.threshold > 0 ? sure : found;
   GRAPHRUN_TRY(write_probabilities(name, found));
   GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "gray" / file, map, classes_));
   GRAPHRUN_TRY(datasets::write_palette_png(folder_ / "color" / file, map, palette_));
