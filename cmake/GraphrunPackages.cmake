@@ -1,6 +1,7 @@
 # `cpack` makes Debian packages of an installation in /usr (tools/make_packages.sh): libgraphrun0, what a program that labels
 # images needs, libgraphrun-training0 for one that trains, libgraphrun-dev for building them; graphrun, the programs with their
-# graphs and data sets, and graphrun-codecs, image formats other than PNG, JPEG and those of Netpbm, which brings OpenCV.
+# graphs and data sets, graphrun-codecs, image formats other than PNG, JPEG and those of Netpbm, which brings OpenCV, and
+# graphrun-video, which brings FFmpeg.
 set(GRAPHRUN_MAINTAINER "graphrun maintainers <maintainers@graphrun.invalid>" CACHE STRING "Who makes Debian packages")
 
 set(CPACK_GENERATOR DEB)
@@ -66,7 +67,11 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libdnnl-dev, libjpeg-dev, libpng-d
 graphrun_package(programs graphrun science "programs"
   "graphc compiles graphs of networks; grun trains them, evaluates them and labels\nimages. With graphs of SPNet, PSPNet, PSANet, SegFormer and others.")
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_RECOMMENDS graphrun-codecs)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SUGGESTS graphrun-video)
 graphrun_package(codecs graphrun-codecs science "image formats"
   "Lets grun read images that are neither PNG nor JPEG nor of the Netpbm formats.")
 set(CPACK_DEBIAN_CODECS_PACKAGE_ENHANCES graphrun)
+graphrun_package(video graphrun-video science "videos"
+  "Lets grun label the frames of videos.")
+set(CPACK_DEBIAN_VIDEO_PACKAGE_ENHANCES graphrun)
 include(CPack)

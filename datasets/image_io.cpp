@@ -189,40 +189,42 @@ Result<LabelImage> read_label(const std::filesystem::path& path, LabelForm form)
   return form == LabelForm::colors ? read_color_mask(path) : read_label(path);
 }
 
-Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map,
-                      std::int64_t classes) try {
+Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map, std::int64_t classes,
+                      core::Sync sync) try {
   const auto encode = [&]() -> Result<std::string> {
     if (classes > imaging::kMaxByteClasses) return encode_wide_png(map.ids, map.height, map.width);
     GRAPHRUN_ASSIGN(const std::vector<std::uint8_t> bytes, to_bytes(map));
     return encode_png(bytes, map.height, map.width, PngColor::gray, {});
   };
   GRAPHRUN_ASSIGN(const std::string png, encode().with_context(path.string()));
-  return core::write_file(path, png);
+  return core::write_file(path, png, sync);
 } catch (...) {
   return core::caught();
 }
 
 Status write_palette_png(const std::filesystem::path& path, const imaging::LabelMap& map,
-                         std::span<const imaging::Color> palette) try {
+                         std::span<const imaging::Color> palette, core::Sync sync) try {
   constexpr std::size_t kMaxColors = 256;
   if (palette.size() > kMaxColors) {
-    return write_rgb_png(path, overlay({map.height, map.width, std::vector<std::uint8_t>(3 * map.ids.size())},
-                                       map, palette, 1));
+    return write_rgb_png(
+        path,
+        overlay({map.height, map.width, std::vector<std::uint8_t>(3 * map.ids.size())}, map, palette, 1),
+        sync);
   }
   const auto encode = [&]() -> Result<std::string> {
     GRAPHRUN_ASSIGN(const std::vector<std::uint8_t> bytes, to_bytes(map));
     return encode_png(bytes, map.height, map.width, PngColor::palette, palette);
   };
   GRAPHRUN_ASSIGN(const std::string png, encode().with_context(path.string()));
-  return core::write_file(path, png);
+  return core::write_file(path, png, sync);
 } catch (...) {
   return core::caught();
 }
 
-Status write_rgb_png(const std::filesystem::path& path, const imaging::Image& image) try {
+Status write_rgb_png(const std::filesystem::path& path, const imaging::Image& image, core::Sync sync) try {
   auto png = encode_png(image.rgb, image.height, image.width, PngColor::rgb, {});
   if (!png.ok()) return std::move(png).status().with_context(path.string());
-  return core::write_file(path, *png);
+  return core::write_file(path, *png, sync);
 } catch (...) {
   return core::caught();
 }

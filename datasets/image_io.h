@@ -6,6 +6,7 @@
 
 #include "datasets/sample.h"
 #include "graphrun/status.h"
+#include "runtime/core/atomic_file.h"
 
 // Reading images and labels, writing label maps and overlays. Errors name the file.
 namespace graphrun::datasets {
@@ -42,12 +43,13 @@ Result<LabelImage> read_label(const std::filesystem::path& path, LabelForm form)
 // Ids as a grey PNG: of 8 bits, with 255 for kIgnoredClass, or of 16 where there are more than
 // imaging::kMaxByteClasses classes. Errors: an id that 8 bits do not hold.
 Status write_gray_png(const std::filesystem::path& path, const imaging::LabelMap& map,
-                      std::int64_t classes = imaging::kMaxByteClasses);
+                      std::int64_t classes = imaging::kMaxByteClasses, core::Sync sync = core::Sync::now);
 // Class ids as an indexed PNG. Entry i of the palette is class i's colour, black beyond. An RGB picture where
 // there are more than 256 colours.
 Status write_palette_png(const std::filesystem::path& path, const imaging::LabelMap& map,
-                         std::span<const imaging::Color> palette);
-Status write_rgb_png(const std::filesystem::path& path, const imaging::Image& image);
+                         std::span<const imaging::Color> palette, core::Sync sync = core::Sync::now);
+Status write_rgb_png(const std::filesystem::path& path, const imaging::Image& image,
+                     core::Sync sync = core::Sync::now);
 
 // The image, or what picture_of() makes of it, with each pixel moved towards its class's colour; opacity 0
 // (image alone) to 1 (colours alone). Pixels of classes without a colour stay as they are. Precondition:

@@ -34,11 +34,15 @@ FileDescriptor open_folder(const std::string& folder) {
   return FileDescriptor(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
-// PATH.PROCESS.NUMBER.tmp, as create() names them; 0 where the name is another.
+// PATH.PROCESS.NUMBER.tmp or PATH.PROCESS.NUMBER.tmp.ENDING, as create() names them; 0 where the name is
+// another.
 pid_t writer_of(std::string_view name) {
   constexpr std::string_view kSuffix = ".tmp";
-  if (!name.ends_with(kSuffix)) return 0;
-  name.remove_suffix(kSuffix.size());
+  const std::size_t suffix = name.rfind(kSuffix);
+  if (suffix == std::string_view::npos) return 0;
+  const std::string_view ending = name.substr(suffix + kSuffix.size());
+  if (!ending.empty() && ending.rfind('.') != 0) return 0;
+  name = name.substr(0, suffix);
   std::array<std::int32_t, 2> numbers{};
   for (std::int32_t& number : numbers) {
     const std::size_t dot = name.rfind('.');
@@ -53,7 +57,7 @@ pid_t writer_of(std::string_view name) {
 
 }  // namespace
 
-Result<AtomicFile> AtomicFile::create(const std::string& path, Access access) {
+Result<AtomicFile> AtomicFile::create(const std::string& path, Access access, const std::string& ending) {
   struct stat info {};
   if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
     return {ErrorCode::io, path + ": is not a regular file, and is not replaced"};
@@ -65,7 +69,7 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Access access) {
   const std::string stem = path.substr(0, name_at + kLongestStem) + "." + std::to_string(::getpid()) + ".";
   std::string target = path;  // before there is a file that a failing allocation would leave behind
   for (int attempt = 0;; ++attempt) {
-    std::string temporary = stem + std::to_string(attempt) + ".tmp";
+    std::string temporary = stem + std::to_string(attempt) + ".tmp" + ending;
     FileDescriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (fd.valid()) return AtomicFile(std::move(target), std::move(temporary), std::move(fd));
     if (errno != EEXIST || attempt == 1000) return system_error(path, "write", errno);
@@ -97,7 +101,17 @@ Status AtomicFile::write_at(std::uint64_t at, std::span<const std::byte> bytes) 
   return {};
 }
 
-Status AtomicFile::commit() {
+Status AtomicFile::rename() {
+  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return system_error(path_, "write", errno);
+  temporary_.clear();
+  return {};
+}
+
+Status AtomicFile::commit(Sync sync) {
+  if (sync == Sync::later) {
+    if (::close(fd_.release()) != 0) return system_error(path_, "write", errno);
+    return rename();
+  }
   // All that can fail does so before the rename, as far as that is possible.
   if (::fsync(fd_.get()) != 0) return system_error(path_, "write", errno);
   const std::string folder_name = folder_of(path_);
@@ -105,13 +119,19 @@ Status AtomicFile::commit() {
   // A folder that this user may write but not read is synced with the whole file system, by the file.
   if (!folder.valid() && errno != EACCES) return system_error(folder_name, "open", errno);
   if (folder.valid() && ::close(fd_.release()) != 0) return system_error(path_, "write", errno);
-  if (std::rename(temporary_.c_str(), path_.c_str()) != 0) return system_error(path_, "write", errno);
-  temporary_.clear();
+  GRAPHRUN_TRY(rename());
   const Status synced = folder.valid()             ? sync_folder(folder, folder_name)
                         : ::syncfs(fd_.get()) == 0 ? Status()
                                                    : system_error(folder_name, "sync", errno);
   if (synced.ok()) return {};
   return {synced.code(), path_ + ": is written, but may not outlast a loss of power: " + synced.message()};
+}
+
+Status sync_file_system(const std::string& folder) {
+  const FileDescriptor opened = open_folder(folder);
+  if (!opened.valid()) return system_error(folder, "open", errno);
+  if (::syncfs(opened.get()) == 0) return {};
+  return system_error(folder, "sync", errno);
 }
 
 Result<bool> make_new_folder(const std::string& path) {

@@ -67,14 +67,14 @@ Result<std::string> read_beginning(const std::filesystem::path& path, std::int64
   return file.read_from_start(std::min(bytes, file.size()), path.string());
 }
 
-Status write_file(const std::filesystem::path& path, std::span<const std::byte> bytes) {
+Status write_file(const std::filesystem::path& path, std::span<const std::byte> bytes, Sync sync) {
   GRAPHRUN_ASSIGN(AtomicFile file, AtomicFile::create(path.string()));
   GRAPHRUN_TRY(file.write(bytes));
-  return file.commit();
+  return file.commit(sync);
 }
 
-Status write_file(const std::filesystem::path& path, std::string_view text) {
-  return write_file(path, std::as_bytes(std::span(text.data(), text.size())));
+Status write_file(const std::filesystem::path& path, std::string_view text, Sync sync) {
+  return write_file(path, std::as_bytes(std::span(text.data(), text.size())), sync);
 }
 
 }  // namespace graphrun::core

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "graphrun/status.h"
+#include "runtime/core/atomic_file.h"
 #include "runtime/core/file_descriptor.h"
 
 namespace graphrun::core {
@@ -40,7 +41,7 @@ Result<std::string> read_file(const std::filesystem::path& path, std::int64_t ma
 Result<std::string> read_beginning(const std::filesystem::path& path, std::int64_t bytes);
 
 // Writes the file whole or not at all, as AtomicFile does.
-Status write_file(const std::filesystem::path& path, std::span<const std::byte> bytes);
-Status write_file(const std::filesystem::path& path, std::string_view text);
+Status write_file(const std::filesystem::path& path, std::span<const std::byte> bytes, Sync sync = Sync::now);
+Status write_file(const std::filesystem::path& path, std::string_view text, Sync sync = Sync::now);
 
 }  // namespace graphrun::core

@@ -60,6 +60,13 @@ double least(const std::filesystem::path& mount, const std::filesystem::path& gr
 
 }  // namespace
 
+int usable_processors() {
+  // An object of its own, not a default argument: where a path of a temporary cannot be had, GCC 12 destroys
+  // the temporary in a conditional expression as if it were whole.
+  const ControlGroups groups;
+  return usable_processors(groups);
+}
+
 int usable_processors(const ControlGroups& groups) {
   double limit = kNoLimit;
   std::ifstream membership(groups.membership);

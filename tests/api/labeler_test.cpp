@@ -278,6 +278,7 @@ BOOST_AUTO_TEST_CASE(an_image_is_labelled_by_rows) {
   }));
   BOOST_TEST(read == rgb.size());
   BOOST_TEST(pixels == kHeight * kWidth);
+  read = 0;
   const Status refused =
       labeler.label_tiled(image, [](const LabelWindow&) { return Status(ErrorCode::io, "full"); });
   BOOST_TEST(refused.message() == "full");

@@ -33,10 +33,10 @@ class Scratch {
   fs::path path;
 };
 
-Status replace(const fs::path& path) {
+Status replace(const fs::path& path, core::Sync sync = core::Sync::now) {
   GRAPHRUN_ASSIGN(core::AtomicFile file, core::AtomicFile::create(path.string()));
   for (const char* part : {"new ", "content"}) GRAPHRUN_TRY(file.write(part));
-  return file.commit();
+  return file.commit(sync);
 }
 
 std::string content(const fs::path& path) {
@@ -80,6 +80,25 @@ BOOST_AUTO_TEST_CASE(every_call_that_fails_is_an_error_and_leaves_one_whole_file
   }
 }
 
+BOOST_AUTO_TEST_CASE(files_that_are_synced_later_are_whole_too) {
+  using test::Call;
+  for (const Call call : {Call::open, Call::write, Call::close, Call::rename}) {
+    const Scratch scratch;
+    const fs::path path = scratch.path / "picture";
+    std::ofstream(path) << "old";
+    {
+      const test::FailingCall failing(call, 0, ENOSPC);
+      BOOST_TEST(!replace(path, core::Sync::later).ok());
+      BOOST_TEST(failing.has_failed());
+    }
+    BOOST_TEST(content(path) == "old");
+    BOOST_TEST(replace(path, core::Sync::later).ok());
+    BOOST_TEST(content(path) == "new content");
+    BOOST_TEST(core::sync_file_system(scratch.path.string()).ok());
+    BOOST_TEST(scratch.files() == 1);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(short_and_interrupted_writes_are_continued) {
   for (const int error : {0, EINTR}) {
     const Scratch scratch;
@@ -116,7 +135,8 @@ BOOST_AUTO_TEST_CASE(new_folders_are_durable_one_after_the_other) {
 BOOST_AUTO_TEST_CASE(what_dead_writers_left_is_removed_and_nothing_else) {
   const Scratch scratch;
   const std::string own = std::to_string(::getpid());
-  constexpr std::array kStale{"epoch_3.safetensors.4194305.0.tmp", "a.4194305.12.tmp"};
+  constexpr std::array kStale{"epoch_3.safetensors.4194305.0.tmp", "a.4194305.12.tmp",
+                              "v.mp4.4194305.0.tmp.mp4"};
   const std::array<std::string, 5> kept{"epoch_3.safetensors", "a." + own + ".0.tmp", "notes.tmp",
                                         "a.4194305.tmp", "a.4194305.x.tmp"};
   for (const auto& name : kStale) std::ofstream(scratch.path / name) << "x";

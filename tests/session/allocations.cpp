@@ -19,7 +19,10 @@ void* counted(std::size_t size, std::size_t alignment, const void* caller) {
   const bool library = dladdr(caller, &module) != 0 && std::strstr(module.dli_fname, "libdnnl") != nullptr;
   ++(library ? by_onednn : others);
   const std::size_t rounded = (size + alignment - 1) / alignment * alignment;
-  void* const memory = std::aligned_alloc(alignment, rounded);
+  return std::aligned_alloc(alignment, rounded);
+}
+
+void* checked(void* memory) {
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
@@ -40,12 +43,17 @@ Allocations allocations() { return {by_onednn, others}; }
 
 }  // namespace graphrun::test
 
-// The array and nothrow forms of the standard library call these.
+// The array forms of the standard library call these; its nothrow form may be a sanitizer's.
 void* operator new(std::size_t size) {
-  return graphrun::test::counted(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__, __builtin_return_address(0));
+  return graphrun::test::checked(
+      graphrun::test::counted(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__, __builtin_return_address(0)));
 }
 void* operator new(std::size_t size, std::align_val_t alignment) {
-  return graphrun::test::counted(size, static_cast<std::size_t>(alignment), __builtin_return_address(0));
+  return graphrun::test::checked(
+      graphrun::test::counted(size, static_cast<std::size_t>(alignment), __builtin_return_address(0)));
+}
+void* operator new(std::size_t size, const std::nothrow_t&) noexcept {
+  return graphrun::test::counted(size, __STDCPP_DEFAULT_NEW_ALIGNMENT__, __builtin_return_address(0));
 }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }

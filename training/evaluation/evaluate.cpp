@@ -111,6 +111,7 @@ Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& 
                    result.tally ? &result.tally->confusion() : nullptr);
   }
   while (!written.empty()) GRAPHRUN_TRY(take_first(written));
+  if (pictures != nullptr) GRAPHRUN_TRY(pictures->finish());
   return result;
 } catch (...) {
   return core::caught();

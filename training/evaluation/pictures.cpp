@@ -19,6 +19,8 @@ namespace {
 // Of pixels without a class that is sure enough, where their id is none of a class.
 constexpr imaging::Color kUnsureColor{255, 0, 255};
 
+constexpr core::Sync kSync = core::Sync::later;  // by finish()
+
 }  // namespace
 
 Status check_files(const ProbabilityFiles& files, std::int64_t classes) {
@@ -53,25 +55,33 @@ Result<PictureWriter> PictureWriter::create(const std::filesystem::path& folder,
                                             std::vector<imaging::Color> palette,
                                             std::vector<std::uint8_t> label_ids,
                                             const ProbabilityFiles& files) {
+  GRAPHRUN_ASSIGN(PictureWriter writer, create_ids(folder, std::move(palette), files));
+  for (const char* kind : {"color", "overlay"}) GRAPHRUN_TRY(writer.make_folder(kind));
+  if (!label_ids.empty()) GRAPHRUN_TRY(writer.make_folder("label"));
+  writer.label_ids_ = std::move(label_ids);
+  return writer;
+}
+
+Result<PictureWriter> PictureWriter::create_ids(const std::filesystem::path& folder,
+                                                std::vector<imaging::Color> palette,
+                                                const ProbabilityFiles& files) {
   GRAPHRUN_TRY(check_files(files, std::ssize(palette)));
-  for (const auto& [kind, wanted] :
-       {std::pair("gray", true), std::pair("color", true), std::pair("overlay", true),
-        std::pair("label", !label_ids.empty()), std::pair("confidence", files.confidence),
-        std::pair("probabilities", files.probabilities)}) {
-    if (!wanted) continue;
-    const Status made = core::make_folders((folder / kind).string());
-    if (!made.ok()) return {made.code(), made.message() + "; -o gives another folder"};
-  }
-  return PictureWriter(folder, std::move(palette), std::move(label_ids), files);
+  PictureWriter writer(folder, std::move(palette), files);
+  GRAPHRUN_TRY(writer.make_folder("gray"));
+  if (files.confidence) GRAPHRUN_TRY(writer.make_folder("confidence"));
+  if (files.probabilities) GRAPHRUN_TRY(writer.make_folder("probabilities"));
+  return writer;
+}
+
+Status PictureWriter::make_folder(const char* kind) const {
+  const Status made = core::make_folders((folder_ / kind).string());
+  if (made.ok()) return {};
+  return {made.code(), made.message() + "; -o gives another folder"};
 }
 
 PictureWriter::PictureWriter(std::filesystem::path folder, std::vector<imaging::Color> palette,
-                             std::vector<std::uint8_t> label_ids, const ProbabilityFiles& files)
-    : folder_(std::move(folder)),
-      classes_(std::ssize(palette)),
-      palette_(std::move(palette)),
-      label_ids_(std::move(label_ids)),
-      files_(files) {
+                             const ProbabilityFiles& files)
+    : folder_(std::move(folder)), classes_(std::ssize(palette)), palette_(std::move(palette)), files_(files) {
   if (files_.threshold <= 0 || files_.unsure < classes_) return;
   palette_.resize(std::size_t{files_.unsure} + 1);
   palette_.back() = kUnsureColor;
@@ -85,7 +95,7 @@ Status PictureWriter::write_probabilities(const std::string& name, const imaging
     for (const float value : map.confidence)
       picture.ids.push_back(static_cast<ClassId>(std::lrint(std::clamp(value, 0.0f, 1.0f) * kOne)));
     GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "confidence" / (name + ".png"), picture,
-                                          imaging::kMaxByteClasses + 1));
+                                          imaging::kMaxByteClasses + 1, kSync));
   }
   if (!files_.probabilities) return {};
   const Shape shape{classes_, map.height, map.width};
@@ -94,35 +104,42 @@ Status PictureWriter::write_probabilities(const std::string& name, const imaging
                             std::as_bytes(std::span(map.probabilities)));
 }
 
+imaging::LabelMap PictureWriter::sure(const imaging::LabelMap& found) const {
+  imaging::LabelMap map{found.height, found.width, found.ids};
+  for (std::size_t i = 0; i < map.ids.size(); ++i) {
+    if (found.confidence[i] < files_.threshold) map.ids[i] = files_.unsure;
+  }
+  return map;
+}
+
+Status PictureWriter::write_ids(const std::string& name, const imaging::LabelMap& map) const {
+  GRAPHRUN_TRY(write_probabilities(name, map));
+  return datasets::write_gray_png(folder_ / "gray" / (name + ".png"), files_.threshold > 0 ? sure(map) : map,
+                                  classes_, kSync);
+}
+
+imaging::Image PictureWriter::overlaid(const imaging::Image& image, const imaging::LabelMap& map) const {
+  constexpr float kOpacity = 0.6f;
+  return datasets::overlay(image, files_.threshold > 0 ? sure(map) : map, palette_, kOpacity);
+}
+
 Status PictureWriter::write(const std::string& name, const imaging::Image& image,
                             const imaging::LabelMap& found) const {
-  constexpr float kOpacity = 0.6f;
   const std::string file = name + ".png";
-  imaging::LabelMap sure;
-  if (files_.threshold > 0) {
-    sure = {found.height, found.width, found.ids};
-    for (std::size_t i = 0; i < sure.ids.size(); ++i) {
-      if (found.confidence[i] < files_.threshold) sure.ids[i] = files_.unsure;
-    }
-  }
-  const imaging::LabelMap& map = files_.threshold > 0 ? sure : found;
-  GRAPHRUN_TRY(write_probabilities(name, found));
-  GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "gray" / file, map, classes_));
-  GRAPHRUN_TRY(datasets::write_palette_png(folder_ / "color" / file, map, palette_));
+  GRAPHRUN_TRY(write_ids(name, found));
+  GRAPHRUN_TRY(datasets::write_palette_png(folder_ / "color" / file,
+                                           files_.threshold > 0 ? sure(found) : found, palette_, kSync));
   if (!label_ids_.empty()) {
     imaging::LabelMap labels{found.height, found.width, found.ids};
     for (ClassId& id : labels.ids) id = label_ids_[id];
-    GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "label" / file, labels));
+    GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "label" / file, labels, imaging::kMaxByteClasses, kSync));
   }
-  return datasets::write_rgb_png(folder_ / "overlay" / file,
-                                 datasets::overlay(image, map, palette_, kOpacity));
+  return datasets::write_rgb_png(folder_ / "overlay" / file, overlaid(image, found), kSync);
 }
 
 Status PictureWriter::begin_sheets(std::vector<datasets::ClassInfo> classes) {
   sheet_classes_ = std::move(classes);
-  const Status made = core::make_folders((folder_ / "sheet").string());
-  if (!made.ok()) return {made.code(), made.message() + "; -o gives another folder"};
-  return {};
+  return make_folder("sheet");
 }
 
 Status PictureWriter::write_sheet(const std::string& name, const imaging::Image& image,
@@ -136,7 +153,9 @@ Status PictureWriter::write_sheet(const std::string& name, const imaging::Image&
                                                      map, sheet_classes_),
                                         kQuality)
                       .with_context(file.string()));
-  return core::write_file(file, jpeg);
+  return core::write_file(file, jpeg, kSync);
 }
+
+Status PictureWriter::finish() const { return core::sync_file_system(folder_.string()); }
 
 }  // namespace graphrun::training

@@ -31,7 +31,7 @@ Status check_files(const ProbabilityFiles& files, std::int64_t classes);
 
 // Writes label maps as pictures: gray/NAME.png (class ids), color/NAME.png (palette) and overlay/NAME.png
 // (colours over the image); and label/NAME.png in the data set's own label ids, if asked for, whatever is
-// unsure.
+// unsure. No picture waits for the disk: finish() does for all.
 class PictureWriter {
  public:
   // Makes the folders. `label_ids`: of each class, or empty. Errors: check_files()'s, the disk's.
@@ -39,6 +39,9 @@ class PictureWriter {
                                       std::vector<imaging::Color> palette,
                                       std::vector<std::uint8_t> label_ids = {},
                                       const ProbabilityFiles& files = {});
+  // The same without color/ and overlay/, for write_ids() alone.
+  static Result<PictureWriter> create_ids(const std::filesystem::path& folder,
+                                          std::vector<imaging::Color> palette, const ProbabilityFiles& files);
   // From now on write_sheet() writes. Makes the folder.
   Status begin_sheets(std::vector<datasets::ClassInfo> classes);
   // sheet/NAME.jpg: image, prediction, and where there is a label (not empty) that and the errors, with a
@@ -48,16 +51,26 @@ class PictureWriter {
   // Precondition: image and map are of equal size; the map has the files' details.
   Status write(const std::string& name, const imaging::Image& image, const imaging::LabelMap& map) const;
 
+  // gray/NAME.png, and of probabilities what is asked for. Precondition: as for write().
+  Status write_ids(const std::string& name, const imaging::LabelMap& map) const;
+  // What overlay/ holds. Precondition: as for write().
+  imaging::Image overlaid(const imaging::Image& image, const imaging::LabelMap& map) const;
+  // The last call: all pictures outlast a loss of power then.
+  Status finish() const;
+
  private:
   PictureWriter(std::filesystem::path folder, std::vector<imaging::Color> palette,
-                std::vector<std::uint8_t> label_ids, const ProbabilityFiles& files);
+                const ProbabilityFiles& files);
+  Status make_folder(const char* kind) const;
+  // Takes the id of pixels whose class is not sure enough.
+  imaging::LabelMap sure(const imaging::LabelMap& found) const;
   Status write_probabilities(const std::string& name, const imaging::LabelMap& map) const;
 
   std::filesystem::path folder_;
   std::int64_t classes_;
   std::vector<imaging::Color> palette_;               // with a colour for what is unsure
   std::vector<datasets::ClassInfo> sheet_classes_{};  // empty: no sheets
-  std::vector<std::uint8_t> label_ids_;
+  std::vector<std::uint8_t> label_ids_{};
   ProbabilityFiles files_;
 };
 

@@ -15,6 +15,7 @@
 #include "training/jobs/image_paths.h"
 #include "training/jobs/model_choice.h"
 #include "training/jobs/tiled.h"
+#include "training/jobs/video.h"
 #include "training/run/data_scaling.h"
 
 namespace graphrun::training {
@@ -67,10 +68,11 @@ class Prediction {
       : request_(request), platform_(platform), observer_(observer) {}
 
   Status run() {
-    GRAPHRUN_ASSIGN(paths_, find_images(request_.images));
-    GRAPHRUN_TRY(datasets::check_unique_names(images_.names()));
+    GRAPHRUN_TRY(find_files());
     GRAPHRUN_TRY(open_network());
     announce();
+    GRAPHRUN_TRY(label_videos());
+    if (paths_.images.empty()) return keep_packed();
     if (request_.tiled) {
       GRAPHRUN_TRY(label_by_windows());
       return keep_packed();
@@ -86,6 +88,17 @@ class Prediction {
   }
 
  private:
+  Status find_files() {
+    if (request_.images.empty() && request_.videos.empty())
+      return {ErrorCode::usage, "there is nothing to label: give images, folders of them, or --video"};
+    if (!request_.images.empty()) {
+      GRAPHRUN_ASSIGN(paths_, find_images(request_.images));
+    }
+    std::vector<std::string> names = images_.names();
+    for (const std::string& video : request_.videos) names.push_back(datasets::sample_name(video));
+    return datasets::check_unique_names(names);
+  }
+
   Status keep_packed() {
     if (collective::local_rank(comm()).index != 0) return {};
     const Status kept = labelling_->save_packed();
@@ -93,23 +106,43 @@ class Prediction {
     return {};
   }
 
-  // One image after the other, and files dealt out among ranks.
-  Status label_by_windows() {
-    const TiledFolder out{request_.folder, class_colors(classes_)};
-    for (std::size_t i = 0; i < paths_.images.size(); ++i) {
+  // Calls `label(file, progress)` for each of the files that are this rank's.
+  template <typename Label>
+  Status label_parts(const std::vector<std::string>& files, const Label& label) {
+    for (std::size_t i = 0; i < files.size(); ++i) {
       if (i % static_cast<std::size_t>(comm().size()) != static_cast<std::size_t>(comm().rank())) continue;
-      const std::string& file = paths_.images[i];
-      if (!images_.source().files.empty())
-        return {ErrorCode::unsupported, file + ": an image of several files is not read by windows"};
       auto start = std::chrono::steady_clock::now();
-      const auto rows = [&](std::int64_t done, std::int64_t all) {
+      const auto progress = [&](std::int64_t done, std::int64_t all) {
         const auto now = std::chrono::steady_clock::now();
-        if (is_first()) observer_.rows(file, done, all, std::chrono::duration<double>(now - start).count());
+        const double seconds = std::chrono::duration<double>(now - start).count();
+        if (is_first()) observer_.part(files[i], done, all, seconds);
         start = now;
       };
-      GRAPHRUN_TRY(label_file(file, images_.source().form, *labelling_, resolved_.settings, out, rows));
+      GRAPHRUN_TRY(label(files[i], progress));
     }
     return {};
+  }
+
+  Status label_by_windows() {
+    const TiledFolder out{request_.folder, class_colors(classes_)};
+    return label_parts(paths_.images, [&](const std::string& file, const TiledProgress& progress) -> Status {
+      if (!images_.source().files.empty())
+        return {ErrorCode::unsupported, file + ": an image of several files is not read by windows"};
+      return label_file(file, images_.source().form, *labelling_, resolved_.settings, out, progress);
+    });
+  }
+
+  Status label_videos() {
+    const VideoFolder out{request_.folder, class_colors(classes_), request_.files, request_.smoothing};
+    return label_parts(
+        request_.videos, [&](const std::string& file, const VideoProgress& progress) -> Status {
+          GRAPHRUN_ASSIGN(const LabelledVideo video, label_video(file, *labelling_, out, progress));
+          if (is_first() && video.frames < video.announced)
+            observer_.note({true, file + ": " + std::to_string(video.frames) +
+                                      " frames were decoded, and it should have " +
+                                      std::to_string(video.announced) + ": it may be cut off or damaged"});
+          return {};
+        });
   }
 
   collective::Communicator& comm() const { return *job_.comm; }
@@ -117,7 +150,8 @@ class Prediction {
 
   void announce() {
     if (!is_first()) return;
-    observer_.starting({model_name_, weights_path_, images_.names(), comm().size(), describe(resolved_)});
+    observer_.starting({model_name_, weights_path_, images_.names(), request_.videos.size(), comm().size(),
+                        describe(resolved_)});
     if (!paths_.others.empty()) observer_.note({false, describe_others(paths_)});
   }
 

@@ -20,6 +20,7 @@ struct PredictRequest {
   std::string weights;              // empty: the bundle's, or the run's last checkpoint
   weights::TensorChoice choice;     // among the tensors of `weights`
   std::vector<std::string> images;  // files, and folders of them
+  std::vector<std::string> videos;  // files
   std::string dataset;              // colours and sizes; empty: the model's
   ProtocolChoice protocol;
   SettingSources settings;
@@ -28,6 +29,7 @@ struct PredictRequest {
   ProbabilityFiles files;        // beside the pictures
   std::string folder;            // of results
   bool tiled = false;            // by windows (training/jobs/tiled.h)
+  double smoothing = 0;          // of videos (training/jobs/video.h)
   // Folder of prepared weights; asked once the ranks have joined.
   std::function<Result<std::string>()> cache_folder;
 };
@@ -36,6 +38,7 @@ struct PredictStart {
   std::string model;
   std::string weights;
   std::vector<std::string> images;  // names of the results
+  std::size_t videos = 0;
   int ranks = 1;
   std::string protocol;  // describe()
 };
@@ -44,13 +47,14 @@ struct PredictStart {
 class PredictObserver : public EvalObserver {
  public:
   virtual void starting(const PredictStart& start) = 0;
-  // By windows: rows of a file that are done.
-  virtual void rows(const std::string& file, std::int64_t done, std::int64_t total, double seconds) = 0;
+  // Rows of a file that are done, by windows; or frames of a video, whose `total` may be 0: not known.
+  virtual void part(const std::string& file, std::int64_t done, std::int64_t total, double seconds) = 0;
   virtual void note(const Note& note) = 0;
   virtual void cache_note(const std::string& text) = 0;
 };
 
-// Labels images and writes gray/, color/ and, but by windows, overlay/ below the folder. Every rank calls it.
+// Labels images and writes gray/, color/ and, but by windows, overlay/ below the folder; of videos gray/ and
+// overlay/. Every rank calls it.
 // Errors: whatever of model, weights and images does not fit; two images of one name.
 Status run_prediction(const PredictRequest& request, const Platform& platform, PredictObserver& observer);
 

@@ -143,7 +143,9 @@ BOOST_AUTO_TEST_CASE(weights_of_classes_and_pixels_left_out) {
 
 BOOST_AUTO_TEST_CASE(label_smoothing_and_focus) {
   const OpHarness harness;
-  Case totals = totals_case({2, 19, 5, 6}, 23, 31, 0.2);
+  // Weights of interpolation that both arithmetics hold exactly: in bf16 pixels between two logits are equal
+  // for two classes, and roundings would choose the prediction.
+  Case totals = totals_case({2, 19, 5, 6}, 17, 21, 0.2);
   totals.inputs.push_back(dense({19}, uniform(0.1, 4)));
   for (const AttrMap& rule :
        {AttrMap{{"label_smoothing", 0.2}}, AttrMap{{"focus", 2.0}}, AttrMap{{"focus", 0.5}}}) {
