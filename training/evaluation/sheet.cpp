@@ -84,15 +84,13 @@ imaging::Image colored(const imaging::LabelMap& map, std::span<const ClassInfo> 
 
 std::vector<SheetKey> keys_of(std::span<const imaging::LabelMap* const> maps,
                               std::span<const ClassInfo> classes) {
-  std::vector<bool> occurs(classes.size());
+  std::vector<std::uint8_t> occurs(std::size_t{imaging::kIgnoredClass} + 1);  // whatever an id may be
   for (const imaging::LabelMap* map : maps) {
-    for (const ClassId id : map->ids) {
-      if (id < classes.size()) occurs[id] = true;
-    }
+    for (const ClassId id : map->ids) occurs[id] = 1;
   }
   std::vector<SheetKey> keys;
   for (std::size_t c = 0; c < classes.size(); ++c) {
-    if (occurs[c]) keys.push_back({classes[c].name, classes[c].color});
+    if (occurs[c] != 0) keys.push_back({classes[c].name, classes[c].color});
   }
   return keys;
 }

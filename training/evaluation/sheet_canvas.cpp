@@ -48,24 +48,25 @@ SheetCanvas::SheetCanvas(const imaging::Extent& size)
     : picture_{size.height, size.width,
                std::vector<std::uint8_t>(static_cast<std::size_t>(3 * size.height * size.width), 255)} {}
 
-void SheetCanvas::put(std::int64_t row, std::int64_t column, const imaging::Color& color) {
-  if (row < 0 || row >= picture_.height || column < 0 || column >= picture_.width) return;
-  std::uint8_t* const to = picture_.rgb.data() + 3 * (row * picture_.width + column);
-  to[0] = color.r, to[1] = color.g, to[2] = color.b;
-}
-
 void SheetCanvas::fill(std::int64_t top, std::int64_t left, const imaging::Extent& size,
                        const imaging::Color& color) {
-  for (std::int64_t row = 0; row < size.height; ++row) {
-    for (std::int64_t column = 0; column < size.width; ++column) put(top + row, left + column, color);
+  const std::int64_t end = std::min(left + size.width, picture_.width);
+  for (std::int64_t row = std::max<std::int64_t>(top, 0); row < std::min(top + size.height, picture_.height);
+       ++row) {
+    std::uint8_t* to = picture_.rgb.data() + 3 * (row * picture_.width + std::max<std::int64_t>(left, 0));
+    for (std::int64_t column = std::max<std::int64_t>(left, 0); column < end; ++column)
+      *to++ = color.r, *to++ = color.g, *to++ = color.b;
   }
 }
 
 void SheetCanvas::paste(std::int64_t top, std::int64_t left, const imaging::Image& picture) {
-  const std::uint8_t* from = picture.rgb.data();
-  for (std::int64_t row = 0; row < picture.height; ++row) {
-    for (std::int64_t column = 0; column < picture.width; ++column, from += 3)
-      put(top + row, left + column, {from[0], from[1], from[2]});
+  const std::int64_t first = std::max<std::int64_t>(-left, 0);
+  const std::int64_t columns = std::min(picture.width, picture_.width - left) - first;
+  if (columns <= 0) return;
+  for (std::int64_t row = std::max<std::int64_t>(-top, 0);
+       row < std::min(picture.height, picture_.height - top); ++row) {
+    std::copy_n(picture.rgb.data() + 3 * (row * picture.width + first), 3 * columns,
+                picture_.rgb.data() + 3 * ((top + row) * picture_.width + left + first));
   }
 }
 

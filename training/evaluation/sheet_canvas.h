@@ -28,7 +28,6 @@ class SheetCanvas {
   static std::int64_t width_of(std::string_view text);
 
  private:
-  void put(std::int64_t row, std::int64_t column, const imaging::Color& color);
   imaging::Image picture_;
 };
 

@@ -15,6 +15,7 @@ imaging::Extent within(const imaging::Extent& size, std::int64_t side) {
 
 imaging::Image shrunk(const imaging::Image& image, const imaging::Extent& size) {
   if (!image.is_rgb()) return shrunk(datasets::picture_of(image), size);
+  if (size == imaging::Extent{image.height, image.width}) return image;
   imaging::Image small{size.height, size.width,
                        std::vector<std::uint8_t>(static_cast<std::size_t>(3 * size.height * size.width))};
   std::uint8_t* to = small.rgb.data();
@@ -40,6 +41,10 @@ imaging::Image shrunk(const imaging::Image& image, const imaging::Extent& size) 
 
 imaging::LabelMap shrunk(const imaging::LabelMap& map, const imaging::Extent& size) {
   imaging::LabelMap small{size.height, size.width, {}};
+  if (size == imaging::Extent{map.height, map.width}) {
+    small.ids = map.ids;
+    return small;
+  }
   small.ids.reserve(static_cast<std::size_t>(size.height * size.width));
   for (std::int64_t row = 0; row < size.height; ++row) {
     const std::int64_t y = (2 * row + 1) * map.height / (2 * size.height);
