@@ -42,7 +42,8 @@ double mean_error(const imaging::Image& picture, const imaging::Image& wanted) {
 }
 
 LabelMap two_classes(float first) {
-  return {1, 1, {static_cast<ClassId>(first >= 0.5f ? 0 : 1)}, {std::max(first, 1 - first)}, {first, 1 - first}};
+  return {
+      1, 1, {static_cast<ClassId>(first >= 0.5f ? 0 : 1)}, {std::max(first, 1 - first)}, {first, 1 - first}};
 }
 
 const std::string kOptions = " --weights $GOLDEN/start.safetensors --dataset camvid --set base_size=0 -q";
@@ -79,7 +80,8 @@ BOOST_AUTO_TEST_CASE(every_frame_of_a_video_is_labelled) {
   imaging::Image picture;
   std::string reason;
   for (int i = 0; video->next(picture, reason); ++i)
-    require_ok(datasets::write_rgb_png(shell.path("frames/drive-00000" + std::to_string(i) + ".png"), picture));
+    require_ok(
+        datasets::write_rgb_png(shell.path("frames/drive-00000" + std::to_string(i) + ".png"), picture));
   shell.succeed("grun predict net.fb frames -o pictures" + kOptions);
   for (int i = 0; i < 4; ++i) {
     const std::string name = "gray/drive-00000" + std::to_string(i) + ".png";
