@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "graphrun/kernel/op_def.h"
 #include "runtime/model/graph.h"
 
 namespace graphrun::fuzz {

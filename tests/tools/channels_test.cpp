@@ -53,6 +53,34 @@ BOOST_AUTO_TEST_CASE(seven_channels_are_trained_evaluated_and_refused_by_others)
              std::string::npos);
 }
 
+// Bands of a scene in files of their own, as satellites deliver them.
+BOOST_AUTO_TEST_CASE(several_files_are_labelled_by_windows_as_in_one_piece) {
+  CommandFolder shell;
+  const std::string bands = R"("images": {"files": ["B1", "B2", "B3"], "channels": 3)";
+  std::string text = descriptor(3);
+  text.replace(text.find(R"("images": {"channels": 3)"), 24, bands);
+  require_ok(core::write_file(shell.path("bands.json"), text));
+  for (int band = 1; band <= 3; ++band) {
+    imaging::LabelMap picture{150, 210, {}};
+    for (std::int64_t i = 0; i < 150 * 210; ++i)
+      picture.ids.push_back(static_cast<ClassId>((i * i / 977 + band * 5003 + i / 300) % 18000));
+    require_ok(datasets::write_gray_png(shell.path("scene_B" + std::to_string(band) + ".png"), picture,
+                                        imaging::kMaxByteClasses + 1));
+  }
+  shell.succeed("graphc $GRAPHRUN_HOME/graphs/spnet_tiny.json -D width=8 -o net.fb");
+  require_ok(core::write_file(shell.path("rgb.json"), descriptor(3)));
+  shell.succeed("grun train net.fb --dataset rgb.json -o run" + kTrain);
+  const std::string options =
+      " --weights last --dataset bands.json --set test_h=33 --set test_w=33 --set base_size=0 -q";
+  shell.succeed("grun predict run scene_B1.png --protocol slide -o whole" + options);
+  shell.succeed("grun predict run scene_B1.png --tiled -o windows" + options);
+  const auto whole = take(datasets::read_label(shell.path("whole/gray/scene_B1.png")));
+  const auto windows = take(datasets::read_label(shell.path("windows/gray/scene_B1.png")));
+  BOOST_TEST((whole.ids == windows.ids));
+  fs::remove(shell.path("scene_B3.png"));
+  shell.fail("grun predict run scene_B1.png --tiled -o no" + options, 1, {"scene_B3.png"});
+}
+
 // A picture in one piece and by windows, as PNG and as TIFF.
 BOOST_AUTO_TEST_CASE(windows_of_files_have_the_labels_of_slide) {
   CommandFolder shell;
@@ -73,6 +101,17 @@ BOOST_AUTO_TEST_CASE(windows_of_files_have_the_labels_of_slide) {
     BOOST_TEST((whole.palette == windows.palette));
   }
   BOOST_TEST(!shell.has("windows/overlay"));
+  const std::string sure = options + " --confidence --threshold 0.3 --unsure 200";
+  shell.succeed("grun predict net.fb a.png --protocol slide -o sure" + sure);
+  shell.succeed("grun predict net.fb a.png --tiled -o sure_windows" + sure);
+  for (const char* file : {"gray/a.png", "color/a.png", "confidence/a.png"}) {
+    const auto whole = take(datasets::read_label(shell.path(std::string("sure/") + file)));
+    const auto windows = take(datasets::read_label(shell.path(std::string("sure_windows/") + file)));
+    BOOST_TEST((whole.ids == windows.ids), file);
+    BOOST_TEST((whole.palette == windows.palette), file);
+  }
+  shell.fail("grun predict net.fb a.png --tiled --probabilities -o no" + options, 1,
+             {"probabilities of all"});
   shell.fail("grun predict net.fb a.png --tiled --ms -o no" + options, 1, {"at scale 1 alone"});
   BOOST_TEST(!shell.has("no/gray/a.png"));
 }

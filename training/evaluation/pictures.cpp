@@ -32,6 +32,28 @@ Status check_files(const ProbabilityFiles& files, std::int64_t classes) {
   return {};
 }
 
+void take_unsure(const ProbabilityFiles& files, imaging::LabelMap& map) {
+  for (std::size_t i = 0; i < map.ids.size(); ++i) {
+    if (map.confidence[i] < files.threshold) map.ids[i] = files.unsure;
+  }
+}
+
+std::vector<ClassId> confidence_ids(const imaging::LabelMap& map) {
+  constexpr float kOne = 65535;
+  std::vector<ClassId> ids;
+  ids.reserve(map.confidence.size());
+  for (const float value : map.confidence)
+    ids.push_back(static_cast<ClassId>(std::lrint(std::clamp(value, 0.0f, 1.0f) * kOne)));
+  return ids;
+}
+
+std::vector<imaging::Color> palette_of(std::vector<imaging::Color> classes, const ProbabilityFiles& files) {
+  if (files.threshold <= 0 || files.unsure < std::ssize(classes)) return classes;
+  classes.resize(std::size_t{files.unsure} + 1);
+  classes.back() = kUnsureColor;
+  return classes;
+}
+
 std::vector<imaging::Color> class_colors(std::span<const datasets::ClassInfo> classes) {
   std::vector<imaging::Color> colors;
   for (const datasets::ClassInfo& info : classes) colors.push_back(info.color);
@@ -81,19 +103,14 @@ Status PictureWriter::make_folder(const char* kind) const {
 
 PictureWriter::PictureWriter(std::filesystem::path folder, std::vector<imaging::Color> palette,
                              const ProbabilityFiles& files)
-    : folder_(std::move(folder)), classes_(std::ssize(palette)), palette_(std::move(palette)), files_(files) {
-  if (files_.threshold <= 0 || files_.unsure < classes_) return;
-  palette_.resize(std::size_t{files_.unsure} + 1);
-  palette_.back() = kUnsureColor;
-}
+    : folder_(std::move(folder)),
+      classes_(std::ssize(palette)),
+      palette_(palette_of(std::move(palette), files)),
+      files_(files) {}
 
 Status PictureWriter::write_probabilities(const std::string& name, const imaging::LabelMap& map) const {
   if (files_.confidence) {
-    constexpr float kOne = 65535;
-    imaging::LabelMap picture{map.height, map.width, {}};
-    picture.ids.reserve(map.confidence.size());
-    for (const float value : map.confidence)
-      picture.ids.push_back(static_cast<ClassId>(std::lrint(std::clamp(value, 0.0f, 1.0f) * kOne)));
+    const imaging::LabelMap picture{map.height, map.width, confidence_ids(map)};
     GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "confidence" / (name + ".png"), picture,
                                           imaging::kMaxByteClasses + 1, kSync));
   }
@@ -106,9 +123,8 @@ Status PictureWriter::write_probabilities(const std::string& name, const imaging
 
 imaging::LabelMap PictureWriter::sure(const imaging::LabelMap& found) const {
   imaging::LabelMap map{found.height, found.width, found.ids};
-  for (std::size_t i = 0; i < map.ids.size(); ++i) {
-    if (found.confidence[i] < files_.threshold) map.ids[i] = files_.unsure;
-  }
+  map.confidence = found.confidence;
+  take_unsure(files_, map);
   return map;
 }
 

@@ -29,6 +29,14 @@ struct ProbabilityFiles {
 // Errors: an id that pictures of so many classes do not hold, a threshold that is no probability.
 Status check_files(const ProbabilityFiles& files, std::int64_t classes);
 
+// Gives pixels whose class is less probable than the threshold the id `unsure`. Precondition: the map has the
+// confidence.
+void take_unsure(const ProbabilityFiles& files, imaging::LabelMap& map);
+// Of 16 bits: 65535 stands for 1.
+std::vector<ClassId> confidence_ids(const imaging::LabelMap& map);
+// With a colour for what is unsure.
+std::vector<imaging::Color> palette_of(std::vector<imaging::Color> classes, const ProbabilityFiles& files);
+
 // Writes label maps as pictures: gray/NAME.png (class ids), color/NAME.png (palette) and overlay/NAME.png
 // (colours over the image); and label/NAME.png in the data set's own label ids, if asked for, whatever is
 // unsure. No picture waits for the disk: finish() does for all.

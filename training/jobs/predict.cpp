@@ -124,11 +124,9 @@ class Prediction {
   }
 
   Status label_by_windows() {
-    const TiledFolder out{request_.folder, class_colors(classes_)};
-    return label_parts(paths_.images, [&](const std::string& file, const TiledProgress& progress) -> Status {
-      if (!images_.source().files.empty())
-        return {ErrorCode::unsupported, file + ": an image of several files is not read by windows"};
-      return label_file(file, images_.source().form, *labelling_, resolved_.settings, out, progress);
+    const TiledFolder out{request_.folder, class_colors(classes_), request_.files};
+    return label_parts(paths_.images, [&](const std::string& file, const TiledProgress& progress) {
+      return label_file(file, images_.source(), *labelling_, resolved_.settings, out, progress);
     });
   }
 
