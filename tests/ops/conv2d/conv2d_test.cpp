@@ -207,11 +207,10 @@ void check_grad_data(const Window& v, Table table) {
   const auto reference = [v](const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
                              const Attributes&) {
     out[0] = HostTensor::zeros(v.x());
-    visit_windows(v, [&](auto n, auto oh, auto ow, auto ih, auto iw, auto k, auto l) {
-      visit_weights(v, [&](auto o, auto c, auto channel) {
-        out[0].at(n, channel, ih, iw) += in[0].at(n, o, oh, ow) * in[1].at(o, c, k, l);
-      });
-    });
+    double* const sums = out[0].values.data();
+    const double* const above = in[0].values.data();
+    const double* const taps = in[1].values.data();
+    visit_products(v, [=](auto y, auto x, auto tap) { sums[x] += above[y] * taps[tap]; });
   };
   OpHarness().check(test, reference);
 }
@@ -228,11 +227,10 @@ void check_grad_weight(const Window& v, Table table, bool bias) {
   const auto reference = [v](const std::vector<HostTensor>& in, std::vector<HostTensor>& out,
                              const Attributes&) {
     out[0] = HostTensor::zeros(v.weight());
-    visit_windows(v, [&](auto n, auto oh, auto ow, auto ih, auto iw, auto k, auto l) {
-      visit_weights(v, [&](auto o, auto c, auto channel) {
-        out[0].at(o, c, k, l) += in[0].at(n, o, oh, ow) * in[1].at(n, channel, ih, iw);
-      });
-    });
+    double* const sums = out[0].values.data();
+    const double* const above = in[0].values.data();
+    const double* const pixels = in[1].values.data();
+    visit_products(v, [=](auto y, auto x, auto tap) { sums[tap] += above[y] * pixels[x]; });
     out[1] = HostTensor::zeros({v.o});
     for (std::int64_t i = 0; i < v.y().count(); ++i)
       out[1].values[static_cast<std::size_t>(i / (v.oh() * v.ow()) % v.o)] +=

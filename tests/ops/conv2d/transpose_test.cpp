@@ -59,11 +59,10 @@ Case forward_case(const Transposed& v, bool bias) {
 
 void transposed(const Window& v, const std::vector<HostTensor>& in, std::vector<HostTensor>& out) {
   out[0] = HostTensor::zeros(v.x());
-  visit_windows(v, [&](auto n, auto oh, auto ow, auto ih, auto iw, auto k, auto l) {
-    visit_weights(v, [&](auto o, auto c, auto channel) {
-      out[0].at(n, channel, ih, iw) += in[0].at(n, o, oh, ow) * in[1].at(o, c, k, l);
-    });
-  });
+  double* const sums = out[0].values.data();
+  const double* const pixels = in[0].values.data();
+  const double* const taps = in[1].values.data();
+  visit_products(v, [=](auto y, auto x, auto tap) { sums[x] += pixels[y] * taps[tap]; });
   if (!in[2].present) return;
   for (std::int64_t i = 0; i < v.x().count(); ++i)
     out[0].values[static_cast<std::size_t>(i)] +=
@@ -105,11 +104,10 @@ BOOST_AUTO_TEST_CASE(gradient_kernels) {
       test.same_bits = false;  // the library's own kernel splits the sum among its threads
       harness.check(test, [&](const auto& in, auto& out, const Attributes&) {
         out[0] = HostTensor::zeros(w.weight());
-        visit_windows(w, [&](auto n, auto oh, auto ow, auto ih, auto iw, auto k, auto l) {
-          visit_weights(w, [&](auto o, auto c, auto channel) {
-            out[0].at(o, c, k, l) += in[1].at(n, o, oh, ow) * in[0].at(n, channel, ih, iw);
-          });
-        });
+        double* const sums = out[0].values.data();
+        const double* const above = in[0].values.data();
+        const double* const pixels = in[1].values.data();
+        visit_products(w, [=](auto y, auto x, auto tap) { sums[tap] += pixels[y] * above[x]; });
         out[1] = HostTensor::zeros({w.c});
         for (std::int64_t i = 0; i < w.x().count(); ++i)
           out[1].values[static_cast<std::size_t>(i / (w.h * w.w) % w.c)] +=
