@@ -38,13 +38,13 @@ def mapped_name(args, other, name):
         return name
     with open(os.path.join(args.graphs, "maps", other.map + ".json")) as file:
         prefixes = json.load(file)["prefixes"]
-    longest = max((prefix for prefix in prefixes if name.startswith(prefix)), key=len)
+    longest = max((prefix for prefix in prefixes if name.startswith(prefix)), key=len)  # stars are for names of files alone
     return prefixes[longest] + name[len(longest):]
 
 
 def prepare(args, other, path, definitions=(), more=()):
     """The implementation's weights as a checkpoint by the model's names, and the model; returns their files."""
-    torch.save(other.net.state_dict(), path(".pth"))
+    torch.save(other.checkpoint(), path(".pth"))
     graph = os.path.join(args.graphs, (other.graph or other.name) + ".json")
     options = [text for d in ["classes=%d" % args.classes, *other.definitions, *definitions] for text in ("-D", d)]
     run([os.path.join(args.bin, "graphc"), graph, "-o", path(".fb"), *options, *more])

@@ -6,24 +6,30 @@ import math
 import os
 import subprocess
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 
 import compare_networks
 import implementations
 
 LEAST = 0.999  # of the pixels, equal
+# The convolutions whose sum the logits are.
 HEADS = {
-    "deeplabv3_resnet50": lambda net: net.classifier[4],
-    "fcn_resnet50": lambda net: net.classifier[4],
-    "ddrnet23_slim": lambda net: net.final_layer.conv2,
-    "pidnet_s": lambda net: net.final_layer.conv2,
-    "bisenetv2": lambda net: net.head.conv_out[1],
-    "mmseg_pspnet50": lambda net: net.decode_head.conv_seg,
+    "deeplabv3_resnet50": lambda net: [net.classifier[4]],
+    "fcn_resnet50": lambda net: [net.classifier[4]],
+    "lraspp_mobilenet_v3_large": lambda net: [net.classifier.low_classifier, net.classifier.high_classifier],
+    "unet_resnet34": lambda net: [net.segmentation_head[0]],
+    "deeplabv3plus_resnet50": lambda net: [net.segmentation_head[0]],
+    "ddrnet23_slim": lambda net: [net.final_layer.conv2],
+    "pidnet_s": lambda net: [net.final_layer.conv2],
+    "bisenetv2": lambda net: [net.head.conv_out[1]],
+    "segformer_b0": lambda net: [net.decode_head.classifier],
+    "upernet_convnext_tiny": lambda net: [net.decode_head.classifier],
+    "mmseg_pspnet50": lambda net: [net.decode_head.conv_seg],
 }
-MULTIPLES = {"ddrnet23_slim": 8, "pidnet_s": 8, "bisenetv2": 32}
+MULTIPLES = {"ddrnet23_slim": 8, "pidnet_s": 8, "bisenetv2": 32, "unet_resnet34": 32, "deeplabv3plus_resnet50": 16}
 STATISTICS = {"bisenetv2": ([0.3257, 0.3690, 0.3223], [0.2112, 0.2148, 0.2115])}
 
 
@@ -37,9 +43,12 @@ def spread_classes(other, image):
     """Logits vary over the image by as much for each class."""
     with torch.no_grad():
         logits = other.heads(image)[0][0].flatten(1)
-        last, scale = HEADS[other.name](other.net), 3 / logits.std(1)
-        last.bias.copy_((last.bias - logits.mean(1)) * scale)
-        last.weight.mul_(scale[:, None, None, None])
+        scale = 3 / logits.std(1)
+        layers = HEADS[other.name](other.net)
+        for layer in layers:
+            layer.weight.mul_(scale[:, None, None, None])
+            layer.bias.mul_(scale)
+        layers[0].bias.sub_(logits.mean(1) * scale)
 
 
 def mirrored(other, image):
@@ -75,7 +84,7 @@ def compare(args, name):
     other.net.eval()
     with open(os.path.join(args.camvid, "list", "val.txt")) as file:
         images = [line.split()[0] for line in file][: args.images]
-    read = lambda path: normalised(name, cv2.cvtColor(cv2.imread(os.path.join(args.camvid, path)), cv2.COLOR_BGR2RGB))
+    read = lambda path: normalised(name, np.asarray(Image.open(os.path.join(args.camvid, path)).convert("RGB")))
     spread_classes(other, read(images[0])[:, :, : args.crop, : args.crop])
     path = lambda suffix: os.path.join(args.o, name + suffix)
     model, weights = compare_networks.prepare(args, other, path)
@@ -94,7 +103,7 @@ def compare(args, name):
             with torch.no_grad():
                 expected = oracle(args, other, read(image))[0].argmax(0).numpy()
             stem = os.path.splitext(os.path.basename(image))[0]
-            actual = cv2.imread(os.path.join(folder, "gray", stem + ".png"), cv2.IMREAD_UNCHANGED)
+            actual = np.asarray(Image.open(os.path.join(folder, "gray", stem + ".png")))
             equal, pixels = equal + int((actual == expected).sum()), pixels + expected.size
             classes |= set(np.unique(expected).tolist())
         print("%s %s: %.4f %% of %d pixels equal, %d classes" % (name, protocol, 100 * equal / pixels, pixels, len(classes)), flush=True)

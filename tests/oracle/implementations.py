@@ -4,6 +4,7 @@ what their training minimises."""
 import importlib.util
 import os
 import sys
+import tempfile
 import types
 
 import torch
@@ -53,10 +54,16 @@ class Implementation:
     training = []  # of graphc, so that training is what loss() says
     map = None  # of graphs/maps
     aux_weight = 0.4
+    rate = 1.0  # of training's learning rates, where a loss is large
+    colour = 0.3  # how much images of training differ in colour
 
     def __init__(self, name, classes, args):
         self.name = name
         self.net = self.build(name, classes, args)
+
+    def checkpoint(self):
+        """What its files hold."""
+        return self.net.state_dict()
 
     def loss(self, heads, label):
         main, *others = heads
@@ -64,6 +71,7 @@ class Implementation:
 
 
 class Torchvision(Implementation):
+    colour = 1.0  # of the networks that pool to one pixel
     training = ["dropout=0", "aux_weight=0.5"]
     aux_weight = 0.5
 
@@ -82,6 +90,7 @@ class Torchvision(Implementation):
 
 
 class Smp(Implementation):
+    colour = 1.0
     training = []
 
     def build(self, name, classes, args):
@@ -109,6 +118,7 @@ class DdrNet(Implementation):
 
 
 class PidNet(Implementation):
+    rate = 0.1
     training = ["ohem=0", "boundary_threshold=0.5"]
 
     def build(self, name, classes, args):
@@ -213,6 +223,22 @@ class Segformer(Implementation):
         return [enlarged(self.net(x).logits, x)]
 
 
+class HubSegformer(Segformer):
+    graph = "segformer_b0"
+    map = "hub-segformer"
+
+    def build(self, name, classes, args):
+        return super().build(self.graph, classes, args)
+
+    def checkpoint(self):
+        """transformers still writes the names that it had before version 5."""
+        from safetensors.torch import load_file
+
+        with tempfile.TemporaryDirectory() as folder:
+            self.net.save_pretrained(folder)
+            return load_file(os.path.join(folder, "model.safetensors"))
+
+
 class UperNet(Implementation):
     training = ["dropout=0", "drop_path=0"]
 
@@ -240,6 +266,7 @@ IMPLEMENTATIONS = {
     "pidnet_s": PidNet,
     "bisenetv2": BiSeNetV2,
     **{"segformer_" + size: Segformer for size in Segformer.sizes},
+    "hub_segformer_b0": HubSegformer,
     "upernet_convnext_tiny": UperNet,
     "mmseg_pspnet50": MmsegPspNet,
 }
