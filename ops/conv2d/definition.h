@@ -31,6 +31,8 @@ std::vector<AttrSpec> window_attrs();
 // Inputs x, weight and bias, and attributes, of conv2d and conv_transpose2d.
 std::vector<InputSpec> layer_inputs(std::string_view weight_doc);
 std::vector<AttrSpec> layer_attrs(std::vector<AttrSpec> window);
+// Of conv2d and its fused forms: how bf16 rounds weights.
+AttrSpec carry_attr();
 // window_attrs() of a node.
 AttrMap window_of(const AttrMap& attrs);
 // y's type from x's and the number of its channels. Extents that are known must be at least 1.

@@ -21,7 +21,7 @@ Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
 std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
   const std::vector<ValueId>& in = node.inputs;
   AttrMap convolution = window_of(node.attrs);
-  convolution.merge(pick_attrs(node.attrs, {"out_channels"}));
+  convolution.merge(pick_attrs(node.attrs, {"out_channels", "carry"}));
   convolution["bias"] = Expr(in[kBias] == kNoValue ? 0 : 1);
   const ValueId y = graph.add("conv2d", {in[kX], in[kWeight], in[kBias]}, std::move(convolution), "conv")[0];
   return graph.add("batch_norm_eval", {y, in[kBnWeight], in[kBnBias], in[kBnMean], in[kBnVar], in[kResidual]},
@@ -71,6 +71,7 @@ const OpDef& with_batch_norm_definition() {
                         .doc = "what follows the sum",
                         .fallback = "none",
                         .choices = {"none", "relu"}});
+    op.attrs.push_back(carry_attr());
     op.infer = infer;
     op.not_differentiable = "it is made for evaluation only";
     op.decomposition = parts;

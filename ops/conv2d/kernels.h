@@ -59,4 +59,18 @@ class FoldedBatchNorm {
   double eps_;
 };
 
+// conv2d_bn and conv2d_bn_pyramid: weights are rounded as carry_rounding() does it.
+bool carries_rounding(const KernelRequest& request, const Geometry& g);
+
+// The weights of one output and one channel as bf16 holds them, `step` elements apart: what rounding takes
+// from one is given to the next.
+inline void carry_rounding(float* weights, std::int64_t count, std::int64_t step) {
+  float carried = 0;
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float wanted = weights[i * step] + carried;
+    weights[i * step] = static_cast<float>(BFloat16(wanted));
+    carried = wanted - weights[i * step];
+  }
+}
+
 }  // namespace graphrun::ops::conv2d

@@ -366,6 +366,27 @@ BOOST_AUTO_TEST_CASE(convolution_and_batch_norm_by_tiles) {
   });
 }
 
+// A weight of 1.0038 is 1 in bf16, but two of them are 1 and 1.0078125: 160 weigh 160.6, not 160.
+BOOST_AUTO_TEST_CASE(rounding_of_weights_is_carried, *needs("bf16")) {
+  const Status has_bf16 = test_backend()->check_precision(DType::bf16);
+  if (!has_bf16.ok()) return skip(has_bf16.message());
+  for (const auto& [carry, expected] : {std::pair{0, 160.0}, {1, 161.0}}) {
+    Case test{.op = "conv2d_bn",
+              .attrs = {{"kernel", std::vector<Expr>{1, 2}},
+                        {"out_channels", Expr(16)},
+                        {"eps", Expr(0)},
+                        {"carry", Expr(carry)}},
+              .inputs = {activation({1, 80, 1, 2}, in_order({1})), dense({16, 80, 1, 2}, in_order({1.0038})),
+                         absent(), dense({16}, in_order({1})), dense({16}, in_order({0})),
+                         dense({16}, in_order({0})), dense({16}, in_order({1}))}};
+    test.inputs[0].desc = TensorDesc::nhwc(DType::bf16, {1, 80, 1, 2});
+    const auto results = OpHarness().run_all(test);
+    const auto found = results.find("onednn, constant");
+    BOOST_REQUIRE(found != results.end());
+    BOOST_TEST(found->second[0].at(0, 3, 0, 0) == expected);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(parts_of_convolution_and_batch_norm) {
   const Window& window = kWindows[2];
   for (const bool residual : {false, true})
