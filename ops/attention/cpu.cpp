@@ -5,12 +5,12 @@
 #include <limits>
 
 #include "ops/attention/cpu_blocks.h"
+#include "ops/attention/cpu_tiles.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
 #include "ops/common/scratch.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
-#include "runtime/numeric/softmax_row.h"
 
 // A task is a block of queries of one head. It walks over blocks of keys with a running maximum and sum for
 // each query (Milakov and Gimelshein 2018, "Online normalizer calculation for softmax"), so that it needs
@@ -62,20 +62,6 @@ template <class T>
     load_rows(pixels_of<const T>(f.v, f.p, i / blocks, first, kKeys), 1.0f, kKeys, f.layout.value_width,
               f.values + i * kKeys * f.layout.value_width);
   }
-}
-
-// Scores of `count` keys to weights; what a query has gathered before is brought to its new maximum.
-[[gnu::always_inline]] inline void weigh(float* scores, std::int64_t count, float& max, float& sum,
-                                         float* gathered, std::int64_t width) {
-  const float before = max;
-  const float block_max = numeric::row_max(scores, count);
-  max = block_max > before ? block_max : before;
-  const float block_sum = numeric::row_exp(scores, max, count, scores);
-  for (std::int64_t j = count; j < round_up(count, kLanes); ++j) scores[j] = 0;
-  const float shrink = before == max ? 1.0f : numeric::exp_float(before - max);
-  sum = sum * shrink + block_sum;
-  if (shrink == 1.0f) return;
-  for (std::int64_t c = 0; c < width; ++c) gathered[c] *= shrink;
 }
 
 // An index is a block of queries of one head.
@@ -143,7 +129,8 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
 }  // namespace
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"attention", "cpu", [](const KernelRequest& request) {
+  return {{"attention", "tiles", prepare_tiles},
+          {"attention", "cpu", [](const KernelRequest& request) {
              return for_activation_type(request, [&]<class T>(T) { return prepare<T>(request); });
            }}};
 }

@@ -4,10 +4,12 @@
 
 #include "ops/attention/problem.h"
 #include "runtime/cpu/lanes.h"
+#include "runtime/numeric/softmax_row.h"
 
 // What attention and its gradient compute on the CPU: a block of queries with a block of keys, in f32
-// whatever the activations' type is. Weights of so many pairs lie in the first-level cache. To be inlined
-// into functions that are compiled for each level of vectors (GRAPHRUN_SIMD).
+// whatever the activations' type is; cpu_tiles.cpp has products of bf16. Weights of so many pairs lie in the
+// first-level cache. To be inlined into functions that are compiled for each level of vectors
+// (GRAPHRUN_SIMD).
 namespace graphrun::ops::attention {
 
 inline constexpr std::int64_t kQueries = 32;  // of a block
@@ -114,6 +116,20 @@ template <class T>
       cpu::Lanes<lanes>::store(value, pixel + c);
     });
   }
+}
+
+// Scores of `count` keys to weights; what a query has gathered before is brought to its new maximum.
+[[gnu::always_inline]] inline void weigh(float* scores, std::int64_t count, float& max, float& sum,
+                                         float* gathered, std::int64_t width) {
+  const float before = max;
+  const float block_max = numeric::row_max(scores, count);
+  max = block_max > before ? block_max : before;
+  const float block_sum = numeric::row_exp(scores, max, count, scores);
+  for (std::int64_t j = count; j < round_up(count, kLanes); ++j) scores[j] = 0;
+  const float shrink = before == max ? 1.0f : numeric::exp_float(before - max);
+  sum = sum * shrink + block_sum;
+  if (shrink == 1.0f) return;
+  for (std::int64_t c = 0; c < width; ++c) gathered[c] *= shrink;
 }
 
 // A head of one image in an activation, from a pixel on.

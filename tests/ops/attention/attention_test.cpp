@@ -1,6 +1,7 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
+#include "runtime/cpu/tiles.h"
 #include "tests/ops/harness.h"
 
 namespace graphrun::test {
@@ -96,6 +97,13 @@ struct Sizes {
   std::int64_t key_rows, key_columns;  // of k and v
 };
 
+// In bf16 by the CPU's matrix units, where it has them.
+std::vector<KernelChoice> kernels() {
+  std::vector<std::string_view> narrow{"cpu"};
+  if (cpu::has_tiles()) narrow.insert(narrow.begin(), "tiles");
+  return {{.type = DType::f32, .names = {"cpu"}}, {.type = DType::bf16, .names = narrow}};
+}
+
 Case attention(const Sizes& s, double scale = 0, std::int64_t gap = 0) {
   return {
       .op = "attention",
@@ -104,7 +112,8 @@ Case attention(const Sizes& s, double scale = 0, std::int64_t gap = 0) {
                  activation({s.images, s.heads * s.width, s.key_rows, s.key_columns}, normal(), 2 * gap),
                  activation({s.images, s.heads * s.value_width, s.key_rows, s.key_columns}, normal(), gap)},
       .tolerance = 2e-6,
-      .output_gap = gap};
+      .output_gap = gap,
+      .kernels = kernels()};
 }
 
 const Sizes kSizes[] = {
