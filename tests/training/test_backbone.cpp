@@ -6,6 +6,7 @@
 #include "tests/datasets/scratch.h"
 #include "tests/session/compiled.h"
 #include "training/run/backbone.h"
+#include "training/run/rename_rules.h"
 
 // ImageNet checkpoints as they are found, into the networks that can start from them: by name and by shape.
 using namespace graphrun;
@@ -227,4 +228,19 @@ BOOST_AUTO_TEST_CASE(a_backbone_with_another_stem_is_an_error_that_says_what_hel
   Checkpoint narrow = semseg();
   std::ranges::find(narrow, std::string("layer4.1.conv1.weight"), &Entry::name)->shape[0] = 3;
   BOOST_TEST(message(narrow, "pspnet_tiny", false).find("torchvision") == std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(names_of_the_hub_have_places_in_segformer) {
+  setenv("GRAPHRUN_HOME", GRAPHRUN_SOURCE_DIR, 1);
+  const training::RenameRules map = take(training::find_map("hub-segformer"));
+  const std::string block = "segformer.encoder.block.2.17.", here = "segformer.stages.2.blocks.17.";
+  BOOST_TEST(map.apply(block + "attention.self.sr.bias") ==
+             here + "attention.sequence_reduction.sequence_reduction.bias");
+  BOOST_TEST(map.apply(block + "mlp.dwconv.dwconv.weight") == here + "mlp.dwconv.dwconv.weight");
+  BOOST_TEST(map.apply("decode_head.linear_c.3.proj.bias") == "decode_head.linear_projections.3.proj.bias");
+  BOOST_TEST(map.apply("decode_head.classifier.weight") == "decode_head.classifier.weight");
+  BOOST_TEST(map.apply("segformer.encoder.block.2") == "");
+  BOOST_TEST(map.apply("classifier.weight") == "");
+  BOOST_TEST(map.may_give(here + "layernorm_before.weight"));
+  BOOST_TEST(!map.may_give("segformer.stages.2.layernorm_before.weight"));
 }

@@ -121,8 +121,7 @@ Result<BackboneReport> load_backbone(const std::string& path, const model::Progr
       report.not_taken.push_back(tensor.name);
   }
   for (const model::Variable& variable : program.model().variables) {
-    const bool in_backbone = std::ranges::any_of(
-        best->prefixes, [&](const auto& rule) { return variable.name.starts_with(rule.second); });
+    const bool in_backbone = best->may_give(variable.name);
     const bool loadable = variable.kind == VariableKind::parameter || variable.kind == VariableKind::buffer;
     if (loadable && in_backbone && !std::ranges::binary_search(report.taken, variable.name)) {
       report.unset.push_back(variable.name);

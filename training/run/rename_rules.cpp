@@ -3,6 +3,7 @@
 #include <rapidjson/document.h>
 
 #include <algorithm>
+#include <optional>
 #include <system_error>
 
 #include "runtime/core/data_folders.h"
@@ -12,11 +13,53 @@ namespace graphrun::training {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// What the stars of a pattern stand for in a name, and how much of the name it takes.
+struct Match {
+  std::vector<std::string_view> parts;
+  std::size_t length = 0;
+};
+
+std::optional<Match> match_start(std::string_view pattern, std::string_view name) {
+  Match match;
+  for (const char c : pattern) {
+    const std::string_view rest = name.substr(match.length);
+    if (c == '*') {
+      match.parts.push_back(rest.substr(0, rest.find('.')));
+      match.length += match.parts.back().size();
+    } else if (rest.starts_with(c)) {
+      ++match.length;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return match;
+}
+
+}  // namespace
+
 std::string RenameRules::apply(std::string_view tensor) const {
   for (const auto& [from, to] : prefixes) {
-    if (tensor.starts_with(from)) return to + std::string(tensor.substr(from.size()));
+    const std::optional<Match> match = match_start(from, tensor);
+    if (!match) continue;
+    std::string renamed;
+    auto part = match->parts.begin();
+    for (const char c : to) {
+      if (c == '*' && part != match->parts.end()) {
+        renamed += *part++;
+      } else {
+        renamed += c;
+      }
+    }
+    return renamed.append(tensor.substr(match->length));
   }
   return {};
+}
+
+bool RenameRules::may_give(std::string_view variable) const {
+  return std::ranges::any_of(
+      prefixes, [&](const auto& rule) { return match_start(rule.second, variable).has_value(); });
 }
 
 Result<RenameRules> read_rules(const fs::path& path) {

@@ -11,7 +11,8 @@
 // How another implementation calls the tensors of a model: data in graphs/backbones and graphs/maps.
 namespace graphrun::training {
 
-// Names of a file that start with `from` start with `to` in the model; the longest match counts.
+// Names of a file that start with `from` start with `to` in the model; the longest match counts. A `*` is
+// what stands between two dots, in `to` the same things in their order.
 struct RenameRules {
   std::string name;
   std::vector<std::pair<std::string, std::string>> prefixes;  // longest first
@@ -19,6 +20,8 @@ struct RenameRules {
 
   // Empty: no rule fits.
   std::string apply(std::string_view tensor) const;
+  // Whether some rule gives such a name.
+  bool may_give(std::string_view variable) const;
 };
 
 // Errors: no file of rules.
