@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
 
 #include "ops/attention/cpu_blocks.h"
@@ -49,43 +50,67 @@ struct Layout {
   std::int64_t scores_at = 0, result_at = 0, weights_at = 0, queries_at = 0, work = 0;
 };
 
+// Tiles have pairs of terms, which are moved as one number. Tiles that no product reads are left as they are.
+using Pair = std::uint32_t;
+static_assert(sizeof(Pair) == 2 * sizeof(BFloat16));
+
 struct Forward {
   Problem p;
   Layout layout;
   TensorView q, k, v, y;
-  float* log_sum;    // by head and query; null: unwanted
-  BFloat16* keys;    // by head, by 16 keys, by 32 channels: tiles
-  BFloat16* values;  // by head, by 32 keys, by 16 channels: tiles
+  float* log_sum;  // by head and query; null: unwanted
+  Pair* keys;      // by head, by 16 keys, by 32 channels: tiles
+  Pair* values;    // by head, by 32 keys, by 16 channels: tiles
 };
 
-BFloat16 value_at(const Pixels<const BFloat16>& from, std::int64_t pixel, std::int64_t channel) {
-  if (pixel >= from.count || channel >= from.width) return BFloat16(0.0f);
-  return from.data[pixel * from.stride + channel];
+Pair pair_of(const BFloat16* first, const BFloat16* second) {
+  std::uint16_t low = 0, high = 0;
+  if (first != nullptr) std::memcpy(&low, first, sizeof low);
+  if (second != nullptr) std::memcpy(&high, second, sizeof high);
+  return low | Pair{high} << 16;
 }
 
-// An index is a block of keys of one head. Tiles have pairs of terms: of channels for scores, of keys for
-// averages.
+// Pairs of channels of a key, one below the other in a column of its tiles.
+void pack_keys(const Pixels<const BFloat16>& from, std::int64_t padded, Pair* to) {
+  const std::int64_t whole = from.width / 2;
+  for (std::int64_t key = 0; key < round_up(from.count, kTileColumns); ++key) {
+    Pair* const column = to + key / kTileColumns * kTileColumns * padded / 2 + key % kTileColumns;
+    const bool is_there = key < from.count;
+    const BFloat16* const pixel = from.data + (is_there ? key : 0) * from.stride;
+    for (std::int64_t c = 0; c < padded / 2; ++c) {
+      Pair pair = 0;
+      if (is_there && c < whole) std::memcpy(&pair, pixel + 2 * c, sizeof pair);
+      if (is_there && c == whole && from.width % 2 == 1) pair = pair_of(pixel + 2 * c, nullptr);
+      column[c * kTileColumns] = pair;
+    }
+  }
+}
+
+// Pairs of keys, one row of tiles for each.
+void pack_values(const Pixels<const BFloat16>& from, std::int64_t padded, Pair* to) {
+  for (std::int64_t key = 0; key < round_up(from.count, kTileTerms); key += 2) {
+    Pair* const row = to + key / kTileTerms * kTileTerms * padded / 2 + key % kTileTerms / 2 * kTileColumns;
+    const BFloat16* const first = key < from.count ? from.data + key * from.stride : nullptr;
+    const BFloat16* const second = key + 1 < from.count ? first + from.stride : nullptr;
+    for (std::int64_t c = 0; c < padded; c += kTileColumns) {
+      Pair* const tile = row + c / kTileColumns * kTileValues / 2;
+      const std::int64_t count =
+          first == nullptr ? 0 : std::clamp<std::int64_t>(from.width - c, 0, kTileColumns);
+      for (std::int64_t i = 0; i < count; ++i)
+        tile[i] = pair_of(first + c + i, second != nullptr ? second + c + i : nullptr);
+      std::fill(tile + count, tile + kTileColumns, Pair{0});
+    }
+  }
+}
+
+// An index is a block of keys of one head.
 void pack(const Forward& f, std::int64_t index) {
   const Layout& l = f.layout;
   const std::int64_t blocks = l.keys / kKeys, first = index % blocks * kKeys;
-  const auto k = pixels_of<const BFloat16>(f.k, f.p, index / blocks, first, kKeys);
-  BFloat16* to = f.keys + index * kKeys * l.width;
-  for (std::int64_t key = 0; key < kKeys; key += kTileColumns) {
-    for (std::int64_t c = 0; c < l.width; c += 2) {
-      for (std::int64_t i = 0; i < kTileColumns; ++i, to += 2) {
-        to[0] = value_at(k, key + i, c);
-        to[1] = value_at(k, key + i, c + 1);
-      }
-    }
-  }
-  const auto v = pixels_of<const BFloat16>(f.v, f.p, index / blocks, first, kKeys);
-  to = f.values + index * kKeys * l.value_width;
-  for (std::int64_t key = 0; key < kKeys; key += kTileTerms) {
-    for (std::int64_t c = 0; c < l.value_width; c += kTileColumns) {
-      for (std::int64_t i = 0; i < kTileValues; ++i)
-        *to++ = value_at(v, key + i / kTileTerms * 2 + i % 2, c + i % kTileTerms / 2);
-    }
-  }
+  pack_keys(pixels_of<const BFloat16>(f.k, f.p, index / blocks, first, kKeys), l.width,
+            f.keys + index * kKeys * l.width / 2);
+  pack_values(pixels_of<const BFloat16>(f.v, f.p, index / blocks, first, kKeys), l.value_width,
+              f.values + index * kKeys * l.value_width / 2);
 }
 
 // Scores of a block to weights, in f32 and then in bf16.
@@ -139,11 +164,11 @@ void attend(const Forward& f, std::int64_t index, void* room) {
   const cpu::TileScope scope;
   for (std::int64_t key = 0; key < p.keys; key += kKeys) {
     const std::int64_t count = std::min(kKeys, p.keys - key);
-    const cpu::Tiles keys{f.keys + (head * l.keys + key) * l.width, kTileColumns * l.width, kTileValues};
+    const cpu::Tiles keys{f.keys + (head * l.keys + key) * l.width / 2, kTileColumns * l.width, kTileValues};
     cpu::multiply_tiles((count + kTileColumns - 1) / kTileColumns, l.width / kTileTerms, queries, l.width,
                         keys, false, scores, kKeys);
     weigh_block(p.scale, count, scores, weights, max, sum, result, l.value_width);
-    const cpu::Tiles values{f.values + (head * l.keys + key) * l.value_width, kTileValues,
+    const cpu::Tiles values{f.values + (head * l.keys + key) * l.value_width / 2, kTileValues,
                             kTileTerms * l.value_width};
     cpu::multiply_tiles(l.value_width / kTileColumns, (count + kTileTerms - 1) / kTileTerms, weights, kKeys,
                         values, true, result, l.value_width);
@@ -177,8 +202,8 @@ Result<std::unique_ptr<Kernel>> prepare_tiles(const KernelRequest& request) {
                         run.inputs[2],
                         run.outputs[0],
                         run.outputs[1].as<float>(),
-                        scratch_at<BFloat16>(run.scratch, layout.keys_at),
-                        scratch_at<BFloat16>(run.scratch, layout.values_at)};
+                        scratch_at<Pair>(run.scratch, layout.keys_at),
+                        scratch_at<Pair>(run.scratch, layout.values_at)};
         cpu::parallel_for(threads, p.of_heads() * layout.keys / kKeys, 1,
                           [&](std::int64_t index, std::int64_t) { pack(f, index); });
         cpu::parallel_for(threads, p.of_heads() * layout.blocks, 1, [&](std::int64_t index, std::int64_t) {

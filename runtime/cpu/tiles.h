@@ -31,8 +31,8 @@ class TileScope {
 
 // The right side of a product: tiles of kTileValues, each 16 rows of pairs of terms, a pair for each column.
 struct Tiles {
-  const BFloat16* data;
-  std::int64_t column_step, term_step;  // elements from tile to tile
+  const std::uint32_t* data;            // the earlier term in the lower half
+  std::int64_t column_step, term_step;  // bf16 elements from tile to tile
 };
 
 // c (32, 16 columns) = a (32, 32 terms) b, or c += a b, in f32; `a_row` and `c_row` are elements from row to

@@ -47,12 +47,12 @@ constexpr std::int64_t kTileBytes = 64;  // from row to row of a tile of the rig
     _tile_zero(2);
     _tile_zero(3);
   }
-  const BFloat16* right = b.data;
-  for (std::int64_t t = 0; t < terms; ++t, a += kTileTerms, right += b.term_step) {
+  const std::uint32_t* right = b.data;
+  for (std::int64_t t = 0; t < terms; ++t, a += kTileTerms, right += b.term_step / 2) {
     _tile_loadd(4, a, from_row);
     _tile_loadd(5, a + 16 * a_row, from_row);
     _tile_loadd(6, right, kTileBytes);
-    _tile_loadd(7, right + b.column_step, kTileBytes);
+    _tile_loadd(7, right + b.column_step / 2, kTileBytes);
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
     _tile_dpbf16ps(2, 5, 6);
@@ -77,8 +77,8 @@ constexpr std::int64_t kTileBytes = 64;  // from row to row of a tile of the rig
     _tile_zero(0);
     _tile_zero(2);
   }
-  const BFloat16* right = b.data;
-  for (std::int64_t t = 0; t < terms; ++t, a += kTileTerms, right += b.term_step) {
+  const std::uint32_t* right = b.data;
+  for (std::int64_t t = 0; t < terms; ++t, a += kTileTerms, right += b.term_step / 2) {
     _tile_loadd(4, a, from_row);
     _tile_loadd(5, a + 16 * a_row, from_row);
     _tile_loadd(6, right, kTileBytes);
@@ -108,7 +108,7 @@ TileScope::~TileScope() { restore(before_); }
 void multiply_tiles(std::int64_t columns, std::int64_t terms, const BFloat16* a, std::int64_t a_row,
                     const Tiles& b, bool add, float* c, std::int64_t c_row) {
   Tiles rest = b;
-  for (; columns >= 2; columns -= 2, rest.data += 2 * b.column_step, c += 2 * kTileColumns)
+  for (; columns >= 2; columns -= 2, rest.data += b.column_step, c += 2 * kTileColumns)
     multiply_two(terms, a, a_row, rest, add, c, c_row);
   if (columns == 1) multiply_one(terms, a, a_row, rest, add, c, c_row);
 }
