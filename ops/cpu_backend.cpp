@@ -13,6 +13,7 @@
 #include "runtime/cpu/processors.h"
 #include "runtime/cpu/team.h"
 #include "runtime/cpu/waiting.h"
+#include "runtime/model/eight_bits.h"
 #include "runtime/model/kernel_table.h"
 #include "runtime/model/team.h"
 
@@ -122,7 +123,8 @@ class CpuBackend final : public model::Backend {
   }
   int threads() const override { return threads_; }
   const void* service(std::string_view name) const override {
-    return name == model::Team::kService ? static_cast<const model::Team*>(&team_) : nullptr;
+    if (name == model::Team::kService) return static_cast<const model::Team*>(&team_);
+    return name == model::EightBits::kService && cpu::multiplies_bytes() ? &eight_bits_ : nullptr;
   }
   void for_each(std::int64_t count, const std::function<void(std::int64_t)>& body) const override {
 #pragma omp parallel for schedule(dynamic) num_threads(threads_)
@@ -132,6 +134,7 @@ class CpuBackend final : public model::Backend {
  private:
   int threads_;
   CpuTeam team_;
+  model::EightBits eight_bits_{cpu::multiplies_bf16() ? DType::bf16 : DType::f32};
   OpLibraries libraries_;
   model::KernelTable kernels_;
 };

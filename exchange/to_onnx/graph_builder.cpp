@@ -62,6 +62,8 @@ onnx::ElementType element_type(DType type) {
       return onnx::ElementType::i64;
     case DType::u8:
       return onnx::ElementType::u8;
+    case DType::s8:
+      return onnx::ElementType::i8;
   }
   return onnx::ElementType::f32;
 }

@@ -60,7 +60,7 @@ typedef struct gr_options {
   const char* model;     /* a bundle (.grun) or a model file (.fb) */
   const char* weights;   /* .safetensors or .pth; NULL for a bundle */
   const char* device;    /* "auto", "cpu", "cuda", "cuda:N"; NULL: "auto" */
-  const char* precision; /* "f32", "bf16"; NULL: "f32" */
+  const char* precision; /* "f32", "bf16", "int8"; NULL: "f32" */
   const char* cache;     /* folder for what is computed once; NULL: nothing is kept */
   int32_t threads;       /* of the CPU; 0: all that this process may use */
   int64_t memory_limit;  /* bytes; 0: what the device has available now */

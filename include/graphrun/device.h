@@ -35,7 +35,8 @@ class GRAPHRUN_API Device {
   std::string name() const;
   DeviceId id() const;
   int threads() const;  // that kernels use; 1 where the device has its own parallelism
-  // Whether sessions may compute in this type, f32 or bf16. Errors (unsupported): not on this device.
+  // Whether sessions may compute in this type, f32, bf16, or s8 for int8. Errors (unsupported): not on this
+  // device.
   Status check_precision(DType type) const;
 
   struct Impl;

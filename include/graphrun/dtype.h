@@ -9,12 +9,13 @@
 namespace graphrun {
 
 // Element types. The numbers stand in model files: append, never renumber.
-enum class DType : std::uint8_t { f32 = 0, bf16 = 1, f16 = 2, f64 = 3, i32 = 4, i64 = 5, u8 = 6 };
-inline constexpr int kDTypeCount = 7;
+enum class DType : std::uint8_t { f32 = 0, bf16 = 1, f16 = 2, f64 = 3, i32 = 4, i64 = 5, u8 = 6, s8 = 7 };
+inline constexpr int kDTypeCount = 8;
 
 constexpr std::size_t size_of(DType type) {
   switch (type) {
     case DType::u8:
+    case DType::s8:
       return 1;
     case DType::bf16:
     case DType::f16:
@@ -45,6 +46,8 @@ constexpr std::string_view to_string(DType type) {
       return "i64";
     case DType::u8:
       return "u8";
+    case DType::s8:
+      return "s8";
   }
   return "?";
 }
@@ -79,6 +82,10 @@ struct dtype_of<std::int64_t> {
 template <>
 struct dtype_of<std::uint8_t> {
   static constexpr DType value = DType::u8;
+};
+template <>
+struct dtype_of<std::int8_t> {
+  static constexpr DType value = DType::s8;
 };
 
 }  // namespace graphrun

@@ -44,7 +44,7 @@ struct EvaluateOptions {
   OpLibraries ops{};                              // with the model's ops that are not graphrun's
   std::string device = "cpu";                     // auto, cpu, cuda, cuda:N
   int threads = 0;                                // of the CPU; 0: all that this process may use
-  std::string precision = "f32";                  // of activations: f32 or bf16
+  std::string precision = "f32";                  // of activations: f32, bf16 or int8
   std::string cache{};     // folder of what a device computes once; empty: nothing is kept
   std::string folder{};    // of the results; empty: in the run's folder, or ./eval
   bool pictures = true;    // gray/, color/ and overlay/ beside metrics.json

@@ -31,7 +31,7 @@ struct LabelerOptions {
   std::string weights{};         // .safetensors or .pth; none for a bundle
   std::string device = "auto";   // as Device::open
   int threads = 0;               // of the CPU; 0: all that this process may use
-  DType precision = DType::f32;  // or bf16
+  DType precision = DType::f32;  // or bf16; s8 for int8, of quantised weights
   Parameters parameters{};       // late graph parameters
   OpLibraries ops{};             // with the model's ops that are not graphrun's; the labeler keeps them
 
@@ -103,8 +103,8 @@ class GRAPHRUN_API Labeler {
   Status save_packed() const;
   // Writes what it labels with as a bundle, as `grun pack` does: model, weights, classes, colours and the
   // protocol that it was opened with, in one file that appears whole or not at all. bf16: weights of two and
-  // more axes take half the bytes. Errors: invalid_argument: a path that does not end in .grun, another
-  // precision; not_found: the folder; io.
+  // more axes take half the bytes. Quantised weights stay as they are. Errors: invalid_argument: a path that
+  // does not end in .grun, another precision; not_found: the folder; io.
   Status pack(const std::string& path, DType precision = DType::f32) const;
 
   struct Impl;

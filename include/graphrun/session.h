@@ -27,7 +27,8 @@ struct SessionOptions {
   std::int64_t height = 0;  // pixels; a size that the network takes (smallest_valid_size)
   std::int64_t width = 0;
   // bf16: activations are stored in bf16, and convolutions multiply bf16 and sum in f32. Inputs and outputs
-  // are f32 in any case.
+  // are f32 in any case. s8 for int8: weights that are quantised (grun quantize) and activations between them
+  // are stored in 8 bits and multiplied so.
   DType precision = DType::f32;
 };
 

@@ -14,6 +14,14 @@ enum class Layout : std::uint8_t {
   nhwc,   // shape is (N, C, H, W), memory is N, H, W, C; pixels lie `pixel_stride` elements apart
 };
 
+// What integers of 8 bits stand for: scale * (stored - zero_point). A scale of 0: they are numbers
+// themselves.
+struct Quantisation {
+  float scale = 0;
+  std::int32_t zero_point = 0;
+  bool operator==(const Quantisation&) const = default;
+};
+
 // Type, extents and memory layout of a tensor, without its memory.
 struct TensorDesc {
   DType dtype = DType::f32;
@@ -22,6 +30,7 @@ struct TensorDesc {
   // nhwc only: elements from one pixel to the next, >= C. Larger where the tensor is a slice of a
   // concatenation.
   std::int64_t pixel_stride = 0;
+  Quantisation quantisation{};  // of activations that are stored as u8
 
   static TensorDesc dense(DType dtype, const Shape& shape) { return {dtype, Layout::dense, shape, 0}; }
   // Precondition: shape.rank() == 4.
@@ -48,6 +57,8 @@ struct TensorView {
   TensorDesc desc;
   void* data = nullptr;  // not to be followed by the host where `device` is another
   DeviceId device{};     // sessions set it; the host's where nobody says otherwise
+  // Of a weight in s8: one scale for each index of its first axis, on the host.
+  const float* channel_scales = nullptr;
 
   // Precondition: T is the element type (f16 is read as std::uint16_t).
   template <class T>

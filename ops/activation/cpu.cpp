@@ -1,4 +1,8 @@
+#include <array>
+#include <numeric>
+
 #include "ops/activation/body.h"
+#include "ops/common/bytes.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
 #include "ops/common/pixel_rows.h"
@@ -29,10 +33,38 @@ Result<std::unique_ptr<Kernel>> unary(const KernelRequest& request, F f) {
 
 using Prepared = Result<std::unique_ptr<Kernel>>;
 
+// All 256 results of a function of bytes, which have x's scale and y's.
+template <class F>
+Prepared table(const KernelRequest& request, F f) {
+  const TensorDesc& x = request.inputs[0];
+  const TensorDesc& y = request.outputs[0];
+  if (x.dtype != DType::u8 || y.dtype != DType::u8) return {ErrorCode::declined, "takes bytes to bytes"};
+  std::array<std::uint8_t, 256> integers{};
+  std::array<float, 256> values{};
+  std::array<std::uint8_t, 256> results{};
+  std::iota(integers.begin(), integers.end(), std::uint8_t{0});
+  dequantise_row(integers.data(), x.quantisation, values.data(), 256);
+  for (float& value : values) value = f(value);
+  quantise_row(values.data(), y.quantisation, results.data(), 256);
+  const PixelRows rows({x, y});
+  return make_function_kernel("table", 0, [rows, results, threads = request.threads](const KernelRun& run) {
+    const auto* const from = run.inputs[0].as<const std::uint8_t>();
+    auto* const to = run.outputs[0].as<std::uint8_t>();
+    rows.parallel_for(threads, [&](std::int64_t at, std::int64_t length) {
+      const std::uint8_t* const source = from + at * rows.stride(0);
+      std::uint8_t* const target = to + at * rows.stride(1);
+      for (std::int64_t i = 0; i < length; ++i) target[i] = results[source[i]];
+    });
+  });
+}
+
+bool has_bytes(const KernelRequest& request) { return request.inputs[0].dtype == DType::u8; }
+
 template <class F>
 Prepared prepare(const KernelRequest& request) {
   F f;
   if constexpr (HasSlope<F>) f.slope = static_cast<float>(request.attrs.real("slope"));
+  if (has_bytes(request)) return table(request, f);
   return for_activation_type(request, [&]<class T>(T) { return unary<F, T>(request, f); });
 }
 template <class F, class Tanh>
@@ -43,14 +75,20 @@ Prepared prepare_gelu(const KernelRequest& request) {
 }  // namespace
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"relu", "cpu", prepare<Relu>},
-          {"sigmoid", "cpu", prepare<Sigmoid>},
-          {"relu6", "cpu", prepare<Relu6>},
-          {"leaky_relu", "cpu", prepare<LeakyRelu>},
-          {"hard_sigmoid", "cpu", prepare<HardSigmoid>},
-          {"hard_swish", "cpu", prepare<HardSwish>},
-          {"silu", "cpu", prepare<Silu>},
-          {"gelu", "cpu", prepare_gelu<Gelu, GeluTanh>}};
+  std::vector<KernelEntry> kernels{{"relu", "cpu", prepare<Relu>},
+                                   {"sigmoid", "cpu", prepare<Sigmoid>},
+                                   {"relu6", "cpu", prepare<Relu6>},
+                                   {"leaky_relu", "cpu", prepare<LeakyRelu>},
+                                   {"hard_sigmoid", "cpu", prepare<HardSigmoid>},
+                                   {"hard_swish", "cpu", prepare<HardSwish>},
+                                   {"silu", "cpu", prepare<Silu>},
+                                   {"gelu", "cpu", prepare_gelu<Gelu, GeluTanh>}};
+  const std::vector<KernelEntry> wide = kernels;
+  for (KernelEntry entry : wide) {
+    entry.eight_bits = true;
+    kernels.push_back(std::move(entry));
+  }
+  return kernels;
 }
 
 }  // namespace graphrun::ops::activation

@@ -8,13 +8,14 @@
 // Bodies of adaptive_avg_pool and its gradient, in gather form. Compiled for the CPU and for the GPU: no std.
 namespace graphrun::ops::adaptive_avg_pool {
 
-template <int kBlock, class T>
+// Reads T and writes To.
+template <int kBlock, class T, class To = T>
 struct AdaptiveAvgPool {
   Bins rows, columns;
   int64_t channels, blocks;  // blocks of kBlock channels a pixel
   int64_t x_stride, y_stride;
   const T* x;
-  T* y;
+  To* y;
 
   // One bin's block.
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
@@ -34,8 +35,8 @@ struct AdaptiveAvgPool {
     }
     const int64_t size = rows.size(row) * columns.size(column);
     const double scale = 1.0 / static_cast<double>(size);
-    T* to = y + pixel * y_stride + channel;
-    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<T>(static_cast<float>(sum[c] * scale));
+    To* to = y + pixel * y_stride + channel;
+    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<To>(static_cast<float>(sum[c] * scale));
   }
 };
 

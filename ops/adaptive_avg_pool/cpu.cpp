@@ -1,27 +1,28 @@
 #include "ops/adaptive_avg_pool/body.h"
 #include "ops/common/body_kernel.h"
+#include "ops/common/byte_averages.h"
 #include "ops/common/compute_type.h"
 
 namespace graphrun::ops::adaptive_avg_pool {
 namespace {
 
-template <class T>
-using Forward = AdaptiveAvgPool<kCpuBlock, T>;
+template <class T, class To>
+using Forward = AdaptiveAvgPool<kCpuBlock, T, To>;
 
-template <class T>
+template <class T, class To = T>
 Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[0];
   const TensorDesc& y = request.outputs[0];
-  Forward<T> body{};
+  Forward<T, To> body{};
   body.rows = {x.h(), y.h()};
   body.columns = {x.w(), y.w()};
   body.channels = x.c();
   body.blocks = block_count(x.c(), kCpuBlock);
   body.x_stride = x.pixel_stride;
   body.y_stride = y.pixel_stride;
-  const auto bind = [](Forward<T>& to, const KernelRun& run) {
+  const auto bind = [](Forward<T, To>& to, const KernelRun& run) {
     to.x = run.inputs[0].as<const T>();
-    to.y = run.outputs[0].as<T>();
+    to.y = run.outputs[0].as<To>();
   };
   const std::int64_t size = body.rows.end(0) * body.columns.end(0);
   return make_body_kernel("adaptive_avg_pool", body, bind, y.pixels() * body.blocks, kCpuBlock * size,
@@ -31,9 +32,19 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
 }  // namespace
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"adaptive_avg_pool", "adaptive_avg_pool", [](const KernelRequest& request) {
+  return {{"adaptive_avg_pool", "adaptive_avg_pool",
+           [](const KernelRequest& request) {
              return for_activation_type(request, [&]<class T>(T) { return prepare_forward<T>(request); });
-           }}};
+           }},
+          {"adaptive_avg_pool",
+           "bytes",
+           [](const KernelRequest& request) {
+             return for_averages(request, [](const KernelRequest& of_integers) {
+               return prepare_forward<Byte, float>(of_integers);
+             });
+           },
+           {},
+           true}};
 }
 
 }  // namespace graphrun::ops::adaptive_avg_pool

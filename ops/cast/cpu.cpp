@@ -1,3 +1,4 @@
+#include "ops/common/bytes.h"
 #include "ops/common/function_kernel.h"
 #include "ops/common/pixel_rows.h"
 #include "runtime/cpu/simd.h"
@@ -32,8 +33,39 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
                                    std::string(to_string(to))};
 }
 
+template <class T>
+std::unique_ptr<Kernel> make_byte_cast(const KernelRequest& request, bool to_bytes) {
+  const PixelRows rows({request.inputs[0], request.outputs[0]});
+  return make_function_kernel(to_bytes ? "quantise" : "dequantise", 0,
+                              [rows, to_bytes, threads = request.threads](const KernelRun& run) {
+                                if (to_bytes) {
+                                  quantise<T>(run.inputs[0], run.outputs[0], rows, threads);
+                                } else {
+                                  dequantise<T>(run.inputs[0], run.outputs[0], rows, threads);
+                                }
+                              });
+}
+
+Result<std::unique_ptr<Kernel>> prepare_bytes(const KernelRequest& request) {
+  const TensorDesc& from = request.inputs[0];
+  const TensorDesc& to = request.outputs[0];
+  const auto is_byte = [](const TensorDesc& desc) {
+    return desc.dtype == DType::u8 && desc.quantisation.scale > 0;
+  };
+  const TensorDesc& wide = is_byte(from) ? to : from;
+  if (is_byte(from) != is_byte(to) && wide.dtype == DType::f32)
+    return make_byte_cast<float>(request, is_byte(to));
+  if (is_byte(from) != is_byte(to) && wide.dtype == DType::bf16)
+    return make_byte_cast<BFloat16>(request, is_byte(to));
+  return {ErrorCode::declined, "casts between bytes of a scale and f32 or bf16, got " +
+                                   std::string(to_string(from.dtype)) + " to " +
+                                   std::string(to_string(to.dtype))};
+}
+
 }  // namespace
 
-std::vector<KernelEntry> cpu_kernels() { return {{"cast", "cast", prepare}}; }
+std::vector<KernelEntry> cpu_kernels() {
+  return {{"cast", "cast", prepare}, {"cast", "bytes", prepare_bytes, {}, true}};
+}
 
 }  // namespace graphrun::ops::cast

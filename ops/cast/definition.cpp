@@ -15,7 +15,9 @@ std::vector<const OpDef*> definitions() {
       .name = "cast",
       .doc =
           "The same numbers in another element type. Graphs know one type of activations; a session that "
-          "computes in bf16 puts casts between what it computes in f32 and in bf16.",
+          "computes in bf16 puts casts between what it computes in f32 and in bf16; one in int8 between "
+          "integers and "
+          "what they stand for.",
       .inputs = {{.name = "x", .doc = "activation (N, C, H, W)"}},
       .outputs = {{.name = "y", .doc = "of x's shape, rounded to nearest"}},
       .attrs = {},

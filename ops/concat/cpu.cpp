@@ -26,13 +26,16 @@ class Concat final : public Kernel {
 
 Result<std::unique_ptr<Kernel>> prepare_concat(const KernelRequest& request) {
   for (const TensorDesc& x : request.inputs) {
-    if (x.dtype != request.outputs[0].dtype) return {ErrorCode::declined, "inputs differ in their type"};
+    if (x.dtype != request.outputs[0].dtype || x.quantisation != request.outputs[0].quantisation)
+      return {ErrorCode::declined, "inputs differ in their type or scale"};
   }
   return std::unique_ptr<Kernel>(std::make_unique<Concat>(request.threads));
 }
 
 }  // namespace
 
-std::vector<KernelEntry> cpu_kernels() { return {{"concat", "concat", prepare_concat}}; }
+std::vector<KernelEntry> cpu_kernels() {
+  return {{"concat", "concat", prepare_concat}, {"concat", "bytes", prepare_concat, {}, true}};
+}
 
 }  // namespace graphrun::ops::concat

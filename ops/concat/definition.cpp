@@ -60,6 +60,7 @@ std::vector<const OpDef*> definitions() {
       .attrs = {},
       .infer = infer,
       .gradient = gradient,
+      .shares_scale = true,
   };
   static const OpDef slice = {
       .name = "slice_channels",

@@ -66,7 +66,10 @@ std::vector<KernelEntry> cpu_kernels() {
           {"conv2d_mixture", "mixture", prepare_mixture},
           {"slice_weight", "slice_weight", prepare_slice_weight},
           {"join_weights", "join_weights", prepare_join_weights},
-          {"conv_transpose2d", "cpu", prepare_transpose}};
+          {"conv_transpose2d", "cpu", prepare_transpose},
+          {"conv2d", "eight_bits", prepare_eight_bits, {}, true},
+          {"conv2d_bn", "eight_bits", prepare_batch_norm_eight_bits, {}, true},
+          {"conv2d_bn_pyramid", "eight_bits", prepare_pyramid_eight_bits, {}, true}};
 }
 
 }  // namespace graphrun::ops::conv2d

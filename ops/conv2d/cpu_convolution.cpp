@@ -6,6 +6,7 @@
 
 #include "ops/common/activation.h"
 #include "ops/common/copy_pixels.h"
+#include "ops/conv2d/cpu_library.h"
 #include "ops/conv2d/kernels.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
@@ -15,13 +16,6 @@
 // reordered: once where they are constant, else in each run.
 namespace graphrun::ops::conv2d {
 namespace {
-
-// How the weights of one primitive come from the dense variable.
-struct WeightSource {
-  Shape shape;                        // as the primitive sees them
-  std::vector<std::int64_t> strides;  // of the dense variable in that order
-  bool reverse_taps = false;
-};
 
 struct Plan {
   cpu::Convolution convolution;
@@ -170,49 +164,9 @@ Status LibraryConvolution::run(const KernelRun& run) {
   return {};
 }
 
-// A column of pixels lies in memory as a row does, and the library is four times as fast on rows.
-void column_as_row(Geometry& g) {
-  if (g.w != 1 || g.ow != 1 || g.kw != 1) return;
-  std::swap(g.h, g.w);
-  std::swap(g.oh, g.ow);
-  std::swap(g.kh, g.kw);
-  std::swap(g.sh, g.sw);
-  std::swap(g.ph, g.pw);
-  std::swap(g.dh, g.dw);
-}
-
-// Dense (O, C, KH, KW), as it is or with O and C exchanged; of several groups (groups, O, C, KH, KW) with a
-// group's O and C.
-WeightSource grouped(const Geometry& g, WeightSource source) {
-  if (g.groups == 1) return source;
-  std::vector<std::int64_t> shape{g.groups};
-  shape.insert(shape.end(), source.shape.extents().begin(), source.shape.extents().end());
-  source.shape = Shape(shape);
-  source.strides.insert(source.strides.begin(),
-                        g.group_outputs() * g.group_channels() * g.kernel_positions());
-  return source;
-}
-WeightSource source_of(const Geometry& g) {
-  const std::int64_t outputs = g.group_outputs(), channels = g.group_channels(), taps = g.kernel_positions();
-  return grouped(g, {{outputs, channels, g.kh, g.kw}, {channels * taps, taps, g.kw, 1}, false});
-}
 WeightSource exchanged_source_of(const Geometry& g) {
   const std::int64_t outputs = g.group_outputs(), channels = g.group_channels(), taps = g.kernel_positions();
   return grouped(g, {{channels, outputs, g.kh, g.kw}, {taps, channels * taps, g.kw, 1}, taps > 1});
-}
-
-// The library's view of a convolution: activations that it reads are of one type, weights are left to its
-// choice and have that type too.
-Result<cpu::ConvolutionDesc> describe(const Geometry& g, DType x_type, DType y_type) {
-  const DType weight_type = x_type == DType::bf16 || y_type == DType::bf16 ? DType::bf16 : DType::f32;
-  cpu::ConvolutionDesc desc;
-  GRAPHRUN_ASSIGN(desc.x, cpu::library_desc(TensorDesc::nhwc(x_type, {g.n, g.c, g.h, g.w})));
-  GRAPHRUN_ASSIGN(desc.y, cpu::library_desc(TensorDesc::nhwc(y_type, {g.n, g.o, g.oh, g.ow})));
-  GRAPHRUN_ASSIGN(desc.weight, cpu::library_choice(TensorDesc::dense(weight_type, source_of(g).shape)));
-  desc.stride = {g.sh, g.sw};
-  desc.dilation = {g.dh, g.dw};
-  desc.padding = {g.ph, g.pw};
-  return desc;
 }
 
 Prepared finish(const KernelRequest& request, Plan plan) {
@@ -228,16 +182,6 @@ Prepared finish(const KernelRequest& request, Plan plan) {
   }
   return std::unique_ptr<Kernel>(
       std::make_unique<LibraryConvolution>(request, std::move(plan), std::move(reorder), std::move(key)));
-}
-
-Geometry library_geometry(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y) {
-  Geometry g = geometry_of(attrs, x, y);
-  column_as_row(g);
-  return g;
-}
-
-Result<dnnl::memory::desc> bias_desc(const Geometry& g) {
-  return cpu::library_desc(TensorDesc::dense(DType::f32, {g.o}));
 }
 
 }  // namespace

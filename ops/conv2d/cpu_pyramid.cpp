@@ -80,6 +80,9 @@ class Pyramid final : public Kernel {
 
  private:
   std::int64_t row() const { return g_.kernel_positions() * g_.o; }  // floats of a pixel's tap maps
+  template <class W>
+  Status prepare(std::span<const TensorView> inputs, void* packed) const;
+  template <class W>
   Status prepare_level(const Level& level, const TensorView& weight, const FoldedBatchNorm& folded,
                        void* packed) const;
   Status make_maps(Level& level, const TensorView& pixels, const KernelRun& run);
@@ -103,26 +106,37 @@ class Pyramid final : public Kernel {
 
 template <class T>
 Status Pyramid<T>::pack_constants(std::span<const TensorView> inputs, void* packed) const {
+  return inputs[kWeight].desc.dtype == DType::s8 ? prepare<std::int8_t>(inputs, packed)
+                                                 : prepare<float>(inputs, packed);
+}
+
+template <class T>
+template <class W>
+Status Pyramid<T>::prepare(std::span<const TensorView> inputs, void* packed) const {
   const TensorDesc& desc = inputs[kWeight].desc;
-  const auto* const weight = inputs[kWeight].as<const float>();
+  const auto* const weight = inputs[kWeight].as<const W>();
   const std::int64_t all = desc.shape[1];
   const std::int64_t taps = g_.kernel_positions();
-  const auto of_x = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(g_.o * g_.c * taps));
+  const auto of_x = std::make_unique_for_overwrite<W[]>(static_cast<std::size_t>(g_.o * g_.c * taps));
   cpu::parallel_for(threads_, g_.o, 1, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; ++o)
       std::copy_n(weight + (o * all + first_channel_) * taps, g_.c * taps, of_x.get() + o * g_.c * taps);
   });
   std::vector<TensorView> views(inputs.begin(), inputs.begin() + kLevels);
-  views[kWeight] = {TensorDesc::dense(DType::f32, {g_.o, g_.c, g_.kh, g_.kw}), of_x.get()};
+  views[kWeight] = {TensorDesc::dense(desc.dtype, {g_.o, g_.c, g_.kh, g_.kw}),
+                    of_x.get(),
+                    {},
+                    inputs[kWeight].channel_scales};
   views.emplace_back();
   GRAPHRUN_TRY(convolution_->pack_constants(views, packed));
 
   const FoldedBatchNorm folded(inputs, eps_);
-  for (const Level& level : levels_) GRAPHRUN_TRY(prepare_level(level, inputs[kWeight], folded, packed));
+  for (const Level& level : levels_) GRAPHRUN_TRY(prepare_level<W>(level, inputs[kWeight], folded, packed));
   return {};
 }
 
 template <class T>
+template <class W>
 Status Pyramid<T>::prepare_level(const Level& level, const TensorView& weight, const FoldedBatchNorm& folded,
                                  void* packed) const {
   const std::int64_t taps = g_.kernel_positions(), channels = level.desc.c(), all = weight.desc.shape[1];
@@ -130,8 +144,10 @@ Status Pyramid<T>::prepare_level(const Level& level, const TensorView& weight, c
   const auto dense = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(row() * channels));
   cpu::parallel_for(threads_, g_.o, 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t o = begin; o < end; ++o) {
-      const double scale = folded.scale(o);
-      const float* const from = weight.as<const float>() + (o * all + level.first_channel) * taps;
+      const double of_weight =
+          weight.channel_scales == nullptr ? 1.0 : static_cast<double>(weight.channel_scales[o]);
+      const double scale = folded.scale(o) * of_weight;
+      const W* const from = weight.as<const W>() + (o * all + level.first_channel) * taps;
       for (std::int64_t k = 0; k < taps; ++k) {
         float* const to = dense.get() + (k * g_.o + o) * channels;
         for (std::int64_t c = 0; c < channels; ++c)
@@ -253,7 +269,8 @@ Prepared prepare_pyramid(const KernelRequest& request) {
     if (levels.size() == place) first_channel = channels;
   }
   std::vector<TensorDesc> inputs(request.inputs.begin(), request.inputs.begin() + kLevels);
-  inputs[kWeight] = TensorDesc::dense(DType::f32, {g.o, g.c, g.kh, g.kw});
+  const bool eight_bits = request.inputs[kWeight].dtype == DType::s8;
+  inputs[kWeight] = TensorDesc::dense(request.inputs[kWeight].dtype, {g.o, g.c, g.kh, g.kw});
   inputs.push_back(request.outputs[0]);
   std::vector<bool> present(request.input_present.begin(), request.input_present.begin() + kLevels);
   present.push_back(true);
@@ -262,14 +279,16 @@ Prepared prepare_pyramid(const KernelRequest& request) {
   const KernelRequest of_x{
       with_batch_norm_definition(), request.attrs, inputs,          request.outputs, present,
       request.output_present,       constant,      request.threads, nullptr,         request.tables};
-  Prepared convolution = prepare_winograd(of_x);
-  if (!convolution.ok()) convolution = prepare_batch_norm(of_x);
+  Prepared convolution = eight_bits ? prepare_batch_norm_eight_bits(of_x) : prepare_winograd(of_x);
+  if (!convolution.ok() && !eight_bits) convolution = prepare_batch_norm(of_x);
   if (!convolution.ok()) return convolution;
   key.append(" x at ").append(std::to_string(first_channel)).append(" ").append((*convolution)->packed_key());
-  return for_activation_type(request, [&]<class T>(T) -> Prepared {
+  const auto make = [&]<class T>(T) -> Prepared {
     return std::unique_ptr<Kernel>(std::make_unique<Pyramid<T>>(request, g, first_channel, std::move(levels),
                                                                 *std::move(convolution), std::move(key)));
-  });
+  };
+  if (!eight_bits) return for_activation_type(request, make);
+  return request.outputs[0].dtype == DType::bf16 ? make(BFloat16()) : make(float());
 }
 
 }  // namespace graphrun::ops::conv2d

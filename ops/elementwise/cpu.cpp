@@ -1,6 +1,7 @@
 #include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
 #include "ops/common/pixel_rows.h"
+#include "ops/elementwise/cpu_bytes.h"
 #include "ops/elementwise/forms.h"
 #include "runtime/cpu/simd.h"
 
@@ -95,7 +96,10 @@ Prepared prepare_add(const KernelRequest& request) {
 }  // namespace
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"add", "cpu", prepare_add}, {"mul", "cpu", prepare_pair<Multiply>}};
+  return {{"add", "cpu", prepare_add},
+          {"mul", "cpu", prepare_pair<Multiply>},
+          {"add", "bytes", prepare_add_bytes, {}, true},
+          {"mul", "bytes", prepare_multiply_bytes, {}, true}};
 }
 
 }  // namespace graphrun::ops::elementwise

@@ -1,4 +1,5 @@
 #include "ops/common/body_kernel.h"
+#include "ops/common/bytes.h"
 #include "ops/common/compute_type.h"
 #include "ops/pool/average.h"
 
@@ -37,6 +38,19 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
   return make_body_kernel("max_pool", body, bind, y.pixels() * body.blocks, work, request.threads);
 }
 
+// An index would be bytes as well, which the scale does not say.
+Result<std::unique_ptr<Kernel>> prepare_forward_bytes(const KernelRequest& request) {
+  if (request.output_present[1]) return {ErrorCode::declined, "gives no index in 8 bits"};
+  return for_bytes(request, [&] { return prepare_forward<Byte>(request); });
+}
+
+// Padding counts as integers of 0.
+Result<std::unique_ptr<Kernel>> prepare_average_bytes(const KernelRequest& request) {
+  if (request.attrs.flag("count_padding") && request.inputs[0].quantisation.zero_point != 0)
+    return {ErrorCode::declined, "pads with integers of 0, which the zero point is not"};
+  return for_bytes(request, [&] { return prepare_average<Byte>(request); });
+}
+
 }  // namespace
 
 std::vector<KernelEntry> cpu_kernels() {
@@ -44,9 +58,12 @@ std::vector<KernelEntry> cpu_kernels() {
            [](const KernelRequest& request) {
              return for_activation_type(request, [&]<class T>(T) { return prepare_forward<T>(request); });
            }},
-          {"avg_pool", "avg_pool", [](const KernelRequest& request) {
+          {"avg_pool", "avg_pool",
+           [](const KernelRequest& request) {
              return for_activation_type(request, [&]<class T>(T) { return prepare_average<T>(request); });
-           }}};
+           }},
+          {"max_pool", "bytes", prepare_forward_bytes, {}, true},
+          {"avg_pool", "bytes", prepare_average_bytes, {}, true}};
 }
 
 }  // namespace graphrun::ops::pool

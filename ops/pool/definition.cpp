@@ -92,6 +92,7 @@ std::vector<const OpDef*> definitions() {
       .attrs = window_attrs(kMostRows),
       .infer = infer,
       .gradient = gradient,
+      .shares_scale = true,
   };
   static const OpDef backward = {
       .name = "max_pool_grad",

@@ -44,6 +44,7 @@ const OpDef& average_definition() {
       .attrs = attrs(),
       .infer = infer,
       .gradient = gradient,
+      .shares_scale = true,
   };
   return def;
 }

@@ -1,3 +1,4 @@
+#include "ops/common/bytes.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/interpolation.h"
 #include "ops/common/sampling_tables.h"
@@ -34,9 +35,18 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
 
 std::vector<KernelEntry> cpu_kernels() {
   return {{"resize", "resize_rows", prepare_rows},
-          {"resize", "resize", [](const KernelRequest& request) {
+          {"resize", "resize",
+           [](const KernelRequest& request) {
              return for_activation_type(request, [&]<class T>(T) { return prepare_forward<T>(request); });
-           }}};
+           }},
+          {"resize", "resize_rows_bytes", prepare_rows_bytes, {}, true},
+          {"resize",
+           "bytes",
+           [](const KernelRequest& request) {
+             return for_bytes(request, [&] { return prepare_forward<Byte>(request); });
+           },
+           {},
+           true}};
 }
 
 }  // namespace graphrun::ops::resize

@@ -2,6 +2,7 @@
 
 #include <omp.h>
 
+#include "ops/common/bytes.h"
 #include "ops/common/compute_type.h"
 #include "ops/common/interpolation.h"
 #include "ops/common/sampling_tables.h"
@@ -78,13 +79,23 @@ class ResizeRows final : public Kernel {
 
 }  // namespace
 
-Result<std::unique_ptr<Kernel>> prepare_rows(const KernelRequest& request) {
+namespace {
+
+template <class T>
+Result<std::unique_ptr<Kernel>> prepare_rows_of(const KernelRequest& request) {
   GRAPHRUN_TRY(require_no_strong_reduction(request.inputs[0], request.outputs[0]));
   GRAPHRUN_TRY(take_sampling_tables(request, request.inputs[0], request.outputs[0]));
-  return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
-    return std::unique_ptr<Kernel>(std::make_unique<ResizeRows<T>>(
-        interpolation_of(request.attrs), request.inputs[0], request.outputs[0], request.threads));
-  });
+  return std::unique_ptr<Kernel>(std::make_unique<ResizeRows<T>>(
+      interpolation_of(request.attrs), request.inputs[0], request.outputs[0], request.threads));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Kernel>> prepare_rows(const KernelRequest& request) {
+  return for_activation_type(request, [&]<class T>(T) { return prepare_rows_of<T>(request); });
+}
+Result<std::unique_ptr<Kernel>> prepare_rows_bytes(const KernelRequest& request) {
+  return for_bytes(request, [&] { return prepare_rows_of<Byte>(request); });
 }
 
 }  // namespace graphrun::ops::resize

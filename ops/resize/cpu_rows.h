@@ -10,6 +10,7 @@
 namespace graphrun::ops::resize {
 
 Result<std::unique_ptr<Kernel>> prepare_rows(const KernelRequest& request);
+Result<std::unique_ptr<Kernel>> prepare_rows_bytes(const KernelRequest& request);  // of activations in u8
 Result<std::unique_ptr<Kernel>> prepare_grad_rows(const KernelRequest& request);
 
 template <class T>

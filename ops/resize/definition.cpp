@@ -74,6 +74,7 @@ std::vector<const OpDef*> definitions() {
       .infer = infer,
       .gradient = gradient,
       .interpolates = IndexPair{0, 0},
+      .shares_scale = true,
   };
   static const OpDef backward = {
       .name = "resize_grad",

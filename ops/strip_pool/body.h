@@ -22,13 +22,14 @@ struct Strips {
   }
 };
 
-template <int kBlock, class T>
+// Reads T and writes To.
+template <int kBlock, class T, class To = T>
 struct StripPool {
   Strips strips;
   int64_t channels, blocks;  // blocks of kBlock channels a pixel
   int64_t x_stride, y_stride;
   const T* x;
-  T* y;
+  To* y;
 
   // One strip's block.
   GRAPHRUN_DEVICE void operator()(int64_t i) const {
@@ -42,8 +43,8 @@ struct StripPool {
       for (int64_t c = 0; c < count; ++c) sum[c] += static_cast<double>(from[c]);
     }
     const double scale = 1.0 / static_cast<double>(strips.length());
-    T* to = y + strip * y_stride + channel;
-    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<T>(static_cast<float>(sum[c] * scale));
+    To* to = y + strip * y_stride + channel;
+    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<To>(static_cast<float>(sum[c] * scale));
   }
 };
 

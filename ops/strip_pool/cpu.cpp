@@ -1,4 +1,5 @@
 #include "ops/common/body_kernel.h"
+#include "ops/common/byte_averages.h"
 #include "ops/common/compute_type.h"
 #include "ops/strip_pool/body.h"
 
@@ -7,14 +8,14 @@ namespace {
 
 // Strips of columns jump from row to row, so each jump should bring many cache lines.
 constexpr int kBlock = 512;
-template <class T>
-using Forward = StripPool<kBlock, T>;
+template <class T, class To>
+using Forward = StripPool<kBlock, T, To>;
 
-template <class T>
+template <class T, class To = T>
 Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[0];
   const TensorDesc& y = request.outputs[0];
-  Forward<T> body{};
+  Forward<T, To> body{};
   body.strips = {x.h(), x.w(), request.attrs.text("axis") == "row"};
   body.channels = x.c();
   body.x_stride = x.pixel_stride;
@@ -27,9 +28,9 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
     strips = x.n();
   }
   body.blocks = block_count(body.channels, kBlock);
-  const auto bind = [](Forward<T>& to, const KernelRun& run) {
+  const auto bind = [](Forward<T, To>& to, const KernelRun& run) {
     to.x = run.inputs[0].as<const T>();
-    to.y = run.outputs[0].as<T>();
+    to.y = run.outputs[0].as<To>();
   };
   const std::int64_t work = std::min<std::int64_t>(body.channels, kBlock) * body.strips.length();
   return make_body_kernel("strip_pool", body, bind, strips * body.blocks, work, request.threads);
@@ -38,9 +39,19 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
 }  // namespace
 
 std::vector<KernelEntry> cpu_kernels() {
-  return {{"strip_pool", "strip_pool", [](const KernelRequest& request) {
+  return {{"strip_pool", "strip_pool",
+           [](const KernelRequest& request) {
              return for_activation_type(request, [&]<class T>(T) { return prepare_forward<T>(request); });
-           }}};
+           }},
+          {"strip_pool",
+           "bytes",
+           [](const KernelRequest& request) {
+             return for_averages(request, [](const KernelRequest& of_integers) {
+               return prepare_forward<Byte, float>(of_integers);
+             });
+           },
+           {},
+           true}};
 }
 
 }  // namespace graphrun::ops::strip_pool

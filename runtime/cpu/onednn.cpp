@@ -102,6 +102,10 @@ Result<dnnl::memory::data_type> library_type(DType type) {
       return dnnl::memory::data_type::f32;
     case DType::bf16:
       return dnnl::memory::data_type::bf16;
+    case DType::u8:
+      return dnnl::memory::data_type::u8;
+    case DType::s8:
+      return dnnl::memory::data_type::s8;
     default:
       return {ErrorCode::declined, "oneDNN: no kernels for " + std::string(to_string(type))};
   }
@@ -114,12 +118,13 @@ template <class Desc>
 Result<Convolution> make_convolution(const Desc& pd, const dnnl::memory::desc& x,
                                      const dnnl::memory::desc& weight, const dnnl::memory::desc& y,
                                      const dnnl::memory::desc& bias, std::span<const int> indices,
-                                     int threads) {
+                                     int threads, const dnnl::memory::desc& scales = {}) {
   const std::string name = pd.impl_info_str();
   if (name.find("ref") != std::string::npos)
     return {ErrorCode::declined, "oneDNN: only a reference implementation"};
   std::vector<Primitive::Argument> arguments{{indices[0], x}, {indices[1], weight}, {indices[2], y}};
   if (!bias.is_zero()) arguments.push_back({DNNL_ARG_BIAS, bias});
+  if (!scales.is_zero()) arguments.push_back({DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1, scales});
   return Convolution{Primitive(pd, arguments, threads), x, weight, y};
 }
 
@@ -152,11 +157,19 @@ std::string library_instructions() {
   return "of no name";
 }
 
-bool uses_matrix_units() {
-  // A set of bits: later instructions have those of earlier ones and more.
-  constexpr auto kMatrixUnits = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_amx);
-  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & kMatrixUnits) == kMatrixUnits;
+namespace {
+
+// A set of bits: later instructions have those of earlier ones and more.
+bool uses(dnnl::cpu_isa instructions) {
+  const auto bits = static_cast<unsigned>(instructions);
+  return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & bits) == bits;
 }
+
+}  // namespace
+
+bool uses_matrix_units() { return uses(dnnl::cpu_isa::avx512_core_amx); }
+bool multiplies_bytes() { return uses(dnnl::cpu_isa::avx512_core_vnni); }
+bool multiplies_bf16() { return uses(dnnl::cpu_isa::avx512_core_bf16); }
 
 Result<dnnl::memory::desc> strided_desc(DType dtype, const Shape& shape,
                                         std::span<const std::int64_t> strides) {
@@ -227,13 +240,21 @@ Result<Primitive> make_reorder(const dnnl::memory::desc& from, const dnnl::memor
 Result<Convolution> make_convolution_forward(const ConvolutionDesc& desc, int threads) {
   return made(threads, [&] {
     dnnl::post_ops ops;
-    if (desc.add_to_y) ops.append_sum(1.0f);
+    dnnl::memory::desc scales;
+    if (desc.channel_scales) {
+      // As an operation afterwards: the library's own scales must be known when its code is generated, which
+      // convolutions that are alike share.
+      scales = {{1, desc.y.dims()[1], 1, 1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nchw};
+      ops.append_binary(dnnl::algorithm::binary_mul, scales);
+    }
+    if (desc.add_to_y) ops.append_sum(desc.sum_scale);
     if (desc.relu) version::append_relu(ops);
     dnnl::primitive_attr attr = own_scratch();
     attr.set_post_ops(ops);
     const auto pd = version::forward(cpu_engine(), desc, attr);
     const int indices[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST};
-    return make_convolution(pd, pd.src_desc(), pd.weights_desc(), pd.dst_desc(), desc.bias, indices, threads);
+    return make_convolution(pd, pd.src_desc(), pd.weights_desc(), pd.dst_desc(), desc.bias, indices, threads,
+                            scales);
   });
 }
 

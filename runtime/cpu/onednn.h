@@ -32,6 +32,10 @@ std::string library_identity();
 std::string library_instructions();
 // The library multiplies bf16 by the CPU's matrix units (AMX).
 bool uses_matrix_units();
+// The library has products of u8 and s8 that do not saturate (VNNI, AMX).
+bool multiplies_bytes();
+// It has products of bf16 that are not made of others.
+bool multiplies_bf16();
 
 // The tensor as the library sees it, strides and all.
 Result<dnnl::memory::desc> library_desc(const TensorDesc& desc);
@@ -82,10 +86,14 @@ struct ConvolutionDesc {
   dnnl::memory::dims padding;   // above and below, left and right
   bool add_to_y = false;        // y += convolution; forward only
   bool relu = false;            // after all that; forward only
+  // y = scale of the channel (convolution + bias) + sum_scale y, in that order: for products of integers,
+  // with one more argument, f32 for each channel of y. Forward only.
+  bool channel_scales = false;
+  float sum_scale = 1;  // where it is added to y
 };
 
 struct Convolution {
-  Primitive primitive;  // arguments: x, weight, y and, where there is one, bias, in each of the three
+  Primitive primitive;  // arguments: x, weight, y and, where there are, bias and scales, in each of the three
   dnnl::memory::desc x;
   dnnl::memory::desc weight;
   dnnl::memory::desc y;

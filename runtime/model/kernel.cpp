@@ -1,13 +1,12 @@
 #include "graphrun/kernel/kernel.h"
 
-#include <optional>
-
 namespace graphrun {
 namespace {
 
 bool is_stored_activation(const TensorDesc& desc) {
+  const bool eight_bits = desc.dtype == DType::u8 && desc.quantisation.scale > 0;
   return desc.layout == Layout::nhwc && desc.shape.rank() == 4 &&
-         (desc.dtype == DType::f32 || desc.dtype == DType::bf16);
+         (desc.dtype == DType::f32 || desc.dtype == DType::bf16 || eight_bits);
 }
 
 // What the operand is, with "like that input" replaced by what that input is.
@@ -78,18 +77,18 @@ Status take_tables(const KernelRequest& request, std::int64_t bytes) {
 Status check_storage(const KernelRequest& request) { return for_each_operand(request, check_operand); }
 
 Result<DType> activation_type(const KernelRequest& request) {
-  std::optional<DType> found;
+  const TensorDesc* found = nullptr;
   const auto visit = [&](std::string_view name, const OperandType& type, const TensorDesc& desc) -> Status {
     GRAPHRUN_TRY(check_operand(name, type, desc));
     const bool activation =
         type.kind == OperandType::Kind::activation || type.kind == OperandType::Kind::real;
     if (!activation) return {};
-    if (!found) found = desc.dtype;
-    if (desc.dtype == *found) return {};
-    return {ErrorCode::declined, "activations differ in their type"};
+    if (found == nullptr) found = &desc;
+    if (desc.dtype == found->dtype && desc.quantisation == found->quantisation) return {};
+    return {ErrorCode::declined, "activations differ in their type or scale"};
   };
   GRAPHRUN_TRY(for_each_operand(request, visit));
-  return found.value_or(DType::f32);
+  return found == nullptr ? DType::f32 : found->dtype;
 }
 
 }  // namespace graphrun

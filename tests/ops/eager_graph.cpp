@@ -4,6 +4,7 @@
 #include <set>
 
 #include "runtime/model/resolve.h"
+#include "tests/ops/kernel_run.h"
 #include "tests/ops/placed.h"
 
 namespace graphrun::test {
@@ -85,7 +86,7 @@ Result<std::vector<ValueId>> EagerGraph::execute(const Node& node) {
                               backend_.context()};
   const auto lock = backend_.lock();
   std::string reasons;
-  for (const KernelEntry& entry : backend_.candidates(def.name)) {
+  for (const KernelEntry& entry : wide_kernels(backend_, def.name)) {
     Result<std::unique_ptr<Kernel>> kernel = entry.prepare(request);
     if (!kernel.ok()) {
       if (kernel.status().code() != ErrorCode::declined) return std::move(kernel).status();

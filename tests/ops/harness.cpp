@@ -346,7 +346,7 @@ bool OpHarness::check_kernels(const Case& test, const Reference& reference) cons
   BOOST_TEST_CONTEXT(test.op << (is_narrow(test) ? " in bf16" : "") << " on " << backend_->device()) {
     const CaseData data = make_data(registry_, test);
     const std::vector<HostTensor> expected = expect(test, data, reference);
-    const std::vector<KernelEntry> candidates = backend_->candidates(test.op);
+    const std::vector<KernelEntry> candidates = wide_kernels(*backend_, test.op);
     BOOST_TEST(!candidates.empty());
     for (const KernelEntry& entry : candidates) {
       taken = check_kernel(entry, test, data, expected) || taken;
@@ -447,7 +447,7 @@ Result<std::vector<ValueType>> OpHarness::infer(const Case& test) const {
 Result<std::vector<HostTensor>> OpHarness::run(const Case& given) const {
   const Case test = with_all_inputs(registry_, given);
   const CaseData data = make_data(registry_, test);
-  for (const KernelEntry& entry : backend_->candidates(test.op)) {
+  for (const KernelEntry& entry : wide_kernels(*backend_, test.op)) {
     std::string declined;
     GRAPHRUN_ASSIGN(
         const std::vector<MemoryTensor> outputs,
@@ -461,7 +461,7 @@ std::map<std::string, std::vector<HostTensor>> OpHarness::run_all(const Case& gi
   const Case test = with_all_inputs(registry_, given);
   const CaseData data = make_data(registry_, test);
   std::map<std::string, std::vector<HostTensor>> results;
-  for (const KernelEntry& entry : backend_->candidates(test.op)) {
+  for (const KernelEntry& entry : wide_kernels(*backend_, test.op)) {
     for (const bool constant : {false, true}) {
       std::string declined;
       const Result<std::vector<MemoryTensor>> outputs =

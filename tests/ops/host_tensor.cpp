@@ -24,6 +24,8 @@ void visit_type(DType type, const Visit& visit) {
       return visit(std::int64_t{});
     case DType::u8:
       return visit(std::uint8_t{});
+    case DType::s8:
+      return visit(std::int8_t{});
     default:
       std::abort();
   }

@@ -54,7 +54,7 @@ void check_choice(model::Backend& backend, const Case& test, const CaseData& dat
         stated = true;
         if (choice.type != DType::bf16 || has_bf16(backend)) compare(choice, takers);
       }
-      const bool several = backend.is_host() && backend.candidates(test.op).size() > 1;
+      const bool several = backend.is_host() && wide_kernels(backend, test.op).size() > 1;
       BOOST_TEST((stated || !several), "Case::kernels must say which of "
                                            << test.op << "'s kernels take it; these do: " << joined(takers));
     }

@@ -98,12 +98,18 @@ std::vector<Variant> variants_of(const model::Backend& backend, const Case& test
   return variants;
 }
 
+std::vector<KernelEntry> wide_kernels(const model::Backend& backend, std::string_view op) {
+  std::vector<KernelEntry> kernels = backend.candidates(op);
+  std::erase_if(kernels, [](const KernelEntry& entry) { return entry.eight_bits; });
+  return kernels;
+}
+
 std::vector<std::string_view> takers_of(model::Backend& backend, const Case& test, const CaseData& data,
                                         bool constant) {
   const auto lock = backend.lock();
   const Question question = ask(test, data, {.constant = constant});
   std::vector<std::string_view> names;
-  for (const KernelEntry& entry : backend.candidates(test.op)) {
+  for (const KernelEntry& entry : wide_kernels(backend, test.op)) {
     if (entry.prepare(request(backend, data, question, 1)).ok()) names.push_back(entry.name);
   }
   return names;

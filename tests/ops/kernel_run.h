@@ -43,6 +43,9 @@ Result<std::vector<MemoryTensor>> run_kernel(model::Backend& backend, const Kern
                                              const Case& test, const CaseData& data, const Variant& variant,
                                              std::string& declined);
 
+// The backend's kernels of the op, but for those of 8 bits, which tests of their own check.
+std::vector<KernelEntry> wide_kernels(const model::Backend& backend, std::string_view op);
+
 // The kernels of the backend that take the case, in the order in which a session asks them.
 std::vector<std::string_view> takers_of(model::Backend& backend, const Case& test, const CaseData& data,
                                         bool constant);

@@ -48,7 +48,7 @@ Status take_tables(const KernelRequest& request, std::int64_t bytes);
 // is read nothing is asked. ErrorCode::declined names the first that is not.
 Status check_storage(const KernelRequest& request);
 // The element type of all activations of a request (f32 where there are none). Declined: what check_storage()
-// declines, and activations of several types.
+// declines, and activations of several types or, in 8 bits, of several scales.
 Result<DType> activation_type(const KernelRequest& request);
 
 struct KernelRun {
@@ -88,6 +88,9 @@ struct KernelEntry {
   // May carry state; called by several threads at once.
   std::function<Result<std::unique_ptr<Kernel>>(const KernelRequest& request)> prepare;
   std::string_view device{};  // "cpu", "cuda"; empty in a backend's own list
+  // It is asked where operands are stored in 8 bits (activations in u8 with their quantisation, weights in
+  // s8), and there alone; it checks itself which it takes.
+  bool eight_bits = false;
 };
 
 }  // namespace graphrun

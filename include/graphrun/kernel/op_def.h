@@ -245,6 +245,9 @@ struct OpDef {
   // output is input at another size, by the op's attributes "mode" and "align_corners" (as resize has them;
   // without them by aligned corners): whoever interpolates further may start from the input instead.
   std::optional<IndexPair> interpolates{};
+  // Each value that it gives is one of its activations' or lies between two of them, so that in 8 bits all of
+  // them have one scale and their integers can be computed with as they are.
+  bool shares_scale = false;
   // What it gives for a sample depends on which others are computed with it on this rank, so that a batch in
   // parts is not the batch (hard pixels are chosen among all of them).
   bool compares_samples = false;

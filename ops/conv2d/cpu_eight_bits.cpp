@@ -1,0 +1,208 @@
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "ops/common/copy_pixels.h"
+#include "ops/conv2d/cpu_library.h"
+#include "ops/conv2d/kernels.h"
+#include "runtime/cpu/onednn.h"
+
+// conv2d and conv2d_bn of u8 activations and s8 weights by oneDNN, which sums in 32 bits. With the sum a of
+// the integers, the scales s of x, y, r (the residual) and, by channel, the weight (w), zero points z, and
+// batch norm's factor n and the bias b of the channel,
+//
+//   y = (sx sw n / sy) (a - zx sum(weight) + bias') + (sr / sy) r,
+//   bias' = (b / sy + zy - zr sr / sy) / (sx sw n / sy),
+//
+// so that zero points cost nothing. Where y is wide, sy is 1 and the residual is wide, too. The padding is
+// zeros to the library, so that x has the zero point 0 where there is padding; ReLU ends at y's.
+namespace graphrun::ops::conv2d {
+namespace {
+
+struct EightBits {
+  cpu::Convolution convolution;
+  WeightSource source;
+  std::optional<double> eps{};  // of batch norm
+  Quantisation x, y, residual;  // scales of 0: wide, absent
+  std::int64_t outputs = 0;
+};
+
+std::int64_t round_up(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
+
+class EightBitConvolution final : public Kernel {
+ public:
+  EightBitConvolution(const KernelRequest& request, EightBits form, std::string key)
+      : form_(std::move(form)),
+        key_(std::move(key)),
+        from_(request.inputs[kX]),
+        to_(request.outputs[0]),
+        threads_(request.threads),
+        has_residual_(request.inputs.size() > kResidual && request.input_present[kResidual]) {
+    weight_bytes_ = round_up(static_cast<std::int64_t>(form_.convolution.weight.get_size()));
+    vector_bytes_ = round_up(form_.outputs * 4);
+    ScratchPlan scratch;
+    library_at_ = scratch.add(form_.convolution.primitive.scratch_bytes());
+    if (!from_.contiguous()) from_at_ = scratch.add(from_.shape.count());
+    if (!to_.contiguous())
+      to_at_ = scratch.add(to_.shape.count() * static_cast<std::int64_t>(size_of(to_.dtype)));
+    scratch_bytes_ = scratch.bytes();
+  }
+  std::string_view name() const override { return form_.convolution.primitive.implementation(); }
+  std::int64_t scratch_bytes() const override { return scratch_bytes_; }
+  std::int64_t packed_bytes() const override { return weight_bytes_ + 2 * vector_bytes_; }
+  std::string packed_key() const override { return key_; }
+  Status pack_constants(std::span<const TensorView> inputs, void* packed) const override;
+  Status run(const KernelRun& run) override;
+
+ private:
+  EightBits form_;
+  std::string key_;
+  TensorDesc from_, to_;
+  int threads_;
+  bool has_residual_;
+  std::int64_t weight_bytes_ = 0, vector_bytes_ = 0;  // weights, then scales, then biases
+  std::int64_t library_at_ = 0, from_at_ = 0, to_at_ = 0, scratch_bytes_ = 0;
+};
+
+Status EightBitConvolution::pack_constants(std::span<const TensorView> inputs, void* packed) const {
+  const TensorView& weight = inputs[kWeight];
+  const auto count = static_cast<std::size_t>(weight.desc.shape.count());
+  const std::size_t row = count / static_cast<std::size_t>(form_.outputs);
+  std::vector<std::int8_t> dense(weight.as<const std::int8_t>(), weight.as<const std::int8_t>() + count);
+  auto* const scales = scratch_at<float>(packed, weight_bytes_);
+  auto* const biases = scratch_at<float>(packed, weight_bytes_ + vector_bytes_);
+  const double to_y = form_.y.scale > 0 ? 1.0 / static_cast<double>(form_.y.scale) : 1.0;
+  const double shift =
+      form_.y.zero_point - form_.residual.zero_point * static_cast<double>(form_.residual.scale) * to_y;
+  std::optional<FoldedBatchNorm> folded;
+  if (form_.eps) folded.emplace(inputs, *form_.eps);
+  for (std::int64_t o = 0; o < form_.outputs; ++o) {
+    const double norm = folded ? folded->scale(o) : 1.0;
+    const double plain =
+        inputs[kBias].data != nullptr ? static_cast<double>(inputs[kBias].as<const float>()[o]) : 0.0;
+    const double bias = (folded ? folded->bias(o) : plain) * to_y + shift;
+    double scale =
+        static_cast<double>(form_.x.scale) * static_cast<double>(weight.channel_scales[o]) * norm * to_y;
+    std::int8_t* const taps = dense.data() + static_cast<std::size_t>(o) * row;
+    constexpr double kNothing = 1e-30;  // smaller ones are not told from 0 in f32 once they divide
+    if (std::abs(scale) < kNothing) {
+      std::fill_n(taps, row, std::int8_t{0});
+      scale = 1;
+    }
+    std::int64_t sum = 0;
+    for (std::size_t i = 0; i < row; ++i) sum += taps[i];
+    scales[o] = static_cast<float>(scale);
+    biases[o] = static_cast<float>(bias / scale - static_cast<double>(form_.x.zero_point * sum));
+  }
+  GRAPHRUN_ASSIGN(const auto plain, cpu::strided_desc(DType::s8, form_.source.shape, form_.source.strides));
+  GRAPHRUN_ASSIGN(cpu::Primitive reorder, cpu::make_reorder(plain, form_.convolution.weight, threads_));
+  std::vector<double> scratch(static_cast<std::size_t>(reorder.scratch_bytes()) / sizeof(double) + 1);
+  void* const data[] = {dense.data(), packed};
+  return reorder.run(data, scratch.data());
+}
+
+Status EightBitConvolution::run(const KernelRun& run) {
+  void* from = run.inputs[kX].data;
+  if (!from_.contiguous()) {
+    from = scratch_at(run.scratch, from_at_);
+    copy_pixels(from_, run.inputs[kX].data, from_.pixel_stride, from, from_.c(), threads_);
+  }
+  void* const y = run.outputs[0].data;
+  void* const to = to_.contiguous() ? y : scratch_at(run.scratch, to_at_);
+  if (has_residual_ && run.inputs[kResidual].data != to) {
+    const TensorView& residual = run.inputs[kResidual];
+    copy_pixels(to_, residual.data, residual.desc.pixel_stride, to, to_.c(), threads_);
+  }
+  void* const packed = const_cast<void*>(run.packed);
+  void* const data[] = {from, packed, to, scratch_at(packed, weight_bytes_ + vector_bytes_),
+                        scratch_at(packed, weight_bytes_)};
+  GRAPHRUN_TRY(form_.convolution.primitive.run(data, scratch_at(run.scratch, library_at_)));
+  if (to != y) copy_pixels(to_, to, to_.c(), y, to_.pixel_stride, threads_);
+  return {};
+}
+
+bool has_padding(const Geometry& g) {
+  return g.ph > 0 || g.pw > 0 || (g.oh - 1) * g.sh + (g.kh - 1) * g.dh >= g.h ||
+         (g.ow - 1) * g.sw + (g.kw - 1) * g.dw >= g.w;
+}
+
+bool is_byte(const TensorDesc& desc) { return desc.dtype == DType::u8 && desc.quantisation.scale > 0; }
+
+Status check_operands(const KernelRequest& request) {
+  if (!is_byte(request.inputs[kX]) || request.inputs[kWeight].dtype != DType::s8)
+    return {ErrorCode::declined, "multiplies activations in u8 with weights in s8"};
+  if (!cpu::multiplies_bytes())
+    return {ErrorCode::declined, "the CPU has no instructions for it (AVX-512 VNNI, AMX)"};
+  for (std::size_t i = kWeight; i < std::min<std::size_t>(request.inputs.size(), kResidual); ++i) {
+    if (!request.input_present[i]) continue;
+    if (!request.input_constant[i] || (i != kWeight && request.inputs[i].dtype != DType::f32))
+      return {ErrorCode::declined, "prepares constant variables only"};
+  }
+  const TensorDesc& y = request.outputs[0];
+  if (!is_byte(y) && y.dtype != DType::f32 && y.dtype != DType::bf16)
+    return {ErrorCode::declined, "y is neither u8 nor f32 nor bf16"};
+  const bool residual = request.inputs.size() > kResidual && request.input_present[kResidual];
+  if (residual &&
+      (request.inputs[kResidual].dtype != y.dtype || is_byte(request.inputs[kResidual]) != is_byte(y)))
+    return {ErrorCode::declined, "the residual and y differ in their type"};
+  return {};
+}
+
+void append(const Quantisation& q, std::string& key) {
+  key.append(" ").append(std::to_string(std::bit_cast<std::uint32_t>(q.scale)));
+  key.append(" ").append(std::to_string(q.zero_point));
+}
+
+Result<std::string> key_of(const EightBits& form) {
+  GRAPHRUN_ASSIGN(std::string key, cpu::layout_key(form.convolution.weight));
+  key = "eight bits " + key;
+  for (const Quantisation& q : {form.x, form.y, form.residual}) append(q, key);
+  for (const std::int64_t stride : form.source.strides) key.append(" ").append(std::to_string(stride));
+  if (form.eps) key += " batch norm " + std::to_string(std::bit_cast<std::uint64_t>(*form.eps));
+  return key;
+}
+
+Prepared prepare(const KernelRequest& request, std::optional<double> eps, bool relu) {
+  GRAPHRUN_TRY(check_operands(request));
+  const TensorDesc& x = request.inputs[kX];
+  const TensorDesc& y = request.outputs[0];
+  const Geometry g = library_geometry(request.attrs, x, y);
+  if (x.quantisation.zero_point != 0 && has_padding(g))
+    return {ErrorCode::declined, "pads with integers of 0, which the zero point is not"};
+  if (relu && y.quantisation.zero_point != 0)
+    return {ErrorCode::declined, "ends at 0, which y's zero point is not"};
+  GRAPHRUN_ASSIGN(cpu::ConvolutionDesc desc, describe(g, x.dtype, y.dtype));
+  GRAPHRUN_ASSIGN(desc.bias, bias_desc(g));
+  desc.channel_scales = true;
+  desc.relu = relu;
+  Quantisation residual;
+  if (request.inputs.size() > kResidual && request.input_present[kResidual]) {
+    residual = request.inputs[kResidual].quantisation;
+    desc.add_to_y = true;
+    if (is_byte(y)) desc.sum_scale = residual.scale / y.quantisation.scale;
+  }
+  GRAPHRUN_ASSIGN(cpu::Convolution convolution, cpu::make_convolution_forward(desc, request.threads));
+  EightBits form{.convolution = std::move(convolution),
+                 .source = source_of(g),
+                 .eps = eps,
+                 .x = x.quantisation,
+                 .y = y.quantisation,
+                 .residual = residual,
+                 .outputs = g.o};
+  GRAPHRUN_ASSIGN(std::string key, key_of(form));
+  return std::unique_ptr<Kernel>(
+      std::make_unique<EightBitConvolution>(request, std::move(form), std::move(key)));
+}
+
+}  // namespace
+
+Prepared prepare_eight_bits(const KernelRequest& request) { return prepare(request, std::nullopt, false); }
+
+Prepared prepare_batch_norm_eight_bits(const KernelRequest& request) {
+  return prepare(request, request.attrs.real("eps"), request.attrs.text("activation") == "relu");
+}
+
+}  // namespace graphrun::ops::conv2d

@@ -1,0 +1,115 @@
+#include "ops/elementwise/cpu_bytes.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "ops/common/bytes.h"
+#include "ops/common/function_kernel.h"
+#include "ops/elementwise/forms.h"
+
+// Sums and products of bytes, each operand with a scale of its own: computed in float, pixel by pixel.
+namespace graphrun::ops::elementwise {
+namespace {
+
+using Prepared = Result<std::unique_ptr<Kernel>>;
+
+struct Scales {
+  float a, b, to_y;            // of the operands; one over y's
+  float a_zero, b_zero, zero;  // zero points
+};
+
+float real(std::uint8_t stored, float zero, float scale) {
+  return (static_cast<float>(stored) - zero) * scale;
+}
+std::uint8_t integer(float value, const Scales& s) {
+  return static_cast<std::uint8_t>(std::min(std::max(0.0f, value * s.to_y + s.zero), 255.0f) + 0.5f);
+}
+
+struct AddRow {
+  float low;  // of the result: 0 with a rectifier
+  float operator()(float a, float b) const { return std::max(a + b, low); }
+};
+struct MultiplyRow {
+  float operator()(float a, float b) const { return a * b; }
+};
+
+// Outputs may be the memory of an input: element i is read before it is written.
+template <class F>
+[[gnu::flatten]] GRAPHRUN_SIMD void pair_row(F f, const Scales& s, const std::uint8_t* a,
+                                             const std::uint8_t* b, std::uint8_t* y, std::int64_t length) {
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < length; ++i)
+    y[i] = integer(f(real(a[i], s.a_zero, s.a), real(b[i], s.b_zero, s.b)), s);
+}
+// One value of b for the whole row.
+template <class F>
+[[gnu::flatten]] GRAPHRUN_SIMD void scalar_row(F f, const Scales& s, const std::uint8_t* a, float b,
+                                               std::uint8_t* y, std::int64_t length) {
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < length; ++i) y[i] = integer(f(real(a[i], s.a_zero, s.a), b), s);
+}
+
+template <class F>
+void pixel_row(F f, const Scales& s, const Operand<std::uint8_t>& a, const Operand<std::uint8_t>& b,
+               const std::uint8_t* left, const std::uint8_t* right, std::uint8_t* y, std::int64_t channels) {
+  if (a.c_stride == 0) {
+    const Scales exchanged{s.b, s.a, s.to_y, s.b_zero, s.a_zero, s.zero};
+    scalar_row(f, exchanged, right, real(*left, s.a_zero, s.a), y, channels);
+  } else if (b.c_stride == 0) {
+    scalar_row(f, s, left, real(*right, s.b_zero, s.b), y, channels);
+  } else {
+    pair_row(f, s, left, right, y, channels);
+  }
+}
+
+bool is_byte(const TensorDesc& desc) { return desc.dtype == DType::u8 && desc.quantisation.scale > 0; }
+
+template <class F>
+Prepared prepare(const KernelRequest& request, F f) {
+  const TensorDesc& a_desc = request.inputs[0];
+  const TensorDesc& b_desc = request.inputs[1];
+  const TensorDesc y_desc = request.outputs[0];
+  if (!is_byte(a_desc) || !is_byte(b_desc) || !is_byte(y_desc))
+    return {ErrorCode::declined, "takes bytes with scales to such"};
+  const auto zero = [](const TensorDesc& desc) { return static_cast<float>(desc.quantisation.zero_point); };
+  const Scales scales{a_desc.quantisation.scale,
+                      b_desc.quantisation.scale,
+                      1 / y_desc.quantisation.scale,
+                      zero(a_desc),
+                      zero(b_desc),
+                      zero(y_desc)};
+  if (a_desc.shape == b_desc.shape) {
+    const PixelRows rows({a_desc, b_desc, y_desc});
+    return make_function_kernel("bytes", 0, [=, threads = request.threads](const KernelRun& run) {
+      rows.parallel_for(threads, [&](std::int64_t at, std::int64_t length) {
+        pair_row(f, scales, run.inputs[0].as<const std::uint8_t>() + at * rows.stride(0),
+                 run.inputs[1].as<const std::uint8_t>() + at * rows.stride(1),
+                 run.outputs[0].as<std::uint8_t>() + at * rows.stride(2), length);
+      });
+    });
+  }
+  const auto a_form = operand<std::uint8_t>(a_desc, y_desc);
+  const auto b_form = operand<std::uint8_t>(b_desc, y_desc);
+  return make_function_kernel("bytes", 0, [=, threads = request.threads](const KernelRun& run) {
+    Operand<std::uint8_t> a = a_form, b = b_form;
+    a.data = run.inputs[0].as<const std::uint8_t>();
+    b.data = run.inputs[1].as<const std::uint8_t>();
+    auto* const y = run.outputs[0].as<std::uint8_t>();
+    cpu::parallel_for(threads, y_desc.n() * y_desc.h(), 1, [&](std::int64_t line, std::int64_t) {
+      const std::int64_t n = line / y_desc.h(), h = line % y_desc.h();
+      for (std::int64_t w = 0; w < y_desc.w(); ++w)
+        pixel_row(f, scales, a, b, a.at(n, h, w), b.at(n, h, w),
+                  y + (line * y_desc.w() + w) * y_desc.pixel_stride, y_desc.c());
+    });
+  });
+}
+
+}  // namespace
+
+Prepared prepare_add_bytes(const KernelRequest& request) {
+  const bool relu = request.attrs.text("activation") == "relu";
+  return prepare(request, AddRow{relu ? 0.0f : -std::numeric_limits<float>::infinity()});
+}
+Prepared prepare_multiply_bytes(const KernelRequest& request) { return prepare(request, MultiplyRow()); }
+
+}  // namespace graphrun::ops::elementwise
