@@ -11,6 +11,7 @@
 
 #include "graphrun/labeler.h"
 #include "runtime/core/guard.h"
+#include "runtime/model/eight_bits.h"
 
 // The C interface: checks what C cannot say in types, and calls the public classes.
 struct gr_labeler {
@@ -88,10 +89,8 @@ Status wrong_size(std::string_view name) {
 std::string text_or(const char* text, const char* otherwise) { return text == nullptr ? otherwise : text; }
 
 Result<DType> precision_of(const std::string& name) {
-  for (const DType type : {DType::f32, DType::bf16}) {
-    if (to_string(type) == name) return type;
-  }
-  return {ErrorCode::invalid_argument, "the precision \"" + name + "\": expected f32 or bf16"};
+  if (const std::optional<DType> type = model::precision_of(name)) return *type;
+  return {ErrorCode::invalid_argument, "the precision \"" + name + "\": expected f32, bf16 or int8"};
 }
 
 Result<OpLibraries> open_ops(const char* const* paths, std::size_t count) {

@@ -4,6 +4,7 @@
 #include "api/impl.h"
 #include "runtime/core/guard.h"
 #include "runtime/model/device_id.h"
+#include "runtime/model/eight_bits.h"
 #include "runtime/model/required_ops.h"
 
 namespace graphrun {
@@ -20,6 +21,6 @@ Result<Device> Device::open(std::string_view name, const DeviceOptions& options)
 std::string Device::name() const { return std::string(impl_->backend->device()); }
 DeviceId Device::id() const { return model::device_id(*impl_->backend); }
 int Device::threads() const { return impl_->backend->threads(); }
-Status Device::check_precision(DType type) const { return impl_->backend->check_precision(type); }
+Status Device::check_precision(DType type) const { return model::check_precision(*impl_->backend, type); }
 
 }  // namespace graphrun

@@ -6,6 +6,7 @@
 #include "api/devices.h"
 #include "ops/cpu_training.h"
 #include "runtime/collective/self.h"
+#include "runtime/model/eight_bits.h"
 #include "training/jobs/ranks.h"
 
 namespace graphrun::api {
@@ -26,18 +27,16 @@ training::Platform platform(JobPlace& place, std::vector<std::string>& notes) {
         devices()
             .open(place.device, {place.threads, place.cache, ops::with_training_kernels(place.libraries)})
             .with_context("device " + place.device));
-    GRAPHRUN_TRY(backend->check_precision(place.precision)
-                     .with_context("precision " + std::string(to_string(place.precision))));
+    GRAPHRUN_TRY(model::check_precision(*backend, place.precision)
+                     .with_context("precision " + std::string(model::precision_name(place.precision))));
     return backend;
   };
   return {*place.ops, join, open};
 }
 
 Result<DType> precision_of(const std::string& name) {
-  for (const DType type : {DType::f32, DType::bf16}) {
-    if (name == to_string(type)) return type;
-  }
-  return {ErrorCode::invalid_argument, "precision " + name + ": expected f32 or bf16"};
+  if (const std::optional<DType> type = model::precision_of(name)) return *type;
+  return {ErrorCode::invalid_argument, "precision " + name + ": expected f32, bf16 or int8"};
 }
 
 Result<training::JobData> job_data(const std::string& dataset, const std::string& root,

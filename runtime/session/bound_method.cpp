@@ -5,6 +5,7 @@
 
 #include "runtime/core/guard.h"
 #include "runtime/model/device_id.h"
+#include "runtime/model/eight_bits.h"
 #include "runtime/model/team.h"
 #include "runtime/session/dims.h"
 #include "runtime/session/method_plan.h"
@@ -42,6 +43,18 @@ Status check_statistics(const LoweredMethod& lowered, const Reductions& reductio
   return {};
 }
 
+// What is wide, and what is not.
+Result<LowerOptions> storage_of(const model::Backend& backend, const MethodOptions& options) {
+  LowerOptions storage;
+  storage.precision = options.precision;
+  if (options.precision != DType::s8) return storage;
+  const auto* const eight_bits = model::service_of<model::EightBits>(backend);
+  if (eight_bits == nullptr) return {ErrorCode::unsupported, "the device does not compute in 8 bits"};
+  storage.precision = eight_bits->wide;
+  storage.quantised = options.quantised;
+  return storage;
+}
+
 Result<Planned> plan(const model::Program& program, const model::Method& method,
                      const model::Backend& backend, const MethodOptions& options) {
   Result<DimValues> solved = solve_dims(program, options.input_shapes);
@@ -50,10 +63,13 @@ Result<Planned> plan(const model::Program& program, const model::Method& method,
   GRAPHRUN_ASSIGN(DimValues dims, std::move(solved));
   const auto lock = backend.lock();
   Planned planned;
-  GRAPHRUN_ASSIGN(planned.lowered,
-                  lower(program, method, backend,
-                        {lookup_in(std::move(dims)), options.constant_weights, options.fuse,
-                         options.low_res_logits, options.precision, options.max_table_bytes}));
+  GRAPHRUN_ASSIGN(LowerOptions lowering, storage_of(backend, options));
+  lowering.dims = lookup_in(std::move(dims));
+  lowering.constant_weights = options.constant_weights;
+  lowering.fuse = options.fuse;
+  lowering.low_res_logits = options.low_res_logits;
+  lowering.max_table_bytes = options.max_table_bytes;
+  GRAPHRUN_ASSIGN(planned.lowered, lower(program, method, backend, lowering));
   GRAPHRUN_TRY(check_statistics(planned.lowered, options.reductions));
   planned.variables = variables_of(program.model(), method, planned.lowered);
   GRAPHRUN_ASSIGN(planned.plan, plan_method(planned.lowered, planned.variables));
@@ -162,6 +178,8 @@ class Binder {
   TensorView view(ValueId id) const {
     if (id == kNoValue) return {};
     const auto i = static_cast<std::size_t>(id);
+    if (lowered_.descs[i].dtype == DType::s8)
+      return weights_.eight_bits(static_cast<std::size_t>(variables_[i]));
     if (variables_[i] >= 0) return {lowered_.descs[i], memory_of(variables_[i]), device_};
     return {lowered_.descs[i], plan_.values[i] < 0 ? nullptr : arena_ + plan_.values[i], device_};
   }
@@ -245,7 +263,9 @@ Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const mod
                                                        std::span<const TensorView> gradients,
                                                        const MethodOptions& options) {
   GRAPHRUN_ASSIGN(const model::Method* const found, find_method(program->model(), method, options));
-  GRAPHRUN_ASSIGN(Planned planned, session::plan(*program, *found, *weights->backend(), options));
+  MethodOptions of_weights = options;
+  if (of_weights.quantised == nullptr) of_weights.quantised = &weights->quantised();
+  GRAPHRUN_ASSIGN(Planned planned, session::plan(*program, *found, *weights->backend(), of_weights));
   std::unique_ptr<BoundMethod> bound(new BoundMethod());
   GRAPHRUN_TRY(
       Binder(program->model(), *found, std::move(planned), gradients, *weights).bind(*bound, options));

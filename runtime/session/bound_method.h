@@ -64,7 +64,9 @@ struct MethodOptions {
   InputShapes input_shapes;
   bool constant_weights = false;
   bool fuse = true;
-  DType precision = DType::f32;  // of activations: f32 or bf16
+  // Of activations: f32, bf16, or s8: 8 bits where the weights say how and the device has kernels for it,
+  // else what that device computes in best.
+  DType precision = DType::f32;
   // The output of this name is taken before the resize that makes it, where one does (LowerOptions).
   std::string low_res_logits;
   // Gives at least so many bytes for activations; empty: the method gets its own. Methods may share memory
@@ -72,6 +74,9 @@ struct MethodOptions {
   std::function<Result<std::shared_ptr<model::Buffer>>(std::int64_t bytes)> arena;
   // The arena may have so many bytes where that saves recomputations; otherwise it is as small as may be.
   std::int64_t arena_budget = 0;
+  // In s8: what is stored in 8 bits, a part of what the weights have so. Null: all of that; plan(), which
+  // sees no weights, plans all wide then, which takes more.
+  const weights::QuantisedValues* quantised = nullptr;
   bool plan_values = false;  // for plan(): MemoryRequirements::value_bytes too
   // Bytes that tables of its kernels may take; more is refused before they are built.
   std::int64_t max_table_bytes = std::numeric_limits<std::int64_t>::max();

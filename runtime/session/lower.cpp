@@ -9,6 +9,7 @@
 #include "runtime/model/infer.h"
 #include "runtime/model/interpolation.h"
 #include "runtime/model/parts.h"
+#include "runtime/session/byte_storage.h"
 
 namespace graphrun::session {
 namespace {
@@ -38,7 +39,8 @@ class Lowering final : public GraphWriter {
         method_(method),
         backend_(backend),
         options_(options),
-        tables_{options.max_table_bytes, 0} {
+        tables_{options.max_table_bytes, 0},
+        bytes_(program, method, backend, options.quantised) {
     const SymbolLookup parameters = program.model().parameter_values();
     symbols_ = [parameters, dims = options.dims](std::string_view name) {
       auto found = parameters(name);
@@ -61,6 +63,7 @@ class Lowering final : public GraphWriter {
                                                               : value.name));
       result_.descs.push_back(of_node ? stored(desc, *resolved.nodes[node].def) : desc);
     }
+    bytes_.add_values(result_.values);
     result_.outputs = method_.outputs;
     const Node* const left_out = leave_out_interpolation(resolved);
     for (const model::NamedValue& output : result_.outputs) {
@@ -170,6 +173,89 @@ class Lowering final : public GraphWriter {
   }
 
   Status lower_node(const Node& node, const model::ResolvedNode& resolved) {
+    if (!bytes_.active()) return lower_wide(node, resolved);
+    bytes_.written_by(node);
+    const OpDef& def = *resolved.def;
+    const bool whole = options_.fuse && !backend_.candidates(def.name).empty();
+    if (def.decomposition != nullptr && !whole) return lower_parts(node, def);
+    for (const bool narrow_output : {true, false}) {
+      GRAPHRUN_ASSIGN(const bool taken, offer_bytes(node, resolved, narrow_output));
+      if (taken) return {};
+    }
+    Node wide = node;
+    for (std::size_t i = 0; i < wide.inputs.size(); ++i) {
+      ValueId& id = wide.inputs[i];
+      if (id == kNoValue || !is_bytes(desc(id))) continue;
+      GRAPHRUN_ASSIGN(id, form_of(id, node.path, options_.precision, !def.input(i).shape_only));
+    }
+    return lower_wide(wide, resolved);
+  }
+
+  static bool is_bytes(const TensorDesc& desc) {
+    return desc.dtype == DType::u8 && desc.quantisation.scale > 0;
+  }
+
+  // The value as bytes or as `type`: itself, or a copy of which there is one for all who ask. With `computed`
+  // a node that casts is there, too.
+  Result<ValueId> form_of(ValueId id, const std::string& path, DType type, bool computed) {
+    TensorDesc form = desc(id);
+    form.dtype = type;
+    form.quantisation = type == DType::u8 ? bytes_.of(id) : Quantisation();
+    if (form == desc(id)) return id;
+    ByteStorage::Form& copy = bytes_.form(id, type);
+    if (copy.value == kNoValue) {
+      const ValueId made = add_value(at(result_.values, id).name, at(types_, id), form);
+      if (type == DType::s8) at(result_.values, made) = at(result_.values, id);
+      copy.value = made;
+    }
+    if (computed && !copy.computed && type != DType::s8) {
+      copy.computed = true;
+      const ValueId to = copy.value;
+      GRAPHRUN_TRY(cast_value(path, id, to));
+      return to;
+    }
+    return copy.value;
+  }
+
+  // Offers the node with all in bytes that can be; casts come before it if it is taken.
+  Result<bool> offer_bytes(const Node& node, const model::ResolvedNode& resolved, bool narrow_output) {
+    const OpDef& def = *resolved.def;
+    if (!bytes_.has_kernel(def.name)) return false;
+    Node narrow = node;
+    bool weight = false, stored = false;
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      ValueId& id = narrow.inputs[i];
+      if (id == kNoValue || def.input(i).shape_only) continue;
+      stored = stored || is_bytes(desc(id));
+      const bool in_s8 = bytes_.is_weight(at(result_.values, id));
+      weight = weight || in_s8;
+      if (!in_s8 && bytes_.of(id).scale <= 0) continue;
+      GRAPHRUN_ASSIGN(id, form_of(id, node.path, in_s8 ? DType::s8 : DType::u8, false));
+    }
+    // A node without weights is as fast wide, where it would need casts.
+    if (!weight && !stored) return false;
+    const ValueId y = node.outputs[0];
+    const TensorDesc wide = desc(y);
+    const bool to_bytes = narrow_output && y != kNoValue && bytes_.wanted(y) && bytes_.of(y).scale > 0;
+    if (narrow_output && !to_bytes) return false;
+    if (to_bytes) at(result_.descs, y).dtype = DType::u8, at(result_.descs, y).quantisation = bytes_.of(y);
+    std::string reasons;
+    GRAPHRUN_ASSIGN(const bool taken, offer(narrow, def, resolved.attrs, reasons));
+    if (!taken) {
+      if (to_bytes) at(result_.descs, y) = wide;
+      return false;
+    }
+    const LoweredNode made = std::move(result_.nodes.back());
+    result_.nodes.pop_back();
+    for (std::size_t i = 0; i < node.inputs.size(); ++i) {
+      if (narrow.inputs[i] == node.inputs[i]) continue;
+      GRAPHRUN_TRY(status_of(form_of(node.inputs[i], node.path, desc(narrow.inputs[i]).dtype, true)));
+    }
+    result_.nodes.push_back(made);
+    return true;
+  }
+
+  Status lower_wide(const Node& node, const model::ResolvedNode& resolved) {
     const OpDef& def = *resolved.def;
     const Attributes& attrs = resolved.attrs;
     std::string reasons;
@@ -355,6 +441,7 @@ class Lowering final : public GraphWriter {
   LoweredMethod result_;
   std::vector<ValueId> inputs_;
   std::unordered_multimap<std::size_t, Made> made_;  // by hash_of()
+  ByteStorage bytes_;
   std::vector<Part> parts_;
   std::string scope_;
   Status failure_;
@@ -364,10 +451,16 @@ class Lowering final : public GraphWriter {
 }  // namespace
 
 Result<std::unique_ptr<Kernel>> choose_kernel(const model::Backend& backend, const KernelRequest& request) {
-  GRAPHRUN_TRY(check_storage(request));
+  const auto in_eight_bits = [](const TensorDesc& desc) {
+    return desc.dtype == DType::s8 || (desc.dtype == DType::u8 && desc.quantisation.scale > 0);
+  };
+  const bool eight_bits = std::ranges::any_of(request.inputs, in_eight_bits) ||
+                          std::ranges::any_of(request.outputs, in_eight_bits);
+  if (!eight_bits) GRAPHRUN_TRY(check_storage(request));
   std::string reasons;
   const TableBudget before = request.tables == nullptr ? TableBudget() : *request.tables;
   for (const KernelEntry& candidate : backend.candidates(request.def.name)) {
+    if (candidate.eight_bits != eight_bits) continue;
     if (request.tables != nullptr) *request.tables = before;  // who declines keeps nothing
     auto kernel = candidate.prepare(request);
     if (kernel.ok() || kernel.status().code() != ErrorCode::declined) return kernel;

@@ -11,6 +11,7 @@
 #include "runtime/model/backend.h"
 #include "runtime/model/program.h"
 #include "runtime/numeric/interpolation.h"
+#include "runtime/weights/quantised.h"
 
 namespace graphrun::session {
 
@@ -46,6 +47,9 @@ struct LowerOptions {
   // Element type of the activations between ops that follow the session's precision: f32 or bf16. The
   // method's inputs and outputs, and all that an op of Precision::always_f32 gives, stay f32.
   DType precision = DType::f32;
+  // What may be stored in 8 bits beside that: nodes whose op has kernels for it read and write these values
+  // so where one takes them. Null: nothing.
+  const weights::QuantisedValues* quantised = nullptr;
   // Bytes that tables of kernels may take (TableBudget); refused before they are built.
   std::int64_t max_table_bytes = std::numeric_limits<std::int64_t>::max();
 };
@@ -56,7 +60,8 @@ Result<std::unique_ptr<Kernel>> choose_kernel(const model::Backend& backend, con
 
 // Chooses for each node the backend's first kernel that takes it; a composite that none takes is replaced by
 // its parts. In bf16 a node is offered as it is, then with all it reads in bf16, then in f32 alone, with
-// casts around it. Errors name the node, its shapes, and each candidate's reason.
+// casts around it; of quantised values it is offered in 8 bits before all that. Errors name the node, its
+// shapes, and each candidate's reason.
 Result<LoweredMethod> lower(const model::Program& program, const model::Method& method,
                             const model::Backend& backend, const LowerOptions& options);
 

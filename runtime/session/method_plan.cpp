@@ -73,7 +73,10 @@ class Planner {
             std::ranges::count(node.inputs, input) == 1 && std::ranges::find(taken, memory) == taken.end();
         const bool free =
             variables_[o] < 0 && variables_[m] < 0 && lowered_.values[m].origin == model::Origin::node;
-        const bool fits = lowered_.descs[o] == lowered_.descs[static_cast<std::size_t>(input)];
+        // Integers may stand for other numbers afterwards.
+        TensorDesc replaced = lowered_.descs[static_cast<std::size_t>(input)];
+        replaced.quantisation = lowered_.descs[o].quantisation;
+        const bool fits = lowered_.descs[o] == replaced;
         if (!dies || !once || !free || !fits) continue;
         root_[o] = memory;
         last_[m] = std::max(last_[m], last_[o]);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/core/guard.h"
+#include "runtime/model/eight_bits.h"
 #include "runtime/session/layout.h"
 #include "runtime/session/signature.h"
 
@@ -31,6 +32,7 @@ Result<MethodOptions> method_options(const model::Program& program, const Sessio
   method_options.constant_weights = true;
   method_options.fuse = options.fuse;
   method_options.precision = options.precision;
+  method_options.quantised = options.quantised;
   if (options.low_res_logits)
     method_options.low_res_logits = name_of(signature.output(model::methods::kEval, model::roles::kLogits));
   method_options.arena = options.arena;
@@ -67,7 +69,11 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
                                                  std::shared_ptr<weights::Weights> weights,
                                                  const Options& options) try {
   std::shared_ptr<model::Backend> backend = weights->backend();
-  GRAPHRUN_TRY(backend->check_precision(options.precision));
+  GRAPHRUN_TRY(model::check_precision(*backend, options.precision));
+  if (options.precision == DType::s8 && weights->quantised().empty()) {
+    return {ErrorCode::invalid_argument,
+            "the weights are not quantised, which int8 needs (grun quantize makes such a file)"};
+  }
   GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(*program, options));
   const model::Signature& signature = program->model().signature;
   const std::string image = name_of(signature.input(model::roles::kImage));
@@ -93,7 +99,7 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
 
 Result<MemoryRequirements> Session::plan(const model::Program& program, const model::Backend& backend,
                                          const Options& options) try {
-  GRAPHRUN_TRY(backend.check_precision(options.precision));
+  GRAPHRUN_TRY(model::check_precision(backend, options.precision));
   GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(program, options));
   return BoundMethod::plan(program, model::methods::kEval, backend, bound);
 } catch (...) {

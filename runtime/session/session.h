@@ -24,8 +24,11 @@ class Session {
     bool low_res_logits = false;
     std::function<Result<std::shared_ptr<model::Buffer>>(std::int64_t bytes)> arena{};  // as in MethodOptions
     // f32, or bf16: activations are stored in bf16, and convolutions multiply bf16 and sum in f32; input and
-    // outputs are f32. Refused where the device has no instructions for it (Backend::check_precision).
+    // outputs are f32. s8: 8 bits where weights that are quantised say so. Refused where the device has no
+    // instructions for it (check_precision()).
     DType precision = DType::f32;
+    // In s8: what is stored in 8 bits, a part of what the weights have so; null: all of that.
+    const weights::QuantisedValues* quantised = nullptr;
     std::int64_t max_table_bytes = std::numeric_limits<std::int64_t>::max();  // as in MethodOptions
     // Shapes of inputs by name, in the logical order of the model. Needed are those whose extents do not
     // follow from the image's, and all of a model without an image; the image's own stands for n, h and w.

@@ -10,6 +10,7 @@
 #include "graphrun/bfloat16.h"
 #include "runtime/model/model_file.h"
 #include "runtime/weights/bundle.h"
+#include "runtime/weights/quantised_file.h"
 #include "runtime/weights/safetensors.h"
 
 namespace graphrun::weights {
@@ -54,12 +55,17 @@ struct Packed {
   std::vector<NamedTensor> tensors;
   std::vector<std::byte> storage;
   std::vector<std::vector<BFloat16>> narrowed;
+  std::map<std::string, std::string> metadata;
 };
 
 Result<Packed> packed_tensors(const PackSource& source) {
   Packed packed;
   GRAPHRUN_ASSIGN(packed.tensors, source.weights.snapshot(false, packed.storage));
-  if (source.precision == DType::f32) return packed;
+  if (!source.weights.quantised().empty()) {
+    store_quantised(source.weights, source.program.model(), packed.tensors, packed.metadata);
+    return packed;
+  }
+  if (source.precision != DType::bf16) return packed;
   for (NamedTensor& tensor : packed.tensors) {
     if (tensor.desc.shape.rank() < 2) continue;
     const auto* const values = reinterpret_cast<const float*>(tensor.bytes.data());
@@ -67,9 +73,7 @@ Result<Packed> packed_tensors(const PackSource& source) {
     tensor.desc.dtype = DType::bf16;
     tensor.bytes = std::as_bytes(std::span(narrow));
   }
-  // Larger element types first keep every tensor aligned (write_safetensors).
-  std::ranges::stable_sort(packed.tensors, std::ranges::greater(),
-                           [](const NamedTensor& tensor) { return size_of(tensor.desc.dtype); });
+  align_tensors(packed.tensors);
   return packed;
 }
 
@@ -128,8 +132,9 @@ Status pack(const PackSource& source, const std::string& path) {
   GRAPHRUN_ASSIGN(const Packed packed, packed_tensors(source));
   std::vector<PartSource> parts;
   parts.push_back({std::string(kModel), 1, true, [&](const ByteSink& sink) { return sink(graph); }});
-  parts.push_back({std::string(kWeights), 1, true,
-                   [&](const ByteSink& sink) { return emit_safetensors(packed.tensors, {}, sink); }});
+  parts.push_back({std::string(kWeights), 1, true, [&](const ByteSink& sink) {
+                     return emit_safetensors(packed.tensors, packed.metadata, sink);
+                   }});
   if (!source.protocol.empty()) parts.push_back(text_part(kProtocol, source.protocol));
   if (!source.metadata.empty()) {
     parts.push_back({std::string(kMetadata), 1, false,

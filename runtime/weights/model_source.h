@@ -32,8 +32,8 @@ Result<std::shared_ptr<const TensorFile>> open_weights(const ModelSource& model,
                                                        const TensorChoice& choice = {});
 
 // Writes a bundle. With `precision` bf16 tensors of two and more axes are stored in bf16, a half of their
-// bytes; biases, norms and their statistics stay f32. Precondition: the weights are the program's. Errors:
-// the disk's, the device's.
+// bytes; biases, norms and their statistics stay f32. Weights that are quantised are stored as they are.
+// Precondition: the weights are the program's. Errors: the disk's, the device's.
 struct PackSource {
   const model::Program& program;
   const Weights& weights;

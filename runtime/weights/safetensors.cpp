@@ -28,7 +28,8 @@ constexpr std::array<std::pair<std::string_view, DType>, kDTypeCount> kDTypes{{{
                                                                                {"F64", DType::f64},
                                                                                {"I32", DType::i32},
                                                                                {"I64", DType::i64},
-                                                                               {"U8", DType::u8}}};
+                                                                               {"U8", DType::u8},
+                                                                               {"I8", DType::s8}}};
 
 struct Entry {
   std::string name;

@@ -47,7 +47,7 @@ void add_unexpected(const TensorFile& file, std::vector<std::string_view> known,
   for (const NamedTensor& tensor : file.tensors()) {
     std::string_view name = tensor.name;
     if (name.starts_with(kTrainedPrefix)) name.remove_prefix(kTrainedPrefix.size());
-    if (is_real(tensor.desc.dtype) && !std::ranges::binary_search(known, name))
+    if (is_real(tensor.desc.dtype) && !std::ranges::binary_search(known, name) && !is_scales(file, tensor))
       differences.push_back({Difference::Kind::unexpected, tensor.name, "", file_shape(tensor)});
   }
 }
@@ -104,7 +104,9 @@ Result<Weights::Found> Weights::match(const TensorFile& file, const std::vector<
     if (item.kind == VariableKind::gradient) continue;
     const NamedTensor* tensor = file.find(item.name);
     if (tensor == nullptr && !in_checkpoint(item.kind)) continue;
-    if (tensor != nullptr && tensor->desc.shape == item.shape && is_real(tensor->desc.dtype)) {
+    const bool usable =
+        tensor != nullptr && (is_real(tensor->desc.dtype) || scales_of(file, *tensor) != nullptr);
+    if (usable && tensor->desc.shape == item.shape) {
       found[i] = tensor;
       continue;
     }
@@ -154,9 +156,10 @@ Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
     } else {
       view.data = free_memory;
       free_memory += aligned(view.desc.bytes());
-      GRAPHRUN_TRY(weights->store(i, *found[i]));
+      GRAPHRUN_TRY(weights->store(i, *found[i], scales_of(*file, *found[i])));
     }
   }
+  GRAPHRUN_TRY(weights->map_narrow(*file, matched));
   weights->file_ = std::move(file);
   if (weights->open_kept(kept, matched)) return weights;
   if (host) GRAPHRUN_TRY(weights->check_mapped(*weights->file_));
@@ -245,9 +248,48 @@ Status Weights::check_mapped(const TensorFile& file) const {
   return {};
 }
 
-Status Weights::store(std::size_t index, const NamedTensor& tensor) {
+// Where the tensors are that stand in s8. Nothing of a file without scales of activations: its sessions are
+// wide.
+Status Weights::map_narrow(const TensorFile& file, const Found& found) {
+  GRAPHRUN_ASSIGN(quantised_.activations, read_activations(file.metadata()));
+  if (quantised_.empty()) return {};
+  narrow_.resize(items_.size());
+  quantised_.variables.resize(items_.size(), false);
+  for (std::size_t i = 0; i < items_.size(); ++i) {
+    if (found.tensors[i] == nullptr || !in_checkpoint(items_[i].kind)) continue;
+    const float* const scales = scales_of(file, *found.tensors[i]);
+    if (scales == nullptr) continue;
+    quantised_.variables[i] = true;
+    narrow_[i] = {found.tensors[i]->desc, const_cast<std::byte*>(found.tensors[i]->bytes.data()), {}, scales};
+  }
+  return {};
+}
+
+void Weights::quantise(std::shared_ptr<const std::vector<EightBitTensor>> tensors,
+                       ActivationScales activations) {
+  narrow_memory_ = std::move(tensors);
+  quantised_.activations = std::move(activations);
+  quantised_.variables.assign(items_.size(), false);
+  narrow_.assign(items_.size(), TensorView());
+  for (std::size_t i = 0; i < narrow_memory_->size(); ++i) {
+    const EightBitTensor& tensor = (*narrow_memory_)[i];
+    if (tensor.values.empty()) continue;
+    quantised_.variables[i] = true;
+    narrow_[i] = {TensorDesc::dense(DType::s8, items_[i].shape),
+                  const_cast<std::int8_t*>(tensor.values.data()),
+                  {},
+                  tensor.scales.data()};
+  }
+  touch();
+}
+
+Status Weights::store(std::size_t index, const NamedTensor& tensor, const float* scales) {
   std::vector<float> values(static_cast<std::size_t>(items_[index].shape.count()));
-  convert_to_f32(tensor, values);
+  if (scales != nullptr) {
+    widen(tensor, scales, values);
+  } else {
+    convert_to_f32(tensor, values);
+  }
   GRAPHRUN_TRY(check_values(tensor.name, items_[index].shape, values, items_[index].not_negative));
   return backend_->copy_to_device(views_[index].data, values.data(),
                                   static_cast<std::int64_t>(values.size() * sizeof(float)));
@@ -267,7 +309,8 @@ Result<bool> Weights::load(const TensorFile& file) try {
   if (any_state && !all_state)
     return {ErrorCode::invalid_file, "the file has only a part of the optimiser's state"};
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (found[i] != nullptr && views_[i].data != nullptr) GRAPHRUN_TRY(store(i, *found[i]));
+    if (found[i] != nullptr && views_[i].data != nullptr)
+      GRAPHRUN_TRY(store(i, *found[i], scales_of(file, *found[i])));
   }
   touch();
   return any_state;

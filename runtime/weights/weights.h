@@ -15,6 +15,7 @@
 #include "runtime/weights/difference.h"
 #include "runtime/weights/packed_weights.h"
 #include "runtime/weights/packed_weights_folder.h"
+#include "runtime/weights/quantised.h"
 #include "runtime/weights/tensor_file.h"
 
 namespace graphrun::weights {
@@ -80,6 +81,13 @@ class Weights {
   // A variable's memory; data is null for gradients, which belong to training sessions, for optimiser state
   // in weights from map(), and for state that another rank holds. Index of Model::variables.
   const TensorView& variable(std::size_t index) const { return views_[index]; }
+  // Where map() found them quantised: what of the network can be stored in 8 bits, and a weight in s8 with
+  // its scales, which variable() has in f32, too.
+  const QuantisedValues& quantised() const { return quantised_; }
+  const TensorView& eight_bits(std::size_t index) const { return narrow_[index]; }
+  // For whoever quantises: from now on as if map() had found these, by variable (without values: none),
+  // beside what variable() has. Precondition: no session runs, and each has the extents of its variable.
+  void quantise(std::shared_ptr<const std::vector<EightBitTensor>> tensors, ActivationScales activations);
   bool writable() const { return writable_; }
   // Of the memory that the variables have here, prepared forms and mapped files apart.
   std::int64_t bytes() const;
@@ -128,13 +136,17 @@ class Weights {
   Status check_mapped(const TensorFile& file) const;
   Status check_types() const;
   Status allocate(const std::vector<bool>& holds);
-  Status store(std::size_t index, const NamedTensor& tensor);
+  Status store(std::size_t index, const NamedTensor& tensor, const float* scales = nullptr);
+  Status map_narrow(const TensorFile& file, const Found& found);
   std::string selection(const Found& found) const;
   bool open_kept(const PackedWeightsFolder& kept, const Found& found);
 
   std::shared_ptr<model::Backend> backend_;
   std::vector<Item> items_;
   std::vector<TensorView> views_;
+  QuantisedValues quantised_;
+  std::vector<TensorView> narrow_;  // by variable; empty: no file with tensors in s8 is mapped
+  std::shared_ptr<const std::vector<EightBitTensor>> narrow_memory_;  // of quantise()
   std::vector<std::unique_ptr<model::Buffer>> buffers_;
   std::shared_ptr<const TensorFile> file_;
   std::string note_;

@@ -13,6 +13,7 @@
 #include "ops/registry.h"
 #include "runtime/core/atomic_file.h"
 #include "runtime/cpu/team.h"
+#include "runtime/model/eight_bits.h"
 #include "runtime/plugin/op_libraries.h"
 #include "tools/terminal/command_line.h"
 #include "tools/terminal/output.h"
@@ -43,8 +44,10 @@ void CommonOptions::add_to(CLI::App& command) {
   command.add_option("--threads", threads, "0: all that this process may use")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
-  command.add_option("--precision", precision, "f32 or bf16: of activations and convolutions")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+  command
+      .add_option("--precision", precision,
+                  "f32, bf16, or int8, of weights that grun quantize made: of activations and convolutions")
+      ->check(CLI::IsMember({"f32", "bf16", "int8"}))
       ->capture_default_str();
   command.add_option(
       "--cache", cache,
@@ -59,6 +62,8 @@ void CommonOptions::add_to(CLI::App& command) {
   command.add_flag("-q", quiet, "only results and errors");
   command.add_flag("-v", verbose, "more detail");
 }
+
+DType CommonOptions::compute_type() const { return model::precision_of(precision).value_or(DType::f32); }
 
 Result<std::string> CommonOptions::cache_folder() const {
   if (cache == "none") return std::string();
@@ -125,7 +130,7 @@ Result<std::shared_ptr<model::Backend>> CommonOptions::backend() const {
     return devices.open(name, device_options);
   };
   GRAPHRUN_ASSIGN(std::shared_ptr<model::Backend> backend, open().with_context("--device " + device));
-  GRAPHRUN_TRY(backend->check_precision(compute_type()).with_context("--precision " + precision));
+  GRAPHRUN_TRY(model::check_precision(*backend, compute_type()).with_context("--precision " + precision));
   if (!quiet && backend->is_host() && threads > backend->threads())
     say("note: {} of the {} threads: OpenMP grants no more ({})", backend->threads(), threads,
         cpu::team_limit());

@@ -40,7 +40,7 @@ struct CommonOptions {
   // made.
   Result<std::string> cache_folder() const;
   // What --precision says.
-  DType compute_type() const { return precision == "bf16" ? DType::bf16 : DType::f32; }
+  DType compute_type() const;
   // -D as bindings of late parameters.
   Result<model::Bindings> bindings() const;
 

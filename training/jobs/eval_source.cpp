@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "runtime/model/eight_bits.h"
 #include "training/jobs/model_choice.h"
 #include "training/run/run_folder.h"
 
@@ -63,7 +64,8 @@ std::string protocol_folder(const labelling::ProtocolSettings& protocol, const d
   const bool is_wide = protocol.precision == DType::f32;
   return fmt::format("{}{}{}{}", protocol.name == "slide" ? "" : protocol.name + "_",
                      protocol.scales.size() > 1 ? "ms" : "ss",
-                     is_wide ? "" : "_" + std::string(to_string(protocol.precision)), range_suffix(range));
+                     is_wide ? "" : "_" + std::string(model::precision_name(protocol.precision)),
+                     range_suffix(range));
 }
 
 fs::path label_folder(const EvalRequest& request, const EvalSource& source, const std::string& protocol) {
