@@ -54,6 +54,7 @@ int main(int argc, char** argv) try {
   graphrun::tools::add_compare(app, outcome);
   graphrun::tools::add_convert(app, outcome);
   graphrun::tools::add_pack(app, outcome);
+  graphrun::tools::add_quantize(app, outcome);
   graphrun::tools::add_export(app, outcome);
   graphrun::tools::add_import(app, outcome);
   graphrun::tools::add_bench(app, outcome);
