@@ -16,7 +16,10 @@ ByteStorage::ByteStorage(const model::Program& program, const model::Method& met
       if (!def->input(i).shape_only) wanted_.insert(node.inputs[i]);
     }
   }
-  for (const model::NamedValue& output : method.outputs) wanted_.erase(output.value);
+}
+
+void ByteStorage::add_outputs(const std::vector<model::NamedValue>& outputs) {
+  for (const model::NamedValue& output : outputs) wanted_.erase(output.value);
 }
 
 void ByteStorage::add_values(const std::vector<model::Value>& values) {

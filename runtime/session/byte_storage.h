@@ -21,6 +21,8 @@ class ByteStorage {
               const weights::QuantisedValues* quantised);
   bool active() const { return quantised_ != nullptr; }
 
+  // What the caller reads, which is wide.
+  void add_outputs(const std::vector<model::NamedValue>& outputs);
   // The method's values, of which the inputs have their scales from the start.
   void add_values(const std::vector<model::Value>& values);
   // From here on its first output has the scale that its path has.
@@ -31,7 +33,7 @@ class ByteStorage {
 
   // The op has kernels for 8 bits.
   bool has_kernel(std::string_view op) const;
-  // Something reads the value that could read bytes, and the method's caller does not.
+  // Something reads the value that could read bytes, and the method's caller does not read it.
   bool wanted(ValueId id) const { return id >= method_values_ || wanted_.contains(id); }
 
   // A copy of a value in another type.

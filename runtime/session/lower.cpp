@@ -66,6 +66,7 @@ class Lowering final : public GraphWriter {
     bytes_.add_values(result_.values);
     result_.outputs = method_.outputs;
     const Node* const left_out = leave_out_interpolation(resolved);
+    bytes_.add_outputs(result_.outputs);
     for (const model::NamedValue& output : result_.outputs) {
       at(result_.descs, output.value).dtype = at(types_, output.value).dtype;
     }

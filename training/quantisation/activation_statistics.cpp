@@ -6,7 +6,7 @@ namespace graphrun::training {
 namespace {
 
 // Pixels of an image's activation that are looked at; neighbours are much alike.
-constexpr std::int64_t kMostValues = std::int64_t{1} << 16;
+constexpr std::int64_t kMostValues = std::int64_t{1} << 13;
 
 bool is_map(const TensorView& view) {
   return view.data != nullptr && view.desc.layout == Layout::nhwc && view.desc.dtype == DType::f32;
