@@ -168,7 +168,7 @@ BOOST_AUTO_TEST_CASE(options_that_do_not_fit_are_told_and_write_nothing) {
   refused([](TrainerOptions& o) { o.settings["base_rl"] = "1"; }, argument, "base_lr");
   refused([](TrainerOptions& o) { o.settings["epochs"] = "many"; }, argument, "an integer");
   refused([](TrainerOptions& o) { o.parameters["width"] = 4; }, argument, "width");
-  refused([](TrainerOptions& o) { o.precision = "f8"; }, argument, "expected f32 or bf16");
+  refused([](TrainerOptions& o) { o.precision = "f8"; }, argument, "expected f32, bf16 or int8");
   refused([](TrainerOptions& o) { o.device = "abacus"; }, argument, "abacus");
   refused([](TrainerOptions& o) { o.weights = "none.pth"; }, ErrorCode::not_found, "none.pth");
   refused(

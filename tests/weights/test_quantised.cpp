@@ -17,7 +17,8 @@ NamedTensor tensor(const std::string& name, DType dtype, const Shape& shape,
 }
 
 bool refused(const std::string& text) {
-  return read_activations({{"activation a.b", text}}).status().code() == ErrorCode::invalid_file;
+  const auto read = read_activations({{"activation a.b", text}});
+  return !read.ok() && read.status().code() == ErrorCode::invalid_file;
 }
 
 }  // namespace
