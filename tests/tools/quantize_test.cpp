@@ -1,5 +1,5 @@
+#include "ops/cpu_backend.h"
 #include "runtime/model/eight_bits.h"
-#include "tests/ops/test_backend.h"
 #include "tests/skip.h"
 #include "tests/tools/command_folder.h"
 
@@ -10,7 +10,7 @@ using namespace graphrun::test;
 namespace {
 
 bool is_without_bytes() {
-  const Status status = model::check_precision(*test_backend(), DType::s8);
+  const Status status = model::check_precision(*take(ops::make_cpu_backend()), DType::s8);
   if (!status.ok()) skip(status.message());
   return !status.ok();
 }
@@ -54,8 +54,11 @@ BOOST_AUTO_TEST_CASE(quantised_weights_label_as_the_network_does, *needs("int8")
 
   // The bundle holds the same integers.
   shell.succeed("grun pack run/model.fb --weights w8.safetensors -o tiny.grun -q");
-  shell.succeed("grun eval tiny.grun --dataset shapes --no-pictures -q --precision int8 -o bundle");
-  BOOST_TEST(shell.mean_iou("bundle") == shell.mean_iou("int8"));
+  const std::string whole =
+      " --dataset shapes --no-pictures -q --precision int8 --protocol whole --set base_size=65 -o ";
+  shell.succeed("grun eval tiny.grun" + whole + "bundle");
+  shell.succeed("grun eval run/model.fb --weights w8.safetensors" + whole + "files");
+  BOOST_TEST(shell.mean_iou("bundle") == shell.mean_iou("files"));
   shell.succeed(
       "grun bench run/model.fb --weights w8.safetensors --precision int8 --mode infer --shape 1,3,65,65 "
       "--iters 1 -v");

@@ -233,6 +233,8 @@ void show(const Report& report, const profiling::StepTimes& times) {
 Status check(const BenchOptions& options) {
   if (options.memory_budget > 0 && !options.trains())
     return {ErrorCode::usage, "--memory-budget is of --mode train"};
+  if (!options.weights.empty() && options.trains())
+    return {ErrorCode::usage, "--weights is of --mode infer and --streams"};
   if (options.sessions > 1 && (options.trains() || options.observed()))
     return {ErrorCode::usage, "--sessions is of --mode infer, without -v and --profile"};
   return {};
@@ -258,6 +260,16 @@ Status bench_streams(const BenchOptions& options) {
   return {};
 }
 
+// Speed does not depend on what weights say, but on whether they are quantised.
+Result<std::shared_ptr<weights::Weights>> weights_of(const BenchOptions& options,
+                                                     const model::Program& program,
+                                                     const std::shared_ptr<model::Backend>& backend) {
+  if (options.weights.empty()) return weights::Weights::initialise(program, 0, backend);
+  GRAPHRUN_ASSIGN(std::shared_ptr<const weights::TensorFile> file,
+                  weights::TensorFile::open(options.weights));
+  return weights::Weights::map(program, std::move(file), backend);
+}
+
 Status bench(BenchOptions& options, Outcome& outcome) {
   if (options.load.streams > 0) return bench_streams(options);
   GRAPHRUN_TRY(check(options));
@@ -271,8 +283,7 @@ Status bench(BenchOptions& options, Outcome& outcome) {
   GRAPHRUN_ASSIGN(outcome.comm, join_ranks(options.common, settings.real("rank_timeout")));
   collective::Communicator& comm = *outcome.comm;
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend, options.common.backend());
-  GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights,
-                  weights::Weights::initialise(*program, 0, backend));
+  GRAPHRUN_ASSIGN(const std::shared_ptr<weights::Weights> weights, weights_of(options, *program, backend));
   profiling::StepTimes times(backend->timeline());
   profiling::StepTimes* const observer = options.observed() ? &times : nullptr;
   const auto run = [&]() -> Result<Timing> {
@@ -344,7 +355,7 @@ void add_bench(CLI::App& app, Outcome& outcome) {
       ->check(CLI::Range(0.001, 1e6))
       ->needs(streams);
   command->add_option("--seconds", options->load.seconds, "how long")->needs(streams)->capture_default_str();
-  command->add_option("--weights", options->weights, "of --streams")->needs(streams);
+  command->add_option("--weights", options->weights, "of --streams, or quantised ones for int8; else random");
   command->add_flag("--json", options->json, "one JSON object");
   command->add_flag("--parts", options->parts, "run fused nodes as their parts, for comparisons");
   set_ranked_callback(*command, outcome, [options, &outcome] { return bench(*options, outcome); });
