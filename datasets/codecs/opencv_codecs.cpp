@@ -1,12 +1,11 @@
 #include "datasets/codecs/opencv_codecs.h"
 
-#include <algorithm>
-#include <cstdint>
 #include <exception>
 #include <opencv2/core.hpp>
 #include <opencv2/imgcodecs.hpp>
 #include <type_traits>
 
+#include "datasets/codecs/opencv_picture.h"
 #include "datasets/codecs/tiff_codec.h"
 
 extern "C" bool graphrun_decode_image(std::string& file, graphrun::imaging::Image& image,
@@ -18,16 +17,7 @@ extern "C" bool graphrun_decode_image(std::string& file, graphrun::imaging::Imag
     const cv::Mat bgr = cv::imdecode(bytes, cv::IMREAD_COLOR | cv::IMREAD_IGNORE_ORIENTATION);
     reason = "is damaged, or of a kind that is not read";
     if (bgr.empty()) return false;
-    image.height = bgr.rows;
-    image.width = bgr.cols;
-    image.rgb.resize(bgr.total() * 3);
-    // Not by OpenCV, whose own threads would come beside the loader's.
-    std::uint8_t* to = image.rgb.data();
-    for (int row = 0; row < bgr.rows; ++row) {
-      const auto* from = bgr.ptr<std::uint8_t>(row);
-      for (int column = 0; column < bgr.cols; ++column, from += 3, to += 3)
-        std::reverse_copy(from, from + 3, to);
-    }
+    datasets::take_rgb(bgr, image);
   } catch (const std::exception& error) {
     reason = std::string("cannot be decoded: ") + error.what();
     return false;

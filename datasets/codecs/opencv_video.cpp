@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "datasets/codecs/frame_reader.h"
+#include "datasets/codecs/opencv_picture.h"
 
 namespace graphrun::datasets {
 namespace {
@@ -44,14 +45,7 @@ class OpenCvReader final : public FrameReader {
         reason = "changes its size or kind on the way";
         return false;
       }
-      frame.height = ahead_.rows, frame.width = ahead_.cols;
-      frame.rgb.resize(ahead_.total() * 3);
-      std::uint8_t* to = frame.rgb.data();
-      for (int row = 0; row < ahead_.rows; ++row) {
-        const auto* from = ahead_.ptr<std::uint8_t>(row);
-        for (int column = 0; column < ahead_.cols; ++column, from += 3, to += 3)
-          std::reverse_copy(from, from + 3, to);
-      }
+      take_rgb(ahead_, frame);
       if (!video_.read(ahead_)) ahead_.release();
     } catch (const std::exception& error) {
       reason = std::string("cannot be decoded: ") + error.what();

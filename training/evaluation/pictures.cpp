@@ -19,6 +19,8 @@ namespace {
 // Of pixels without a class that is sure enough, where their id is none of a class.
 constexpr imaging::Color kUnsureColor{255, 0, 255};
 
+constexpr float kOpacity = 0.6f;  // of colours over an image
+
 constexpr core::Sync kSync = core::Sync::later;  // by finish()
 
 }  // namespace
@@ -32,9 +34,9 @@ Status check_files(const ProbabilityFiles& files, std::int64_t classes) {
   return {};
 }
 
-void take_unsure(const ProbabilityFiles& files, imaging::LabelMap& map) {
-  for (std::size_t i = 0; i < map.ids.size(); ++i) {
-    if (map.confidence[i] < files.threshold) map.ids[i] = files.unsure;
+void take_unsure(const ProbabilityFiles& files, std::span<const float> confidence, std::span<ClassId> ids) {
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (confidence[i] < files.threshold) ids[i] = files.unsure;
   }
 }
 
@@ -121,36 +123,37 @@ Status PictureWriter::write_probabilities(const std::string& name, const imaging
                             std::as_bytes(std::span(map.probabilities)));
 }
 
-imaging::LabelMap PictureWriter::sure(const imaging::LabelMap& found) const {
-  imaging::LabelMap map{found.height, found.width, found.ids};
-  map.confidence = found.confidence;
-  take_unsure(files_, map);
-  return map;
+const imaging::LabelMap& PictureWriter::shown(const imaging::LabelMap& found, imaging::LabelMap& room) const {
+  if (files_.threshold <= 0) return found;
+  room = {found.height, found.width, found.ids};
+  take_unsure(files_, found.confidence, room.ids);
+  return room;
 }
 
-Status PictureWriter::write_ids(const std::string& name, const imaging::LabelMap& map) const {
-  GRAPHRUN_TRY(write_probabilities(name, map));
-  return datasets::write_gray_png(folder_ / "gray" / (name + ".png"), files_.threshold > 0 ? sure(map) : map,
-                                  classes_, kSync);
-}
-
-imaging::Image PictureWriter::overlaid(const imaging::Image& image, const imaging::LabelMap& map) const {
-  constexpr float kOpacity = 0.6f;
-  return datasets::overlay(image, files_.threshold > 0 ? sure(map) : map, palette_, kOpacity);
+Result<imaging::Image> PictureWriter::write_frame(const std::string& name, const imaging::Image& image,
+                                                  const imaging::LabelMap& found) const {
+  imaging::LabelMap room;
+  const imaging::LabelMap& map = shown(found, room);
+  GRAPHRUN_TRY(write_probabilities(name, found));
+  GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "gray" / (name + ".png"), map, classes_, kSync));
+  return datasets::overlay(image, map, palette_, kOpacity);
 }
 
 Status PictureWriter::write(const std::string& name, const imaging::Image& image,
                             const imaging::LabelMap& found) const {
   const std::string file = name + ".png";
-  GRAPHRUN_TRY(write_ids(name, found));
-  GRAPHRUN_TRY(datasets::write_palette_png(folder_ / "color" / file,
-                                           files_.threshold > 0 ? sure(found) : found, palette_, kSync));
+  imaging::LabelMap room;
+  const imaging::LabelMap& map = shown(found, room);
+  GRAPHRUN_TRY(write_probabilities(name, found));
+  GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "gray" / file, map, classes_, kSync));
+  GRAPHRUN_TRY(datasets::write_palette_png(folder_ / "color" / file, map, palette_, kSync));
   if (!label_ids_.empty()) {
     imaging::LabelMap labels{found.height, found.width, found.ids};
     for (ClassId& id : labels.ids) id = label_ids_[id];
     GRAPHRUN_TRY(datasets::write_gray_png(folder_ / "label" / file, labels, imaging::kMaxByteClasses, kSync));
   }
-  return datasets::write_rgb_png(folder_ / "overlay" / file, overlaid(image, found), kSync);
+  return datasets::write_rgb_png(folder_ / "overlay" / file,
+                                 datasets::overlay(image, map, palette_, kOpacity), kSync);
 }
 
 Status PictureWriter::begin_sheets(std::vector<datasets::ClassInfo> classes) {

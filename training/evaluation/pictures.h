@@ -29,9 +29,9 @@ struct ProbabilityFiles {
 // Errors: an id that pictures of so many classes do not hold, a threshold that is no probability.
 Status check_files(const ProbabilityFiles& files, std::int64_t classes);
 
-// Gives pixels whose class is less probable than the threshold the id `unsure`. Precondition: the map has the
-// confidence.
-void take_unsure(const ProbabilityFiles& files, imaging::LabelMap& map);
+// Gives pixels whose class is less probable than the threshold the id `unsure`. Precondition: as many of
+// both.
+void take_unsure(const ProbabilityFiles& files, std::span<const float> confidence, std::span<ClassId> ids);
 // Of 16 bits: 65535 stands for 1.
 std::vector<ClassId> confidence_ids(const imaging::LabelMap& map);
 // With a colour for what is unsure.
@@ -47,7 +47,7 @@ class PictureWriter {
                                       std::vector<imaging::Color> palette,
                                       std::vector<std::uint8_t> label_ids = {},
                                       const ProbabilityFiles& files = {});
-  // The same without color/ and overlay/, for write_ids() alone.
+  // The same without color/ and overlay/, for write_frame() alone.
   static Result<PictureWriter> create_ids(const std::filesystem::path& folder,
                                           std::vector<imaging::Color> palette, const ProbabilityFiles& files);
   // From now on write_sheet() writes. Makes the folder.
@@ -59,10 +59,10 @@ class PictureWriter {
   // Precondition: image and map are of equal size; the map has the files' details.
   Status write(const std::string& name, const imaging::Image& image, const imaging::LabelMap& map) const;
 
-  // gray/NAME.png, and of probabilities what is asked for. Precondition: as for write().
-  Status write_ids(const std::string& name, const imaging::LabelMap& map) const;
-  // What overlay/ holds. Precondition: as for write().
-  imaging::Image overlaid(const imaging::Image& image, const imaging::LabelMap& map) const;
+  // gray/NAME.png, and of probabilities what is asked for; returns what overlay/ would hold. Precondition: as
+  // for write().
+  Result<imaging::Image> write_frame(const std::string& name, const imaging::Image& image,
+                                     const imaging::LabelMap& map) const;
   // The last call: all pictures outlast a loss of power then.
   Status finish() const;
 
@@ -70,8 +70,8 @@ class PictureWriter {
   PictureWriter(std::filesystem::path folder, std::vector<imaging::Color> palette,
                 const ProbabilityFiles& files);
   Status make_folder(const char* kind) const;
-  // Takes the id of pixels whose class is not sure enough.
-  imaging::LabelMap sure(const imaging::LabelMap& found) const;
+  // The map with the id of what is unsure, put into `room`; itself where no threshold is asked for.
+  const imaging::LabelMap& shown(const imaging::LabelMap& found, imaging::LabelMap& room) const;
   Status write_probabilities(const std::string& name, const imaging::LabelMap& map) const;
 
   std::filesystem::path folder_;

@@ -47,7 +47,7 @@ class Pictures {
 
   Status add(LabelWindow window) {
     LabelMap& map = window.map;
-    if (files_.threshold > 0) take_unsure(files_, map);
+    if (files_.threshold > 0) take_unsure(files_, map.confidence, map.ids);
     GRAPHRUN_TRY(put(map.ids, window, id_band_, ids_));
     if (confidence_.empty()) return {};
     return put(confidence_ids(map), window, confidence_band_, confidence_);

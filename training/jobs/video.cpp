@@ -72,8 +72,9 @@ Result<LabelledVideo> label_video(const std::string& file, const labelling::Labe
     if (smooth) {
       GRAPHRUN_ASSIGN(map, smoother.next(std::move(map)));
     }
-    GRAPHRUN_TRY(pictures.write_ids(fmt::format("{}-{:06}", name, done.frames), map));
-    GRAPHRUN_TRY(overlay.write(pictures.overlaid(*frame, map)));
+    GRAPHRUN_ASSIGN(const imaging::Image overlaid,
+                    pictures.write_frame(fmt::format("{}-{:06}", name, done.frames), *frame, map));
+    GRAPHRUN_TRY(overlay.write(overlaid));
     progress(done.frames + 1, done.announced);
   }
   GRAPHRUN_TRY(overlay.commit());
