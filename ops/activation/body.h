@@ -1,6 +1,7 @@
 #pragma once
 
 #include "graphrun/device_function.h"
+#include "graphrun/kernel/attributes.h"
 #include "runtime/numeric/exp.h"
 #include "runtime/numeric/normal_distribution.h"
 
@@ -100,5 +101,18 @@ template <class F>
 concept HasSlope = requires(F f) {
   f.slope;
 };
+
+// What a node gives an activation as its slope; 0 for those without.
+template <class F>
+float slope_of(const Attributes& attrs) {
+  if constexpr (HasSlope<F>) return static_cast<float>(attrs.real("slope"));
+  return 0;
+}
+template <class F>
+constexpr F with_slope([[maybe_unused]] float slope) {
+  F f{};
+  if constexpr (HasSlope<F>) f.slope = slope;
+  return f;
+}
 
 }  // namespace graphrun::ops::activation

@@ -11,31 +11,35 @@
 namespace graphrun::ops::activation {
 namespace {
 
+// y = f(x) of a run of elements; `slope` where f has one.
+template <class T>
+using Row = void (*)(float slope, const T* x, T* y, std::int64_t length);
+
 // Outputs may be the memory of an input: element i is read before it is written.
 template <class F, class T>
-[[gnu::flatten]] GRAPHRUN_SIMD void map_row(F f, const T* x, T* y, std::int64_t length) {
+[[gnu::flatten]] GRAPHRUN_SIMD void map_row(float slope, const T* x, T* y, std::int64_t length) {
+  const F f = with_slope<F>(slope);
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < length; ++i) y[i] = static_cast<T>(f(x[i]));
 }
 
-template <class F, class T>
-Result<std::unique_ptr<Kernel>> unary(const KernelRequest& request, F f) {
+using Prepared = Result<std::unique_ptr<Kernel>>;
+
+template <class T>
+Prepared unary(const KernelRequest& request, float slope, Row<T> row) {
   const PixelRows rows({request.inputs[0], request.outputs[0]});
   return make_function_kernel(request.def.name, 0,
-                              [rows, f, threads = request.threads](const KernelRun& run) {
+                              [rows, slope, row, threads = request.threads](const KernelRun& run) {
                                 const T* const x = run.inputs[0].as<const T>();
                                 T* const y = run.outputs[0].as<T>();
                                 rows.parallel_for(threads, [&](std::int64_t at, std::int64_t length) {
-                                  map_row(f, x + at * rows.stride(0), y + at * rows.stride(1), length);
+                                  row(slope, x + at * rows.stride(0), y + at * rows.stride(1), length);
                                 });
                               });
 }
 
-using Prepared = Result<std::unique_ptr<Kernel>>;
-
 // All 256 results of a function of bytes, which have x's scale and y's.
-template <class F>
-Prepared table(const KernelRequest& request, F f) {
+Prepared table(const KernelRequest& request, float slope, Row<float> row) {
   const TensorDesc& x = request.inputs[0];
   const TensorDesc& y = request.outputs[0];
   if (x.dtype != DType::u8 || y.dtype != DType::u8) return {ErrorCode::declined, "takes bytes to bytes"};
@@ -44,7 +48,7 @@ Prepared table(const KernelRequest& request, F f) {
   std::array<std::uint8_t, 256> results{};
   std::iota(integers.begin(), integers.end(), std::uint8_t{0});
   dequantise_row(integers.data(), x.quantisation, values.data(), 256);
-  for (float& value : values) value = f(value);
+  row(slope, values.data(), values.data(), 256);
   quantise_row(values.data(), y.quantisation, results.data(), 256);
   const PixelRows rows({x, y});
   return make_function_kernel("table", 0, [rows, results, threads = request.threads](const KernelRun& run) {
@@ -62,10 +66,9 @@ bool has_bytes(const KernelRequest& request) { return request.inputs[0].dtype ==
 
 template <class F>
 Prepared prepare(const KernelRequest& request) {
-  F f;
-  if constexpr (HasSlope<F>) f.slope = static_cast<float>(request.attrs.real("slope"));
-  if (has_bytes(request)) return table(request, f);
-  return for_activation_type(request, [&]<class T>(T) { return unary<F, T>(request, f); });
+  const float slope = slope_of<F>(request.attrs);
+  if (has_bytes(request)) return table(request, slope, map_row<F, float>);
+  return for_activation_type(request, [&]<class T>(T) { return unary<T>(request, slope, map_row<F, T>); });
 }
 template <class F, class Tanh>
 Prepared prepare_gelu(const KernelRequest& request) {

@@ -11,8 +11,7 @@ using Prepared = Result<std::unique_ptr<Kernel>>;
 
 template <class F>
 Prepared prepare(const KernelRequest& request) {
-  F f;
-  if constexpr (HasSlope<F>) f.slope = static_cast<float>(request.attrs.real("slope"));
+  const F f = with_slope<F>(slope_of<F>(request.attrs));
   return for_activation_type(request, [&]<class T>(T) -> Prepared {
     return make_map_kernel < T, std::is_invocable_v<F, float> ? 1 : 2 > (request, "cuda", f);
   });

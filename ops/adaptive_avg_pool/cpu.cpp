@@ -1,6 +1,7 @@
 #include "ops/adaptive_avg_pool/body.h"
 #include "ops/common/body_kernel.h"
 #include "ops/common/byte_averages.h"
+#include "ops/common/bytes.h"
 #include "ops/common/compute_type.h"
 
 namespace graphrun::ops::adaptive_avg_pool {

@@ -33,17 +33,13 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request) {
                                    std::string(to_string(to))};
 }
 
-template <class T>
 std::unique_ptr<Kernel> make_byte_cast(const KernelRequest& request, bool to_bytes) {
   const PixelRows rows({request.inputs[0], request.outputs[0]});
-  return make_function_kernel(to_bytes ? "quantise" : "dequantise", 0,
-                              [rows, to_bytes, threads = request.threads](const KernelRun& run) {
-                                if (to_bytes) {
-                                  quantise<T>(run.inputs[0], run.outputs[0], rows, threads);
-                                } else {
-                                  dequantise<T>(run.inputs[0], run.outputs[0], rows, threads);
-                                }
-                              });
+  return make_function_kernel(
+      to_bytes ? "quantise" : "dequantise", 0,
+      [rows, convert = to_bytes ? quantise : dequantise, threads = request.threads](const KernelRun& run) {
+        convert(run.inputs[0], run.outputs[0], rows, threads);
+      });
 }
 
 Result<std::unique_ptr<Kernel>> prepare_bytes(const KernelRequest& request) {
@@ -53,10 +49,8 @@ Result<std::unique_ptr<Kernel>> prepare_bytes(const KernelRequest& request) {
     return desc.dtype == DType::u8 && desc.quantisation.scale > 0;
   };
   const TensorDesc& wide = is_byte(from) ? to : from;
-  if (is_byte(from) != is_byte(to) && wide.dtype == DType::f32)
-    return make_byte_cast<float>(request, is_byte(to));
-  if (is_byte(from) != is_byte(to) && wide.dtype == DType::bf16)
-    return make_byte_cast<BFloat16>(request, is_byte(to));
+  if (is_byte(from) != is_byte(to) && (wide.dtype == DType::f32 || wide.dtype == DType::bf16))
+    return make_byte_cast(request, is_byte(to));
   return {ErrorCode::declined, "casts between bytes of a scale and f32 or bf16, got " +
                                    std::string(to_string(from.dtype)) + " to " +
                                    std::string(to_string(to.dtype))};

@@ -13,13 +13,7 @@ namespace graphrun::ops {
 // lies between the pixels of any of them.
 class PixelRows {
  public:
-  explicit PixelRows(std::initializer_list<TensorDesc> tensors) {
-    const TensorDesc& first = *tensors.begin();
-    merged_ = std::all_of(tensors.begin(), tensors.end(), [](const TensorDesc& t) { return t.contiguous(); });
-    rows_ = merged_ ? first.shape.count() : first.pixels();
-    length_ = merged_ ? 1 : first.c();
-    for (const TensorDesc& tensor : tensors) strides_.push_back(merged_ ? 1 : tensor.pixel_stride);
-  }
+  explicit PixelRows(std::initializer_list<TensorDesc> tensors);
 
   // Elements from row to row of the tensor that was given as number `i`.
   std::int64_t stride(std::size_t i) const { return strides_[i]; }

@@ -2,23 +2,19 @@
 
 #include <cstdint>
 
-#include "runtime/cpu/simd.h"
+#include "graphrun/tensor.h"
 
 // Pixels' channels mixed by interpolation.
 namespace graphrun::ops::conv2d {
 
-GRAPHRUN_SIMD static void accumulate(float weight, const float* from, std::int64_t count, float* acc) {
-  for (std::int64_t i = 0; i < count; ++i) acc[i] += weight * from[i];
-}
+// acc += weight * from.
+void accumulate(float weight, const float* from, std::int64_t count, float* acc);
 
-GRAPHRUN_SIMD static void accumulate_two(float a_weight, const float* a, float b_weight, const float* b,
-                                         std::int64_t count, float* acc) {
-  for (std::int64_t i = 0; i < count; ++i) acc[i] += a_weight * a[i] + b_weight * b[i];
-}
+// acc += a_weight * a + b_weight * b.
+void accumulate_two(float a_weight, const float* a, float b_weight, const float* b, std::int64_t count,
+                    float* acc);
 
-template <class T>
-GRAPHRUN_SIMD static void store_row(const float* from, std::int64_t count, T* to) {
-  for (std::int64_t i = 0; i < count; ++i) to[i] = static_cast<T>(from[i]);
-}
+// `line`, dense, as row `row` of y, whose rows are those of all images. y is f32 or bf16.
+void store_line(const float* line, const TensorView& y, std::int64_t row);
 
 }  // namespace graphrun::ops::conv2d

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <vector>
 
-#include "ops/common/compute_type.h"
 #include "ops/common/copy_pixels.h"
 #include "ops/common/interpolation.h"
 #include "ops/common/sampling_tables.h"
@@ -29,7 +28,6 @@ struct Member {
   std::int64_t sums_at = 0;    // f32 (pixels, O)
 };
 
-template <class T>
 class Mixture final : public Kernel {
  public:
   Mixture(const KernelRequest& request, std::vector<Member> members)
@@ -41,13 +39,15 @@ class Mixture final : public Kernel {
     std::int64_t library = 0, packed = 0, widest = 0;
     for (Member& member : members_) {
       library = std::max({library, member.product.primitive.scratch_bytes(), member.reorder.scratch_bytes()});
-      if (!member.desc.contiguous()) packed = std::max(packed, member.desc.shape.count());
+      const std::int64_t bytes =
+          member.desc.shape.count() * static_cast<std::int64_t>(size_of(member.desc.dtype));
+      if (!member.desc.contiguous()) packed = std::max(packed, bytes);
       if (member.input != kX) widest = std::max(widest, member.desc.w());
       member.weight_at = scratch.add(static_cast<std::int64_t>(member.product.weight.get_size()));
       if (!in_place(member)) member.sums_at = scratch.add(member.desc.pixels() * y_.c() * 4);
     }
     library_at_ = scratch.add(library);
-    packed_at_ = scratch.add(packed * static_cast<std::int64_t>(sizeof(T)));
+    packed_at_ = scratch.add(packed);
     blended_floats_ = (widest * y_.c() + 15) / 16 * 16;
     work_at_ = scratch.add(threads_ * (blended_floats_ + row_floats_) * 4);
     scratch_bytes_ = scratch.bytes();
@@ -83,8 +83,7 @@ class Mixture final : public Kernel {
   std::int64_t library_at_ = 0, packed_at_ = 0, work_at_ = 0, scratch_bytes_ = 0;
 };
 
-template <class T>
-Status Mixture<T>::multiply(Member& member, const KernelRun& run) {
+Status Mixture::multiply(Member& member, const KernelRun& run) {
   void* const library = scratch_at(run.scratch, library_at_);
   void* const weight = scratch_at(run.scratch, member.weight_at);
   void* const part[] = {run.inputs[kWeight].as<float>() + member.first_channel, weight};
@@ -99,9 +98,8 @@ Status Mixture<T>::multiply(Member& member, const KernelRun& run) {
   return member.product.primitive.run(data, library);
 }
 
-template <class T>
-void Mixture<T>::add_level(const Member& level, const float* sums, std::int64_t row, float* blended,
-                           float* line) const {
+void Mixture::add_level(const Member& level, const float* sums, std::int64_t row, float* blended,
+                        float* line) const {
   const std::int64_t channels = y_.c(), length = level.desc.w() * channels;
   const numeric::InterpolationWeights& tap = level.rows.taps[static_cast<std::size_t>(row % y_.h())];
   const float* const image = sums + row / y_.h() * level.desc.h() * length;
@@ -116,25 +114,26 @@ void Mixture<T>::add_level(const Member& level, const float* sums, std::int64_t 
 }
 
 // A row of the result, of all images.
-template <class T>
-void Mixture<T>::mix_row(const KernelRun& run, std::int64_t row, float* blended, float* line) const {
+void Mixture::mix_row(const KernelRun& run, std::int64_t row, float* blended, float* line) const {
   const std::int64_t channels = y_.c(), length = y_.w() * channels;
   const float* const bias = run.inputs[kBias].as<const float>();
+  bool stored = false;
   for (const Member& member : members_) {
     if (member.input != kX) continue;
     float* const products = sums_of(member, run) + row * length;
-    if (in_place(member)) line = products;
-    if (line != products) std::copy_n(products, length, line);
+    stored = in_place(member);
+    if (stored) {
+      line = products;
+    } else {
+      std::copy_n(products, length, line);
+    }
   }
   for (std::int64_t x = 0; bias != nullptr && x < y_.w(); ++x)
     accumulate(1.0f, bias, channels, line + x * channels);
   for (const Member& member : members_) {
     if (member.input != kX) add_level(member, sums_of(member, run), row, blended, line);
   }
-  T* const to = run.outputs[0].as<T>() + row * y_.w() * y_.pixel_stride;
-  if (static_cast<const void*>(to) == line) return;
-  for (std::int64_t x = 0; x < y_.w(); ++x)
-    store_row(line + x * channels, channels, to + x * y_.pixel_stride);
+  if (!stored) store_line(line, run.outputs[0], row);
 }
 
 Result<Member> make_member(const KernelRequest& request, std::size_t input, std::int64_t first_channel) {
@@ -163,16 +162,15 @@ Prepared prepare_mixture(const KernelRequest& request) {
   std::vector<std::size_t> order;
   for (std::size_t i = kMixtureLevels; i < request.inputs.size(); ++i) order.push_back(i);
   order.insert(order.begin() + static_cast<std::ptrdiff_t>(place), kX);
-  return for_activation_type(request, [&]<class T>(T) -> Prepared {
-    std::vector<Member> members;
-    std::int64_t channels = 0;
-    for (const std::size_t input : order) {
-      GRAPHRUN_ASSIGN(Member member, make_member(request, input, channels));
-      members.push_back(std::move(member));
-      channels += request.inputs[input].c();
-    }
-    return std::unique_ptr<Kernel>(std::make_unique<Mixture<T>>(request, std::move(members)));
-  });
+  if (const Result<DType> type = activation_type(request); !type.ok()) return type.status();
+  std::vector<Member> members;
+  std::int64_t channels = 0;
+  for (const std::size_t input : order) {
+    GRAPHRUN_ASSIGN(Member member, make_member(request, input, channels));
+    members.push_back(std::move(member));
+    channels += request.inputs[input].c();
+  }
+  return std::unique_ptr<Kernel>(std::make_unique<Mixture>(request, std::move(members)));
 }
 
 }  // namespace graphrun::ops::conv2d

@@ -6,7 +6,6 @@
 #include <type_traits>
 #include <vector>
 
-#include "ops/common/compute_type.h"
 #include "ops/common/copy_pixels.h"
 #include "ops/common/interpolation.h"
 #include "ops/common/sampling_tables.h"
@@ -37,7 +36,6 @@ std::int64_t weight_bytes(const Level& level) {
   return (static_cast<std::int64_t>(level.product.weight.get_size()) + 63) / 64 * 64;
 }
 
-template <class T>
 class Pyramid final : public Kernel {
  public:
   Pyramid(const KernelRequest& request, const Geometry& g, std::int64_t first_channel,
@@ -58,11 +56,15 @@ class Pyramid final : public Kernel {
       level.weights_at = prepared_bytes_;
       prepared_bytes_ += weight_bytes(level);
       level.maps_at = scratch.add(level.desc.pixels() * row() * 4);
-      if (!level.desc.contiguous()) packed = std::max(packed, level.desc.shape.count());
+      if (!level.desc.contiguous()) {
+        const std::int64_t bytes =
+            level.desc.shape.count() * static_cast<std::int64_t>(size_of(level.desc.dtype));
+        packed = std::max(packed, bytes);
+      }
       library = std::max(library, level.product.primitive.scratch_bytes());
       widest = std::max(widest, level.desc.w());
     }
-    packed_at_ = scratch.add(packed * static_cast<std::int64_t>(sizeof(T)));
+    packed_at_ = scratch.add(packed);
     library_at_ = scratch.add(library);
     blend_floats_ = (g_.kw * widest * g_.o + 15) / 16 * 16;
     blend_at_ = scratch.add(threads_ * blend_floats_ * 4);
@@ -104,15 +106,13 @@ class Pyramid final : public Kernel {
   std::int64_t line_floats_ = 0;   // of a thread's row of y
 };
 
-template <class T>
-Status Pyramid<T>::pack_constants(std::span<const TensorView> inputs, void* packed) const {
+Status Pyramid::pack_constants(std::span<const TensorView> inputs, void* packed) const {
   return inputs[kWeight].desc.dtype == DType::s8 ? prepare<std::int8_t>(inputs, packed)
                                                  : prepare<float>(inputs, packed);
 }
 
-template <class T>
 template <class W>
-Status Pyramid<T>::prepare(std::span<const TensorView> inputs, void* packed) const {
+Status Pyramid::prepare(std::span<const TensorView> inputs, void* packed) const {
   const TensorDesc& desc = inputs[kWeight].desc;
   const auto* const weight = inputs[kWeight].as<const W>();
   const std::int64_t all = desc.shape[1];
@@ -135,10 +135,9 @@ Status Pyramid<T>::prepare(std::span<const TensorView> inputs, void* packed) con
   return {};
 }
 
-template <class T>
 template <class W>
-Status Pyramid<T>::prepare_level(const Level& level, const TensorView& weight, const FoldedBatchNorm& folded,
-                                 void* packed) const {
+Status Pyramid::prepare_level(const Level& level, const TensorView& weight, const FoldedBatchNorm& folded,
+                              void* packed) const {
   const std::int64_t taps = g_.kernel_positions(), channels = level.desc.c(), all = weight.desc.shape[1];
   // (taps, O, channels), as the product's outputs and inputs are ordered.
   const auto dense = std::make_unique_for_overwrite<float[]>(static_cast<std::size_t>(row() * channels));
@@ -166,8 +165,7 @@ Status Pyramid<T>::prepare_level(const Level& level, const TensorView& weight, c
 }
 
 // Every pixel of the level times the weights of every tap.
-template <class T>
-Status Pyramid<T>::make_maps(Level& level, const TensorView& pixels, const KernelRun& run) {
+Status Pyramid::make_maps(Level& level, const TensorView& pixels, const KernelRun& run) {
   void* rows = pixels.data;
   if (!pixels.desc.contiguous()) {
     rows = scratch_at(run.scratch, packed_at_);
@@ -179,9 +177,8 @@ Status Pyramid<T>::make_maps(Level& level, const TensorView& pixels, const Kerne
 }
 
 // The tap maps that output row y of an image reads, mixed down to (kw, columns of the level, O).
-template <class T>
-void Pyramid<T>::blend_row(const Level& level, const float* maps, std::int64_t image, std::int64_t y,
-                           float* to) const {
+void Pyramid::blend_row(const Level& level, const float* maps, std::int64_t image, std::int64_t y,
+                        float* to) const {
   const std::int64_t width = level.desc.w();
   std::fill_n(to, g_.kw * width * g_.o, 0.0f);
   const auto add = [&](std::int64_t source, float weight, std::int64_t k) {
@@ -201,8 +198,7 @@ void Pyramid<T>::blend_row(const Level& level, const float* maps, std::int64_t i
   }
 }
 
-template <class T>
-void Pyramid<T>::add_blended(const Level& level, const float* blended, float* line) const {
+void Pyramid::add_blended(const Level& level, const float* blended, float* line) const {
   const std::int64_t width = level.desc.w();
   for (std::int64_t x = 0; x < g_.ow; ++x, line += g_.o) {
     for (std::int64_t l = 0; l < g_.kw; ++l) {
@@ -216,12 +212,10 @@ void Pyramid<T>::add_blended(const Level& level, const float* blended, float* li
   }
 }
 
-template <class T>
-Status Pyramid<T>::run(const KernelRun& run) {
+Status Pyramid::run(const KernelRun& run) {
   for (std::size_t i = 0; i < levels_.size(); ++i)
     GRAPHRUN_TRY(make_maps(levels_[i], run.inputs[kLevels + i], run));
   const TensorView& y = run.outputs[0];
-  const std::int64_t stride = y.desc.pixel_stride;
   cpu::parallel_for(threads_, g_.n * g_.oh, 1, [&](std::int64_t begin, std::int64_t end) {
     const int thread = omp_get_thread_num();
     auto* const blended = scratch_at<float>(run.scratch, blend_at_) + thread * blend_floats_;
@@ -232,8 +226,7 @@ Status Pyramid<T>::run(const KernelRun& run) {
         blend_row(level, scratch_at<float>(run.scratch, level.maps_at), i / g_.oh, i % g_.oh, blended);
         add_blended(level, blended, line);
       }
-      T* const to = y.as<T>() + i * g_.ow * stride;
-      for (std::int64_t x = 0; x < g_.ow; ++x) store_row(line + x * g_.o, g_.o, to + x * stride);
+      store_line(line, y, i);
     }
   });
   std::copy_n(run.inputs.begin(), kLevels, convolution_inputs_.begin());
@@ -245,6 +238,10 @@ Status Pyramid<T>::run(const KernelRun& run) {
 }  // namespace
 
 Prepared prepare_pyramid(const KernelRequest& request) {
+  const bool eight_bits = request.inputs[kWeight].dtype == DType::s8;
+  if (!eight_bits) {
+    if (const Result<DType> type = activation_type(request); !type.ok()) return type.status();
+  }
   const TensorDesc& x = request.inputs[kX];
   const Geometry g = geometry_of(request.attrs, x, request.outputs[0]);
   const numeric::Interpolation rule = interpolation_of(request.attrs);
@@ -269,7 +266,6 @@ Prepared prepare_pyramid(const KernelRequest& request) {
     if (levels.size() == place) first_channel = channels;
   }
   std::vector<TensorDesc> inputs(request.inputs.begin(), request.inputs.begin() + kLevels);
-  const bool eight_bits = request.inputs[kWeight].dtype == DType::s8;
   inputs[kWeight] = TensorDesc::dense(request.inputs[kWeight].dtype, {g.o, g.c, g.kh, g.kw});
   inputs.push_back(request.outputs[0]);
   std::vector<bool> present(request.input_present.begin(), request.input_present.begin() + kLevels);
@@ -283,12 +279,8 @@ Prepared prepare_pyramid(const KernelRequest& request) {
   if (!convolution.ok() && !eight_bits) convolution = prepare_batch_norm(of_x);
   if (!convolution.ok()) return convolution;
   key.append(" x at ").append(std::to_string(first_channel)).append(" ").append((*convolution)->packed_key());
-  const auto make = [&]<class T>(T) -> Prepared {
-    return std::unique_ptr<Kernel>(std::make_unique<Pyramid<T>>(request, g, first_channel, std::move(levels),
-                                                                *std::move(convolution), std::move(key)));
-  };
-  if (!eight_bits) return for_activation_type(request, make);
-  return request.outputs[0].dtype == DType::bf16 ? make(BFloat16()) : make(float());
+  return std::unique_ptr<Kernel>(std::make_unique<Pyramid>(request, g, first_channel, std::move(levels),
+                                                           *std::move(convolution), std::move(key)));
 }
 
 }  // namespace graphrun::ops::conv2d

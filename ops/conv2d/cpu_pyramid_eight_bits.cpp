@@ -10,7 +10,6 @@
 namespace graphrun::ops::conv2d {
 namespace {
 
-template <class T>
 class EightBitPyramid final : public Kernel {
  public:
   EightBitPyramid(std::unique_ptr<Kernel> wide, const KernelRequest& request,
@@ -43,13 +42,12 @@ class EightBitPyramid final : public Kernel {
       views_[i] = run.inputs[i];
       if (at == kInPlace) continue;
       views_[i] = {inputs_[i], scratch_at(run.scratch, at)};
-      dequantise<T>(run.inputs[i], views_[i], PixelRows({run.inputs[i].desc, inputs_[i]}), threads_);
+      dequantise(run.inputs[i], views_[i], PixelRows({run.inputs[i].desc, inputs_[i]}), threads_);
     }
     TensorView y = run.outputs[0];
     if (y_at_ != kInPlace) y = {output_, scratch_at(run.scratch, y_at_)};
     GRAPHRUN_TRY(wide_->run({views_, std::span(&y, 1), scratch_at(run.scratch, wide_at_), run.packed}));
-    if (y_at_ != kInPlace)
-      quantise<T>(y, run.outputs[0], PixelRows({output_, run.outputs[0].desc}), threads_);
+    if (y_at_ != kInPlace) quantise(y, run.outputs[0], PixelRows({output_, run.outputs[0].desc}), threads_);
     return {};
   }
 
@@ -86,11 +84,8 @@ Prepared prepare_pyramid_eight_bits(const KernelRequest& request) {
   of_wide.inputs = inputs;
   of_wide.outputs = std::span(&output, 1);
   GRAPHRUN_ASSIGN(std::unique_ptr<Kernel> kernel, prepare_pyramid(of_wide));
-  const auto make = [&]<class T>(T) -> Prepared {
-    return std::unique_ptr<Kernel>(
-        std::make_unique<EightBitPyramid<T>>(std::move(kernel), request, inputs, output));
-  };
-  return wide == DType::bf16 ? make(BFloat16()) : make(float());
+  return std::unique_ptr<Kernel>(
+      std::make_unique<EightBitPyramid>(std::move(kernel), request, inputs, output));
 }
 
 }  // namespace graphrun::ops::conv2d

@@ -6,6 +6,7 @@
 #include "ops/common/bytes.h"
 #include "ops/common/function_kernel.h"
 #include "ops/elementwise/forms.h"
+#include "runtime/cpu/simd.h"
 
 // Sums and products of bytes, each operand with a scale of its own: computed in float, pixel by pixel.
 namespace graphrun::ops::elementwise {
@@ -16,6 +17,7 @@ using Prepared = Result<std::unique_ptr<Kernel>>;
 struct Scales {
   float a, b, to_y;            // of the operands; one over y's
   float a_zero, b_zero, zero;  // zero points
+  float low;                   // the least result: 0 with a rectifier, else minus infinity
 };
 
 float real(std::uint8_t stored, float zero, float scale) {
@@ -25,47 +27,59 @@ std::uint8_t integer(float value, const Scales& s) {
   return static_cast<std::uint8_t>(std::min(std::max(0.0f, value * s.to_y + s.zero), 255.0f) + 0.5f);
 }
 
-struct AddRow {
-  float low;  // of the result: 0 with a rectifier
-  float operator()(float a, float b) const { return std::max(a + b, low); }
+struct Sum {
+  float operator()(float a, float b) const { return a + b; }
 };
-struct MultiplyRow {
+struct Product {
   float operator()(float a, float b) const { return a * b; }
 };
 
 // Outputs may be the memory of an input: element i is read before it is written.
 template <class F>
-[[gnu::flatten]] GRAPHRUN_SIMD void pair_row(F f, const Scales& s, const std::uint8_t* a,
-                                             const std::uint8_t* b, std::uint8_t* y, std::int64_t length) {
+[[gnu::flatten]] GRAPHRUN_SIMD void pair_row(const Scales& s, const std::uint8_t* a, const std::uint8_t* b,
+                                             std::uint8_t* y, std::int64_t length) {
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < length; ++i)
-    y[i] = integer(f(real(a[i], s.a_zero, s.a), real(b[i], s.b_zero, s.b)), s);
+    y[i] = integer(std::max(F()(real(a[i], s.a_zero, s.a), real(b[i], s.b_zero, s.b)), s.low), s);
 }
 // One value of b for the whole row.
 template <class F>
-[[gnu::flatten]] GRAPHRUN_SIMD void scalar_row(F f, const Scales& s, const std::uint8_t* a, float b,
+[[gnu::flatten]] GRAPHRUN_SIMD void scalar_row(const Scales& s, const std::uint8_t* a, float b,
                                                std::uint8_t* y, std::int64_t length) {
 #pragma GCC ivdep
-  for (std::int64_t i = 0; i < length; ++i) y[i] = integer(f(real(a[i], s.a_zero, s.a), b), s);
+  for (std::int64_t i = 0; i < length; ++i)
+    y[i] = integer(std::max(F()(real(a[i], s.a_zero, s.a), b), s.low), s);
 }
 
-template <class F>
-void pixel_row(F f, const Scales& s, const Operand<std::uint8_t>& a, const Operand<std::uint8_t>& b,
+// The rows of a function of two operands.
+struct Rows {
+  void (*pair)(const Scales& s, const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* y,
+               std::int64_t length);
+  void (*scalar)(const Scales& s, const std::uint8_t* a, float b, std::uint8_t* y, std::int64_t length);
+};
+
+void pixel_row(const Rows& f, const Scales& s, const Operand<std::uint8_t>& a, const Operand<std::uint8_t>& b,
                const std::uint8_t* left, const std::uint8_t* right, std::uint8_t* y, std::int64_t channels) {
   if (a.c_stride == 0) {
-    const Scales exchanged{s.b, s.a, s.to_y, s.b_zero, s.a_zero, s.zero};
-    scalar_row(f, exchanged, right, real(*left, s.a_zero, s.a), y, channels);
+    const Scales exchanged{s.b, s.a, s.to_y, s.b_zero, s.a_zero, s.zero, s.low};
+    f.scalar(exchanged, right, real(*left, s.a_zero, s.a), y, channels);
   } else if (b.c_stride == 0) {
-    scalar_row(f, s, left, real(*right, s.b_zero, s.b), y, channels);
+    f.scalar(s, left, real(*right, s.b_zero, s.b), y, channels);
   } else {
-    pair_row(f, s, left, right, y, channels);
+    f.pair(s, left, right, y, channels);
   }
 }
 
 bool is_byte(const TensorDesc& desc) { return desc.dtype == DType::u8 && desc.quantisation.scale > 0; }
 
+constexpr float kNoLimit = -std::numeric_limits<float>::infinity();
+
 template <class F>
-Prepared prepare(const KernelRequest& request, F f) {
+Rows rows_of() {
+  return {pair_row<F>, scalar_row<F>};
+}
+
+Prepared prepare(const KernelRequest& request, const Rows& f, float low) {
   const TensorDesc& a_desc = request.inputs[0];
   const TensorDesc& b_desc = request.inputs[1];
   const TensorDesc y_desc = request.outputs[0];
@@ -77,14 +91,15 @@ Prepared prepare(const KernelRequest& request, F f) {
                       1 / y_desc.quantisation.scale,
                       zero(a_desc),
                       zero(b_desc),
-                      zero(y_desc)};
+                      zero(y_desc),
+                      low};
   if (a_desc.shape == b_desc.shape) {
     const PixelRows rows({a_desc, b_desc, y_desc});
     return make_function_kernel("bytes", 0, [=, threads = request.threads](const KernelRun& run) {
       rows.parallel_for(threads, [&](std::int64_t at, std::int64_t length) {
-        pair_row(f, scales, run.inputs[0].as<const std::uint8_t>() + at * rows.stride(0),
-                 run.inputs[1].as<const std::uint8_t>() + at * rows.stride(1),
-                 run.outputs[0].as<std::uint8_t>() + at * rows.stride(2), length);
+        f.pair(scales, run.inputs[0].as<const std::uint8_t>() + at * rows.stride(0),
+               run.inputs[1].as<const std::uint8_t>() + at * rows.stride(1),
+               run.outputs[0].as<std::uint8_t>() + at * rows.stride(2), length);
       });
     });
   }
@@ -107,9 +122,10 @@ Prepared prepare(const KernelRequest& request, F f) {
 }  // namespace
 
 Prepared prepare_add_bytes(const KernelRequest& request) {
-  const bool relu = request.attrs.text("activation") == "relu";
-  return prepare(request, AddRow{relu ? 0.0f : -std::numeric_limits<float>::infinity()});
+  return prepare(request, rows_of<Sum>(), request.attrs.text("activation") == "relu" ? 0.0f : kNoLimit);
 }
-Prepared prepare_multiply_bytes(const KernelRequest& request) { return prepare(request, MultiplyRow()); }
+Prepared prepare_multiply_bytes(const KernelRequest& request) {
+  return prepare(request, rows_of<Product>(), kNoLimit);
+}
 
 }  // namespace graphrun::ops::elementwise

@@ -1,5 +1,6 @@
 #include "ops/common/body_kernel.h"
 #include "ops/common/byte_averages.h"
+#include "ops/common/bytes.h"
 #include "ops/common/compute_type.h"
 #include "ops/strip_pool/body.h"
 

@@ -35,5 +35,5 @@ $strip -o "$work/stripped" "$library"
 bytes=$(wc -c <"$work/stripped")
 echo "libgraphrun.so.0: $bytes bytes, stripped"
 if [ "$type" = Release ] && [ -z "$sanitizers" ]; then
-  [ "$bytes" -le 3200000 ] || fail "that is more than 3.2 MB"
+  [ "$bytes" -le 3000000 ] || fail "that is more than 3 MB"
 fi
