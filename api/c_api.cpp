@@ -118,7 +118,7 @@ Status open(const gr_options* given, gr_labeler** out) {
   GRAPHRUN_ASSIGN(opening.precision, precision_of(text_or(options->precision, "f32")));
   GRAPHRUN_ASSIGN(opening.ops, open_ops(options->ops, options->ops_count));
   GRAPHRUN_ASSIGN(Labeler labeler, Labeler::open(opening));
-  std::string device = labeler.device().name();
+  std::string device(labeler.device().name());
   *out = new gr_labeler{std::move(labeler), std::move(device)};
   return {};
 }

@@ -20,13 +20,28 @@ Result<Dataset> Dataset::open(const std::string& name, const std::string& root) 
   Impl impl;
   impl.data = {name, root};
   GRAPHRUN_ASSIGN(impl.descriptor, impl.data.descriptor());
+  for (const auto& [split, layouts] : impl.descriptor.splits) impl.splits.push_back(split);
   return Dataset(std::make_shared<const Impl>(std::move(impl)));
 } catch (...) {
   return core::caught();
 }
 
+namespace {
+
+Result<imaging::ImageForm> form_of(const SampleForm& images) {
+  using enum imaging::ImageForm::Pixels;
+  if (images.dtype == DType::u8 && images.channels == 3) return imaging::ImageForm{3, picture};
+  if (images.dtype == DType::f32 && images.channels >= 1 && images.channels <= imaging::kMaxChannels)
+    return imaging::ImageForm{images.channels, f32};
+  return {ErrorCode::invalid_argument,
+          "images are RGB of 8 bits or 1 to " + std::to_string(imaging::kMaxChannels) + " channels of f32"};
+}
+
+}  // namespace
+
 Result<Dataset> Dataset::make(const std::string& name, std::vector<ClassInfo> classes,
-                              std::map<std::string, std::shared_ptr<const Samples>> splits) try {
+                              std::map<std::string, std::shared_ptr<const Samples>> splits,
+                              const SampleForm& images) try {
   const auto count = static_cast<int>(classes.size());
   if (name.empty()) return {ErrorCode::invalid_argument, "a data set needs a name"};
   if (classes.empty() || classes.size() > static_cast<std::size_t>(imaging::kMaxClasses)) {
@@ -35,6 +50,7 @@ Result<Dataset> Dataset::make(const std::string& name, std::vector<ClassInfo> cl
   }
   if (splits.empty()) return {ErrorCode::invalid_argument, name + ": there is no split"};
   Impl impl;
+  GRAPHRUN_ASSIGN(impl.descriptor.images.form, form_of(images).with_context(name));
   impl.descriptor.name = name;
   impl.descriptor.classes = std::move(classes);
   std::map<std::uint16_t, int> identity;
@@ -43,7 +59,8 @@ Result<Dataset> Dataset::make(const std::string& name, std::vector<ClassInfo> cl
   impl.data.name = name;
   for (const auto& [split, samples] : splits) {
     if (samples == nullptr) return {ErrorCode::invalid_argument, name + ": split " + split + " is null"};
-    impl.data.own_splits[split] = api::own_samples(samples, count);
+    impl.data.own_splits[split] = api::own_samples(samples, count, images);
+    impl.splits.push_back(split);
   }
   impl.data.own = std::make_shared<const datasets::Descriptor>(impl.descriptor);
   impl.own = std::move(splits);
@@ -56,12 +73,7 @@ const std::string& Dataset::name() const { return impl_->descriptor.name; }
 
 const std::vector<ClassInfo>& Dataset::classes() const { return impl_->descriptor.classes; }
 
-std::vector<std::string> Dataset::splits() const {
-  std::vector<std::string> names;
-  for (const auto& [split, layouts] : impl_->descriptor.splits) names.push_back(split);
-  for (const auto& [split, samples] : impl_->own) names.push_back(split);
-  return names;
-}
+const std::vector<std::string>& Dataset::splits() const { return impl_->splits; }
 
 Result<std::shared_ptr<const Samples>> Dataset::split(const std::string& name) const try {
   if (const auto found = impl_->own.find(name); found != impl_->own.end()) return found->second;

@@ -18,7 +18,7 @@ Result<Device> Device::open(std::string_view name, const DeviceOptions& options)
   return core::caught();
 }
 
-std::string Device::name() const { return std::string(impl_->backend->device()); }
+std::string_view Device::name() const { return impl_->backend->device(); }
 DeviceId Device::id() const { return model::device_id(*impl_->backend); }
 int Device::threads() const { return impl_->backend->threads(); }
 Status Device::check_precision(DType type) const { return model::check_precision(*impl_->backend, type); }

@@ -52,6 +52,7 @@ struct Labeler::Impl {
   std::vector<Extent> planned;
   std::int64_t planned_bytes = 0;
   LabelDetails details;  // of the options
+  std::vector<std::string> class_names;
 
   Impl(Device on, std::shared_ptr<const Program::Impl> of, labelling::ProtocolSettings by,
        labelling::Labelling opened, const LabelDetails& wanted)
@@ -59,7 +60,11 @@ struct Labeler::Impl {
         program(std::move(of)),
         protocol(std::move(by)),
         engine(std::move(opened)),
-        details(wanted) {}
+        details(wanted),
+        class_names(program->class_names) {
+    for (std::int64_t c = std::ssize(class_names); c < engine.protocol().classes(); ++c)
+      class_names.push_back("class " + std::to_string(c));
+  }
 
   // Of a pixel: the image is the caller's.
   std::int64_t picture_bytes(const LabelDetails& wanted) const {
@@ -163,7 +168,7 @@ Status Labeler::label_tiled(const TiledImage& image, const WindowSink& write) tr
 }
 
 std::int64_t Labeler::classes() const { return impl_->engine.protocol().classes(); }
-const std::vector<std::string>& Labeler::class_names() const { return impl_->program->class_names; }
+const std::vector<std::string>& Labeler::class_names() const { return impl_->class_names; }
 const std::vector<Color>& Labeler::palette() const { return impl_->program->palette; }
 std::int64_t Labeler::channels() const { return impl_->engine.protocol().channels(); }
 const Device& Labeler::device() const { return impl_->device; }

@@ -1,6 +1,7 @@
 #include "api/own_samples.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -31,8 +32,12 @@ Status check_size(std::int64_t height, std::int64_t width, std::size_t values, s
 
 class OwnSamples final : public datasets::Dataset {
  public:
-  OwnSamples(std::shared_ptr<const Samples> samples, int classes)
-      : samples_(std::move(samples)), classes_(classes), size_(ask_size()), labelled_(ask_labelled()) {}
+  OwnSamples(std::shared_ptr<const Samples> samples, int classes, const SampleForm& form)
+      : samples_(std::move(samples)),
+        classes_(classes),
+        form_(form),
+        size_(ask_size()),
+        labelled_(ask_labelled()) {}
 
   std::int64_t size() const override { return size_; }
   bool labelled() const override { return labelled_; }
@@ -58,9 +63,18 @@ class OwnSamples final : public datasets::Dataset {
     return labelled.ok() && *labelled;
   }
   Result<imaging::Image> image_of(std::int64_t index) const {
-    GRAPHRUN_ASSIGN(RgbImage image, ask([&] { return samples_->image(index); }));
-    GRAPHRUN_TRY(check_size(image.height, image.width, image.rgb.size(), 3));
-    return imaging::Image{image.height, image.width, std::move(image.rgb)};
+    GRAPHRUN_ASSIGN(Image image, ask([&] { return samples_->image(index); }));
+    if (image.channels != form_.channels || image.is_rgb() != (form_.dtype == DType::u8)) {
+      return {ErrorCode::invalid_argument,
+              "the data source gave an image of " + std::to_string(image.channels) + " channels of " +
+                  std::string(to_string(image.is_rgb() ? DType::u8 : DType::f32)) + ", its data set has " +
+                  std::to_string(form_.channels) + " of " + std::string(to_string(form_.dtype))};
+    }
+    const std::size_t values = image.is_rgb() ? image.rgb.size() : image.values.size();
+    GRAPHRUN_TRY(check_size(image.height, image.width, values, image.channels));
+    if (!std::ranges::all_of(image.values, [](float value) { return std::isfinite(value); }))
+      return {ErrorCode::invalid_argument, "the data source gave a number that is not finite"};
+    return image;
   }
   Result<imaging::LabelMap> label_of(std::int64_t index) const {
     GRAPHRUN_ASSIGN(LabelMap label, ask([&] { return samples_->label(index); }));
@@ -77,6 +91,7 @@ class OwnSamples final : public datasets::Dataset {
 
   std::shared_ptr<const Samples> samples_;
   int classes_;
+  SampleForm form_;
   std::int64_t size_;
   bool labelled_;
 };
@@ -90,14 +105,9 @@ class PublicSamples final : public Samples {
   std::string name(std::int64_t index) const override {
     return has(index) ? samples_->name(index) : std::string();
   }
-  Result<RgbImage> image(std::int64_t index) const override {
+  Result<Image> image(std::int64_t index) const override {
     GRAPHRUN_TRY(check(index));
-    GRAPHRUN_ASSIGN(imaging::Image image, samples_->load_image(index));
-    if (!image.is_rgb()) {
-      return {ErrorCode::unsupported, samples_->name(index) + ": has " + std::to_string(image.channels) +
-                                          " channels of numbers, which are no picture"};
-    }
-    return RgbImage{image.height, image.width, std::move(image.rgb)};
+    return samples_->load_image(index);
   }
   Result<LabelMap> label(std::int64_t index) const override {
     GRAPHRUN_TRY(check(index));
@@ -117,8 +127,9 @@ class PublicSamples final : public Samples {
 
 }  // namespace
 
-std::shared_ptr<const datasets::Dataset> own_samples(std::shared_ptr<const Samples> samples, int classes) {
-  return std::make_shared<const OwnSamples>(std::move(samples), classes);
+std::shared_ptr<const datasets::Dataset> own_samples(std::shared_ptr<const Samples> samples, int classes,
+                                                     const SampleForm& form) {
+  return std::make_shared<const OwnSamples>(std::move(samples), classes, form);
 }
 
 std::shared_ptr<const Samples> public_samples(std::shared_ptr<const datasets::Dataset> samples) {

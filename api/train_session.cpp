@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <utility>
 
 #include "api/impl.h"
@@ -45,6 +46,8 @@ struct TrainSession::Impl {
   std::shared_ptr<weights::Weights> weights;
   std::unique_ptr<session::TrainSession> session;
   std::int64_t seed = 0;
+  std::optional<Weights> handle;  // of `weights`
+  std::vector<std::string> parameter_names;
 
   const std::shared_ptr<const model::Program>& bound() const { return program.impl().source.program; }
   model::Backend& backend() const { return *weights->backend(); }
@@ -65,7 +68,7 @@ TrainSession::~TrainSession() = default;
 
 Result<TrainSession> TrainSession::create(const Program& program, const Device& device,
                                           const TrainSessionOptions& options) try {
-  auto impl = std::make_unique<Impl>(Impl{program, device, nullptr, nullptr, 0});
+  auto impl = std::make_unique<Impl>(Impl{program, device, nullptr, nullptr, 0, std::nullopt, {}});
   impl->seed = static_cast<std::int64_t>(options.seed);
   GRAPHRUN_ASSIGN(const auto backend, training_backend(device.impl()));
   GRAPHRUN_ASSIGN(impl->weights, weights::Weights::initialise(*impl->bound(), options.seed, backend));
@@ -77,6 +80,12 @@ Result<TrainSession> TrainSession::create(const Program& program, const Device& 
   of_session.memory_budget = options.memory_budget;
   GRAPHRUN_ASSIGN(impl->session, session::TrainSession::create(impl->bound(), impl->weights, of_session));
   GRAPHRUN_TRY(impl->session->check_supervised());
+  impl->handle.emplace(
+      std::make_shared<const Weights::Impl>(Weights::Impl{impl->device, impl->bound(), impl->weights}));
+  for (const model::Variable& variable : impl->bound()->model().variables) {
+    if (impl->session->gradient(variable.name).data != nullptr)
+      impl->parameter_names.push_back(variable.name);
+  }
   return TrainSession(std::move(impl));
 } catch (...) {
   return core::caught();
@@ -98,10 +107,7 @@ Status TrainSession::save(const std::string& path) const try {
   return core::caught();
 }
 
-Weights TrainSession::weights() const {
-  return Weights(
-      std::make_shared<const Weights::Impl>(Weights::Impl{impl_->device, impl_->bound(), impl_->weights}));
-}
+const Weights& TrainSession::weights() const { return *impl_->handle; }
 
 Status TrainSession::set_image(const ImageView& image, std::int64_t sample) try {
   const TensorView view = impl_->session->image();
@@ -195,13 +201,7 @@ Result<std::vector<float>> TrainSession::gradient(std::string_view parameter) co
   return core::caught();
 }
 
-std::vector<std::string> TrainSession::parameter_names() const {
-  std::vector<std::string> names;
-  for (const model::Variable& variable : impl_->bound()->model().variables) {
-    if (impl_->session->gradient(variable.name).data != nullptr) names.push_back(variable.name);
-  }
-  return names;
-}
+const std::vector<std::string>& TrainSession::parameter_names() const { return impl_->parameter_names; }
 
 std::int64_t TrainSession::planned_bytes() const { return impl_->session->planned_bytes(); }
 

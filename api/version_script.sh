@@ -32,7 +32,7 @@ fi
 # variable (W, V, u) and none of what is behind the classes (Impl). A second component that is a room's name is that
 # room's namespace. Tables and type information (V) are exported of classes whose destructor is compiled here; of others
 # everyone has their own.
-rooms='4core|7numeric|10collective|5model|7weights|3cpu|4cuda|7imaging|7session|9profiling|9labelling|6plugin|3ops|8compiler|8datasets|8training|5tools|3api'
+rooms='4core|8exchange|7numeric|10collective|5model|7weights|3cpu|4cuda|7imaging|7session|9profiling|9labelling|6plugin|3ops|8compiler|8datasets|8training|5tools|3api'
 awk -v rooms="$rooms" '
   $1 ~ /^gr_[a-z0-9_]+$/ { print $1; next }
   $2 == "W" || $2 == "u" || $1 ~ /4Impl/ || $1 ~ /12_GLOBAL__N_1/ { next }

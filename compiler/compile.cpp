@@ -145,7 +145,7 @@ class Compiler {
     Builder builder(context_, std::move(graph));
     builder.set_path(model::port_names::kLoss);
     const ValueId total =
-        builder.add("weighted_sum", std::move(values), {{"weights", std::move(weights)}}, "")[0];
+        builder.add(OpRole::weighted_sum, std::move(values), {{"weights", std::move(weights)}}, "")[0];
     std::vector<model::NamedValue>& outputs = builder.graph().method.outputs;
     outputs.insert(outputs.begin(), {model::port_names::kLoss, total});
     return std::move(builder).finish();

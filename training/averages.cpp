@@ -53,7 +53,8 @@ Result<std::unique_ptr<Averages>> Averages::make(const model::Program& program,
 
 Result<session::BoundOp> Averages::bind_copy(const TensorView& from, const TensorView& to) const {
   const TensorView factors{TensorDesc::dense(DType::f32, {2}), numbers_->data()};
-  return session::BoundOp::bind(*ops_, *weights_->backend(), "axpby", {}, {factors, from, to}, {to});
+  return session::BoundOp::bind(*ops_, *weights_->backend(), OpRole::linear_combination, {},
+                                {factors, from, to}, {to});
 }
 
 Status Averages::bind(const OpRegistry& ops) {
@@ -62,7 +63,7 @@ Status Averages::bind(const OpRegistry& ops) {
   const TensorView part{TensorDesc::dense(DType::f32, {}),
                         static_cast<std::byte*>(numbers_->data()) + kPartAt};
   GRAPHRUN_ASSIGN(begin_, bind_copy(parameters_, averages));
-  GRAPHRUN_ASSIGN(move_, session::BoundOp::bind(ops, *weights_->backend(), "lerp", {},
+  GRAPHRUN_ASSIGN(move_, session::BoundOp::bind(ops, *weights_->backend(), OpRole::moving_average, {},
                                                 {part, parameters_, averages}, {averages}));
   return {};
 }

@@ -62,9 +62,9 @@ Status Validator::bind() {
   }
   const OpRegistry& ops = job_.program->registry();
   const AttrMap ignore{{"ignore_label", Expr(std::int64_t{augment_.ignore_label})}};
-  GRAPHRUN_ASSIGN(score_, session::BoundOp::bind(ops, backend, "cross_entropy_totals", ignore,
+  GRAPHRUN_ASSIGN(score_, session::BoundOp::bind(ops, backend, OpRole::pixel_loss_totals, ignore,
                                                  {logits_, device_label_}, {totals_, counts_}));
-  GRAPHRUN_ASSIGN(arg_max_, session::BoundOp::bind(ops, backend, "argmax", {}, {logits_}, {classes_}));
+  GRAPHRUN_ASSIGN(arg_max_, session::BoundOp::bind(ops, backend, OpRole::arg_max, {}, {logits_}, {classes_}));
   return {};
 }
 

@@ -71,6 +71,14 @@ std::vector<ValueId> Builder::add(std::string_view op, std::vector<ValueId> inpu
   return add(std::move(node));
 }
 
+std::vector<ValueId> Builder::add(OpRole role, std::vector<ValueId> inputs, AttrMap attrs,
+                                  std::string_view suffix) {
+  const Result<const OpDef*> def = model::find_op(context_.ops, role);
+  if (def.ok()) return add((*def)->name, std::move(inputs), std::move(attrs), suffix);
+  if (status_.ok()) status_ = def.status();
+  return {kNoValue};
+}
+
 // Gives the node the values that come next as its outputs.
 Result<model::ResolvedNode> Builder::resolve_next(Node& node, const OpDef& def) const {
   model::add_absent_inputs(def, node.inputs);

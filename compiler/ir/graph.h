@@ -45,6 +45,7 @@ class Builder final : public GraphWriter {
   void set_path(std::string path) { path_ = std::move(path); }
   std::vector<ValueId> add(std::string_view op, std::vector<ValueId> inputs, AttrMap attrs,
                            std::string_view suffix) override;
+  std::vector<ValueId> add(OpRole role, std::vector<ValueId> inputs, AttrMap attrs, std::string_view suffix);
   // Appends the node as it is, but for its outputs. Every attribute of the op is written out in it, defaults
   // included, so that gradients and rewritings may rely on them; without_defaults() undoes that.
   std::vector<ValueId> add(Node node);

@@ -23,7 +23,7 @@ class Differentiator {
     builder_.set_path(std::string(kSeedPath));
     gradients_.assign(builder_.graph().method.values.size(), kNoValue);
     gradients_[static_cast<std::size_t>(loss->value)] =
-        builder_.add("fill", {}, {{"value", Expr(1.0)}}, "")[0];
+        builder_.add(OpRole::fill, {}, {{"value", Expr(1.0)}}, "")[0];
     for (std::size_t i = forward_nodes_; i-- > 0;) {
       // A copy: the builder's list of nodes grows meanwhile.
       const Node node = builder_.graph().method.nodes[i];
@@ -102,7 +102,7 @@ class Differentiator {
       return;
     }
     builder_.set_path(node.path);
-    sum = builder_.add("add", {sum, gradient}, {}, "sum")[0];
+    sum = builder_.add(OpRole::add, {sum, gradient}, {}, "sum")[0];
   }
 
   Status store_gradients() {

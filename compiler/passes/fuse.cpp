@@ -9,7 +9,8 @@ namespace {
 
 class Reader final : public GraphReader {
  public:
-  explicit Reader(const Graph& graph) : graph_(graph), readers_(graph.method.values.size()) {
+  Reader(const OpRegistry& ops, const Graph& graph)
+      : ops_(ops), graph_(graph), readers_(graph.method.values.size()) {
     const auto read = [this](ValueId value, const Node* by) {
       if (value != kNoValue) readers_[static_cast<std::size_t>(value)].push_back(by);
     };
@@ -24,8 +25,10 @@ class Reader final : public GraphReader {
     if (value == kNoValue) return {};
     return readers_[static_cast<std::size_t>(value)];
   }
+  const OpDef& definition(const Node& node) const override { return *ops_.find(node.op); }
 
  private:
+  const OpRegistry& ops_;
   const Graph& graph_;
   std::vector<std::vector<const Node*>> readers_;  // by value
 };
@@ -60,7 +63,7 @@ std::optional<Node> find_fusion(const Context& context, const Composites& compos
 // One walk over the graph. Empty where nothing was found.
 Result<std::optional<Graph>> fuse_once(const Context& context, const Composites& composites,
                                        const Graph& graph, bool to_be_differentiated) {
-  const Reader reader(graph);
+  const Reader reader(context.ops, graph);
   Copier copier(context, graph, graph.method.name);
   bool found = false;
   for (const Node& node : graph.method.nodes) {

@@ -47,7 +47,7 @@ Status label(const std::string& bundle, const OpLibraries& ops) {
   GRAPHRUN_ASSIGN(Labeler labeler, Labeler::open({.model = bundle, .ops = ops}));
   GRAPHRUN_ASSIGN(const Dataset data, Dataset::open("shapes"));
   GRAPHRUN_ASSIGN(const auto samples, data.split("val"));
-  GRAPHRUN_ASSIGN(const RgbImage image, samples->image(0));
+  GRAPHRUN_ASSIGN(const Image image, samples->image(0));
   GRAPHRUN_ASSIGN(const LabelMap truth, samples->label(0));
   GRAPHRUN_ASSIGN(const LabelMap map, labeler.label({image.rgb.data(), image.height, image.width}));
   std::int64_t right = 0;

@@ -12,8 +12,8 @@ class Discs final : public graphrun::Samples {
  public:
   explicit Discs(std::int64_t count) : count_(count) {}
   std::int64_t size() const override { return count_; }
-  graphrun::Result<graphrun::RgbImage> image(std::int64_t index) const override {
-    graphrun::RgbImage image{kSide, kSide, {}};
+  graphrun::Result<graphrun::Image> image(std::int64_t index) const override {
+    graphrun::Image image{kSide, kSide, {}};
     for (std::int64_t i = 0; i < kSide * kSide; ++i)
       image.rgb.insert(image.rgb.end(), 3, is_disc(index, i) ? 220 : 40);
     return image;

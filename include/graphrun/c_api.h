@@ -118,7 +118,8 @@ GRAPHRUN_API int gr_label(gr_labeler* labeler, const gr_image* image, gr_label_m
 
 /* How many classes there are; 0 for NULL. */
 GRAPHRUN_API int64_t gr_class_count(const gr_labeler* labeler);
-/* The name of a class, valid until gr_close; NULL where the model has none of that number. */
+/* The name of a class, valid until gr_close: "class 7" where the model has none. NULL: there is no such
+ * class. */
 GRAPHRUN_API const char* gr_class_name(const gr_labeler* labeler, int64_t class_id);
 /* Red, green and blue of a class. GR_NOT_FOUND where the model has none of that number. */
 GRAPHRUN_API int gr_class_color(const gr_labeler* labeler, int64_t class_id, uint8_t rgb[3]);

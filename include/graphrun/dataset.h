@@ -17,7 +17,7 @@
 //
 //     graphrun::Result<graphrun::Dataset> camvid = graphrun::Dataset::open("camvid", "/data/CamVid");
 //     auto samples = camvid->split("val");
-//     graphrun::Result<graphrun::RgbImage> image = (*samples)->image(0);
+//     graphrun::Result<graphrun::Image> image = (*samples)->image(0);
 //
 // Data of one's own: derive from Samples, and say what the classes are.
 //
@@ -26,11 +26,11 @@
 //                                         {{"train", std::make_shared<Yard>(...)}});
 namespace graphrun {
 
-// Eight bits a channel: red, green, blue; rows from the top.
-struct RgbImage {
-  std::int64_t height = 0;        // pixels
-  std::int64_t width = 0;         // pixels
-  std::vector<std::uint8_t> rgb;  // 3 * height * width
+// What all images of a data set of one's own are: RGB of 8 bits, or channels of numbers (f32), which the
+// network's "preprocess" scales where it says that f32 are stored, and else takes as they are.
+struct SampleForm {
+  std::int64_t channels = 3;  // up to 64; 3 of u8
+  DType dtype = DType::u8;    // or f32
 };
 
 // In a label: the pixel counts nowhere.
@@ -50,7 +50,8 @@ class GRAPHRUN_API Samples {
   // index. Where pictures are written, no two samples may share one.
   virtual std::string name(std::int64_t index) const;
   virtual bool labelled() const;  // true by default
-  virtual Result<RgbImage> image(std::int64_t index) const = 0;
+  // As SampleForm says.
+  virtual Result<Image> image(std::int64_t index) const = 0;
   // The label map, as large as the image: class ids from 0, or kUnlabelled. Not called where labelled() is
   // false.
   virtual Result<LabelMap> label(std::int64_t index) const = 0;
@@ -65,13 +66,14 @@ class GRAPHRUN_API Dataset {
   // wrong. Files are looked for when a split is opened.
   static Result<Dataset> open(const std::string& name, const std::string& root = {});
   // Training takes the split "train", and "val" where it validates. Errors: no or too many classes, no
-  // splits, a null among them.
+  // splits, a null among them, images of no form.
   static Result<Dataset> make(const std::string& name, std::vector<ClassInfo> classes,
-                              std::map<std::string, std::shared_ptr<const Samples>> splits);
+                              std::map<std::string, std::shared_ptr<const Samples>> splits,
+                              const SampleForm& images = {});
 
   const std::string& name() const;
   const std::vector<ClassInfo>& classes() const;
-  std::vector<std::string> splits() const;
+  const std::vector<std::string>& splits() const;
   // Errors: no such split (the message lists those that there are), no files.
   Result<std::shared_ptr<const Samples>> split(const std::string& name) const;
 

@@ -32,7 +32,7 @@ class GRAPHRUN_API Device {
   // such device here.
   static Result<Device> open(std::string_view name = "auto", const DeviceOptions& options = {});
 
-  std::string name() const;
+  std::string_view name() const;
   DeviceId id() const;
   int threads() const;  // that kernels use; 1 where the device has its own parallelism
   // Whether sessions may compute in this type, f32, bf16, or s8 for int8. Errors (unsupported): not on this

@@ -27,6 +27,22 @@ struct ImageView {
   std::int64_t pitch() const { return row_pitch == 0 ? row_bytes() : row_pitch; }
 };
 
+// An image that owns its memory, row by row, the channels of a pixel side by side: 8-bit RGB as bytes, and
+// whatever else there is (other channels, 16 bits, floating point) as the numbers that are stored.
+struct Image {
+  std::int64_t height = 0;        // pixels
+  std::int64_t width = 0;         // pixels
+  std::vector<std::uint8_t> rgb;  // three bytes a pixel; empty where there are `values`
+  std::int64_t channels = 3;
+  std::vector<float> values{};  // `channels` floats a pixel; empty where there is `rgb`
+
+  bool is_rgb() const { return values.empty(); }
+  operator ImageView() const {  // NOLINT: implicit on purpose
+    if (is_rgb()) return {rgb.data(), height, width};
+    return {values.data(), height, width, channels, DType::f32};
+  }
+};
+
 struct Color {
   std::uint8_t r = 0, g = 0, b = 0;
   bool operator==(const Color&) const = default;

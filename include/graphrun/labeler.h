@@ -90,7 +90,8 @@ class GRAPHRUN_API Labeler {
   // as label(); invalid_argument: another protocol; what `image.read` or `write` says.
   Status label_tiled(const TiledImage& image, const WindowSink& write);
 
-  // How many classes there are; names and colours of them, empty where the model has none.
+  // How many classes there are; a name for each, "class 7" where the model has none; their colours, empty
+  // where the model has none.
   std::int64_t classes() const;
   const std::vector<std::string>& class_names() const;
   const std::vector<Color>& palette() const;

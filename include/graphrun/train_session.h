@@ -67,7 +67,7 @@ class GRAPHRUN_API TrainSession {
   Status save(const std::string& path) const;
   // The weights as they are, for sessions that look at the network meanwhile: valid as long as this is, and
   // not to be used while compute() or update() runs.
-  Weights weights() const;
+  const Weights& weights() const;
 
   // Image `sample` of the batch, of exactly the session's size, preprocessed as the model says. Errors:
   // invalid_argument, shape, as of Session::set_image.
@@ -92,7 +92,7 @@ class GRAPHRUN_API TrainSession {
   // not_found.
   Result<std::vector<float>> gradient(std::string_view parameter) const;
   // The names of the parameters that are trained.
-  std::vector<std::string> parameter_names() const;
+  const std::vector<std::string>& parameter_names() const;
 
   // All memory of the device that a step needs, weights included.
   std::int64_t planned_bytes() const;

@@ -1,4 +1,5 @@
 #include "ops/common/definition.h"
+#include "ops/activation/names.h"
 
 namespace graphrun::ops::activation {
 namespace {
@@ -63,7 +64,7 @@ std::vector<const OpDef*> definitions() {
   static const InputSpec x{.name = "x", .doc = "the activation's input"};
   static const std::vector<OpDef> all{
       forward("relu", "y = max(x, 0).", gradient_from_y),
-      backward("relu_grad", "The gradient of relu: gy where y > 0, else 0.",
+      backward(kReluGrad, "The gradient of relu: gy where y > 0, else 0.",
                {.name = "y", .doc = "what relu gave"}),
       forward("sigmoid", "y = 1/(1 + exp(-x)).", gradient_from_y),
       backward("sigmoid_grad", "The gradient of sigmoid: gy * y * (1 - y).",

@@ -20,6 +20,7 @@ std::vector<const OpDef*> definitions() {
       .attrs = {},
       .infer = infer,
       .not_differentiable = "its value is a step function of x",
+      .role = OpRole::arg_max,
   };
   return {&def};
 }

@@ -1,3 +1,4 @@
+#include "ops/batch_norm/names.h"
 #include "ops/batch_norm/types.h"
 
 // batch_norm as graphs use it, and its two forms. In training it is bn_moments, bn_finish and bn_apply, so
@@ -21,7 +22,7 @@ Result<std::vector<Dim>> variable_shape(const Attributes&, std::span<const Value
 }
 
 std::vector<ValueId> in_evaluation(const Node& node, GraphWriter& graph) {
-  return graph.add("batch_norm_eval",
+  return graph.add(kBatchNormEval,
                    {node.inputs[0], node.inputs[1], node.inputs[2], node.inputs[3], node.inputs[4],
                     node.inputs[kResidual]},
                    pick_attrs(node.attrs, {"eps", "activation"}), "eval");
@@ -99,7 +100,7 @@ std::vector<const OpDef*> definitions() {
       .for_eval = in_evaluation,
       .for_train = in_training};
   static const OpDef eval{
-      .name = "batch_norm_eval",
+      .name = kBatchNormEval,
       .doc = "batch_norm with given statistics.",
       .inputs = {x_input(), channel_input("weight", "scale of each channel (C)", true),
                  channel_input("bias", "offset of each channel (C)", true),

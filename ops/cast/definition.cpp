@@ -23,6 +23,7 @@ std::vector<const OpDef*> definitions() {
       .attrs = {},
       .infer = infer,
       .not_differentiable = "it occurs in sessions only",
+      .role = OpRole::cast,
       .internal = true,
   };
   return {&def};

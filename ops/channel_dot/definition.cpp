@@ -1,4 +1,5 @@
 #include "graphrun/kernel/op_def.h"
+#include "ops/elementwise/names.h"
 
 namespace graphrun::ops::channel_dot {
 namespace {
@@ -13,8 +14,10 @@ Status infer(const Attributes&, std::span<const ValueType* const> inputs, std::v
 std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph) {
   const ValueId g = request.output_gradients[0];
   std::vector<ValueId> gradients(2, kNoValue);
-  if (request.needed[0]) gradients[0] = graph.add("mul", {g, request.node.inputs[1]}, {}, "grad_a")[0];
-  if (request.needed[1]) gradients[1] = graph.add("mul", {g, request.node.inputs[0]}, {}, "grad_b")[0];
+  if (request.needed[0])
+    gradients[0] = graph.add(elementwise::kMultiply, {g, request.node.inputs[1]}, {}, "grad_a")[0];
+  if (request.needed[1])
+    gradients[1] = graph.add(elementwise::kMultiply, {g, request.node.inputs[0]}, {}, "grad_b")[0];
   return gradients;
 }
 

@@ -1,4 +1,5 @@
 #include "graphrun/kernel/op_def.h"
+#include "ops/concat/names.h"
 
 namespace graphrun::ops::concat {
 namespace {
@@ -53,7 +54,7 @@ Status infer_slice(const Attributes& attrs, std::span<const ValueType* const> in
 
 std::vector<const OpDef*> definitions() {
   static const OpDef join = {
-      .name = "concat",
+      .name = kConcat,
       .doc = "Its inputs one after the other along the channels.",
       .inputs = {{.name = "x", .doc = "activations (N, Ci, H, W)", .variadic = true}},
       .outputs = {{.name = "y", .doc = "(N, sum of Ci, H, W)"}},

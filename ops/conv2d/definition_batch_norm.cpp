@@ -1,3 +1,4 @@
+#include "ops/batch_norm/names.h"
 #include "ops/common/definition.h"
 #include "ops/conv2d/definition.h"
 
@@ -24,7 +25,8 @@ std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
   convolution.merge(pick_attrs(node.attrs, {"out_channels", "carry"}));
   convolution["bias"] = Expr(in[kBias] == kNoValue ? 0 : 1);
   const ValueId y = graph.add("conv2d", {in[kX], in[kWeight], in[kBias]}, std::move(convolution), "conv")[0];
-  return graph.add("batch_norm_eval", {y, in[kBnWeight], in[kBnBias], in[kBnMean], in[kBnVar], in[kResidual]},
+  return graph.add(batch_norm::kBatchNormEval,
+                   {y, in[kBnWeight], in[kBnBias], in[kBnMean], in[kBnVar], in[kResidual]},
                    pick_attrs(node.attrs, {"eps", "activation"}), "bn");
 }
 
@@ -75,7 +77,7 @@ const OpDef& with_batch_norm_definition() {
     op.infer = infer;
     op.not_differentiable = "it is made for evaluation only";
     op.decomposition = parts;
-    op.fusion = {"batch_norm_eval", match};
+    op.fusion = {batch_norm::kBatchNormEval, match};
     op.cost = forward_cost;
     op.in_place = {{0, kResidual}};
     op.internal = true;

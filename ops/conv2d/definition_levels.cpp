@@ -1,5 +1,7 @@
 #include "ops/common/interpolation.h"
+#include "ops/concat/names.h"
 #include "ops/conv2d/levels.h"
+#include "ops/resize/names.h"
 
 namespace graphrun::ops::conv2d {
 namespace {
@@ -7,7 +9,7 @@ namespace {
 // The member that is not resized; the first where all are.
 std::size_t place_of_x(const Node& concat, const GraphReader& graph) {
   for (std::size_t i = 0; i < concat.inputs.size(); ++i) {
-    if (sole_producer(graph, concat.inputs[i], "resize") == nullptr) return i;
+    if (sole_producer(graph, concat.inputs[i], resize::kResize) == nullptr) return i;
   }
   return 0;
 }
@@ -33,14 +35,14 @@ std::int64_t place_of(const AttrMap& attrs) {
 }
 
 std::optional<Concatenation> resized_concatenation(ValueId value, const GraphReader& graph) {
-  const Node* concat = sole_producer(graph, value, "concat");
+  const Node* concat = sole_producer(graph, value, concat::kConcat);
   if (concat == nullptr || concat->inputs.size() < 2) return std::nullopt;
   const std::size_t place = place_of_x(*concat, graph);
   Concatenation joined{concat->inputs[place], {}, {}};
   if (place > 0) joined.attrs["place"] = Expr(static_cast<std::int64_t>(place));
   for (std::size_t i = 0; i < concat->inputs.size(); ++i) {
     if (i == place) continue;
-    const Node* resize = sole_producer(graph, concat->inputs[i], "resize");
+    const Node* resize = sole_producer(graph, concat->inputs[i], resize::kResize);
     if (resize == nullptr) return std::nullopt;
     if (joined.levels.empty()) joined.attrs.merge(pick_interpolation(resize->attrs));
     if (interpolation_of(resize->attrs) != interpolation_of(joined.attrs)) return std::nullopt;

@@ -1,7 +1,10 @@
 #include <algorithm>
 
+#include "ops/batch_norm/names.h"
 #include "ops/common/interpolation.h"
 #include "ops/conv2d/levels.h"
+#include "ops/elementwise/names.h"
+#include "ops/resize/names.h"
 
 // What training makes of a convolution with a window of one pixel over a concatenation with resized maps:
 // such a convolution and interpolation may change places, so that each map is multiplied at its own size,
@@ -67,8 +70,8 @@ std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
     ValueId y = graph.add("conv2d", {in[member.input], weight, bias ? in[kBias] : kNoValue}, std::move(attrs),
                           "conv" + suffix)[0];
     if (member.input != kX)
-      y = graph.add("resize", {y, in[kX]}, pick_interpolation(node.attrs), "resize" + suffix)[0];
-    sum = sum == kNoValue ? y : graph.add("add", {sum, y}, {}, "sum" + suffix)[0];
+      y = graph.add(resize::kResize, {y, in[kX]}, pick_interpolation(node.attrs), "resize" + suffix)[0];
+    sum = sum == kNoValue ? y : graph.add(elementwise::kAdd, {sum, y}, {}, "sum" + suffix)[0];
   }
   return {sum};
 }
@@ -83,7 +86,7 @@ std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph
     const ValueId x = in[member.input];
     ValueId gy = request.output_gradients[0];
     if (member.input != kX)
-      gy = graph.add("resize_grad", {gy, x}, pick_interpolation(node.attrs), "grad_resize" + suffix)[0];
+      gy = graph.add(resize::kResizeGrad, {gy, x}, pick_interpolation(node.attrs), "grad_resize" + suffix)[0];
     const ValueId weight = graph.add("slice_weight", {in[kWeight]}, member.part, "grad_part" + suffix)[0];
     if (request.needed[member.input])
       gradients[member.input] =
@@ -112,7 +115,7 @@ bool is_number(const AttrMap& attrs, std::string_view name, std::int64_t number,
 // Batch norm with running statistics goes into a convolution of another kind.
 bool is_normalised(const Node& conv, const GraphReader& graph) {
   for (const Node* reader : graph.readers(conv.outputs[0])) {
-    if (reader != nullptr && reader->op == "batch_norm_eval") return true;
+    if (reader != nullptr && reader->op == batch_norm::kBatchNormEval) return true;
   }
   return false;
 }

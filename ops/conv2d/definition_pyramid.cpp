@@ -1,5 +1,7 @@
 #include "ops/common/interpolation.h"
+#include "ops/concat/names.h"
 #include "ops/conv2d/levels.h"
+#include "ops/resize/names.h"
 
 namespace graphrun::ops::conv2d {
 namespace {
@@ -31,12 +33,12 @@ std::vector<ValueId> parts(const Node& node, GraphWriter& graph) {
   std::vector<ValueId> members;
   for (std::size_t i = kLevels; i < in.size(); ++i) {
     const std::string suffix = "level" + std::to_string(i - kLevels);
-    members.push_back(graph.add("resize", {in[i], in[kX]}, pick_interpolation(node.attrs), suffix)[0]);
+    members.push_back(graph.add(resize::kResize, {in[i], in[kX]}, pick_interpolation(node.attrs), suffix)[0]);
   }
   members.insert(members.begin() + place_of(node.attrs), in[kX]);
   AttrMap convolution = node.attrs;
   for (const std::string_view name : {"mode", "align_corners", "place"}) convolution.erase(std::string(name));
-  const ValueId joined = graph.add("concat", std::move(members), {}, "concat")[0];
+  const ValueId joined = graph.add(concat::kConcat, std::move(members), {}, "concat")[0];
   return graph.add(
       "conv2d_bn",
       {joined, in[kWeight], in[kBias], in[kBnWeight], in[kBnBias], in[kBnMean], in[kBnVar], kNoValue},

@@ -1,4 +1,5 @@
 #include "graphrun/kernel/op_def.h"
+#include "ops/cross_entropy/names.h"
 #include "ops/cross_entropy/types.h"
 
 namespace graphrun::ops::cross_entropy {
@@ -51,7 +52,7 @@ std::vector<ValueId> gradient_totals(const GradientRequest& request, GraphWriter
   const Node& node = request.node;
   const ValueId counted = node.inputs[3];
   std::vector<ValueId> gradients(node.inputs.size(), kNoValue);
-  gradients[0] = graph.add("cross_entropy_grad",
+  gradients[0] = graph.add(kGradOp,
                            {request.output_gradients[0], node.inputs[0],
                             counted == kNoValue ? node.inputs[1] : counted, node.inputs[2]},
                            node.attrs, "grad")[0];
@@ -85,9 +86,9 @@ Status infer_loss(const Attributes&, std::span<const ValueType* const> inputs,
 }
 
 std::vector<ValueId> write_loss(const Node& node, const AttrMap& pixel_loss, GraphWriter& graph) {
-  return with_mean(graph.add("cross_entropy_totals", {node.inputs[0], node.inputs[1], kNoValue, kNoValue},
-                             pixel_loss, "totals"),
-                   graph);
+  return with_mean(
+      graph.add(kTotalsOp, {node.inputs[0], node.inputs[1], kNoValue, kNoValue}, pixel_loss, "totals"),
+      graph);
 }
 
 std::vector<ValueId> write_training_loss(const Node& node, const AttrMap& pixel_loss, GraphWriter& graph) {
@@ -97,13 +98,12 @@ std::vector<ValueId> write_training_loss(const Node& node, const AttrMap& pixel_
   ValueId counted = kNoValue;
   if (is_set(node.attrs, "ohem")) {
     const AttrMap ignore = pick_attrs(node.attrs, {"ignore_label"});
-    const ValueId probability = graph.add("label_probability", {logits, label}, ignore, "probability")[0];
+    const ValueId probability = graph.add(kLabelProbabilityOp, {logits, label}, ignore, "probability")[0];
     counted =
         graph.add("hard_label", {label, probability},
                   pick_attrs(node.attrs, {"ignore_label", "threshold", "min_kept", "min_share"}), "hard")[0];
   }
-  return with_mean(graph.add("cross_entropy_totals", {logits, label, weights, counted}, pixel_loss, "totals"),
-                   graph);
+  return with_mean(graph.add(kTotalsOp, {logits, label, weights, counted}, pixel_loss, "totals"), graph);
 }
 
 std::vector<OutputSpec> loss_outputs() {
@@ -135,7 +135,7 @@ std::vector<const OpDef*> definitions() {
       .for_train = in_training,
   };
   static const OpDef totals = {
-      .name = "cross_entropy_totals",
+      .name = kTotalsOp,
       .doc =
           "The sums that cross_entropy and focal average. A label outside 0 to C - 1 that is not "
           "ignore_label is an error that gives its place.",
@@ -145,10 +145,12 @@ std::vector<const OpDef*> definitions() {
       .precision = Precision::always_f32,
       .infer = infer_totals,
       .gradient = gradient_totals,
+      .role = OpRole::pixel_loss_totals,
+      .reads_pixels = true,
       .internal = true,
   };
   static const OpDef grad = {
-      .name = "cross_entropy_grad",
+      .name = kGradOp,
       .doc =
           "Gradient of cross_entropy_totals: gtotals[0] * w * (softmax(logits) - onehot(label)) where "
           "label_smoothing and focus are 0, and 0 where ignored.",

@@ -1,3 +1,4 @@
+#include "ops/cross_entropy/names.h"
 #include "ops/cross_entropy/types.h"
 
 // Online hard example mining: which pixels of a batch the loss counts.
@@ -52,7 +53,7 @@ std::vector<AttrSpec> hard_pixel_attrs() {
 
 std::vector<const OpDef*> ohem_definitions() {
   static const OpDef probability = {
-      .name = "label_probability",
+      .name = kLabelProbabilityOp,
       .doc = "Softmax probability of each pixel's label; 1 where ignored.",
       .inputs = score_inputs(),
       .outputs = {{.name = "probability", .doc = "f32 (N, H, W)", .type = OperandType::dense(DType::f32, 3)}},
@@ -60,6 +61,7 @@ std::vector<const OpDef*> ohem_definitions() {
       .precision = Precision::always_f32,
       .infer = infer_probability,
       .not_differentiable = "it only selects pixels",
+      .reads_pixels = true,
       .internal = true,
   };
   static std::vector<AttrSpec> hard_attrs = [] {

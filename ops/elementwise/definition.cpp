@@ -1,4 +1,6 @@
 #include "ops/common/definition.h"
+#include "ops/activation/names.h"
+#include "ops/elementwise/names.h"
 
 namespace graphrun::ops::elementwise {
 namespace {
@@ -48,7 +50,7 @@ std::vector<ValueId> add_gradient(const GradientRequest& request, GraphWriter& g
   ValueId g = request.output_gradients[0];
   const auto activation = request.node.attrs.find("activation");
   if (activation != request.node.attrs.end() && activation->second == AttrValue("relu")) {
-    g = graph.add("relu_grad", {g, request.node.outputs[0]}, {}, "grad_relu")[0];
+    g = graph.add(activation::kReluGrad, {g, request.node.outputs[0]}, {}, "grad_relu")[0];
   }
   std::vector<ValueId> gradients(2, kNoValue);
   if (request.needed[0]) gradients[0] = reduced(g, request.node.inputs[0], graph, "grad_a");
@@ -62,10 +64,10 @@ std::vector<ValueId> mul_gradient(const GradientRequest& request, GraphWriter& g
   const ValueId b = request.node.inputs[1];
   std::vector<ValueId> gradients(2, kNoValue);
   if (request.needed[0]) {
-    gradients[0] = reduced(graph.add("mul", {g, b}, {}, "grad_a")[0], a, graph, "grad_a_sum");
+    gradients[0] = reduced(graph.add(kMultiply, {g, b}, {}, "grad_a")[0], a, graph, "grad_a_sum");
   }
   if (request.needed[1]) {
-    gradients[1] = reduced(graph.add("mul", {g, a}, {}, "grad_b")[0], b, graph, "grad_b_sum");
+    gradients[1] = reduced(graph.add(kMultiply, {g, a}, {}, "grad_b")[0], b, graph, "grad_b_sum");
   }
   return gradients;
 }
@@ -80,7 +82,7 @@ const std::vector<InputSpec>& operands() {
 }  // namespace
 
 std::vector<const OpDef*> definitions() {
-  static const OpDef add{.name = "add",
+  static const OpDef add{.name = kAdd,
                          .doc = "y = activation(a + b), broadcast over C, H and W.",
                          .inputs = operands(),
                          .outputs = {{"y", "of the larger extents"}},
@@ -91,8 +93,9 @@ std::vector<const OpDef*> definitions() {
                                     .choices = {"none", "relu"}}},
                          .infer = infer_pair,
                          .gradient = add_gradient,
+                         .role = OpRole::add,
                          .in_place = {{0, 0}, {0, 1}}};
-  static const OpDef mul{.name = "mul",
+  static const OpDef mul{.name = kMultiply,
                          .doc = "y = a * b, broadcast over C, H and W.",
                          .inputs = operands(),
                          .outputs = {{"y", "of the larger extents"}},

@@ -1,7 +1,7 @@
 #pragma once
 
-#include "ops/common/small_logits.h"
 #include "ops/cross_entropy/types.h"
+#include "ops/resize/fusion.h"
 
 // Definitions of losses that are functions of sums over labelled pixels. X_totals gives the sums, which ranks
 // add up, X_grad the gradient of the logits from the gradient of the sums; resize_X_totals and resize_X_grad
@@ -68,8 +68,8 @@ inline AttrMap without_interpolation(AttrMap attrs) {
 }
 
 inline std::vector<ValueId> parts_of_totals(const Node& node, GraphWriter& graph) {
-  const ValueId large =
-      graph.add("resize", {node.inputs[0], node.inputs[1]}, pick_interpolation(node.attrs), "resize")[0];
+  const ValueId large = graph.add(resize::kResize, {node.inputs[0], node.inputs[1]},
+                                  pick_interpolation(node.attrs), "resize")[0];
   return graph.add(without_resize(node.op), {large, node.inputs[1]}, without_interpolation(node.attrs),
                    "totals");
 }
@@ -77,10 +77,10 @@ inline std::vector<ValueId> parts_of_totals(const Node& node, GraphWriter& graph
 inline std::vector<ValueId> parts_of_grad(const Node& node, GraphWriter& graph) {
   const ValueId logits = node.inputs[1];
   const AttrMap rule = pick_interpolation(node.attrs);
-  const ValueId large = graph.add("resize", {logits, node.inputs[2]}, rule, "resize")[0];
+  const ValueId large = graph.add(resize::kResize, {logits, node.inputs[2]}, rule, "resize")[0];
   const ValueId glarge = graph.add(without_resize(node.op), {node.inputs[0], large, node.inputs[2]},
                                    without_interpolation(node.attrs), "totals.grad")[0];
-  return graph.add("resize_grad", {glarge, logits}, rule, "resize.grad");
+  return graph.add(resize::kResizeGrad, {glarge, logits}, rule, "resize.grad");
 }
 
 }  // namespace label_sums
@@ -107,6 +107,7 @@ LabelSums make_label_sums(const LabelSumsNames& names, std::string_view doc, Inp
                  .precision = Precision::always_f32,
                  .infer = label_sums::infer_totals<kTypes, label_sums::check_pixels, kMore>,
                  .gradient = label_sums::gradient,
+                 .reads_pixels = true,
                  .internal = true},
       .grad = {.name = names.grad,
                .doc = "Gradient of the sums by the logits.",
@@ -126,7 +127,7 @@ LabelSums make_label_sums(const LabelSumsNames& names, std::string_view doc, Inp
                         .infer = label_sums::infer_totals<kTypes, label_sums::check_images, kMore>,
                         .gradient = label_sums::gradient,
                         .decomposition = label_sums::parts_of_totals,
-                        .fusion = {names.totals, fuse_with_resize},
+                        .fusion = {names.totals, resize::fuse_with_resize},
                         .internal = true},
       .resize_grad = {.name = names.resize_grad,
                       .doc = "Gradient of the sums by the small logits.",

@@ -1,6 +1,7 @@
 #include "graphrun/kernel/op_def.h"
 #include "ops/common/activation.h"
 #include "ops/common/interpolation.h"
+#include "ops/resize/names.h"
 
 namespace graphrun::ops::resize {
 namespace {
@@ -49,7 +50,7 @@ std::vector<AttrSpec> forward_attrs() {
 
 std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph) {
   std::vector<ValueId> gradients(request.node.inputs.size(), kNoValue);
-  gradients[0] = graph.add("resize_grad", {request.output_gradients[0], request.node.inputs[0]},
+  gradients[0] = graph.add(kResizeGrad, {request.output_gradients[0], request.node.inputs[0]},
                            pick_interpolation(request.node.attrs), "grad")[0];
   return gradients;
 }
@@ -58,7 +59,7 @@ std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph
 
 std::vector<const OpDef*> definitions() {
   static const OpDef forward = {
-      .name = "resize",
+      .name = kResize,
       .doc =
           "Interpolation to another size, bilinear with aligned corners where nothing else is said. An "
           "extent "
@@ -77,7 +78,7 @@ std::vector<const OpDef*> definitions() {
       .shares_scale = true,
   };
   static const OpDef backward = {
-      .name = "resize_grad",
+      .name = kResizeGrad,
       .doc = "Gradient of resize: the adjoint of the interpolation.",
       .inputs = {{.name = "gy", .doc = "gradient of y"},
                  {.name = "x", .doc = "of the height and width that gx takes", .shape_only = true}},

@@ -1,7 +1,8 @@
 #include "graphrun/kernel/op_def.h"
 #include "ops/common/interpolation.h"
-#include "ops/common/small_logits.h"
+#include "ops/cross_entropy/names.h"
 #include "ops/cross_entropy/types.h"
+#include "ops/resize/fusion.h"
 
 namespace graphrun::ops::resize_cross_entropy {
 namespace {
@@ -37,15 +38,15 @@ Status infer_probability(const Attributes&, std::span<const ValueType* const> in
 std::vector<ValueId> at_label_size(std::string_view op, const Node& node, GraphWriter& graph,
                                    std::string_view suffix) {
   std::vector<ValueId> inputs = node.inputs;
-  inputs[0] =
-      graph.add("resize", {node.inputs[0], node.inputs[1]}, pick_interpolation(node.attrs), "resize")[0];
+  inputs[0] = graph.add(resize::kResize, {node.inputs[0], node.inputs[1]}, pick_interpolation(node.attrs),
+                        "resize")[0];
   return graph.add(op, std::move(inputs), cross_entropy::pick_pixel_loss(node.attrs), suffix);
 }
 std::vector<ValueId> parts_of_totals(const Node& node, GraphWriter& graph) {
-  return at_label_size("cross_entropy_totals", node, graph, "totals");
+  return at_label_size(cross_entropy::kTotalsOp, node, graph, "totals");
 }
 std::vector<ValueId> parts_of_probability(const Node& node, GraphWriter& graph) {
-  return at_label_size("label_probability", node, graph, "probability");
+  return at_label_size(cross_entropy::kLabelProbabilityOp, node, graph, "probability");
 }
 
 std::vector<AttrSpec> with_interpolation(std::vector<AttrSpec> specs) {
@@ -57,10 +58,10 @@ std::vector<ValueId> parts_of_grad(const Node& node, GraphWriter& graph) {
   const ValueId logits = node.inputs[1];
   std::vector<ValueId> inputs = node.inputs;
   const AttrMap rule = pick_interpolation(node.attrs);
-  inputs[1] = graph.add("resize", {logits, node.inputs[2]}, rule, "resize")[0];
-  const ValueId glarge = graph.add("cross_entropy_grad", std::move(inputs),
+  inputs[1] = graph.add(resize::kResize, {logits, node.inputs[2]}, rule, "resize")[0];
+  const ValueId glarge = graph.add(cross_entropy::kGradOp, std::move(inputs),
                                    cross_entropy::pick_pixel_loss(node.attrs), "totals.grad")[0];
-  return graph.add("resize_grad", {glarge, logits}, rule, "resize.grad");
+  return graph.add(resize::kResizeGrad, {glarge, logits}, rule, "resize.grad");
 }
 
 std::vector<ValueId> gradient(const GradientRequest& request, GraphWriter& graph) {
@@ -90,7 +91,7 @@ std::vector<const OpDef*> definitions() {
       .infer = infer_totals,
       .gradient = gradient,
       .decomposition = parts_of_totals,
-      .fusion = {"cross_entropy_totals", fuse_with_resize},
+      .fusion = {cross_entropy::kTotalsOp, resize::fuse_with_resize},
       .internal = true,
   };
   static const OpDef grad = {
@@ -119,7 +120,7 @@ std::vector<const OpDef*> definitions() {
       .infer = infer_probability,
       .not_differentiable = "it only selects pixels",
       .decomposition = parts_of_probability,
-      .fusion = {"label_probability", fuse_with_resize},
+      .fusion = {cross_entropy::kLabelProbabilityOp, resize::fuse_with_resize},
       .internal = true,
   };
   return {&totals, &grad, &probability};

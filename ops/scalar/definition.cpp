@@ -50,7 +50,8 @@ std::vector<const OpDef*> definitions() {
       .attrs = {{.name = "weights", .kind = AttrKind::reals, .doc = "one for each x", .fallback = {}}},
       .precision = Precision::always_f32,
       .infer = infer_weighted_sum,
-      .gradient = weighted_sum_gradient};
+      .gradient = weighted_sum_gradient,
+      .role = OpRole::weighted_sum};
   static const OpDef scale{
       .name = "scale",
       .doc = "y = factor / divisor * x.",
@@ -74,6 +75,7 @@ std::vector<const OpDef*> definitions() {
       .precision = Precision::always_f32,
       .infer = infer_fill,
       .not_differentiable = "it has no inputs",
+      .role = OpRole::fill,
       .internal = true};
   return {&weighted_sum, &scale, &fill};
 }

@@ -42,6 +42,7 @@ std::vector<const OpDef*> definitions() {
       .precision = Precision::always_f32,
       .infer = infer_axpby,
       .not_differentiable = "it adds up gradients, after differentiation",
+      .role = OpRole::linear_combination,
       .in_place = {{0, 2}},
       .internal = true};
   static const OpDef first_nonfinite{
@@ -54,6 +55,7 @@ std::vector<const OpDef*> definitions() {
       .precision = Precision::always_f32,
       .infer = infer_first_nonfinite,
       .not_differentiable = "its result is no real number",
+      .role = OpRole::first_nonfinite,
       .internal = true};
   static const OpDef lerp{
       .name = "lerp",
@@ -66,6 +68,7 @@ std::vector<const OpDef*> definitions() {
       .precision = Precision::always_f32,
       .infer = infer_lerp,
       .not_differentiable = "it averages weights, after training's step",
+      .role = OpRole::moving_average,
       .in_place = {{0, 2}},
       .internal = true};
   static const OpDef sum_of_squares{
@@ -77,6 +80,7 @@ std::vector<const OpDef*> definitions() {
       .precision = Precision::always_f32,
       .infer = infer_sum_of_squares,
       .not_differentiable = "it measures gradients, after differentiation",
+      .role = OpRole::sum_of_squares,
       .internal = true};
   return {&axpby, &first_nonfinite, &lerp, &sum_of_squares};
 }

@@ -29,21 +29,7 @@ struct Extent {
 
 using graphrun::Color;
 
-// An image in memory, row by row, the channels of a pixel side by side: 8-bit RGB as bytes, and whatever else
-// there is (other channels, 16 bits, floating point) as the numbers that are stored.
-struct Image {
-  std::int64_t height = 0;
-  std::int64_t width = 0;
-  std::vector<std::uint8_t> rgb;  // three bytes a pixel; empty where there are `values`
-  std::int64_t channels = 3;
-  std::vector<float> values{};  // `channels` floats a pixel; empty where there is `rgb`
-
-  bool is_rgb() const { return values.empty(); }
-  operator ImageView() const {  // NOLINT: implicit on purpose
-    if (is_rgb()) return {rgb.data(), height, width};
-    return {values.data(), height, width, channels, DType::f32};
-  }
-};
+using graphrun::Image;
 
 // Ids of a label that a data set has may be kIgnoredClass; empty where a sample has no label.
 using graphrun::LabelMap;

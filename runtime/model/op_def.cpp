@@ -56,6 +56,11 @@ const OpDef* OpRegistry::find(std::string_view name) const {
   return found != defs_.end() && (*found)->name == name ? *found : nullptr;
 }
 
+const OpDef* OpRegistry::find(OpRole role) const {
+  const auto found = std::ranges::find(defs_, role, &OpDef::role);
+  return found != defs_.end() ? *found : nullptr;
+}
+
 Status require_equal(const Dim& expected, const Dim& actual, std::string_view what) {
   if (expected == actual) return {};
   std::string message =

@@ -32,6 +32,11 @@ Result<OpRegistry> OpRegistry::make(OpLibraries libraries) {
                 "the op " + std::string(def->name) + " is in two op libraries, " +
                     std::string(found->second->name) + " and " + std::string(library->name)};
       }
+      const auto same_role = [def](const OpDef* other) { return other->role == def->role; };
+      if (def->role != OpRole::none && std::ranges::any_of(all, same_role)) {
+        return {ErrorCode::invalid_argument, "op library " + std::string(library->name) + ": the op " +
+                                                 std::string(def->name) + " has a role that another op has"};
+      }
       all.push_back(def);
     }
   }

@@ -146,6 +146,12 @@ Result<const OpDef*> find_op(const OpRegistry& registry, std::string_view name) 
              (near.empty() ? "" : "; did you mean " + quoted(near) + "?"));
 }
 
+Result<const OpDef*> find_op(const OpRegistry& registry, OpRole role) {
+  if (const OpDef* def = registry.find(role)) return def;
+  return bad(
+      "the op libraries that were given lack what the engine itself computes with; the built-in one has it");
+}
+
 Status check_presence(const OpDef& def, const Node& node) {
   GRAPHRUN_TRY(check_counts(def, node.inputs.size(), node.outputs.size()));
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {

@@ -41,6 +41,7 @@ class ExtentBudget {
 
 // Errors name the op, and the nearest name that is there.
 Result<const OpDef*> find_op(const OpRegistry& registry, std::string_view name);
+Result<const OpDef*> find_op(const OpRegistry& registry, OpRole role);
 // As many operands as the op has; none is absent that must be there, as far as no attribute decides on that;
 // and there is something to write.
 Status check_presence(const OpDef& def, const Node& node);

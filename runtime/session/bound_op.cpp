@@ -48,14 +48,14 @@ Result<model::ResolvedNode> resolve_views(const OpRegistry& ops, const OpDef& de
 
 }  // namespace
 
-Result<BoundOp> BoundOp::bind(const OpRegistry& ops, model::Backend& backend, std::string_view op,
+Result<BoundOp> BoundOp::bind(const OpRegistry& ops, model::Backend& backend, OpRole role,
                               const AttrMap& attrs, std::vector<TensorView> inputs,
                               std::vector<TensorView> outputs) {
-  GRAPHRUN_ASSIGN(const OpDef* def, model::find_op(ops, op));
+  GRAPHRUN_ASSIGN(const OpDef* def, model::find_op(ops, role));
   inputs.resize(std::max(inputs.size(), def->inputs.size()));
   outputs.resize(std::max(outputs.size(), def->outputs.size()));
   GRAPHRUN_ASSIGN(const model::ResolvedNode resolved,
-                  resolve_views(ops, *def, attrs, inputs, outputs).with_context(op));
+                  resolve_views(ops, *def, attrs, inputs, outputs).with_context(def->name));
   std::vector<TensorDesc> input_descs;
   std::vector<TensorDesc> output_descs;
   std::vector<bool> input_present;
@@ -79,7 +79,7 @@ Result<BoundOp> BoundOp::bind(const OpRegistry& ops, model::Backend& backend, st
                               backend.context()};
   const auto lock = backend.lock();
   BoundOp bound;
-  GRAPHRUN_ASSIGN(bound.kernel_, choose_kernel(backend, request).with_context(op));
+  GRAPHRUN_ASSIGN(bound.kernel_, choose_kernel(backend, request).with_context(def->name));
   GRAPHRUN_ASSIGN(bound.scratch_, backend.allocate(bound.kernel_->scratch_bytes()));
   bound.backend_ = &backend;
   bound.name_ = def->name;

@@ -16,9 +16,9 @@ namespace graphrun::session {
 class BoundOp {
  public:
   // Views whose data is null are absent inputs and unwanted outputs; so are those left out at the end.
-  // Errors: no such op, attributes or shapes that it refuses, outputs of another type than it gives, no
-  // kernel.
-  static Result<BoundOp> bind(const OpRegistry& ops, model::Backend& backend, std::string_view op,
+  // Errors: no op of this role, attributes or shapes that it refuses, outputs of another type than it gives,
+  // no kernel.
+  static Result<BoundOp> bind(const OpRegistry& ops, model::Backend& backend, OpRole role,
                               const AttrMap& attrs, std::vector<TensorView> inputs,
                               std::vector<TensorView> outputs);
   Status run();

@@ -41,8 +41,8 @@ Status GradientReducer::make_packing(const OpRegistry& ops, model::Backend& back
     const TensorView whole{TensorDesc::nhwc(DType::f32, shape), bucket.view.data};
     bucket.packed = {TensorDesc::nhwc(DType::bf16, shape), memory};
     memory += bucket.packed.desc.bytes();
-    GRAPHRUN_ASSIGN(bucket.pack, BoundOp::bind(ops, backend, "cast", {}, {whole}, {bucket.packed}));
-    GRAPHRUN_ASSIGN(bucket.unpack, BoundOp::bind(ops, backend, "cast", {}, {bucket.packed}, {whole}));
+    GRAPHRUN_ASSIGN(bucket.pack, BoundOp::bind(ops, backend, OpRole::cast, {}, {whole}, {bucket.packed}));
+    GRAPHRUN_ASSIGN(bucket.unpack, BoundOp::bind(ops, backend, OpRole::cast, {}, {bucket.packed}, {whole}));
   }
   return {};
 }

@@ -353,10 +353,9 @@ class Lowering final : public GraphWriter {
     return add_value(at(result_.values, id).name, at(types_, id), desc);
   }
   Status cast_value(const std::string& path, ValueId from, ValueId to) {
-    constexpr std::string_view kCast = "cast";
-    const OpDef* def = program_.registry().find(kCast);
+    GRAPHRUN_ASSIGN(const OpDef* def, model::find_op(program_.registry(), OpRole::cast));
     std::string reasons;
-    GRAPHRUN_ASSIGN(const bool taken, offer({path + ".cast", std::string(kCast), {}, {from}, {to}}, *def,
+    GRAPHRUN_ASSIGN(const bool taken, offer({path + ".cast", std::string(def->name), {}, {from}, {to}}, *def,
                                             Attributes(), reasons));
     if (taken) return {};
     return {ErrorCode::unsupported, path + ", to cast it: " + reasons};

@@ -256,16 +256,19 @@ Status TrainSession::bind_gradient_ops(const Options& options) {
   const TensorView factors{TensorDesc::dense(DType::f32, {2}), numbers_->data()};
   const TensorView index{TensorDesc::dense(DType::i64, {}),
                          static_cast<std::byte*>(numbers_->data()) + kIndexAt};
-  GRAPHRUN_ASSIGN(first_nonfinite_, BoundOp::bind(ops, backend, "first_nonfinite", {}, {gradients}, {index}));
+  GRAPHRUN_ASSIGN(first_nonfinite_,
+                  BoundOp::bind(ops, backend, OpRole::first_nonfinite, {}, {gradients}, {index}));
   if (parallel_.comm != nullptr && parallel_.mean_of_ranks) {
-    GRAPHRUN_ASSIGN(scale_,
-                    BoundOp::bind(ops, backend, "axpby", {}, {factors, gradients, gradients}, {gradients}));
+    GRAPHRUN_ASSIGN(scale_, BoundOp::bind(ops, backend, OpRole::linear_combination, {},
+                                          {factors, gradients, gradients}, {gradients}));
   }
   if (!options.accumulate) return {};
   GRAPHRUN_ASSIGN(sum_memory_, backend.allocate(gradient_bytes_));
   const TensorView sum{range, sum_memory_->data()};
-  GRAPHRUN_ASSIGN(add_to_sum_, BoundOp::bind(ops, backend, "axpby", {}, {factors, gradients, sum}, {sum}));
-  GRAPHRUN_ASSIGN(add_sum_, BoundOp::bind(ops, backend, "axpby", {}, {factors, sum, gradients}, {gradients}));
+  GRAPHRUN_ASSIGN(add_to_sum_, BoundOp::bind(ops, backend, OpRole::linear_combination, {},
+                                             {factors, gradients, sum}, {sum}));
+  GRAPHRUN_ASSIGN(add_sum_, BoundOp::bind(ops, backend, OpRole::linear_combination, {},
+                                          {factors, sum, gradients}, {gradients}));
   return {};
 }
 
@@ -292,9 +295,10 @@ Status TrainSession::bind_clip(const Options& options) {
   const OpRegistry& ops = program_->registry();
   if (bytes > 0) {
     GRAPHRUN_ASSIGN(squares_,
-                    BoundOp::bind(ops, backend, "sum_of_squares", {}, {{range(bytes), begin}}, {sum}));
+                    BoundOp::bind(ops, backend, OpRole::sum_of_squares, {}, {{range(bytes), begin}}, {sum}));
   }
-  GRAPHRUN_ASSIGN(clip_scale_, BoundOp::bind(ops, backend, "axpby", {}, {factors, all, all}, {all}));
+  GRAPHRUN_ASSIGN(clip_scale_,
+                  BoundOp::bind(ops, backend, OpRole::linear_combination, {}, {factors, all, all}, {all}));
   return {};
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
@@ -7,12 +8,13 @@
 #include "graphrun/c_api.h"
 #include "graphrun/compile.h"
 #include "graphrun/graphrun.h"
+#include "graphrun/tiled.h"
 #include "tests/api/failing_new.h"
 #include "tests/datasets/scratch.h"
 
 // Every allocation of every call, failed in turn: the call returns a Status, and nothing is lost or left half
 // made. Under AddressSanitizer the program's end tells what was not given back. What happens inside parallel
-// regions is told in doc/architecture/errors.md.
+// regions is told in doc/libraries.md.
 using namespace graphrun;
 using namespace graphrun::test;
 
@@ -142,6 +144,44 @@ BOOST_AUTO_TEST_CASE(labelling_survives_each_failed_allocation) {
   const LabelMap before = take(labeler.label({picture().data(), kSide, kSide}));
   fail_each("label", [&] { return status_of(labeler.label({picture().data(), kSide, kSide})); });
   BOOST_TEST(take(labeler.label({picture().data(), kSide, kSide})).ids == before.ids);
+}
+
+// Crops at two scales and mirrored, by two threads, from one file; and packing it again.
+BOOST_AUTO_TEST_CASE(a_bundle_survives_each_failed_allocation) {
+  const Files files;
+  const std::string bundle = files.path("net.grun");
+  LabelerOptions options = labeler_options(files);
+  options.protocol = "slide";
+  options.crop = ImageSize{kSide, kSide};
+  options.scales = {{0.5, 1.0}};
+  options.flip = true;
+  options.threads = 2;
+  BOOST_TEST_REQUIRE(take(Labeler::open(options)).pack(bundle).ok());
+  const LabelerOptions packed{.model = bundle, .device = "cpu", .threads = 2, .probabilities = true};
+  fail_each("Labeler::open of a bundle", [&] { return status_of(Labeler::open(packed)); });
+  Labeler labeler = take(Labeler::open(packed));
+  const std::vector<std::uint8_t> rgb(3 * 2 * kSide * kSide, 100);
+  const ImageView image{rgb.data(), kSide, 2 * kSide};
+  const LabelMap before = take(labeler.label(image));
+  fail_each("label by crops", [&] { return status_of(labeler.label(image)); });
+  BOOST_TEST(take(labeler.label(image)).ids == before.ids);
+  const std::string again = files.path("again.grun");
+  fail_each("Labeler::pack", [&] { return labeler.pack(again); });
+}
+
+BOOST_AUTO_TEST_CASE(an_image_in_windows_survives_each_failed_allocation) {
+  const Files files;
+  LabelerOptions options = labeler_options(files);
+  options.crop = ImageSize{kSide, kSide};
+  Labeler labeler = take(Labeler::open(options));
+  fail_each("label_tiled", [&] {
+    TiledImage image{.height = 3 * kSide, .width = 2 * kSide, .read = {}};
+    image.read = [](std::int64_t rows, void* to) -> Status {
+      std::fill_n(static_cast<std::uint8_t*>(to), rows * 2 * kSide * 3, std::uint8_t{100});
+      return {};
+    };
+    return labeler.label_tiled(image, [](LabelWindow) { return Status(); });
+  });
 }
 
 BOOST_AUTO_TEST_CASE(the_c_interface_survives_each_failed_allocation) {

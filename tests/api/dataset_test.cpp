@@ -24,10 +24,10 @@ class Broken final : public Squares {
  public:
   enum class How { throws, small_label, strange_class, short_image, refuses };
   explicit Broken(How how) : Squares(6), how_(how) {}
-  Result<RgbImage> image(std::int64_t index) const override {
+  Result<Image> image(std::int64_t index) const override {
     if (how_ == How::throws) throw std::runtime_error("the disk is on fire");
     if (how_ == How::refuses) return {ErrorCode::io, "the archive has no entry " + std::to_string(index)};
-    RgbImage image = require(Squares::image(index));
+    Image image = require(Squares::image(index));
     if (how_ == How::short_image) image.rgb.pop_back();
     return image;
   }
@@ -57,7 +57,7 @@ BOOST_AUTO_TEST_CASE(a_known_data_set_shows_its_samples) {
   const std::shared_ptr<const Samples> val = require(shapes.split("val"));
   BOOST_TEST(val->size() == 100);
   BOOST_TEST(val->labelled());
-  const RgbImage image = require(val->image(3));
+  const Image image = require(val->image(3));
   const LabelMap label = require(val->label(3));
   BOOST_TEST(image.height == 121);
   BOOST_TEST(image.rgb.size() == std::size_t{3 * 121 * 121});

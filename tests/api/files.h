@@ -40,6 +40,7 @@ inline void fails(const Status& status, ErrorCode code, const std::string& messa
 struct Sizes {
   std::int64_t crop = 33;
   double classes = 11;
+  bool named = true;  // the classes
 };
 
 // A folder with model.fb (a small SPNet), weights.safetensors and both as model.grun.
@@ -55,7 +56,7 @@ class Disk {
     model::Model model = *std::move(compiled.model);
     model.settings["test_h"] = model.settings["test_w"] = std::to_string(sizes.crop);
     model.settings["base_size"] = "0";
-    for (int c = 0; c < static_cast<int>(sizes.classes); ++c) {
+    for (int c = 0; sizes.named && c < static_cast<int>(sizes.classes); ++c) {
       model.class_names.push_back("class " + std::to_string(c));
       for (const int part : {c, 2 * c, 255 - c}) model.palette.push_back(static_cast<std::uint8_t>(part));
     }

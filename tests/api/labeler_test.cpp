@@ -47,6 +47,14 @@ BOOST_AUTO_TEST_CASE(images_of_any_size_are_labelled) {
   BOOST_TEST(take(labeler.memory_for({70, 40})) > 0);
 }
 
+// A model that was packed without a data set has none.
+BOOST_AUTO_TEST_CASE(classes_without_names_get_some) {
+  const Disk disk({.named = false});
+  const Labeler labeler = take(Labeler::open(on_cpu(disk.path("model.grun"))));
+  BOOST_TEST((labeler.class_names().size() == 11 && labeler.class_names().at(10) == "class 10"));
+  BOOST_TEST(labeler.palette().empty());
+}
+
 BOOST_AUTO_TEST_CASE(a_bundle_labels_as_its_model_and_weights_do) {
   const Disk disk;
   LabelerOptions options = on_cpu(disk.path("model.fb"));

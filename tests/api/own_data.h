@@ -16,8 +16,8 @@ class Squares : public Samples {
   explicit Squares(std::int64_t count) : count_(count) {}
   std::int64_t size() const override { return count_; }
   std::string name(std::int64_t index) const override { return "square_" + std::to_string(index); }
-  Result<RgbImage> image(std::int64_t index) const override {
-    RgbImage image{kSide, kSide, {}};
+  Result<Image> image(std::int64_t index) const override {
+    Image image{kSide, kSide, {}};
     for (std::int64_t i = 0; i < kSide * kSide; ++i) {
       const std::uint8_t value = is_square(index, i) ? 200 : 30;
       image.rgb.insert(image.rgb.end(), {value, static_cast<std::uint8_t>(value / 2), 10});

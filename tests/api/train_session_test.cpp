@@ -28,7 +28,7 @@ struct Loop {
         session(require(TrainSession::create(program, device,
                                              {.batch = 2, .height = kSide, .width = kSide, .seed = 3}))) {
     for (std::int64_t sample = 0; sample < 2; ++sample) {
-      const RgbImage image = require(data.image(sample));
+      const Image image = require(data.image(sample));
       require(session.set_image({image.rgb.data(), image.height, image.width}, sample));
       require(session.set_label(require(data.label(sample)), sample));
     }
@@ -89,7 +89,7 @@ BOOST_AUTO_TEST_CASE(a_session_sees_the_weights_as_they_are) {
   Loop loop(folder);
   Session session =
       require(Session::create(loop.program, loop.session.weights(), {.height = kSide, .width = kSide}));
-  const RgbImage image = require(loop.data.image(0));
+  const Image image = require(loop.data.image(0));
   const auto logits = [&] {
     require(session.set_image({image.rgb.data(), image.height, image.width}));
     require(session.run());
@@ -109,7 +109,7 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_told) {
   Loop loop(folder);
   TrainSession& session = loop.session;
   const ErrorCode argument = ErrorCode::invalid_argument;
-  const RgbImage image = require(loop.data.image(0));
+  const Image image = require(loop.data.image(0));
   LabelMap label = require(loop.data.label(0));
   check_error(session.set_image({image.rgb.data(), image.height, image.width}, 2), argument, "no sample 2");
   check_error(session.set_image({image.rgb.data(), image.height - 1, image.width}, 0), ErrorCode::shape, "");

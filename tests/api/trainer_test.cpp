@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <vector>
 
 #include "tests/api/own_data.h"
@@ -149,6 +150,53 @@ BOOST_AUTO_TEST_CASE(own_data_is_trained_on_and_validated) {
   BOOST_TEST(record.epochs[0].validation.has_value());
   const std::string model = content((folder / "run/model.fb").string());
   BOOST_TEST(model.find("square") != std::string::npos, "the model lacks the names of the classes");
+}
+
+// Two channels of numbers, as a depth camera has them.
+BOOST_AUTO_TEST_CASE(own_data_has_the_channels_that_the_network_takes) {
+  class Depths final : public Squares {
+   public:
+    Depths(std::int64_t count, float last) : Squares(count), last_(last) {}
+    Result<Image> image(std::int64_t index) const override {
+      const Image colors = require(Squares::image(index));
+      Image depths{colors.height, colors.width, {}, 2, {}};
+      for (std::size_t i = 0; i < colors.rgb.size(); i += 3)
+        depths.values.insert(depths.values.end(), {colors.rgb[i] * 100.0f, last_});
+      return depths;
+    }
+
+   private:
+    float last_;
+  };
+  const Scratch folder;
+  std::ofstream(folder / "net.json") << R"({
+    "parameters": {"classes": {"default": 2, "min": 1}, "ignore_label": {"default": 255}},
+    "inputs": {"image": {"shape": ["N", 2, "H", "W"]}, "label": {"shape": ["N", "H", "W"], "dtype": "i32"}},
+    "preprocess": {"value_scale": 20000, "mean": [0.5, 0.5], "std": [0.5, 0.5], "stored": "f32"},
+    "graph": [
+      {"op": "conv2d", "as": "conv", "out_channels": 4, "kernel": 3, "padding": 1},
+      {"op": "batch_norm", "as": "bn", "activation": "relu"},
+      {"op": "conv2d", "as": "score", "out_channels": "classes", "kernel": 1, "bias": true, "out": "logits"}
+    ],
+    "outputs": {"logits": "logits"},
+    "losses": {"main": {"op": "cross_entropy", "logits": "logits", "label": "label", "ignore_label": "ignore_label"}},
+    "train": {"optimizer": {"op": "sgd"}, "settings": {"test_h": 41, "test_w": 41, "base_size": 0}}
+  })";
+  const Compilation compiled = require(compile((folder / "net.json").string()));
+  BOOST_TEST_REQUIRE(compiled.model.has_value());
+  require(compiled.model->write((folder / "net.fb").string()));
+  const auto train = [&](const std::string& run, float last) -> Status {
+    TrainerOptions options = small_run(folder, run);
+    options.model = (folder / "net.fb").string();
+    options.dataset.clear();
+    options.data = require(Dataset::make("depths", {{"ground", {0, 0, 0}}, {"square", {200, 100, 10}}},
+                                         {{"train", std::make_shared<Depths>(6, last)}}, {2, DType::f32}));
+    GRAPHRUN_ASSIGN(Trainer trainer, Trainer::prepare(options));
+    return status_of(trainer.run());
+  };
+  require(train("sound", 7));
+  check_error(train("broken", std::numeric_limits<float>::infinity()), ErrorCode::invalid_argument,
+              "not finite");
 }
 
 BOOST_AUTO_TEST_CASE(options_that_do_not_fit_are_told_and_write_nothing) {

@@ -165,7 +165,7 @@ class SelfTest {
     GRAPHRUN_ASSIGN(const std::shared_ptr<const Samples> samples, data.split("val"));
     std::vector<LabelMap> maps;
     for (std::int64_t i = 0; i < std::min(kImages, samples->size()); ++i) {
-      GRAPHRUN_ASSIGN(const RgbImage image, samples->image(i));
+      GRAPHRUN_ASSIGN(const Image image, samples->image(i));
       GRAPHRUN_ASSIGN(LabelMap map, labeler.label({image.rgb.data(), image.height, image.width}));
       maps.push_back(std::move(map));
     }

@@ -131,6 +131,8 @@ struct GradientRequest {
   std::vector<bool> needed;                   // by input
 };
 
+struct OpDef;
+
 // A graph as OpDef::fusion sees it.
 class GraphReader {
  public:
@@ -138,6 +140,7 @@ class GraphReader {
   virtual const Node* producer(ValueId value) const = 0;  // null: an input or a variable
   // The node of each input that is the value; null stands for an output or a store of the method.
   virtual std::span<const Node* const> readers(ValueId value) const = 0;
+  virtual const OpDef& definition(const Node& node) const = 0;
 };
 // The node of this op that writes the value, if the value is read once in all; else null.
 const Node* sole_producer(const GraphReader& graph, ValueId value, std::string_view op);
@@ -188,6 +191,21 @@ struct OptimizerSpec {
   std::vector<OptimizerRule> rules{};
 };
 
+// What the engine itself computes with ops. It finds an op for that by its role, never by a name.
+enum class OpRole : std::uint8_t {
+  none,
+  cast,                // activations to another element type, where neighbours compute in different ones
+  add,                 // the gradients that flow into one value
+  fill,                // a scalar: the gradient of the loss by itself
+  weighted_sum,        // the loss, of several losses
+  linear_combination,  // a x + b y: gradients of several batches and ranks, copies of parameters
+  moving_average,      // y + t (x - y): averages of parameters
+  first_nonfinite,     // where a gradient is not finite
+  sum_of_squares,      // the norm of all gradients
+  arg_max,             // the classes of logits, in training's validation
+  pixel_loss_totals,   // the loss of a validation
+};
+
 struct OpDef {
   std::string_view name;
   std::string_view doc = {};
@@ -230,6 +248,9 @@ struct OpDef {
                           std::span<const ValueType* const> outputs);
   Cost cost = nullptr;
 
+  // At most one op of a registry has a role.
+  OpRole role = OpRole::none;
+
   // Present where the op can be the optimiser of a graph's `train` section.
   std::optional<OptimizerSpec> optimizer{};
 
@@ -251,6 +272,9 @@ struct OpDef {
   // What it gives for a sample depends on which others are computed with it on this rank, so that a batch in
   // parts is not the batch (hard pixels are chosen among all of them).
   bool compares_samples = false;
+  // Of input 0 it reads one pixel at a time and has no outputs of that size that are activations, so that a
+  // composite can compute it from a smaller map that is resized pixel by pixel.
+  bool reads_pixels = false;
   // Internal to lowered graphs; a graph file cannot use it.
   bool internal = false;
 
@@ -270,10 +294,11 @@ class OpRegistry {
  public:
   explicit OpRegistry(std::vector<const OpDef*> defs);
   // The ops of all libraries, which live as long as the registry. Errors: two ops of one name (names both
-  // libraries), an op without a name or without inference.
+  // libraries) or one role, an op without a name or without inference.
   static Result<OpRegistry> make(std::vector<std::shared_ptr<const OpLibrary>> libraries);
 
   const OpDef* find(std::string_view name) const;
+  const OpDef* find(OpRole role) const;                        // null: none has it
   std::span<const OpDef* const> all() const { return defs_; }  // sorted by name
   // The library that brought the op; null for an unknown op and in a registry that was made of ops alone.
   const OpLibrary* library_of(std::string_view op) const;
