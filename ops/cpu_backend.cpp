@@ -127,6 +127,7 @@ class CpuBackend final : public model::Backend {
     return name == model::EightBits::kService && cpu::multiplies_bytes() ? &eight_bits_ : nullptr;
   }
   void for_each(std::int64_t count, const std::function<void(std::int64_t)>& body) const override {
+    cpu::sleep_soon();
 #pragma omp parallel for schedule(dynamic) num_threads(threads_)
     for (std::int64_t i = 0; i < count; ++i) body(i);
   }

@@ -2,6 +2,7 @@
 
 #include <omp.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <array>
 #include <new>
@@ -56,9 +57,17 @@ auto guarded(const F& f) -> typename AsResult<std::invoke_result_t<F>>::type {
   }
 }
 
+bool is_limited(int resource) {
+  rlimit limit{};
+  return getrlimit(static_cast<__rlimit_resource_t>(resource), &limit) != 0 ||
+         limit.rlim_cur != RLIM_INFINITY;
+}
+
 // The library does not look whether it has memory for the code that it generates. Address space is what there
-// must be; nothing is touched.
+// must be; nothing is touched. Where no limit of the process can be met, mapping is left out: giving the
+// memory back would stop the other threads for a moment, once for each kernel.
 Status require_code_memory() {
+  if (!is_limited(RLIMIT_AS) && !is_limited(RLIMIT_DATA)) return {};
   constexpr std::size_t kMost = std::size_t{16} << 20;  // of one primitive, with room to spare
   void* const memory = mmap(nullptr, kMost, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {

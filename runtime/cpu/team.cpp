@@ -83,6 +83,8 @@ Result<int> team_size(int threads) {
     const int wanted = std::min(threads, omp_get_thread_limit());
     if (wanted <= 1 || omp_get_max_active_levels() < 1) return {};
     GRAPHRUN_TRY(try_threads(wanted - 1));
+    // The threads that this starts would spin on, beside all that follows until the first loop.
+    sleep_soon();
     const WholeTeams whole;
 #pragma omp parallel num_threads(wanted)
 #pragma omp single

@@ -1,4 +1,5 @@
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <span>
@@ -38,6 +39,9 @@ int run(CLI::App& app, graphrun::tools::Outcome& outcome, std::span<char* const>
 // interrupted.
 int main(int argc, char** argv) try {
   graphrun::tools::prepare_streams();
+  // LLVM's OpenMP runtime looks for a tool in all folders of libraries when it starts, which takes a
+  // millisecond.
+  setenv("OMP_TOOL", "disabled", 0);
   CLI::App app{"grun: train, evaluate and run compiled graphs"};
   app.require_subcommand(1);
   app.set_version_flag("--version", fmt::format("grun {} ({})", graphrun::version(), graphrun::build()));
