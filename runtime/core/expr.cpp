@@ -213,6 +213,11 @@ Status Expr::validate() const {
 }
 
 Result<Number> evaluate(const Expr& expr, const SymbolLookup& lookup) {
+  // Most expressions of a graph are one number: of these there are some ten for each node.
+  if (const Expr::Token* only = expr.tokens.size() == 1 ? expr.tokens.data() : nullptr) {
+    if (only->op == ExprOp::integer) return Number(Dim(only->integer));
+    if (only->op == ExprOp::real) return Number(only->real);
+  }
   GRAPHRUN_TRY(expr.validate());
   std::vector<Number> stack;
   for (const Expr::Token& token : expr.tokens) {

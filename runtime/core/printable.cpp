@@ -3,24 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/core/utf8.h"
+
 namespace graphrun::core {
 namespace {
-
-// Bytes of the character that begins there: 1 to 4, or 0 where none does (RFC 3629, 4).
-std::size_t character(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[i]); };
-  const std::uint8_t first = byte(0);
-  const std::size_t length = first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  if (length == 0 || first > 0xF4 || text.size() < length) return 0;
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return 0;
-  }
-  // Longer forms than needed, halves of pairs, numbers beyond the last.
-  const std::uint8_t second = length > 1 ? byte(1) : 0;
-  const bool wrong = (first == 0xE0 && second < 0xA0) || (first == 0xED && second > 0x9F) ||
-                     (first == 0xF0 && second < 0x90) || (first == 0xF4 && second > 0x8F);
-  return wrong ? 0 : length;
-}
 
 bool is_control(std::string_view character) {
   const auto first = static_cast<std::uint8_t>(character[0]);
@@ -35,7 +21,7 @@ std::string printable(std::string_view text) {
   std::string shown;
   shown.reserve(text.size());
   while (!text.empty()) {
-    const std::size_t length = character(text);
+    const std::size_t length = utf8_character(text);
     const std::string_view next = text.substr(0, length == 0 ? 1 : length);
     text.remove_prefix(next.size());
     if (length != 0 && !is_control(next)) {

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "runtime/core/guard.h"
+#include "runtime/core/utf8.h"
 
 namespace graphrun::weights {
 namespace {
@@ -185,11 +186,12 @@ Status check_for_write(std::span<const NamedTensor> tensors) {
   return {};
 }
 
-using HeaderWriter = rapidjson::Writer<rapidjson::StringBuffer, rapidjson::UTF8<>, rapidjson::UTF8<>,
-                                       rapidjson::CrtAllocator, rapidjson::kWriteValidateEncodingFlag>;
+using HeaderWriter = rapidjson::Writer<rapidjson::StringBuffer>;
 
+// RapidJSON's own check (kWriteValidateEncodingFlag) reads up to two bytes behind a text that ends within a
+// character.
 bool write_string(HeaderWriter& json, std::string_view text) {
-  return json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+  return core::is_utf8(text) && json.String(text.data(), static_cast<rapidjson::SizeType>(text.size()));
 }
 
 // The header's JSON; empty if a text is not UTF-8.

@@ -83,6 +83,7 @@ BOOST_AUTO_TEST_CASE(writer_refuses_what_no_reader_would_take) {
   check_contains(attempt({named("__metadata__", {2}, two)}), "is taken");
   check_contains(attempt({named("w", {3}, two)}), "too few or many bytes");
   check_contains(attempt({named("\xff", {2}, two)}), "not UTF-8");
+  check_contains(attempt({named("a name as long as its memory \xe2", {2}, two)}), "not UTF-8");
   check_contains(error_of(weights::write_safetensors(scratch / "no/a", {}, {})), "No such file");
   BOOST_TEST(scratch.files() == 0);
 }
