@@ -104,7 +104,7 @@ class Compiler {
     auto graph = checked(lower(context_, expansion_.graph, expansion_.graph.method.outputs, Mode::eval,
                                std::string(model::methods::kEval)));
     if (graph) graph = checked(fuse(context_, *std::move(graph), false));
-    if (graph) graph = checked(remove_dead_code(context_, *graph));
+    if (graph) graph = checked(remove_dead_code(context_, *std::move(graph)));
     return graph;
   }
 
@@ -128,9 +128,9 @@ class Compiler {
                                         ? fixed_parameters(context_, *expansion_.optimizer, groups_)
                                         : std::vector<bool>(context_.model.variables.size(), false);
     if (graph) graph = checked(differentiate(context_, *graph, fixed));
-    if (graph) graph = checked(remove_dead_code(context_, *graph));
-    if (graph) graph = checked(recompute(context_, *graph));
-    if (graph) graph = checked(remove_dead_code(context_, *graph));
+    if (graph) graph = checked(remove_dead_code(context_, *std::move(graph)));
+    if (graph) graph = checked(recompute(context_, *std::move(graph)));
+    if (graph) graph = checked(remove_dead_code(context_, *std::move(graph)));
     return graph;
   }
 

@@ -1,12 +1,13 @@
 #include <algorithm>
+#include <utility>
 
 #include "compiler/passes/passes.h"
 
 namespace graphrun::compiler {
 namespace {
 
-Graph without_dead(Context context, const Graph& graph, bool all_outputs) {
-  const model::Method& from = graph.method;
+Graph without_dead(Context context, Graph graph, bool all_outputs) {
+  model::Method& from = graph.method;
   std::vector<bool> live(from.values.size(), false);
   const auto need = [&live](ValueId value) {
     if (value != kNoValue) at(live, value) = true;
@@ -29,7 +30,7 @@ Graph without_dead(Context context, const Graph& graph, bool all_outputs) {
   }
 
   Graph result;
-  result.method.name = from.name;
+  result.method.name = std::move(from.name);
   std::vector<std::int32_t> node_index(from.nodes.size(), -1);
   for (std::size_t i = 0, next = 0; i < keep.size(); ++i) {
     if (keep[i]) node_index[i] = static_cast<std::int32_t>(next++);
@@ -37,24 +38,23 @@ Graph without_dead(Context context, const Graph& graph, bool all_outputs) {
   std::vector<ValueId> map(from.values.size(), kNoValue);
   for (std::size_t i = 0; i < from.values.size(); ++i) {
     if (!live[i]) continue;
-    model::Value value = from.values[i];
+    model::Value& value = from.values[i];
     if (value.origin == model::Origin::node) value.index = node_index[static_cast<std::size_t>(value.index)];
     map[i] = static_cast<ValueId>(result.method.values.size());
     result.method.values.push_back(std::move(value));
-    result.types.push_back(graph.types[i]);
+    result.types.push_back(std::move(graph.types[i]));
   }
   const auto renumber = [&map](ValueId& value) {
     if (value != kNoValue) value = at(map, value);
   };
   for (std::size_t i = 0; i < from.nodes.size(); ++i) {
     if (!keep[i]) continue;
-    Node node = from.nodes[i];
-    for (ValueId& input : node.inputs) renumber(input);
-    for (ValueId& output : node.outputs) renumber(output);
-    result.method.nodes.push_back(std::move(node));
+    for (ValueId& input : from.nodes[i].inputs) renumber(input);
+    for (ValueId& output : from.nodes[i].outputs) renumber(output);
+    result.method.nodes.push_back(std::move(from.nodes[i]));
   }
-  result.method.outputs = from.outputs;
-  result.method.stores = from.stores;
+  result.method.outputs = std::move(from.outputs);
+  result.method.stores = std::move(from.stores);
   for (model::NamedValue& output : result.method.outputs) renumber(output.value);
   for (model::NamedValue& store : result.method.stores) renumber(store.value);
   return result;
@@ -62,7 +62,11 @@ Graph without_dead(Context context, const Graph& graph, bool all_outputs) {
 
 }  // namespace
 
-Graph remove_dead_code(Context context, const Graph& graph) { return without_dead(context, graph, false); }
-Graph remove_dead_nodes(Context context, const Graph& graph) { return without_dead(context, graph, true); }
+Graph remove_dead_code(Context context, Graph graph) {
+  return without_dead(context, std::move(graph), false);
+}
+Graph remove_dead_nodes(Context context, Graph graph) {
+  return without_dead(context, std::move(graph), true);
+}
 
 }  // namespace graphrun::compiler

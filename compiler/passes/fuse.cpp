@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <unordered_map>
+#include <utility>
 
 #include "compiler/passes/copy.h"
 #include "compiler/passes/passes.h"
@@ -60,27 +63,34 @@ std::optional<Node> find_fusion(const Context& context, const Composites& compos
   return std::nullopt;
 }
 
-// One walk over the graph. Empty where nothing was found.
-Result<std::optional<Graph>> fuse_once(const Context& context, const Composites& composites,
-                                       const Graph& graph, bool to_be_differentiated) {
+// By the node that it takes the place of.
+using Fusions = std::unordered_map<const Node*, Node>;
+
+Fusions find_fusions(const Context& context, const Graph& graph, bool to_be_differentiated) {
+  const Composites composites = composites_of(context.ops);
   const Reader reader(context.ops, graph);
-  Copier copier(context, graph, graph.method.name);
-  bool found = false;
+  Fusions fusions;
   for (const Node& node : graph.method.nodes) {
-    std::optional<Node> fused = find_fusion(context, composites, reader, node, to_be_differentiated);
-    if (!fused) {
+    if (auto fused = find_fusion(context, composites, reader, node, to_be_differentiated))
+      fusions.emplace(&node, *std::move(fused));
+  }
+  return fusions;
+}
+
+Result<Graph> with_fusions(const Context& context, const Graph& graph, const Fusions& fusions) {
+  Copier copier(context, graph, graph.method.name);
+  for (const Node& node : graph.method.nodes) {
+    const auto fused = fusions.find(&node);
+    if (fused == fusions.end()) {
       copier.copy(node);
       continue;
     }
-    found = true;
     // What it replaces has been copied already, and is dead code without a reader.
-    const std::vector<ValueId> outputs = copier.builder().add(copier.mapped(*fused));
+    const std::vector<ValueId> outputs = copier.builder().add(copier.mapped(fused->second));
     for (std::size_t i = 0; i < node.outputs.size() && i < outputs.size(); ++i)
       copier.replace(node.outputs[i], outputs[i]);
   }
-  if (!found) return std::optional<Graph>();
-  GRAPHRUN_ASSIGN(Graph made, std::move(copier).finish());
-  return std::optional<Graph>(std::move(made));
+  return std::move(copier).finish();
 }
 
 }  // namespace
@@ -88,11 +98,11 @@ Result<std::optional<Graph>> fuse_once(const Context& context, const Composites&
 Result<Graph> fuse(Context context, Graph graph, bool to_be_differentiated) {
   // A composite may be a part of another; whoever brings ops may have made a circle.
   constexpr int kMaxRounds = 16;
-  const Composites composites = composites_of(context.ops);
   for (int round = 0; round < kMaxRounds; ++round) {
-    GRAPHRUN_ASSIGN(std::optional<Graph> made, fuse_once(context, composites, graph, to_be_differentiated));
-    if (!made) return graph;
-    graph = remove_dead_nodes(context, *made);
+    const Fusions fusions = find_fusions(context, graph, to_be_differentiated);
+    if (fusions.empty()) return graph;
+    GRAPHRUN_ASSIGN(Graph made, with_fusions(context, graph, fusions));
+    graph = remove_dead_nodes(context, std::move(made));
   }
   return {ErrorCode::internal, "fusions of ops replace each other without end"};
 }

@@ -17,9 +17,9 @@ Result<Graph> lower(Context context, const Graph& graph, const std::vector<model
                     Mode mode, std::string name);
 
 // Nodes, optional outputs of nodes and values that nothing needs are removed.
-Graph remove_dead_code(Context context, const Graph& graph);
+Graph remove_dead_code(Context context, Graph graph);
 // The same, but a node that stays keeps all its outputs.
-Graph remove_dead_nodes(Context context, const Graph& graph);
+Graph remove_dead_nodes(Context context, Graph graph);
 
 // Composites take the place of the nodes that they stand for (OpDef::fusion), and what nothing reads any more
 // is removed. In a graph that is `to_be_differentiated` only where no gradient is lost by that. Precondition:
@@ -35,6 +35,6 @@ inline constexpr std::string_view kSeedPath = "loss.seed";
 
 // Values that are cheap to compute again (OpDef::recompute) from what is kept anyway are computed again
 // before the backward part reads them, instead of being kept, where that lowers the peak of memory.
-Result<Graph> recompute(Context context, const Graph& graph);
+Result<Graph> recompute(Context context, Graph graph);
 
 }  // namespace graphrun::compiler

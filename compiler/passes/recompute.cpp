@@ -93,13 +93,14 @@ std::vector<Candidate> worthwhile(const Context& context, const Graph& graph,
 
 }  // namespace
 
-Result<Graph> recompute(Context context, const Graph& graph) {
+Result<Graph> recompute(Context context, Graph graph) {
   const model::Method& method = graph.method;
   const auto seed = std::ranges::find(method.nodes, kSeedPath, &Node::path);
   const auto boundary = static_cast<std::size_t>(seed - method.nodes.begin());
   std::map<std::size_t, std::vector<const Node*>> again;  // by the node before which they run
   for (const Candidate& candidate : worthwhile(context, graph, find_candidates(context, graph, boundary)))
     again[candidate.when].push_back(&method.nodes[candidate.node]);
+  if (again.empty()) return graph;
 
   Copier copier(context, graph, method.name);
   for (std::size_t i = 0; i < method.nodes.size(); ++i) {

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <utility>
 
 namespace graphrun {
 namespace {
+
+// As Attributes keeps it.
+using Value = std::variant<Dim, double, std::string, std::vector<Dim>, std::vector<double>>;
 
 Status error(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
 
@@ -34,22 +38,20 @@ Result<double> real_of(const AttrSpec& spec, const Expr& expr, const SymbolLooku
   return value;
 }
 
+// One number stands for a list of as many as the attribute has.
 template <class T, class Convert>
 Result<std::vector<T>> list_of(const AttrSpec& spec, const AttrValue& value, const Convert& convert) {
-  std::vector<Expr> exprs;
-  if (const Expr* one = std::get_if<Expr>(&value)) {
-    exprs.assign(static_cast<std::size_t>(std::max(spec.length, 1)), *one);
-  } else if (const auto* many = std::get_if<std::vector<Expr>>(&value)) {
-    exprs = *many;
-  } else {
-    return error("a list of numbers is expected, got text");
-  }
-  if (spec.length != 0 && exprs.size() != static_cast<std::size_t>(spec.length)) {
-    return error(std::to_string(spec.length) + " numbers are expected, got " + std::to_string(exprs.size()));
-  }
+  const Expr* const one = std::get_if<Expr>(&value);
+  const auto* const many = std::get_if<std::vector<Expr>>(&value);
+  if (one == nullptr && many == nullptr) return error("a list of numbers is expected, got text");
+  const auto length = static_cast<std::size_t>(spec.length);
+  const std::size_t size = many != nullptr ? many->size() : std::max<std::size_t>(length, 1);
+  if (length != 0 && size != length)
+    return error(std::to_string(length) + " numbers are expected, got " + std::to_string(size));
   std::vector<T> list;
-  for (const Expr& expr : exprs) {
-    GRAPHRUN_ASSIGN(T item, convert(expr));
+  list.reserve(size);
+  for (std::size_t i = 0; i < size; ++i) {
+    GRAPHRUN_ASSIGN(T item, convert(many != nullptr ? (*many)[i] : *one));
     list.push_back(std::move(item));
   }
   return list;
@@ -66,10 +68,7 @@ Result<std::string> text_of(const AttrSpec& spec, const AttrValue& value) {
   return *text;
 }
 
-}  // namespace
-
-Result<Attributes> Attributes::evaluate(std::span<const AttrSpec> specs, const AttrMap& values,
-                                        const SymbolLookup& lookup) {
+Status check_names(std::span<const AttrSpec> specs, const AttrMap& values) {
   for (const auto& [name, value] : values) {
     if (std::ranges::find(specs, name, &AttrSpec::name) != specs.end()) continue;
     std::vector<std::string_view> names;
@@ -78,44 +77,62 @@ Result<Attributes> Attributes::evaluate(std::span<const AttrSpec> specs, const A
     return error("unknown attribute \"" + name + "\"" +
                  (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
   }
-  Attributes result;
-  for (const AttrSpec& spec : specs) {
-    const std::string name(spec.name);
-    const auto given = values.find(spec.name);
-    if (given == values.end() && !spec.fallback) return error("attribute \"" + name + "\" is missing");
-    const AttrValue& value = given == values.end() ? *spec.fallback : given->second;
-    const std::string where = "attribute \"" + name + "\"";
-    const Expr* expr = std::get_if<Expr>(&value);
-    const bool scalar =
-        spec.kind == AttrKind::integer || spec.kind == AttrKind::real || spec.kind == AttrKind::boolean;
-    if (scalar && expr == nullptr) return error(where + ": one number is expected");
-    Value& slot = result.values_[name];
-    const auto to_dim = [&](const Expr& item) { return integer_of(spec, item, lookup); };
-    const auto to_real = [&](const Expr& item) { return real_of(spec, item, lookup); };
-    switch (spec.kind) {
-      case AttrKind::integer:
-      case AttrKind::boolean: {
-        GRAPHRUN_ASSIGN(slot, to_dim(*expr).with_context(where));
-        break;
-      }
-      case AttrKind::real: {
-        GRAPHRUN_ASSIGN(slot, to_real(*expr).with_context(where));
-        break;
-      }
-      case AttrKind::text: {
-        GRAPHRUN_ASSIGN(slot, text_of(spec, value).with_context(where));
-        break;
-      }
-      case AttrKind::integers: {
-        GRAPHRUN_ASSIGN(slot, list_of<Dim>(spec, value, to_dim).with_context(where));
-        break;
-      }
-      case AttrKind::reals: {
-        GRAPHRUN_ASSIGN(slot, list_of<double>(spec, value, to_real).with_context(where));
-        break;
-      }
+  return {};
+}
+
+std::string attribute(const AttrSpec& spec) { return "attribute \"" + std::string(spec.name) + "\""; }
+
+Result<Value> value_of(const AttrSpec& spec, const AttrValue& value, const SymbolLookup& lookup) {
+  const Expr* const expr = std::get_if<Expr>(&value);
+  const bool scalar =
+      spec.kind == AttrKind::integer || spec.kind == AttrKind::real || spec.kind == AttrKind::boolean;
+  if (scalar && expr == nullptr) return error("one number is expected");
+  const auto to_dim = [&](const Expr& item) { return integer_of(spec, item, lookup); };
+  const auto to_real = [&](const Expr& item) { return real_of(spec, item, lookup); };
+  switch (spec.kind) {
+    case AttrKind::integer:
+    case AttrKind::boolean: {
+      GRAPHRUN_ASSIGN(Dim dim, to_dim(*expr));
+      return Value(std::move(dim));
+    }
+    case AttrKind::real: {
+      GRAPHRUN_ASSIGN(const double real, to_real(*expr));
+      return Value(real);
+    }
+    case AttrKind::text: {
+      GRAPHRUN_ASSIGN(std::string text, text_of(spec, value));
+      return Value(std::move(text));
+    }
+    case AttrKind::integers: {
+      GRAPHRUN_ASSIGN(std::vector<Dim> dims, list_of<Dim>(spec, value, to_dim));
+      return Value(std::move(dims));
+    }
+    case AttrKind::reals: {
+      GRAPHRUN_ASSIGN(std::vector<double> reals, list_of<double>(spec, value, to_real));
+      return Value(std::move(reals));
     }
   }
+  return error("an attribute of an unknown kind");
+}
+
+}  // namespace
+
+Result<Attributes> Attributes::evaluate(std::span<const AttrSpec> specs, const AttrMap& values,
+                                        const SymbolLookup& lookup) {
+  Attributes result;
+  std::size_t known = 0;
+  for (const AttrSpec& spec : specs) {
+    const auto given = values.find(spec.name);
+    if (given != values.end()) ++known;
+    if (given == values.end() && !spec.fallback) {
+      GRAPHRUN_TRY(check_names(specs, values));
+      return error(attribute(spec) + " is missing");
+    }
+    Result<Value> value = value_of(spec, given == values.end() ? *spec.fallback : given->second, lookup);
+    if (!value.ok()) return std::move(value).status().with_context(attribute(spec));
+    result.values_.insert_or_assign(std::string(spec.name), *std::move(value));
+  }
+  if (known != values.size()) GRAPHRUN_TRY(check_names(specs, values));
   return result;
 }
 

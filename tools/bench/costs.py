@@ -2,12 +2,13 @@
 """What files of strangers may cost: processor time and memory of every reader, of graphc, of loading a model, of --memory-limit.
 
     tools/bench/costs.py --build build/cpu                      # all, for doc/security_tests.md; exit status 1: a bar is not kept
-    tools/bench/costs.py --build build/cpu --only readers       # or graphc, models, limits
+    tools/bench/costs.py --build build/cpu --only readers       # or graphc, models, scaling, limits
 
 Readers are the programs cost_NAME (ninja cost_tensors ...), each input in a process of its own: the seeds of the fuzz targets, and
 files of up to 1 MiB made here, each of them as many of what costs most as there is room for. Bars: 1 s and 64 MiB + 10 times the
 file; of an image, whose pixels are bounded by its bytes, 16 MiB and 2.5 times the decoded picture; a model of 64 MiB 2 s; a process
-under --memory-limit no more than it and 64 MiB.
+under --memory-limit no more than it and 64 MiB. "scaling" compiles, loads and plans graphs of 2500 to 20 000 convolutions to be trained:
+the time may grow with an exponent of 1.1 (of a machine that does nothing else: caches are part of it).
 """
 
 import argparse
@@ -111,14 +112,19 @@ def graph(statements, **more):
     return json.dumps({"inputs": {"x": {"shape": ["N", 3, "H", "W"]}}, "graph": statements, "outputs": {"logits": "y"}, **more}).encode()
 
 
+CONV = {"op": "conv2d", "as": "c", "kernel": 1, "out_channels": 3, "bias": False, "out": "y"}
+TRAINING = {"inputs": {"image": {"shape": ["N", 3, "H", "W"]}, "label": {"shape": ["N", "H", "W"], "dtype": "i32"}},
+            "losses": {"main": {"op": "cross_entropy", "logits": "y", "label": "label"}}, "train": {"optimizer": {"op": "sgd"}}}
+
+
+def convolutions(count):
+    return [{**CONV, "as": "c%d" % i} for i in range(count)]
+
+
 def graphs():
     relu = {"op": "relu", "out": "y"}
-    conv = {"op": "conv2d", "as": "c", "kernel": 1, "out_channels": 3, "bias": False, "out": "y"}
-    label = {"x": {"shape": ["N", 3, "H", "W"]}, "label": {"shape": ["N", "H", "W"], "dtype": "i32"}}
-    training = {"inputs": label, "losses": {"main": {"op": "cross_entropy", "logits": "y", "label": "label"}},
-                "train": {"optimizer": {"op": "sgd"}}}
+    conv, training, convs = CONV, TRAINING, convolutions(10000)
     yield "training", graph([conv, {"repeat": 49000, "graph": [relu]}], **training)
-    convs = [{**conv, "as": "c%d" % i} for i in range(10000)]
     yield "parameters", graph(convs, **training)
     groups = [{"match": "*a*a*a*a*a*b%d" % i} for i in range(2000)]
     yield "groups", graph(convs[:5000], **{**training, "train": {"optimizer": {"op": "sgd"}, "groups": groups}})
@@ -374,6 +380,26 @@ def models(args, table, folder):
         table.row("model: " + pathlib.Path(path).name, float(seconds), float(megabytes), size, 2, 64 + 10 * int(size) / MIB)
 
 
+def scaling(args, table, folder):
+    """The least of three times for each size, and the slope of their logarithms."""
+    sizes = [2500, 5000, 10000, 20000]
+    points = {"compile": [], "load and plan": []}
+    for size in sizes:
+        source, model = folder / f"{size}.json", folder / f"{size}.fb"
+        source.write_bytes(graph(convolutions(size), **TRAINING))
+        for what, command in (("compile", ["graphc", source, "-o", model, "-q"]), ("load and plan", ["grun", "info", model, "--shape", 1, 3, 8, 8])):
+            runs = [measured([args.build / "bin" / command[0], *command[1:]]) for _ in range(3)]
+            if any(status != 0 for status, *_ in runs):
+                raise SystemExit(f"scaling: {command[0]} of {size} convolutions failed")
+            points[what].append(min(seconds for _, seconds, *_ in runs))
+    for what, seconds in points.items():
+        x, y = [math.log(size) for size in sizes], [math.log(second) for second in seconds]
+        middle_x, middle_y = sum(x) / len(x), sum(y) / len(y)
+        slope = sum((a - middle_x) * (b - middle_y) for a, b in zip(x, y)) / sum((a - middle_x) ** 2 for a in x)
+        table.kept = table.kept and slope <= 1.1
+        print(f"{what:14} {' '.join(f'{second:.2f}' for second in seconds)} s of {sizes} convolutions: exponent {slope:.2f}{'' if slope <= 1.1 else '  OVER'}")
+
+
 def zeros(args, model, path, environment):
     """Weights for the model, all zero, as a file with a hole."""
     told = subprocess.run([str(args.build / "bin/grun"), "info", str(model), "-v"], capture_output=True, text=True,
@@ -413,7 +439,7 @@ def limits(args, table, folder):
             table.row(f"{graph_file.stem} under {limit} MB: status {status}", seconds, megabytes, 0, 1e9, limit * 1e6 / MIB + 64)
 
 
-PARTS = {"readers": readers, "graphc": graphc, "models": models, "limits": limits}
+PARTS = {"readers": readers, "graphc": graphc, "models": models, "scaling": scaling, "limits": limits}
 
 
 def main():
