@@ -12,6 +12,8 @@ template <class... F>
 struct Overloaded : F... {
   using F::operator()...;
 };
+template <class... F>
+Overloaded(F...) -> Overloaded<F...>;  // C++20 needs none, but clang 14 does
 
 Result<std::int64_t> content_bytes(const Tensor& tensor) {
   GRAPHRUN_ASSIGN(const std::int64_t count, tensor.count());
