@@ -54,11 +54,14 @@ readers() {
     model_run) echo runtime/session/{bound_method,dims,lower,method_plan,plan,session,signature}.cpp ;;
     graphc) echo compiler/{json,source,declarations,expand,expand_names,expand_op,expand_optimizer,expand_results,expression,update,parameter_groups}.cpp ;;
     expression) echo compiler/expression.cpp runtime/core/{expr,dim}.cpp ;;
-    tensors) echo runtime/weights/{safetensors,pth_zip,pth_legacy,pth_nests,pth_tensors,tensor_table,tensor_choice,other_file}.cpp ;;
+    tensors) echo runtime/weights/{safetensors,pth_zip,pth_legacy,pth_nests,pth_tensors,tensor_table,tensor_choice,other_file,quantised}.cpp ;;
     pickle) echo runtime/weights/{pickle.cpp,pickle_stack.h,pickle_globals.cpp} ;;
     npy | bundle) echo "runtime/weights/$1.cpp" ;;
+    onnx) echo exchange/onnx/{read,tensor_reader,wire_reader,model}.cpp exchange/from_onnx/*.cpp ;;
     protocol) echo runtime/labelling/protocol_json.cpp ;;
     image) echo datasets/{image_header,image_cost,tiff_directory,orientation,png_codec,jpeg_codec,file_content}.cpp ;;
+    # Not the rows of the library of codecs, which is opened when an image needs it and has counts of its own.
+    tiff) echo datasets/{tiff_directory,image_source,rows}.cpp ;;
     descriptor) echo datasets/{descriptor,descriptor_json,json_document,label_rule}.cpp ;;
     annotations) echo datasets/import/{coco,coco_mask,labelme,labelme_shapes,json_fields,canvas}.cpp ;;
     sample_list) echo datasets/sample_list.cpp ;;

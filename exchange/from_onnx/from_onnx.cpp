@@ -125,6 +125,7 @@ class Translator {
     }
     NodeImport context(node, opset_, values_, graph_, path_of(node, weight, index));
     GRAPHRUN_TRY(import(context));
+    GRAPHRUN_TRY(graph_.check_memory());
     return context.all_asked();
   }
 

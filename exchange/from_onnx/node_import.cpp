@@ -94,6 +94,13 @@ Result<std::vector<std::int64_t>> NodeImport::numbers(std::size_t input) {
   return known;
 }
 
+void NodeImport::give(Value value, std::size_t output) {
+  if (!wants(output)) return;
+  if (const auto* integers = std::get_if<Integers>(&value))
+    graph_.count(integers->elements.size() * sizeof(Dim));
+  values_.insert_or_assign(node_.outputs[output], std::move(value));
+}
+
 const onnx::Attribute* NodeImport::attribute(std::string_view name) {
   asked_.emplace(name);
   const auto found = std::ranges::find(node_.attributes, name, &onnx::Attribute::name);

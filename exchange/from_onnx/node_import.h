@@ -67,9 +67,7 @@ class NodeImport {
   Result<Map> scaled(const Map& x, double factor);
 
   Constant keep(onnx::Tensor tensor) { return graph_.keep(std::move(tensor)); }
-  void give(Value value, std::size_t output = 0) {
-    if (wants(output)) values_.insert_or_assign(node_.outputs[output], std::move(value));
-  }
+  void give(Value value, std::size_t output = 0);
 
  private:
   const onnx::Node& node_;

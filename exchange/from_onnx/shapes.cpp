@@ -6,8 +6,6 @@
 namespace graphrun::exchange::from_onnx {
 namespace {
 
-constexpr std::size_t kMaxIntegers = 1024;  // of a list; real ones have an element for each axis
-
 Status give_integers(NodeImport& node, Integers integers) {
   if (integers.elements.size() > kMaxIntegers)
     return {ErrorCode::unsupported, "more integers than a shape has"};
@@ -28,7 +26,9 @@ Status dropout(NodeImport& node) {
   node.has(1);
   if (node.has(2)) {
     GRAPHRUN_ASSIGN(const Constant training, node.constant(2));
-    if (std::ranges::any_of(training->bytes(), [](std::byte byte) { return byte != std::byte{0}; }))
+    if (training->bytes().size() != 1)
+      return {ErrorCode::invalid_file, "the mode of training is no single truth value"};
+    if (training->bytes()[0] != std::byte{0})
       return {ErrorCode::unsupported, "the network is in training: export it in evaluation"};
   }
   return identity(node);

@@ -10,9 +10,13 @@ std::optional<Number> symbol(std::string_view name) { return Number(Dim::symbol(
 }  // namespace
 
 Constant StepGraph::keep(onnx::Tensor tensor) {
-  if (const auto* own = std::get_if<std::vector<std::byte>>(&tensor.content))
-    variable_bytes_left_ -= static_cast<std::int64_t>(own->size());
+  if (const auto* own = std::get_if<std::vector<std::byte>>(&tensor.content)) count(own->size());
   return &kept_.emplace_back(std::move(tensor));
+}
+
+Status StepGraph::check_memory() const {
+  if (bytes_left_ >= 0) return {};
+  return {ErrorCode::invalid_file, "the graph's nodes have more weights than its file could hold"};
 }
 
 StepValue StepGraph::add_input(ValueType type) {
@@ -34,14 +38,13 @@ Result<StepValue> StepGraph::add(Step step) {
   for (const StepVariable& variable : step.variables) {
     const std::vector<std::int64_t>& dims = variable.tensor->dims;
     std::vector<Dim> shape(dims.begin(), dims.end());
-    variable_bytes_left_ -= static_cast<std::int64_t>(variable.tensor->bytes().size());
+    count(variable.tensor->bytes().size());
     of_variables[variable.input] = ValueType::dense(DType::f32, std::move(shape));
     types[variable.input] = &of_variables[variable.input];
     node.inputs[variable.input] =
         static_cast<ValueId>(types_.size());  // any: only whether there is one counts
   }
-  if (variable_bytes_left_ < 0)
-    return {ErrorCode::invalid_file, "the graph's nodes have more weights than its file could hold"};
+  GRAPHRUN_TRY(check_memory());
   node.outputs.assign(def->outputs.size(), kNoValue);
   node.outputs[0] = static_cast<ValueId>(types_.size());
   GRAPHRUN_ASSIGN(model::ResolvedNode resolved, model::resolve(node, *ops_, types, symbol));

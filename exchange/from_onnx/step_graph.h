@@ -37,10 +37,14 @@ struct Step {
 // The graph file while it is made. Steps are in an order in which they can run.
 class StepGraph {
  public:
-  // The ops must outlive the graph. `max_variable_bytes`: what variables may take together, each step's
-  // counted anew: a file could give one tensor to every node.
-  StepGraph(const OpRegistry& ops, std::int64_t max_variable_bytes)
-      : ops_(&ops), variable_bytes_left_(max_variable_bytes) {}
+  // The ops must outlive the graph. `max_bytes`: what variables and lists of integers may take together, each
+  // step's counted anew: a file could give one tensor to every node.
+  StepGraph(const OpRegistry& ops, std::int64_t max_bytes) : ops_(&ops), bytes_left_(max_bytes) {}
+
+  // Memory that a value of the file's graph takes.
+  void count(std::size_t bytes) { bytes_left_ -= static_cast<std::int64_t>(bytes); }
+  // Error: more has been counted than there may be.
+  Status check_memory() const;
 
   // A tensor that lives as long as the graph; what it owns counts as a variable's bytes.
   Constant keep(onnx::Tensor tensor);
@@ -62,7 +66,7 @@ class StepGraph {
 
  private:
   const OpRegistry* ops_;
-  std::int64_t variable_bytes_left_;
+  std::int64_t bytes_left_;
   std::deque<onnx::Tensor> kept_;
   model::ExtentBudget extents_;
   std::vector<ValueType> types_;  // by value

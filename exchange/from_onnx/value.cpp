@@ -58,7 +58,7 @@ Result<std::vector<float>> reals_of(const onnx::Tensor& tensor) {
 }
 
 Result<Integers> integers_of(const onnx::Tensor& tensor) {
-  constexpr std::size_t kMaxBytes = 8192;
+  constexpr std::size_t kMaxBytes = kMaxIntegers * sizeof(std::int64_t);
   Integers integers;
   integers.is_scalar = tensor.dims.empty();
   const auto append = [&integers](auto element) {

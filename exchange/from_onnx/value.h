@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <variant>
 #include <vector>
@@ -21,6 +22,9 @@ struct Map {
 
   bool is_padded() const { return padding != std::array<std::int64_t, 4>{}; }
 };
+
+// In a list of integers: real ones have an element or two for each axis.
+inline constexpr std::size_t kMaxIntegers = 64;
 
 // Integers of rank 0 or 1, such as a shape: numbers, or what is computed from the image's sizes.
 struct Integers {

@@ -218,6 +218,34 @@ BOOST_AUTO_TEST_CASE(weights_are_limited_by_the_size_of_the_file) {
   fails(model, {"more weights than its file could hold"});
 }
 
+// Each list is a copy: short nodes over a long list would fill the memory.
+BOOST_AUTO_TEST_CASE(lists_of_integers_are_limited_as_shapes_are_and_together) {
+  const auto gathers = [](std::size_t count, std::size_t length) {
+    std::vector<onnx::Node> nodes;
+    for (std::size_t i = 0; i < count; ++i)
+      nodes.push_back({"Gather", {"list", "list"}, {"part" + std::to_string(i)}, {}, "", ""});
+    nodes.push_back({"Relu", {"x"}, {"y"}, {}, "", ""});
+    return network(std::move(nodes), {integers("list", Numbers(length))});
+  };
+  take(imported(gathers(100, 64)));
+  fails(gathers(1, 65), {"more integers than a shape has"});
+  fails(gathers(60'000, 64), {"than its file could hold"});
+}
+
+BOOST_AUTO_TEST_CASE(the_mode_of_training_is_one_truth_value) {
+  const auto dropout = [](std::size_t size, std::byte value) {
+    const onnx::Tensor mode{"mode",
+                            onnx::ElementType::boolean,
+                            {static_cast<std::int64_t>(size)},
+                            std::vector<std::byte>(size, value)};
+    return network({{"Dropout", {"x", "", "mode"}, {"d"}, {}, "", ""}, {"Relu", {"d"}, {"y"}, {}, "", ""}},
+                   {mode});
+  };
+  take(imported(dropout(1, std::byte{0})));
+  fails(dropout(1, std::byte{1}), {"export it in evaluation"});
+  fails(dropout(1 << 20, std::byte{0}), {"no single truth value"});
+}
+
 BOOST_AUTO_TEST_CASE(each_op_is_known_once_and_in_order) {
   const std::vector<std::string_view> ops = from_onnx::imported_ops();
   BOOST_TEST((std::ranges::adjacent_find(ops) == ops.end()));

@@ -1,9 +1,10 @@
+#include "runtime/weights/quantised.h"
 #include "runtime/weights/safetensors.h"
 #include "runtime/weights/tensor_file.h"
 #include "tests/fuzz/input_file.h"
 
 // A file of weights of any kind: safetensors, .pth in both forms; as it is, and for a model. Every byte of
-// what is taken can be read, and as safetensors it is taken again.
+// what is taken can be read, weights in 8 bits have all their scales, and as safetensors it is taken again.
 namespace {
 
 using namespace graphrun;
@@ -16,6 +17,17 @@ unsigned sum_of(const weights::TensorFile& file) {
     for (const std::byte byte : tensor.bytes) sum += static_cast<unsigned>(byte);
   }
   return sum;
+}
+
+void widen_all(const weights::TensorFile& file) {
+  (void)weights::read_activations(file.metadata()).ok();
+  for (const weights::NamedTensor& tensor : file.tensors()) {
+    const float* const scales = weights::scales_of(file, tensor);
+    if (scales == nullptr) continue;
+    fuzz::require(weights::is_scales(file, *file.find(tensor.name + std::string(weights::kScaleSuffix))));
+    std::vector<float> wide(tensor.bytes.size());
+    weights::widen(tensor, scales, wide);
+  }
 }
 
 void write_and_read(const weights::TensorFile& file) {
@@ -41,6 +53,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   unsigned sum = 0;
   if (const auto file = weights::TensorFile::open(input.path()); file.ok()) {
     sum += sum_of(**file);
+    widen_all(**file);
     write_and_read(**file);
   }
   weights::TensorChoice choice;

@@ -272,9 +272,102 @@ def images():
     yield "webp", b"RIFF" + struct.pack("<I", len(webp)) + webp, 1
 
 
+def varint(value):
+    out = b""
+    while value > 127:
+        out, value = out + bytes([value & 127 | 128]), value >> 7
+    return out + bytes([value])
+
+
+def part(number, content):
+    """A field of ONNX's format (protobuf): bytes, or a number."""
+    if isinstance(content, int):
+        return varint(number << 3) + varint(content)
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def onnx_node(op, inputs, outputs, *more):
+    return part(1, b"".join([*(part(1, name) for name in inputs), *(part(2, name) for name in outputs), part(4, op), *more]))
+
+
+def onnx_tensor(name, kind, dims, raw):
+    return part(5, b"".join(part(1, dim) for dim in dims) + part(2, kind) + part(8, name) + part(9, raw))
+
+
+def onnx_model(parts, outputs=b"x", channels=3):
+    shape = b"".join(part(1, part(1, extent)) for extent in (1, channels, 8, 8))
+    image = part(1, b"x") + part(2, part(1, part(1, 1) + part(2, shape)))
+    return part(1, 8) + part(8, part(2, 17)) + part(7, parts + part(11, image) + part(12, part(1, outputs)))
+
+
+def onnx_models():
+    def names(count):
+        return [b"%x" % (4096 + i) for i in range(count)]
+    def chain(op, count, *inputs, first=b"x"):
+        steps = [first, *names(count)]
+        return b"".join(onnx_node(op, [a, *inputs], [b]) for a, b in zip(steps, steps[1:]))
+    yield "relu", onnx_model(chain(b"Relu", 45000))
+    yield "empty nodes", onnx_model(many(part(1, b""), size=MIB - 100))
+    yield "empty attributes", onnx_model(part(1, many(part(5, b""), part(4, b"Relu"), size=MIB - 100)))
+    yield "empty tensors", onnx_model(many(part(5, b""), size=MIB - 100))
+    yield "empty inputs", onnx_model(many(part(11, b""), size=MIB - 100))
+    yield "opsets", part(1, 8) + b"".join(part(8, part(1, b"%x" % i) + part(2, 1)) for i in range(100000))
+    yield "dims", onnx_model(part(5, part(1, many(b"\1", size=MIB - 100))))
+    yield "integers", onnx_model(part(1, part(4, b"Constant") + part(5, part(1, b"value_ints") + part(20, 7) + part(8, many(b"\1", size=MIB - 200)))))
+    texts = part(5, part(1, b"value_strings") + part(20, 8) + many(part(9, b""), size=MIB - 200))
+    yield "texts", onnx_model(part(1, part(4, b"Constant") + texts))
+    for count in (64, 1024):
+        longest = onnx_tensor(b"s", 7, [count], b"\1" + bytes(8 * count - 1))
+        yield f"lists of {count}", onnx_model(longest + chain(b"Identity", 40000, first=b"s") + chain(b"Concat", 1, first=b"s"))
+        yield f"{count} places", onnx_model(longest + b"".join(onnx_node(b"Gather", [b"s", b"s"], [name]) for name in names(30000)))
+    yield "modes of training", onnx_model(onnx_tensor(b"t", 9, [500000], bytes(500000)) + chain(b"Dropout", 14000, b"", b"t"))
+    weight = onnx_tensor(b"w", 1, [131072, 1, 1, 1], bytes(524288))
+    yield "one weight", onnx_model(weight + b"".join(onnx_node(b"Conv", [b"x", b"w"], [name]) for name in names(15000)), channels=1)
+    matrix = onnx_tensor(b"w", 1, [362, 362], bytes(4 * 362 * 362))
+    yield "one matrix", onnx_model(matrix + onnx_node(b"Flatten", [b"x"], [b"f"]) + chain(b"Gemm", 15000, b"w", first=b"f"), channels=362)
+    yield "shifts of many channels", onnx_model(onnx_tensor(b"c", 1, [], bytes(4)) + chain(b"Add", 20000, b"c"), channels=1 << 20)
+    yield "wide concatenation", onnx_model(onnx_node(b"Concat", [b"x"] * 330000, [b"y"], part(5, part(1, b"axis") + part(20, 2) + part(3, 1))))
+    doubling = [b"x", *names(200)]
+    yield "doubling channels", onnx_model(b"".join(
+        onnx_node(b"Concat", [a, a], [b], part(5, part(1, b"axis") + part(20, 2) + part(3, 1))) for a, b in zip(doubling, doubling[1:])))
+    yield "names", onnx_model(b"".join(onnx_node(b"Relu", [b"x"], [b"y"], part(3, b"a/" * 400)) for _ in range(1200)))
+    yield "metadata", onnx_model(chain(b"Relu", 1)) + part(14, part(1, b"class_names") + part(2, many(b'"",', b"[", b'""]', size=MIB - 300)))
+    yield "depth of metadata", onnx_model(chain(b"Relu", 1)) + part(14, part(1, b"preprocessing") + part(2, many(b"[", size=MIB - 300)))
+
+
+def tiff(entries, data=b""):
+    """Of tags with a type (3: two bytes, 4: four) and values; lists stand behind the directory."""
+    at, behind, directory = 8 + 2 + 12 * len(entries) + 4, b"", b""
+    for tag, kind, values in entries:
+        size = {3: 2, 4: 4}[kind]
+        raw = b"".join(value.to_bytes(size, "little") for value in values)
+        place = raw.ljust(4, b"\0") if len(raw) <= 4 else (at + len(behind)).to_bytes(4, "little")
+        behind += raw if len(raw) > 4 else b""
+        directory += struct.pack("<HHI", tag, kind, len(values)) + place
+    return b"II*\0" + struct.pack("<IH", 8, len(entries)) + directory + b"\0" * 4 + behind + data
+
+
+def tiffs():
+    def strips(width, height, channels, rows, count, bits=8, planes=2, compression=1, length=1):
+        return [(256, 4, [width]), (257, 4, [height]), (258, 3, [bits] * channels), (259, 3, [compression]), (262, 3, [1]),
+                (273, 4, [8] * count), (277, 3, [channels]), (278, 4, [rows]), (279, 4, [length] * count), (284, 3, [planes])]
+    yield "planes of many strips", tiff(strips(1, 1 << 20, 64, 1, 120000))
+    yield "strips that are not there", tiff(strips(1, 1 << 20, 64, 1, 1))
+    yield "planes of one strip", tiff(strips(16384, 16384, 64, 16384, 64))
+    yield "a long row", tiff(strips(1 << 20, 1, 64, 1, 1, 32, 1))
+    yield "long rows by planes", tiff(strips(1 << 20, 1, 64, 1, 64, 32, 2))
+    yield "fax", tiff(strips(16384, 16384, 1, 16384, 1, 1, 1, 4, 4))
+    def tiles(width, height, channels, side_w, side_h, count, compression=1):
+        return [(256, 4, [width]), (257, 4, [height]), (258, 3, [8] * channels), (259, 3, [compression]), (262, 3, [1]), (277, 3, [channels]),
+                (284, 3, [1]), (322, 4, [side_w]), (323, 4, [side_h]), (324, 4, [8] * count), (325, 4, [1] * count)]
+    yield "a large tile", tiff(tiles(16384, 16384, 1, 16384, 16384, 1))
+    yield "small tiles", tiff(tiles(1 << 20, 1 << 20, 1, 16, 16, 120000))
+    yield "tiles of many channels", tiff(tiles(1024, 1024, 64, 1024, 1024, 1))
+
+
 INPUTS = {"pickle": pickles, "tensors": weights, "npy": arrays, "graphc": graphs, "expression": expressions, "descriptor": descriptors,
           "sample_list": lists, "settings": settings, "run_record": records, "metrics_cut": metrics, "event_cut": events,
-          "annotations": annotations, "checkpoint": tuple, "image": images, "model_load": tuple, "bundle": tuple, "protocol": lambda: [("depth", many(b"["))]}
+          "annotations": annotations, "checkpoint": tuple, "image": images, "onnx": onnx_models, "tiff": tiffs, "model_load": tuple, "bundle": tuple, "protocol": lambda: [("depth", many(b"["))]}
 SHARED = {"model_load": ["tests/golden/version1"], "tensors": ["tests/weights/golden"], "graphc": ["graphs", "tests/graphc"],
           "descriptor": ["datasets"]}
 
