@@ -18,9 +18,16 @@
 //   bias' = (b / sy + zy - zr sr / sy) / (sx sw n / sy),
 //
 // so that zero points cost nothing. Where y is wide, sy is 1 and the residual is wide, too. The padding is
-// zeros to the library, so that x has the zero point 0 where there is padding; ReLU ends at y's.
+// integers of 0 to the library, so that an x with another zero point is copied into a frame of these first.
+// ReLU ends at y's.
 namespace graphrun::ops::conv2d {
 namespace {
+
+// What is around x where it is copied: its rows and columns begin at (top, left) of a map of these extents.
+struct Frame {
+  std::int64_t top = 0, left = 0, height = 0, width = 0;  // height 0: there is none
+  explicit operator bool() const { return height > 0; }
+};
 
 struct EightBits {
   cpu::Convolution convolution;
@@ -28,6 +35,8 @@ struct EightBits {
   std::optional<double> eps{};  // of batch norm
   Quantisation x, y, residual;  // scales of 0: wide, absent
   std::int64_t outputs = 0;
+  Frame frame{};
+  Geometry g{};  // of x without the frame
 };
 
 std::int64_t round_up(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
@@ -45,7 +54,12 @@ class EightBitConvolution final : public Kernel {
     vector_bytes_ = round_up(form_.outputs * 4);
     ScratchPlan scratch;
     library_at_ = scratch.add(form_.convolution.primitive.scratch_bytes());
-    if (!from_.contiguous()) from_at_ = scratch.add(from_.shape.count());
+    const Frame& frame = form_.frame;
+    if (frame) {
+      from_at_ = scratch.add(from_.n() * frame.height * frame.width * from_.c());
+    } else if (!from_.contiguous()) {
+      from_at_ = scratch.add(from_.shape.count());
+    }
     if (!to_.contiguous())
       to_at_ = scratch.add(to_.shape.count() * static_cast<std::int64_t>(size_of(to_.dtype)));
     scratch_bytes_ = scratch.bytes();
@@ -58,6 +72,8 @@ class EightBitConvolution final : public Kernel {
   Status run(const KernelRun& run) override;
 
  private:
+  void copy_into_frame(const std::uint8_t* x, std::uint8_t* to) const;
+
   EightBits form_;
   std::string key_;
   TensorDesc from_, to_;
@@ -104,9 +120,39 @@ Status EightBitConvolution::pack_constants(std::span<const TensorView> inputs, v
   return reorder.run(data, scratch.data());
 }
 
+// Row by row, each with what is left and right of it.
+void EightBitConvolution::copy_into_frame(const std::uint8_t* x, std::uint8_t* to) const {
+  const Geometry& g = form_.g;
+  const Frame& frame = form_.frame;
+  const auto zero = static_cast<std::uint8_t>(form_.x.zero_point);
+  const std::int64_t row_bytes = frame.width * g.c;
+  const std::int64_t first = std::min(frame.left, frame.width) * g.c;
+  const std::int64_t pixels = std::clamp<std::int64_t>(frame.width - frame.left, 0, g.w);
+  constexpr std::int64_t kBytesOfPiece = 65536;
+  const std::int64_t piece = std::max<std::int64_t>(1, kBytesOfPiece / row_bytes);
+  cpu::parallel_for(threads_, g.n * frame.height, piece, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t line = begin; line < end; ++line) {
+      const std::int64_t n = line / frame.height, row = line % frame.height - frame.top;
+      std::uint8_t* const target = to + line * row_bytes;
+      if (row < 0 || row >= g.h) {
+        std::fill_n(target, row_bytes, zero);
+        continue;
+      }
+      std::fill_n(target, first, zero);
+      const std::uint8_t* const source = x + (n * g.h + row) * g.w * from_.pixel_stride;
+      for (std::int64_t w = 0; w < pixels; ++w)
+        std::copy_n(source + w * from_.pixel_stride, g.c, target + first + w * g.c);
+      std::fill_n(target + first + pixels * g.c, row_bytes - first - pixels * g.c, zero);
+    }
+  });
+}
+
 Status EightBitConvolution::run(const KernelRun& run) {
   void* from = run.inputs[kX].data;
-  if (!from_.contiguous()) {
+  if (form_.frame) {
+    from = scratch_at(run.scratch, from_at_);
+    copy_into_frame(run.inputs[kX].as<const std::uint8_t>(), static_cast<std::uint8_t*>(from));
+  } else if (!from_.contiguous()) {
     from = scratch_at(run.scratch, from_at_);
     copy_pixels(from_, run.inputs[kX].data, from_.pixel_stride, from, from_.c(), threads_);
   }
@@ -124,9 +170,20 @@ Status EightBitConvolution::run(const KernelRun& run) {
   return {};
 }
 
-bool has_padding(const Geometry& g) {
-  return g.ph > 0 || g.pw > 0 || (g.oh - 1) * g.sh + (g.kh - 1) * g.dh >= g.h ||
-         (g.ow - 1) * g.sw + (g.kw - 1) * g.dw >= g.w;
+// Rows and columns of x and the padding that the windows reach.
+std::int64_t reach(std::int64_t outputs, std::int64_t stride, std::int64_t taps, std::int64_t dilation) {
+  return (outputs - 1) * stride + (taps - 1) * dilation + 1;
+}
+
+// What x must lie in so that the library pads nothing; g is the convolution of that afterwards.
+Frame take_frame(Geometry& g) {
+  const std::int64_t height = reach(g.oh, g.sh, g.kh, g.dh), width = reach(g.ow, g.sw, g.kw, g.dw);
+  if (g.ph == 0 && g.pw == 0 && height <= g.h && width <= g.w) return {};
+  const Frame frame{g.ph, g.pw, height, width};
+  g.h = height;
+  g.w = width;
+  g.ph = g.pw = 0;
+  return frame;
 }
 
 bool is_byte(const TensorDesc& desc) { return desc.dtype == DType::u8 && desc.quantisation.scale > 0; }
@@ -169,15 +226,14 @@ Prepared prepare(const KernelRequest& request, std::optional<double> eps, bool r
   GRAPHRUN_TRY(check_operands(request));
   const TensorDesc& x = request.inputs[kX];
   const TensorDesc& y = request.outputs[0];
-  const Geometry g = library_geometry(request.attrs, x, y);
-  if (x.quantisation.zero_point != 0 && has_padding(g))
-    return {ErrorCode::declined, "pads with integers of 0, which the zero point is not"};
-  if (relu && y.quantisation.zero_point != 0)
-    return {ErrorCode::declined, "ends at 0, which y's zero point is not"};
+  const Geometry of_x = library_geometry(request.attrs, x, y);
+  Geometry g = of_x;
+  const Frame frame = x.quantisation.zero_point != 0 ? take_frame(g) : Frame();
   GRAPHRUN_ASSIGN(cpu::ConvolutionDesc desc, describe(g, x.dtype, y.dtype));
   GRAPHRUN_ASSIGN(desc.bias, bias_desc(g));
   desc.channel_scales = true;
   desc.relu = relu;
+  desc.relu_end = static_cast<float>(y.quantisation.zero_point);
   Quantisation residual;
   if (request.inputs.size() > kResidual && request.input_present[kResidual]) {
     residual = request.inputs[kResidual].quantisation;
@@ -191,7 +247,9 @@ Prepared prepare(const KernelRequest& request, std::optional<double> eps, bool r
                  .x = x.quantisation,
                  .y = y.quantisation,
                  .residual = residual,
-                 .outputs = g.o};
+                 .outputs = g.o,
+                 .frame = frame,
+                 .g = of_x};
   GRAPHRUN_ASSIGN(std::string key, key_of(form));
   return std::unique_ptr<Kernel>(
       std::make_unique<EightBitConvolution>(request, std::move(form), std::move(key)));

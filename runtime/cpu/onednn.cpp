@@ -257,7 +257,7 @@ Result<Convolution> make_convolution_forward(const ConvolutionDesc& desc, int th
       ops.append_binary(dnnl::algorithm::binary_mul, scales);
     }
     if (desc.add_to_y) ops.append_sum(desc.sum_scale);
-    if (desc.relu) version::append_relu(ops);
+    if (desc.relu) version::append_relu(ops, desc.relu_end);
     dnnl::primitive_attr attr = own_scratch();
     attr.set_post_ops(ops);
     const auto pd = version::forward(cpu_engine(), desc, attr);

@@ -85,7 +85,8 @@ struct ConvolutionDesc {
   dnnl::memory::dims dilation;  // 1: dense
   dnnl::memory::dims padding;   // above and below, left and right
   bool add_to_y = false;        // y += convolution; forward only
-  bool relu = false;            // after all that; forward only
+  bool relu = false;            // after all that: what is below relu_end becomes that; forward only
+  float relu_end = 0;
   // y = scale of the channel (convolution + bias) + sum_scale y, in that order: for products of integers,
   // with one more argument, f32 for each channel of y. Forward only.
   bool channel_scales = false;

@@ -1,3 +1,5 @@
+#include <limits>
+
 #include "runtime/cpu/onednn_version.h"
 
 // oneDNN 2.6: a primitive descriptor is made from an operation descriptor.
@@ -56,7 +58,13 @@ dnnl::matmul::primitive_desc matrix_product(const dnnl::engine& engine, const dn
   return {dnnl::matmul::desc(a, b, c), attr, engine};
 }
 
-void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f); }
+void append_relu(dnnl::post_ops& ops, float end) {
+  if (end == 0) {
+    ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+  } else {
+    ops.append_eltwise(1.0f, dnnl::algorithm::eltwise_clip, end, std::numeric_limits<float>::max());
+  }
+}
 
 std::string layout_text(const dnnl::memory::desc& desc) {
   const dnnl_memory_desc_t& d = desc.data;

@@ -1,3 +1,4 @@
+#include <limits>
 #include <string_view>
 
 #include "runtime/cpu/onednn_version.h"
@@ -74,7 +75,13 @@ dnnl::matmul::primitive_desc matrix_product(const dnnl::engine& engine, const dn
   return {engine, a, b, c, attr};
 }
 
-void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f); }
+void append_relu(dnnl::post_ops& ops, float end) {
+  if (end == 0) {
+    ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0.0f, 0.0f);
+  } else {
+    ops.append_eltwise(dnnl::algorithm::eltwise_clip, end, std::numeric_limits<float>::max());
+  }
+}
 
 std::string layout_text(const dnnl::memory::desc& desc) {
   if (desc.get_format_kind() != dnnl::memory::format_kind::blocked) return {};

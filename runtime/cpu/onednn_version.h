@@ -19,7 +19,7 @@ dnnl::convolution_backward_weights::primitive_desc backward_weights(const dnnl::
 dnnl::matmul::primitive_desc matrix_product(const dnnl::engine& engine, const dnnl::memory::desc& a,
                                             const dnnl::memory::desc& b, const dnnl::memory::desc& c,
                                             const dnnl::primitive_attr& attr);
-void append_relu(dnnl::post_ops& ops);
+void append_relu(dnnl::post_ops& ops, float end);
 // Empty for a layout that is not made of strides and blocks.
 std::string layout_text(const dnnl::memory::desc& desc);
 

@@ -230,28 +230,38 @@ BOOST_AUTO_TEST_CASE(residuals_and_zero_points_of_bytes, *needs("int8")) {
   }
 }
 
-// Padding is integers of 0, so that an x whose 0 is another integer is not taken.
-BOOST_AUTO_TEST_CASE(padding_of_another_zero_is_declined, *needs("int8")) {
+// Padding stands for 0, which is another integer.
+BOOST_AUTO_TEST_CASE(padding_of_another_zero, *needs("int8")) {
   if (!has_bytes()) return skip("the device has no products of 8 bits");
-  const OpDef& def = *ops::op_registry().find("conv2d");
-  const Window v{.n = 1, .c = 8, .h = 5, .w = 5, .o = 8};
-  AttrMap values = v.attrs();
-  values["out_channels"] = Expr(v.o);
-  values["bias"] = Expr(0);
-  const TensorDesc inputs[] = {with(TensorDesc::nhwc(DType::u8, v.x()), {0.1F, 7}, 0),
-                               TensorDesc::dense(DType::s8, v.weight()), TensorDesc()};
-  const TensorDesc outputs[] = {TensorDesc::nhwc(DType::f32, v.y())};
-  const auto backend = test_backend();
-  const auto chosen = byte_kernel(*backend, {def,
-                                             *Attributes::evaluate(def.attrs, values, {}),
-                                             inputs,
-                                             outputs,
-                                             {true, true, false},
-                                             {true},
-                                             {false, true, false},
-                                             backend->threads(),
-                                             backend->context()});
-  BOOST_TEST((chosen.status().code() == ErrorCode::declined));
+  const Window windows[] = {
+      {.n = 2, .c = 32, .h = 9, .w = 11, .o = 48},
+      {.n = 1, .c = 19, .h = 8, .w = 7, .o = 21, .sh = 2, .sw = 2, .gap = 3},
+      {.n = 1, .c = 3, .h = 17, .w = 15, .o = 16, .sh = 2, .sw = 2},
+      {.n = 1, .c = 64, .h = 13, .w = 13, .o = 64, .ph = 4, .pw = 4, .dh = 4, .dw = 4},
+      {.n = 1, .c = 24, .h = 12, .w = 1, .o = 24, .kw = 1, .pw = 0},
+      {.n = 1, .c = 24, .h = 1, .w = 12, .o = 24, .kh = 1, .ph = 0},
+      {.n = 1, .c = 37, .h = 10, .w = 10, .o = 37, .groups = 37},
+      {.n = 2, .c = 16, .h = 3, .w = 2, .o = 16, .ph = 6, .pw = 5},
+  };
+  for (const Window& v : windows) {
+    for (const std::int32_t zero : {1, 117, 255}) {
+      check({.v = v, .x = {0.02F, zero}, .y = {{0.1F, 0}}, .relu = true});
+      check({.v = v, .x = {0.02F, zero}, .y = {{0.2F, 128}}});
+      check({.v = v, .x = {0.02F, zero}, .y = std::nullopt});
+    }
+  }
+}
+
+// Rectified y share scales with others that are not.
+BOOST_AUTO_TEST_CASE(relu_ends_at_the_zero_point, *needs("int8")) {
+  if (!has_bytes()) return skip("the device has no products of 8 bits");
+  for (const std::int32_t zero : {1, 60}) {
+    check({.v = {.n = 2, .c = 32, .h = 9, .w = 11, .o = 48}, .y = {{0.1F, zero}}, .relu = true});
+    check({.v = {.n = 1, .c = 32, .h = 7, .w = 9, .o = 72, .kh = 1, .kw = 1, .ph = 0, .pw = 0},
+           .y = {{0.05F, zero}},
+           .residual = {{0.03F, 90}},
+           .relu = true});
+  }
 }
 
 }  // namespace graphrun::test
