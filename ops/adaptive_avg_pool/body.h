@@ -8,8 +8,8 @@
 // Bodies of adaptive_avg_pool and its gradient, in gather form. Compiled for the CPU and for the GPU: no std.
 namespace graphrun::ops::adaptive_avg_pool {
 
-// Reads T and writes To.
-template <int kBlock, class T, class To = T>
+// Reads T and writes To. Precondition: a Sum holds those of a bin.
+template <int kBlock, class T, class To = T, class Sum = double>
 struct AdaptiveAvgPool {
   Bins rows, columns;
   int64_t channels, blocks;  // blocks of kBlock channels a pixel
@@ -25,18 +25,19 @@ struct AdaptiveAvgPool {
     const int64_t column = pixel % columns.count;
     const int64_t row = pixel / columns.count % rows.count;
     const int64_t image = pixel / (columns.count * rows.count);
-    double sum[kBlock];
+    Sum sum[kBlock];
     for (int64_t c = 0; c < count; ++c) sum[c] = 0;
     for (int64_t iy = rows.begin(row); iy < rows.end(row); ++iy) {
       for (int64_t ix = columns.begin(column); ix < columns.end(column); ++ix) {
         const T* from = x + ((image * rows.in + iy) * columns.in + ix) * x_stride + channel;
-        for (int64_t c = 0; c < count; ++c) sum[c] += static_cast<double>(from[c]);
+        for (int64_t c = 0; c < count; ++c) sum[c] += static_cast<Sum>(from[c]);
       }
     }
     const int64_t size = rows.size(row) * columns.size(column);
     const double scale = 1.0 / static_cast<double>(size);
     To* to = y + pixel * y_stride + channel;
-    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<To>(static_cast<float>(sum[c] * scale));
+    for (int64_t c = 0; c < count; ++c)
+      to[c] = static_cast<To>(static_cast<float>(static_cast<double>(sum[c]) * scale));
   }
 };
 

@@ -1,3 +1,6 @@
+#include <limits>
+#include <type_traits>
+
 #include "ops/adaptive_avg_pool/body.h"
 #include "ops/common/body_kernel.h"
 #include "ops/common/byte_averages.h"
@@ -7,8 +10,14 @@
 namespace graphrun::ops::adaptive_avg_pool {
 namespace {
 
+// A cache line of each pixel at a time.
+template <class T>
+constexpr int kBlock = static_cast<int>(kCpuBlock * sizeof(float) / sizeof(T));
+// Integers are added as such.
+template <class T>
+using Sum = std::conditional_t<std::is_integral_v<T>, std::int32_t, double>;
 template <class T, class To>
-using Forward = AdaptiveAvgPool<kCpuBlock, T, To>;
+using Forward = AdaptiveAvgPool<kBlock<T>, T, To, Sum<T>>;
 
 template <class T, class To = T>
 Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
@@ -18,7 +27,7 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
   body.rows = {x.h(), y.h()};
   body.columns = {x.w(), y.w()};
   body.channels = x.c();
-  body.blocks = block_count(x.c(), kCpuBlock);
+  body.blocks = block_count(x.c(), kBlock<T>);
   body.x_stride = x.pixel_stride;
   body.y_stride = y.pixel_stride;
   const auto bind = [](Forward<T, To>& to, const KernelRun& run) {
@@ -26,8 +35,15 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
     to.y = run.outputs[0].as<To>();
   };
   const std::int64_t size = body.rows.end(0) * body.columns.end(0);
-  return make_body_kernel("adaptive_avg_pool", body, bind, y.pixels() * body.blocks, kCpuBlock * size,
+  return make_body_kernel("adaptive_avg_pool", body, bind, y.pixels() * body.blocks, kBlock<T> * size,
                           request.threads);
+}
+
+Result<std::unique_ptr<Kernel>> prepare_integers(const KernelRequest& request) {
+  constexpr std::int64_t kMostPixels = std::numeric_limits<std::int32_t>::max() / 255;
+  if (request.inputs[0].h() * request.inputs[0].w() > kMostPixels)
+    return {ErrorCode::declined, "sums integers of 32 bits"};
+  return prepare_forward<std::uint8_t, float>(request);
 }
 
 }  // namespace
@@ -40,9 +56,8 @@ std::vector<KernelEntry> cpu_kernels() {
           {"adaptive_avg_pool",
            "bytes",
            [](const KernelRequest& request) {
-             return for_averages(request, [](const KernelRequest& of_integers) {
-               return prepare_forward<Byte, float>(of_integers);
-             });
+             return for_averages(
+                 request, [](const KernelRequest& of_integers) { return prepare_integers(of_integers); });
            },
            {},
            true}};

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "ops/common/body_kernel.h"
 #include "ops/common/bytes.h"
 #include "ops/common/compute_type.h"
@@ -46,7 +48,8 @@ Result<std::unique_ptr<Kernel>> prepare_forward_bytes(const KernelRequest& reque
 
 // Padding counts as integers of 0.
 Result<std::unique_ptr<Kernel>> prepare_average_bytes(const KernelRequest& request) {
-  if (request.attrs.flag("count_padding") && request.inputs[0].quantisation.zero_point != 0)
+  const auto is_padded = [&] { return std::ranges::max(request.attrs.integers("padding")) > 0; };
+  if (request.inputs[0].quantisation.zero_point != 0 && request.attrs.flag("count_padding") && is_padded())
     return {ErrorCode::declined, "pads with integers of 0, which the zero point is not"};
   return for_bytes(request, [&] { return prepare_average<Byte>(request); });
 }

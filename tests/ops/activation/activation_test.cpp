@@ -3,7 +3,9 @@
 #include <cmath>
 #include <string>
 
+#include "tests/ops/byte_case.h"
 #include "tests/ops/harness.h"
+#include "tests/skip.h"
 
 namespace graphrun::test {
 namespace {
@@ -172,6 +174,33 @@ BOOST_AUTO_TEST_CASE(what_does_not_fit_is_refused) {
   BOOST_TEST(
       !harness.infer({.op = "relu_grad", .inputs = {activation({1, 2, 3, 4}), activation({1, 2, 4, 3})}})
            .ok());
+}
+
+BOOST_AUTO_TEST_CASE(functions_of_bytes, *needs("host")) {
+  if (!has_byte_kernels()) return;
+  const std::vector<Smooth> functions{
+      {"relu", {}, relu},
+      {"sigmoid", {}, sigmoid},
+      {"relu6", {}, six},
+      {"leaky_relu", {{"slope", Expr(0.1)}}, [](double x) { return x > 0 ? x : 0.1 * x; }},
+      {"hard_sigmoid", {}, [](double x) { return six(x + 3) / 6; }},
+      {"hard_swish", {}, [](double x) { return x * six(x + 3) / 6; }},
+      {"silu", {}, [](double x) { return x * logistic(x); }},
+      {"gelu", {}, [](double x) { return x * normal_distribution(x); }},
+      {"gelu", {{"approximate", "tanh"}}, with_tanh}};
+  for (const Smooth& function : functions) {
+    for (const Shape& shape : kShapes) {
+      for (const Quantisation& q : kByteScales) {
+        for (const Quantisation& y : {Quantisation{0.03F, 0}, Quantisation{0.02F, 37}})
+          check_bytes({.op = function.op,
+                       .attrs = function.attrs,
+                       .inputs = {{shape, q, 5}},
+                       .y = y,
+                       .output_gap = 2},
+                      each(function.f));
+      }
+    }
+  }
 }
 
 }  // namespace

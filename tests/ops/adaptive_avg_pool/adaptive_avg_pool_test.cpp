@@ -1,7 +1,9 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
+#include "tests/ops/byte_case.h"
 #include "tests/ops/harness.h"
+#include "tests/skip.h"
 
 namespace graphrun::test {
 namespace {
@@ -104,6 +106,27 @@ BOOST_AUTO_TEST_CASE(many_channels_and_pixels) {
     harness.check_gradient(
         {.op = "adaptive_avg_pool", .attrs = bins(h, w), .inputs = {activation({2, 64, 10, 9}, normal(), 8)}},
         reference);
+  }
+}
+
+// Their scale is their own, and they may be wide.
+BOOST_AUTO_TEST_CASE(averages_of_bytes, *needs("host")) {
+  if (!has_byte_kernels()) return;
+  for (const auto& [h, w] : {std::pair{5, 3}, {1, 1}, {6, 6}, {20, 12}, {0, 2}}) {
+    for (const Quantisation& q : kByteScales) {
+      ByteCase test{.op = "adaptive_avg_pool",
+                    .attrs = bins(h, w),
+                    .inputs = {{{2, 67, 15, 11}, q, 3}},
+                    .y = {{q.scale / 2, 256 - q.zero_point / 2 - 100}},
+                    .output_gap = 1};
+      check_bytes(test, reference);
+      test.y.reset();
+      test.tolerance = 1e-6;
+      check_bytes(test, reference);
+      test.wide = DType::bf16;
+      test.tolerance = 5e-3;
+      check_bytes(test, reference);
+    }
   }
 }
 

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <limits>
@@ -5,9 +6,11 @@
 
 #include "graphrun/bfloat16.h"
 #include "ops/registry.h"
+#include "tests/ops/byte_case.h"
 #include "tests/ops/harness.h"
 #include "tests/ops/placed.h"
 #include "tests/ops/test_backend.h"
+#include "tests/skip.h"
 
 namespace graphrun::test {
 namespace {
@@ -63,6 +66,42 @@ BOOST_AUTO_TEST_CASE(cast_there_and_back) {
   BOOST_TEST(tensors[2].read().values == values.values, boost::test_tools::per_element());
   BOOST_TEST(tensors[1].gaps_untouched());
   BOOST_TEST((cast_kernel(*backend, wide, wide) == nullptr));
+}
+
+// To integers and back, of both wide types; beyond the range they end.
+BOOST_AUTO_TEST_CASE(bytes_stand_for_reals, *needs("host")) {
+  if (!has_byte_kernels()) return;
+  const std::shared_ptr<model::Backend> backend = test_backend(2);
+  for (const DType type : {DType::f32, DType::bf16}) {
+    for (const Quantisation& q : kByteScales) {
+      TensorDesc wide = TensorDesc::nhwc(type, {2, 5, 3, 4}), bytes = TensorDesc::nhwc(DType::u8, wide.shape);
+      wide.pixel_stride = 6;
+      bytes.pixel_stride = 7;
+      bytes.quantisation = q;
+      MemoryTensor x(wide), integers(bytes), y(wide);
+      HostTensor reals = HostTensor::zeros(wide.shape);
+      const auto scale = static_cast<double>(q.scale);
+      for (std::size_t i = 0; i < reals.values.size(); ++i)
+        reals.values[i] = scale * (static_cast<double>(3 * i) - 40 - q.zero_point);
+      x.write(reals);
+      reals = x.read();
+      const auto there = cast_kernel(*backend, wide, bytes);
+      const auto home = cast_kernel(*backend, bytes, wide);
+      BOOST_REQUIRE((there && home));
+      const TensorView in[] = {x.view()}, mid[] = {integers.view()}, out[] = {y.view()};
+      BOOST_REQUIRE(there->run({in, mid}).ok());
+      BOOST_REQUIRE(home->run({mid, out}).ok());
+      BOOST_TEST((integers.gaps_untouched() && y.gaps_untouched()));
+      const HostTensor stored = integers.read(), back = y.read();
+      for (std::size_t i = 0; i < reals.values.size(); ++i) {
+        const double exact = std::clamp(reals.values[i] / scale + q.zero_point, 0.0, 255.0);
+        BOOST_TEST(std::abs(stored.values[i] - exact) <= 0.501);
+        const double stands_for = scale * (stored.values[i] - q.zero_point);
+        const double rounding = type == DType::bf16 ? std::abs(stands_for) / 256 : 1e-6;
+        BOOST_TEST(std::abs(back.values[i] - stands_for) <= rounding);
+      }
+    }
+  }
 }
 
 }  // namespace graphrun::test

@@ -1,6 +1,8 @@
 #include <boost/test/unit_test.hpp>
 
+#include "tests/ops/byte_case.h"
 #include "tests/ops/harness.h"
+#include "tests/skip.h"
 
 namespace graphrun::test {
 namespace {
@@ -73,6 +75,20 @@ BOOST_AUTO_TEST_CASE(many_inputs) {
       test.inputs.push_back(activation({2, channels * (1 + i % 3), 3, 5}, normal(), i % 2 * channels));
     harness.check(test, reference);
   }
+}
+
+BOOST_AUTO_TEST_CASE(bytes_of_one_scale, *needs("host")) {
+  if (!has_byte_kernels()) return;
+  for (const Quantisation& q : kByteScales) {
+    check_bytes({.op = "concat",
+                 .inputs = {{{2, 3, 5, 7}, q}, {{2, 64, 5, 7}, q, 4}, {{2, 1, 5, 7}, q}},
+                 .y = q,
+                 .output_gap = 2},
+                reference);
+  }
+  const ByteCase other{
+      .op = "concat", .inputs = {{{1, 3, 2, 2}, {0.5F, 3}}, {{1, 3, 2, 2}, {0.5F, 4}}}, .y = {{0.5F, 3}}};
+  BOOST_TEST(bytes_are_declined(other));
 }
 
 }  // namespace

@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <boost/test/unit_test.hpp>
 
+#include "tests/ops/byte_case.h"
 #include "tests/ops/harness.h"
+#include "tests/skip.h"
 
 namespace graphrun::test {
 namespace {
@@ -109,6 +111,29 @@ BOOST_AUTO_TEST_CASE(shapes_that_do_not_fit_are_refused) {
     const auto result = harness.infer({.op = "add", .inputs = {activation({2, 8, 4, 6}), activation(b)}});
     BOOST_REQUIRE(!result.ok());
     BOOST_TEST(result.status().message().find("expected") != std::string::npos);
+  }
+}
+
+BOOST_AUTO_TEST_CASE(sums_and_products_of_bytes, *needs("host")) {
+  if (!has_byte_kernels()) return;
+  const Quantisation second{0.04F, 77};
+  const auto relu_sum = pairwise([](double a, double b) { return std::max(a + b, 0.0); });
+  for (const Pair& pair : kPairs) {
+    for (const Quantisation& q : kByteScales) {
+      for (const std::int64_t gap : {0, 5}) {
+        const std::vector<ByteInput> inputs{{pair.a, q, gap}, {pair.b, second}};
+        check_bytes({.op = "add", .inputs = inputs, .y = {{q.scale + 0.03F, 91}}, .output_gap = gap},
+                    pairwise(sum));
+        check_bytes({.op = "add",
+                     .attrs = {{"activation", "relu"}},
+                     .inputs = inputs,
+                     .y = {{q.scale + 0.02F, 0}},
+                     .output_gap = gap},
+                    relu_sum);
+        check_bytes({.op = "mul", .inputs = inputs, .y = {{q.scale * 4, 140}}, .output_gap = gap},
+                    pairwise(product));
+      }
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 #include <boost/test/unit_test.hpp>
 
+#include "tests/ops/byte_case.h"
 #include "tests/ops/harness.h"
+#include "tests/skip.h"
 
 namespace graphrun::test {
 namespace {
@@ -93,6 +95,27 @@ BOOST_AUTO_TEST_CASE(padding_of_more_than_half_a_window_is_refused) {
                                          .inputs = {activation({1, 2, 5, 5})}});
   BOOST_REQUIRE(!result.ok());
   BOOST_TEST(result.status().message().find("padding") != std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(averages_of_bytes, *needs("host")) {
+  if (!has_byte_kernels()) return;
+  for (const auto& [window, x] : kCases) {
+    for (const Quantisation& q : kByteScales) {
+      for (const bool count_padding : {true, false}) {
+        const ByteCase test{.op = "avg_pool",
+                            .attrs = window.attrs(count_padding),
+                            .inputs = {{x, q, 3}},
+                            .y = q,
+                            .output_gap = 5};
+        const bool pads = window.ph > 0 || window.pw > 0;
+        if (count_padding && pads && q.zero_point != 0) {
+          BOOST_TEST(bytes_are_declined(test));
+        } else {
+          check_bytes(test, average(window));
+        }
+      }
+    }
+  }
 }
 
 }  // namespace

@@ -2,7 +2,9 @@
 #include <cmath>
 #include <limits>
 
+#include "tests/ops/byte_case.h"
 #include "tests/ops/harness.h"
+#include "tests/skip.h"
 
 namespace graphrun::test {
 namespace {
@@ -120,6 +122,21 @@ BOOST_AUTO_TEST_CASE(windows_of_3_by_3) {
       }
       harness.check_gradient(
           {.op = "max_pool", .attrs = attrs, .inputs = {activation({2, 16, h, w}, normal(), 8)}}, reference);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(largest_of_bytes, *needs("host")) {
+  if (!has_byte_kernels()) return;
+  const std::pair<AttrMap, Shape> cases[] = {{window(3, 3, 2, 2, 1, 1), {2, 70, 9, 8}},
+                                             {window(2, 5, 3, 1, 1, 0), {1, 5, 7, 11}},
+                                             {window(16, 16, 1, 1, 8, 8), {1, 64, 4, 3}}};
+  for (const auto& [attrs, x] : cases) {
+    for (const Quantisation& q : kByteScales) {
+      for (const std::int64_t gap : {0, 3})
+        check_bytes(
+            {.op = "max_pool", .attrs = attrs, .inputs = {{x, q, gap}}, .y = q, .output_gap = 2 * gap},
+            reference);
     }
   }
 }

@@ -1,8 +1,10 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 
+#include "tests/ops/byte_case.h"
 #include "tests/ops/harness.h"
 #include "tests/ops/resampling.h"
+#include "tests/skip.h"
 
 namespace graphrun::test {
 namespace {
@@ -139,6 +141,27 @@ BOOST_AUTO_TEST_CASE(gradient_kernels_are_the_adjoint) {
   check({2, 5, 1, 9}, 40, 9);
   check({2, 5, 4, 1}, 4, 30);
   check({1, 3, 5, 5}, 1, 1);
+}
+
+BOOST_AUTO_TEST_CASE(sizes_of_bytes, *needs("host")) {
+  if (!has_byte_kernels()) return;
+  struct {
+    Shape x;
+    std::int64_t h, w, gap;
+  } const cases[] = {{{2, 70, 6, 5}, 17, 23, 3}, {{1, 150, 7, 7}, 49, 49, 0}, {{2, 5, 9, 13}, 4, 7, 0},
+                     {{2, 67, 9, 31}, 3, 4, 2},  {{2, 5, 1, 7}, 6, 7, 0},     {{1, 3, 1, 1}, 4, 5, 0}};
+  for (const auto& [x, h, w, gap] : cases) {
+    for (const AttrMap& rule : interpolation_rules()) {
+      for (const Quantisation& q : kByteScales)
+        check_bytes({.op = "resize",
+                     .attrs = size(h, w, rule),
+                     .inputs = {{x, q, gap}},
+                     .y = q,
+                     .output_gap = gap,
+                     .tolerance = 2e-2},
+                    by_size);
+    }
+  }
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #include <boost/test/unit_test.hpp>
 
+#include "tests/ops/byte_case.h"
 #include "tests/ops/harness.h"
+#include "tests/skip.h"
 
 namespace graphrun::test {
 namespace {
@@ -81,6 +83,29 @@ BOOST_AUTO_TEST_CASE(many_channels) {
     harness.check_gradient(
         {.op = "strip_pool", .attrs = axis(name), .inputs = {activation({2, 64, 7, 9}, normal(), 8)}},
         reference);
+  }
+}
+
+// Their scale is their own, and they may be wide.
+BOOST_AUTO_TEST_CASE(averages_of_bytes, *needs("host")) {
+  if (!has_byte_kernels()) return;
+  for (const char* name : {"row", "column"}) {
+    for (const Shape& x :
+         {Shape{2, 70, 9, 13}, Shape{2, 515, 5, 7}, Shape{1, 3, 1, 1}, Shape{1, 33, 60, 61}}) {
+      for (const Quantisation& q : kByteScales) {
+        for (const std::int64_t gap : {0, 3}) {
+          ByteCase test{.op = "strip_pool",
+                        .attrs = axis(name),
+                        .inputs = {{x, q, gap}},
+                        .y = {{q.scale / 2, 130}},
+                        .output_gap = gap};
+          check_bytes(test, reference);
+          test.y.reset();
+          test.tolerance = 1e-5;
+          check_bytes(test, reference);
+        }
+      }
+    }
   }
 }
 
