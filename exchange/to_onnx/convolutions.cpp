@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "exchange/to_onnx/quantised.h"
 #include "exchange/to_onnx/translation.h"
 
 namespace graphrun::exchange::to_onnx {
@@ -37,7 +38,23 @@ Result<std::vector<std::string>> layer_inputs(Translation& node) {
   return inputs;
 }
 
+// As a Conv of integers takes them.
+Result<std::vector<std::string>> quantised_inputs(Translation& node) {
+  const std::vector<double> factors(static_cast<std::size_t>(weight_dims(node)[0]), 1.0);
+  std::vector<std::string> inputs = {node.input(0), quantised_weight(node, weight_dims(node), factors)};
+  if (node.has(2)) {
+    GRAPHRUN_ASSIGN(const std::span<const float> bias, node.variable(2));
+    inputs.push_back(quantised_bias(node, {bias.begin(), bias.end()}, factors));
+  }
+  return inputs;
+}
+
 Status conv2d(Translation& node) {
+  if (node.eight_bits(1) != nullptr) {
+    GRAPHRUN_ASSIGN(std::vector<std::string> inputs, quantised_inputs(node));
+    node.give(node.out().add("Conv", std::move(inputs), window(node.attrs())));
+    return {};
+  }
   GRAPHRUN_ASSIGN(std::vector<std::string> inputs, layer_inputs(node));
   node.give(node.out().add("Conv", std::move(inputs), window(node.attrs())));
   return {};
@@ -85,9 +102,15 @@ Status conv2d_bn(Translation& node) {
     folded.push_back(static_cast<float>((before - mean[i]) * factors[i] + offset[i]));
   }
   GraphBuilder& out = node.out();
-  const std::string folded_weight = node.replaced(
-      1, {{}, onnx::ElementType::f32, weight_dims(node), scaled_rows(weight, std::move(factors))});
-  const std::string folded_bias = out.reals(folded, {std::ssize(folded)});
+  std::string folded_weight, folded_bias;
+  if (node.eight_bits(1) != nullptr) {
+    folded_weight = quantised_weight(node, weight_dims(node), factors);
+    folded_bias = quantised_bias(node, folded, factors);
+  } else {
+    folded_weight = node.replaced(
+        1, {{}, onnx::ElementType::f32, weight_dims(node), scaled_rows(weight, std::move(factors))});
+    folded_bias = out.reals(folded, {std::ssize(folded)});
+  }
   std::string y = out.add("Conv", {node.input(0), folded_weight, folded_bias}, window(node.attrs()));
   if (node.has(kResidual)) y = out.add("Add", {y, node.input(kResidual)});
   node.give(activated(node, y));

@@ -68,8 +68,13 @@ onnx::ElementType element_type(DType type) {
   return onnx::ElementType::f32;
 }
 
-GraphBuilder::GraphBuilder(const BasicGraph& from, const model::Model& model, const weights::Weights& weights)
-    : from_(from), weights_(weights), names_(from.values.size()) {
+GraphBuilder::GraphBuilder(const BasicGraph& from, const model::Model& model, const weights::Weights& weights,
+                           bool eight_bits)
+    : from_(from),
+      weights_(weights),
+      eight_bits_(eight_bits),
+      names_(from.values.size()),
+      quantisations_(from.values.size()) {
   graph_.name = model.name.empty() ? "graph" : model.name;
   graph_.doc = model.doc;
 }
@@ -115,6 +120,23 @@ std::span<const float> GraphBuilder::variable(ValueId value) const {
   const TensorView& view = weights_.variable(static_cast<std::size_t>(origin.index));
   if (view.data == nullptr || view.desc.dtype != DType::f32) return {};
   return {view.as<const float>(), static_cast<std::size_t>(view.desc.shape.count())};
+}
+
+const TensorView* GraphBuilder::eight_bits(ValueId value) const {
+  const model::Value& origin = at(from_.values, value);
+  if (!eight_bits_ || origin.origin != model::Origin::variable) return nullptr;
+  const auto index = static_cast<std::size_t>(origin.index);
+  return weights_.quantised().variables[index] ? &weights_.eight_bits(index) : nullptr;
+}
+
+void GraphBuilder::quantise(ValueId value, const Quantisation& q) {
+  const std::string scale = real(q.scale);
+  const auto zero_point = static_cast<std::byte>(q.zero_point);
+  const std::string zero =
+      constant("zero_point", {{}, onnx::ElementType::u8, {}, std::vector<std::byte>{zero_point}});
+  const std::string integers = add("QuantizeLinear", {name_of(value), scale, zero});
+  set_name(value, add("DequantizeLinear", {integers, scale, zero}));
+  at(quantisations_, value) = q;
 }
 
 std::string GraphBuilder::constant(std::string_view suffix, onnx::Tensor tensor) {

@@ -20,7 +20,9 @@ class GraphBuilder {
  public:
   // Values are those of `from`; variables among them are what `weights` has. All must outlive the written
   // model, whose initializers are views of the weights.
-  GraphBuilder(const BasicGraph& from, const model::Model& model, const weights::Weights& weights);
+  // `eight_bits`: Options::eight_bits.
+  GraphBuilder(const BasicGraph& from, const model::Model& model, const weights::Weights& weights,
+               bool eight_bits);
 
   // The nodes that follow belong to this place: their names begin with it.
   void enter(std::string_view path) { scope_ = path; }
@@ -37,6 +39,13 @@ class GraphBuilder {
   std::string replaced(ValueId variable, onnx::Tensor tensor);
   // The memory of a variable's f32 elements; empty where the value is none.
   std::span<const float> variable(ValueId value) const;
+
+  // In 8 bits, the integers of a variable with their scales; null: it has none.
+  const TensorView* eight_bits(ValueId value) const;
+  // The scale that an activation has been given; 0: none.
+  Quantisation quantisation(ValueId value) const { return at(quantisations_, value); }
+  // Gives a value that was named a scale: readers take the nearest of its 256 numbers.
+  void quantise(ValueId value, const Quantisation& q);
 
   // Constants; equal ones that are small are one initializer.
   std::string integers(const std::vector<std::int64_t>& values);
@@ -67,7 +76,9 @@ class GraphBuilder {
   const weights::Weights& weights_;
   onnx::Graph graph_;
   std::string scope_;
-  std::vector<std::string> names_;  // by value; empty: not written
+  bool eight_bits_;
+  std::vector<std::string> names_;           // by value; empty: not written
+  std::vector<Quantisation> quantisations_;  // by value
   std::set<std::string, std::less<>> taken_;
   std::map<std::string, std::string, std::less<>> constants_;  // by type, dims and bytes
   std::map<std::string, std::string, std::less<>> extents_;    // by text

@@ -1,6 +1,7 @@
 #include "exchange/to_onnx/to_onnx.h"
 
 #include <algorithm>
+#include <map>
 
 #include "exchange/to_onnx/metadata.h"
 #include "exchange/to_onnx/translation.h"
@@ -47,12 +48,20 @@ class Export {
  public:
   Export(const model::Program& program, const BasicGraph& graph, const weights::Weights& weights,
          const Options& options)
-      : model_(program.model()), graph_(graph), options_(options), out_(graph, program.model(), weights) {}
+      : model_(program.model()),
+        graph_(graph),
+        options_(options),
+        out_(graph, program.model(), weights, options.eight_bits) {
+    if (options.eight_bits) find_scales(weights.quantised().activations);
+  }
 
   Result<onnx::Graph> run() {
     GRAPHRUN_TRY(reserve_names());
     for (std::size_t i = 0; i < graph_.values.size(); ++i) add_input(static_cast<ValueId>(i));
     normalise_image();
+    for (const auto& [id, q] : scales_) {
+      if (at(graph_.values, id).origin == model::Origin::input) quantise(id);
+    }
     for (const BasicNode& node : graph_.nodes)
       GRAPHRUN_TRY(translate_node(node).with_context(model::describe(node.node)));
     for (const model::NamedValue& output : graph_.outputs) add_output(output);
@@ -114,7 +123,30 @@ class Export {
     }
     out_.enter(node.node.path);
     Translation translation(graph_, node, out_);
-    return translate(translation);
+    GRAPHRUN_TRY(translate(translation));
+    for (const ValueId id : node.node.outputs) quantise(id);
+    return {};
+  }
+
+  // Parts of a composite give its outputs, which have the scales of its path.
+  void find_scales(const weights::ActivationScales& activations) {
+    const model::Method& method = *model_.method(model::methods::kEval);
+    for (std::size_t i = 0; i < method.values.size(); ++i) {
+      const model::Value& value = method.values[i];
+      const auto id = static_cast<ValueId>(i);
+      std::string_view name = value.name;
+      if (value.origin == model::Origin::node) {
+        const Node& node = method.nodes[static_cast<std::size_t>(value.index)];
+        if (node.outputs[0] != id) continue;
+        name = node.path;
+      }
+      const auto found = activations.find(name);
+      if (value.origin != model::Origin::variable && found != activations.end()) scales_[id] = found->second;
+    }
+  }
+  void quantise(ValueId id) {
+    const auto found = scales_.find(id);
+    if (found != scales_.end()) out_.quantise(id, found->second);
   }
 
   void add_output(const model::NamedValue& output) {
@@ -144,6 +176,7 @@ class Export {
   const BasicGraph& graph_;
   const Options& options_;
   GraphBuilder out_;
+  std::map<ValueId, Quantisation> scales_;  // of activations; empty: not in 8 bits
   const model::Port* image_ = nullptr;
   const model::Port* logits_ = nullptr;
   ValueId image_value_ = kNoValue;  // where it is taken as it is stored
@@ -156,6 +189,11 @@ Result<onnx::Model> translate(const model::Program& program, const weights::Weig
   const model::Model& model = program.model();
   const model::Method* const method = model.method(model::methods::kEval);
   if (method == nullptr) return {ErrorCode::unsupported, "the model has no method eval"};
+  GRAPHRUN_TRY(weights.make_all_wide());
+  if (options.eight_bits && weights.quantised().empty()) {
+    return {ErrorCode::invalid_argument,
+            "the weights are not quantised, which int8 needs (grun quantize makes such a file)"};
+  }
   SymbolLookup dims = model::symbolic_dims(model);
   if (!options.shapes.empty()) {
     GRAPHRUN_ASSIGN(session::DimValues values, session::solve_dims(program, options.shapes));

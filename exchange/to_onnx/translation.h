@@ -34,6 +34,9 @@ class Translation {
   std::string replaced(std::size_t index, onnx::Tensor tensor) {
     return out_.replaced(node_.node.inputs[index], std::move(tensor));
   }
+  // GraphBuilder's, of an input.
+  const TensorView* eight_bits(std::size_t index) const { return out_.eight_bits(node_.node.inputs[index]); }
+  Quantisation quantisation(std::size_t index) const { return out_.quantisation(node_.node.inputs[index]); }
   bool wants(std::size_t output) const { return node_.node.outputs[output] != kNoValue; }
   const ValueType& output_type() const { return at(from_.types, node_.node.outputs[0]); }
 

@@ -24,6 +24,7 @@ struct ExportOptions {
   bool dynamic = false;
   std::string output = "logits";
   bool pixels = false;
+  bool eight_bits = false;
   std::int64_t opset = exchange::to_onnx::kOpset;
 };
 
@@ -53,8 +54,10 @@ Status export_model(const ExportOptions& options) {
     return {ErrorCode::usage, "--shape fixes the size that --dynamic leaves open: give one of them"};
   GRAPHRUN_ASSIGN(const training::ModelChoice choice, training::choose_model(options.model, options.weights));
   GRAPHRUN_ASSIGN(const weights::ModelSource source, open_source(choice.model, options.common));
-  exchange::to_onnx::Options translation{
-      .shapes = {}, .output = output_of(options.output), .pixels = options.pixels};
+  exchange::to_onnx::Options translation{.shapes = {},
+                                         .output = output_of(options.output),
+                                         .pixels = options.pixels,
+                                         .eight_bits = options.eight_bits};
   if (!options.dynamic) {
     GRAPHRUN_ASSIGN(translation.shapes, image_of(options, source));
   }
@@ -79,7 +82,10 @@ void add_export(CLI::App& app, Outcome& outcome) {
   CLI::App* command = app.add_subcommand("export", "the network as one ONNX file");
   const auto options = std::make_shared<ExportOptions>();
   options->common.add_to(*command);
-  hide(*command, {"--device", "--threads", "--precision", "--cache", "-v"});
+  hide(*command, {"--device", "--threads", "--cache", "-v"});
+  command->get_option("--precision")
+      ->check(CLI::IsMember({"f32", "int8"}))
+      ->description("f32, or int8, of weights that grun quantize made: QuantizeLinear and DequantizeLinear");
   add_model(*command, options->model);
   add_weights(*command, options->weights, options->choice);
   command->add_option("-o", options->file, "NET.onnx")->required();
@@ -97,6 +103,7 @@ void add_export(CLI::App& app, Outcome& outcome) {
   command->callback([options, &outcome] {
     CommonOptions& common = options->common;
     common.device = "cpu";
+    options->eight_bits = common.precision == "int8";
     common.precision = "f32";
     outcome.status = export_model(*options);
   });
