@@ -1,6 +1,7 @@
 #include "runtime/session/bound_method.h"
 
 #include <algorithm>
+#include <set>
 #include <unordered_set>
 
 #include "runtime/core/guard.h"
@@ -118,7 +119,9 @@ class Binder {
         device_(model::device_id(*weights.backend())) {}
 
   Status bind(BoundMethod& bound, const MethodOptions& options) {
-    GRAPHRUN_TRY(check_variables());
+    const std::vector<std::size_t> wide = wide_variables();
+    GRAPHRUN_TRY(weights_.make_wide(wide));
+    GRAPHRUN_TRY(check_variables(wide));
     GRAPHRUN_TRY(check_writes());
     if (options.arena) {
       GRAPHRUN_ASSIGN(bound.arena_, options.arena(plan_.bytes));
@@ -136,12 +139,27 @@ class Binder {
   }
 
  private:
-  Status check_variables() const {
-    for (std::size_t i = 0; i < variables_.size(); ++i) {
-      if (variables_[i] < 0 || memory_of(variables_[i]) != nullptr) continue;
+  // What the method reads or writes as it stands in the model, not in 8 bits; each once.
+  std::vector<std::size_t> wide_variables() const {
+    std::set<std::size_t> found;
+    const auto add = [&](ValueId id) {
+      const std::int32_t variable = id == kNoValue ? -1 : variables_[static_cast<std::size_t>(id)];
+      if (variable < 0 || lowered_.descs[static_cast<std::size_t>(id)].dtype == DType::s8) return;
+      found.insert(static_cast<std::size_t>(variable));
+    };
+    for (const LoweredNode& node : lowered_.nodes) {
+      std::ranges::for_each(node.inputs, add);
+      std::ranges::for_each(node.outputs, add);
+    }
+    for (const model::NamedValue& output : lowered_.outputs) add(output.value);
+    return {found.begin(), found.end()};
+  }
+
+  Status check_variables(std::span<const std::size_t> variables) const {
+    for (const std::size_t variable : variables) {
+      if (memory_of(variable) != nullptr) continue;
       return {ErrorCode::invalid_argument,
-              "variable \"" + model_.variables[static_cast<std::size_t>(variables_[i])].name +
-                  "\" has no memory in these weights"};
+              "variable \"" + model_.variables[variable].name + "\" has no memory in these weights"};
     }
     return {};
   }
@@ -167,8 +185,7 @@ class Binder {
     return {};
   }
 
-  void* memory_of(std::int32_t variable) const {
-    const auto index = static_cast<std::size_t>(variable);
+  void* memory_of(std::size_t index) const {
     if (model_.variables[index].kind == VariableKind::gradient) {
       return index < gradients_.size() ? gradients_[index].data : nullptr;
     }
@@ -180,7 +197,8 @@ class Binder {
     const auto i = static_cast<std::size_t>(id);
     if (lowered_.descs[i].dtype == DType::s8)
       return weights_.eight_bits(static_cast<std::size_t>(variables_[i]));
-    if (variables_[i] >= 0) return {lowered_.descs[i], memory_of(variables_[i]), device_};
+    if (variables_[i] >= 0)
+      return {lowered_.descs[i], memory_of(static_cast<std::size_t>(variables_[i])), device_};
     return {lowered_.descs[i], plan_.values[i] < 0 ? nullptr : arena_ + plan_.values[i], device_};
   }
 

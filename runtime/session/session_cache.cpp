@@ -15,6 +15,7 @@ Session::Options SessionCache::options(const Size& size) const {
   Session::Options options{size.n, size.h, size.w};
   options.low_res_logits = settings_.low_res_logits;
   options.precision = settings_.precision;
+  if (options.precision == DType::s8) options.quantised = &weights_->quantised();
   options.max_table_bytes = settings_.max_table_bytes;
   return options;
 }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <set>
 
 namespace graphrun::weights {
 namespace {
@@ -49,12 +50,48 @@ Result<ActivationScales> read_activations(const std::map<std::string, std::strin
   return activations;
 }
 
+Status check_names(const ActivationScales& activations, const model::Model& model) {
+  const model::Method* const method = model.method(model::methods::kEval);
+  if (method == nullptr) return {};
+  std::set<std::string_view> known;
+  for (const model::Value& value : method->values) {
+    if (value.origin == model::Origin::input) known.insert(value.name);
+  }
+  for (const Node& node : method->nodes) known.insert(node.path);
+  const auto is_known = [&](std::string_view name) {
+    while (!known.contains(name)) {
+      const std::size_t end = name.rfind('.');
+      if (end == std::string_view::npos) return false;
+      name = name.substr(0, end);
+    }
+    return true;
+  };
+  for (const auto& [name, q] : activations) {
+    if (is_known(name)) continue;
+    return {ErrorCode::invalid_file, "metadata " + quoted(std::string(kActivation) + name) +
+                                         ": the network has no such activation; were the weights quantised "
+                                         "with another graph?"};
+  }
+  return {};
+}
+
 const float* scales_of(const TensorFile& file, const NamedTensor& tensor) {
   if (tensor.desc.dtype != DType::s8 || tensor.desc.shape.rank() == 0) return nullptr;
   const NamedTensor* const scales = file.find(tensor.name + std::string(kScaleSuffix));
   const bool fits = scales != nullptr && scales->desc.dtype == DType::f32 && scales->desc.shape.rank() == 1 &&
                     scales->desc.shape[0] == tensor.desc.shape[0];
   return fits ? reinterpret_cast<const float*>(scales->bytes.data()) : nullptr;
+}
+
+Status check_scales(const NamedTensor& tensor, const float* scales) {
+  constexpr float kLargest = std::numeric_limits<float>::max() / 128;
+  for (std::int64_t i = 0; i < tensor.desc.shape[0]; ++i) {
+    if (std::isnormal(scales[i]) && scales[i] > 0 && scales[i] <= kLargest) continue;
+    return {ErrorCode::invalid_file, "tensor " + quoted(tensor.name + std::string(kScaleSuffix)) + " has " +
+                                         std::to_string(scales[i]) + " at " + std::to_string(i) +
+                                         "; a scale is a positive number"};
+  }
+  return {};
 }
 
 bool is_scales(const TensorFile& file, const NamedTensor& tensor) {
@@ -64,11 +101,10 @@ bool is_scales(const TensorFile& file, const NamedTensor& tensor) {
   return of != nullptr && scales_of(file, *of) != nullptr;
 }
 
-void widen(const NamedTensor& tensor, const float* scales, std::span<float> to) {
-  if (to.empty()) return;
-  const auto* const integers = reinterpret_cast<const std::int8_t*>(tensor.bytes.data());
-  const std::size_t row = to.size() / static_cast<std::size_t>(tensor.desc.shape[0]);
-  for (std::size_t i = 0; i < to.size(); ++i) to[i] = scales[i / row] * static_cast<float>(integers[i]);
+void widen(std::span<const std::int8_t> integers, std::int64_t channels, const float* scales, float* to) {
+  if (integers.empty()) return;
+  const std::size_t row = integers.size() / static_cast<std::size_t>(channels);
+  for (std::size_t i = 0; i < integers.size(); ++i) to[i] = scales[i / row] * static_cast<float>(integers[i]);
 }
 
 }  // namespace graphrun::weights

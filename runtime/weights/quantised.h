@@ -9,6 +9,7 @@
 
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
+#include "runtime/model/program.h"
 #include "runtime/weights/tensor_file.h"
 
 // How a weights file says that it is quantised (doc/format.md, "Quantised weights"): a weight in s8 beside
@@ -38,14 +39,21 @@ struct EightBitTensor {
 // that is not a positive number, a zero point that is no u8.
 std::map<std::string, std::string> activation_metadata(const ActivationScales& activations);
 Result<ActivationScales> read_activations(const std::map<std::string, std::string>& metadata);
+// Error (invalid_file): a name that is neither an input of the method "eval" nor the path of one of its nodes
+// or of a part of a node.
+Status check_names(const ActivationScales& activations, const model::Model& model);
 
 // The scales of a tensor in s8, one for each index of its first axis; null where the file has none such, and
-// for tensors of other types.
+// for tensors of other types. What numbers they are was not looked at.
 const float* scales_of(const TensorFile& file, const NamedTensor& tensor);
+// Error (invalid_file): a scale that is not a positive number, or so large that 127 of it are none.
+// Precondition: the tensor is in s8 and has these scales.
+Status check_scales(const NamedTensor& tensor, const float* scales);
 // The tensor is the scales of one in s8.
 bool is_scales(const TensorFile& file, const NamedTensor& tensor);
 
-// What the integers stand for. Precondition: the tensor is in s8 and has these scales; `to` has its extents.
-void widen(const NamedTensor& tensor, const float* scales, std::span<float> to);
+// What the integers stand for, of which `channels` parts of one size have a scale each. `to` has as many
+// elements.
+void widen(std::span<const std::int8_t> integers, std::int64_t channels, const float* scales, float* to);
 
 }  // namespace graphrun::weights

@@ -23,6 +23,10 @@ bool in_checkpoint(VariableKind kind) {
   return kind == VariableKind::parameter || kind == VariableKind::buffer;
 }
 
+bool is_usable(const TensorFile& file, const NamedTensor& tensor) {
+  return is_real(tensor.desc.dtype) || scales_of(file, tensor) != nullptr;
+}
+
 // As the file has it; another type than a real one is a difference, too.
 std::string file_shape(const NamedTensor& tensor) {
   const std::string shape = to_string(tensor.desc.shape);
@@ -104,9 +108,7 @@ Result<Weights::Found> Weights::match(const TensorFile& file, const std::vector<
     if (item.kind == VariableKind::gradient) continue;
     const NamedTensor* tensor = file.find(item.name);
     if (tensor == nullptr && !in_checkpoint(item.kind)) continue;
-    const bool usable =
-        tensor != nullptr && (is_real(tensor->desc.dtype) || scales_of(file, *tensor) != nullptr);
-    if (usable && tensor->desc.shape == item.shape) {
+    if (tensor != nullptr && tensor->desc.shape == item.shape && is_usable(file, *tensor)) {
       found[i] = tensor;
       continue;
     }
@@ -121,7 +123,9 @@ Result<Weights::Found> Weights::match(const TensorFile& file, const std::vector<
   for (const Item& item : items_) known.push_back(item.name);
   add_unexpected(file, std::move(known), differences);
   if (!differences.empty()) return describe_differences(std::move(differences));
-  return Found{std::move(found), unused.empty() ? std::string() : note_of_missing(unused)};
+  Found result{std::move(found), unused.empty() ? std::string() : note_of_missing(unused)};
+  GRAPHRUN_TRY(check_narrow(file, result));
+  return result;
 }
 
 Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
@@ -136,9 +140,13 @@ Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
   weights->note_ = matched.note;
   std::int64_t copied = 0;
   const bool host = weights->backend_->is_host();
+  GRAPHRUN_TRY(weights->read_quantised(*file, matched, program.model()));
   const auto in_place = [host](const NamedTensor& tensor) { return host && tensor.desc.dtype == DType::f32; };
+  const auto is_taken = [&](std::size_t i) {
+    return found[i] != nullptr && in_checkpoint(weights->items_[i].kind) && !weights->is_narrow(i);
+  };
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (found[i] == nullptr || !in_checkpoint(weights->items_[i].kind)) continue;
+    if (!is_taken(i)) continue;
     if (!in_place(*found[i])) copied += aligned(weights->views_[i].desc.bytes());
   }
   std::byte* free_memory = nullptr;
@@ -148,7 +156,7 @@ Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
     weights->buffers_.push_back(std::move(buffer));
   }
   for (std::size_t i = 0; i < found.size(); ++i) {
-    if (found[i] == nullptr || !in_checkpoint(weights->items_[i].kind)) continue;
+    if (!is_taken(i)) continue;
     TensorView& view = weights->views_[i];
     if (in_place(*found[i])) {
       // Sessions only read mapped weights: writable() is false.
@@ -159,7 +167,6 @@ Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
       GRAPHRUN_TRY(weights->store(i, *found[i], scales_of(*file, *found[i])));
     }
   }
-  GRAPHRUN_TRY(weights->map_narrow(*file, matched));
   weights->file_ = std::move(file);
   if (weights->open_kept(kept, matched)) return weights;
   if (host) GRAPHRUN_TRY(weights->check_mapped(*weights->file_));
@@ -211,7 +218,7 @@ Status Weights::allocate(const std::vector<bool>& holds) {
 std::int64_t Weights::bytes() const {
   std::int64_t sum = 0;
   for (const std::unique_ptr<model::Buffer>& buffer : buffers_) sum += buffer->bytes();
-  return sum;
+  return sum + (wide_copies_ == nullptr ? 0 : wide_copies_->bytes());
 }
 
 Result<std::shared_ptr<Weights>> Weights::initialise(const model::Program& program, std::uint64_t seed,
@@ -248,45 +255,11 @@ Status Weights::check_mapped(const TensorFile& file) const {
   return {};
 }
 
-// Where the tensors are that stand in s8. Nothing of a file without scales of activations: its sessions are
-// wide.
-Status Weights::map_narrow(const TensorFile& file, const Found& found) {
-  GRAPHRUN_ASSIGN(quantised_.activations, read_activations(file.metadata()));
-  if (quantised_.empty()) return {};
-  narrow_.resize(items_.size());
-  quantised_.variables.resize(items_.size(), false);
-  for (std::size_t i = 0; i < items_.size(); ++i) {
-    if (found.tensors[i] == nullptr || !in_checkpoint(items_[i].kind)) continue;
-    const float* const scales = scales_of(file, *found.tensors[i]);
-    if (scales == nullptr) continue;
-    quantised_.variables[i] = true;
-    narrow_[i] = {found.tensors[i]->desc, const_cast<std::byte*>(found.tensors[i]->bytes.data()), {}, scales};
-  }
-  return {};
-}
-
-void Weights::quantise(std::shared_ptr<const std::vector<EightBitTensor>> tensors,
-                       ActivationScales activations) {
-  narrow_memory_ = std::move(tensors);
-  quantised_.activations = std::move(activations);
-  quantised_.variables.assign(items_.size(), false);
-  narrow_.assign(items_.size(), TensorView());
-  for (std::size_t i = 0; i < narrow_memory_->size(); ++i) {
-    const EightBitTensor& tensor = (*narrow_memory_)[i];
-    if (tensor.values.empty()) continue;
-    quantised_.variables[i] = true;
-    narrow_[i] = {TensorDesc::dense(DType::s8, items_[i].shape),
-                  const_cast<std::int8_t*>(tensor.values.data()),
-                  {},
-                  tensor.scales.data()};
-  }
-  touch();
-}
-
 Status Weights::store(std::size_t index, const NamedTensor& tensor, const float* scales) {
   std::vector<float> values(static_cast<std::size_t>(items_[index].shape.count()));
   if (scales != nullptr) {
-    widen(tensor, scales, values);
+    widen({reinterpret_cast<const std::int8_t*>(tensor.bytes.data()), values.size()}, items_[index].shape[0],
+          scales, values.data());
   } else {
     convert_to_f32(tensor, values);
   }
@@ -342,7 +315,7 @@ Result<Initialisation> Weights::load_but_classes(const TensorFile& file) try {
     known.push_back(item.name);
     if (!in_checkpoint(item.kind)) continue;
     const NamedTensor* tensor = file.find(item.name);
-    if (tensor != nullptr && tensor->desc.shape == item.shape && is_real(tensor->desc.dtype)) {
+    if (tensor != nullptr && tensor->desc.shape == item.shape && is_usable(file, *tensor)) {
       taken.emplace_back(i, tensor);
     } else if (tensor != nullptr && differs_in_classes(item, *tensor)) {
       result.fresh.push_back({item.name, to_string(tensor->desc.shape), to_string(item.shape)});
@@ -352,7 +325,7 @@ Result<Initialisation> Weights::load_but_classes(const TensorFile& file) try {
   }
   add_unexpected(file, std::move(known), differences);
   if (!differences.empty()) return describe_differences(std::move(differences));
-  for (const auto& [index, tensor] : taken) GRAPHRUN_TRY(store(index, *tensor));
+  for (const auto& [index, tensor] : taken) GRAPHRUN_TRY(store(index, *tensor, scales_of(file, *tensor)));
   result.taken = taken.size();
   touch();
   return result;
@@ -390,9 +363,10 @@ Result<std::vector<std::string>> Weights::load_some(
 
 Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
                                                    std::vector<std::byte>& storage) const try {
+  GRAPHRUN_TRY(make_all_wide());
   const auto wanted = [&](std::size_t i) {
     const VariableKind kind = items_[i].kind;
-    return views_[i].data != nullptr &&
+    return variable(i).data != nullptr &&
            (in_checkpoint(kind) || (with_optimizer_state && kind == VariableKind::optimizer_state));
   };
   if (!backend_->is_host()) {
@@ -405,7 +379,7 @@ Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
   for (std::size_t i = 0; i < items_.size(); ++i) {
     if (!wanted(i)) continue;
     const std::int64_t bytes = views_[i].desc.bytes();
-    const void* data = views_[i].data;
+    const void* data = variable(i).data;
     if (!backend_->is_host()) {
       GRAPHRUN_TRY(backend_->copy_to_host(free_memory, data, bytes));
       data = free_memory;

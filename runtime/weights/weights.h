@@ -17,6 +17,7 @@
 #include "runtime/weights/packed_weights_folder.h"
 #include "runtime/weights/quantised.h"
 #include "runtime/weights/tensor_file.h"
+#include "runtime/weights/wide_copies.h"
 
 namespace graphrun::weights {
 
@@ -79,10 +80,16 @@ class Weights {
   }
 
   // A variable's memory; data is null for gradients, which belong to training sessions, for optimiser state
-  // in weights from map(), and for state that another rank holds. Index of Model::variables.
-  const TensorView& variable(std::size_t index) const { return views_[index]; }
+  // in weights from map(), for state that another rank holds, and for what map() found in s8 before
+  // make_wide(). Index of Model::variables.
+  const TensorView& variable(std::size_t index) const {
+    return is_narrow(index) ? wide_copies_->view(index) : views_[index];
+  }
+  // Gives those of these variables that map() found in s8 memory in f32, which stays. Others have theirs.
+  Status make_wide(std::span<const std::size_t> variables) const;
+  Status make_all_wide() const;
   // Where map() found them quantised: what of the network can be stored in 8 bits, and a weight in s8 with
-  // its scales, which variable() has in f32, too.
+  // its scales.
   const QuantisedValues& quantised() const { return quantised_; }
   const TensorView& eight_bits(std::size_t index) const { return narrow_[index]; }
   // For whoever quantises: from now on as if map() had found these, by variable (without values: none),
@@ -137,7 +144,9 @@ class Weights {
   Status check_types() const;
   Status allocate(const std::vector<bool>& holds);
   Status store(std::size_t index, const NamedTensor& tensor, const float* scales = nullptr);
-  Status map_narrow(const TensorFile& file, const Found& found);
+  Status read_quantised(const TensorFile& file, const Found& found, const model::Model& model);
+  Status check_narrow(const TensorFile& file, const Found& found) const;
+  bool is_narrow(std::size_t index) const { return wide_copies_ != nullptr && wide_copies_->has(index); }
   std::string selection(const Found& found) const;
   bool open_kept(const PackedWeightsFolder& kept, const Found& found);
 
@@ -147,6 +156,7 @@ class Weights {
   QuantisedValues quantised_;
   std::vector<TensorView> narrow_;  // by variable; empty: no file with tensors in s8 is mapped
   std::shared_ptr<const std::vector<EightBitTensor>> narrow_memory_;  // of quantise()
+  std::unique_ptr<WideCopies> wide_copies_;  // of what map() found in s8; null: nothing
   std::vector<std::unique_ptr<model::Buffer>> buffers_;
   std::shared_ptr<const TensorFile> file_;
   std::string note_;

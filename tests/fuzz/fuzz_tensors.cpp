@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "runtime/weights/quantised.h"
 #include "runtime/weights/safetensors.h"
 #include "runtime/weights/tensor_file.h"
@@ -26,7 +28,10 @@ void widen_all(const weights::TensorFile& file) {
     if (scales == nullptr) continue;
     fuzz::require(weights::is_scales(file, *file.find(tensor.name + std::string(weights::kScaleSuffix))));
     std::vector<float> wide(tensor.bytes.size());
-    weights::widen(tensor, scales, wide);
+    weights::widen({reinterpret_cast<const std::int8_t*>(tensor.bytes.data()), tensor.bytes.size()},
+                   tensor.desc.shape[0], scales, wide.data());
+    if (!weights::check_scales(tensor, scales).ok()) continue;
+    for (const float real : wide) fuzz::require(std::isfinite(real));
   }
 }
 

@@ -58,6 +58,7 @@ BOOST_AUTO_TEST_CASE(integers_stand_for_reals_where_they_have_scales) {
           .ok());
   const auto file = TensorFile::open(path);
   BOOST_TEST_REQUIRE(file.ok());
+  BOOST_TEST(check_scales(*(*file)->find("w"), scales.data()).ok());
   const float* const found = scales_of(**file, *(*file)->find("w"));
   BOOST_TEST_REQUIRE(found != nullptr);
   BOOST_TEST(is_scales(**file, *(*file)->find("w:scale")));
@@ -66,6 +67,27 @@ BOOST_AUTO_TEST_CASE(integers_stand_for_reals_where_they_have_scales) {
   BOOST_TEST(!is_scales(**file, *(*file)->find("other:scale")));
   BOOST_TEST(scales_of(**file, *(*file)->find("alone")) == nullptr);
   std::vector<float> reals(6);
-  widen(*(*file)->find("w"), found, reals);
+  widen(integers, 2, found, reals.data());
   BOOST_TEST(reals == (std::vector<float>{-63.5F, 0, 2.5F, 254, 2, -2}), boost::test_tools::per_element());
+}
+
+// Three bytes of integers first: the reader copies what a file has misaligned.
+BOOST_AUTO_TEST_CASE(scales_may_lie_anywhere) {
+  const std::vector<std::int8_t> integers{1, 2, 3};
+  const std::vector<float> scales{0.5F, 2, 0.25F};
+  const test::Scratch folder;
+  const std::string path = folder / "w.safetensors";
+  BOOST_TEST_REQUIRE(
+      write_safetensors(
+          path,
+          std::vector<NamedTensor>{tensor("w", DType::s8, {3, 1}, std::as_bytes(std::span(integers))),
+                                   tensor("w:scale", DType::f32, {3}, std::as_bytes(std::span(scales)))},
+          {})
+          .ok());
+  const auto file = TensorFile::open(path);
+  BOOST_TEST_REQUIRE(file.ok());
+  const float* const found = scales_of(**file, *(*file)->find("w"));
+  BOOST_TEST_REQUIRE(found != nullptr);
+  BOOST_TEST(reinterpret_cast<std::uintptr_t>(found) % alignof(float) == 0);
+  BOOST_TEST(std::vector<float>(found, found + 3) == scales, boost::test_tools::per_element());
 }

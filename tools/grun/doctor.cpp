@@ -18,6 +18,7 @@
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/team.h"
 #include "runtime/cpu/waiting.h"
+#include "runtime/model/eight_bits.h"
 #include "runtime/plugin/gpu_module.h"
 #include "tools/grun/commands.h"
 #include "tools/grun/common_options.h"
@@ -84,7 +85,8 @@ Status report() {
   if (!limit.empty()) print("limited    by {}\n", limit);
   print("memory     {}\n", memory());
   const Status bf16 = backend->check_precision(DType::bf16);
-  print("precision  f32{}\n", bf16.ok() ? ", bf16" : "; " + bf16.message());
+  const bool int8 = model::check_precision(*backend, DType::s8).ok();
+  print("precision  f32{}{}\n", int8 ? ", int8" : "", bf16.ok() ? ", bf16" : "; " + bf16.message());
   print("libraries  {}\n", libraries());
   const std::string mpi = collective::mpi_version();
   print("ranks      {}\n", mpi.empty() ? "this build has no MPI: one process only" : mpi);

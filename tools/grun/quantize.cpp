@@ -38,7 +38,8 @@ Status quantize(QuantizeOptions& options, Outcome& outcome) {
   if (!options.common.quiet) {
     print("{:<60} {:>11}  {}\n", "layer", "sensitivity", "stored");
     for (const training::QuantisedLayerRow& row : result.layers)
-      print("{:<60} {:>11.2e}  {}\n", row.path, row.sensitivity, row.wide ? "f32" : "s8");
+      print("{:<60} {:>11.2e}  {}{}\n", row.path, row.sensitivity, row.wide ? "bf16" : "s8",
+            row.computed_wide && !row.wide ? ", computed wide" : "");
   }
   print("{} images: mIoU {:.4f} in f32, {:.4f} in int8; {} of weights instead of {}, in {}\n", result.images,
         result.wide_iou, result.iou, size_text(result.bytes), size_text(result.f32_bytes),

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <system_error>
 
 #include "datasets/subset.h"
@@ -86,8 +87,10 @@ class QuantisationJob {
     GRAPHRUN_TRY(open());
     GRAPHRUN_TRY(calibrate());
     GRAPHRUN_TRY(choose_scales());
-    observer_.stage(fmt::format("{} layers alone in 8 bits", layers_.size()));
-    GRAPHRUN_ASSIGN(sensitivities_, calibration_->sensitivities(layers_, stop_));
+    observer_.stage(fmt::format("{} layers alone in 8 bits", computed_.size()));
+    GRAPHRUN_ASSIGN(sensitivities_,
+                    calibration_->sensitivities(std::span(layers_).first(computed_.size()), stop_));
+    sensitivities_.resize(layers_.size(), 0);
     by_loss_.resize(layers_.size());
     std::iota(by_loss_.begin(), by_loss_.end(), std::size_t{0});
     std::ranges::stable_sort(by_loss_, std::ranges::greater(),
@@ -146,16 +149,22 @@ class QuantisationJob {
     scales_ = calibration_->statistics().scales(shared_scales(*program_), wide_ends(*program_));
     layers_ = find_layers(*program_, *backend_);
     rounded_.resize(program_->model().variables.size());
-    backend_->for_each(std::ssize(layers_), [&](std::int64_t i) {
-      const QuantisedLayer& layer = layers_[static_cast<std::size_t>(i)];
-      rounded_[layer.weight] = round_weight(values_of(layer.weight), extent(layer.weight));
+    unread_ = unread_maps(*program_);
+    std::vector<std::size_t> weights = unread_;
+    for (const QuantisedLayer& layer : layers_) weights.push_back(layer.weight);
+    backend_->for_each(std::ssize(weights), [&](std::int64_t i) {
+      const std::size_t weight = weights[static_cast<std::size_t>(i)];
+      rounded_[weight] = round_weight(values_of(weight), extent(weight));
     });
     weights_->quantise(std::make_shared<std::vector<weights::EightBitTensor>>(rounded_), scales_);
-    GRAPHRUN_ASSIGN(layers_, calibration_->computed(layers_));
-    if (!layers_.empty()) return {};
+    GRAPHRUN_ASSIGN(computed_, calibration_->computed(layers_));
+    // What is computed wide comes last.
+    std::ranges::stable_partition(layers_, [&](const QuantisedLayer& layer) { return is_computed(layer); });
+    if (!computed_.empty()) return {};
     return {ErrorCode::unsupported, "the network has no layer with weights that this CPU computes in 8 bits"};
   }
 
+  bool is_computed(const QuantisedLayer& layer) const { return computed_.contains(layer.path); }
   std::span<const float> values_of(std::size_t variable) const {
     const TensorView& view = weights_->variable(variable);
     return {view.as<const float>(), static_cast<std::size_t>(view.desc.shape.count())};
@@ -184,7 +193,7 @@ class QuantisationJob {
     GRAPHRUN_TRY(trial.accept());
     for (std::size_t place = 0; place < by_loss_.size(); ++place) {
       const std::size_t i = by_loss_[place];
-      outcome.layers.push_back({layers_[i].path, sensitivities_[i], place < wide});
+      outcome.layers.push_back({layers_[i].path, sensitivities_[i], place < wide, !is_computed(layers_[i])});
     }
     return outcome;
   }
@@ -207,6 +216,7 @@ class QuantisationJob {
   // `outcome`.
   Status write(const std::string& path, std::size_t wide, QuantiseOutcome& outcome) {
     auto narrow = std::make_shared<std::vector<weights::EightBitTensor>>(rounded_.size());
+    for (const std::size_t weight : unread_) (*narrow)[weight] = rounded_[weight];
     std::vector<std::vector<float>> corrected;
     std::map<std::string_view, std::span<const float>> corrections;
     for (std::size_t place = wide; place < by_loss_.size(); ++place) {
@@ -226,7 +236,9 @@ class QuantisationJob {
       if (found != corrections.end()) tensor.bytes = std::as_bytes(found->second);
     }
     std::map<std::string, std::string> metadata;
-    weights::store_quantised(*weights_, program_->model(), tensors, metadata);
+    weights::NarrowTensors rest;
+    weights::store_quantised(*weights_, program_->model(), weights::WideMaps::rounded, tensors, metadata,
+                             rest);
     outcome.bytes = bytes_of(tensors);
     return weights::write_safetensors(path, tensors, metadata);
   }
@@ -267,9 +279,11 @@ class QuantisationJob {
   std::optional<NetworkCalibration> calibration_;
   weights::ActivationScales scales_;
   std::vector<weights::EightBitTensor> rounded_;  // by variable
+  std::vector<std::size_t> unread_;               // variables that inference does not read
   std::vector<QuantisedLayer> layers_;
-  std::vector<double> sensitivities_;  // by layer
-  std::vector<std::size_t> by_loss_;   // indices of layers, the most sensitive first
+  std::set<std::string, std::less<>> computed_;  // paths of those that a kernel takes in 8 bits
+  std::vector<double> sensitivities_;            // by layer
+  std::vector<std::size_t> by_loss_;             // indices of layers, the most sensitive first
 };
 
 }  // namespace

@@ -34,6 +34,8 @@ struct QuantisedLayerRow {
   // Of the logits' variance: what the layer alone in 8 bits changes them by, in the mean of squares.
   double sensitivity = 0;
   bool wide = false;  // kept so
+  // No kernel takes it in 8 bits: it is computed wide, of a weight that is stored so or not.
+  bool computed_wide = false;
 };
 
 class QuantiseObserver {

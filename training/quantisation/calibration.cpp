@@ -109,8 +109,8 @@ Result<CalibrationInput> NetworkCalibration::input_of(const ImageView& image) {
   return input;
 }
 
-Result<std::vector<QuantisedLayer>> NetworkCalibration::computed(
-    const std::vector<QuantisedLayer>& layers) const {
+Result<std::set<std::string, std::less<>>> NetworkCalibration::computed(
+    std::span<const QuantisedLayer> layers) const {
   if (kept_.empty()) return {ErrorCode::invalid_argument, "there are no images"};
   GRAPHRUN_ASSIGN(const std::unique_ptr<session::Session> session,
                   session::Session::create(program_, weights_,
@@ -122,9 +122,10 @@ Result<std::vector<QuantisedLayer>> NetworkCalibration::computed(
   fill(kept_[0], session->input());
   EightBitSteps steps;
   GRAPHRUN_TRY(session->run(&steps));
-  std::vector<QuantisedLayer> found;
-  std::ranges::copy_if(layers, std::back_inserter(found),
-                       [&](const QuantisedLayer& layer) { return steps.paths.contains(layer.path); });
+  std::set<std::string, std::less<>> found;
+  for (const QuantisedLayer& layer : layers) {
+    if (steps.paths.contains(layer.path)) found.insert(layer.path);
+  }
   return found;
 }
 
@@ -156,7 +157,7 @@ Result<std::vector<std::vector<float>>> NetworkCalibration::logits(
   return results;
 }
 
-Result<std::vector<double>> NetworkCalibration::sensitivities(const std::vector<QuantisedLayer>& layers,
+Result<std::vector<double>> NetworkCalibration::sensitivities(std::span<const QuantisedLayer> layers,
                                                               const StopToken& stop) const {
   const weights::QuantisedValues& all = weights_->quantised();
   weights::QuantisedValues one{std::vector<bool>(all.variables.size(), false), {}};

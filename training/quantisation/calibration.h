@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -35,10 +37,10 @@ class NetworkCalibration {
   Status observe(const ImageView& image);
   const ActivationStatistics& statistics() const { return statistics_; }
 
-  // Of these layers those that a session with all of `weights.quantised()` computes in 8 bits.
-  Result<std::vector<QuantisedLayer>> computed(const std::vector<QuantisedLayer>& layers) const;
+  // The paths of these layers that a session with all of `weights.quantised()` computes in 8 bits.
+  Result<std::set<std::string, std::less<>>> computed(std::span<const QuantisedLayer> layers) const;
   // By layer (QuantisedLayerRow::sensitivity). Precondition: the weights have them all.
-  Result<std::vector<double>> sensitivities(const std::vector<QuantisedLayer>& layers,
+  Result<std::vector<double>> sensitivities(std::span<const QuantisedLayer> layers,
                                             const StopToken& stop) const;
 
  private:

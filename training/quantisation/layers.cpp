@@ -105,6 +105,23 @@ std::vector<QuantisedLayer> find_layers(const model::Program& program, const mod
   return layers;
 }
 
+std::vector<std::size_t> unread_maps(const model::Program& program) {
+  const std::vector<model::Variable>& variables = program.model().variables;
+  std::vector<bool> read(variables.size(), false);
+  for (const model::Value& value : eval_of(program).values) {
+    if (value.origin == model::Origin::variable) read[static_cast<std::size_t>(value.index)] = true;
+  }
+  // Shorter rows would not be worth a scale each.
+  constexpr std::int64_t kShortest = 16;
+  std::vector<std::size_t> found;
+  for (std::size_t i = 0; i < variables.size(); ++i) {
+    const Shape& shape = program.variable_shape(i);
+    const bool map = variables[i].kind == VariableKind::parameter && shape.rank() >= 2;
+    if (map && !read[i] && shape.count() >= kShortest * shape[0]) found.push_back(i);
+  }
+  return found;
+}
+
 std::map<std::string, std::string> shared_scales(const model::Program& program) {
   const model::Method& method = eval_of(program);
   const std::vector<std::size_t> sets = scale_sets(program);

@@ -25,6 +25,10 @@ struct QuantisedLayer {
 // In the order of the method.
 std::vector<QuantisedLayer> find_layers(const model::Program& program, const model::Backend& backend);
 
+// Variables of two and more axes that the method "eval" does not read: heads that are there for training.
+// By index of Model::variables.
+std::vector<std::size_t> unread_maps(const model::Program& program);
+
 // Activations that have one scale in 8 bits (OpDef::shares_scale), by the names of ActivationScales: each
 // with the one that stands for all of its set.
 std::map<std::string, std::string> shared_scales(const model::Program& program);
