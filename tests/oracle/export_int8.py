@@ -23,7 +23,7 @@ def compare(args, name):
     path = lambda suffix: os.path.join(args.o, name + suffix)
     height, width = NETWORKS[name]
     model, weights, narrow = path(".fb"), path(".safetensors"), path("8.safetensors")
-    programs.run("graphc", os.path.join(args.graphs, name + ".json"), "-o", model, "-D", "classes=5")
+    programs.run("graphc", os.path.join(args.graphs, name + ".json"), "-o", model, "-D", "classes=7")
     tools.save_random_weights(programs, model, weights, args.seed)
     sizes = [word for key, value in (("test_h", height), ("test_w", width), ("base_size", max(height, width))) for word in ("--set", "%s=%d" % (key, value))]
     programs.run("grun", "quantize", model, "--weights", weights, "--dataset", "shapes", "--images", 8, "--max-drop", 1, "-q", *sizes, "-o", narrow)
