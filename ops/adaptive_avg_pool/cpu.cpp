@@ -4,7 +4,6 @@
 #include "ops/adaptive_avg_pool/body.h"
 #include "ops/common/body_kernel.h"
 #include "ops/common/byte_averages.h"
-#include "ops/common/bytes.h"
 #include "ops/common/compute_type.h"
 
 namespace graphrun::ops::adaptive_avg_pool {
@@ -55,10 +54,7 @@ std::vector<KernelEntry> cpu_kernels() {
            }},
           {"adaptive_avg_pool",
            "bytes",
-           [](const KernelRequest& request) {
-             return for_averages(
-                 request, [](const KernelRequest& of_integers) { return prepare_integers(of_integers); });
-           },
+           [](const KernelRequest& request) { return for_averages(request, prepare_integers); },
            {},
            true}};
 }
