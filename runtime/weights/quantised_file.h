@@ -15,6 +15,7 @@ namespace graphrun::weights {
 using NarrowTensors = std::vector<std::vector<BFloat16>>;
 
 enum class WideMaps : std::uint8_t {
+  unchanged,
   exact,    // in bf16 where no value changes, else as they are
   rounded,  // in bf16
 };
@@ -25,6 +26,10 @@ enum class WideMaps : std::uint8_t {
 void store_quantised(const Weights& weights, const model::Model& model, WideMaps wide,
                      std::vector<NamedTensor>& tensors, std::map<std::string, std::string>& metadata,
                      NarrowTensors& narrow);
+
+// The same with others unchanged.
+void store_quantised(const Weights& weights, const model::Model& model, std::vector<NamedTensor>& tensors,
+                     std::map<std::string, std::string>& metadata);
 
 // The tensor, in f32, in bf16, whose memory is in `narrow` from now on.
 void store_in_bf16(NamedTensor& tensor, NarrowTensors& narrow);
