@@ -27,7 +27,7 @@ namespace graphrun {
 // What is not given comes from the model, where it stores a protocol. Else a network that takes any size sees
 // the whole image, another one crops of the training size; see doc/evaluation.md for what the protocols do.
 struct LabelerOptions {
-  std::string model;             // a bundle (.grun) or a model file (.fb)
+  std::string model;             // a bundle (.grun), as `grun pack` makes it of a run, or a model file (.fb)
   std::string weights{};         // .safetensors or .pth; none for a bundle
   std::string device = "auto";   // as Device::open
   int threads = 0;               // of the CPU; 0: all that this process may use

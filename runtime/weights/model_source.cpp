@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <string_view>
@@ -100,6 +101,11 @@ std::string what_else(std::span<const std::byte> bytes) {
 }  // namespace
 
 Result<ModelSource> open_model(const std::string& path, const OpRegistry& registry) {
+  std::error_code none;
+  if (std::filesystem::is_directory(path, none)) {
+    return {ErrorCode::io, path + ": is a folder, not a file; where it is a run's, `grun pack " + path +
+                               " -o NAME.grun` makes one file of it"};
+  }
   GRAPHRUN_ASSIGN(std::shared_ptr<const core::MappedFile> file, core::MappedFile::open(path));
   ModelSource source;
   if (Bundle::is_bundle(file->bytes())) {
