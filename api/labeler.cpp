@@ -66,7 +66,7 @@ struct Labeler::Impl {
       class_names.push_back("class " + std::to_string(c));
   }
 
-  // Of a pixel: the image is the caller's.
+  // Bytes that a pixel of the results takes; the image itself is the caller's.
   std::int64_t picture_bytes(const LabelDetails& wanted) const {
     const std::int64_t numbers = 1 + (wanted.probabilities ? engine.protocol().classes() : 0);
     return static_cast<std::int64_t>(sizeof(ClassId)) + numbers * static_cast<std::int64_t>(sizeof(float));
@@ -196,9 +196,6 @@ Status Labeler::pack(const std::string& path, DType precision) const try {
   if (!path.ends_with(weights::kBundleSuffix))
     return {ErrorCode::invalid_argument,
             path + ": a bundle's name ends in " + std::string(weights::kBundleSuffix)};
-  if (precision != DType::f32 && precision != DType::bf16)
-    return {ErrorCode::invalid_argument,
-            "weights are stored in f32 or bf16, not in " + std::string(to_string(precision))};
   const weights::ModelSource& source = impl_->program->source;
   const std::lock_guard lock(impl_->mutex);
   return weights::pack({*source.program, impl_->engine.weights(), labelling::protocol_json(impl_->protocol),

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "graphrun/bfloat16.h"
+#include "runtime/model/eight_bits.h"
 #include "runtime/model/model_file.h"
 #include "runtime/weights/bundle.h"
 #include "runtime/weights/quantised_file.h"
@@ -134,6 +135,10 @@ Result<std::shared_ptr<const TensorFile>> open_weights(const ModelSource& model,
 }
 
 Status pack(const PackSource& source, const std::string& path) {
+  if (source.precision != DType::f32 && source.precision != DType::bf16)
+    return {ErrorCode::invalid_argument, "weights are stored in f32 or bf16, not in " +
+                                             std::string(model::precision_name(source.precision)) +
+                                             "; those that grun quantize made are stored as they are"};
   GRAPHRUN_ASSIGN(const std::vector<std::byte> graph, model::serialize(source.program.model()));
   GRAPHRUN_ASSIGN(const Packed packed, packed_tensors(source));
   std::vector<PartSource> parts;

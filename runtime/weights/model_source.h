@@ -33,7 +33,8 @@ Result<std::shared_ptr<const TensorFile>> open_weights(const ModelSource& model,
 
 // Writes a bundle. With `precision` bf16 tensors of two and more axes are stored in bf16, a half of their
 // bytes; biases, norms and their statistics stay f32. Weights that are quantised are stored as they are.
-// Precondition: the weights are the program's. Errors: the disk's, the device's.
+// Precondition: the weights are the program's. Errors: invalid_argument: a precision that weights are not
+// stored in; the disk's, the device's.
 struct PackSource {
   const model::Program& program;
   const Weights& weights;

@@ -88,6 +88,7 @@ BOOST_AUTO_TEST_CASE(a_labeler_is_packed) {
   take(Labeler::open(on_cpu(disk.path("narrow.grun"))));
   fails(labeler.pack(disk.path("packed.fb")), ErrorCode::invalid_argument, "ends in .grun");
   fails(labeler.pack(disk.path("packed.grun"), DType::f64), ErrorCode::invalid_argument, "f64");
+  fails(labeler.pack(disk.path("packed.grun"), DType::s8), ErrorCode::invalid_argument, "grun quantize");
   fails(labeler.pack(disk.path("nowhere/packed.grun")), ErrorCode::not_found, "nowhere");
 }
 

@@ -89,8 +89,11 @@ void add_pack(CLI::App& app, Outcome& outcome) {
   const auto options = std::make_shared<PackOptions>();
   options->common.add_to(*command);
   hide(*command, {"--device", "--cache", "-v"});
-  command->get_option("--precision")
-      ->description("f32 or bf16: what weights of two and more axes are stored in");
+  CLI::Option* const precision = command->get_option("--precision")
+                                     ->description(
+                                         "what weights of two and more axes are stored in; those that grun "
+                                         "quantize made are stored as they are");
+  *precision->get_validator() = CLI::IsMember({"f32", "bf16"});
   add_model(*command, options->model);
   add_weights(*command, options->weights, options->choice);
   command->add_option("--dataset", options->dataset,
