@@ -97,6 +97,18 @@ for folder in "$source"/examples/*/; do
     "$built" tiny.fb discs | tee discs.txt
     grep -q '^mIoU .* on 4 images$' discs.txt || fail "$example gave no score"
     ;;
+  logits)
+    tail -c 5760 in.ppm >in.rgb
+    "$built" shapes.grun 40 48 in.rgb out.f32 | tee logits.txt
+    [ "$(grep -cE "$classes" logits.txt)" = 7 ] || fail "there are seven classes"
+    [ "$(wc -c <out.f32)" = $((4 * 7 * 40 * 48)) ] || fail "seven maps of float32 have another size"
+    ;;
+  train_loop)
+    "$built" tiny.fb shapes 12 loop.safetensors | tee loop.txt
+    sed -n 's/^step \(1\|12\) loss //p' loop.txt | tr '\n' ' ' | awk '{ exit !($2 < $1) }' || fail "the loss does not fall"
+    "$prefix/bin/grun" predict tiny.fb -D classes=7 --weights loop.safetensors --dataset shapes in.ppm -o loop_labels -q
+    [ -s loop_labels/gray/in.png ] || fail "its weights label nothing"
+    ;;
   custom_op)
     ops=$work/built_custom_op/my_ops.so
     net=$work/source_custom_op/net.json
@@ -126,7 +138,25 @@ for folder in "$source"/examples/*/; do
   esac
 done
 
-say "a static program"
+say "the programs in the documents"
+for document in README.md doc/api.md; do
+  name=$work/$(basename $document .md)_
+  "$source/tests/install/cpp_blocks.sh" "$source/$document" "$name"
+  for program in "$name"*.cpp; do
+    # shellcheck disable=SC2086
+    ${CXX:-c++} ${CXXFLAGS:-} -std=c++20 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I"$prefix/include" "$program" ||
+      fail "$(basename "$program" .cpp) of $document does not compile"
+  done
+done
+[ "$(wc -l <README_1.cpp)" -le 15 ] || fail "the README's program has more than 15 lines"
+cp shapes.grun yard.grun
+# shellcheck disable=SC2086
+${CXX:-c++} ${CXXFLAGS:-} -std=c++20 -I"$prefix/include" -I"$source" README_1.cpp "$source/tests/install/readme_main.cpp" -o readme \
+  -L"$libraries" -lgraphrun -Wl,-rpath,"$libraries"
+./readme in.ppm | tee readme.txt
+[ "$(grep -cE "^$classes" readme.txt)" = 2 ] || fail "40 rows have two classes in every 32nd"
+
+say "static programs"
 build_example label_image static -DGRAPHRUN_STATIC=ON
 "$work/static/label_image" shapes.grun in.ppm static.pgm >labels_static.txt
 cmp labels.txt labels_static.txt && cmp out.pgm static.pgm || fail "the static library labels otherwise"
@@ -137,6 +167,18 @@ if [ "$type" = Release ] && [ -z "${CXXFLAGS:-}" ]; then
   [ "$(wc -c <static.stripped)" -le 3000000 ] || fail "that is more than 3 MB"
 fi
 
+build_example label_from_c static_c -DGRAPHRUN_STATIC=ON
+"$work/static_c/label_from_c" shapes.grun - in.ppm static.ppm >labels_static_c.txt
+cmp labels_c.txt labels_static_c.txt && cmp out.ppm static.ppm || fail "the static library labels otherwise from C"
+build_example train static_train -DGRAPHRUN_STATIC=ON
+# A static program does not know where graphrun is installed.
+GRAPHRUN_HOME=$prefix/share/graphrun "$work/static_train/train" "$prefix/share/graphrun/graphs/spnet_tiny.json" shapes trained_static train_h=33 train_w=33 \
+  batch_size=4 workers=1 epochs=1 evaluate=false >trained_static.txt || { cat trained_static.txt; fail "static train"; }
+grep -q 'saved .*safetensors' trained_static.txt || fail "static train saved nothing"
+for program in static_c/label_from_c static_train/train; do
+  ! ldd "$work/$program" | grep libgraphrun || fail "$program links these"
+done
+
 if command -v pkg-config >/dev/null; then
   say "pkg-config"
   export PKG_CONFIG_PATH="$libraries/pkgconfig"
@@ -145,6 +187,13 @@ if command -v pkg-config >/dev/null; then
     $(pkg-config --cflags --libs graphrun) -Wl,-rpath,"$libraries" || fail "pkg-config's flags do not suffice"
   ./by_pkg_config shapes.grun - in.ppm by_pkg_config.ppm >/dev/null
   cmp out.ppm by_pkg_config.ppm || fail "the program of pkg-config labels otherwise"
+  # What the shared library would be found by as well is taken out: the archive is left.
+  ${CC:-cc} ${CFLAGS:-} -std=c11 "$source/examples/label_from_c/label_from_c.c" -o static_by_pkg_config \
+    $(pkg-config --cflags graphrun) $(pkg-config --libs --static graphrun | sed 's/-lgraphrun/-l:libgraphrun.a/') ||
+    fail "pkg-config --static does not suffice"
+  ./static_by_pkg_config shapes.grun - in.ppm static_by_pkg_config.ppm >/dev/null
+  cmp out.ppm static_by_pkg_config.ppm || fail "the static program of pkg-config labels otherwise"
+  ! ldd static_by_pkg_config | grep libgraphrun || fail "pkg-config --static links the shared library"
   [ "$(pkg-config --modversion graphrun)" = "$("$prefix/bin/grun" --version | cut -d' ' -f2)" ] || fail "two versions"
 else
   say "no pkg-config here: its file was not tried"

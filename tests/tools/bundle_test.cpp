@@ -1,4 +1,5 @@
 #include "datasets/image_io.h"
+#include "datasets/locate.h"
 #include "tests/tools/command_folder.h"
 
 // Bundles, made and used as a person at a shell does.
@@ -54,6 +55,21 @@ BOOST_AUTO_TEST_CASE(the_example_labels_as_predict_does) {
   BOOST_TEST(shell.text("out.txt").find("  ") != std::string::npos);
 }
 
+// It prints a class each 32 rows, in the middle column.
+BOOST_AUTO_TEST_CASE(the_readmes_program_labels_as_predict_does) {
+  Shell shell;
+  shell.succeed("{ printf 'P6\\n71 230\\n255\\n'; yes 'a street, a tree' | head -c 48990; } >picture.ppm");
+  shell.succeed("grun pack tiny.fb" + kWeights + kOptions + "-o yard.grun -q");
+  shell.succeed("grun predict yard.grun picture.ppm -o out -q");
+  shell.succeed(GRAPHRUN_BINARY_DIR "/tests/api/example_readme picture.ppm");
+  const datasets::LabelImage labels = take(datasets::read_label(shell.path("out/gray/picture.png")));
+  const datasets::Descriptor camvid = take(datasets::find_descriptor("camvid"));
+  std::string expected;
+  for (std::size_t row = 0; row < 230; row += 32)
+    expected += camvid.classes[labels.ids[row * 71 + 71 / 2]].name + "\n";
+  BOOST_TEST(shell.text("out.txt") == expected);
+}
+
 BOOST_AUTO_TEST_CASE(a_bundle_stands_for_a_model_everywhere) {
   Shell shell;
   shell.succeed("grun pack tiny.fb" + kWeights + kOptions + "-o tiny.grun -q");
@@ -78,6 +94,7 @@ BOOST_AUTO_TEST_CASE(bundles_are_not_taken_for_what_they_are_not) {
   shell.fail("grun run tiny.fb --input x.npy --output y.npy", 2, {"--weights is missing"});
   shell.fail("grun pack tiny.fb" + kWeights + "-o tiny.zip", 2, {".grun"});
   shell.fail("grun pack tiny.fb" + kOptions + "-o other.grun", 2, {"--weights is missing"});
+  shell.fail("grun pack tiny.fb" + kWeights + "-o other.grun --precision int8", 2, {"int8", "f32,bf16"});
   shell.truncate(shell.path("tiny.grun").string(), "half.grun");
   shell.fail("grun predict half.grun picture.ppm -o out", 1, {"half.grun"});
   BOOST_TEST((!shell.has("out") && !shell.has("other.grun")));
