@@ -7,8 +7,7 @@
 #include "graphrun/status.h"
 
 // The GPU's part of LabelAccumulator: kernels and what they are given. Pointers are device memory.
-// LabelAccumulator are as in probabilities.h.
-namespace graphrun::cuda {
+namespace graphrun::imaging::gpu {
 
 // One output of ResizeTable.
 struct alignas(16) LinearTap {
@@ -18,7 +17,8 @@ struct alignas(16) LinearTap {
   float second_weight;
 };
 
-// WeightedResizeTable. No output from i on reads a sample below low[i], none up to i one above high[i].
+// A WeightedResizeTable in device memory. No output from i on reads a sample below low[i], none up to i one
+// above high[i].
 struct TapTable {
   const std::int32_t* begin = nullptr;
   const std::int32_t* index = nullptr;
@@ -28,7 +28,7 @@ struct TapTable {
   std::int32_t size = 0;
 };
 
-// kMaxImageChannels: what a job has room for, since it travels with the launch.
+// A job has room for so many channels, since it travels with the launch.
 inline constexpr std::int32_t kMaxImageChannels = 64;
 struct ResizeJob {
   const void* image = nullptr;  // dense rows
@@ -117,4 +117,4 @@ struct BackJob {
 };
 Status resize_back(cudaStream_t stream, const BackJob& job);
 
-}  // namespace graphrun::cuda
+}  // namespace graphrun::imaging::gpu

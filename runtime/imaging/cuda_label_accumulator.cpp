@@ -12,12 +12,12 @@
 namespace graphrun::imaging {
 namespace {
 
-using cuda::ColumnTaps;
-using cuda::Staged;
+using gpu::ColumnTaps;
+using gpu::Staged;
 
 // Columns of a row that a block of softmax() takes: as many as their logits leave room for in the shared
 // memory that every launch may have.
-Status choose_tile(const ColumnTaps& columns, bool flip, cuda::SoftmaxJob& job) {
+Status choose_tile(const ColumnTaps& columns, bool flip, gpu::SoftmaxJob& job) {
   constexpr std::int64_t kSharedBytes = 48 << 10;
   const std::int64_t column_bytes = (flip ? 2 : 1) * job.classes * std::int64_t{sizeof(float)};
   for (std::size_t i = columns.spans.size(); i-- > 0;) {
@@ -47,7 +47,7 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     // Pinned memory of an image that had an error may be in use. Else there is nothing to wait for.
     GRAPHRUN_TRY(cuda::check(cudaStreamSynchronize(device_.stream()), "cudaStreamSynchronize"));
     tables_.begin_image();
-    if (image.channels > cuda::kMaxImageChannels) {
+    if (image.channels > gpu::kMaxImageChannels) {
       return {ErrorCode::unsupported,
               "an image of " + std::to_string(image.channels) + " channels cannot be labelled on a GPU"};
     }
@@ -81,7 +81,7 @@ class CudaLabelAccumulator final : public LabelAccumulator {
 
   Status resize_normalised(const Extent& size, float* view) override {
     const auto lock = device_.lock();
-    cuda::ResizeJob job;
+    gpu::ResizeJob job;
     job.image = image_.device();
     job.bytes = bytes_;
     job.channels = channels_;
@@ -96,12 +96,12 @@ class CudaLabelAccumulator final : public LabelAccumulator {
       job.deviation[c] = static_cast<float>(preprocess.std[c] * preprocess.value_scale);
     }
     job.view = view;
-    return cuda::resize_normalised(device_.stream(), job);
+    return gpu::resize_normalised(device_.stream(), job);
   }
 
   Status copy_window(const Window& window, const TensorView& input, std::int64_t sample) override {
     const auto lock = device_.lock();
-    cuda::WindowJob job;
+    gpu::WindowJob job;
     job.view = window.view;
     job.view_height = window.size.height;
     job.view_width = window.size.width;
@@ -114,7 +114,7 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     job.width = static_cast<std::int32_t>(input.desc.w());
     job.pixel_stride = input.desc.pixel_stride;
     job.input = input.as<float>() + sample * sample_stride(input.desc);
-    return cuda::copy_window(device_.stream(), job);
+    return gpu::copy_window(device_.stream(), job);
   }
 
   Status add_crop(const LowLogits& logits, std::int64_t sample, const CropPlace& place,
@@ -124,7 +124,7 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     GRAPHRUN_ASSIGN(const ColumnTaps rows, tables_.interpolation(rule, values.desc.h(), place.rows.crop));
     GRAPHRUN_ASSIGN(const ColumnTaps columns,
                     tables_.interpolation(rule, values.desc.w(), place.columns.crop));
-    GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, softmax_job(values, sample, rows, columns));
+    GRAPHRUN_ASSIGN(gpu::SoftmaxJob job, softmax_job(values, sample, rows, columns));
     const std::int64_t top = place.rows.starts[place.row];
     const std::int64_t left = place.columns.starts[place.column];
     const auto in_crop = [](std::int64_t i, std::int64_t start, std::int64_t crop) {
@@ -138,48 +138,48 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     job.new_column = in_crop(place.columns.end_before(place.column), left, place.columns.crop);
     job.out_width = place.columns.extent;
     job.sums = sums + ((top + job.first_row) * job.out_width + left + job.first_column) * job.classes;
-    return cuda::softmax(device_.stream(), job);
+    return gpu::softmax(device_.stream(), job);
   }
 
   Status view_to_total(const WholeLogits& view, bool first, float* total) override {
     const auto lock = device_.lock();
-    GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, whole_job(view));
+    GRAPHRUN_ASSIGN(gpu::SoftmaxJob job, whole_job(view));
     job.sums = total;
     job.new_row = first ? 0 : job.end_row;
     job.new_column = first ? 0 : job.end_column;
-    return cuda::softmax(device_.stream(), job);
+    return gpu::softmax(device_.stream(), job);
   }
 
   Status view_to_classes(const WholeLogits& view, const float* total) override {
     const auto lock = device_.lock();
-    GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, whole_job(view));
+    GRAPHRUN_ASSIGN(gpu::SoftmaxJob job, whole_job(view));
     job.total = total;
     job.ids = ids();
     job.shares = shares();
-    return cuda::softmax(device_.stream(), job);
+    return gpu::softmax(device_.stream(), job);
   }
 
   Status resize_to_total(const CropSums& sums, bool first, float* total) override {
     const auto lock = device_.lock();
-    GRAPHRUN_ASSIGN(cuda::BackJob job, back_job(sums));
+    GRAPHRUN_ASSIGN(gpu::BackJob job, back_job(sums));
     job.before = first ? nullptr : total;
     job.total = total;
-    return cuda::resize_back(device_.stream(), job);
+    return gpu::resize_back(device_.stream(), job);
   }
 
   Status resize_to_classes(const CropSums& sums, const float* total) override {
     const auto lock = device_.lock();
-    GRAPHRUN_ASSIGN(cuda::BackJob job, back_job(sums));
+    GRAPHRUN_ASSIGN(gpu::BackJob job, back_job(sums));
     job.before = total;
     job.ids = ids();
     job.shares = shares();
-    return cuda::resize_back(device_.stream(), job);
+    return gpu::resize_back(device_.stream(), job);
   }
 
  private:
   std::int64_t pixels() const { return size_.height * size_.width; }
   std::int64_t id_bytes() const { return pixels() * std::int64_t{sizeof(ClassId)}; }
-  // Of so many numbers a pixel.
+  // Bytes of so many numbers a pixel.
   std::int64_t float_bytes(std::int64_t numbers) const {
     return pixels() * numbers * std::int64_t{sizeof(float)};
   }
@@ -189,7 +189,7 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     values.assign(begin, begin + pixels() * numbers);
     return {};
   }
-  cuda::Shares shares() const {
+  gpu::Shares shares() const {
     const auto place = [](const Staged& memory) { return reinterpret_cast<float*>(memory.device()); };
     return {wanted_.confidence ? place(confidence_) : nullptr,
             wanted_.probabilities ? place(probabilities_) : nullptr, pixels(),
@@ -208,10 +208,10 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     return desc.h() * desc.w() * desc.pixel_stride;
   }
 
-  Result<cuda::SoftmaxJob> softmax_job(const TensorView& logits, std::int64_t sample, const ColumnTaps& rows,
-                                       const ColumnTaps& columns) const {
+  Result<gpu::SoftmaxJob> softmax_job(const TensorView& logits, std::int64_t sample, const ColumnTaps& rows,
+                                      const ColumnTaps& columns) const {
     const TensorDesc& desc = logits.desc;
-    cuda::SoftmaxJob job;
+    gpu::SoftmaxJob job;
     job.logits = logits.as<const float>() + sample * sample_stride(desc);
     job.sample_stride = settings_.flip ? sample_stride(desc) : 0;
     job.row_stride = desc.w() * desc.pixel_stride;
@@ -223,21 +223,21 @@ class CudaLabelAccumulator final : public LabelAccumulator {
     return job;
   }
 
-  Result<cuda::SoftmaxJob> whole_job(const WholeLogits& view) {
+  Result<gpu::SoftmaxJob> whole_job(const WholeLogits& view) {
     const auto& [values, rule] = view.logits;
     GRAPHRUN_ASSIGN(const ColumnTaps rows, tables_.through_view(rule, values.desc.h(), view.input.height,
                                                                 view.view.height, size_.height));
     GRAPHRUN_ASSIGN(const ColumnTaps columns, tables_.through_view(rule, values.desc.w(), view.input.width,
                                                                    view.view.width, size_.width));
-    GRAPHRUN_ASSIGN(cuda::SoftmaxJob job, softmax_job(values, 0, rows, columns));
+    GRAPHRUN_ASSIGN(gpu::SoftmaxJob job, softmax_job(values, 0, rows, columns));
     job.end_row = static_cast<std::int32_t>(size_.height);
     job.end_column = static_cast<std::int32_t>(size_.width);
     job.out_width = size_.width;
     return job;
   }
 
-  Result<cuda::BackJob> back_job(const CropSums& sums) {
-    cuda::BackJob job;
+  Result<gpu::BackJob> back_job(const CropSums& sums) {
+    gpu::BackJob job;
     job.plane = sums.sums;
     job.plane_width = sums.columns.extent;
     GRAPHRUN_ASSIGN(job.rows, tables_.means(sums.rows, size_.height));
@@ -251,7 +251,7 @@ class CudaLabelAccumulator final : public LabelAccumulator {
   std::shared_ptr<model::Backend> backend_;
   cuda::Device& device_;
   Settings settings_;
-  cuda::TapTables tables_;
+  gpu::TapTables tables_;
   Extent size_;  // of the image in hand, as are these
   LabelDetails wanted_;
   bool bytes_ = true;

@@ -7,10 +7,10 @@
 #include "runtime/imaging/cuda_jobs.h"
 
 // A pixel's classes in the registers of a warp: thread `lane` holds the classes lane, lane + 32, ...
-namespace graphrun::cuda {
+namespace graphrun::imaging::gpu {
 
 inline constexpr int kWarp = 32;
-inline constexpr int kWarps = kThreads / kWarp;
+inline constexpr int kWarps = cuda::kThreads / kWarp;
 
 // work(k, c) for each class c that the thread holds in register k.
 template <int kRegisters, class Work>
@@ -22,12 +22,12 @@ __device__ inline void for_classes(int classes, const Work& work) {
   }
 }
 
-// Of the values of a pixel, those beyond the classes left out; NaN is passed over.
+// The largest value of a pixel, those beyond the classes left out; NaN is passed over.
 template <int kRegisters>
 __device__ inline float largest(const float (&v)[kRegisters], int classes) {
   float max = -INFINITY;
   for_classes<kRegisters>(classes, [&](int k, int) { max = fmaxf(max, v[k]); });
-  return warp_max(max);
+  return cuda::warp_max(max);
 }
 
 // The first class that has the largest value; 0 where all are NaN.
@@ -59,7 +59,7 @@ __device__ inline void write_shares(const Shares& to, std::int64_t pixel, bool l
     }
     sum += v[k];
   });
-  sum = warp_sum(sum);
+  sum = cuda::warp_sum(sum);
   const float best = largest(v, classes) / sum;
   if (to.confidence != nullptr && threadIdx.x % kWarp == 0) to.confidence[pixel] = best;
   if (to.probabilities == nullptr) return;
@@ -87,4 +87,4 @@ Status with_registers(int classes, const Launch& launch) {
           "label maps of " + std::to_string(classes) + " classes cannot be computed on a GPU"};
 }
 
-}  // namespace graphrun::cuda
+}  // namespace graphrun::imaging::gpu

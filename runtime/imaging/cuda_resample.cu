@@ -2,7 +2,7 @@
 #include "runtime/imaging/cuda_jobs.h"
 #include "runtime/imaging/cuda_pixel.cuh"
 
-namespace graphrun::cuda {
+namespace graphrun::imaging::gpu {
 namespace {
 
 // The pixel i of the view. kChannels: how many there are, known to the compiler; 0: as the job says.
@@ -53,7 +53,7 @@ struct WindowPixel {
 constexpr int kPixels = 4;
 
 template <int kRegisters, bool kFind>
-__global__ void __launch_bounds__(kThreads, 3) bring_back(const BackJob job) {
+__global__ void __launch_bounds__(cuda::kThreads, 3) bring_back(const BackJob job) {
   const int classes = job.classes;
   const int lane = static_cast<int>(threadIdx.x % kWarp);
   const int parts = (job.width + kPixels - 1) / kPixels;
@@ -99,29 +99,29 @@ __global__ void __launch_bounds__(kThreads, 3) bring_back(const BackJob job) {
 Status resize_normalised(cudaStream_t stream, const ResizeJob& job) {
   const std::int64_t pixels = static_cast<std::int64_t>(job.height) * job.width;
   constexpr const char* kName = "resize_normalised";
-  if (!job.bytes) return for_each(stream, pixels, ResizePixel<float, 0>{job}, kName);
-  if (job.channels != 3) return for_each(stream, pixels, ResizePixel<std::uint8_t, 0>{job}, kName);
-  return for_each(stream, pixels, ResizePixel<std::uint8_t, 3>{job}, kName);
+  if (!job.bytes) return cuda::for_each(stream, pixels, ResizePixel<float, 0>{job}, kName);
+  if (job.channels != 3) return cuda::for_each(stream, pixels, ResizePixel<std::uint8_t, 0>{job}, kName);
+  return cuda::for_each(stream, pixels, ResizePixel<std::uint8_t, 3>{job}, kName);
 }
 
 Status copy_window(cudaStream_t stream, const WindowJob& job) {
   const std::int64_t pixels = static_cast<std::int64_t>(job.samples) * job.height * job.width;
-  if (job.channels != 3) return for_each(stream, pixels, WindowPixel<0>{job}, "copy_window");
-  return for_each(stream, pixels, WindowPixel<3>{job}, "copy_window");
+  if (job.channels != 3) return cuda::for_each(stream, pixels, WindowPixel<0>{job}, "copy_window");
+  return cuda::for_each(stream, pixels, WindowPixel<3>{job}, "copy_window");
 }
 
 Status resize_back(cudaStream_t stream, const BackJob& job) {
   const std::int64_t parts = (job.width + kPixels - 1) / kPixels;
-  const unsigned blocks = blocks_for(job.height * parts, kWarps);
+  const unsigned blocks = cuda::blocks_for(job.height * parts, kWarps);
   return with_registers(job.classes, [&](auto registers) {
     constexpr int kRegisters = decltype(registers)::value;
     if (job.total != nullptr) {
-      bring_back<kRegisters, false><<<blocks, kThreads, 0, stream>>>(job);
+      bring_back<kRegisters, false><<<blocks, cuda::kThreads, 0, stream>>>(job);
     } else {
-      bring_back<kRegisters, true><<<blocks, kThreads, 0, stream>>>(job);
+      bring_back<kRegisters, true><<<blocks, cuda::kThreads, 0, stream>>>(job);
     }
-    return check_launch("resize_back");
+    return cuda::check_launch("resize_back");
   });
 }
 
-}  // namespace graphrun::cuda
+}  // namespace graphrun::imaging::gpu

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/core/round_up.h"
 #include "runtime/cuda/check.h"
 
-namespace graphrun::cuda {
+namespace graphrun::imaging::gpu {
 namespace {
 
 constexpr std::int64_t kBlockBytes = std::int64_t{8} << 20;
@@ -17,7 +18,7 @@ struct Reach {
   std::vector<std::int32_t> low;
   std::vector<std::int32_t> high;
 
-  explicit Reach(const imaging::WeightedResizeTable& taps) {
+  explicit Reach(const WeightedResizeTable& taps) {
     const auto size = static_cast<std::size_t>(taps.size());
     low.resize(size);
     high.resize(size);
@@ -44,12 +45,12 @@ std::int64_t bytes_of(const std::vector<T>& values) {
 
 }  // namespace
 
-Result<Staged> Staged::make(Device& device, std::int64_t bytes) {
+Result<Staged> Staged::make(cuda::Device& device, std::int64_t bytes) {
   Staged staged;
   GRAPHRUN_ASSIGN(void* const memory, device.allocate(bytes));
   staged.device_ = {static_cast<std::byte*>(memory), {&device}};
   void* host = nullptr;
-  GRAPHRUN_TRY(check(cudaMallocHost(&host, static_cast<std::size_t>(bytes)), "cudaMallocHost"));
+  GRAPHRUN_TRY(cuda::check(cudaMallocHost(&host, static_cast<std::size_t>(bytes)), "cudaMallocHost"));
   staged.host_.reset(static_cast<std::byte*>(host));
   staged.bytes_ = bytes;
   return staged;
@@ -65,8 +66,7 @@ void TapTables::begin_image() {
 }
 
 Result<TapTables::Place> TapTables::take(std::int64_t bytes) {
-  constexpr std::int64_t kAlign = 64;
-  const std::int64_t size = (bytes + kAlign - 1) / kAlign * kAlign;
+  const std::int64_t size = core::whole_lines(bytes);
   while (block_ < blocks_.size() && used_ + size > blocks_[block_].bytes()) {
     ++block_;
     used_ = 0;
@@ -82,15 +82,14 @@ Result<TapTables::Place> TapTables::take(std::int64_t bytes) {
 }
 
 Status TapTables::upload(const Place& place, std::int64_t bytes) {
-  return check(cudaMemcpyAsync(place.device, place.host, static_cast<std::size_t>(bytes),
-                               cudaMemcpyHostToDevice, device_.stream()),
-               "cudaMemcpyAsync of taps");
+  return cuda::check(cudaMemcpyAsync(place.device, place.host, static_cast<std::size_t>(bytes),
+                                     cudaMemcpyHostToDevice, device_.stream()),
+                     "cudaMemcpyAsync of taps");
 }
 
-Result<const LinearTap*> TapTables::linear(const Key& key,
-                                           const std::function<imaging::ResizeTable()>& make) {
+Result<const LinearTap*> TapTables::linear(const Key& key, const std::function<ResizeTable()>& make) {
   if (const auto known = linear_.find(key); known != linear_.end()) return known->second;
-  const imaging::ResizeTable taps = make();
+  const ResizeTable taps = make();
   std::vector<LinearTap> table;
   for (std::size_t i = 0; i < taps.first.size(); ++i)
     table.push_back({taps.first[i], taps.second[i], taps.first_weight[i], taps.second_weight[i]});
@@ -100,10 +99,9 @@ Result<const LinearTap*> TapTables::linear(const Key& key,
   return linear_[key] = reinterpret_cast<const LinearTap*>(place.device);
 }
 
-Result<ColumnTaps> TapTables::weighted(const Key& key,
-                                       const std::function<imaging::WeightedResizeTable()>& make) {
+Result<ColumnTaps> TapTables::weighted(const Key& key, const std::function<WeightedResizeTable()>& make) {
   if (const auto known = weighted_.find(key); known != weighted_.end()) return known->second;
-  const imaging::WeightedResizeTable taps = make();
+  const WeightedResizeTable taps = make();
   const Reach reach(taps);
   ColumnTaps made;
   for (std::size_t i = 0; i < made.spans.size(); ++i) made.spans[i] = reach.span(std::size_t{1} << i);
@@ -128,23 +126,22 @@ Result<ColumnTaps> TapTables::weighted(const Key& key,
 }
 
 Result<const LinearTap*> TapTables::linear(std::int64_t from, std::int64_t to) {
-  return linear({Kind::linear, {from, to}}, [&] { return imaging::linear_taps(from, to); });
+  return linear({Kind::linear, {from, to}}, [&] { return linear_taps(from, to); });
 }
 
-Result<const LinearTap*> TapTables::means(const imaging::SlideAxis& axis, std::int64_t to) {
+Result<const LinearTap*> TapTables::means(const SlideAxis& axis, std::int64_t to) {
   return linear({Kind::means, {axis.extent, axis.crop, to}}, [&] { return mean_taps(axis, to); });
 }
 
 Result<ColumnTaps> TapTables::interpolation(numeric::Interpolation rule, std::int64_t from, std::int64_t to) {
   return weighted({Kind::interpolation, {static_cast<std::int64_t>(rule), from, to}},
-                  [&] { return imaging::interpolation_taps(rule, from, to); });
+                  [&] { return interpolation_taps(rule, from, to); });
 }
 
 Result<ColumnTaps> TapTables::through_view(numeric::Interpolation rule, std::int64_t from, std::int64_t input,
                                            std::int64_t view, std::int64_t to) {
-  return weighted({Kind::through_view, {static_cast<std::int64_t>(rule), from, input, view, to}}, [&] {
-    return imaging::through(imaging::interpolation_taps(rule, from, input), imaging::linear_taps(view, to));
-  });
+  return weighted({Kind::through_view, {static_cast<std::int64_t>(rule), from, input, view, to}},
+                  [&] { return through(interpolation_taps(rule, from, input), linear_taps(view, to)); });
 }
 
-}  // namespace graphrun::cuda
+}  // namespace graphrun::imaging::gpu

@@ -14,10 +14,10 @@
 #include "runtime/imaging/resize_table.h"
 #include "runtime/imaging/slide_grid.h"
 
-namespace graphrun::cuda {
+namespace graphrun::imaging::gpu {
 
 struct FreeDeviceMemory {
-  Device* device = nullptr;
+  cuda::Device* device = nullptr;
   void operator()(std::byte* memory) const { device->free(memory); }
 };
 struct FreePinnedMemory {
@@ -27,7 +27,7 @@ struct FreePinnedMemory {
 // A block of device memory and of pinned host memory that belong together.
 class Staged {
  public:
-  static Result<Staged> make(Device& device, std::int64_t bytes);
+  static Result<Staged> make(cuda::Device& device, std::int64_t bytes);
   Staged() = default;
 
   std::byte* device() const { return device_.get(); }
@@ -51,18 +51,18 @@ struct ColumnTaps {
 // Tables of taps in device memory, made when a size is first seen and kept while there is room.
 class TapTables {
  public:
-  explicit TapTables(Device& device) : device_(device) {}
+  explicit TapTables(cuda::Device& device) : device_(device) {}
 
   // Nothing that was started needs a table any more; those that follow stay until the next call.
   void begin_image();
 
-  // linear_taps().
+  // The table of linear_taps(from, to).
   Result<const LinearTap*> linear(std::int64_t from, std::int64_t to);
-  // mean_taps().
-  Result<const LinearTap*> means(const imaging::SlideAxis& axis, std::int64_t to);
-  // interpolation_taps().
+  // The table of mean_taps(axis, to).
+  Result<const LinearTap*> means(const SlideAxis& axis, std::int64_t to);
+  // The table of interpolation_taps(rule, from, to).
   Result<ColumnTaps> interpolation(numeric::Interpolation rule, std::int64_t from, std::int64_t to);
-  // Those to `input`, through linear_taps(view, to).
+  // interpolation_taps(rule, from, input), composed with linear_taps(view, to).
   Result<ColumnTaps> through_view(numeric::Interpolation rule, std::int64_t from, std::int64_t input,
                                   std::int64_t view, std::int64_t to);
 
@@ -70,8 +70,8 @@ class TapTables {
   enum class Kind : std::uint8_t { linear, means, interpolation, through_view };
   using Key = std::pair<Kind, std::array<std::int64_t, 5>>;
 
-  Result<const LinearTap*> linear(const Key& key, const std::function<imaging::ResizeTable()>& make);
-  Result<ColumnTaps> weighted(const Key& key, const std::function<imaging::WeightedResizeTable()>& make);
+  Result<const LinearTap*> linear(const Key& key, const std::function<ResizeTable()>& make);
+  Result<ColumnTaps> weighted(const Key& key, const std::function<WeightedResizeTable()>& make);
   // Where so many bytes may be written on the host, to be uploaded.
   struct Place {
     std::byte* host = nullptr;
@@ -80,7 +80,7 @@ class TapTables {
   Result<Place> take(std::int64_t bytes);
   Status upload(const Place& place, std::int64_t bytes);
 
-  Device& device_;
+  cuda::Device& device_;
   std::vector<Staged> blocks_;
   std::size_t block_ = 0;   // in use
   std::int64_t used_ = 0;   // bytes of it
@@ -89,4 +89,4 @@ class TapTables {
   std::map<Key, ColumnTaps> weighted_;
 };
 
-}  // namespace graphrun::cuda
+}  // namespace graphrun::imaging::gpu

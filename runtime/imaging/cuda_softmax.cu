@@ -6,7 +6,7 @@
 // Logits are a fraction of the size of what is made of them. A block takes some columns of a row: it mixes
 // the rows of logits that the row reads once, for the columns of logits that it needs, into shared memory,
 // and its warps go over the pixels.
-namespace graphrun::cuda {
+namespace graphrun::imaging::gpu {
 namespace {
 
 // Columns of logits that outputs [begin, end) read.
@@ -42,11 +42,11 @@ __device__ float exponentials(int classes, float (&v)[kRegisters]) {
     v[k] = __expf(v[k] - max);
     sum += v[k];
   });
-  return 1.0f / warp_sum(sum);
+  return 1.0f / cuda::warp_sum(sum);
 }
 
 template <int kRegisters, bool kMirrored, bool kFind>
-__global__ void __launch_bounds__(kThreads, 4) softmax_tile(const SoftmaxJob job) {
+__global__ void __launch_bounds__(cuda::kThreads, 4) softmax_tile(const SoftmaxJob job) {
   extern __shared__ float mixed[];  // columns of the sample, then those of its mirror image
   const int classes = job.classes;
   const int warp = static_cast<int>(threadIdx.x / kWarp);
@@ -111,14 +111,14 @@ Status softmax(cudaStream_t stream, const SoftmaxJob& job) {
       sizeof(float) * static_cast<std::size_t>((mirrored ? 2 : 1) * job.span * job.classes);
   return with_registers(job.classes, [&](auto registers) {
     constexpr int kRegisters = decltype(registers)::value;
-    const auto launch = [&](auto* kernel) { kernel<<<blocks, kThreads, shared, stream>>>(job); };
+    const auto launch = [&](auto* kernel) { kernel<<<blocks, cuda::kThreads, shared, stream>>>(job); };
     if (job.ids != nullptr) {
       launch(mirrored ? softmax_tile<kRegisters, true, true> : softmax_tile<kRegisters, false, true>);
     } else {
       launch(mirrored ? softmax_tile<kRegisters, true, false> : softmax_tile<kRegisters, false, false>);
     }
-    return check_launch("softmax");
+    return cuda::check_launch("softmax");
   });
 }
 
-}  // namespace graphrun::cuda
+}  // namespace graphrun::imaging::gpu

@@ -187,7 +187,7 @@ BOOST_AUTO_TEST_CASE(faults_of_types) {
   });
 }
 
-BOOST_AUTO_TEST_CASE(faults_of_values_outputs_and_stores) {
+BOOST_AUTO_TEST_CASE(faults_of_values_and_outputs) {
   check_all({
       {"unknown input", [](model::Model& m) { eval(m).values[0].index = 7; },
        "method eval: value \"image\": there is no input 7"},
@@ -202,6 +202,11 @@ BOOST_AUTO_TEST_CASE(faults_of_values_outputs_and_stores) {
       {"output without name", [](model::Model& m) { eval(m).outputs[0].name = ""; }, "an empty name"},
       {"two outputs of one name", [](model::Model& m) { eval(m).outputs.push_back(eval(m).outputs[0]); },
        "the name \"logits\" appears twice"},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_stores) {
+  check_all({
       {"store of no variable", [](model::Model& m) { train(m).stores[0].name = "nothing"; },
        "method train: store of \"nothing\": there is no such variable"},
       {"store of an input", [](model::Model& m) { train(m).stores[0].value = 0; },
@@ -213,6 +218,28 @@ BOOST_AUTO_TEST_CASE(faults_of_values_outputs_and_stores) {
        "its value is stored twice"},
       {"variable stored twice", [](model::Model& m) { train(m).stores.push_back(train(m).stores[0]); },
        "appears twice"},
+      {"store of a variable that is read later",
+       [](model::Model& m) {
+         Node reader = node(train(m), "body.relu1");
+         reader.path = "late";
+         reader.inputs = {1};
+         reader.outputs = {static_cast<ValueId>(train(m).values.size())};
+         train(m).values.push_back(
+             {"late", model::Origin::node, static_cast<std::int32_t>(train(m).nodes.size())});
+         train(m).nodes.push_back(reader);
+         train(m).stores[0].name = "body.conv1.weight";
+       },
+       "store of \"body.conv1.weight\": the variable is read by"},
+      {"store of an update's result in another variable",
+       [](model::Model& m) {
+         train(m).stores = {{"body.conv1.weight", node(train(m), "body.bn1").outputs[0]}};
+       },
+       "its value is the new content of another variable"},
+  });
+}
+
+BOOST_AUTO_TEST_CASE(faults_of_updates) {
+  check_all({
       {"update of what is no variable", [](model::Model& m) { node(train(m), "body.bn1").inputs[1] = 0; },
        "body.bn1 (track): input \"running\": is updated in place and must be a variable"},
       {"read beside its update",
@@ -233,23 +260,6 @@ BOOST_AUTO_TEST_CASE(faults_of_values_outputs_and_stores) {
          update(m).outputs.push_back({"old", node(update(m), "sgd").inputs[1]});
        },
        "variable \"body.conv1.weight\" is read after its update"},
-      {"store of a variable that is read later",
-       [](model::Model& m) {
-         Node reader = node(train(m), "body.relu1");
-         reader.path = "late";
-         reader.inputs = {1};
-         reader.outputs = {static_cast<ValueId>(train(m).values.size())};
-         train(m).values.push_back(
-             {"late", model::Origin::node, static_cast<std::int32_t>(train(m).nodes.size())});
-         train(m).nodes.push_back(reader);
-         train(m).stores[0].name = "body.conv1.weight";
-       },
-       "store of \"body.conv1.weight\": the variable is read by"},
-      {"store of an update's result in another variable",
-       [](model::Model& m) {
-         train(m).stores = {{"body.conv1.weight", node(train(m), "body.bn1").outputs[0]}};
-       },
-       "its value is the new content of another variable"},
   });
 }
 

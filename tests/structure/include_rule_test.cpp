@@ -1,21 +1,20 @@
 #include <boost/test/unit_test.hpp>
 
-#include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <map>
-#include <optional>
 #include <regex>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "tests/structure/tree.h"
+
 // The arrows between folders (doc/map.md): who may include whom, and which folder may see which library.
 namespace {
 
 namespace fs = std::filesystem;
-
-const fs::path kSource = GRAPHRUN_SOURCE_DIR;
+namespace test = graphrun::test;
+using test::kSource;
 
 using Names = std::set<std::string>;
 
@@ -79,7 +78,7 @@ const std::map<std::string, Room>& rooms() {
     const Names programs{"CLI",       "fmt",         "rapidjson",   "opencv2", "png.h",
                          "jpeglib.h", "flatbuffers", "oneapi/dnnl", "cuda"};
     rows["tools"] = {below, programs};
-    below.insert("tools");
+    below.insert({"tools", "examples"});
     Names all = programs;
     all.insert({"boost", "mpi.h", "nccl", "omp.h", "cudnn", "cublas"});
     rows["tests"] = {below, all};
@@ -95,14 +94,9 @@ const Names kWatchedLibraries{"oneapi/dnnl", "omp.h", "flatbuffers", "rapidjson"
 std::string room_of(const std::string& path) {
   std::string best;
   for (const auto& [room, rules] : rooms()) {
-    if (path.starts_with(room + "/") && room.size() > best.size()) best = room;
+    if (test::is_below(path, room) && room.size() > best.size()) best = room;
   }
   return best;
-}
-
-bool is_source(const fs::path& path) {
-  static const Names kExtensions{".h", ".hpp", ".c", ".cpp", ".inc", ".cu", ".cuh"};
-  return kExtensions.contains(path.extension().string());
 }
 
 struct Include {
@@ -113,34 +107,23 @@ struct Include {
 struct Source {
   std::string path;  // from the root of the tree
   std::vector<Include> includes;
-  std::int64_t lines = 0;
+  std::size_t lines = 0;
 };
 
-Source read(const std::string& path) {
+Source read(const test::TextFile& file) {
   static const std::regex kInclude(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"].*)");
-  Source source{path, {}, 0};
-  std::ifstream stream(kSource / path);
-  for (std::string line; std::getline(stream, line); ++source.lines) {
+  Source source{file.path, {}, file.lines.size()};
+  for (const std::string& line : file.lines) {
     std::smatch found;
     if (std::regex_match(line, found, kInclude)) source.includes.push_back({found[2], found[1] == "\""});
   }
   return source;
 }
 
-bool is_built(const std::string& name) {
-  return name.starts_with(".") || name == "build" || name == "out" || name == "exp";
-}
-
 const std::vector<Source>& sources() {
   static const std::vector<Source> all = [] {
     std::vector<Source> found;
-    for (const auto& top : fs::directory_iterator(kSource)) {
-      if (!top.is_directory() || is_built(top.path().filename().string())) continue;
-      for (const auto& entry : fs::recursive_directory_iterator(top)) {
-        if (entry.is_regular_file() && is_source(entry.path()))
-          found.push_back(read(fs::relative(entry.path(), kSource).string()));
-      }
-    }
+    for (const test::TextFile& file : test::sources()) found.push_back(read(file));
     return found;
   }();
   return all;
@@ -267,10 +250,10 @@ BOOST_AUTO_TEST_CASE(no_file_is_longer_than_500_lines) {
 }
 
 BOOST_AUTO_TEST_CASE(the_programs_are_command_lines_only) {
-  std::int64_t lines = 0;
+  std::size_t lines = 0;
   for (const Source& source : sources()) {
-    if (source.path.starts_with("tools/graphc/") || source.path.starts_with("tools/grun/"))
+    if (test::is_below(source.path, "tools/graphc") || test::is_below(source.path, "tools/grun"))
       lines += source.lines;
   }
-  BOOST_TEST(lines <= 3500);
+  BOOST_TEST(lines <= 3500u);
 }

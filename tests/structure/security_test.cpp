@@ -6,12 +6,14 @@
 #include <sstream>
 #include <string>
 
+#include "tests/structure/tree.h"
+
 // SECURITY.md promises nothing without naming what holds it: folder/name, a test below tests/.
 namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path kSource = GRAPHRUN_SOURCE_DIR;
+using graphrun::test::kSource;
 
 std::string promises() {
   std::ostringstream text;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -182,64 +183,83 @@ AttrMap attrs_of(const Layer& v) {
           {"dilation", std::vector<Expr>{v.dilation, v.dilation}}};
 }
 
+constexpr std::size_t kKinds = 4;
+constexpr std::array<const char*, kKinds> kKindNames{"forward", "grad x", "grad weight", "fused, evaluation"};
+using LayerTimings = std::array<Timings, kKinds>;
+
+Result<LayerTimings> measure_layer(const model::Backend& backend, const Layer& v, const TensorDesc& x,
+                                   const TensorDesc& y, bool all) {
+  const TensorDesc weight = TensorDesc::dense(DType::f32, {v.o, v.c, v.kh, v.kw});
+  const TensorDesc channel = TensorDesc::dense(DType::f32, {v.o});
+  const TensorDesc none;
+  const AttrMap window = attrs_of(v);
+  AttrMap forward = window;
+  forward["out_channels"] = Expr(v.o);
+  LayerTimings timings;
+  GRAPHRUN_ASSIGN(timings[0],
+                  measure(backend, "conv2d", forward, {x, weight, none}, {y}, {true}, false, all));
+  if (v.c != 3) {
+    GRAPHRUN_ASSIGN(timings[1],
+                    measure(backend, "conv2d_grad_data", window, {y, weight, x}, {x}, {true}, false, all));
+  }
+  GRAPHRUN_ASSIGN(timings[2], measure(backend, "conv2d_grad_weight", window, {y, x, weight},
+                                      {weight, channel}, {true, false}, false, all));
+  forward["activation"] = "relu";
+  GRAPHRUN_ASSIGN(timings[3],
+                  measure(backend, "conv2d_bn", forward,
+                          {x, weight, none, channel, channel, channel, channel, v.residual ? y : none}, {y},
+                          {true}, true, all));
+  return timings;
+}
+
+void print_layer(const Layer& v, double gflop, const LayerTimings& timings) {
+  std::printf("%-15s %7.2f", v.name, gflop);
+  for (const Timings& timing : timings) {
+    const Timing used = timing.used();
+    std::printf("  %4.0f %-25s", used.seconds > 0 ? gflop / used.seconds : 0.0, used.kernel.c_str());
+  }
+  const auto count = static_cast<double>(v.count);
+  std::printf(" x%.0f\n", count);
+  for (std::size_t i = 0; i < kKinds; ++i) {
+    const Timing used = timings[i].used(), best = timings[i].fastest();
+    if (best.seconds < 0.97 * used.seconds)
+      std::printf("  %s: %s would save %.1f of %.1f ms, %.0f times\n", kKindNames[i], best.kernel.c_str(),
+                  1e3 * (used.seconds - best.seconds), 1e3 * used.seconds, count);
+  }
+  std::fflush(stdout);
+}
+
+void print_sums(const std::array<double, kKinds>& seconds) {
+  for (std::size_t i = 0; i < kKinds; ++i) std::printf(" %s %.3f;", kKindNames[i], seconds[i]);
+  std::printf(" training step %.3f\n", seconds[0] + seconds[1] + seconds[2]);
+}
+
 Status bench(std::int64_t batch, int threads, DType type, bool all) {
   GRAPHRUN_ASSIGN(const std::shared_ptr<model::Backend> backend,
                   ops::make_cpu_backend(threads, ops::with_training_kernels()));
-  constexpr const char* kNames[] = {"forward", "grad x", "grad weight", "fused, evaluation"};
-  double sums[4] = {}, fastest[4] = {};
+  std::array<double, kKinds> sums{}, fastest{};
   double operations = 0;
   std::printf("%-15s %7s", "layer", "GFLOP");
-  for (const char* name : kNames) std::printf("  %-30s", name);
+  for (const char* name : kKindNames) std::printf("  %-30s", name);
   std::printf("\n");
   for (const Layer& v : kLayers) {
     const TensorDesc x = TensorDesc::nhwc(type, {batch, v.c, v.h, v.w});
     const TensorDesc y = TensorDesc::nhwc(type, {batch, v.o, v.oh(), v.ow()});
-    const TensorDesc weight = TensorDesc::dense(DType::f32, {v.o, v.c, v.kh, v.kw});
-    const TensorDesc channel = TensorDesc::dense(DType::f32, {v.o});
-    const TensorDesc none;
-    const AttrMap window = attrs_of(v);
-    AttrMap forward = window;
-    forward["out_channels"] = Expr(v.o);
-    Timings timings[4];
-    GRAPHRUN_ASSIGN(timings[0],
-                    measure(*backend, "conv2d", forward, {x, weight, none}, {y}, {true}, false, all));
-    if (v.c != 3) {
-      GRAPHRUN_ASSIGN(timings[1],
-                      measure(*backend, "conv2d_grad_data", window, {y, weight, x}, {x}, {true}, false, all));
-    }
-    GRAPHRUN_ASSIGN(timings[2], measure(*backend, "conv2d_grad_weight", window, {y, x, weight},
-                                        {weight, channel}, {true, false}, false, all));
-    forward["activation"] = "relu";
-    GRAPHRUN_ASSIGN(timings[3],
-                    measure(*backend, "conv2d_bn", forward,
-                            {x, weight, none, channel, channel, channel, channel, v.residual ? y : none}, {y},
-                            {true}, true, all));
+    GRAPHRUN_ASSIGN(const LayerTimings timings, measure_layer(*backend, v, x, y, all));
     const double gflop = 2e-9 * static_cast<double>(y.shape.count() * v.c * v.kh * v.kw);
     const auto count = static_cast<double>(v.count);
     operations += gflop * count;
-    std::printf("%-15s %7.2f", v.name, gflop);
-    for (int i = 0; i < 4; ++i) {
-      const Timing used = timings[i].used();
-      sums[i] += used.seconds * count;
+    for (std::size_t i = 0; i < kKinds; ++i) {
+      sums[i] += timings[i].used().seconds * count;
       fastest[i] += timings[i].fastest().seconds * count;
-      std::printf("  %4.0f %-25s", used.seconds > 0 ? gflop / used.seconds : 0.0, used.kernel.c_str());
     }
-    std::printf(" x%.0f\n", count);
-    for (int i = 0; i < 4; ++i) {
-      const Timing used = timings[i].used(), best = timings[i].fastest();
-      if (best.seconds < 0.97 * used.seconds)
-        std::printf("  %s: %s would save %.1f of %.1f ms, %.0f times\n", kNames[i], best.kernel.c_str(),
-                    1e3 * (used.seconds - best.seconds), 1e3 * used.seconds, count);
-    }
-    std::fflush(stdout);
+    print_layer(v, gflop, timings);
   }
   std::printf("%.0f GFLOP forward; seconds:", operations);
-  for (int i = 0; i < 4; ++i) std::printf(" %s %.3f;", kNames[i], sums[i]);
-  std::printf(" training step %.3f\n", sums[0] + sums[1] + sums[2]);
+  print_sums(sums);
   if (all) {
     std::printf("with the fastest kernel of each:");
-    for (int i = 0; i < 4; ++i) std::printf(" %s %.3f;", kNames[i], fastest[i]);
-    std::printf(" training step %.3f\n", fastest[0] + fastest[1] + fastest[2]);
+    print_sums(fastest);
   }
   return {};
 }
