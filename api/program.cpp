@@ -31,7 +31,7 @@ Result<std::shared_ptr<const Program::Impl>> open_program(const std::string& pat
   impl.class_names = model.class_names;
   for (std::size_t i = 0; i + 2 < model.palette.size(); i += 3)
     impl.palette.push_back({model.palette[i], model.palette[i + 1], model.palette[i + 2]});
-  if (const model::Method* const eval = model.method("eval")) list_ports(*eval, impl);
+  if (const model::Method* const eval = model.method(model::methods::kEval)) list_ports(*eval, impl);
   return std::shared_ptr<const Program::Impl>(std::make_shared<Program::Impl>(std::move(impl)));
 }
 

@@ -11,6 +11,7 @@
 #include "ops/cpu_training.h"
 #include "runtime/core/guard.h"
 #include "runtime/imaging/resample.h"
+#include "runtime/model/parameter_names.h"
 #include "runtime/session/layout.h"
 #include "runtime/session/train_session.h"
 #include "runtime/weights/safetensors.h"
@@ -28,7 +29,8 @@ Status check_count(std::size_t given, const TensorDesc& desc, std::string_view w
 // The id of pixels that count nowhere, as the model's losses have it.
 std::int32_t ignored_id(const model::Model& model) {
   constexpr std::int32_t kDefault = 255;
-  const auto found = std::ranges::find(model.parameters, "ignore_label", &model::GraphParameter::name);
+  const auto found =
+      std::ranges::find(model.parameters, model::parameter_names::kIgnoreLabel, &model::GraphParameter::name);
   return found == model.parameters.end() ? kDefault : static_cast<std::int32_t>(found->value);
 }
 

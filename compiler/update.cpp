@@ -151,7 +151,7 @@ void order_variables(Context context, const OptimizerSpec& optimizer, std::vecto
 
 Result<Graph> make_update(Context context, const OpDef& optimizer,
                           const std::vector<ParameterGroup>& groups) {
-  Builder builder(context, "update");
+  Builder builder(context, std::string(model::methods::kUpdate));
   const std::vector<model::Variable>& variables = context.model.variables;
   std::map<std::string, std::int32_t, std::less<>> by_name;
   std::map<std::int32_t, std::int32_t> gradient;  // by parameter

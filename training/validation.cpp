@@ -4,6 +4,7 @@
 #include <array>
 #include <chrono>
 
+#include "runtime/core/round_up.h"
 #include "runtime/imaging/image_form.h"
 #include "training/parallel.h"
 #include "training/pictures.h"
@@ -51,14 +52,13 @@ Status Validator::bind() {
   totals_.desc = TensorDesc::dense(DType::f64, {2});
   counts_.desc = TensorDesc::dense(DType::i64, {logits_.desc.c(), logits_.desc.c()});
   const auto views = {&device_label_, &classes_, &totals_, &counts_};
-  const auto aligned = [](std::int64_t bytes) { return (bytes + 63) / 64 * 64; };
   std::int64_t bytes = 0;
-  for (const TensorView* view : views) bytes += aligned(view->desc.bytes());
+  for (const TensorView* view : views) bytes += core::whole_lines(view->desc.bytes());
   GRAPHRUN_ASSIGN(memory_, backend.allocate(bytes));
   auto* memory = static_cast<std::byte*>(memory_->data());
   for (TensorView* view : views) {
     view->data = memory;
-    memory += aligned(view->desc.bytes());
+    memory += core::whole_lines(view->desc.bytes());
   }
   const OpRegistry& ops = job_.program->registry();
   const AttrMap ignore{{"ignore_label", Expr(std::int64_t{augment_.ignore_label})}};
@@ -70,7 +70,7 @@ Status Validator::bind() {
 
 Result<std::optional<Validation>> Validator::run(TrainObserver& observer) {
   using Clock = std::chrono::steady_clock;
-  // Of as many rounds as the largest part of a rank takes, so that all can stop together.
+  // There are as many rounds as the largest part of a rank takes, so that all can stop together.
   const std::int64_t total = job_.validation->size();
   const std::int64_t comm = job_.comm->size();
   const std::int64_t largest = (total + comm - 1) / comm;

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "ops/attention/problem.h"
+#include "runtime/core/round_up.h"
 #include "runtime/cpu/lanes.h"
 #include "runtime/numeric/softmax_row.h"
 
@@ -17,9 +18,7 @@ inline constexpr std::int64_t kKeys = 128;
 inline constexpr std::int64_t kLanes = 16;
 inline constexpr int kRowsOfTile = 8;
 
-constexpr std::int64_t round_up(std::int64_t count, std::int64_t unit) {
-  return (count + unit - 1) / unit * unit;
-}
+using core::round_up;
 
 // A matrix in memory, read from any place in any order.
 struct Strided {
@@ -92,7 +91,7 @@ template <class T>
   }
 }
 
-// The same with rows and columns exchanged: `width` rows of kKeys floats.
+// Loads pixels with rows and columns exchanged: `width` rows of kKeys floats.
 template <class T>
 [[gnu::always_inline]] inline void load_columns(const Pixels<const T>& from, float factor, float* to) {
   for (std::int64_t i = 0; i < kKeys; ++i) {

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/core/round_up.h"
+
 namespace graphrun::ops {
 
 // Lays out a kernel's scratch memory: offsets of arrays that start on cache lines of their own.
@@ -10,7 +12,7 @@ class ScratchPlan {
  public:
   std::int64_t add(std::int64_t bytes) {
     const std::int64_t offset = bytes_;
-    bytes_ += (bytes + 63) / 64 * 64;
+    bytes_ += core::whole_lines(bytes);
     return offset;
   }
   std::int64_t bytes() const { return bytes_; }

@@ -8,6 +8,7 @@
 #include "ops/common/copy_pixels.h"
 #include "ops/conv2d/cpu_library.h"
 #include "ops/conv2d/kernels.h"
+#include "runtime/core/round_up.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 
@@ -58,7 +59,7 @@ class LibraryConvolution final : public Kernel {
         to_(request.outputs[0]),
         variable_(request.inputs[1]),
         threads_(request.threads) {
-    weight_bytes_ = (static_cast<std::int64_t>(plan_.convolution.weight.get_size()) + 63) / 64 * 64;
+    weight_bytes_ = core::whole_lines(static_cast<std::int64_t>(plan_.convolution.weight.get_size()));
     ScratchPlan scratch;
     library_at_ = scratch.add(
         std::max(plan_.convolution.primitive.scratch_bytes(), reorder_ ? reorder_->scratch_bytes() : 0));

@@ -8,6 +8,7 @@
 #include "ops/common/copy_pixels.h"
 #include "ops/conv2d/cpu_library.h"
 #include "ops/conv2d/kernels.h"
+#include "runtime/core/round_up.h"
 #include "runtime/cpu/onednn.h"
 
 // conv2d and conv2d_bn of u8 activations and s8 weights by oneDNN, which sums in 32 bits. With the sum a of
@@ -39,8 +40,6 @@ struct EightBits {
   Geometry g{};  // of x without the frame
 };
 
-std::int64_t round_up(std::int64_t bytes) { return (bytes + 63) / 64 * 64; }
-
 class EightBitConvolution final : public Kernel {
  public:
   EightBitConvolution(const KernelRequest& request, EightBits form, std::string key)
@@ -50,8 +49,8 @@ class EightBitConvolution final : public Kernel {
         to_(request.outputs[0]),
         threads_(request.threads),
         has_residual_(request.inputs.size() > kResidual && request.input_present[kResidual]) {
-    weight_bytes_ = round_up(static_cast<std::int64_t>(form_.convolution.weight.get_size()));
-    vector_bytes_ = round_up(form_.outputs * 4);
+    weight_bytes_ = core::whole_lines(static_cast<std::int64_t>(form_.convolution.weight.get_size()));
+    vector_bytes_ = core::whole_lines(form_.outputs * 4);
     ScratchPlan scratch;
     library_at_ = scratch.add(form_.convolution.primitive.scratch_bytes());
     const Frame& frame = form_.frame;

@@ -12,6 +12,7 @@
 #include "ops/conv2d/cpu_blend.h"
 #include "ops/conv2d/definition.h"
 #include "ops/conv2d/kernels.h"
+#include "runtime/core/round_up.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 #include "runtime/numeric/sampling.h"
@@ -33,7 +34,7 @@ struct Level {
 };
 
 std::int64_t weight_bytes(const Level& level) {
-  return (static_cast<std::int64_t>(level.product.weight.get_size()) + 63) / 64 * 64;
+  return core::whole_lines(static_cast<std::int64_t>(level.product.weight.get_size()));
 }
 
 class Pyramid final : public Kernel {
@@ -48,7 +49,7 @@ class Pyramid final : public Kernel {
         convolution_(std::move(convolution)),
         threads_(request.threads),
         key_(std::move(key)) {
-    prepared_bytes_ = (convolution_->packed_bytes() + 63) / 64 * 64;
+    prepared_bytes_ = core::whole_lines(convolution_->packed_bytes());
     ScratchPlan scratch;
     convolution_at_ = scratch.add(convolution_->scratch_bytes());
     std::int64_t packed = 0, library = 0, widest = 0;

@@ -6,6 +6,7 @@
 #include "ops/common/compute_type.h"
 #include "ops/conv2d/kernels.h"
 #include "ops/conv2d/winograd.h"
+#include "runtime/core/round_up.h"
 #include "runtime/cpu/onednn.h"
 #include "runtime/cpu/parallel.h"
 
@@ -32,7 +33,7 @@ class Winograd final : public Kernel {
         tiles_(tiles),
         key_(std::move(key)),
         threads_(request.threads) {
-    weight_bytes_ = (static_cast<std::int64_t>(product_.weight.get_size()) + 63) / 64 * 64;
+    weight_bytes_ = core::whole_lines(static_cast<std::int64_t>(product_.weight.get_size()));
     ScratchPlan scratch;
     in_at_ = scratch.add(kPoints * pitch_of(tiles_ * g_.c) * 4);
     out_at_ = scratch.add(kPoints * pitch_of(tiles_ * g_.o) * 4);

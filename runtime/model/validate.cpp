@@ -205,7 +205,7 @@ Status check_quantised(const Method& method) {
 
 Status check_images(const Model& model) {
   GRAPHRUN_TRY(check_preprocess(model.preprocess).with_context("preprocess"));
-  GRAPHRUN_TRY(check_count(model.class_names.size(), kMaxClasses, "class names"));
+  GRAPHRUN_TRY(check_count(model.class_names.size(), kMaxClassNames, "class names"));
   for (const std::string& name : model.class_names)
     GRAPHRUN_TRY(check_name(name).with_context("class names"));
   if (!model.palette.empty() && model.palette.size() != 3 * model.class_names.size()) {

@@ -9,13 +9,12 @@
 
 #include "graphrun/shape.h"
 #include "runtime/core/checked.h"
+#include "runtime/core/round_up.h"
 
 namespace graphrun::session {
 namespace {
 
-std::int64_t aligned(std::int64_t bytes) {
-  return (bytes + kPlanAlignment - 1) / kPlanAlignment * kPlanAlignment;
-}
+std::int64_t aligned(std::int64_t bytes) { return core::round_up(bytes, kPlanAlignment); }
 
 Status check(const PlanItem& item) {
   if (item.bytes >= 0 && item.bytes <= kMaxTensorBytes) return {};

@@ -3,18 +3,16 @@
 #include <algorithm>
 
 #include "runtime/core/guard.h"
+#include "runtime/core/round_up.h"
 #include "runtime/weights/safetensors.h"
 
 namespace graphrun::weights {
 namespace {
 
 constexpr std::string_view kIdentity = "graphrun.prepared";
-constexpr std::int64_t kAlignment = 64;
 
-// In memory and in files; so every form in a file is aligned.
-std::int64_t filled(std::int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
-
-bool is_aligned(const void* data) { return reinterpret_cast<std::uintptr_t>(data) % kAlignment == 0; }
+// In memory and in files packed weights take whole cache lines, so that each begins on one.
+bool is_aligned(const void* data) { return reinterpret_cast<std::uintptr_t>(data) % core::kCacheLine == 0; }
 
 }  // namespace
 
@@ -24,7 +22,8 @@ bool PackedWeightsCache::take_from_file(const std::string& key, std::int64_t byt
                                         Entry& entry) const {
   if (file_ == nullptr || version != file_version_) return false;
   const NamedTensor* const found = file_->find(key);
-  if (found == nullptr || std::ssize(found->bytes) != filled(bytes) || !is_aligned(found->bytes.data()))
+  if (found == nullptr || std::ssize(found->bytes) != core::whole_lines(bytes) ||
+      !is_aligned(found->bytes.data()))
     return false;
   entry.of_file = found->bytes;
   entry.version = version;
@@ -48,7 +47,7 @@ Result<std::vector<const void*>> PackedWeightsCache::get(
     const bool is_new = entry.memory() == nullptr;
     if (is_new && take_from_file(form.key, bytes, version, entry)) mapped.push_back(entry.of_file);
     if (entry.buffer == nullptr && entry.version != version) {
-      GRAPHRUN_ASSIGN(entry.buffer, backend.allocate(filled(bytes)));
+      GRAPHRUN_ASSIGN(entry.buffer, backend.allocate(core::whole_lines(bytes)));
       entry.of_file = {};
     }
     const std::int64_t has = entry.buffer ? entry.buffer->bytes() : std::ssize(entry.of_file);

@@ -6,6 +6,8 @@
 
 #include "runtime/core/guard.h"
 #include "runtime/core/hash.h"
+#include "runtime/core/round_up.h"
+#include "runtime/model/parameter_names.h"
 #include "runtime/weights/convert.h"
 #include "runtime/weights/difference.h"
 #include "runtime/weights/initialise.h"
@@ -13,11 +15,6 @@
 
 namespace graphrun::weights {
 namespace {
-
-constexpr std::int64_t kAlignment = 64;
-constexpr std::string_view kClasses = "classes";  // the graph parameter
-
-std::int64_t aligned(std::int64_t bytes) { return (bytes + kAlignment - 1) / kAlignment * kAlignment; }
 
 bool in_checkpoint(VariableKind kind) {
   return kind == VariableKind::parameter || kind == VariableKind::buffer;
@@ -81,7 +78,8 @@ Weights::Weights(const model::Program& program, std::shared_ptr<model::Backend> 
     const model::Variable& variable = model.variables[i];
     std::vector<bool> of_classes;
     for (const Expr& extent : variable.shape)
-      of_classes.push_back(std::ranges::find(extent.symbols, kClasses) != extent.symbols.end());
+      of_classes.push_back(std::ranges::find(extent.symbols, model::parameter_names::kClasses) !=
+                           extent.symbols.end());
     items_.push_back({variable.name, variable.kind, program.variable_shape(i), variable.of, not_negative[i],
                       std::move(of_classes)});
     views_.push_back({TensorDesc::dense(model.variables[i].dtype, items_.back().shape), nullptr});
@@ -147,7 +145,7 @@ Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
   };
   for (std::size_t i = 0; i < found.size(); ++i) {
     if (!is_taken(i)) continue;
-    if (!in_place(*found[i])) copied += aligned(weights->views_[i].desc.bytes());
+    if (!in_place(*found[i])) copied += core::whole_lines(weights->views_[i].desc.bytes());
   }
   std::byte* free_memory = nullptr;
   if (copied > 0) {
@@ -163,7 +161,7 @@ Result<std::shared_ptr<Weights>> Weights::map(const model::Program& program,
       view.data = const_cast<std::byte*>(found[i]->bytes.data());
     } else {
       view.data = free_memory;
-      free_memory += aligned(view.desc.bytes());
+      free_memory += core::whole_lines(view.desc.bytes());
       GRAPHRUN_TRY(weights->store(i, *found[i], scales_of(*file, *found[i])));
     }
   }
@@ -199,7 +197,7 @@ Status Weights::allocate(const std::vector<bool>& holds) {
     std::int32_t owner = -1;
     for (std::size_t i = 0; i < items_.size(); ++i) {
       if (!is_here(i, kind)) continue;
-      if (kind == VariableKind::optimizer_state && items_[i].of <= owner) bytes = aligned(bytes);
+      if (kind == VariableKind::optimizer_state && items_[i].of <= owner) bytes = core::whole_lines(bytes);
       owner = items_[i].of;
       offsets[i] = bytes;
       bytes += views_[i].desc.bytes();
@@ -371,7 +369,8 @@ Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
   };
   if (!backend_->is_host()) {
     std::int64_t bytes = 0;
-    for (std::size_t i = 0; i < items_.size(); ++i) bytes += wanted(i) ? aligned(views_[i].desc.bytes()) : 0;
+    for (std::size_t i = 0; i < items_.size(); ++i)
+      bytes += wanted(i) ? core::whole_lines(views_[i].desc.bytes()) : 0;
     storage.resize(static_cast<std::size_t>(bytes));
   }
   std::vector<NamedTensor> tensors;
@@ -383,7 +382,7 @@ Result<std::vector<NamedTensor>> Weights::snapshot(bool with_optimizer_state,
     if (!backend_->is_host()) {
       GRAPHRUN_TRY(backend_->copy_to_host(free_memory, data, bytes));
       data = free_memory;
-      free_memory += aligned(bytes);
+      free_memory += core::whole_lines(bytes);
     }
     tensors.push_back({items_[i].name,
                        views_[i].desc,

@@ -24,6 +24,13 @@ std::string started(const std::string& folder) {
          "/metrics.jsonl ]; do kill -0 $pid || exit 99; sleep 0.01; done\n";
 }
 
+// Waits until the run has gone on by so many iterations.
+std::string with_more_steps(const std::string& folder, int steps) {
+  const std::string count = "$(wc -l <" + folder + "/metrics.jsonl)";
+  return "before=" + count + "\nuntil [ " + count + " -ge $((before + " + std::to_string(steps) +
+         ")) ]; do kill -0 $pid || exit 98; sleep 0.01; done\n";
+}
+
 }  // namespace
 
 BOOST_AUTO_TEST_CASE(a_folder_is_written_by_one_process) {
@@ -121,9 +128,8 @@ BOOST_AUTO_TEST_CASE(signals_of_a_lost_terminal_and_ignored_ones) {
   BOOST_TEST(shell.has("hup/checkpoints"));
   shell.succeed("grun" + kEndless +
                 "--resume hup --max-iters 1000 & pid=$!\nkill -TERM $pid; wait $pid; true");
-  shell.succeed(
-      "trap '' INT\n" + started("ignored") +
-      "kill -INT $pid; sleep 0.5; kill -0 $pid || exit 98\nkill -TERM $pid; wait $pid; test $? = 143");
+  shell.succeed("trap '' INT\n" + started("ignored") + "kill -INT $pid\n" + with_more_steps("ignored", 5) +
+                "kill -TERM $pid; wait $pid; test $? = 143");
 }
 
 BOOST_AUTO_TEST_CASE(a_run_is_a_model) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "runtime/model/parameter_names.h"
 #include "training/run/resolve.h"
 
 namespace graphrun::training {
@@ -24,8 +25,8 @@ Result<std::shared_ptr<const model::Program>> bind_program(const model::Program&
                       derived_value(parameter, program.model(), *settings));
       if (derived) bindings.try_emplace(parameter.name, *derived);
     }
-    if (sources.descriptor != nullptr && parameter.name == "classes") {
-      bindings.try_emplace("classes", static_cast<double>(sources.descriptor->classes.size()));
+    if (sources.descriptor != nullptr && parameter.name == model::parameter_names::kClasses) {
+      bindings.try_emplace(parameter.name, static_cast<double>(sources.descriptor->classes.size()));
     }
   }
   auto bound = program.bind(bindings);
