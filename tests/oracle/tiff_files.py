@@ -14,7 +14,7 @@ import tifffile
 
 
 def numbers(dtype, height, width, channels):
-    """What tests/datasets/test_tiff.cpp computes as well."""
+    """What tests/datasets/test_channels.cpp computes as well."""
     y, x, c = numpy.ogrid[:height, :width, :channels]
     if dtype == "uint16":
         return ((y * 1031 + x * 257 + c * 4099) % 65536).astype("uint16")
