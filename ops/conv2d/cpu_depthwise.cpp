@@ -10,6 +10,16 @@
 #include "runtime/cpu/parallel.h"
 #include "runtime/cpu/simd.h"
 
+// Forward and gradient by x are one loop: a result is a sum over the taps of its window of weight times
+// source, channel by channel. What differs is which source pixel a tap means, and that is written down when
+// the kernel is made (Reads, one table for rows and one for columns). In the gradient a tap reads the y to
+// whose window the pixel belongs, which with a stride above 1 is none for most taps.
+//
+// A task computes some rows of the result. In a row, runs of four neighbours that have all their taps are
+// computed together, with one load of each weight for the four; pixels near the border, and those of a
+// gradient with stride, one by one from the table. Channels are the lanes. Weights lie taps first, (KH KW,
+// C), so that a tap's weights are contiguous like a pixel; batch norm is folded into them where it follows.
+// The sum over taps is in f32 and in the order of the taps, so bits do not depend on threads.
 namespace graphrun::ops::conv2d {
 namespace depthwise {
 

@@ -7,6 +7,12 @@
 #include "ops/conv2d/winograd.h"
 #include "runtime/cpu/simd.h"
 
+// The three transforms of winograd.h, where their matrices stand. Each is applied along columns and then
+// along rows of a tile, for up to 64 channels at once: channels are the lanes of every loop, so that pixels
+// are read and points are written in order, and what lies between the two passes stays in the first-level
+// cache (9 KB). Bt and At are written out with the terms that rows of +p and -p, and of +q and -q, have in
+// common; weights, which are transformed once where they are constant, are multiplied by G in double
+// precision. transform_out() adds bias and residual and applies ReLU while a row of results is at hand.
 namespace graphrun::ops::conv2d::winograd {
 namespace {
 

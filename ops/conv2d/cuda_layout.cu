@@ -6,6 +6,21 @@
 #include "ops/conv2d/body.h"
 #include "runtime/cuda/launch.cuh"
 
+// Weights are variables (O, C, KH, KW), and libraries want (O, taps, C) with filling. Read in one order and
+// written in the other, one of the two would scatter over memory. So a block stages what it moves in shared
+// memory:
+//
+// - pack, unpack: one output channel and a range of input channels with all their taps, which is
+//   contiguous in the variable; a row of neighbouring channels is written for each tap. Batch norm is
+//   folded in on the way.
+// - flip: 32 output by 32 input channels with all taps, written with outputs innermost and taps from
+//   the last to the first. Windows of too many taps for that go element by element (TurnEach).
+// - windows of one tap without filling need another type alone (is_flat).
+//
+// Pixels with gaps, or with channels that are no multiple of 16 bytes, are copied by PackPixels; FinishPixels
+// does what follows a convolution and the library cannot do. Both move 16 bytes a thread where alignment
+// allows it. A bias's gradient adds pieces of 128 pixels in double precision, in a fixed order: the same bits
+// each time.
 namespace graphrun::ops::conv2d::gpu {
 namespace {
 

@@ -14,6 +14,22 @@
 // is a matrix product. A dilated convolution is the same on each of the grids of every d-th pixel. Rounding
 // errors are some four times those of the sum over the window.
 //
+// With d the 6x6 pixels, g the window and y the 4x4 results, y = At [(G g Gt) * (Bt d B)] A, where *
+// multiplies element by element. The points 0, p, -p, q, -q and infinity, at which polynomials with these
+// coefficients are multiplied (Toom and Cook; Lavin and Gray take p = 1, q = 2), give the matrices
+//
+//        p2 q2    0   -p2-q2    0    1  0                 1 / (p2 q2)       0        0
+//          0   -p q2   -q2      p    1  0                 u / (2 p2)    u / (2 p)   u / 2
+//   Bt =   0    p q2   -q2     -p    1  0           G =   u / (2 p2)   -u / (2 p)   u / 2
+//          0   -p2 q   -p2      q    1  0                -u / (2 q2)   -u / (2 q)  -u / 2
+//          0    p2 q   -p2     -q    1  0                -u / (2 q2)    u / (2 q)  -u / 2
+//          0   p2 q2    0    -p2-q2  0  1                     0             0        1
+//
+//        1   1   1   1   1   0
+//   At = 0   p  -p   q  -q   0        p2 = p p, p3 = p p p, likewise of q
+//        0   p2  p2  q2  q2  0        u = 1 / (p2 - q2)
+//        0   p3 -p3  q3 -q3  1
+//
 // What is transformed lies by point: `pitch` elements from point to point, channels side by side. Every
 // function works on one tile, or on one row of the weight's matrix, and sums in a fixed order.
 namespace graphrun::ops::conv2d::winograd {

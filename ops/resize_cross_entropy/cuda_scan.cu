@@ -7,6 +7,18 @@
 #include "graphrun/bfloat16.h"
 #include "ops/resize_cross_entropy/cuda_logit.cuh"
 
+// Cross entropy of logits at label size, of which only the small ones before the resize are in memory.
+//
+// A block takes the label rows that lie between two neighbouring rows of logits, and a run of their columns
+// (a tile, a thread a column). All of these pixels mix the same 2 x `span` pixels of logits. The block brings
+// those to shared memory, some classes at a time (`chunk`, as many as fit), and every thread goes over the
+// chunk's classes for up to 8 of its rows at once: logits are mixed by columns once a class, by rows once a
+// row.
+//
+// The sum of exponentials is made online, chunk by chunk. Its shift need not be the largest logit: the
+// mixture of the largest logits of the four pixels bounds all mixed logits, and is known before any class is
+// read. Where it was so far above them that the sum has lost its terms, sum_exactly() does that pixel once
+// more from memory. Prediction and the label's logit are picked from the chunk that has them.
 namespace graphrun::ops::resize_cross_entropy {
 namespace {
 
