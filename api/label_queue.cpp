@@ -97,8 +97,8 @@ LabelQueue& LabelQueue::operator=(LabelQueue&&) noexcept = default;
 LabelQueue::~LabelQueue() = default;
 
 Result<LabelQueue> LabelQueue::open(Labeler labeler, const LabelQueueOptions& options) try {
-  constexpr int kMost = 1024;
-  if (options.streams < 1 || options.streams > kMost || options.places < 1 || options.places > kMost)
+  constexpr int kMax = 1024;
+  if (options.streams < 1 || options.streams > kMax || options.places < 1 || options.places > kMax)
     return {ErrorCode::invalid_argument, "streams and places: 1 to 1024 are expected"};
   return LabelQueue(std::make_unique<Impl>(std::move(labeler), options));
 } catch (...) {

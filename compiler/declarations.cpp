@@ -274,7 +274,7 @@ class Reader {
     }
   }
 
-  // Of the input that is the image, as far as its shape says; 3 where there is none.
+  // Channels of the image by the shape of its input; 3 where there is no such input.
   std::size_t image_channels() const {
     constexpr std::size_t kRgb = 3;
     for (const model::Input& input : model_.inputs) {

@@ -32,8 +32,8 @@ struct AugmentSettings {
   // one class alone, are drawn again, kCropTries times at most. 1: any crop.
   double cat_max_ratio = 1;
   std::int32_t ignore_label = 255;
-  // Of the numbers of each channel, as they are stored. Colours are distorted where there are three of 8
-  // bits.
+  // Mean and deviation of each channel's numbers as they are stored. Colours are distorted where there are 3
+  // of 8 bits.
   std::vector<double> mean{0.485 * 255, 0.456 * 255, 0.406 * 255};
   std::vector<double> std{0.229 * 255, 0.224 * 255, 0.225 * 255};
   bool augment = true;  // false: no random transform, centre crop

@@ -7,7 +7,7 @@
 
 namespace graphrun::datasets {
 
-// Of the numbers of one channel, over all images.
+// Statistics of the numbers of one channel, over all images.
 struct ChannelStatistics {
   double mean = 0;
   double deviation = 0;

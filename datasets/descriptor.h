@@ -91,7 +91,7 @@ struct Descriptor {
 // ".json" is a path. Errors read `file: /path/to/key: expected ...`.
 Result<Descriptor> load_descriptor(const std::string& name_or_path,
                                    std::span<const std::filesystem::path> search_dirs);
-// The same from JSON text; `file` is used in errors and as the place that data_root is relative to.
+// Reads a descriptor from JSON text; `file` is used in errors and as the place that data_root is relative to.
 Result<Descriptor> parse_descriptor(std::string_view json, const std::filesystem::path& file);
 
 // The recipes' settings for a network, later recipes winning. They win over Descriptor::settings.

@@ -49,7 +49,7 @@ Result<UprightImage> decode_image(std::string& file) {
   return UprightImage{upright(*std::move(image), header.orientation), header.orientation};
 }
 
-// Of the beginning of the file; of all of it where a profile is long, or more may say how the image is
+// Reads the beginning of the file; all of it where a profile is long, or more may say how the image is
 // turned. Read, not mapped: a file may be cut short by somebody else at any time.
 Result<ImageHeader> read_header(const std::filesystem::path& path) {
   constexpr std::int64_t kBeginning = 256 * 1024;

@@ -195,7 +195,7 @@ Result<UprightImage> read_numbers(const std::filesystem::path& path, const Image
   return UprightImage{upright(std::move(all.image), all.orientation), all.orientation};
 }
 
-// Of a channel, between the 2nd and the 98th percentile of some of its numbers.
+// Spreads a channel over a picture's 8 bits, from the 2nd to the 98th percentile of some of its numbers.
 void stretch(const imaging::Image& image, std::int64_t channel, std::int64_t to_channel,
              imaging::Image& picture) {
   constexpr std::int64_t kLooked = 1 << 16;

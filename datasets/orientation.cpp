@@ -9,13 +9,13 @@ namespace graphrun::datasets {
 
 namespace {
 
-// Where the pixels of an upright image come from.
-struct Turn {
+// A rotation or mirror image: where the pixels of an upright image come from.
+struct Rotation {
   std::int64_t height, width;              // upright
   std::int64_t first, down, to_the_right;  // in pixels of the stored image
 };
 
-Turn turn_of(std::int64_t height, std::int64_t width, int orientation) {
+Rotation rotation_of(std::int64_t height, std::int64_t width, int orientation) {
   const std::int64_t last_row = (height - 1) * width;
   const std::int64_t last_column = width - 1;
   switch (orientation) {
@@ -39,13 +39,13 @@ Turn turn_of(std::int64_t height, std::int64_t width, int orientation) {
 }
 
 template <class T>
-std::vector<T> turned(const std::vector<T>& pixels, const Turn& turn, std::int64_t channels) {
+std::vector<T> rotated(const std::vector<T>& pixels, const Rotation& rotation, std::int64_t channels) {
   std::vector<T> upright(pixels.size());
   if (pixels.empty()) return upright;
   auto to = upright.begin();
-  for (std::int64_t row = 0; row < turn.height; ++row) {
-    std::int64_t from = turn.first + row * turn.down;
-    for (std::int64_t column = 0; column < turn.width; ++column, from += turn.to_the_right)
+  for (std::int64_t row = 0; row < rotation.height; ++row) {
+    std::int64_t from = rotation.first + row * rotation.down;
+    for (std::int64_t column = 0; column < rotation.width; ++column, from += rotation.to_the_right)
       to = std::copy_n(pixels.begin() + from * channels, channels, to);
   }
   return upright;
@@ -65,15 +65,15 @@ int exif_orientation(std::string_view exif) {
 
 imaging::Image upright(imaging::Image image, int orientation) {
   if (orientation == kUpright) return image;
-  const Turn turn = turn_of(image.height, image.width, orientation);
-  return {turn.height, turn.width, turned(image.rgb, turn, 3), image.channels,
-          turned(image.values, turn, image.channels)};
+  const Rotation rotation = rotation_of(image.height, image.width, orientation);
+  return {rotation.height, rotation.width, rotated(image.rgb, rotation, 3), image.channels,
+          rotated(image.values, rotation, image.channels)};
 }
 
 LabelImage upright(LabelImage label, int orientation) {
   if (orientation == kUpright) return label;
-  const Turn turn = turn_of(label.height, label.width, orientation);
-  return {turn.height, turn.width, turned(label.ids, turn, 1), std::move(label.palette)};
+  const Rotation rotation = rotation_of(label.height, label.width, orientation);
+  return {rotation.height, rotation.width, rotated(label.ids, rotation, 1), std::move(label.palette)};
 }
 
 }  // namespace graphrun::datasets

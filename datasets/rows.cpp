@@ -127,7 +127,7 @@ Result<std::unique_ptr<RowReader>> open_format(const ByteSource& source, const I
   return std::unique_ptr<RowReader>(std::make_unique<PictureRows>(std::move(rows)));
 }
 
-Status check_form(const StoredForm& stored, const imaging::ImageForm& form) {
+Status check_stored(const StoredForm& stored, const imaging::ImageForm& form) {
   if (!form.is_picture() && !stored.palette.empty())
     return damaged("has a palette, whose indices are no numbers of pixels");
   const bool fits = form.is_picture() || form.pixels == Pixels::f32 || form.pixels == stored.pixels;
@@ -158,7 +158,7 @@ Result<std::unique_ptr<RowReader>> open_stored_rows(const ByteSource& source, bo
 
 Result<std::unique_ptr<RowReader>> open_rows(const ByteSource& source, const imaging::ImageForm& form) {
   GRAPHRUN_ASSIGN(std::unique_ptr<RowReader> rows, open_stored_rows(source, form.is_picture()));
-  GRAPHRUN_TRY(check_form(rows->form(), form));
+  GRAPHRUN_TRY(check_stored(rows->form(), form));
   return rows;
 }
 

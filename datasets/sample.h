@@ -15,7 +15,7 @@ struct LabelImage {
   std::int64_t height = 0;
   std::int64_t width = 0;
   std::vector<std::uint16_t> ids;
-  // Of a palette file, and of a colour mask (which a palette file may be as well): the ids are its indices.
+  // Colours of a palette file or colour mask (a palette file may be one as well): the ids are its indices.
   std::vector<imaging::Color> palette;
 };
 

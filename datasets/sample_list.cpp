@@ -93,7 +93,7 @@ Result<SamplePath> parse_line(std::string_view line, const Split& split, const s
                     split.labelled ? (root / label).string() : std::string()};
 }
 
-// Of a sample in memory.
+// Bytes that a sample takes in memory.
 std::int64_t bytes_of(const SamplePath& sample) {
   constexpr std::size_t kInside = 15;  // letters that a string holds itself
   constexpr std::size_t kOfAllocation = 16;

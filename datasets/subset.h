@@ -20,7 +20,7 @@ class Subset final : public Dataset {
   // Every `ranks`-th, from the `rank`-th on: neighbours, often alike in cost, are dealt out. May be empty.
   static std::unique_ptr<Subset> shard(const Dataset& data, int rank, int ranks);
 
-  // Of what make() gave: whole() where that is all.
+  // The range that make() was given, cut to what there is: whole() where that is all.
   SampleRange range() const;
 
   std::int64_t size() const override { return count_; }

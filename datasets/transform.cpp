@@ -56,7 +56,7 @@ void widen(const std::uint8_t* row, const std::uint8_t* end, std::int64_t from, 
   }
 }
 
-// The same of a group of channels; floats of a pixel lie side by side.
+// Gathers a group of channels likewise; floats of a pixel lie side by side.
 void gather(const float* row, std::int64_t channels, const ChannelGroup& group, std::int64_t from,
             std::int64_t count, Pixel* out) {
   const float* in = row + from * channels + group.first;
@@ -350,7 +350,7 @@ void blur_patch(const Patch& in, const Scaling& canvas, const Rect& part, Transf
 
 namespace {
 
-// Of an image of three channels. A whole vector is written, of which the next pixel overwrites the unused
+// Writes an image of three channels. A whole vector is written, of which the next pixel overwrites the unused
 // lane.
 void write_colors(const Pixel* from, std::int64_t step, std::int64_t count, const Pixel& mean,
                   const Pixel& std, float* to) {

@@ -12,7 +12,7 @@ namespace graphrun::ops {
 // Every op of graphrun (of each folder in ops/), without kernels: those are the backends'. Immutable, made on
 // first use.
 const OpRegistry& op_registry();
-// The same with the ops of others, which it keeps. Errors: OpRegistry::make()'s, a library that calls itself
+// A registry of others' ops, too, which it keeps. Errors: OpRegistry::make()'s, a library that calls itself
 // graphrun.
 Result<std::shared_ptr<const OpRegistry>> op_registry_with(const OpLibraries& libraries);
 

@@ -32,7 +32,7 @@ class Averages {
   Status update();
   // Whether there has been a step, or a load() that found some.
   bool any() const { return any_; }
-  // Of a parameter, by index of Model::variables; data is null for other variables.
+  // The average of a parameter, by index of Model::variables; data is null for other variables.
   TensorView of(std::size_t variable) const;
   // Puts the averages in the place of the parameters, for a validation, and the parameters back. Memory: as
   // much again, from the first time on. Nothing while there are none.

@@ -41,7 +41,7 @@ class BatchStep {
     return session_->update(learning_rate, observer);
   }
   const session::TrainSession& session() const { return *session_; }
-  // Of this rank's part of the last batch, as it was trained on.
+  // Confusion of this rank's part of the last batch, as it was trained on.
   const ConfusionMatrix& confusion() const { return confusion_; }
 
  private:

@@ -59,7 +59,7 @@ bool read_optional(const weights::TensorFile& file, const char* key, T& value) {
   return number.has_value();
 }
 
-// The same of counts, whose sum is at most kMany.
+// Reads counts likewise, whose sum is at most kMany.
 bool read_optional(const weights::TensorFile& file, const char* key, std::vector<std::int64_t>& numbers) {
   const auto found = file.metadata().find(key);
   if (found == file.metadata().end()) return true;

@@ -27,7 +27,7 @@ std::string start_text(const TrainJob& job) {
          job.folder.string();
 }
 
-// The same ranks with memory of the device.
+// A communicator of the same ranks for memory of the device.
 Result<std::shared_ptr<collective::Communicator>> ranks_of_device(
     const std::shared_ptr<collective::Communicator>& comm, const model::Backend& backend) {
   if (backend.is_host()) return comm;

@@ -273,7 +273,7 @@ class Trainer {
     return {};
   }
 
-  // Of the averages, where there are some. Empty: it was stopped.
+  // Validates the averages, where there are some. Empty: it was stopped.
   Result<std::optional<Validation>> validate() {
     if (job_.averages != nullptr) GRAPHRUN_TRY(job_.averages->enter());
     Result<std::optional<Validation>> validation = validator_->run(observer_);

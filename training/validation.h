@@ -27,8 +27,8 @@ class Validator {
   // The job must outlive the validator.
   static Result<std::unique_ptr<Validator>> make(const TrainJob& job,
                                                  const datasets::AugmentSettings& augment);
-  // The same on every rank, pictures apart, which the first has. Empty where a signal to any rank came before
-  // the end.
+  // Gives every rank the same, pictures apart, which the first has. Empty where a signal to any rank came
+  // before the end.
   Result<std::optional<Validation>> run(TrainObserver& observer);
 
  private:
@@ -51,7 +51,7 @@ class Validator {
   TensorView device_label_, classes_, totals_, counts_;
   std::optional<session::BoundOp> score_;
   std::optional<session::BoundOp> arg_max_;
-  // Of this rank's samples so far.
+  // Sums over this rank's samples so far.
   double loss_ = 0;
   double weight_ = 0;
   ConfusionMatrix confusion_;

@@ -53,7 +53,7 @@ class Builder final : public GraphWriter {
   ValueId input(std::string_view name, const ValueType& type) override;
   ValueId input(std::int32_t index);
   ValueId variable(std::int32_t index);
-  // The same value in this graph: inputs and variables are made, other values must be in `map`.
+  // Brings a value of `from` into this graph: inputs and variables are made, other values must be in `map`.
   ValueId import(const Graph& from, ValueId value, const std::vector<ValueId>& map);
 
   const Graph& graph() const { return graph_; }

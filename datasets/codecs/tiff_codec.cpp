@@ -15,7 +15,7 @@ using namespace std::string_view_literals;
 
 constexpr std::int64_t kMaxBytes = std::int64_t{4} << 30;
 
-// Of a picture with transparency the colours are taken as they are stored: libtiff leaves those alone that it
+// Colours of a picture with transparency are taken as they are stored: libtiff leaves those alone that it
 // believes multiplied already.
 void ignore_transparency(TIFF* tiff) {
   std::uint16_t samples = 0, extra = 0, colors = 0;

@@ -14,7 +14,7 @@ namespace {
 
 using Pixels = imaging::ImageForm::Pixels;
 
-// Of one piece of libtiff's memory, a strip or tile as it is stored, and of a row of tiles here.
+// Bytes that one strip or tile may take in libtiff's memory, as it is stored, and a row of tiles here.
 constexpr std::int64_t kMaxPiece = std::int64_t{256} << 20;
 
 template <class T>

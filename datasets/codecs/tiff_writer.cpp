@@ -20,7 +20,7 @@ constexpr std::int64_t kTile = 256;  // pixels of a side
 constexpr std::uint32_t kPixelScale = 33550, kTiePoints = 33922, kTransformation = 34264, kGeoKeys = 34735,
                         kGeoDoubles = 34736, kGeoText = 34737;
 constexpr std::array kDoubles = {kPixelScale, kTiePoints, kTransformation, kGeoDoubles};
-constexpr std::uint32_t kMostNumbers = 1 << 16;
+constexpr std::uint32_t kMaxNumbers = 1 << 16;
 
 // What libtiff writes to, and reads from while it writes.
 struct Output {
@@ -83,7 +83,7 @@ Values find_values(TIFF* from, std::uint32_t tag, TIFFDataType type) {
     return {};
   Values values;
   if (TIFFGetField(from, tag, &values.count, &values.data) == 0 || values.data == nullptr ||
-      values.count > kMostNumbers)
+      values.count > kMaxNumbers)
     return {};
   return values;
 }

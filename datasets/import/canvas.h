@@ -15,14 +15,14 @@ struct Canvas {
   ClassId ink = 0;
 };
 
-// Of an image's pixel. Figures may leave the image; coordinates are within +-kFarthest.
+// Place of an image's pixel. Figures may leave the image; coordinates are within +-kFarthest.
 struct GridPoint {
   int x = 0;
   int y = 0;
   bool operator==(const GridPoint&) const = default;
 };
 inline constexpr int kFarthest = 1 << 20;
-// Of a polygon. The work of filling grows with points times rows, and with their square.
+// A polygon's limit: the work of filling grows with points times rows, and with their square.
 inline constexpr std::size_t kMaxPolygonPoints = 20000;
 
 void fill_rectangle(const Canvas& canvas, GridPoint low, GridPoint high);

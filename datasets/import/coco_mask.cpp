@@ -128,14 +128,14 @@ Status fill_runs(const Canvas& canvas, std::span<const std::uint32_t> runs) {
 // Each number has characters of five bits, lowest first, from '0' on; 32 says that more follow, the highest
 // data bit of the last is the sign. From the fourth on, a number is the difference to that before the last.
 Result<std::vector<std::uint32_t>> decompress_runs(std::string_view text, std::int64_t pixels) {
-  constexpr int kBits = 5, kMore = 32, kSign = 16, kMostCharacters = 7;
+  constexpr int kBits = 5, kMore = 32, kSign = 16, kMaxCharacters = 7;
   std::vector<std::uint32_t> runs;
   const Status broken(ErrorCode::invalid_file, "a broken compressed run-length encoding");
   for (std::size_t at = 0; at < text.size();) {
     std::int64_t number = 0;
     for (int i = 0;; ++i) {
       const int bits = at < text.size() ? text[at++] - '0' : -1;
-      if (bits < 0 || bits > 63 || i == kMostCharacters) return broken;
+      if (bits < 0 || bits > 63 || i == kMaxCharacters) return broken;
       number |= std::int64_t{bits & (kMore - 1)} << (kBits * i);
       if ((bits & kMore) != 0) continue;
       if ((bits & kSign) != 0) number -= std::int64_t{1} << (kBits * (i + 1));

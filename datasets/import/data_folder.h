@@ -42,7 +42,7 @@ class DataFolder {
   // The image's file is linked or copied as it is. `name` is its path below images/: it must stay inside, and
   // no other image may have the same one up to its extension. The label has the image's upright size.
   Status add(const std::filesystem::path& image, const std::string& name, const imaging::LabelMap& label);
-  // The same for an image in memory.
+  // Adds an image in memory likewise.
   Status add(std::string_view image, const std::string& name, const imaging::LabelMap& label);
 
   // Writes list and descriptor, whose path it returns.

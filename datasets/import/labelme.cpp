@@ -126,7 +126,7 @@ class Import {
     GRAPHRUN_ASSIGN(const std::string image_path, text_field(document, "imagePath"));
     const fs::path base = request_.source == file ? file.parent_path() : request_.source;
     const fs::path below = file.lexically_relative(base).parent_path();
-    // Of Windows too. The image may have been moved since: its name is what counts.
+    // The path may be one of Windows. The image may have been moved since: its name is what counts.
     const std::string image_name = image_path.substr(image_path.find_last_of("/\\") + 1);
     const std::string name =
         (below / file.stem()).generic_string() + fs::path(image_name).extension().string();

@@ -10,11 +10,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kMostValues = 256;
+constexpr std::size_t kMaxValues = 256;
 
 Status too_many(const fs::path& mask, const char* what) {
   return {ErrorCode::invalid_file, mask.string() + ": with this file the masks have more than " +
-                                       std::to_string(kMostValues) + " " + what +
+                                       std::to_string(kMaxValues) + " " + what +
                                        ": they were smoothed or compressed with loss, or are no masks"};
 }
 
@@ -48,7 +48,7 @@ Result<MaskSurvey> survey_colors(const std::vector<fs::path>& masks,
     GRAPHRUN_ASSIGN(const LabelImage mask, read_color_mask(masks[i]));
     for (const auto& [index, pixels] : count(mask))
       survey.pixels_of_colors[packed(mask.palette[index])] += pixels;
-    if (survey.pixels_of_colors.size() > kMostValues) return too_many(masks[i], "colours");
+    if (survey.pixels_of_colors.size() > kMaxValues) return too_many(masks[i], "colours");
     progress(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(masks.size()));
   }
   return survey;
@@ -63,7 +63,7 @@ Result<MaskSurvey> survey_masks(const std::vector<fs::path>& masks,
     const auto label = read_label(masks[i]);
     // What is wrong with the file, if it is no colour mask, the other reader says as well.
     if (!label.ok() || !add_ids(*label, survey)) return survey_colors(masks, progress);
-    if (survey.pixels_of_ids.size() > kMostValues) return too_many(masks[i], "values");
+    if (survey.pixels_of_ids.size() > kMaxValues) return too_many(masks[i], "values");
     progress(static_cast<std::int64_t>(i) + 1, static_cast<std::int64_t>(masks.size()));
   }
   return survey;

@@ -103,8 +103,8 @@ class Translator {
       GRAPHRUN_ASSIGN(type.shape.emplace_back(), extent_of(input.shape[axis], axis, rank));
     }
     type.shape.resize(4, Dim(1));
-    constexpr std::int64_t kMostImageChannels = model::kMaxImageChannels;
-    const bool image = ports_.inputs.empty() && rank == 4 && type.shape[1].constant() <= kMostImageChannels;
+    const bool image =
+        ports_.inputs.empty() && rank == 4 && type.shape[1].constant() <= model::kMaxImageChannels;
     const StepValue value = graph_.add_input(std::move(type));
     const std::string name = names_.unique(identifier_of(input.name));
     ports_.inputs.push_back({name, value, image && name != "image" ? "image" : ""});

@@ -64,7 +64,7 @@ class Writer {
   }
   std::string& name_of(StepValue value) { return names_[static_cast<std::size_t>(value)]; }
 
-  // Of the statement before, and so needs no name where it is the first input.
+  // A value of the statement before needs no name where it is the first input.
   bool is_before(StepValue value, std::size_t index) const {
     return index > 0 && graph_.steps()[index - 1].output == value;
   }

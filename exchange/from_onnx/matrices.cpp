@@ -32,7 +32,7 @@ Result<Matrix> matrix(NodeImport& node, std::size_t input) {
   return result;
 }
 
-// Of a vector for each image, (N, C): a convolution with windows of one pixel. `weight`: (O, C).
+// A layer of a vector for each image, (N, C), is a convolution with windows of one pixel. `weight`: (O, C).
 Result<Map> layer(NodeImport& node, const Map& x, const Matrix& weight, const std::vector<float>& bias) {
   std::vector<StepVariable> variables = {
       {1, node.keep(tensor_of(weight.values, {weight.rows, weight.columns, 1, 1}))}};

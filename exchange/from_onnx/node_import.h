@@ -62,7 +62,7 @@ class NodeImport {
   // y = x weight + bias, a number for each channel, as a batch norm with mean 0 and variance 1.
   Result<Map> affine(const Map& x, const std::vector<float>& weight, const std::vector<float>& bias,
                      std::string_view suffix = {});
-  // The same number for all channels.
+  // Adds a number to all channels, or multiplies them by one.
   Result<Map> shifted(const Map& x, float by, std::string_view suffix);
   Result<Map> scaled(const Map& x, double factor);
 

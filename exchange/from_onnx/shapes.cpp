@@ -108,7 +108,7 @@ Status gather(NodeImport& node) {
   return give_integers(node, std::move(result));
 }
 
-// Of a list of integers, by steps of 1.
+// A slice is taken of a list of integers alone, by steps of 1.
 Status slice(NodeImport& node) {
   if (node.is_map(0))
     return {ErrorCode::unsupported,
@@ -169,7 +169,7 @@ Result<std::vector<std::int64_t>> axes_input(NodeImport& node, std::size_t input
   return std::vector<std::int64_t>{};
 }
 
-// Of constants and integers the dims change; of an activation the rank, where axes at its end come or go.
+// Constants and integers change their dims; an activation its rank, where axes at its end come or go.
 Status unsqueeze(NodeImport& node) {
   GRAPHRUN_ASSIGN(const Value* const value, node.value(0));
   GRAPHRUN_ASSIGN(const std::vector<std::int64_t> axes, axes_input(node, 1));
@@ -340,8 +340,8 @@ Status pad(NodeImport& node) {
     GRAPHRUN_ASSIGN(const std::size_t axis, axis_of(axes[i], map.rank));
     for (const std::size_t side : {std::size_t{0}, std::size_t{1}}) {
       const std::int64_t number = pads[i + side * axes.size()];
-      constexpr std::int64_t kMost = 1 << 15;
-      if (number < 0 || number > kMost) return {ErrorCode::unsupported, "pads of " + std::to_string(number)};
+      constexpr std::int64_t kMax = 1 << 15;
+      if (number < 0 || number > kMax) return {ErrorCode::unsupported, "pads of " + std::to_string(number)};
       if (number > 0 && axis < 2) return {ErrorCode::unsupported, "padding of images or channels"};
       if (axis >= 2) map.padding[axis - 2 + 2 * side] = number;
     }

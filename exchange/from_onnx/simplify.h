@@ -5,7 +5,7 @@
 
 namespace graphrun::exchange::from_onnx {
 
-// The same network in the form in which people write it and kernels are fastest: x sigmoid(x) as silu; relu
+// Rewrites a network to the form in which people write it and kernels are fastest: x sigmoid(x) as silu; relu
 // and sums as parts of the batch norm or the sum before them. A convolution into which an exporter has folded
 // its batch norm gets one back there, with mean 0, variance 1 and the convolution's bias. Steps that nothing
 // reads go.

@@ -42,7 +42,7 @@ Result<Integers> integers_of(const onnx::Tensor& tensor);
 // An f32 constant with own memory.
 onnx::Tensor tensor_of(const std::vector<float>& values, std::vector<std::int64_t> dims);
 
-// The same elements, in the same memory, with other dims.
+// A view of the tensor's elements, in its memory, with other dims.
 onnx::Tensor with_dims(const onnx::Tensor& tensor, std::vector<std::int64_t> dims);
 
 }  // namespace graphrun::exchange::from_onnx

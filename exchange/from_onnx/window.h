@@ -6,7 +6,7 @@
 
 namespace graphrun::exchange::from_onnx {
 
-// Of a convolution or a pool, by rows and columns. Where ONNX has one axis the other has extent 1.
+// The window of a convolution or a pool, by rows and columns. Where ONNX has one axis the other has extent 1.
 struct Window {
   std::array<std::int64_t, 2> kernel{1, 1};
   std::array<std::int64_t, 2> stride{1, 1};

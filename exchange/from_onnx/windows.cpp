@@ -77,8 +77,8 @@ Status conv_transpose(NodeImport& node) {
   GRAPHRUN_ASSIGN(Numbers more,
                   node.integer_list("output_padding", Numbers(static_cast<std::size_t>(x.rank) - 2)));
   more.resize(2);
-  constexpr std::int64_t kMost = 1 << 16;
-  if (std::ranges::min(more) < 0 || std::ranges::max(more) > kMost)
+  constexpr std::int64_t kMax = 1 << 16;
+  if (std::ranges::min(more) < 0 || std::ranges::max(more) > kMax)
     return {ErrorCode::invalid_file, "output_padding that is none"};
   // Less padding at the end is more output there.
   for (std::size_t axis = 0; axis < 2; ++axis) more[axis] += window.begin[axis] - window.end[axis];

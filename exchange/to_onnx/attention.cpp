@@ -23,7 +23,7 @@ Status matmul(Translation& node) {
   return {};
 }
 
-// Of the channels of each head, pixels being columns: v softmax(scale k^T q), where a column's sum is 1.
+// Computes each head's channels, pixels being columns: v softmax(scale k^T q), where a column's sum is 1.
 Status attention(Translation& node) {
   if (node.wants(1)) return {ErrorCode::unsupported, "log_sum is wanted, which only training reads"};
   GraphBuilder& out = node.out();

@@ -14,7 +14,7 @@ std::vector<std::byte> bytes_of(const std::vector<T>& values) {
   return {bytes.begin(), bytes.end()};
 }
 
-// Of a constant: equal keys, equal tensors.
+// Identifies a constant: equal keys, equal tensors.
 std::string key_of(const onnx::Tensor& tensor) {
   std::string key = std::to_string(static_cast<int>(tensor.type));
   for (const std::int64_t dim : tensor.dims) key += "," + std::to_string(dim);

@@ -73,7 +73,7 @@ std::string_view refusal(std::string_view op);
 
 // relu, where the attribute "activation" asks for it.
 std::string activated(Translation& node, std::string value);
-// Of a node that can be written for known sizes alone.
+// The error of a node that can be written for known sizes alone.
 Status needs_sizes(std::string_view why);
 // The numbers of extents. Precondition: they are constant.
 std::vector<std::int64_t> numbers(std::span<const Dim> extents);

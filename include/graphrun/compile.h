@@ -13,7 +13,7 @@
 #include "graphrun/op_libraries.h"
 #include "graphrun/status.h"
 
-// From a graph file (JSON) to a model, as graphc does it. Component: compiler.
+// Makes a model of a graph file (JSON), as graphc does it. Component: compiler.
 //
 //     auto compiled = graphrun::compile("net.json", {.parameters = {{"classes", 19}}});
 //     if (!compiled.ok()) return fail(compiled.status());
@@ -46,7 +46,7 @@ class GRAPHRUN_API CompiledModel {
   Status write(const std::string& path) const;
   // The bytes of the model file that write() writes.
   Result<std::vector<std::byte>> bytes() const;
-  // For a reader: the expanded graph, one node a line with inferred shapes, and one line a variable.
+  // The expanded graph for a reader, one node a line with inferred shapes, and one line a variable.
   Result<std::string> text() const;
 
   // For graphrun itself.

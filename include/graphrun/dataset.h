@@ -33,7 +33,7 @@ struct SampleForm {
   DType dtype = DType::u8;    // or f32
 };
 
-// In a label: the pixel counts nowhere.
+// An id in a label that says that the pixel counts nowhere.
 inline constexpr ClassId kUnlabelled = 65535;
 
 // The samples of one split. Functions are called from several threads at once, and must not change anything

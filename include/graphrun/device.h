@@ -10,7 +10,7 @@
 #include "graphrun/op_libraries.h"
 #include "graphrun/status.h"
 
-// Where a network computes:
+// The device on which a network computes:
 //
 //     graphrun::Result<graphrun::Device> device = graphrun::Device::open("auto");
 //     if (!device.ok()) return fail(device.status());

@@ -49,7 +49,7 @@ struct EvaluateOptions {
   std::string folder{};    // of the results; empty: in the run's folder, or ./eval
   bool pictures = true;    // gray/, color/ and overlay/ beside metrics.json
   bool label_ids = false;  // also label/, in the data set's own label ids
-  // What is written of probabilities (doc/evaluation.md), and the calibration in metrics.json.
+  // Files of probabilities that are written (doc/evaluation.md), and the calibration in metrics.json.
   bool confidence = false;
   bool probabilities = false;
   double threshold = 0;  // pixels whose class is less probable get the id `unsure` in pictures; 0: none

@@ -51,7 +51,7 @@ struct Color {
 // Number of a class, from 0.
 using ClassId = std::uint16_t;
 
-// What is wanted of an image's pixels besides their classes.
+// Details that are wanted of an image's pixels besides their classes.
 struct LabelDetails {
   bool confidence = false;     // LabelMap::confidence
   bool probabilities = false;  // LabelMap::probabilities
@@ -65,7 +65,7 @@ struct LabelMap {
   // Probability of each pixel's class, from the mean over all that the network saw of it; empty where nobody
   // asked for it.
   std::vector<float> confidence{};
-  // Of all classes, height * width numbers a class, class by class; those of a pixel sum to 1, and the first
+  // Those of all classes, height * width numbers a class, class by class. A pixel's sum to 1, and the first
   // of the largest is that of its class. Empty where nobody asked for them.
   std::vector<float> probabilities{};
 

@@ -50,7 +50,7 @@ class GRAPHRUN_API LabelQueue {
   // Copies the image and returns at once. Errors: invalid_argument: another stream, an image that is none;
   // out_of_memory.
   Status offer(int stream, const ImageView& image, Done done);
-  // Until no image waits and none is in hand.
+  // Waits until no image waits and none is in hand.
   void wait();
   LabelQueueCounts counts() const;
   Labeler& labeler();

@@ -24,7 +24,7 @@
 //     if (map.ok()) std::puts(labeler->class_names()[map->at(row, column)].c_str());
 namespace graphrun {
 
-// What is not given comes from the model, where it stores a protocol. Else a network that takes any size sees
+// Options left out come from the model, where it stores a protocol. Else a network that takes any size sees
 // the whole image, another one crops of the training size; see doc/evaluation.md for what the protocols do.
 struct LabelerOptions {
   std::string model;             // a bundle (.grun), as `grun pack` makes it of a run, or a model file (.fb)
@@ -77,7 +77,7 @@ class GRAPHRUN_API Labeler {
   // Errors: invalid_argument: no data, other channels, another element type, rows that overlap; shape: a size
   // that the network cannot take; out_of_memory.
   Result<LabelMap> label(const ImageView& image);
-  // With these details in the place of the options'.
+  // Labels with these details in the place of the options'.
   Result<LabelMap> label(const ImageView& image, const LabelDetails& details);
   // The label map of each image, in the images' order; memory is taken once, for the largest. The first error
   // ends the call.

@@ -54,10 +54,10 @@ class [[nodiscard]] GRAPHRUN_API Status {
   bool ok() const noexcept { return error_ == nullptr; }
   // Precondition: !ok().
   ErrorCode code() const noexcept;
-  // What went wrong, in one line; empty for success.
+  // One line that says what went wrong; empty for success.
   const std::string& message() const noexcept;
 
-  // The same error with "where: " before its message; success stays success.
+  // Puts "where: " before the message of an error; success stays success.
   Status with_context(std::string_view where) && noexcept;
 
  private:

@@ -14,7 +14,7 @@ enum class Layout : std::uint8_t {
   nhwc,   // shape is (N, C, H, W), memory is N, H, W, C; pixels lie `pixel_stride` elements apart
 };
 
-// What integers of 8 bits stand for: scale * (stored - zero_point). A scale of 0: they are numbers
+// An integer of 8 bits stands for scale * (stored - zero_point). A scale of 0: they are numbers
 // themselves.
 struct Quantisation {
   float scale = 0;
@@ -57,7 +57,7 @@ struct TensorView {
   TensorDesc desc;
   void* data = nullptr;  // not to be followed by the host where `device` is another
   DeviceId device{};     // sessions set it; the host's where nobody says otherwise
-  // Of a weight in s8: one scale for each index of its first axis, on the host.
+  // Scales of a weight in s8, one for each index of its first axis, in the host's memory; null for others.
   const float* channel_scales = nullptr;
 
   // Precondition: T is the element type (f16 is read as std::uint16_t).

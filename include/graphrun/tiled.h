@@ -29,7 +29,7 @@ struct LabelWindow {
 };
 
 // Gets the windows of an image, from the top down and in a row of windows from the left, every pixel once.
-// Its error ends the labelling.
+// An error that it returns ends the labelling.
 using WindowSink = std::function<Status(LabelWindow window)>;
 
 }  // namespace graphrun

@@ -63,7 +63,7 @@ class GRAPHRUN_API TrainSession {
   // Parameters and running statistics from .safetensors or .pth; the optimiser's state too where the file has
   // it (save() writes it). Errors: those of Weights::load; nothing changes then.
   Status load(const std::string& path);
-  // All of that as .safetensors, whole or not at all.
+  // Writes all of that as .safetensors, whole or not at all.
   Status save(const std::string& path) const;
   // The weights as they are, for sessions that look at the network meanwhile: valid as long as this is, and
   // not to be used while compute() or update() runs.
@@ -72,8 +72,8 @@ class GRAPHRUN_API TrainSession {
   // Image `sample` of the batch, of exactly the session's size, preprocessed as the model says. Errors:
   // invalid_argument, shape, as of Session::set_image.
   Status set_image(const ImageView& image, std::int64_t sample);
-  // Its label: classes, or kUnlabelled. Errors: a sample that the batch has not, another size, an id that is
-  // no class.
+  // The sample's label: classes, or kUnlabelled. Errors: a sample that the batch has not, another size, an id
+  // that is no class.
   Status set_label(const LabelMap& label, std::int64_t sample);
   // The whole batch at once: dense f32 (N, C, H, W) as it goes into the network, and ids (N, H, W) as its
   // losses take them. Errors: another count of numbers.

@@ -46,7 +46,7 @@ struct TrainerOptions {
   std::string resume{};
   std::string folder{};                // of the run; empty: exp/DATASET/MODEL/TIME below the current folder
   std::vector<std::string> configs{};  // JSON files of settings
-  // By name (doc/training.md), the JSON text of the value; they win over `configs`.
+  // Settings by name (doc/training.md), each the JSON text of its value; they win over `configs`.
   std::map<std::string, std::string> settings{};
   std::map<std::string, double> parameters{};  // late graph parameters, as -D
   OpLibraries ops{};                           // with the model's ops that are not graphrun's

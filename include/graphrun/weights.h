@@ -20,7 +20,7 @@ namespace graphrun {
 // threads and sessions may share them; what kernels prepare of them is prepared once.
 class GRAPHRUN_API Weights {
  public:
-  // From .safetensors or a PyTorch checkpoint, told apart by content; an empty path: from the program's
+  // Reads .safetensors or a PyTorch checkpoint, told apart by content; an empty path: from the program's
   // bundle. A file of f32 is mapped, not read: it must stay as it is meanwhile (replacing it by rename is
   // safe). Strict: every missing, unexpected or wrongly shaped tensor is in the error, but what inference
   // does not read may be missing. Errors: not_found, io; invalid_file: that, and values that are infinite,

@@ -10,7 +10,7 @@ Status infer_same(const Attributes&, std::span<const ValueType* const> inputs,
   return {};
 }
 
-// Of the op <name>, whose gradient is the op <name>_grad.
+// Gradient of the op <name>, which is the op <name>_grad.
 std::vector<ValueId> gradient_from_y(const GradientRequest& request, GraphWriter& graph) {
   return graph.add(request.node.op + "_grad", {request.output_gradients[0], request.node.outputs[0]}, {},
                    "grad");

@@ -39,8 +39,8 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
 }
 
 Result<std::unique_ptr<Kernel>> prepare_integers(const KernelRequest& request) {
-  constexpr std::int64_t kMostPixels = std::numeric_limits<std::int32_t>::max() / 255;
-  if (request.inputs[0].h() * request.inputs[0].w() > kMostPixels)
+  constexpr std::int64_t kMaxPixels = std::numeric_limits<std::int32_t>::max() / 255;
+  if (request.inputs[0].h() * request.inputs[0].w() > kMaxPixels)
     return {ErrorCode::declined, "sums integers of 32 bits"};
   return prepare_forward<std::uint8_t, float>(request);
 }

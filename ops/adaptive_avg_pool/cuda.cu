@@ -9,7 +9,7 @@ using Prepared = Result<std::unique_ptr<Kernel>>;
 // Channels of one index of a body: more would lie in local memory.
 constexpr int kBodyBlock = 1;
 
-// Of any size.
+// Takes any size.
 Prepared prepare_forward_body(const KernelRequest& request) {
   return for_activation_type(request, [&]<class T>(T) -> Prepared {
     using Body = AdaptiveAvgPool<kBodyBlock, T>;

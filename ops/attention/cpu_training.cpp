@@ -91,7 +91,7 @@ template <class T>
   }
 }
 
-// Of one query: scores and gy v^T to the weights and G.
+// Makes weights and G of one query from its scores and gy v^T.
 [[gnu::always_inline]] inline void differentiate(float* scores, float* products, std::int64_t count,
                                                  float log_sum, float along) {
 #pragma omp simd

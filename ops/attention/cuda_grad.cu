@@ -166,8 +166,8 @@ Result<std::unique_ptr<Kernel>> prepare_cuda_backward(const KernelRequest& reque
   const Problem p = problem_of(request.attrs, request.inputs[1], request.inputs[2], request.inputs[3]);
   GRAPHRUN_TRY(require_width(p));
   return for_activation_type(request, [&]<class T>(T) -> Result<std::unique_ptr<Kernel>> {
-    constexpr int64_t kShortest = 256, kMost = 64;  // queries of a piece, pieces
-    const int64_t piece = std::max(kShortest, blocks_of(p.queries, kMost));
+    constexpr int64_t kShortest = 256, kMax = 64;  // queries of a piece, pieces
+    const int64_t piece = std::max(kShortest, blocks_of(p.queries, kMax));
     const int64_t pieces = blocks_of(p.queries, piece);
     ScratchPlan plan;
     constexpr auto kSize = static_cast<int64_t>(sizeof(float));

@@ -8,7 +8,7 @@
 // The numbers of an attention, for the kernels of all devices.
 namespace graphrun::ops::attention {
 
-// Of one head: y = softmax(scale q k^T) v, rows being pixels.
+// One head computes y = softmax(scale q k^T) v, rows being pixels.
 struct Problem {
   std::int64_t images, heads;
   std::int64_t queries, keys;       // pixels of q, and of k and v

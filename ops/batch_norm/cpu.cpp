@@ -62,7 +62,7 @@ GRAPHRUN_SIMD void apply_residual_relu(const Apply<T>& args, std::int64_t begin,
 
 // Which inputs hold mean, weight and bias, and whether the other statistic is a variance or already 1/sqrt of
 // it.
-struct Form {
+struct NormInputs {
   std::string_view name;
   std::size_t mean;
   std::size_t variance_or_inv_std;
@@ -72,7 +72,7 @@ struct Form {
 };
 
 template <class T>
-Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form& form, double eps) {
+Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const NormInputs& inputs, double eps) {
   constexpr std::size_t kResidual = 5;
   const bool has_residual = request.input_present[kResidual];
   const bool relu = request.attrs.text("activation") == "relu";
@@ -83,14 +83,14 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form
   args.channels = request.inputs[0].c();
   auto* const loop = has_residual ? (relu ? apply_residual_relu<T> : apply_residual<T>)
                                   : (relu ? apply_relu<T> : apply_plain<T>);
-  const auto run = [args, form, eps, has_residual, loop, pixels = request.inputs[0].pixels(),
+  const auto run = [args, inputs, eps, has_residual, loop, pixels = request.inputs[0].pixels(),
                     threads = request.threads](const KernelRun& io) {
     float* const scale = static_cast<float*>(io.scratch);
-    const float* const variance_or_inv_std = io.inputs[form.variance_or_inv_std].as<const float>();
-    const float* const weight = io.inputs[form.weight].as<const float>();
+    const float* const variance_or_inv_std = io.inputs[inputs.variance_or_inv_std].as<const float>();
+    const float* const weight = io.inputs[inputs.weight].as<const float>();
     for (std::int64_t c = 0; c < args.channels; ++c) {
       const float inv_std =
-          form.spread_is_variance
+          inputs.spread_is_variance
               ? static_cast<float>(1 / std::sqrt(static_cast<double>(variance_or_inv_std[c]) + eps))
               : variance_or_inv_std[c];
       scale[c] = inv_std * weight[c];
@@ -99,13 +99,13 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form
     bound.x = io.inputs[0].as<const T>();
     bound.residual = has_residual ? io.inputs[kResidual].as<const T>() : nullptr;
     bound.y = io.outputs[0].as<T>();
-    bound.mean = io.inputs[form.mean].as<const float>();
+    bound.mean = io.inputs[inputs.mean].as<const float>();
     bound.scale = scale;
-    bound.bias = io.inputs[form.bias].as<const float>();
+    bound.bias = io.inputs[inputs.bias].as<const float>();
     cpu::parallel_for(threads, pixels, pixel_grain(args.channels),
                       [&](std::int64_t begin, std::int64_t end) { loop(bound, begin, end); });
   };
-  return make_function_kernel(form.name, args.channels * static_cast<std::int64_t>(sizeof(float)), run);
+  return make_function_kernel(inputs.name, args.channels * static_cast<std::int64_t>(sizeof(float)), run);
 }
 
 Result<std::unique_ptr<Kernel>> prepare_apply(const KernelRequest& request) {

@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(cuda::kThreads, 4) apply(const Apply<T> args, 
 }
 
 // Which inputs hold mean, weight and bias, and the other statistic.
-struct Form {
+struct NormInputs {
   std::string_view name;
   std::size_t mean;
   std::size_t spread;
@@ -78,12 +78,12 @@ struct Form {
 constexpr std::size_t kResidualInput = 5;
 
 template <class T, int kVector, bool kResidual, bool kRelu>
-Result<std::unique_ptr<Kernel>> prepare_form(const KernelRequest& request, const Form& form) {
+Result<std::unique_ptr<Kernel>> prepare_variant(const KernelRequest& request, const NormInputs& inputs) {
   cuda::Device& device = device_of(request);
   auto* const kernel = apply<T, kVector, kResidual, kRelu>;
   const RowGrid grid(request.inputs[0], kVector, cuda::kThreads, unroll_of(kResidual));
   GRAPHRUN_ASSIGN(const int64_t resident, resident_blocks(device, kernel, cuda::kThreads));
-  const auto run = [&device, kernel, grid, form, blocks = grid.blocks(resident)](const KernelRun& io) {
+  const auto run = [&device, kernel, grid, inputs, blocks = grid.blocks(resident)](const KernelRun& io) {
     Apply<T> args{};
     args.x = io.inputs[0].as<const T>();
     args.x_stride = io.inputs[0].desc.pixel_stride;
@@ -93,19 +93,19 @@ Result<std::unique_ptr<Kernel>> prepare_form(const KernelRequest& request, const
     }
     args.y = io.outputs[0].as<T>();
     args.y_stride = io.outputs[0].desc.pixel_stride;
-    args.mean = io.inputs[form.mean].as<const float>();
-    args.spread = io.inputs[form.spread].as<const float>();
-    args.weight = io.inputs[form.weight].as<const float>();
-    args.bias = io.inputs[form.bias].as<const float>();
-    args.spread_is_variance = form.spread_is_variance;
-    args.eps = form.eps;
+    args.mean = io.inputs[inputs.mean].as<const float>();
+    args.spread = io.inputs[inputs.spread].as<const float>();
+    args.weight = io.inputs[inputs.weight].as<const float>();
+    args.bias = io.inputs[inputs.bias].as<const float>();
+    args.spread_is_variance = inputs.spread_is_variance;
+    args.eps = inputs.eps;
     kernel<<<blocks, cuda::kThreads, 0, device.stream()>>>(args, grid);
-    return cuda::check_launch(form.name);
+    return cuda::check_launch(inputs.name);
   };
-  return make_function_kernel(form.name, 0, run);
+  return make_function_kernel(inputs.name, 0, run);
 }
 
-Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form& form) {
+Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const NormInputs& inputs) {
   const bool residual = request.input_present[kResidualInput];
   const bool relu = request.attrs.text("activation") == "relu";
   return for_activation_type(request, [&]<class T>(T) {
@@ -114,10 +114,10 @@ Result<std::unique_ptr<Kernel>> prepare(const KernelRequest& request, const Form
     const bool wide = is_wide<T>(request.inputs[0], strides);
     const auto of_width = [&]<int kVector>() {
       if (residual)
-        return relu ? prepare_form<T, kVector, true, true>(request, form)
-                    : prepare_form<T, kVector, true, false>(request, form);
-      return relu ? prepare_form<T, kVector, false, true>(request, form)
-                  : prepare_form<T, kVector, false, false>(request, form);
+        return relu ? prepare_variant<T, kVector, true, true>(request, inputs)
+                    : prepare_variant<T, kVector, true, false>(request, inputs);
+      return relu ? prepare_variant<T, kVector, false, true>(request, inputs)
+                  : prepare_variant<T, kVector, false, false>(request, inputs);
     };
     return wide ? of_width.template operator()<16 / sizeof(T)>() : of_width.template operator()<1>();
   });

@@ -32,7 +32,7 @@ inline AttrSpec momentum_attr() {
 }
 
 inline InputSpec x_input() { return {.name = "x", .doc = "any activation (N, C, H, W)"}; }
-// Of an op whose first input is x.
+// The residual of an op whose first input is x.
 inline InputSpec residual_input() {
   return {.name = "residual",
           .doc = "of the shape of x, added before the activation",

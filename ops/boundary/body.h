@@ -71,7 +71,7 @@ GRAPHRUN_DEVICE inline float binary_gradient(float score, bool on, float of_on, 
   return on ? -of_on * wrong : of_off * wrong;
 }
 
-// Of the sums of binary_loss over pixels on boundaries and over the others, and their counts.
+// The loss from the sums of binary_loss over pixels on boundaries and over others, and their counts.
 struct BoundaryLoss {
   const double* totals;
   float* loss;

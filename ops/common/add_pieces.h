@@ -10,13 +10,12 @@ namespace graphrun::ops {
 
 // How pixels are cut for their sums, by their number alone.
 struct Pieces {
-  static constexpr int64_t kMost = 128;
+  static constexpr int64_t kMax = 128;
   int64_t piece, count;  // pixels in a piece; pieces
-  explicit Pieces(int64_t pixels)
-      : piece((pixels + kMost - 1) / kMost), count((pixels + piece - 1) / piece) {}
+  explicit Pieces(int64_t pixels) : piece((pixels + kMax - 1) / kMax), count((pixels + piece - 1) / piece) {}
 };
 
-// Of partial sums (pieces, columns) that of one column, in the order of the pieces.
+// Adds up one column of partial sums (pieces, columns), in the order of the pieces.
 GRAPHRUN_DEVICE inline double sum_pieces(const double* sums, int64_t pieces, int64_t columns,
                                          int64_t column) {
   double sum = 0;

@@ -71,7 +71,7 @@ std::unique_ptr<Kernel> make_body_kernel(std::string_view name, Body body,
   return std::make_unique<BodyKernel<Body>>(name, std::move(body), bind, loop, count,
                                             std::max<std::int64_t>(work, 1), threads);
 }
-// The same with body_loop().
+// A kernel of this body that runs by body_loop().
 template <class Body>
 std::unique_ptr<Kernel> make_body_kernel(std::string_view name, Body body,
                                          typename BodyKernel<Body>::Bind bind, std::int64_t count,

@@ -23,7 +23,7 @@ inline std::vector<AttrSpec> interpolation_attrs() {
 
 using model::interpolation_of;
 
-// The same of a graph's node.
+// The rule that a graph's node has.
 inline numeric::Interpolation interpolation_of(const AttrMap& attrs) {
   const auto mode = attrs.find("mode");
   if (mode != attrs.end() && mode->second == AttrValue("nearest")) return numeric::Interpolation::nearest;

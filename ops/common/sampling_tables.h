@@ -12,7 +12,7 @@ inline Status take_sampling_tables(const KernelRequest& request, const TensorDes
                      numeric::sampling_bytes(low.h(), high.h()) + numeric::sampling_bytes(low.w(), high.w()));
 }
 
-// The same between logits and a label map (N, H, W).
+// Takes the tables between logits and a label map (N, H, W).
 inline Status take_label_tables(const KernelRequest& request, const TensorDesc& logits,
                                 const TensorDesc& label) {
   return take_tables(request, numeric::sampling_bytes(logits.h(), label.shape[1]) +

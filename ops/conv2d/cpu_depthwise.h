@@ -34,9 +34,9 @@ struct Window {
 inline Window rows_of(const Geometry& g) { return {g.kh, g.sh, g.ph, g.dh}; }
 inline Window columns_of(const Geometry& g) { return {g.kw, g.sw, g.pw, g.dw}; }
 
-// Of y, which has `out` pixels, from x, which has `in`.
+// What y, which has `out` pixels, reads of x, which has `in`.
 Reads forward_reads(const Window& window, std::int64_t in, std::int64_t out);
-// Of x's gradient from y's.
+// What x's gradient reads of y's.
 Reads gradient_reads(const Window& window, std::int64_t in, std::int64_t out);
 
 inline Status require_depthwise(const Geometry& g) {

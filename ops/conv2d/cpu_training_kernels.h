@@ -9,15 +9,15 @@ namespace graphrun::ops::conv2d {
 Prepared prepare_grad_weight(const KernelRequest& request);
 // By one matrix product a tap.
 Prepared prepare_grad_weight_products(const KernelRequest& request);
-// Of 1x1 windows on bf16, by one matrix product.
+// Windows of 1x1 on bf16, by one matrix product.
 Prepared prepare_grad_weight_pixels(const KernelRequest& request);
 // By Winograd's filtering, 3x3 windows whose weights are not constant.
 Prepared prepare_winograd_forward(const KernelRequest& request);
 Prepared prepare_winograd_grad_data(const KernelRequest& request);
 Prepared prepare_winograd_grad_weight(const KernelRequest& request);
-// Of as many groups as channels.
+// Kernels for as many groups as channels.
 Prepared prepare_depthwise_grad_weight(const KernelRequest& request);
-// Of transposed convolutions.
+// Kernels for transposed convolutions.
 Prepared prepare_transpose_by_winograd(const KernelRequest& request);
 Prepared prepare_transpose_grad_data(const KernelRequest& request);
 Prepared prepare_transpose_grad_weight(const KernelRequest& request);

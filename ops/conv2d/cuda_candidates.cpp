@@ -107,26 +107,27 @@ struct Binding {
 
 class Library final : public Engine {
  public:
-  struct Form {
+  struct Variant {
     bool fused = false;    // bias, residual and ReLU are in the plan
     bool flipped = false;  // a gradient by x as a convolution of gy
   };
-  Library(cuda::Device& device, const Problem& problem, Form form, Plan plan, std::vector<Binding> bindings)
+  Library(cuda::Device& device, const Problem& problem, Variant variant, Plan plan,
+          std::vector<Binding> bindings)
       : device_(device),
         problem_(problem),
-        form_(form),
-        finish_(form.fused ? Problem() : problem, plan.workspace_bytes()),
+        variant_(variant),
+        finish_(variant.fused ? Problem() : problem, plan.workspace_bytes()),
         plan_(std::move(plan)),
         bindings_(std::move(bindings)) {
     for (const Binding& binding : bindings_) names_.push_back(binding.name);
   }
-  std::string_view name() const override { return form_.fused ? "cudnn_fused" : "cudnn"; }
+  std::string_view name() const override { return variant_.fused ? "cudnn_fused" : "cudnn"; }
   std::int64_t workspace_bytes() const override { return finish_.workspace_bytes(); }
-  bool flipped() const override { return form_.flipped; }
+  bool flipped() const override { return variant_.flipped; }
   DType result_type() const override { return problem_.type; }
   Status run(const Operands& operands) const override {
     Operands bound = operands;
-    if (!form_.fused && problem_.kind == Convolution::forward) bound.y = finish_.sum(operands);
+    if (!variant_.fused && problem_.kind == Convolution::forward) bound.y = finish_.sum(operands);
     std::array<void*, 5> data{};
     for (std::size_t i = 0; i < bindings_.size(); ++i) data[i] = bound.*bindings_[i].operand;
     GRAPHRUN_TRY(
@@ -137,7 +138,7 @@ class Library final : public Engine {
  private:
   cuda::Device& device_;
   Problem problem_;
-  Form form_;
+  Variant variant_;
   Finish finish_;
   Plan plan_;
   std::vector<Binding> bindings_;
@@ -149,42 +150,42 @@ class Library final : public Engine {
 class EngineHeuristics {
  public:
   static std::unique_ptr<EngineHeuristics> make(cuda::Device& device, const Problem& problem,
-                                                Library::Form form) {
-    std::unique_ptr<EngineHeuristics> offers(new EngineHeuristics(device, problem, form));
+                                                Library::Variant variant) {
+    std::unique_ptr<EngineHeuristics> heuristics(new EngineHeuristics(device, problem, variant));
     auto graph = std::make_shared<Graph>();
-    if (!offers->describe(*graph).ok() || !graph->finish(device.cudnn()).ok()) return offers;
-    offers->configurations_ = graph->configurations(forbidden(problem.type));
-    offers->graph_ = std::move(graph);
-    return offers;
+    if (!heuristics->describe(*graph).ok() || !graph->finish(device.cudnn()).ok()) return heuristics;
+    heuristics->configurations_ = graph->configurations(forbidden(problem.type));
+    heuristics->graph_ = std::move(graph);
+    return heuristics;
   }
   int count() const { return static_cast<int>(configurations_.size()); }
   // Each may be asked for once.
-  Result<std::unique_ptr<Engine>> take(int index) {
+  Result<std::unique_ptr<Engine>> build(int index) {
     GRAPHRUN_ASSIGN(Plan plan, Plan::make(device_.cudnn(), graph_,
                                           std::move(configurations_[static_cast<std::size_t>(index)])));
-    auto engine = std::make_unique<Library>(device_, problem_, form_, std::move(plan), bindings_);
+    auto engine = std::make_unique<Library>(device_, problem_, variant_, std::move(plan), bindings_);
     if (engine->workspace_bytes() > max_workspace(problem_.type))
       return {ErrorCode::declined, "the workspace is too large"};
     return std::unique_ptr<Engine>(std::move(engine));
   }
 
  private:
-  EngineHeuristics(cuda::Device& device, const Problem& problem, Library::Form form)
-      : device_(device), problem_(problem), form_(form) {}
+  EngineHeuristics(cuda::Device& device, const Problem& problem, Library::Variant variant)
+      : device_(device), problem_(problem), variant_(variant) {}
 
   Status describe(Graph& graph) {
-    const Geometry g = form_.flipped ? flipped_geometry(problem_.g) : problem_.g;
+    const Geometry g = variant_.flipped ? flipped_geometry(problem_.g) : problem_.g;
     const DType type = problem_.type;
     const cuda::dnn::Window window{{g.ph, g.pw}, {g.sh, g.sw}, {g.dh, g.dw}};
     const std::array<std::int64_t, 4> of_y{g.n, g.o, g.oh, g.ow};
     GRAPHRUN_ASSIGN(const std::int64_t x, graph.add({type, {g.n, g.c, g.h, g.w}}));
     GRAPHRUN_ASSIGN(const std::int64_t weight, graph.add({type, {g.o, g.group_channels(), g.kh, g.kw}}));
     GRAPHRUN_ASSIGN(const std::int64_t y, graph.add({type, of_y}));
-    bindings_ = {{x, form_.flipped ? &Operands::y : &Operands::x},
+    bindings_ = {{x, variant_.flipped ? &Operands::y : &Operands::x},
                  {weight, &Operands::weight},
-                 {y, form_.flipped ? &Operands::x : &Operands::y}};
-    const Convolution kind = form_.flipped ? Convolution::forward : problem_.kind;
-    if (!form_.fused) return graph.convolve(kind, window, x, weight, y);
+                 {y, variant_.flipped ? &Operands::x : &Operands::y}};
+    const Convolution kind = variant_.flipped ? Convolution::forward : problem_.kind;
+    if (!variant_.fused) return graph.convolve(kind, window, x, weight, y);
     // cuDNN has ready kernels for this order of the sums and for a bias of the activations' type.
     GRAPHRUN_ASSIGN(std::int64_t sum, graph.add({DType::f32, of_y, true}));
     GRAPHRUN_TRY(graph.convolve(kind, window, x, weight, sum));
@@ -205,7 +206,7 @@ class EngineHeuristics {
 
   cuda::Device& device_;
   Problem problem_;
-  Library::Form form_;
+  Library::Variant variant_;
   std::vector<Binding> bindings_;
   std::shared_ptr<const Graph> graph_;
   std::vector<cuda::dnn::Configuration> configurations_;
@@ -224,8 +225,8 @@ Candidates::Candidates(cuda::Device& device, const Problem& problem) : device_(d
 }
 Candidates::~Candidates() = default;
 
-EngineHeuristics& Candidates::offers(int family) {
-  auto& known = offers_[static_cast<std::size_t>(family)];
+EngineHeuristics& Candidates::heuristics(int family) {
+  auto& known = heuristics_[static_cast<std::size_t>(family)];
   if (!known)
     known =
         EngineHeuristics::make(device_, problem_, {.fused = family == kFused, .flipped = family == kTurned});
@@ -234,10 +235,10 @@ EngineHeuristics& Candidates::offers(int family) {
 
 int Candidates::count(int family) {
   if (!available_[static_cast<std::size_t>(family)]) return 0;
-  return family == kProduct ? 1 : offers(family).count();
+  return family == kProduct ? 1 : heuristics(family).count();
 }
 
-std::vector<int> Candidates::promising() {
+std::vector<int> Candidates::ranked() {
   constexpr int kTrials = 6, kMoreTrials = 3;
   std::vector<int> numbers;
   for (int family = 0; family < kFamilies; ++family) {
@@ -257,13 +258,13 @@ std::vector<int> Candidates::all() const {
   return numbers;
 }
 
-Result<std::unique_ptr<Engine>> Candidates::take(int number) {
+Result<std::unique_ptr<Engine>> Candidates::build(int number) {
   const int family = number / kFamily;
   const int index = number % kFamily;
   if (number < 0 || family >= kFamilies || index >= count(family))
     return {ErrorCode::declined, "there is no such engine"};
   if (family == kProduct) return std::unique_ptr<Engine>(std::make_unique<Product>(device_, problem_));
-  return offers(family).take(index);
+  return heuristics(family).build(index);
 }
 
 }  // namespace graphrun::ops::conv2d::gpu

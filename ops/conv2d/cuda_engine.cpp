@@ -90,7 +90,7 @@ struct Choice {
 Choice first_that_runs(const std::vector<int>& numbers, Candidates& candidates, Trial& trial) {
   const bool memory = trial.allocate().ok();
   for (const int number : numbers) {
-    auto engine = candidates.take(number);
+    auto engine = candidates.build(number);
     if (engine.ok() && (!memory || trial.milliseconds(**engine, 1).ok())) return {number, *std::move(engine)};
   }
   return {};
@@ -109,7 +109,7 @@ Choice fastest(Candidates& candidates, const Problem& problem, Trial& trial) {
   constexpr float kHopeless = 2;  // times the best
   constexpr float kSlow = 6;      // times what is expected
   constexpr int kRuns = 3;
-  std::vector<int> numbers = candidates.promising();
+  std::vector<int> numbers = candidates.ranked();
   const std::size_t promising = numbers.size();
   for (const int number : candidates.all()) {
     const auto end = numbers.begin() + static_cast<std::ptrdiff_t>(promising);
@@ -123,7 +123,7 @@ Choice fastest(Candidates& candidates, const Problem& problem, Trial& trial) {
     const bool good = best_time <= slow;
     if (good && (i >= promising || Clock::now() - begin > kPatience)) break;
     if (best.engine && Clock::now() - begin > kMaxPatience) break;
-    auto engine = candidates.take(numbers[i]);
+    auto engine = candidates.build(numbers[i]);
     if (!engine.ok()) continue;
     auto time = trial.milliseconds(**engine, 1);
     if (!time.ok()) continue;
@@ -145,7 +145,7 @@ Result<std::unique_ptr<Engine>> make_engine(cuda::Device& device, const Problem&
     Candidates candidates(device, problem);
     Choice choice;
     if (known->tried) {
-      auto engine = candidates.take(known->number);
+      auto engine = candidates.build(known->number);
       if (engine.ok()) choice = {known->number, *std::move(engine)};
     } else {
       Trial trial(device, problem);

@@ -19,7 +19,7 @@ struct Problem {
   cuda::dnn::Convolution kind = cuda::dnn::Convolution::forward;
   Geometry g{};
   DType type = DType::f32;
-  // Of forward: bias is added, then the residual, then comes ReLU. The last two need a bias.
+  // A forward convolution adds bias, then the residual, then comes ReLU. The last two need a bias.
   bool bias = false, residual = false, relu = false;
 };
 
@@ -43,7 +43,7 @@ class Engine {
   virtual bool flipped() const { return false; }
   // What is written need not lie at a multiple of 16 bytes.
   virtual bool writes_anywhere() const { return false; }
-  // Of what is written.
+  // The element type that run() writes.
   virtual DType result_type() const = 0;
   virtual Status run(const Operands& operands) const = 0;
 };

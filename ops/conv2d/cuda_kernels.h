@@ -30,11 +30,11 @@ Prepared prepare_join_weights(const KernelRequest& request);
 Prepared prepare_forward_body(const KernelRequest& request);
 Prepared prepare_grad_data_body(const KernelRequest& request);
 Prepared prepare_grad_weight_body(const KernelRequest& request);
-// Of transposed convolutions.
+// Kernels for transposed convolutions.
 Prepared prepare_transpose(const KernelRequest& request);
 Prepared prepare_transpose_grad_data(const KernelRequest& request);
 Prepared prepare_transpose_grad_weight(const KernelRequest& request);
-// Of as many groups as channels.
+// Kernels for as many groups as channels.
 Prepared prepare_depthwise(const KernelRequest& request);
 Prepared prepare_depthwise_batch_norm(const KernelRequest& request);
 Prepared prepare_depthwise_grad_data(const KernelRequest& request);
@@ -82,7 +82,7 @@ inline Fold fold_of(std::span<const TensorView> inputs, double eps) {
   return {inputs[kBnWeight].as<const float>(), inputs[kBnBias].as<const float>(),
           inputs[kBnMean].as<const float>(), inputs[kBnVar].as<const float>(), eps};
 }
-// Of a prepared form: the digits tell every eps from every other.
+// Key of prepared weights: the digits tell every eps from every other.
 inline std::string fold_key(double eps) {
   char digits[64];
   std::snprintf(digits, sizeof digits, "batch norm %a", eps);

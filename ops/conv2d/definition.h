@@ -31,7 +31,7 @@ std::vector<AttrSpec> window_attrs();
 // Inputs x, weight and bias, and attributes, of conv2d and conv_transpose2d.
 std::vector<InputSpec> layer_inputs(std::string_view weight_doc);
 std::vector<AttrSpec> layer_attrs(std::vector<AttrSpec> window);
-// Of conv2d and its fused forms: how bf16 rounds weights.
+// How bf16 rounds the weights of conv2d and its fused forms.
 AttrSpec carry_attr();
 // window_attrs() of a node.
 AttrMap window_of(const AttrMap& attrs);
@@ -45,7 +45,7 @@ Status require_weight(const Attributes& attrs, const ValueType& weight, const Di
 
 // Operations of a convolution: each pixel of y (or of its gradient) meets the whole weight.
 double product_cost(const ValueType& y, const ValueType& weight);
-// The same as OpDef::cost of conv2d and its fused forms.
+// OpDef::cost of conv2d and its fused forms.
 double forward_cost(const Attributes& attrs, std::span<const ValueType* const> inputs,
                     std::span<const ValueType* const> outputs);
 

@@ -10,7 +10,7 @@
 // The numbers of a convolution, for the kernels of all devices.
 namespace graphrun::ops::conv2d {
 
-// Of the convolution from x to y with the window that the attributes give.
+// Geometry of the convolution from x to y with the window that the attributes give.
 inline Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const TensorDesc& y) {
   const std::vector<std::int64_t> kernel = attrs.integers("kernel");
   const std::vector<std::int64_t> stride = attrs.integers("stride");
@@ -22,7 +22,7 @@ inline Geometry geometry_of(const Attributes& attrs, const TensorDesc& x, const 
           padding[1], dilation[0], dilation[1], attrs.integer("groups")};
 }
 
-// Of the convolution of gy with the window turned by half a turn, which is the gradient of x of one with
+// Geometry of gy convolved with the window turned by half a turn, which is the gradient of x of one with
 // stride 1. Its padding is negative where x's is more than the window reaches.
 inline Geometry flipped_geometry(const Geometry& g) {
   return {g.n,

@@ -23,13 +23,13 @@ Prepared prepare_batch_norm(const KernelRequest& request);  // conv2d_bn with co
 // conv2d_bn_pyramid with constant variables; x may be in u8 beside wide levels and a wide y.
 Prepared prepare_pyramid(const KernelRequest& request);
 Prepared prepare_winograd(const KernelRequest& request);  // conv2d_bn likewise, of 3x3 windows
-// The same of activations in u8 and weights in s8.
+// Kernels for activations in u8 and weights in s8.
 Prepared prepare_eight_bits(const KernelRequest& request);
 Prepared prepare_batch_norm_eight_bits(const KernelRequest& request);
 Prepared prepare_pyramid_eight_bits(const KernelRequest& request);
 Prepared prepare_grad_data_turned(const KernelRequest& request);
 Prepared prepare_grad_data(const KernelRequest& request);
-// Of as many groups as channels.
+// Kernels for as many groups as channels.
 Prepared prepare_depthwise(const KernelRequest& request);
 Prepared prepare_depthwise_batch_norm(const KernelRequest& request);
 Prepared prepare_depthwise_grad_data(const KernelRequest& request);

@@ -20,7 +20,7 @@ struct DeviceLabels {
 
   // kNone where the pixel is ignored, or where the label is no class, which is reported.
   __device__ int32_t label(int64_t pixel) const { return check(data[pixel], pixel); }
-  // The same of `counted`. `label` is the pixel's label().
+  // The label of a pixel in `counted`. `label` is that of label().
   __device__ int32_t counted_label(int64_t pixel, int32_t label) const {
     return counted == data ? label : check(counted[pixel], pixel);
   }

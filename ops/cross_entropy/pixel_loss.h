@@ -35,7 +35,7 @@ struct PixelLoss {
   }
 };
 
-// Of the attributes label_smoothing and focus.
+// The rule that the attributes label_smoothing and focus give.
 inline PixelLoss rule_of(const Attributes& attrs) {
   return {static_cast<float>(attrs.real("label_smoothing")), static_cast<float>(attrs.real("focus"))};
 }

@@ -25,7 +25,7 @@ inline AttrSpec label_smoothing_attr() {
           .min = 0,
           .max = 1};
 }
-// Of the sums of a loss and their gradient.
+// Attributes that the sums of a loss and their gradient share.
 inline std::vector<AttrSpec> pixel_loss_attrs() {
   return {ignore_label_attr(),
           label_smoothing_attr(),
@@ -77,7 +77,7 @@ inline InputSpec class_weights_input() {
           .type = OperandType::dense(DType::f32, 1),
           .optional = true};
 }
-// Of an op whose input 1 is the label.
+// The pixels that count, for an op whose input 1 is the label.
 inline InputSpec counted_input() {
   return {.name = "counted",
           .doc =
@@ -99,7 +99,7 @@ inline std::vector<OutputSpec> totals_outputs() {
        .optional = true}};
 }
 
-// Of totals and confusion.
+// Types of the outputs totals and confusion.
 inline std::vector<ValueType> totals_types(const ValueType& logits) {
   return {ValueType::dense(DType::f64, {2}),
           ValueType::dense(DType::i64, {logits.shape[1], logits.shape[1]})};
@@ -113,7 +113,7 @@ ValueId class_weights_of(ValueId logits, GraphWriter& graph);
 // The loss of hard pixels or of all as the method train has it: mean, totals, confusion. Attributes as
 // cross_entropy's, and focus.
 std::vector<ValueId> write_training_loss(const Node& node, const AttrMap& pixel_loss, GraphWriter& graph);
-// The same of all pixels, without weights, as the method eval has it.
+// Writes the loss of all pixels, without weights, as the method eval has it.
 std::vector<ValueId> write_loss(const Node& node, const AttrMap& pixel_loss, GraphWriter& graph);
 Status infer_loss(const Attributes& attrs, std::span<const ValueType* const> inputs,
                   std::vector<ValueType>& outputs);

@@ -74,7 +74,7 @@ struct ReduceTo {
   }
 };
 
-// The same where y has one channel and x has several, which are summed too.
+// Sums likewise where y has one channel and x has several, which are summed too.
 template <class T>
 struct ReduceChannels {
   const T* x;

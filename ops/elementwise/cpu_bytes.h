@@ -6,7 +6,7 @@
 
 namespace graphrun::ops::elementwise {
 
-// Of activations in u8.
+// Kernels for activations in u8.
 Result<std::unique_ptr<Kernel>> prepare_add_bytes(const KernelRequest& request);
 Result<std::unique_ptr<Kernel>> prepare_multiply_bytes(const KernelRequest& request);
 

@@ -115,7 +115,7 @@ Prepared prepare_reduce_to(const KernelRequest& request) {
                              [&]<class T>(T) { return make_regions_kernel<T>(request, "cuda", false); });
 }
 
-// Of any size.
+// Takes any size.
 Prepared prepare_reduce_to_body(const KernelRequest& request) {
   GRAPHRUN_TRY(require_equal_channels(request));
   return for_activation_type(request, [&]<class T>(T) -> Prepared {

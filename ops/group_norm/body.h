@@ -20,7 +20,7 @@ struct Groups {
   GRAPHRUN_DEVICE int64_t channel(int64_t i) const { return i % groups * size(); }
 };
 
-// Of a group of an image.
+// Mean and inverse deviation of a group of an image.
 struct Moments {
   float mean, inv_std;
 

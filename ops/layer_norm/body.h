@@ -23,7 +23,7 @@ GRAPHRUN_DEVICE double sum_channels(int64_t channels, const F& f) {
   return sum;
 }
 
-// Of a pixel's channels.
+// Mean and inverse deviation of a pixel's channels.
 struct Moments {
   float mean, inv_std;
 

@@ -18,7 +18,7 @@ struct Matrices {
         image(view.desc.h() * view.desc.w() * row) {}
 };
 
-// The same of bf16, image by image.
+// A product of bf16, image by image.
 class NarrowProduct final : public Kernel {
  public:
   NarrowProduct(cpu::Primitive product, int left, int right)

@@ -14,7 +14,7 @@ struct Divisor {
     const int64_t end = first + kernel < extent ? first + kernel : extent;
     return end - begin;
   }
-  // Of output pixel (y, x).
+  // The divisor of output pixel (y, x).
   GRAPHRUN_DEVICE float of(const Window& w, int64_t y, int64_t x) const {
     if (count_padding) return static_cast<float>(w.kernel_h * w.kernel_w);
     return static_cast<float>(inside(y * w.stride_h - w.padding_h, w.kernel_h, w.in_h) *

@@ -48,7 +48,7 @@ Result<std::vector<Dim>> pooled_shape(const Attributes& attrs, const ValueType& 
 namespace {
 
 // The gradient keeps a place in its window in a byte.
-constexpr double kMostRows = 16;
+constexpr double kMaxRows = 16;
 
 Status infer(const Attributes& attrs, std::span<const ValueType* const> inputs,
              std::vector<ValueType>& outputs) {
@@ -89,7 +89,7 @@ std::vector<const OpDef*> definitions() {
                    .doc = "u8, place of the winner in its window, row by row; for the gradient",
                    .type = OperandType::nhwc(DType::u8),
                    .optional = true}},
-      .attrs = window_attrs(kMostRows),
+      .attrs = window_attrs(kMaxRows),
       .infer = infer,
       .gradient = gradient,
       .shares_scale = true,
@@ -101,7 +101,7 @@ std::vector<const OpDef*> definitions() {
                  {.name = "index", .doc = "max_pool's index", .type = OperandType::nhwc(DType::u8)},
                  {.name = "x", .doc = "the input of max_pool", .shape_only = true}},
       .outputs = {{.name = "gx", .doc = "gradient of x"}},
-      .attrs = window_attrs(kMostRows),
+      .attrs = window_attrs(kMaxRows),
       .infer = infer_grad,
       .not_differentiable = "second derivatives are not offered",
       .internal = true,

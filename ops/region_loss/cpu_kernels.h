@@ -6,7 +6,7 @@
 
 namespace graphrun::ops::region_loss {
 
-// Of cpu_lovasz.cpp.
+// Kernels of cpu_lovasz.cpp.
 std::vector<KernelEntry> lovasz_kernels();
 
 }  // namespace graphrun::ops::region_loss

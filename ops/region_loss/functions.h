@@ -148,7 +148,7 @@ struct LovaszMean {
   }
 };
 
-// Of one class, whose terms are known.
+// Gradient of the loss of one class, whose terms are known.
 struct LovaszGrad {
   ErrorTable table;
   const double* terms;

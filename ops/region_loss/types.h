@@ -14,7 +14,7 @@ enum Sums : int {
   kLabelled,   // count of the pixels with this label
   kSums
 };
-// The same for lovasz_softmax, by class and bin of errors (bins.h). An error is 1 - p in a pixel with this
+// Sums of lovasz_softmax, by class and bin of errors (bins.h). An error is 1 - p in a pixel with this
 // label, and p in the others.
 enum ErrorSums : int {
   kHitCount,   // of errors of pixels with this label
@@ -45,7 +45,7 @@ inline std::vector<OutputSpec> sums_outputs(std::string_view doc, int rank) {
            .optional = true}};
 }
 
-// Of a loss that a graph may have.
+// Outputs of a loss that a graph may have.
 inline std::vector<OutputSpec> region_outputs() {
   return {{.name = "loss", .doc = "f32 scalar", .type = OperandType::scalar(DType::f32)},
           {.name = "confusion",

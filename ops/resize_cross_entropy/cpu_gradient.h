@@ -54,7 +54,7 @@ GRAPHRUN_SIMD void store(const float* from, std::int64_t count, T* to) {
 // do not depend on the threads.
 class RowGradients {
  public:
-  // Of logits (N, C, h, w); takes its buffers from the geometry's scratch.
+  // The gradient is that of logits (N, C, h, w); its buffers are taken from the geometry's scratch.
   RowGradients(Geometry& geometry, const TensorDesc& logits) : geometry_(geometry) {
     const std::int64_t row_bytes = geometry.row_floats * 4;
     below_ = geometry.scratch.add(logits.n() * logits.h() * row_bytes);

@@ -15,7 +15,7 @@ enum class Goal { totals, probability, log_sum };
 struct ScanResults {
   cross_entropy::PartialTotals* partials;  // blocks() of them
   unsigned long long* confusion;           // may be null: unwanted
-  // Of each pixel: the probability of its label; or log2 of the sum of the e^logit, undefined where ignored.
+  // Each pixel's probability of its label; or log2 of the sum of the e^logit, undefined where ignored.
   float* of_pixel;
 };
 

@@ -5,7 +5,7 @@
 namespace graphrun::ops::softmax {
 namespace {
 
-// Of all lanes of a group; the last groups may have no pixel.
+// The pixel that all lanes of a group work on; the last groups may have none.
 template <class Group>
 __device__ int64_t pixel_of_group() {
   return cuda::thread_index() / Group::kLanes;

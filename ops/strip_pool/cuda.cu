@@ -11,7 +11,7 @@ Strips strips_of(const KernelRequest& request, const TensorDesc& x) {
   return {x.h(), x.w(), request.attrs.text("axis") == "row"};
 }
 
-// Of any size.
+// Takes any size.
 Prepared prepare_forward_body(const KernelRequest& request) {
   return for_activation_type(request, [&]<class T>(T) -> Prepared {
     using Body = StripPool<kCudaBlock, T>;

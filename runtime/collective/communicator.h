@@ -35,7 +35,7 @@ class Communicator {
   // data[i] of every rank becomes the sum, or the maximum, of all ranks' data[i]: the same bits everywhere.
   // f32, f64, i32, i64; sums of bf16 too. Errors (also of those below): a type that it cannot combine.
   virtual Result<Ticket> all_reduce(void* data, std::int64_t count, DType type, ReduceOp how) = 0;
-  // The same sum for `root` alone; other ranks' data is undefined afterwards.
+  // Sums for `root` alone; other ranks' data is undefined afterwards.
   virtual Result<Ticket> reduce(void* data, std::int64_t count, DType type, int root) = 0;
   virtual Result<Ticket> broadcast(void* data, std::int64_t bytes, int root) = 0;
   // data is cut into one part a rank, of bytes[rank], in their order. Each rank has its own part in its

@@ -7,7 +7,7 @@
 
 namespace graphrun::collective {
 
-// Of the machine that this process runs on.
+// Name of the machine that this process runs on.
 inline std::string host_name() {
   std::array<char, 256> name{};
   return gethostname(name.data(), name.size() - 1) == 0 ? std::string(name.data()) : std::string("localhost");

@@ -63,7 +63,7 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Access access, co
     return {ErrorCode::io, path + ": is not a regular file, and is not replaced"};
   }
   const mode_t mode = access == Access::own ? 0600 : 0666;
-  // Of a name that is as long as names may be, the beginning.
+  // A name that is as long as names may be is cut, so that the suffix fits.
   constexpr std::size_t kLongestStem = NAME_MAX - 32;
   const std::size_t name_at = path.rfind('/') + 1;
   const std::string stem = path.substr(0, name_at + kLongestStem) + "." + std::to_string(::getpid()) + ".";

@@ -26,7 +26,7 @@ inline std::string size_text(std::int64_t bytes) {
   return text.data();
 }
 
-// The same rounded up, so that a limit of this size suffices.
+// Writes a size rounded up, so that a limit of this size suffices.
 inline std::string size_text_up(std::int64_t bytes) {
   constexpr std::int64_t kKilo = 1000;
   constexpr std::int64_t kMega = kKilo * kKilo;

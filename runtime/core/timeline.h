@@ -14,12 +14,12 @@ class Timeline {
   virtual ~Timeline() = default;
   // The point at which all that was started so far has ended.
   virtual Status mark() = 0;
-  // Of each mark, seconds since the first one. Waits for the device.
+  // Seconds of each mark since the first one. Waits for the device.
   virtual Result<std::vector<double>> seconds() = 0;
   virtual void clear() = 0;
 };
 
-// Of the host, where what was started has ended when the call returns.
+// The host's timeline: work there has ended when the call that started it returns.
 class HostTimeline final : public Timeline {
  public:
   Status mark() override {

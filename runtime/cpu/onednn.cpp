@@ -16,7 +16,8 @@
 namespace graphrun::cpu {
 namespace {
 
-// Of making something: what the library cannot do or does not accept, another kernel may.
+// The status where something cannot be made: what the library cannot do or does not accept, another kernel
+// may.
 Status failure(dnnl_status_t status, std::string_view what) {
   const std::string message = "oneDNN: " + std::string(what);
   switch (status) {
@@ -68,14 +69,14 @@ bool is_limited(int resource) {
 // memory back would stop the other threads for a moment, once for each kernel.
 Status require_code_memory() {
   if (!is_limited(RLIMIT_AS) && !is_limited(RLIMIT_DATA)) return {};
-  constexpr std::size_t kMost = std::size_t{16} << 20;  // of one primitive, with room to spare
-  void* const memory = mmap(nullptr, kMost, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  constexpr std::size_t kMax = std::size_t{16} << 20;  // of one primitive, with room to spare
+  void* const memory = mmap(nullptr, kMax, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     return {ErrorCode::out_of_memory,
-            "the system has not the " + std::to_string(kMost >> 20) +
+            "the system has not the " + std::to_string(kMax >> 20) +
                 " MB of memory in which code for kernels is generated (ulimit -v?)"};
   }
-  munmap(memory, kMost);
+  munmap(memory, kMax);
   return {};
 }
 

@@ -39,7 +39,7 @@ bool multiplies_bf16();
 
 // The tensor as the library sees it, strides and all.
 Result<dnnl::memory::desc> library_desc(const TensorDesc& desc);
-// The same extents and type in whatever layout the library likes best.
+// A descriptor of these extents and type in whatever layout the library likes best.
 Result<dnnl::memory::desc> library_choice(const TensorDesc& desc);
 // Logical order of `shape` with these strides in elements.
 Result<dnnl::memory::desc> strided_desc(DType dtype, const Shape& shape,

@@ -18,7 +18,7 @@ inline Status check(cudaError_t code, std::string_view what) {
   return {kind, std::string(what) + ": " + cudaGetErrorString(code)};
 }
 
-// Of the kernel that was launched last by this thread.
+// Whether the kernel that this thread launched last could be launched.
 inline Status check_launch(std::string_view what) { return check(cudaGetLastError(), what); }
 
 }  // namespace graphrun::cuda

@@ -50,7 +50,7 @@ class Descriptor {
   // All that the attribute lists.
   Result<std::vector<Descriptor>> get_all(cudnnBackendAttributeName_t name, cudnnBackendDescriptorType_t type,
                                           std::string_view what) const;
-  // Of a call that has done something with this.
+  // The status of a call that did something with this.
   Status check(cudnnStatus_t code, std::string_view doing) const;
 
  private:
@@ -92,7 +92,7 @@ class Graph {
   // The last call; then configurations can be asked for.
   Status finish(cudnnHandle_t handle);
 
-  // Of engines without any of the notes, best first: by cuDNN's reckoning, where these are few then its
+  // Engines without any of the notes, best first: by cuDNN's reckoning, where these are few then its
   // fallbacks, and where there is hardly one then every engine with its usual knobs. Those that compile a
   // kernel first, which can take a second, come last. The order is the same on every call with the same
   // library and GPU.

@@ -20,8 +20,8 @@
 namespace graphrun::cuda {
 
 // One GPU as kernels see it: the stream that all of them are started on, one after the other, and the
-// libraries' handles, which work on that stream. Kernels are prepared and started by the thread that holds a
-// Turn.
+// libraries' handles, which work on that stream. Kernels are prepared and started by the thread that holds
+// lock().
 class Device final : public DeviceContext {
  public:
   // Errors: no such GPU, a driver or library that refuses.
@@ -41,7 +41,7 @@ class Device final : public DeviceContext {
   Tuning& tuning() { return tuning_; }
 
   // What kernels have made and share by a name that tells all it depends on; null: not there yet. It lives at
-  // least as long as whoever holds it, and is used by the holder of a Turn.
+  // least as long as whoever holds it, and is used by the thread that holds lock().
   std::shared_ptr<void> cached(const std::string& name) const;
   void cache(const std::string& name, std::shared_ptr<void> what);
 

@@ -11,7 +11,7 @@ namespace graphrun::cuda {
 using Stream = Handle<cudaStream_t, cudaStreamDestroy>;
 using Event = Handle<cudaEvent_t, cudaEventDestroy>;
 
-// Of the calling thread's GPU; it does not wait for the default stream.
+// A stream of the calling thread's GPU; it does not wait for the default stream.
 inline Result<Stream> make_stream() {
   cudaStream_t stream = nullptr;
   GRAPHRUN_TRY(check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags"));

@@ -7,7 +7,7 @@
 
 namespace graphrun::cuda {
 
-// Of a device's stream, by events. Events that were made once are used again after clear().
+// Timeline of a device's stream, by events. Events that were made once are used again after clear().
 class EventTimeline final : public core::Timeline {
  public:
   explicit EventTimeline(Device& device) : device_(device) {}

@@ -74,7 +74,7 @@ void write_rows(const ImageView& image, const Normalisation& normalisation, std:
   }
 }
 
-// The same values as those of resize_rows() at the image's own size.
+// Writes the values that resize_rows() would give at the image's own size.
 void write_any(const ImageView& image, const Normalisation& normalisation, std::int64_t pixel_stride,
                float* out) {
   if (image.dtype == DType::u8) {

@@ -33,7 +33,7 @@ struct SlideAxis {
 
 // Crops lie two thirds of their size apart, rounded up; the last one is moved back inside.
 SlideAxis slide_axis(std::int64_t extent, std::int64_t crop);
-// Of sums over the crops along an axis, each pixel a sum over those that see it: their means at size `to`.
+// Sums over crops along an axis, each pixel a sum over those that see it, become their means at size `to`.
 ResizeTable mean_taps(const SlideAxis& axis, std::int64_t to);
 
 }  // namespace graphrun::imaging

@@ -7,7 +7,7 @@
 // libraries measure what suits a size.
 namespace graphrun::labelling {
 
-// Batches of about the same size for an image of so many crops. More than kMost at once gain nothing.
+// Batches of about the same size for an image of so many crops. More than kMax at once gain nothing.
 inline std::int64_t even_batch(std::int64_t crops) {
   constexpr std::int64_t kMax = 32;
   const std::int64_t parts = (crops + kMax - 1) / kMax;

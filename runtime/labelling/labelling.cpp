@@ -52,7 +52,7 @@ Result<Labelling> Labelling::open(std::shared_ptr<const model::Program> program,
   ProtocolSettings protocol = options.protocol;
   GRAPHRUN_ASSIGN(protocol.max_bytes, available_bytes(*backend, options));
   GRAPHRUN_ASSIGN(labelling.protocol_, make_protocol(protocol, std::move(program), labelling.weights_));
-  GRAPHRUN_ASSIGN(labelling.most_bytes_, available_bytes(*backend, options));
+  GRAPHRUN_ASSIGN(labelling.max_bytes_, available_bytes(*backend, options));
   return labelling;
 }
 

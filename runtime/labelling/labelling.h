@@ -36,7 +36,7 @@ class Labelling {
   Protocol& protocol() const { return *protocol_; }
   const weights::Weights& weights() const { return *weights_; }
   // Bytes that may be planned for in all.
-  std::int64_t max_bytes() const { return most_bytes_; }
+  std::int64_t max_bytes() const { return max_bytes_; }
   // Why prepared weights that an earlier process kept are of no use; empty: nothing to say.
   const std::string& cache_note() const { return weights_->kept_note(); }
   // What is worth knowing of the weights (weights::Weights::note); empty: nothing.
@@ -48,7 +48,7 @@ class Labelling {
   Labelling() = default;
   std::shared_ptr<weights::Weights> weights_;
   std::unique_ptr<Protocol> protocol_;
-  std::int64_t most_bytes_ = 0;
+  std::int64_t max_bytes_ = 0;
 };
 
 }  // namespace graphrun::labelling

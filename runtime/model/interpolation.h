@@ -15,7 +15,7 @@ inline numeric::Interpolation interpolation_of(const Attributes& attrs) {
                                      : numeric::Interpolation::half_pixels;
 }
 
-// Of any op with OpDef::interpolates.
+// The rule of any op with OpDef::interpolates.
 inline numeric::Interpolation interpolation_of(const OpDef& def, const Attributes& attrs) {
   const auto has = [&](std::string_view name) {
     return std::ranges::find(def.attrs, name, &AttrSpec::name) != def.attrs.end();

@@ -25,7 +25,7 @@ constexpr std::int64_t max_model_bytes(std::int64_t file_bytes) {
   return std::min(kMaxModelBytes, kLeast + kForEachByte * file_bytes);
 }
 
-// The same model gives the same bytes. Errors: a model beyond the limits of the format.
+// Equal models give equal bytes. Errors: a model beyond the limits of the format.
 Result<std::vector<std::byte>> serialize(const Model& model);
 // The file appears whole or not at all.
 Status write_model(const Model& model, const std::string& path);

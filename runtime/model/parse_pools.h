@@ -11,8 +11,8 @@
 #include "runtime/model/graph.h"
 #include "runtime/model/model_file.h"
 
-// Of parse_model(): the pools of a file, in which equal things stand once, and the memory that a model may
-// take.
+// What parse_model() reads first: the pools of a file, in which equal things stand once, and memory that a
+// model may take.
 namespace graphrun::model {
 
 inline Status bad_file(std::string message) { return {ErrorCode::invalid_file, std::move(message)}; }

@@ -26,7 +26,7 @@ class Program : public std::enable_shared_from_this<Program> {
   // Takes a model that the compiler or parse_model made; validates it.
   static Result<std::shared_ptr<const Program>> make(Model model, const OpRegistry& registry);
 
-  // The same program with other values of late parameters; this one where they are what it has. Errors: a
+  // This program with other values of late parameters; itself where they are what it has. Errors: a
   // name that the model has not (with the nearest one), a structural parameter, a value outside its range.
   Result<std::shared_ptr<const Program>> bind(const Bindings& bindings) const;
 

@@ -7,8 +7,8 @@ namespace graphrun::model {
 namespace {
 
 constexpr std::size_t kActivationRank = 4;
-// Of an activation in rows or columns, of other tensors along each axis: with it kernels may count positions
-// in a window in 32 bits, and their tables stay small.
+// An activation's limit in rows or columns, other tensors' along each axis: with it kernels may count
+// positions in a window in 32 bits, and their tables stay small.
 constexpr std::int64_t kMaxSide = std::int64_t{1} << 24;
 
 Status bad(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }

@@ -22,7 +22,7 @@ struct Planned {
   Rematerialisations rematerialisations;
 };
 
-// Of a single value the variance is 0: all of a training step would see the norm's bias instead of the value,
+// The variance of a single value is 0: all of a training step would see the norm's bias instead of the value,
 // and an evaluation something else.
 Status check_statistics(const LoweredMethod& lowered, const Reductions& reductions) {
   const auto& comm = reductions.batch_statistics;

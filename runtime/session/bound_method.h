@@ -51,8 +51,8 @@ class StepHook {
   virtual Status after_step(std::size_t step) = 0;
 };
 
-// Who adds up the outputs that say so (OutputSpec::reduction), on their device, before any other node reads
-// them. Null: they stay this rank's own.
+// Communicators that sum over ranks what OutputSpec::reduction marks, on the outputs' device, before any
+// other node reads them. Null: no reduction, they stay this rank's own.
 struct Reductions {
   std::shared_ptr<collective::Communicator> batch_statistics;
   std::shared_ptr<collective::Communicator> loss;
@@ -64,7 +64,7 @@ struct MethodOptions {
   InputShapes input_shapes;
   bool constant_weights = false;
   bool fuse = true;
-  // Of activations: f32, bf16, or s8: 8 bits where the weights say how and the device has kernels for it,
+  // How activations are stored: f32, bf16, or s8: 8 bits where the weights say how and the device has kernels
   // else what that device computes in best.
   DType precision = DType::f32;
   // The output of this name is taken before the resize that makes it, where one does (LowerOptions).
@@ -108,7 +108,7 @@ class BoundMethod {
                                                    std::span<const TensorView> gradients,
                                                    const MethodOptions& options);
 
-  // The same without weights and memory.
+  // The memory that a method would take, without weights and without taking any.
   static Result<MemoryRequirements> plan(const model::Program& program, std::string_view method,
                                          const model::Backend& backend, const MethodOptions& options);
 

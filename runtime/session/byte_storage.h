@@ -27,7 +27,7 @@ class ByteStorage {
   void add_values(const std::vector<model::Value>& values);
   // From here on its first output has the scale that its path has.
   void written_by(const Node& node);
-  // Of a value; without one it is stored wide.
+  // How a value is stored in 8 bits; without a scale it is stored wide.
   Quantisation of(ValueId id) const;
   bool is_weight(const model::Value& value) const;
 

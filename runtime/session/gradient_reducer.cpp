@@ -26,7 +26,7 @@ void GradientReducer::make_buckets(std::span<const ReadyGradient> gradients, std
     bucket.view.desc.shape = {bucket.view.desc.shape.count() + gradient.view.desc.shape.count()};
     bucket.step = std::max(bucket.step, gradient.step);
   }
-  // The same on every rank: whatever else they run, their gradients become ready in the same order.
+  // Every rank sorts them alike: whatever else they run, their gradients become ready in the same order.
   std::ranges::stable_sort(buckets_, {}, &Bucket::step);
 }
 

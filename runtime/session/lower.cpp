@@ -315,8 +315,8 @@ class Lowering final : public GraphWriter {
     return false;
   }
 
-  // The same with all activations that the node reads cast to `type`, and with what it writes cast back where
-  // `type` is f32.
+  // Offers the node with all activations that it reads cast to `type`, and with what it writes cast back
+  // where `type` is f32.
   Result<bool> offer_cast(Node node, const OpDef& def, const Attributes& attrs, DType type,
                           std::string& reasons) {
     const std::size_t first = result_.nodes.size();

@@ -7,8 +7,8 @@
 
 namespace graphrun::session {
 
-// The same steps again and again: where the device can keep work (Backend::record), they are recorded when
-// they run for the second time and replayed from then on. The first time they run step by step, so that
+// Runs the same steps again and again: where the device can keep work (Backend::record), they are recorded
+// when they run for the second time and replayed from then on. The first time they run step by step, so that
 // libraries do there what they do once.
 class Replay {
  public:

@@ -50,7 +50,7 @@ Result<std::unique_ptr<TrainSession>> TrainSession::create(std::shared_ptr<const
     GRAPHRUN_TRY(session->bind_exchange(session->program_->registry()));
     session->train_replay_.require_recording();
   }
-  GRAPHRUN_TRY(session->check_roles(options));
+  GRAPHRUN_TRY(session->check_ports(options));
   if (const TensorView view = session->class_weights(); view.data != nullptr) {
     const std::vector<float> ones(static_cast<std::size_t>(view.desc.shape.count()), 1.0f);
     GRAPHRUN_TRY(session->set_class_weights(ones));
@@ -171,7 +171,7 @@ TensorView TrainSession::output_of(std::string_view role) const {
 }
 
 // What this class and its users copy to and from by its role.
-Status TrainSession::check_roles(const Options& options) const {
+Status TrainSession::check_ports(const Options& options) const {
   const model::Signature& signature = program_->model().signature;
   const auto check = [](const TensorView& view, const model::Port* port, const char* kind,
                         const TensorDesc& expected) {

@@ -108,7 +108,7 @@ class TrainSession {
   // An output of the last compute() by its role (runtime/model/signature.h), e.g. roles::kConfusion; data is
   // null where the model has none.
   TensorView output_of(std::string_view role) const;
-  // The same by its name, e.g. "aux_totals".
+  // An output by its name, e.g. "aux_totals".
   TensorView output(std::string_view name) const { return train_->output(name); }
   // A scalar output as a number. Copies from the device. Errors: no such output (not_found); what the device
   // found wrong in the last compute().
@@ -144,7 +144,7 @@ class TrainSession {
   Status exchange_gradients();
   Status run_axpby(BoundOp& op, double a, double b);
   Status gather_parameters();
-  Status check_roles(const Options& options) const;
+  Status check_ports(const Options& options) const;
   std::shared_ptr<const model::Program> program_;
   std::shared_ptr<weights::Weights> weights_;
   std::int64_t gradient_bytes_ = 0;  // of all gradients; a buffer may be larger

@@ -18,8 +18,8 @@ class PackedWeightsFolder {
   PackedWeightsFolder(std::string folder, std::string weights_path, DType precision);
 
   bool keeps_nothing() const { return folder_.empty(); }
-  // Of the forms that `maker`, a device with its build, makes of the tensors that `selection` tells apart.
-  // Empty: nothing is kept.
+  // The file of the forms that `maker`, a device with its build, makes of the tensors that `selection` tells
+  // apart. Empty: nothing is kept.
   std::string path_for(std::string_view maker, std::string_view selection) const;
 
   // To be told of a file that was read or written.

@@ -101,7 +101,7 @@ class Walk {
     }
   }
 
-  // Of entries of one key the last one counts, in the place of the first.
+  // The last one of several entries of one key counts, in the place of the first.
   TensorNest tensors_of(const PickleObject& dict) const {
     std::vector<std::pair<std::string_view, PickleId>> entries;
     std::unordered_map<std::string_view, std::size_t> known;

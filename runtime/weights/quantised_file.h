@@ -27,7 +27,7 @@ void store_quantised(const Weights& weights, const model::Model& model, WideMaps
                      std::vector<NamedTensor>& tensors, std::map<std::string, std::string>& metadata,
                      NarrowTensors& narrow);
 
-// The same with others unchanged.
+// Stores the quantised tensors likewise and leaves the others as they are.
 void store_quantised(const Weights& weights, const model::Model& model, std::vector<NamedTensor>& tensors,
                      std::map<std::string, std::string>& metadata);
 

@@ -24,7 +24,7 @@ Status write_safetensors(const std::string& path, std::span<const NamedTensor> t
                          const std::map<std::string, std::string>& metadata,
                          core::AtomicFile::Access access = core::AtomicFile::Access::shared,
                          const std::function<void(const NamedTensor&)>& written = {});
-// The same bytes to whoever takes them.
+// Gives the bytes of such a file to whoever takes them.
 Status emit_safetensors(std::span<const NamedTensor> tensors,
                         const std::map<std::string, std::string>& metadata, const ByteSink& sink,
                         const std::function<void(const NamedTensor&)>& written = {});

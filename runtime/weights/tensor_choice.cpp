@@ -161,7 +161,7 @@ Result<ChosenTensors> usual_one(std::span<const TensorNest> nests, const TensorC
                                            list_of(nests, primary.empty() ? listed : primary)};
 }
 
-// Of those that fit best the one that is no average, if there is one.
+// Chooses, where several fit best, the one that is no average, if there is one.
 Result<ChosenTensors> best_of(std::span<const TensorNest> nests, const TensorChoice& choice,
                               const std::vector<Candidate>& all) {
   std::size_t most = 0;

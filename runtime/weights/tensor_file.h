@@ -38,7 +38,7 @@ class TensorFile {
   // safetensors' "__metadata__"; empty for the other formats.
   const std::map<std::string, std::string>& metadata() const { return table_.metadata; }
 
-  // As MappedFile's; `bytes` that are no view of the file are left alone.
+  // MappedFile::release() and populate() of the file; `bytes` that are no view of it are left alone.
   void release(std::span<const std::byte> bytes) const;
   void populate(std::span<const std::byte> bytes) const;
   const std::string& identity() const { return file_->identity(); }

@@ -70,7 +70,7 @@ class Weights {
   // a variable whose shape differs in extents that depend on the graph parameter "classes" alone keeps its
   // values. Anything else is the error that it is for load().
   Result<Initialisation> load_but_classes(const TensorFile& file);
-  // The same for what a file has under the names that `rename` gives (empty: not wanted), and no more:
+  // Loads what a file has under the names that `rename` gives (empty: not wanted), and no more:
   // backbones. Returns the names of the variables that were taken. A tensor of another shape is an error.
   Result<std::vector<std::string>> load_some(std::span<const NamedTensor> tensors,
                                              const std::function<std::string(std::string_view)>& rename);
@@ -96,7 +96,7 @@ class Weights {
   // beside what variable() has. Precondition: no session runs, and each has the extents of its variable.
   void quantise(std::shared_ptr<const std::vector<EightBitTensor>> tensors, ActivationScales activations);
   bool writable() const { return writable_; }
-  // Of the memory that the variables have here, prepared forms and mapped files apart.
+  // Bytes of memory that the variables have here, prepared forms and mapped files apart.
   std::int64_t bytes() const;
   // Host views of parameters and buffers, and the optimiser state here if asked for: what a checkpoint holds.
   // They view memory of the weights on host devices, else memory that `storage` owns.

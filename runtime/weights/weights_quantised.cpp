@@ -40,7 +40,7 @@ Status Weights::read_quantised(const TensorFile& file, const Found& found, const
     // Sessions only read mapped weights: writable() is false.
     narrow_[i] = {tensor->desc, const_cast<std::byte*>(tensor->bytes.data()), {}, scales};
     quantised_.variables[i] = true;
-    // Of variances the values are looked at.
+    // Variances are left out: their values are looked at.
     if (!backend_->is_host() || items_[i].not_negative || tensor->bytes.empty()) continue;
     copied[i] = narrow_[i];
     any = true;

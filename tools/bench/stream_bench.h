@@ -24,7 +24,7 @@ struct StreamTimes {
   LabelQueueCounts counts;
   std::vector<double> latencies;  // from offered to labelled, sorted
 
-  // Of the latencies; 0 without any.
+  // A percentile of the latencies; 0 without any.
   double percentile(double share) const;
 };
 

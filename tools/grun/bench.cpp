@@ -49,7 +49,7 @@ struct Timing {
   std::vector<double> seconds;    // sorted
   std::int64_t device_bytes = 0;  // in use by then (Backend::memory_in_use)
   double bind_seconds = 0;        // until a session was made: kernels chosen, weights prepared
-  // Of training.
+  // Memory that a training step plans.
   std::int64_t planned_bytes = 0;
   session::Rematerialisations rematerialisations{};
 };
@@ -162,7 +162,7 @@ Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const
   return timing;
 }
 
-// Of the slowest rank.
+// Times of the slowest rank.
 struct Slowest {
   double median = 0;
   double fastest = 0;

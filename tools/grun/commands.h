@@ -17,7 +17,7 @@ namespace graphrun::tools {
 struct Outcome {
   Status status;
   int exit_status = 0;  // where there is no error: that of an interrupted run
-  // Of a subcommand that ran on several: an error of one must end them all before they part.
+  // The ranks of a subcommand that ran on several: an error of one must end them all before they part.
   std::shared_ptr<collective::Communicator> comm;
   std::vector<std::string> command;  // the words of the command line, the program's name first
   int launch = 0;                    // ranks to start with this command line, which have not been yet

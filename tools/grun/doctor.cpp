@@ -28,7 +28,7 @@
 namespace graphrun::tools {
 namespace {
 
-// Of the CPU's instructions those that oneDNN or graphrun use, in the kernel's words.
+// The CPU's instructions that oneDNN or graphrun use, in the kernel's words.
 std::string cpu_features() {
   constexpr std::array kKnown{"avx2",        "fma",      "avx512f",  "avx512_vnni", "avx512_bf16",
                               "avx512_fp16", "amx_tile", "amx_bf16", "amx_int8",    "asimd",

@@ -28,7 +28,8 @@ Result<std::shared_ptr<collective::Communicator>> join_ranks(CommonOptions& opti
 void report_error(collective::Communicator* comm, const Status& error, int exit_status) {
   const bool several = comm != nullptr && comm->size() > 1;
   const int launched = training::launched_rank();
-  // Who is ended meanwhile has nothing to add. mpirun takes longer to see a rank that has not joined.
+  // Time for the launcher to end this rank, if another one has told the error already; mpirun takes longer to
+  // see a rank that has not joined.
   if (launched > 0) std::this_thread::sleep_for(std::chrono::milliseconds(several ? 500 : 2000));
   const std::string where = several ? comm->describe(comm->rank()) + ": "
                             : collective::started_by_launcher()

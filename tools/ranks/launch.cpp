@@ -58,8 +58,8 @@ Result<std::vector<std::string>> command_line(int ranks, std::span<char* const> 
   return words;
 }
 
-// Of what comes from mpirun and its ranks, line by line: takes mpirun's own reports of failed ranks away, and
-// keeps which rank was killed. They lie between lines of dashes.
+// Filters what comes from mpirun and its ranks, line by line: takes mpirun's own reports of failed ranks
+// away, and keeps which rank was killed. They lie between lines of dashes.
 class Errors {
  public:
   void take(std::string_view text) {

@@ -44,7 +44,7 @@ std::string nearest(const CLI::App& command, const std::string& word) {
   return nearest_name(name, names);
 }
 
-// Of "1.5GB"; nothing for what is none.
+// The bytes that "1.5GB" says; nothing for what is no size.
 std::optional<std::int64_t> bytes_of(std::string text) {
   constexpr std::array<std::pair<std::string_view, double>, 10> kUnits{{{"", 1},
                                                                         {"b", 1},
@@ -56,7 +56,7 @@ std::optional<std::int64_t> bytes_of(std::string text) {
                                                                         {"mib", 1048576.0},
                                                                         {"gib", 1073741824.0},
                                                                         {"tib", 1099511627776.0}}};
-  constexpr double kMost = 1e18;
+  constexpr double kMax = 1e18;
   std::erase(text, ' ');
   std::ranges::transform(text, text.begin(),
                          [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
@@ -66,7 +66,7 @@ std::optional<std::int64_t> bytes_of(std::string text) {
   const auto found = std::ranges::find(kUnits, unit, &std::pair<std::string_view, double>::first);
   if (error != std::errc() || found == kUnits.end()) return std::nullopt;
   const double bytes = number * found->second;
-  if (!(bytes >= 1 && bytes <= kMost)) return std::nullopt;
+  if (!(bytes >= 1 && bytes <= kMax)) return std::nullopt;
   return static_cast<std::int64_t>(bytes);
 }
 

@@ -24,7 +24,7 @@ CLI::Option* add_bytes(CLI::App& command, const char* name, Integer& bytes, cons
 // A check of an option: a whole number from `least` on.
 CLI::Validator whole_number(std::int64_t least);
 
-// Of an option that takes one value and is given several times the last one counts, in all commands.
+// Lets the last one count of an option that takes one value and is given several times, in all commands.
 void let_last_win(CLI::App& app);
 
 // These options change nothing in this command: they are accepted and not listed.

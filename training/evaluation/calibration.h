@@ -33,7 +33,7 @@ class Calibration {
   std::span<std::int64_t> cells() { return cells_; }
 
  private:
-  // Of each bin in turn pixels, those that are right, and the sum of confidences.
+  // For each bin in turn: pixels, those that are right, and the sum of confidences.
   std::array<std::int64_t, std::size_t{3} * kBins> cells_{};
 };
 

@@ -20,7 +20,7 @@ class ImageCounts {
   int classes() const { return classes_; }
   bool has_boundaries() const { return columns_ > kOfImage + 2 * classes_; }
 
-  // Of one image. Spans have a number a class.
+  // Counts of one image. Spans have a number a class.
   template <class T>
   struct Row {
     T& pixels;      // labelled with a class

@@ -16,7 +16,7 @@ struct ClassMetrics {
   std::int64_t predicted = 0;
   double iou = 0;       // intersection / (union + 1e-10): 0 for a class that is absent from both
   double accuracy = 0;  // intersection / (target + 1e-10)
-  // Of these the first three are 0 where nothing is divided by.
+  // The first three of these are 0 where the divisor is 0.
   double precision = 0;  // intersection / predicted
   double recall = 0;     // intersection / target
   double f1 = 0;         // harmonic mean of the two

@@ -16,7 +16,7 @@
 namespace graphrun::training {
 namespace {
 
-// Of pixels without a class that is sure enough, where their id is none of a class.
+// Colour of pixels without a class that is sure enough, where their id is none of a class.
 constexpr imaging::Color kUnsureColor{255, 0, 255};
 
 constexpr float kOpacity = 0.6f;  // of colours over an image

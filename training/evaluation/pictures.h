@@ -32,7 +32,7 @@ Status check_files(const ProbabilityFiles& files, std::int64_t classes);
 // Gives pixels whose class is less probable than the threshold the id `unsure`. Precondition: as many of
 // both.
 void take_unsure(const ProbabilityFiles& files, std::span<const float> confidence, std::span<ClassId> ids);
-// Of 16 bits: 65535 stands for 1.
+// Confidence in 16 bits: 65535 stands for 1.
 std::vector<ClassId> confidence_ids(const imaging::LabelMap& map);
 // With a colour for what is unsure.
 std::vector<imaging::Color> palette_of(std::vector<imaging::Color> classes, const ProbabilityFiles& files);
@@ -47,7 +47,7 @@ class PictureWriter {
                                       std::vector<imaging::Color> palette,
                                       std::vector<std::uint8_t> label_ids = {},
                                       const ProbabilityFiles& files = {});
-  // The same without color/ and overlay/, for write_frame() alone.
+  // A writer without color/ and overlay/, for write_frame() alone.
   static Result<PictureWriter> create_ids(const std::filesystem::path& folder,
                                           std::vector<imaging::Color> palette, const ProbabilityFiles& files);
   // From now on write_sheet() writes. Makes the folder.

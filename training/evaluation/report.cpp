@@ -137,7 +137,7 @@ void write_calibration(Writer& writer, const EvaluationRecord& record) {
   writer.EndObject();
 }
 
-// Of labels and predictions that are classes: a row a label, a column a prediction.
+// Writes counts of labels and predictions that are classes: a row a label, a column a prediction.
 void write_confusion(Writer& writer, const ConfusionMatrix& confusion) {
   const auto classes = static_cast<std::size_t>(confusion.classes());
   writer.Key("confusion");

@@ -73,7 +73,7 @@ struct EvalOutcome {
   std::vector<datasets::ClassInfo> classes;
   std::int64_t images = 0;
   std::optional<Metrics> metrics;  // none in a split without labels
-  // Of this rank, since the start; 0 where saved predictions were scored.
+  // Times of this rank since the start; 0 where saved predictions were scored.
   double seconds = 0;  // from decoded images to label maps
   labelling::ProtocolSeconds protocol{};
   std::optional<EvalComparison> comparison{};  // where another one was given

@@ -36,7 +36,7 @@ Result<EvalComparison> compare_evaluations(const Tally& tally, std::span<const s
 // comparison.json: other, mIoU and other_mIoU, difference with its interval, and of each class its difference
 // and what came of it: "won" or "lost" where the interval does not contain 0, else "even".
 std::string comparison_json(const EvalComparison& comparison, std::span<const datasets::ClassInfo> classes);
-// The same as lines for people.
+// Writes a comparison as lines for people.
 std::string describe(const EvalComparison& comparison, std::span<const datasets::ClassInfo> classes);
 
 }  // namespace graphrun::training

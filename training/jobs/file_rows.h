@@ -18,7 +18,7 @@ class FileRows {
   // come in their order; files of different sizes, or with more or fewer channels in all.
   static Result<std::unique_ptr<FileRows>> open(const std::string& file, const datasets::ImageSource& source);
 
-  // Of the first file.
+  // How the first file stores its numbers.
   const datasets::StoredForm& form() const { return parts_.front().rows->form(); }
   // The next `count` rows. Errors: what the decoders say, a number that is not finite.
   Status read(std::int64_t count, void* to);

@@ -18,7 +18,7 @@ struct ModelChoice {
 // one that validation has found best. Errors: the run has no such checkpoint; "best" or "last" without a run.
 Result<ModelChoice> choose_model(const std::string& model, const std::string& weights);
 
-// The same of a run's weights alone.
+// Chooses a run's weights alone.
 Result<std::string> checkpoint_of(const std::filesystem::path& run, const std::string& weights);
 
 }  // namespace graphrun::training

@@ -17,8 +17,8 @@ struct OwnProtocol {
   labelling::ProtocolSettings settings;
   std::string source;  // "model", "takes any size", "default", "the reference's"
 };
-// Of a model for labelling: what is stored with it, else what fits its network. For an evaluation: a
-// bundle's, else the reference's, slide in crops of the training size, so that figures can be compared.
+// A model's protocol for labelling is what is stored with it, else what fits its network. For an evaluation:
+// a bundle's, else the reference's, slide in crops of the training size, so that figures can be compared.
 Result<OwnProtocol> labelling_protocol(const weights::ModelSource& source);
 Result<OwnProtocol> evaluation_protocol(const weights::ModelSource& source);
 

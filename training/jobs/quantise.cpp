@@ -144,7 +144,7 @@ class QuantisationJob {
     return {};
   }
 
-  // Of all that can be in 8 bits, as if nothing were kept wide.
+  // Chooses scales of all that can be in 8 bits, as if nothing were kept wide.
   Status choose_scales() {
     scales_ = calibration_->statistics().scales(shared_scales(*program_), wide_ends(*program_));
     layers_ = find_layers(*program_, *backend_);

@@ -31,7 +31,7 @@ struct QuantiseRequest {
 // A layer with weights, as it stands in the file.
 struct QuantisedLayerRow {
   std::string path;
-  // Of the logits' variance: what the layer alone in 8 bits changes them by, in the mean of squares.
+  // Mean square of what the layer alone in 8 bits changes the logits by, as a part of the logits' variance.
   double sensitivity = 0;
   bool wide = false;  // kept so
   // No kernel takes it in 8 bits: it is computed wide, of a weight that is stored so or not.

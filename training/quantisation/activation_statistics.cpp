@@ -6,7 +6,7 @@ namespace graphrun::training {
 namespace {
 
 // Pixels of an image's activation that are looked at; neighbours are much alike.
-constexpr std::int64_t kMostValues = std::int64_t{1} << 13;
+constexpr std::int64_t kMaxValues = std::int64_t{1} << 13;
 
 bool is_map(const TensorView& view) {
   return view.data != nullptr && view.desc.layout == Layout::nhwc && view.desc.dtype == DType::f32;
@@ -15,7 +15,7 @@ bool is_map(const TensorView& view) {
 // visit(pixel's values) for some of the pixels, at even distances.
 template <class Visit>
 void for_some_pixels(const TensorView& view, const Visit& visit) {
-  const std::int64_t wanted = std::max<std::int64_t>(1, kMostValues / view.desc.c());
+  const std::int64_t wanted = std::max<std::int64_t>(1, kMaxValues / view.desc.c());
   // Odd, so that it does not fall upon the same columns in each row.
   const std::int64_t step = (view.desc.pixels() + wanted - 1) / wanted | 1;
   for (std::int64_t pixel = 0; pixel < view.desc.pixels(); pixel += step)

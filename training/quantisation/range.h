@@ -13,7 +13,7 @@ class RangeHistogram {
  public:
   // Not finite ones are left out.
   void add(std::span<const float> values);
-  // The same of another's values.
+  // Adds another one's values.
   void merge(const RangeHistogram& other);
   bool empty() const { return total_ == 0; }
 

@@ -16,7 +16,7 @@ constexpr double kLeft = 62;
 constexpr double kRight = 14;
 constexpr double kTop = 12;
 constexpr double kBottom = 44;
-constexpr std::size_t kMostPoints = 400;
+constexpr std::size_t kMaxPoints = 400;
 constexpr double kSteps = 6;  // about, between marks of the x axis
 
 struct Axis {
@@ -57,10 +57,10 @@ std::string mark_text(double value, const Axis& axis) {
 
 // Those that can be drawn: files may hold any number.
 std::vector<Point> finite(const std::vector<Point>& points) {
-  constexpr double kMost = 1e30;
+  constexpr double kMax = 1e30;
   std::vector<Point> kept;
   std::ranges::copy_if(points, std::back_inserter(kept),
-                       [](const Point& p) { return std::abs(p.x) < kMost && std::abs(p.y) < kMost; });
+                       [](const Point& p) { return std::abs(p.x) < kMax && std::abs(p.y) < kMax; });
   return kept;
 }
 
@@ -181,7 +181,7 @@ std::vector<Point> thinned(const std::vector<Point>& points, std::size_t most) {
 
 std::string line_chart(const Chart& whole) {
   Chart chart = whole;
-  for (Series& series : chart.series) series.points = thinned(finite(series.points), kMostPoints);
+  for (Series& series : chart.series) series.points = thinned(finite(series.points), kMaxPoints);
   std::erase_if(chart.series, [](const Series& series) { return series.points.empty(); });
   if (chart.series.empty()) return {};
   const Range range = range_of(chart);

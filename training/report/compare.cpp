@@ -72,7 +72,7 @@ std::optional<double> score_of(const Facts& facts, const std::string& evaluation
   return score == all.end() ? std::nullopt : std::optional(score->second);
 }
 
-// Of the whole table; csv has differences in columns of their own.
+// Builds the whole table; csv has differences in columns of their own.
 class Comparison {
  public:
   Comparison(const std::vector<Facts>& runs, bool csv) : runs_(runs), csv_(csv) {
@@ -92,7 +92,7 @@ class Comparison {
         std::all_of(row.begin() + 1, row.end(), [&](const std::string& text) { return text == row[1]; });
     if (!same || (!only_differing && row[1] != kNone)) table_.push_back(std::move(row));
   }
-  // The same of numbers, with what later runs have more or less than the first.
+  // Adds a row of numbers, with what later runs have more or less than the first.
   void numbers(const std::string& title, int digits,
                const std::function<std::optional<double>(const Facts&)>& cell) {
     std::vector<std::string> row{title};
@@ -166,7 +166,7 @@ void add_course(Comparison& comparison) {
   });
 }
 
-// Of each evaluation that any run has: the names of its scores, in the order of the first run that has them.
+// Names of the scores of each evaluation that any run has, in the order of the first run that has them.
 std::map<std::string, std::vector<std::string>> scores_by_evaluation(const std::vector<Facts>& runs) {
   std::map<std::string, std::vector<std::string>> names;
   for (const Facts& run : runs) {

@@ -11,8 +11,8 @@
 namespace graphrun::training {
 namespace {
 
-constexpr std::size_t kMostNamed = 48;    // classes, whose names stand beside the map
-constexpr std::size_t kMostCells = 6000;  // that are drawn
+constexpr std::size_t kMaxNamed = 48;    // classes, whose names stand beside the map
+constexpr std::size_t kMaxCells = 6000;  // that are drawn
 
 struct Cell {
   std::size_t label = 0;
@@ -21,7 +21,7 @@ struct Cell {
   double share = 0;  // of its label's pixels
 };
 
-// Of labels that occur.
+// Cells of labels that occur.
 std::vector<Cell> cells_of(const EvaluationFacts& evaluation) {
   std::vector<Cell> cells;
   for (std::size_t label = 0; label < evaluation.confusion.size(); ++label) {
@@ -35,9 +35,9 @@ std::vector<Cell> cells_of(const EvaluationFacts& evaluation) {
 }
 
 std::string shortened(const std::string& name) {
-  constexpr std::size_t kMost = 15;
-  if (name.size() <= kMost) return name;
-  std::size_t end = kMost - 1;
+  constexpr std::size_t kMax = 15;
+  if (name.size() <= kMax) return name;
+  std::size_t end = kMax - 1;
   while (end > 0 && (static_cast<unsigned char>(name[end]) & 0xC0) == 0x80) --end;  // between characters
   return name.substr(0, end) + "…";
 }
@@ -77,13 +77,13 @@ std::string draw_cell(const EvaluationFacts& evaluation, const Cell& cell, doubl
 
 std::string heat_map(const EvaluationFacts& evaluation, std::vector<Cell> cells) {
   const std::size_t classes = evaluation.classes.size();
-  const bool named = classes <= kMostNamed;
+  const bool named = classes <= kMaxNamed;
   const double size = named ? 26 : std::max(3.0, 720 / static_cast<double>(classes));
   const double gutter = named ? 112 : 4;
   const double side = gutter + static_cast<double>(classes) * size + 2;
-  if (cells.size() > kMostCells) {
-    std::ranges::nth_element(cells, cells.begin() + kMostCells, std::ranges::greater{}, &Cell::share);
-    cells.resize(kMostCells);
+  if (cells.size() > kMaxCells) {
+    std::ranges::nth_element(cells, cells.begin() + kMaxCells, std::ranges::greater{}, &Cell::share);
+    cells.resize(kMaxCells);
   }
   std::string svg = fmt::format(
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Confusion matrix, a picture\">\n"
@@ -100,12 +100,12 @@ std::string heat_map(const EvaluationFacts& evaluation, std::vector<Cell> cells)
 }
 
 std::string worst_confusions(const EvaluationFacts& evaluation, std::vector<Cell> cells) {
-  constexpr std::size_t kMost = 12;
+  constexpr std::size_t kMax = 12;
   const double all = std::accumulate(cells.begin(), cells.end(), 0.0,
                                      [](double total, const Cell& cell) { return total + cell.pixels; });
   std::erase_if(cells, [](const Cell& cell) { return cell.label == cell.prediction; });
   std::ranges::sort(cells, std::ranges::greater{}, &Cell::pixels);
-  if (cells.size() > kMost) cells.resize(kMost);
+  if (cells.size() > kMax) cells.resize(kMax);
   if (cells.empty()) return "<p>No pixel was labelled wrongly.</p>\n";
   std::string html =
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Worst confusions, a "

@@ -37,7 +37,7 @@ struct EvaluationFacts {
   std::string protocol;  // for people
 
   std::optional<double> score(const std::string& name) const;
-  // Of a class, by the score's name.
+  // A class's score, by the score's name.
   std::optional<double> score(std::size_t of_class, const std::string& name) const;
 };
 

@@ -42,7 +42,7 @@ Result<std::string> png_uri(const imaging::LabelMap& map, std::span<const imagin
 
 // "road 34 %, building 21 %, sky 15 %"
 std::string largest_classes(const imaging::LabelMap& map, std::span<const datasets::ClassInfo> classes) {
-  constexpr std::size_t kMost = 3;
+  constexpr std::size_t kMax = 3;
   std::map<ClassId, std::int64_t> counts;
   for (const ClassId id : map.ids) ++counts[id];
   std::vector<std::pair<std::int64_t, ClassId>> order;
@@ -51,7 +51,7 @@ std::string largest_classes(const imaging::LabelMap& map, std::span<const datase
   }
   std::ranges::sort(order, std::ranges::greater{});
   std::string text;
-  for (std::size_t i = 0; i < std::min(order.size(), kMost); ++i) {
+  for (std::size_t i = 0; i < std::min(order.size(), kMax); ++i) {
     const double share = static_cast<double>(order[i].first) / static_cast<double>(map.ids.size());
     text += fmt::format("{}{} {:.0f} %", i == 0 ? "" : ", ", classes[order[i].second].name, 100 * share);
   }
@@ -126,14 +126,14 @@ class Pictures {
 };
 
 std::string key_of_colors(const datasets::Descriptor& descriptor) {
-  constexpr std::size_t kMost = 60;
+  constexpr std::size_t kMax = 60;
   std::string html = "<ul class=\"colors\" aria-label=\"Colours of the classes\">\n";
   const auto entry = [&](const imaging::Color& color, const std::string& name) {
     html +=
         fmt::format("<li><span class=\"swatch\" style=\"background:#{:02x}{:02x}{:02x}\"></span>{}</li>\n",
                     color.r, color.g, color.b, escaped(name));
   };
-  if (descriptor.classes.size() <= kMost) {
+  if (descriptor.classes.size() <= kMax) {
     for (const datasets::ClassInfo& info : descriptor.classes) entry(info.color, info.name);
   }
   entry(kWrongColor, "difference: wrong");
@@ -146,7 +146,7 @@ std::string key_of_colors(const datasets::Descriptor& descriptor) {
 
 Result<std::string> pictures_section(const datasets::Dataset& data, const datasets::Descriptor& descriptor,
                                      const std::filesystem::path& results) {
-  constexpr std::size_t kMostBytes = 3'200'000;
+  constexpr std::size_t kMaxBytes = 3'200'000;
   const int classes = static_cast<int>(descriptor.classes.size());
   const ChosenImages chosen = choose_images(score_images(data, results, classes));
   if (chosen.worst.empty()) {
@@ -159,7 +159,7 @@ Result<std::string> pictures_section(const datasets::Dataset& data, const datase
     GRAPHRUN_TRY(pictures.add("Least certain", chosen.least_certain));
     GRAPHRUN_TRY(pictures.add("Best", chosen.best));
     html = pictures.html();
-    if (html.size() <= kMostBytes) break;
+    if (html.size() <= kMaxBytes) break;
   }
   return section("images", "Images", key_of_colors(descriptor) + html);
 }

@@ -13,7 +13,7 @@
 namespace graphrun::training {
 namespace {
 
-// Of profiling::Trace: what kernels did, on whatever device.
+// The lane of profiling::Trace that has what kernels did, on whatever device.
 constexpr double kDeviceLane = static_cast<double>(profiling::Trace::Lane::device);
 
 struct KernelTime {
@@ -43,7 +43,7 @@ std::vector<KernelTime> by_kernel(const rapidjson::Value& events) {
 }  // namespace
 
 Result<std::string> profile_section(const std::filesystem::path& trace) {
-  constexpr std::size_t kMost = 20;
+  constexpr std::size_t kMax = 20;
   GRAPHRUN_ASSIGN(const rapidjson::Document document, read_json_object(trace));
   const rapidjson::Value* const events = member_of(document, "traceEvents");
   if (events == nullptr || !events->IsArray())
@@ -60,13 +60,13 @@ Result<std::string> profile_section(const std::filesystem::path& trace) {
       "type=\"button\">ms</button></th><th scope=\"col\" class=\"number\" aria-sort=\"descending\"><button "
       "type=\"button\">Share</button></th></tr></thead>\n<tbody>\n",
       all / 1e3);
-  if (kernels.size() > kMost) {
-    KernelTime others{fmt::format("{} others", kernels.size() - kMost), 0, 0};
-    for (std::size_t i = kMost; i < kernels.size(); ++i) {
+  if (kernels.size() > kMax) {
+    KernelTime others{fmt::format("{} others", kernels.size() - kMax), 0, 0};
+    for (std::size_t i = kMax; i < kernels.size(); ++i) {
       others.microseconds += kernels[i].microseconds;
       others.steps += kernels[i].steps;
     }
-    kernels.resize(kMost);
+    kernels.resize(kMax);
     kernels.push_back(std::move(others));
   }
   for (const KernelTime& kernel : kernels) {

@@ -14,7 +14,8 @@ namespace graphrun::training {
 // process's id and host. The system takes the lock away from a process that has died.
 class RunLock {
  public:
-  // Of a folder that exists. Errors: another process holds it, with its id and host; the file cannot be made.
+  // Locks an existing folder. Errors: another process holds it, with its id and host; the file cannot be
+  // made.
   static Result<std::unique_ptr<RunLock>> take(const std::filesystem::path& folder);
   // The error that take() would have if it were called now; nothing is written. A folder may be missing.
   static Status check(const std::filesystem::path& folder);

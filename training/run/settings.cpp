@@ -21,8 +21,8 @@ namespace graphrun::training {
 namespace {
 
 constexpr double kMany = 1e9;
-constexpr double kMostDecay = 1 - 1e-9;
-constexpr std::size_t kMostShown = 80;  // characters of a value in a message
+constexpr double kMaxDecay = 1 - 1e-9;
+constexpr std::size_t kMaxShown = 80;  // characters of a value in a message
 constexpr const char* kDefaultSource = "default";
 constexpr std::string_view kSuggested = "suggested";
 using enum SettingKind;
@@ -78,7 +78,7 @@ constexpr std::array kSpecs{
     SettingSpec{"clip_norm", real, "0", 0, kMany,
                 "largest norm of all gradients together, which are scaled down to it; 0: any"},
     SettingSpec{
-        "ema", real, "0", 0, kMostDecay,
+        "ema", real, "0", 0, kMaxDecay,
         "decay of moving averages of the parameters, which validation and checkpoints then use; 0: none"},
     SettingSpec{"momentum", real, "0.9", 0, 1, "of the optimizer"},
     SettingSpec{"weight_decay", real, "0.0001", 0, kMany,
@@ -206,15 +206,14 @@ bool is_choice(std::string_view choices, std::string_view word_given) {
 std::string hint_for(const SettingSpec& spec, std::string_view given) {
   const bool number = spec.kind == integer || spec.kind == real;
   if (number && given.find(',') != std::string_view::npos) return " (a decimal point is a point)";
-  if (number && given.starts_with(".")) return " (write 0" + std::string(given.substr(0, kMostShown)) + ")";
+  if (number && given.starts_with(".")) return " (write 0" + std::string(given.substr(0, kMaxShown)) + ")";
   const bool is_word = given == "True" || given == "False" || given == "TRUE" || given == "FALSE";
   return spec.kind == boolean && is_word ? " (in small letters)" : "";
 }
 
 Status check(const SettingSpec& spec, const rapidjson::Document& document, std::string_view given) {
-  const Status wrong_kind =
-      error("must be " + std::string(kind_name(spec.kind)) + std::string(spec.choices) + ", got " +
-            std::string(given.substr(0, kMostShown)) + hint_for(spec, given));
+  const Status wrong_kind = error("must be " + std::string(kind_name(spec.kind)) + std::string(spec.choices) +
+                                  ", got " + std::string(given.substr(0, kMaxShown)) + hint_for(spec, given));
   if (document.HasParseError()) return wrong_kind;
   if (document.IsNull() && spec.fallback == "null") return {};
   switch (spec.kind) {

@@ -27,7 +27,7 @@ enum class AttrKind {
   reals,     // vector<Expr>
 };
 
-// What an op says of one of its attributes.
+// The specification of one of an op's attributes.
 struct AttrSpec {
   std::string_view name;
   AttrKind kind;
@@ -78,7 +78,7 @@ class Attributes {
 std::string number_text(double value);
 
 // The candidate nearest to `name` by edit distance, or empty when none is near (more than a third differs).
-// What is looked for among is limited: names of at most 128 bytes, the first 1000 candidates.
+// The search is limited: names of at most 128 bytes, the first 1000 candidates.
 std::string nearest_name(std::string_view name, std::span<const std::string_view> candidates);
 
 }  // namespace graphrun

@@ -4,8 +4,8 @@
 
 namespace graphrun {
 
-// What the kernels of one device share: a stream, handles of libraries. A backend's kernels know its class;
-// the host has none.
+// State that the kernels of a device share: a stream, handles of libraries. A backend's kernels know its
+// class; the host has none.
 class DeviceContext {
  public:
   virtual ~DeviceContext() = default;

@@ -33,7 +33,7 @@ class Dim {
   // overflow.
   using Lookup = std::function<std::optional<std::int64_t>(std::string_view)>;
   std::optional<std::int64_t> evaluate(const Lookup& lookup) const;
-  // The same expression with some symbols replaced; a symbol for which `lookup` is empty stays.
+  // This expression with some symbols replaced; a symbol for which `lookup` is empty stays.
   Dim substitute(const std::function<std::optional<Dim>(std::string_view)>& lookup) const;
 
   friend Dim operator+(const Dim& a, const Dim& b);
@@ -46,9 +46,9 @@ class Dim {
   // Equal for all values of the symbols, as far as the canonical form shows it. Invalid equals nothing.
   friend bool operator==(const Dim& a, const Dim& b);
 
-  // What the terms take, nearly; 0 for a constant. Copies of a Dim share it.
+  // About how many bytes of memory the terms take, which copies of a Dim share; 0 for a constant.
   std::size_t bytes() const;
-  // The same for all Dims that share their terms, as long as one of them lives; null for a constant.
+  // Address of the terms, which all Dims that share them have while one of them lives. Null for a constant.
   const void* identity() const { return terms_.get(); }
 
   struct Terms;  // of the canonical form; private to dim.cpp

@@ -12,11 +12,11 @@
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
 
-// What a device offers: kernels for nodes whose shapes are numbers.
+// Kernels that a device offers, for nodes whose shapes are numbers.
 namespace graphrun {
 
-// What kernels of one method may keep in tables beside scratch and packed weights: interpolation weights and
-// the like, whose size a model's shapes decide.
+// Bytes that kernels of a method may keep in tables beside scratch and packed weights: interpolation weights
+// and the like, whose size a model's shapes decide.
 struct TableBudget {
   std::int64_t left = 0;   // bytes
   std::int64_t taken = 0;  // bytes
@@ -44,8 +44,8 @@ struct KernelRequest {
 // not so many left.
 Status take_tables(const KernelRequest& request, std::int64_t bytes);
 
-// That every operand is stored as its op declares it, activations in f32 or bf16; of inputs whose shape alone
-// is read nothing is asked. ErrorCode::declined names the first that is not.
+// Checks that operands are stored as their op declares, activations in f32 or bf16; of inputs whose shape
+// alone is read nothing is asked. ErrorCode::declined names the first that is not.
 Status check_storage(const KernelRequest& request);
 // The element type of all activations of a request (f32 where there are none). Declined: what check_storage()
 // declines, and activations of several types or, in 8 bits, of several scales.

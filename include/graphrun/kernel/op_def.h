@@ -15,8 +15,8 @@
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
 
-// What an op is, apart from how a device computes it. Definitions are plain data and free functions. The
-// compiler and the runtime's validation use the same ones.
+// Definition of an op, apart from how a device computes it. Definitions are plain data and free functions.
+// The compiler and the runtime's validation use the same ones.
 namespace graphrun {
 
 // Type of a value. The shape may be symbolic in the compiler and is constant at bind.
@@ -187,7 +187,7 @@ struct OptimizerSpec {
   // The attribute that multiplies the learning rate: parameters for which it is 0 are not trained at all.
   // Empty: there is none.
   std::string_view rate_multiplier{};
-  // What holds where a graph file gives no rules.
+  // The rules where a graph file gives none.
   std::vector<OptimizerRule> rules{};
 };
 
@@ -258,27 +258,27 @@ struct OpDef {
   std::vector<IndexPair> in_place{};
   // output is the new content of the variable that is this input, written in place.
   std::vector<IndexPair> updates{};
-  // Its last input is variadic, each of its values a variable, and any of these may be written in place; none
-  // of them is read afterwards.
+  // The op's last input is variadic, each of its values a variable, and any of these may be written in place;
+  // none of them is read afterwards.
   bool writes_inputs = false;
-  // Cheaper to compute again from its inputs than to keep from forward to backward.
+  // The op is cheaper to compute again from its inputs than to keep from forward to backward.
   bool recompute = false;
   // output is input at another size, by the op's attributes "mode" and "align_corners" (as resize has them;
   // without them by aligned corners): whoever interpolates further may start from the input instead.
   std::optional<IndexPair> interpolates{};
-  // Each value that it gives is one of its activations' or lies between two of them, so that in 8 bits all of
+  // Each value of the result is one of the activations' or lies between two of them, so that in 8 bits all of
   // them have one scale and their integers can be computed with as they are.
   bool shares_scale = false;
-  // What it gives for a sample depends on which others are computed with it on this rank, so that a batch in
+  // The result for a sample depends on which others are computed with it on this rank, so that a batch in
   // parts is not the batch (hard pixels are chosen among all of them).
   bool compares_samples = false;
-  // Of input 0 it reads one pixel at a time and has no outputs of that size that are activations, so that a
+  // The op reads input 0 pixel by pixel and has no outputs of that size that are activations, so that a
   // composite can compute it from a smaller map that is resized pixel by pixel.
   bool reads_pixels = false;
-  // Internal to lowered graphs; a graph file cannot use it.
+  // The op is internal to lowered graphs; a graph file cannot use it.
   bool internal = false;
 
-  // What holds for input `index` of a node: a variadic input's specification goes for all that follow.
+  // The specification of input `index` of a node: a variadic input's goes for all that follow.
   // Precondition: the op has inputs.
   const InputSpec& input(std::size_t index) const {
     return inputs[index < inputs.size() ? index : inputs.size() - 1];
@@ -310,7 +310,7 @@ class OpRegistry {
 
 // A helper of infer functions: an error of the form "<what>: expected <a>, got <b>".
 Status require_equal(const Dim& expected, const Dim& actual, std::string_view what);
-// For cost functions: how many elements there are. Precondition: every extent is a number.
+// Number of elements of a tensor, for cost functions. Precondition: every extent is a number.
 double element_count(const ValueType& type);
 
 }  // namespace graphrun

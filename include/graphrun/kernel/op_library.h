@@ -21,9 +21,9 @@ struct OpLibrary {
   // Models that use its ops name it: whoever opens one without it is told which is missing. Not kOwnOps.
   std::string_view name;
   std::span<const OpDef* const> ops;
-  // For these ops and for any other; asked before those that a backend has of its own.
+  // Kernels for these ops and for any other; asked before those that a backend has of its own.
   std::span<const KernelEntry> kernels{};
-  // For whoever reads messages; models keep it beside the name. May be empty.
+  // The version, for whoever reads messages; models keep it beside the name. May be empty.
   std::string_view version{};
 };
 
