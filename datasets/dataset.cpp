@@ -79,6 +79,23 @@ std::vector<std::string> Dataset::names() const {
   return names;
 }
 
+namespace {
+
+// Neither the parts that an image's files exchange nor what stands beside them may lead out of the root
+// together; the first must stand below it.
+Status check_files(const ImageSource& source, const std::filesystem::path& root,
+                   std::span<const SamplePath> samples) {
+  if (source.files.empty()) return {};
+  const std::size_t above = (root / "").native().size();
+  for (const SamplePath& sample : samples) {
+    GRAPHRUN_ASSIGN(const auto files, files_of(sample.image.substr(above), source));
+    for (const std::filesystem::path& file : files) GRAPHRUN_TRY(check_inside(file.native()));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::span<const Split>> find_split(const Descriptor& descriptor, const std::string& split) {
   const auto found = descriptor.splits.find(split);
   if (found != descriptor.splits.end()) return std::span<const Split>(found->second);
@@ -147,6 +164,7 @@ Result<SplitFiles> find_split_files(const Descriptor& descriptor, const std::str
         continue;
       }
       GRAPHRUN_ASSIGN(auto samples, list_samples(layout, root, source));
+      GRAPHRUN_TRY(check_files(descriptor.images, root, samples).with_context(source.string()));
       return SplitFiles{layout.labelled, layout, root, source, std::move(samples)};
     }
   }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <system_error>
 #include <utility>
 
 #include "datasets/image_cost.h"
@@ -150,17 +151,23 @@ Result<Found> read_part(const std::filesystem::path& path, std::int64_t channels
   return found;
 }
 
-// Channels behind those that are there.
-void append(imaging::Image& image, const imaging::Image& more) {
-  const std::int64_t channels = image.channels + more.channels;
-  std::vector<float> values(static_cast<std::size_t>(image.height * image.width * channels));
-  auto to = values.begin();
-  for (std::int64_t i = 0; i < image.height * image.width; ++i) {
-    to = std::copy_n(image.values.begin() + i * image.channels, image.channels, to);
-    to = std::copy_n(more.values.begin() + i * more.channels, more.channels, to);
+// The channels of `part` into pixels of `channels`, from one of them on.
+void spread(const imaging::Image& part, std::int64_t first, std::int64_t channels,
+            std::vector<float>& values) {
+  auto to = values.begin() + first;
+  for (std::int64_t i = 0; i < part.height * part.width; ++i, to += channels)
+    std::copy_n(part.values.begin() + i * part.channels, part.channels, to);
+}
+
+// Together: short files are no reason for many channels.
+std::size_t bytes_of(const std::vector<std::filesystem::path>& files) {
+  std::size_t bytes = 0;
+  for (const std::filesystem::path& file : files) {
+    std::error_code unreadable;  // whoever reads it says so
+    const std::uintmax_t size = std::filesystem::file_size(file, unreadable);
+    if (!unreadable) bytes += static_cast<std::size_t>(size);
   }
-  image.channels = channels;
-  image.values = std::move(values);
+  return bytes;
 }
 
 Status check_numbers(const Found& found, const imaging::ImageForm& form, const std::filesystem::path& path) {
@@ -170,26 +177,40 @@ Status check_numbers(const Found& found, const imaging::ImageForm& form, const s
                                        imaging::describe(form) + " are expected"};
 }
 
-Result<UprightImage> read_numbers(const std::filesystem::path& path, const ImageSource& source) {
-  GRAPHRUN_ASSIGN(const std::vector<std::filesystem::path> files, files_of(path, source));
-  const auto of_file = files.size() == 1 ? source.form.channels : 1;
-  GRAPHRUN_ASSIGN(Found all, read_part(files.front(), of_file));
-  GRAPHRUN_TRY(check_numbers(all, source.form, files.front()));
+// Behind the first file's channels those of the others, as many as there are to be.
+Status join(const std::vector<std::filesystem::path>& files, const ImageSource& source, Found& all) {
+  const std::int64_t height = all.image.height;
+  const std::int64_t width = all.image.width;
+  const std::int64_t channels = source.form.channels;
+  if (all.image.channels > channels) return {};
+  GRAPHRUN_TRY(limit_values(height * width, channels, bytes_of(files)).with_context(files[0].string()));
+  std::vector<float> values(static_cast<std::size_t>(height * width * channels));
+  spread(all.image, 0, channels, values);
   for (std::size_t i = 1; i < files.size(); ++i) {
     GRAPHRUN_ASSIGN(const Found part, read_part(files[i], 1));
     GRAPHRUN_TRY(check_numbers(part, source.form, files[i]));
-    if (part.image.height != all.image.height || part.image.width != all.image.width ||
-        part.orientation != all.orientation) {
+    if (part.image.height != height || part.image.width != width || part.orientation != all.orientation) {
       return {ErrorCode::invalid_file, files[i].string() + ": is of another size than " + files[0].string()};
     }
-    if (all.image.channels + part.image.channels > source.form.channels) break;
-    append(all.image, part.image);
+    const std::int64_t first = all.image.channels;
+    all.image.channels += part.image.channels;
+    if (all.image.channels > channels) return {};  // what the caller says of one file, too
+    spread(part.image, first, channels, values);
   }
+  all.image.values = std::move(values);
+  return {};
+}
+
+Result<UprightImage> read_numbers(const std::filesystem::path& path, const ImageSource& source) {
+  GRAPHRUN_ASSIGN(const std::vector<std::filesystem::path> files, files_of(path, source));
+  const bool one = files.size() == 1;
+  GRAPHRUN_ASSIGN(Found all, read_part(files.front(), one ? source.form.channels : 1));
+  GRAPHRUN_TRY(check_numbers(all, source.form, files.front()));
+  if (!one) GRAPHRUN_TRY(join(files, source, all));
   if (all.image.channels != source.form.channels) {
     return {ErrorCode::invalid_file,
             path.string() + ": has " + std::to_string(all.image.channels) +
-                (files.size() > 1 ? " or more channels in its " + std::to_string(files.size()) + " files"
-                                  : " channels") +
+                (one ? " channels" : " or more channels in its " + std::to_string(files.size()) + " files") +
                 " where " + imaging::describe(source.form) + " are expected"};
   }
   return UprightImage{upright(std::move(all.image), all.orientation), all.orientation};

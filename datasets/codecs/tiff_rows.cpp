@@ -17,6 +17,13 @@ using Pixels = imaging::ImageForm::Pixels;
 // Bytes that one strip or tile may take in libtiff's memory, as it is stored, and a row of tiles here.
 constexpr std::int64_t kMaxPiece = std::int64_t{256} << 20;
 
+// Whether a file may claim a piece of that size: it is small, or deflate could make it of the file.
+bool may_claim(std::int64_t piece, std::uint64_t file_bytes) {
+  constexpr std::int64_t kSmall = std::int64_t{16} << 20;
+  constexpr std::int64_t kOfByte = 1032;
+  return piece <= kSmall || static_cast<std::uint64_t>(piece / kOfByte) <= file_bytes;
+}
+
 template <class T>
 T tag(TIFF* tiff, std::uint32_t name) {
   T value = 0;
@@ -90,7 +97,7 @@ class TiffRows final : public RowReader {
   bool start(const ByteSource& source) {
     if (!add_handle(source) || !read_form()) return false;
     planes_ = tag<std::uint16_t>(tiff(), TIFFTAG_PLANARCONFIG) == PLANARCONFIG_SEPARATE ? form_.channels : 1;
-    if (TIFFIsTiled(tiff()) != 0) return start_tiles();
+    if (TIFFIsTiled(tiff()) != 0) return start_tiles(source.size());
     // Strips of each plane in their order, which one handle would jump between.
     for (std::int64_t plane = 1; plane < planes_; ++plane) {
       if (!add_handle(source)) return false;
@@ -163,7 +170,7 @@ class TiffRows final : public RowReader {
     return true;
   }
 
-  bool start_tiles() {
+  bool start_tiles(std::uint64_t file_bytes) {
     tile_width_ = tag<std::uint32_t>(tiff(), TIFFTAG_TILEWIDTH);
     const std::int64_t height = tag<std::uint32_t>(tiff(), TIFFTAG_TILELENGTH);
     constexpr std::int64_t kMaxSide = 1 << 16;
@@ -175,6 +182,8 @@ class TiffRows final : public RowReader {
     if (rows * form_.row_bytes() > kMaxPiece || height * tile_row_bytes_ > kMaxPiece)
       return refuse("is a TIFF whose rows of tiles take more than " + std::to_string(kMaxPiece >> 20) +
                     " MiB");
+    if (!may_claim(height * tile_row_bytes_, file_bytes))
+      return refuse("is a TIFF that is too short for the size of tiles that it claims");
     if (TIFFTileSize64(tiff()) != static_cast<std::uint64_t>(height * tile_row_bytes_))
       return refuse("is a TIFF of tiles of an unexpected size");
     tile_height_ = height;

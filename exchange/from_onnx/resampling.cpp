@@ -13,7 +13,7 @@ struct Sizes {
 // in times scale, where that is a whole number: elsewhere ONNX reads at other places than a size gives.
 Result<Dim> scaled_extent(const Dim& in, float scale) {
   constexpr float kMax = 4096;
-  if (!(scale > 0 && scale <= kMax)) return {ErrorCode::invalid_file, "a scale that is none"};
+  if (!(scale >= 1 / kMax && scale <= kMax)) return {ErrorCode::invalid_file, "a scale that is none"};
   if (scale == std::floor(scale)) return in * Dim(static_cast<std::int64_t>(scale));
   const float inverse = std::round(1 / scale);
   const Dim steps(static_cast<std::int64_t>(inverse));

@@ -2,11 +2,15 @@
 #include <boost/test/unit_test.hpp>
 #include <cmath>
 #include <fstream>
+#include <opencv2/imgcodecs.hpp>
 
 #include "datasets/augment.h"
 #include "datasets/channel_counts.h"
+#include "datasets/dataset.h"
 #include "datasets/image_source.h"
+#include "datasets/rows.h"
 #include "datasets/shapes7.h"
+#include "runtime/core/file.h"
 #include "tests/datasets/image_files.h"
 #include "tests/datasets/require.h"
 #include "tests/datasets/scratch.h"
@@ -161,6 +165,61 @@ BOOST_AUTO_TEST_CASE(files_of_an_image_are_its_channels) {
              std::string::npos);
   BOOST_TEST(error_of(datasets::read_image(scratch / "a_b3.npy", source)).find("_b2.npy") !=
              std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(files_of_an_image_have_as_many_channels_as_it) {
+  const test::Scratch scratch;
+  for (const char* name : {"a_1.png", "a_2.png", "a_3.png"})
+    std::ofstream(scratch / name, std::ios::binary)
+        << test::coded(".png", name[2] == '1' ? cv::Mat(2, 3, CV_8UC3) : cv::Mat(2, 3, CV_8UC1));
+  const std::vector<std::string> files{"_1.png", "_2.png", "_3.png"};
+  BOOST_TEST(test::require(datasets::read_image(scratch / "a_1.png", {{5, Pixels::u8}, files})).channels ==
+             5);
+  for (const std::int64_t channels : {4, 6})
+    BOOST_TEST(error_of(datasets::read_image(scratch / "a_1.png", {{channels, Pixels::u8}, files}))
+                   .find("has 5 or more channels in its 3 files") != std::string::npos);
+}
+
+// One bit a pixel of one colour: a picture of 16 megapixels is 2 kB, and three of them are no 48 million
+// numbers.
+BOOST_AUTO_TEST_CASE(numbers_of_several_files_are_bounded_by_all_their_bytes) {
+  const test::Scratch scratch;
+  const std::string png =
+      test::coded(".png", cv::Mat::zeros(4096, 4096, CV_8U), {cv::IMWRITE_PNG_BILEVEL, 1});
+  for (const char* name : {"a_1.png", "a_2.png", "a_3.png"})
+    std::ofstream(scratch / name, std::ios::binary) << png;
+  const datasets::ImageSource source{{3, Pixels::u8}, {"_1.png", "_2.png", "_3.png"}};
+  BOOST_TEST(error_of(datasets::read_image(scratch / "a_1.png", source)).find("too short") !=
+             std::string::npos);
+}
+
+// 146 bytes with a tile of 256 MiB, which would be allocated before anything is read.
+BOOST_AUTO_TEST_CASE(tiles_are_bounded_by_the_bytes_of_their_file) {
+  const std::string file =
+      test::require(core::read_file(GRAPHRUN_SOURCE_DIR "/tests/fuzz/seeds/tiff/large_tile.tif", 1 << 10));
+  const datasets::BytesInMemory bytes(file);
+  BOOST_TEST(error_of(datasets::open_stored_rows(bytes, false)).find("too short for the size of tiles") !=
+             std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(files_of_an_image_lie_below_the_root) {
+  const test::Scratch scratch;
+  std::filesystem::create_directories(scratch / "root/.F.");
+  std::ofstream(scratch / "root/list.txt") << ".F./a.npy\n";
+  datasets::Descriptor descriptor;
+  descriptor.name = "bands";
+  datasets::Split split;
+  split.list = "list.txt";
+  split.labelled = false;
+  descriptor.splits["train"] = {split};
+  const auto found = [&](const std::vector<std::string>& files) {
+    descriptor.images = {{2, Pixels::u8}, files};
+    return datasets::find_split_files(descriptor, "train", scratch.path() / "root");
+  };
+  BOOST_TEST(found({"F", "G"}).ok());
+  BOOST_TEST(error_of(found({"F", "./."})).find("leads out of the data root") != std::string::npos);
+  // Of the root's own path nothing is exchanged.
+  BOOST_TEST(error_of(found({"root", "other"})).find("'root'") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(pngs_of_sixteen_bits_are_numbers_or_pictures) {

@@ -1,5 +1,7 @@
 #include "exchange/from_onnx/from_onnx.h"
 
+#include <limits>
+
 #include "exchange/from_onnx/names.h"
 #include "exchange/from_onnx/node_import.h"
 #include "runtime/session/session.h"
@@ -230,6 +232,14 @@ BOOST_AUTO_TEST_CASE(lists_of_integers_are_limited_as_shapes_are_and_together) {
   take(imported(gathers(100, 64)));
   fails(gathers(1, 65), {"more integers than a shape has"});
   fails(gathers(60'000, 64), {"than its file could hold"});
+}
+
+// The inverse of the least numbers is infinite.
+BOOST_AUTO_TEST_CASE(a_scale_is_neither_tiny_nor_huge) {
+  for (const float scale : {0.0F, 1e-45F, 1e-4F, 5000.0F, std::numeric_limits<float>::infinity()})
+    fails(network({{"Resize", {"x", "", "scales"}, {"y"}, {{"mode", std::string("nearest")}}, "", ""}},
+                  {reals("scales", {4}, scale)}),
+          {"scale"});
 }
 
 BOOST_AUTO_TEST_CASE(the_mode_of_training_is_one_truth_value) {

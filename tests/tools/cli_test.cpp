@@ -57,6 +57,14 @@ BOOST_AUTO_TEST_CASE(the_newest_run_is_evaluated_and_predicts) {
   shell.succeed("grun predict exp/latest/model.fb --weights exp/latest/checkpoints/*.safetensors -o labels " +
                 picture);
   BOOST_TEST(files(shell.path("labels/gray")) == 1);
+
+  // A folder of somebody else's, with a name that would change a terminal's title.
+  shell.succeed("mkdir others; cp " + picture + " \"others/$(printf 'a\\033]0;b\\a.png')\"");
+  shell.succeed(
+      "grun predict exp/latest/model.fb --weights exp/latest/checkpoints/*.safetensors -o labels others");
+  const std::string said = shell.text("out.txt") + shell.text("err.txt");
+  BOOST_TEST(said.find('\x1b') == std::string::npos);
+  BOOST_TEST(said.find("a\\x1B]0;b\\x07 ") != std::string::npos, said);
 }
 
 BOOST_AUTO_TEST_CASE(an_iteration_is_profiled) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/core/printable.h"
 #include "tools/terminal/output.h"
 
 namespace graphrun::tools {
@@ -36,11 +37,13 @@ void Progress::update(std::int64_t done, std::int64_t total, double seconds, con
   constexpr double kMemory = 0.95;  // of the moving average
   mean_seconds_ = mean_seconds_ == 0 ? seconds : kMemory * mean_seconds_ + (1 - kMemory) * seconds;
   const std::string left = duration_text(mean_seconds_ * static_cast<double>(total - done));
+  // Names of files are others': they move no cursor.
+  const std::string shown = core::printable(text);
   if (columns_ > 0) {
-    draw(done, total, fmt::format("{}/{} {}left {}", done, total, below.empty() ? text + " " : "", left),
-         below);
+    draw(done, total, fmt::format("{}/{} {}left {}", done, total, below.empty() ? shown + " " : "", left),
+         core::printable(below));
   } else if (due) {
-    write(fmt::format("{}/{} {} left {}\n", done, total, text, left));
+    write(fmt::format("{}/{} {} left {}\n", done, total, shown, left));
   }
 }
 
@@ -64,7 +67,8 @@ void Progress::draw(std::int64_t done, std::int64_t total, const std::string& li
 void Progress::line(const std::string& text) {
   if (quiet_) return;
   clear();
-  write((columns_ == 0 ? text : wrapped(text, columns_)) + "\n");
+  const std::string shown = core::printable(text);
+  write((columns_ == 0 ? shown : wrapped(shown, columns_)) + "\n");
 }
 
 }  // namespace graphrun::tools

@@ -46,15 +46,12 @@ std::string command_block(const std::vector<std::string>& words) {
 // Its own model and settings, the drawn seed among them.
 std::vector<std::string> repeating_command(const RunFacts& run) {
   const std::string folder = run.folder.string();
-  std::vector<std::string> words{"grun",
-                                 "train",
-                                 folder + "/model.fb",
-                                 "--dataset",
-                                 run.record.dataset,
-                                 "--config",
-                                 folder + "/config.json"};
-  if (run.record.data_root) words.insert(words.end(), {"--data-root", run.record.data_root->string()});
-  if (run.record.precision != "f32") words.insert(words.end(), {"--precision", run.record.precision});
+  // A value stands in its option's word: the folder may be anybody's, and a value that looked like another
+  // option would be one.
+  std::vector<std::string> words{"grun", "train", folder + "/model.fb", "--dataset=" + run.record.dataset,
+                                 "--config=" + folder + "/config.json"};
+  if (run.record.data_root) words.push_back("--data-root=" + run.record.data_root->string());
+  if (run.record.precision != "f32") words.push_back("--precision=" + run.record.precision);
   return words;
 }
 
