@@ -58,7 +58,8 @@ Result<Dataset> Dataset::make(const std::string& name, std::vector<ClassInfo> cl
   GRAPHRUN_ASSIGN(impl.descriptor.labels, datasets::LabelRule::make(count, identity, {}, {}));
   impl.data.name = name;
   for (const auto& [split, samples] : splits) {
-    if (samples == nullptr) return {ErrorCode::invalid_argument, name + ": split " + split + " is null"};
+    if (samples == nullptr)
+      return Status(ErrorCode::invalid_argument, "split " + split + " is null").with_context(name);
     impl.data.own_splits[split] = api::own_samples(samples, count, images);
     impl.splits.push_back(split);
   }

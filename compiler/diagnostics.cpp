@@ -40,6 +40,7 @@ std::vector<Diagnostic> Diagnostics::errors() const {
   std::vector<Error> sorted = errors_;
   std::ranges::stable_sort(sorted, {}, &Error::at);
   std::vector<Diagnostic> all;
+  all.reserve(sorted.size());
   for (Error& error : sorted) {
     all.push_back({files_[static_cast<std::size_t>(error.at.file)], error.at.line, error.at.column,
                    std::move(error.node), std::move(error.message)});

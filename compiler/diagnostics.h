@@ -20,7 +20,7 @@ struct Position {
   std::int32_t file = 0;  // of Diagnostics::add_file
   std::uint32_t line = 1;
   std::uint32_t column = 1;
-  auto operator<=>(const Position&) const = default;
+  auto operator<=>(const Position&) const = default;  // NOLINT(modernize-use-nullptr): there is none
 };
 
 // Collects errors, so that all independent ones of a run are seen at once.

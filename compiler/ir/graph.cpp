@@ -93,8 +93,9 @@ Result<model::ResolvedNode> Builder::resolve_next(Node& node, const OpDef& def) 
 std::vector<ValueId> Builder::add(Node node) {
   Result<const OpDef*> found = model::find_op(context_.ops, node.op);
   if (!status_.ok() || !found.ok()) {
+    const std::size_t outputs = found.ok() ? (*found)->outputs.size() : 1;
     if (status_.ok()) status_ = std::move(found).status().with_context(node.path);
-    return std::vector<ValueId>(found.ok() ? (*found)->outputs.size() : 1, kNoValue);
+    return std::vector<ValueId>(outputs, kNoValue);
   }
   const OpDef& def = **found;
   for (const AttrSpec& spec : def.attrs) {
@@ -102,7 +103,7 @@ std::vector<ValueId> Builder::add(Node node) {
   }
   node.path = unique_path(std::move(node.path));
   Result<model::ResolvedNode> resolved = resolve_next(node, def);
-  Status failure = resolved.ok() ? extents_.charge(resolved->outputs) : std::move(resolved).status();
+  Status failure = resolved.ok() ? extents_.charge(resolved->outputs) : resolved.status();
   if (!failure.ok()) {
     status_ = std::move(failure).with_context(node.path + ": " + node.op);
     return std::vector<ValueId>(def.outputs.size(), kNoValue);

@@ -103,7 +103,7 @@ Result<std::vector<Annotated>> read_images(const Json& document) {
 // The first of these folders that holds the file; COCO's own are named after the annotations' file.
 fs::path find_folder(const fs::path& given, const fs::path& json, const std::string& file) {
   if (!given.empty()) return given;
-  const fs::path beside = json.parent_path();
+  fs::path beside = json.parent_path();
   const std::string stem = json.stem().string();
   const std::string split = stem.substr(stem.rfind('_') + 1);
   std::error_code ignored;

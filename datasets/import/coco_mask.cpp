@@ -14,6 +14,11 @@ struct Point {
   std::int64_t x = 0, y = 0;  // the widest image's exceed 32 bits
 };
 
+// As COCO's own masks are rounded: towards zero after the half, where lround differs below zero.
+std::int64_t rounded(double value) {
+  return static_cast<std::int64_t>(value + 0.5);  // NOLINT(bugprone-incorrect-roundings)
+}
+
 // The outline as points of the fine grid, one for each step along the longer direction of a side.
 template <class Visit>
 void walk_side(Point from, Point to, Visit&& visit) {
@@ -28,8 +33,8 @@ void walk_side(Point from, Point to, Visit&& visit) {
       static_cast<double>(level ? high.y - low.y : high.x - low.x) / static_cast<double>(steps);
   for (std::int64_t i = 0; i <= steps; ++i) {
     const std::int64_t step = backwards ? steps - i : i;
-    const auto across = static_cast<std::int64_t>(static_cast<double>(level ? low.y : low.x) +
-                                                  slope * static_cast<double>(step) + 0.5);
+    const std::int64_t across =
+        rounded(static_cast<double>(level ? low.y : low.x) + slope * static_cast<double>(step));
     visit(level ? Point{low.x + step, across} : Point{across, low.y + step});
   }
 }
@@ -102,8 +107,7 @@ Status fill_coco_polygon(const Canvas& canvas, std::span<const double> points) {
     const double x = points[i], y = points[i + 1];
     if (!(x >= -reach && x <= w + reach && y >= -reach && y <= h + reach))  // nor NaN
       return {ErrorCode::invalid_file, "a polygon's point lies far outside the image"};
-    fine.push_back(
-        {static_cast<std::int64_t>(kScale * x + 0.5), static_cast<std::int64_t>(kScale * y + 0.5)});
+    fine.push_back({rounded(kScale * x), rounded(kScale * y)});
   }
   Crossings crossings(canvas.map);
   for (std::size_t i = 0; i < fine.size(); ++i)

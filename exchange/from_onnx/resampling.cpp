@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numeric>
 
 #include "exchange/from_onnx/node_import.h"
 
@@ -30,8 +31,8 @@ Result<Dim> scaled_extent(const Dim& in, float scale) {
 
 // The axes that sizes and scales are for, by default all.
 Result<std::vector<std::size_t>> axes_of(NodeImport& node, const Map& x) {
-  std::vector<std::int64_t> all;
-  for (int axis = 0; axis < x.rank; ++axis) all.push_back(axis);
+  std::vector<std::int64_t> all(static_cast<std::size_t>(x.rank));
+  std::iota(all.begin(), all.end(), 0);
   GRAPHRUN_ASSIGN(const std::vector<std::int64_t> given, node.integer_list("axes", all));
   std::vector<std::size_t> axes;
   for (const std::int64_t axis : given) {
@@ -71,7 +72,7 @@ bool reads_rows_from_above(NodeImport& node, const Map& x, const std::vector<Dim
   bool whole = true;
   for (std::size_t axis = 2; axis < 4; ++axis) {
     const Dim& in = node.extent(x, axis);
-    const Dim out = y[axis];
+    const Dim& out = y[axis];
     const bool grows = in.is_constant() && out.is_constant() && out.constant() % in.constant() == 0;
     whole = whole && (in == out || grows || remainder(out, in) == Dim(0));
   }

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <numeric>
 
 #include "exchange/from_onnx/node_import.h"
 
@@ -330,8 +331,8 @@ Status pad(NodeImport& node) {
     if (value != std::vector<float>{0}) return {ErrorCode::unsupported, "padding with other numbers than 0"};
   }
   if (mode != "constant") return {ErrorCode::unsupported, "padding by " + mode + "; with zeros it is known"};
-  std::vector<std::int64_t> axes;
-  for (int axis = 0; axis < map.rank; ++axis) axes.push_back(axis);
+  std::vector<std::int64_t> axes(static_cast<std::size_t>(map.rank));
+  std::iota(axes.begin(), axes.end(), 0);
   if (node.has(3)) {
     GRAPHRUN_ASSIGN(axes, node.numbers(3));
   }

@@ -168,6 +168,7 @@ class Simplification {
       order.push_back(i);
     }
     std::vector<Step> sorted;
+    sorted.reserve(order.size());
     for (const std::size_t i : order) sorted.push_back(std::move(steps()[i]));
     steps() = std::move(sorted);
   }

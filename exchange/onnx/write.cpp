@@ -159,7 +159,7 @@ class BufferedFile {
  private:
   static constexpr std::size_t kBufferBytes = std::size_t{1} << 20;
   Status flush() {
-    const Status status = file_.write(std::span<const std::byte>(buffer_));
+    Status status = file_.write(std::span<const std::byte>(buffer_));
     buffer_.clear();
     return status;
   }

@@ -88,7 +88,7 @@ std::string GraphBuilder::unique(const std::string& name) {
 
 std::string GraphBuilder::add(std::string_view op, std::vector<std::string> inputs,
                               std::vector<onnx::Attribute> attributes) {
-  const std::string name = unique(scope_ + "/" + std::string(op));
+  std::string name = unique(scope_ + "/" + std::string(op));
   graph_.nodes.push_back({std::string(op), std::move(inputs), {name}, std::move(attributes), name, {}});
   return name;
 }
@@ -175,7 +175,7 @@ std::string GraphBuilder::extent(const Dim& dim) {
   const std::string text = to_string(dim);
   const auto known = extents_.find(text);
   if (known != extents_.end()) return known->second;
-  const std::string name = computed(to_expr(dim));
+  std::string name = computed(to_expr(dim));
   extents_.emplace(text, name);
   return name;
 }

@@ -40,6 +40,7 @@ onnx::ElementType pixel_type(model::PixelType type) {
 // One number a channel, as (C, 1, 1); one number for all stays one.
 std::string per_channel(GraphBuilder& out, const std::vector<double>& values, double factor) {
   std::vector<float> scaled;
+  scaled.reserve(values.size());
   for (const double value : values) scaled.push_back(static_cast<float>(value * factor));
   return out.reals(scaled, {std::ssize(scaled), 1, 1});
 }

@@ -85,6 +85,7 @@ std::vector<const OpDef*> definitions() {
               gradient_from_x, {approximate()}),
       backward("gelu_grad", "The gradient of gelu.", x, {approximate()})};
   std::vector<const OpDef*> pointers;
+  pointers.reserve(std::size(all));
   for (const OpDef& def : all) pointers.push_back(&def);
   return pointers;
 }

@@ -9,6 +9,11 @@
 // Activations that are stored in 8 bits, on the CPU.
 namespace graphrun::ops {
 
+// The integer nearest to 0 <= value <= 255. Adding a half and cutting off vectorises; lround is a call.
+inline std::uint8_t nearest_byte(float value) {
+  return static_cast<std::uint8_t>(value + 0.5f);  // NOLINT(bugprone-incorrect-roundings): none is negative
+}
+
 // The integer of an activation as the element type of a body, for ops that compute with integers as they
 // would with what these stand for (OpDef::shares_scale). Rounds to nearest.
 struct Byte {
@@ -16,7 +21,7 @@ struct Byte {
 
   Byte() = default;
   // Precondition: 0 <= value <= 255, as averages of such integers are.
-  explicit Byte(float value) : bits(static_cast<std::uint8_t>(value + 0.5f)) {}
+  explicit Byte(float value) : bits(nearest_byte(value)) {}
   operator float() const { return static_cast<float>(bits); }
 };
 

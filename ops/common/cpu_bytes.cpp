@@ -14,7 +14,7 @@ GRAPHRUN_SIMD void to_bytes(const From* x, Quantisation q, std::uint8_t* y, std:
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < length; ++i) {
     const float value = static_cast<float>(x[i]) * factor + zero;
-    y[i] = static_cast<std::uint8_t>(std::min(std::max(0.0f, value), 255.0f) + 0.5f);
+    y[i] = nearest_byte(std::min(std::max(0.0f, value), 255.0f));
   }
 }
 template <class To>

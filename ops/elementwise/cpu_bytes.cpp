@@ -24,7 +24,7 @@ float real(std::uint8_t stored, float zero, float scale) {
   return (static_cast<float>(stored) - zero) * scale;
 }
 std::uint8_t integer(float value, const Scales& s) {
-  return static_cast<std::uint8_t>(std::min(std::max(0.0f, value * s.to_y + s.zero), 255.0f) + 0.5f);
+  return nearest_byte(std::min(std::max(0.0f, value * s.to_y + s.zero), 255.0f));
 }
 
 struct Sum {

@@ -265,8 +265,11 @@ class Mpi final : public Communicator {
     const char nothing = 0;
     for (int other = 0; other < size(); ++other) {
       if (other == rank_) continue;
+      // Nobody waits for these: a rank that is gone never receives its own.
       MPI_Request request = MPI_REQUEST_NULL;
+      // NOLINTNEXTLINE(clang-analyzer-optin.mpi.MPI-Checker)
       GRAPHRUN_TRY(check(MPI_Isend(&nothing, 1, MPI_CHAR, other, kWaitingTag, comm_, &request), "MPI_Isend"));
+      // NOLINTNEXTLINE(clang-analyzer-optin.mpi.MPI-Checker)
       GRAPHRUN_TRY(check(MPI_Request_free(&request), "MPI_Request_free"));
     }
     GRAPHRUN_TRY(listen());

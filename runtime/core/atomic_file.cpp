@@ -69,7 +69,8 @@ Result<AtomicFile> AtomicFile::create(const std::string& path, Access access, co
   const std::string stem = path.substr(0, name_at + kLongestStem) + "." + std::to_string(::getpid()) + ".";
   std::string target = path;  // before there is a file that a failing allocation would leave behind
   for (int attempt = 0;; ++attempt) {
-    std::string temporary = stem + std::to_string(attempt) + ".tmp" + ending;
+    std::string temporary = stem + std::to_string(attempt);
+    temporary.append(".tmp").append(ending);
     FileDescriptor fd(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
     if (fd.valid()) return AtomicFile(std::move(target), std::move(temporary), std::move(fd));
     if (errno != EEXIST || attempt == 1000) return system_error(path, "write", errno);

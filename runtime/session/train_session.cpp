@@ -209,7 +209,7 @@ Status TrainSession::check_supervised() const {
 }
 
 Status TrainSession::set_class_weights(std::span<const float> weights) try {
-  const auto bad = [](std::string message) {
+  const auto bad = [](const std::string& message) {
     return Status(ErrorCode::invalid_argument, "class weights: " + message);
   };
   const TensorView view = class_weights();

@@ -61,7 +61,7 @@ class Walk {
   std::string way(std::size_t place) const {
     std::string text = places_[place].step();
     for (std::int32_t at = places_[place].parent; at > 0; at = places_[static_cast<std::size_t>(at)].parent)
-      text = places_[static_cast<std::size_t>(at)].step() + "." + text;
+      text.insert(0, ".").insert(0, places_[static_cast<std::size_t>(at)].step());
     return text.substr(0, kMaxKey);
   }
 

@@ -180,7 +180,7 @@ BOOST_AUTO_TEST_CASE(an_image_in_windows_survives_each_failed_allocation) {
       std::fill_n(static_cast<std::uint8_t*>(to), rows * 2 * kSide * 3, std::uint8_t{100});
       return {};
     };
-    return labeler.label_tiled(image, [](LabelWindow) { return Status(); });
+    return labeler.label_tiled(image, [](const LabelWindow&) { return Status(); });
   });
 }
 

@@ -401,15 +401,13 @@ model::Port& logits(model::Model& model) { return model.signature.outputs[0]; }
 
 BOOST_AUTO_TEST_CASE(the_signature_follows_from_names) {
   const model::Model model = sample_model();
-  const model::Port* const image = model.signature.input(model::roles::kImage);
-  BOOST_REQUIRE(image != nullptr);
-  BOOST_TEST(image->name == "image");
-  BOOST_TEST(to_string(image->channels) == "3");
-  BOOST_TEST(image->rank == 4);
-  const model::Port* const found = model.signature.output(model::methods::kEval, model::roles::kLogits);
-  BOOST_REQUIRE(found != nullptr);
-  BOOST_TEST(to_string(found->channels) == "classes");
-  BOOST_TEST(to_string(found->classes) == "classes");
+  const model::Port& image = *model.signature.input(model::roles::kImage);
+  BOOST_TEST(image.name == "image");
+  BOOST_TEST(to_string(image.channels) == "3");
+  BOOST_TEST(image.rank == 4);
+  const model::Port& found = *model.signature.output(model::methods::kEval, model::roles::kLogits);
+  BOOST_TEST(to_string(found.channels) == "classes");
+  BOOST_TEST(to_string(found.classes) == "classes");
   BOOST_TEST(model.signature.input(model::roles::kLearningRate)->name == "lr");
   BOOST_TEST(model.signature.output(model::methods::kTrain, model::roles::kLoss)->name == "loss");
   BOOST_TEST(model.signature.input("depth") == nullptr);

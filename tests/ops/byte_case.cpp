@@ -66,8 +66,9 @@ class Run {
     wanted[0] = true;
     std::vector<TensorDesc> all = inputs;
     if (!def_.inputs.back().variadic) all.resize(def_.inputs.size());
-    std::vector<bool> present;
-    for (const TensorDesc& desc : all) present.push_back(desc.shape.rank() > 0);
+    std::vector<bool> present(all.size());
+    std::transform(all.begin(), all.end(), present.begin(),
+                   [](const TensorDesc& desc) { return desc.shape.rank() > 0; });
     std::string reasons;
     for (const KernelEntry& entry : backend_->candidates(test_.op)) {
       if (!entry.eight_bits) continue;

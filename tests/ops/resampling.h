@@ -20,7 +20,8 @@ inline Mixture mixture(const Attributes& attrs, std::int64_t i, std::int64_t in,
   const auto ratio = static_cast<double>(in) / static_cast<double>(out);
   double at = out == 1 ? 0.0 : static_cast<double>(i * (in - 1)) / static_cast<double>(out - 1);
   if (attrs.text("mode") == "nearest") {
-    at = static_cast<double>(i * in / out);
+    const std::int64_t below = i * in / out;
+    at = static_cast<double>(below);
   } else if (!attrs.flag("align_corners")) {
     at = std::max((static_cast<double>(i) + 0.5) * ratio - 0.5, 0.0);
   }

@@ -53,11 +53,12 @@ BOOST_AUTO_TEST_CASE(a_refused_start_leaves_nothing) {
   Shell shell;
   shell.succeed("grun" + kTrain + "--max-iters 1");
   const std::string latest = fs::read_symlink(shell.path("exp/latest")).string();
+  const std::string train = "grun" + kTrain, elsewhere = train + "-o other ";
   for (const std::string wrong : {"--set train_h=9", "--set accumulate=3", "--memory-budget 10kB",
                                   "--set batch_size=100000", "--set evaluate=true --set class_weights=1,2"}) {
     BOOST_TEST_CONTEXT(wrong) {
-      BOOST_TEST(shell.run("grun" + kTrain + wrong) == 1);
-      BOOST_TEST(shell.run("grun" + kTrain + "-o other " + wrong) == 1);
+      BOOST_TEST(shell.run(train + wrong) == 1);
+      BOOST_TEST(shell.run(elsewhere + wrong) == 1);
       BOOST_TEST(!shell.has("other"));
       BOOST_TEST(fs::read_symlink(shell.path("exp/latest")).string() == latest);
     }
@@ -109,8 +110,9 @@ BOOST_AUTO_TEST_CASE(a_run_is_resumed_by_its_name_alone) {
   BOOST_TEST(!shell.has("whole/checkpoints/interrupted.safetensors"));
   shell.fail("grun train --resume nowhere", 1, {"nowhere"});
   shell.fail("grun train", 2, {"MODEL.fb is missing"});
+  const std::string train = "grun" + kTrain;
   for (const std::string option : {"--max-iters -1", "--seed -1", "--seed abc", "--memory-budget lots"})
-    shell.fail("grun" + kTrain + option, 2, {"expected a "});
+    shell.fail(train + option, 2, {"expected a "});
 }
 
 BOOST_AUTO_TEST_CASE(a_stopped_run_says_how_it_goes_on) {

@@ -30,8 +30,8 @@ Status system_error(const char* what) {
 std::optional<std::string> find_program(const std::string& name) {
   const char* const path = std::getenv("PATH");
   std::istringstream folders(path == nullptr ? "" : path);
-  for (std::string folder; std::getline(folders, folder, ':');) {
-    const std::string file = folder + "/" + name;
+  for (std::string file; std::getline(folders, file, ':');) {
+    file.append("/").append(name);
     if (access(file.c_str(), X_OK) == 0) return file;
   }
   return std::nullopt;
@@ -174,6 +174,7 @@ int watch(pid_t child, int errors, int signals, Errors& messages) {
 Result<int> launch_ranks(int ranks, std::span<char* const> arguments) {
   GRAPHRUN_ASSIGN(std::vector<std::string> words, command_line(ranks, arguments));
   std::vector<char*> raw;
+  raw.reserve(words.size() + 1);
   for (std::string& word : words) raw.push_back(word.data());
   raw.push_back(nullptr);
   std::array<int, 2> errors{};

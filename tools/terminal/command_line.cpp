@@ -106,8 +106,9 @@ int end_of_parsing(const CLI::App& app, const CLI::ParseError& error) {
   for (const std::string& word : app.remaining(true)) {
     const std::string near = nearest(command, word);
     const bool lacks_command = !word.starts_with("-") && command.get_require_subcommand_min() > 0;
-    if (!near.empty()) text += ": did you mean \"" + near + "\" by \"" + word + "\"?";
-    if (near.empty() && lacks_command) text += ": there is none called \"" + word + "\"";
+    if (!near.empty())
+      text.append(": did you mean \"").append(near).append("\" by \"").append(word).append("\"?");
+    if (near.empty() && lacks_command) text.append(": there is none called \"").append(word).append("\"");
     if (!near.empty() || lacks_command) break;
   }
   say("{}", text);

@@ -159,7 +159,8 @@ class QuantisationJob {
     weights_->quantise(std::make_shared<std::vector<weights::EightBitTensor>>(rounded_), scales_);
     GRAPHRUN_ASSIGN(computed_, calibration_->computed(layers_));
     // What is computed wide comes last.
-    std::ranges::stable_partition(layers_, [&](const QuantisedLayer& layer) { return is_computed(layer); });
+    std::stable_partition(layers_.begin(), layers_.end(),
+                          [&](const QuantisedLayer& layer) { return is_computed(layer); });
     if (!computed_.empty()) return {};
     return {ErrorCode::unsupported, "the network has no layer with weights that this CPU computes in 8 bits"};
   }

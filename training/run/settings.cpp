@@ -125,6 +125,9 @@ constexpr std::array kSpecs{
 };
 
 Status error(std::string message) { return {ErrorCode::invalid_argument, std::move(message)}; }
+Status wrong(const std::string& where, const std::string& name, std::string_view what) {
+  return error(where + ": setting \"" + name + "\" " + std::string(what));
+}
 
 std::string text_of(const rapidjson::Value& value) {
   rapidjson::StringBuffer buffer;
@@ -212,8 +215,8 @@ std::string hint_for(const SettingSpec& spec, std::string_view given) {
 }
 
 Status check(const SettingSpec& spec, const rapidjson::Document& document, std::string_view given) {
-  const Status wrong_kind = error("must be " + std::string(kind_name(spec.kind)) + std::string(spec.choices) +
-                                  ", got " + std::string(given.substr(0, kMaxShown)) + hint_for(spec, given));
+  Status wrong_kind = error("must be " + std::string(kind_name(spec.kind)) + std::string(spec.choices) +
+                            ", got " + std::string(given.substr(0, kMaxShown)) + hint_for(spec, given));
   if (document.HasParseError()) return wrong_kind;
   if (document.IsNull() && spec.fallback == "null") return {};
   switch (spec.kind) {
@@ -256,6 +259,7 @@ Status SettingTable::set(std::string_view name, std::string_view json, std::stri
   const auto found = entries_.find(name);
   if (found == entries_.end()) {
     std::vector<std::string_view> names;
+    names.reserve(std::size(kSpecs));
     for (const SettingSpec& spec : kSpecs) names.push_back(spec.name);
     const std::string near = nearest_name(name, names);
     return error(std::string(source) + ": unknown setting \"" + std::string(name) + "\"" +
@@ -298,7 +302,7 @@ Status SettingTable::set_from_file(const std::string& path) try {
   for (const auto& member : document.GetObject()) {
     const std::string name(member.name.GetString(), member.name.GetStringLength());
     const std::string where = path + ":" + place_of(json, name, seen.contains(name));
-    if (!seen.insert(name).second) return error(where + ": setting \"" + name + "\" stands there twice");
+    if (!seen.insert(name).second) return wrong(where, name, "stands there twice");
     // config.json of an experiment has {"value": ..., "from": ...} for each: it can be given back. What was
     // nobody's choice there is none here.
     const bool recorded = member.value.IsObject() && member.value.HasMember("value");
@@ -306,10 +310,8 @@ Status SettingTable::set_from_file(const std::string& path) try {
                         (member.value["from"] != kDefaultSource && member.value["from"] != kDrawnSource);
     if (!chosen) continue;
     const rapidjson::Value& value = recorded ? member.value["value"] : member.value;
-    if (!is_flat(value))
-      return error(where + ": setting \"" + name + "\" must be a value or a list of values");
-    const Status done = set(name, text_of(value), where);
-    if (!done.ok()) return done;
+    if (!is_flat(value)) return wrong(where, name, "must be a value or a list of values");
+    GRAPHRUN_TRY(set(name, text_of(value), where));
     entries_.find(name)->second.source = path;
   }
   return {};
