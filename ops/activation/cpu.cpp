@@ -6,6 +6,7 @@
 #include "ops/common/compute_type.h"
 #include "ops/common/function_kernel.h"
 #include "ops/common/pixel_rows.h"
+#include "runtime/cpu/byte_table.h"
 #include "runtime/cpu/simd.h"
 
 namespace graphrun::ops::activation {
@@ -55,9 +56,7 @@ Prepared table(const KernelRequest& request, float slope, Row<float> row) {
     const auto* const from = run.inputs[0].as<const std::uint8_t>();
     auto* const to = run.outputs[0].as<std::uint8_t>();
     rows.parallel_for(threads, [&](std::int64_t at, std::int64_t length) {
-      const std::uint8_t* const source = from + at * rows.stride(0);
-      std::uint8_t* const target = to + at * rows.stride(1);
-      for (std::int64_t i = 0; i < length; ++i) target[i] = results[source[i]];
+      cpu::look_up(results, from + at * rows.stride(0), to + at * rows.stride(1), length);
     });
   });
 }

@@ -67,7 +67,9 @@ std::vector<KernelEntry> cpu_kernels() {
           {"slice_weight", "slice_weight", prepare_slice_weight},
           {"join_weights", "join_weights", prepare_join_weights},
           {"conv_transpose2d", "cpu", prepare_transpose},
+          {"conv2d", "byte_tiles", prepare_byte_tiles, {}, true},
           {"conv2d", "eight_bits", prepare_eight_bits, {}, true},
+          {"conv2d_bn", "byte_tiles", prepare_batch_norm_byte_tiles, {}, true},
           {"conv2d_bn", "eight_bits", prepare_batch_norm_eight_bits, {}, true},
           {"conv2d_bn_pyramid", "eight_bits", prepare_pyramid_eight_bits, {}, true}};
 }

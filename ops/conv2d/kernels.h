@@ -24,6 +24,8 @@ Prepared prepare_batch_norm(const KernelRequest& request);  // conv2d_bn with co
 Prepared prepare_pyramid(const KernelRequest& request);
 Prepared prepare_winograd(const KernelRequest& request);  // conv2d_bn likewise, of 3x3 windows
 // Kernels for activations in u8 and weights in s8.
+Prepared prepare_byte_tiles(const KernelRequest& request);
+Prepared prepare_batch_norm_byte_tiles(const KernelRequest& request);
 Prepared prepare_eight_bits(const KernelRequest& request);
 Prepared prepare_batch_norm_eight_bits(const KernelRequest& request);
 Prepared prepare_pyramid_eight_bits(const KernelRequest& request);

@@ -1,7 +1,6 @@
 #include "ops/elementwise/cpu_bytes.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "ops/common/bytes.h"
 #include "ops/common/function_kernel.h"
@@ -14,57 +13,65 @@ namespace {
 
 using Prepared = Result<std::unique_ptr<Kernel>>;
 
+// y = zero + to_y f(a, b) of the reals a and b.
 struct Scales {
   float a, b, to_y;            // of the operands; one over y's
   float a_zero, b_zero, zero;  // zero points
-  float low;                   // the least result: 0 with a rectifier, else minus infinity
+  float low;                   // y's least integer: its zero point with a rectifier, else 0
 };
 
-float real(std::uint8_t stored, float zero, float scale) {
-  return (static_cast<float>(stored) - zero) * scale;
-}
 std::uint8_t integer(float value, const Scales& s) {
-  return nearest_byte(std::min(std::max(0.0f, value * s.to_y + s.zero), 255.0f));
+  return nearest_byte(std::min(std::max(s.low, value), 255.0f));
 }
 
+// Functions of integers, whose scales and zero points are put together before the loop.
 struct Sum {
-  float operator()(float a, float b) const { return a + b; }
+  explicit Sum(const Scales& s)
+      : a(s.a * s.to_y), b(s.b * s.to_y), shift(s.zero - a * s.a_zero - b * s.b_zero) {}
+  float operator()(float x, float y) const { return a * x + (b * y + shift); }
+  float a, b, shift;
 };
 struct Product {
-  float operator()(float a, float b) const { return a * b; }
+  explicit Product(const Scales& s)
+      : factor(s.a * s.b * s.to_y), a_zero(s.a_zero), b_zero(s.b_zero), zero(s.zero) {}
+  float operator()(float x, float y) const { return factor * ((x - a_zero) * (y - b_zero)) + zero; }
+  float factor, a_zero, b_zero, zero;
 };
 
 // Outputs may be the memory of an input: element i is read before it is written.
 template <class F>
 [[gnu::flatten]] GRAPHRUN_SIMD void pair_row(const Scales& s, const std::uint8_t* a, const std::uint8_t* b,
                                              std::uint8_t* y, std::int64_t length) {
+  const F f(s);
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < length; ++i)
-    y[i] = integer(std::max(F()(real(a[i], s.a_zero, s.a), real(b[i], s.b_zero, s.b)), s.low), s);
+    y[i] = integer(f(static_cast<float>(a[i]), static_cast<float>(b[i])), s);
 }
-// One value of b for the whole row.
+// One b for the whole row.
 template <class F>
-[[gnu::flatten]] GRAPHRUN_SIMD void scalar_row(const Scales& s, const std::uint8_t* a, float b,
+[[gnu::flatten]] GRAPHRUN_SIMD void scalar_row(const Scales& s, const std::uint8_t* a, std::uint8_t b,
                                                std::uint8_t* y, std::int64_t length) {
+  const F f(s);
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < length; ++i)
-    y[i] = integer(std::max(F()(real(a[i], s.a_zero, s.a), b), s.low), s);
+    y[i] = integer(f(static_cast<float>(a[i]), static_cast<float>(b)), s);
 }
 
 // The rows of a function of two operands.
 struct Rows {
   void (*pair)(const Scales& s, const std::uint8_t* a, const std::uint8_t* b, std::uint8_t* y,
                std::int64_t length);
-  void (*scalar)(const Scales& s, const std::uint8_t* a, float b, std::uint8_t* y, std::int64_t length);
+  void (*scalar)(const Scales& s, const std::uint8_t* a, std::uint8_t b, std::uint8_t* y,
+                 std::int64_t length);
 };
 
 void pixel_row(const Rows& f, const Scales& s, const Operand<std::uint8_t>& a, const Operand<std::uint8_t>& b,
                const std::uint8_t* left, const std::uint8_t* right, std::uint8_t* y, std::int64_t channels) {
   if (a.c_stride == 0) {
     const Scales exchanged{s.b, s.a, s.to_y, s.b_zero, s.a_zero, s.zero, s.low};
-    f.scalar(exchanged, right, real(*left, s.a_zero, s.a), y, channels);
+    f.scalar(exchanged, right, *left, y, channels);
   } else if (b.c_stride == 0) {
-    f.scalar(s, left, real(*right, s.b_zero, s.b), y, channels);
+    f.scalar(s, left, *right, y, channels);
   } else {
     f.pair(s, left, right, y, channels);
   }
@@ -72,14 +79,12 @@ void pixel_row(const Rows& f, const Scales& s, const Operand<std::uint8_t>& a, c
 
 bool is_byte(const TensorDesc& desc) { return desc.dtype == DType::u8 && desc.quantisation.scale > 0; }
 
-constexpr float kNoLimit = -std::numeric_limits<float>::infinity();
-
 template <class F>
 Rows rows_of() {
   return {pair_row<F>, scalar_row<F>};
 }
 
-Prepared prepare(const KernelRequest& request, const Rows& f, float low) {
+Prepared prepare(const KernelRequest& request, const Rows& f, bool relu) {
   const TensorDesc& a_desc = request.inputs[0];
   const TensorDesc& b_desc = request.inputs[1];
   const TensorDesc y_desc = request.outputs[0];
@@ -92,7 +97,7 @@ Prepared prepare(const KernelRequest& request, const Rows& f, float low) {
                       zero(a_desc),
                       zero(b_desc),
                       zero(y_desc),
-                      low};
+                      relu ? zero(y_desc) : 0.0f};
   if (a_desc.shape == b_desc.shape) {
     const PixelRows rows({a_desc, b_desc, y_desc});
     return make_function_kernel("bytes", 0, [=, threads = request.threads](const KernelRun& run) {
@@ -122,10 +127,10 @@ Prepared prepare(const KernelRequest& request, const Rows& f, float low) {
 }  // namespace
 
 Prepared prepare_add_bytes(const KernelRequest& request) {
-  return prepare(request, rows_of<Sum>(), request.attrs.text("activation") == "relu" ? 0.0f : kNoLimit);
+  return prepare(request, rows_of<Sum>(), request.attrs.text("activation") == "relu");
 }
 Prepared prepare_multiply_bytes(const KernelRequest& request) {
-  return prepare(request, rows_of<Product>(), kNoLimit);
+  return prepare(request, rows_of<Product>(), false);
 }
 
 }  // namespace graphrun::ops::elementwise

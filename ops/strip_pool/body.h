@@ -22,8 +22,8 @@ struct Strips {
   }
 };
 
-// Reads T and writes To.
-template <int kBlock, class T, class To = T>
+// Reads T, adds Sum and writes To.
+template <int kBlock, class T, class To = T, class Sum = double>
 struct StripPool {
   Strips strips;
   int64_t channels, blocks;  // blocks of kBlock channels a pixel
@@ -36,15 +36,16 @@ struct StripPool {
     const int64_t strip = i / blocks;
     const int64_t channel = i % blocks * kBlock;
     const int64_t count = channels - channel < kBlock ? channels - channel : kBlock;
-    double sum[kBlock];
+    Sum sum[kBlock];
     for (int64_t c = 0; c < count; ++c) sum[c] = 0;
     const T* from = x + strips.first(strip) * x_stride + channel;
     for (int64_t k = 0; k < strips.length(); ++k, from += strips.step() * x_stride) {
-      for (int64_t c = 0; c < count; ++c) sum[c] += static_cast<double>(from[c]);
+      for (int64_t c = 0; c < count; ++c) sum[c] += static_cast<Sum>(from[c]);
     }
     const double scale = 1.0 / static_cast<double>(strips.length());
     To* to = y + strip * y_stride + channel;
-    for (int64_t c = 0; c < count; ++c) to[c] = static_cast<To>(static_cast<float>(sum[c] * scale));
+    for (int64_t c = 0; c < count; ++c)
+      to[c] = static_cast<To>(static_cast<float>(static_cast<double>(sum[c]) * scale));
   }
 };
 

@@ -1,6 +1,5 @@
 #include "ops/common/body_kernel.h"
 #include "ops/common/byte_averages.h"
-#include "ops/common/bytes.h"
 #include "ops/common/compute_type.h"
 #include "ops/strip_pool/body.h"
 
@@ -9,14 +8,14 @@ namespace {
 
 // Strips of columns jump from row to row, so each jump should bring many cache lines.
 constexpr int kBlock = 512;
-template <class T, class To>
-using Forward = StripPool<kBlock, T, To>;
+template <class T, class To, class Sum>
+using Forward = StripPool<kBlock, T, To, Sum>;
 
-template <class T, class To = T>
+template <class T, class To = T, class Sum = double>
 Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
   const TensorDesc& x = request.inputs[0];
   const TensorDesc& y = request.outputs[0];
-  Forward<T, To> body{};
+  Forward<T, To, Sum> body{};
   body.strips = {x.h(), x.w(), request.attrs.text("axis") == "row"};
   body.channels = x.c();
   body.x_stride = x.pixel_stride;
@@ -29,7 +28,7 @@ Result<std::unique_ptr<Kernel>> prepare_forward(const KernelRequest& request) {
     strips = x.n();
   }
   body.blocks = block_count(body.channels, kBlock);
-  const auto bind = [](Forward<T, To>& to, const KernelRun& run) {
+  const auto bind = [](Forward<T, To, Sum>& to, const KernelRun& run) {
     to.x = run.inputs[0].as<const T>();
     to.y = run.outputs[0].as<To>();
   };
@@ -48,7 +47,7 @@ std::vector<KernelEntry> cpu_kernels() {
            "bytes",
            [](const KernelRequest& request) {
              return for_averages(request, [](const KernelRequest& of_integers) {
-               return prepare_forward<Byte, float>(of_integers);
+               return prepare_forward<std::uint8_t, float, std::uint32_t>(of_integers);
              });
            },
            {},

@@ -6,6 +6,8 @@
 
 #include "ops/registry.h"
 #include "runtime/core/random.h"
+#include "runtime/cpu/byte_tiles.h"
+#include "runtime/cpu/onednn.h"
 #include "runtime/model/eight_bits.h"
 #include "tests/ops/conv2d/windows.h"
 #include "tests/ops/test_backend.h"
@@ -24,6 +26,7 @@ struct ByteCase {
   bool batch_norm = true;
   bool bias = false;
   int threads = 2;
+  bool by_tiles = false;  // must be computed by the matrix units where there are some
 };
 
 std::ostream& operator<<(std::ostream& out, const ByteCase& c) {
@@ -162,6 +165,8 @@ HostTensor run(const ByteCase& c, Operands in) {
       *backend, {def, attrs, in.descs, outputs, present, {true}, constant, c.threads, backend->context()});
   if (!chosen.ok()) BOOST_FAIL(chosen.status().message());
   Kernel& kernel = **chosen;
+  if (c.by_tiles && cpu::uses_matrix_units() && cpu::has_byte_tiles())
+    BOOST_TEST_REQUIRE(kernel.name() == "byte_tiles");
   std::vector<MemoryTensor> memory;
   for (std::size_t i = 0; i < in.descs.size(); ++i) {
     memory.emplace_back(present[i] ? in.descs[i] : TensorDesc::dense(DType::u8, {1}));
@@ -227,6 +232,32 @@ BOOST_AUTO_TEST_CASE(residuals_and_zero_points_of_bytes, *needs("int8")) {
     for (const Quantisation& residual : {Quantisation{0.04F, 0}, Quantisation{0.03F, 90}}) {
       check({.v = block, .x = x, .y = {{0.05F, 0}}, .residual = residual, .relu = true});
       check({.v = block, .x = x, .y = {{0.1F, 101}}, .residual = residual});
+    }
+  }
+}
+
+// Blocks of 32 pixels and channels: rows that end within one, windows that lie in the padding as a whole,
+// runs of bytes across columns, weights that no core's cache holds, fewer blocks than threads.
+BOOST_AUTO_TEST_CASE(blocks_of_bytes, *needs("int8")) {
+  if (!has_bytes()) return skip("the device has no products of 8 bits");
+  const Window windows[] = {
+      {.n = 2, .c = 64, .h = 9, .w = 11, .o = 64},
+      {.n = 2, .c = 128, .h = 7, .w = 40, .o = 96, .kh = 1, .kw = 1, .ph = 0, .pw = 0},
+      {.n = 1, .c = 192, .h = 5, .w = 37, .o = 32, .kh = 1, .kw = 1, .ph = 0, .pw = 0, .gap = 3},
+      {.n = 2, .c = 64, .h = 33, .w = 35, .o = 64, .kh = 1, .kw = 1, .sh = 2, .sw = 2, .ph = 0, .pw = 0},
+      {.n = 2, .c = 3, .h = 37, .w = 35, .o = 32, .kh = 7, .kw = 7, .sh = 2, .sw = 2, .ph = 3, .pw = 3},
+      {.n = 1, .c = 40, .h = 9, .w = 70, .o = 32, .gap = 1},
+      {.n = 2, .c = 64, .h = 40, .w = 1, .o = 64, .kw = 1, .pw = 0},
+      {.n = 1, .c = 64, .h = 5, .w = 6, .o = 32, .ph = 7, .pw = 7, .dh = 7, .dw = 7},
+      {.n = 1, .c = 64, .h = 3, .w = 3, .o = 32, .ph = 9, .pw = 2, .dh = 4, .dw = 1},
+      {.n = 1, .c = 384, .h = 4, .w = 9, .o = 384, .gap = 5},
+      {.n = 1, .c = 1024, .h = 6, .w = 11, .o = 1056, .kh = 1, .kw = 1, .ph = 0, .pw = 0},
+  };
+  for (const Window& v : windows) {
+    for (const std::int32_t zero : {0, 117}) {
+      check({.v = v, .x = {0.004F, zero}, .y = {{0.1F, 0}}, .relu = true, .by_tiles = true});
+      check({.v = v, .x = {0.004F, zero}, .y = {{0.2F, 128}}, .residual = {{0.03F, 90}}, .by_tiles = true});
+      check({.v = v, .x = {0.004F, zero}, .y = {{0.1F, 100}}, .batch_norm = false, .by_tiles = true});
     }
   }
 }
