@@ -57,19 +57,21 @@ Prepared prepare_grad_data_body(const KernelRequest& request) {
 
 std::vector<KernelEntry> cpu_kernels() {
   return {{"conv2d", "depthwise", prepare_depthwise},
+          {"conv2d", "tiles", prepare_half_tiles},
           {"conv2d", "onednn", prepare_forward},
           {"conv2d", "body", prepare_forward_body},
           {"conv2d_bn", "depthwise", prepare_depthwise_batch_norm},
           {"conv2d_bn", "winograd", prepare_winograd},
+          {"conv2d_bn", "tiles", prepare_batch_norm_half_tiles},
           {"conv2d_bn", "onednn", prepare_batch_norm},
           {"conv2d_bn_pyramid", "pyramid", prepare_pyramid},
           {"conv2d_mixture", "mixture", prepare_mixture},
           {"slice_weight", "slice_weight", prepare_slice_weight},
           {"join_weights", "join_weights", prepare_join_weights},
           {"conv_transpose2d", "cpu", prepare_transpose},
-          {"conv2d", "byte_tiles", prepare_byte_tiles, {}, true},
+          {"conv2d", "tiles of bytes", prepare_byte_tiles, {}, true},
           {"conv2d", "eight_bits", prepare_eight_bits, {}, true},
-          {"conv2d_bn", "byte_tiles", prepare_batch_norm_byte_tiles, {}, true},
+          {"conv2d_bn", "tiles of bytes", prepare_batch_norm_byte_tiles, {}, true},
           {"conv2d_bn", "eight_bits", prepare_batch_norm_eight_bits, {}, true},
           {"conv2d_bn_pyramid", "eight_bits", prepare_pyramid_eight_bits, {}, true}};
 }

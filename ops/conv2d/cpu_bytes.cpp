@@ -5,7 +5,6 @@
 #include "ops/conv2d/eight_bits.h"
 #include "ops/conv2d/kernels.h"
 #include "runtime/cpu/onednn.h"
-#include "runtime/cpu/parallel.h"
 
 namespace graphrun::ops::conv2d {
 
@@ -82,52 +81,6 @@ std::vector<ByteChannel> fold_bytes(const ByteForm& form, std::span<const Tensor
     channels.push_back({factor, bias - factor * static_cast<double>(form.x.zero_point * sum)});
   }
   return channels;
-}
-
-namespace {
-
-// Rows or columns that the windows reach.
-std::int64_t reach(std::int64_t outputs, std::int64_t stride, std::int64_t taps, std::int64_t dilation) {
-  return (outputs - 1) * stride + (taps - 1) * dilation + 1;
-}
-
-}  // namespace
-
-Frame frame_of(const Geometry& g) {
-  return {.top = g.ph,
-          .left = g.pw,
-          .height = reach(g.oh, g.sh, g.kh, g.dh),
-          .width = reach(g.ow, g.sw, g.kw, g.dw),
-          .pixel_bytes = g.c};
-}
-
-void copy_into_frame(const Geometry& g, const Frame& frame, std::uint8_t zero, const std::uint8_t* x,
-                     std::int64_t x_step, std::uint8_t* to, int threads) {
-  const std::int64_t row_bytes = frame.width * frame.pixel_bytes;
-  const std::int64_t first = std::min(frame.left, frame.width) * frame.pixel_bytes;
-  const std::int64_t pixels = std::clamp<std::int64_t>(frame.width - frame.left, 0, g.w);
-  const std::int64_t end = first + pixels * frame.pixel_bytes;
-  constexpr std::int64_t kBytesOfPiece = 65536;
-  const std::int64_t piece = std::max<std::int64_t>(1, kBytesOfPiece / row_bytes);
-  cpu::parallel_for(threads, g.n * frame.height, piece, [&](std::int64_t begin, std::int64_t stop) {
-    for (std::int64_t line = begin; line < stop; ++line) {
-      const std::int64_t n = line / frame.height, row = line % frame.height - frame.top;
-      std::uint8_t* const target = to + line * row_bytes;
-      if (row < 0 || row >= g.h) {
-        std::fill_n(target, row_bytes, zero);
-        continue;
-      }
-      std::fill_n(target, first, zero);
-      const std::uint8_t* const source = x + (n * g.h + row) * g.w * x_step;
-      if (x_step == g.c && frame.pixel_bytes == g.c) {
-        std::copy_n(source, pixels * g.c, target + first);
-      } else {
-        for (std::int64_t w = 0; w < pixels; ++w)
-          std::copy_n(source + w * x_step, g.c, target + first + w * frame.pixel_bytes);
-      }
-      std::fill_n(target + end, row_bytes - end, zero);
-    }
-  });
 }
 
 }  // namespace graphrun::ops::conv2d

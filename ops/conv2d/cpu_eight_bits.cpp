@@ -5,6 +5,7 @@
 #include "ops/common/copy_pixels.h"
 #include "ops/conv2d/cpu_library.h"
 #include "ops/conv2d/eight_bits.h"
+#include "ops/conv2d/frame.h"
 #include "ops/conv2d/kernels.h"
 #include "runtime/core/round_up.h"
 #include "runtime/cpu/onednn.h"
@@ -85,8 +86,7 @@ Status EightBitConvolution::run(const KernelRun& run) {
   if (form_.frame) {
     from = scratch_at(run.scratch, from_at_);
     copy_into_frame(form_.g, form_.frame, static_cast<std::uint8_t>(form_.bytes.x.zero_point),
-                    run.inputs[kX].as<const std::uint8_t>(), from_.pixel_stride,
-                    static_cast<std::uint8_t*>(from), threads_);
+                    run.inputs[kX].data, from_.pixel_stride, from, threads_);
   } else if (!from_.contiguous()) {
     from = scratch_at(run.scratch, from_at_);
     copy_pixels(from_, run.inputs[kX].data, from_.pixel_stride, from, from_.c(), threads_);
@@ -107,7 +107,7 @@ Status EightBitConvolution::run(const KernelRun& run) {
 
 // What x must lie in so that the library pads nothing; g is the convolution of that afterwards.
 Frame take_frame(Geometry& g) {
-  const Frame frame = frame_of(g);
+  const Frame frame = frame_of(g, 1);
   if (g.ph == 0 && g.pw == 0 && frame.height <= g.h && frame.width <= g.w) return {};
   g.h = frame.height;
   g.w = frame.width;

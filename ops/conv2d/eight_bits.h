@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "graphrun/kernel/kernel.h"
-#include "ops/conv2d/geometry.h"
 
 // What the kernels of u8 activations and s8 weights share. They sum integers; with such a sum a, the scales s
 // of x, y, r (the residual) and, by channel, the weight (w), zero points z, and batch norm's factor n and the
@@ -41,17 +40,5 @@ struct ByteChannel {
 // The numbers of every output. `weight` (outputs, ...) are integers, which become 0 where the factor is none.
 std::vector<ByteChannel> fold_bytes(const ByteForm& form, std::span<const TensorView> inputs,
                                     std::span<std::int8_t> weight);
-
-// A map of these extents around x, whose rows and columns begin at (top, left), so that nothing is padded.
-struct Frame {
-  std::int64_t top = 0, left = 0, height = 0, width = 0;  // height 0: there is none
-  std::int64_t pixel_bytes = 0;                           // from pixel to pixel; at least the channels
-  explicit operator bool() const { return height > 0; }
-};
-// What the windows of g reach, the padding included.
-Frame frame_of(const Geometry& g);
-// Copies x, whose pixels are x_step bytes apart, row by row, each with what is left and right of it: `zero`.
-void copy_into_frame(const Geometry& g, const Frame& frame, std::uint8_t zero, const std::uint8_t* x,
-                     std::int64_t x_step, std::uint8_t* to, int threads);
 
 }  // namespace graphrun::ops::conv2d

@@ -23,6 +23,9 @@ Prepared prepare_batch_norm(const KernelRequest& request);  // conv2d_bn with co
 // conv2d_bn_pyramid with constant variables; x may be in u8 beside wide levels and a wide y.
 Prepared prepare_pyramid(const KernelRequest& request);
 Prepared prepare_winograd(const KernelRequest& request);  // conv2d_bn likewise, of 3x3 windows
+// By the CPU's matrix units, with constant variables.
+Prepared prepare_half_tiles(const KernelRequest& request);  // of bf16
+Prepared prepare_batch_norm_half_tiles(const KernelRequest& request);
 // Kernels for activations in u8 and weights in s8.
 Prepared prepare_byte_tiles(const KernelRequest& request);
 Prepared prepare_batch_norm_byte_tiles(const KernelRequest& request);

@@ -3,6 +3,8 @@
 #include <string>
 
 #include "runtime/cpu/instructions.h"
+#include "runtime/cpu/onednn.h"
+#include "runtime/cpu/tile_products.h"
 #include "tests/ops/conv2d/windows.h"
 #include "tests/ops/test_backend.h"
 #include "tests/skip.h"
@@ -50,6 +52,19 @@ const Window kTiledWindows[] = {
     {.n = 2, .c = 70, .h = 29, .w = 35, .o = 64, .ph = 4, .pw = 4, .dh = 4, .dw = 4, .gap = 5},
     {.n = 1, .c = 64, .h = 37, .w = 34, .o = 64, .ph = 0, .pw = 3, .dh = 2, .dw = 2},
     {.n = 2, .c = 64, .h = 50, .w = 45, .o = 64},
+};
+// Blocks of 32 pixels and channels, as the matrix units take them: rows that end within one, gaps, strides,
+// windows that lie in the padding as a whole, weights that no core's cache holds.
+const Window kBlockWindows[] = {
+    {.n = 2, .c = 96, .h = 7, .w = 40, .o = 96, .kh = 1, .kw = 1, .ph = 0, .pw = 0},
+    {.n = 1, .c = 32, .h = 5, .w = 37, .o = 32, .kh = 1, .kw = 1, .ph = 0, .pw = 0, .gap = 3},
+    {.n = 2, .c = 64, .h = 33, .w = 35, .o = 64, .kh = 1, .kw = 1, .sh = 2, .sw = 2, .ph = 0, .pw = 0},
+    {.n = 2, .c = 64, .h = 40, .w = 1, .o = 64, .kw = 1, .pw = 0},
+    {.n = 1, .c = 32, .h = 5, .w = 6, .o = 32, .ph = 7, .pw = 7, .dh = 7, .dw = 7},
+    {.n = 1, .c = 32, .h = 3, .w = 3, .o = 32, .ph = 9, .pw = 2, .dh = 4, .dw = 1},
+    {.n = 2, .c = 32, .h = 17, .w = 19, .o = 64, .kh = 7, .kw = 7, .sh = 2, .sw = 2, .ph = 3, .pw = 3},
+    {.n = 1, .c = 256, .h = 4, .w = 9, .o = 288, .gap = 5},
+    {.n = 1, .c = 1024, .h = 6, .w = 11, .o = 544, .kh = 1, .kw = 1, .ph = 0, .pw = 0},
 };
 // In two portions of tiles and two blocks of channels, for the kernels of training.
 const Window kPortionedWindows[] = {{.n = 1, .c = 132, .h = 58, .w = 57, .o = 132}};
@@ -134,11 +149,22 @@ std::vector<KernelChoice> depthwise_kernels() {
           {.device = "cuda", .names = {"depthwise"}}};
 }
 
-std::vector<KernelChoice> forward_kernels(Table table) {
+// Constant weights of bf16 are multiplied by the matrix units in blocks of 32 pixels and channels.
+std::vector<std::string_view> constant_halves(const Window& v) {
+  const bool whole_pixels = v.kh == 1 && v.kw == 1 && v.ph == 0 && v.pw == 0;
+  const bool by_tiles = cpu::uses_matrix_units() && cpu::has_tile_products(cpu::TileType::halves) &&
+                        v.groups == 1 && v.c % 32 == 0 && v.o % 32 == 0 &&
+                        (!whole_pixels || 31 * v.sw < v.n * v.h * v.w);
+  return by_tiles ? std::vector<std::string_view>{"tiles", "onednn"}
+                  : std::vector<std::string_view>{"onednn"};
+}
+
+std::vector<KernelChoice> forward_kernels(const Window& v, Table table) {
   std::vector<KernelChoice> choices{
       {.type = DType::f32, .constant = true, .names = {"onednn", "body"}},
       {.type = DType::f32, .constant = false, .names = {"onednn", "body"}},
-      {.type = DType::bf16, .names = {"onednn"}},
+      {.type = DType::bf16, .constant = true, .names = constant_halves(v)},
+      {.type = DType::bf16, .constant = false, .names = {"onednn"}},
       {.device = "cuda", .names = {"library"}},
   };
   if (table == Table::tiled) choices[1].names = {"winograd", "onednn", "body"};
@@ -181,7 +207,7 @@ Case forward_case(const Window& v, bool bias, Table table = Table::usual) {
   test.attrs["bias"] = Expr(bias ? 1 : 0);
   test.output_gap = v.gap;
   test.same_bits = has_same_bits(v);
-  test.kernels = forward_kernels(table);
+  test.kernels = forward_kernels(v, table);
   return test;
 }
 
@@ -240,7 +266,7 @@ void check_grad_weight(const Window& v, Table table, bool bias) {
 }
 
 // The kernels fold constant variables; the parts serve others.
-std::vector<KernelChoice> batch_norm_kernels(Table table) {
+std::vector<KernelChoice> batch_norm_kernels(const Window& v, Table table) {
   if (table == Table::depthwise) {
     return {{.type = DType::f32, .names = {"depthwise"}},
             {.type = DType::bf16, .names = {"depthwise"}},
@@ -250,7 +276,7 @@ std::vector<KernelChoice> batch_norm_kernels(Table table) {
   if (table == Table::tiled) f32.names = {"winograd", "onednn"};
   return {{.constant = false, .names = {}},
           f32,
-          {.type = DType::bf16, .constant = true, .names = {"onednn"}},
+          {.type = DType::bf16, .constant = true, .names = constant_halves(v)},
           {.device = "cuda", .constant = true, .names = {"library"}}};
 }
 
@@ -263,7 +289,7 @@ Case batch_norm_case(const Window& v, bool bias, bool residual, bool relu, Table
                  dense({v.o}, uniform(0.1, 2)), residual ? activation(v.y(), normal(), v.gap) : absent()},
       .output_gap = v.gap,
       .same_bits = has_same_bits(v),
-      .kernels = batch_norm_kernels(table)};
+      .kernels = batch_norm_kernels(v, table)};
   test.attrs["out_channels"] = Expr(v.o);
   test.attrs["eps"] = Expr(1e-3);
   test.attrs["activation"] = relu ? "relu" : "none";
@@ -291,6 +317,16 @@ BOOST_AUTO_TEST_CASE(convolution) {
   for_all_tables(check_forward);
   for_each(kPortionedWindows, [](const Window& window) {
     OpHarness().check(forward_case(window, true, Table::tiled), forward_reference(window));
+  });
+}
+
+BOOST_AUTO_TEST_CASE(blocks_of_pixels_and_channels) {
+  for_each(kBlockWindows, [](const Window& window) {
+    OpHarness().check(forward_case(window, true), forward_reference(window));
+    for (const bool residual : {false, true}) {
+      OpHarness().check(batch_norm_case(window, true, residual, !residual),
+                        batch_norm_reference(window, !residual));
+    }
   });
 }
 
@@ -370,21 +406,26 @@ BOOST_AUTO_TEST_CASE(convolution_and_batch_norm_by_tiles) {
 BOOST_AUTO_TEST_CASE(rounding_of_weights_is_carried, *needs("bf16")) {
   const Status has_bf16 = test_backend()->check_precision(DType::bf16);
   if (!has_bf16.ok()) return skip(has_bf16.message());
-  for (const auto& [carry, expected] : {std::pair{0, 160.0}, {1, 161.0}}) {
+  const auto check = [](int carry, std::int64_t c, std::int64_t o, std::string_view kernel, double expected) {
     Case test{.op = "conv2d_bn",
               .attrs = {{"kernel", std::vector<Expr>{1, 2}},
-                        {"out_channels", Expr(16)},
+                        {"out_channels", Expr(o)},
                         {"eps", Expr(0)},
                         {"carry", Expr(carry)}},
-              .inputs = {activation({1, 80, 1, 2}, in_order({1})), dense({16, 80, 1, 2}, in_order({1.0038})),
-                         absent(), dense({16}, in_order({1})), dense({16}, in_order({0})),
-                         dense({16}, in_order({0})), dense({16}, in_order({1}))}};
-    test.inputs[0].desc = TensorDesc::nhwc(DType::bf16, {1, 80, 1, 2});
+              .inputs = {activation({1, c, 1, 2}, in_order({1})), dense({o, c, 1, 2}, in_order({1.0038})),
+                         absent(), dense({o}, in_order({1})), dense({o}, in_order({0})),
+                         dense({o}, in_order({0})), dense({o}, in_order({1}))}};
+    test.inputs[0].desc = TensorDesc::nhwc(DType::bf16, {1, c, 1, 2});
     const auto results = OpHarness().run_all(test);
-    const auto found = results.find("onednn, constant");
+    const auto found = results.find(std::string(kernel) + ", constant");
     BOOST_REQUIRE(found != results.end());
     BOOST_TEST(found->second[0].at(0, 3, 0, 0) == expected);
-  }
+  };
+  check(0, 80, 16, "onednn", 160);
+  check(1, 80, 16, "onednn", 161);
+  if (!cpu::uses_matrix_units() || !cpu::has_tile_products(cpu::TileType::halves)) return;
+  check(0, 96, 32, "tiles", 192);
+  check(1, 96, 32, "tiles", 193);
 }
 
 BOOST_AUTO_TEST_CASE(parts_of_convolution_and_batch_norm) {
