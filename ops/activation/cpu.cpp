@@ -7,6 +7,7 @@
 #include "ops/common/function_kernel.h"
 #include "ops/common/pixel_rows.h"
 #include "runtime/cpu/byte_table.h"
+#include "runtime/cpu/halves.h"
 #include "runtime/cpu/simd.h"
 
 namespace graphrun::ops::activation {
@@ -22,6 +23,27 @@ template <class F, class T>
   const F f = with_slope<F>(slope);
 #pragma GCC ivdep
   for (std::int64_t i = 0; i < length; ++i) y[i] = static_cast<T>(f(x[i]));
+}
+
+template <class F>
+[[gnu::flatten]] GRAPHRUN_SIMD_OF_HALVES void map_halves(float slope, const BFloat16* x, BFloat16* y,
+                                                         std::int64_t length) {
+  const F f = with_slope<F>(slope);
+  const std::int64_t whole = length / 2 * 2;
+#pragma GCC ivdep
+  for (std::int64_t i = 0; i < whole; i += 2) {
+    const std::uint32_t pair = cpu::load_pair(x + i);
+    cpu::store_pair(f(cpu::first_half(pair)), f(cpu::second_half(pair)), y + i);
+  }
+  if (whole < length) y[whole] = static_cast<BFloat16>(f(x[whole]));
+}
+template <class F, class T>
+constexpr Row<T> row_of() {
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    return map_halves<F>;
+  } else {
+    return map_row<F, T>;
+  }
 }
 
 using Prepared = Result<std::unique_ptr<Kernel>>;
@@ -67,7 +89,7 @@ template <class F>
 Prepared prepare(const KernelRequest& request) {
   const float slope = slope_of<F>(request.attrs);
   if (has_bytes(request)) return table(request, slope, map_row<F, float>);
-  return for_activation_type(request, [&]<class T>(T) { return unary<T>(request, slope, map_row<F, T>); });
+  return for_activation_type(request, [&]<class T>(T) { return unary<T>(request, slope, row_of<F, T>()); });
 }
 template <class F, class Tanh>
 Prepared prepare_gelu(const KernelRequest& request) {

@@ -76,8 +76,11 @@ void taps_first(const float* from, std::int64_t channels, std::int64_t taps, flo
 
 namespace {
 
+using cpu::LanePairs;
 using cpu::Lanes;
 using depthwise::Reads;
+
+constexpr std::int64_t kPaired = 32;  // channels of LanePairs
 
 // One row of the result.
 template <class T>
@@ -101,28 +104,53 @@ struct Row {
   const float* weight_row(std::int64_t r) const { return weight + rows[r].tap * kernel_width * channels; }
 };
 
-template <int kLanes, class T>
-[[gnu::always_inline]] inline void finish(const Row<T>& row, std::int64_t x, std::int64_t c,
-                                          Lanes<kLanes>& sum) {
-  if (row.residual != nullptr) {
-    Lanes<kLanes> residual;
-    Lanes<kLanes>::load(row.residual + x * row.residual_stride + c, residual);
-    sum.value += residual.value;
-  }
-  if (row.relu) sum.value = sum.value < 0.0f ? Lanes<kLanes>().value : sum.value;
-  Lanes<kLanes>::store(sum, row.to + x * row.to_stride + c);
+// Arithmetic of channels that are computed together: Lanes, or LanePairs where bf16 has 32 of them.
+template <int kLanes>
+[[gnu::always_inline]] inline void multiply_add(const Lanes<kLanes>& a, const Lanes<kLanes>& b,
+                                                Lanes<kLanes>& sum) {
+  sum.value += a.value * b.value;
+}
+template <int kLanes>
+[[gnu::always_inline]] inline void add(const Lanes<kLanes>& a, Lanes<kLanes>& sum) {
+  sum.value += a.value;
+}
+template <int kLanes>
+[[gnu::always_inline]] inline void rectify(Lanes<kLanes>& sum) {
+  sum.value = sum.value < 0.0f ? Lanes<kLanes>().value : sum.value;
+}
+[[gnu::always_inline]] inline void multiply_add(const LanePairs& a, const LanePairs& b, LanePairs& sum) {
+  multiply_add(a.even, b.even, sum.even);
+  multiply_add(a.odd, b.odd, sum.odd);
+}
+[[gnu::always_inline]] inline void add(const LanePairs& a, LanePairs& sum) {
+  add(a.even, sum.even);
+  add(a.odd, sum.odd);
+}
+[[gnu::always_inline]] inline void rectify(LanePairs& sum) {
+  rectify(sum.even);
+  rectify(sum.odd);
 }
 
-template <int kLanes, class T>
-[[gnu::always_inline]] inline void begin(const Row<T>& row, std::int64_t c, Lanes<kLanes>& sum) {
-  sum.value = Lanes<kLanes>().value;
-  if (row.bias != nullptr) Lanes<kLanes>::load(row.bias + c, sum);
+template <class L, class T>
+[[gnu::always_inline]] inline void finish(const Row<T>& row, std::int64_t x, std::int64_t c, L& sum) {
+  if (row.residual != nullptr) {
+    L residual;
+    L::load(row.residual + x * row.residual_stride + c, residual);
+    add(residual, sum);
+  }
+  if (row.relu) rectify(sum);
+  L::store(sum, row.to + x * row.to_stride + c);
+}
+
+template <class L, class T>
+[[gnu::always_inline]] inline void begin(const Row<T>& row, std::int64_t c, L& sum) {
+  sum = L{};
+  if (row.bias != nullptr) L::load(row.bias + c, sum);
 }
 
 // A pixel that reads any taps.
-template <int kLanes, class T>
+template <class L, class T>
 [[gnu::always_inline]] inline void one_pixel(const Row<T>& row, std::int64_t x, std::int64_t c) {
-  using L = Lanes<kLanes>;
   L sum, weight, value;
   begin(row, c, sum);
   const Reads::Tap* const columns = row.columns->of(x);
@@ -133,16 +161,15 @@ template <int kLanes, class T>
     for (std::int64_t k = 0; k < count; ++k) {
       L::load(weights + columns[k].tap * row.channels, weight);
       L::load(source + columns[k].source * row.source_stride, value);
-      sum.value += weight.value * value.value;
+      multiply_add(weight, value, sum);
     }
   }
   finish(row, x, c, sum);
 }
 
 // Four neighbours that read all taps of their rows, so that a weight is loaded once for all of them.
-template <int kLanes, class T>
+template <class L, class T>
 [[gnu::always_inline]] inline void four_pixels(const Row<T>& row, std::int64_t x, std::int64_t c) {
-  using L = Lanes<kLanes>;
   L sum0, sum1, sum2, sum3, weight, value;
   begin(row, c, sum0);
   sum1 = sum2 = sum3 = sum0;
@@ -155,13 +182,13 @@ template <int kLanes, class T>
     for (std::int64_t k = 0; k < row.kernel_width; ++k, source += spacing, weights += row.channels) {
       L::load(weights, weight);
       L::load(source, value);
-      sum0.value += weight.value * value.value;
+      multiply_add(weight, value, sum0);
       L::load(source + step, value);
-      sum1.value += weight.value * value.value;
+      multiply_add(weight, value, sum1);
       L::load(source + 2 * step, value);
-      sum2.value += weight.value * value.value;
+      multiply_add(weight, value, sum2);
       L::load(source + 3 * step, value);
-      sum3.value += weight.value * value.value;
+      multiply_add(weight, value, sum3);
     }
   }
   finish(row, x, c, sum0);
@@ -170,25 +197,46 @@ template <int kLanes, class T>
   finish(row, x + 3, c, sum3);
 }
 
+// Channels of bf16 that are computed as pairs; weights and biases lie in the order of these.
 template <class T>
-GRAPHRUN_SIMD void filter_row(const Row<T>& row, std::int64_t width) {
+constexpr std::int64_t paired(std::int64_t channels) {
+  return std::is_same_v<T, BFloat16> ? channels / kPaired * kPaired : 0;
+}
+
+// visit(L(), first channel) over the channels of a pixel.
+template <class T, class Visit>
+[[gnu::always_inline]] inline void for_channels(std::int64_t channels, const Visit& visit) {
+  const std::int64_t pairs = paired<T>(channels);
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    for (std::int64_t c = 0; c < pairs; c += kPaired) visit(LanePairs(), c);
+  }
+  cpu::for_lanes(
+      channels - pairs, [&](auto lanes, std::int64_t c) __attribute__((always_inline)) {
+        visit(Lanes<decltype(lanes)::value>(), pairs + c);
+      });
+}
+
+template <class T>
+[[gnu::always_inline]] inline void filter(const Row<T>& row, std::int64_t width) {
   std::int64_t x = 0;
   while (x < width) {
     const bool whole = x >= row.columns->first_whole && x + 4 <= row.columns->end_whole;
     if (whole) {
-      cpu::for_lanes(
-          row.channels, [&](auto lanes, std::int64_t c) __attribute__((always_inline)) {
-            four_pixels<decltype(lanes)::value>(row, x, c);
-          });
+      for_channels<T>(
+          row.channels, [&](auto lanes, std::int64_t c)
+                            __attribute__((always_inline)) { four_pixels<decltype(lanes)>(row, x, c); });
       x += 4;
     } else {
-      cpu::for_lanes(
+      for_channels<T>(
           row.channels, [&](auto lanes, std::int64_t c)
-                            __attribute__((always_inline)) { one_pixel<decltype(lanes)::value>(row, x, c); });
+                            __attribute__((always_inline)) { one_pixel<decltype(lanes)>(row, x, c); });
       ++x;
     }
   }
 }
+
+GRAPHRUN_SIMD void filter_row(const Row<float>& row, std::int64_t width) { filter(row, width); }
+GRAPHRUN_SIMD_OF_HALVES void filter_row(const Row<BFloat16>& row, std::int64_t width) { filter(row, width); }
 
 struct Options {
   bool gradient = false;             // by x: the output is x's gradient
@@ -207,13 +255,15 @@ class Depthwise final : public Kernel {
                                : depthwise::forward_reads(depthwise::rows_of(g), g.h, g.oh)),
         columns_(options.gradient ? depthwise::gradient_reads(depthwise::columns_of(g), g.w, g.ow)
                                   : depthwise::forward_reads(depthwise::columns_of(g), g.w, g.ow)),
+        has_bias_(options.fold_eps || (!options.gradient && request.input_present[kBias])),
         relu_(options.fold_eps && request.attrs.text("activation") == "relu"),
         threads_(request.threads) {}
   std::string_view name() const override { return "depthwise"; }
   std::int64_t scratch_bytes() const override { return options_.constant ? 0 : form_floats() * 4; }
   std::int64_t packed_bytes() const override { return options_.constant ? form_floats() * 4 : 0; }
   std::string packed_key() const override {
-    std::string key = "taps first";
+    std::string key = paired<T>(g_.c) > 0 ? "taps first, paired" : "taps first";
+    if (has_bias_) key += ", bias";
     if (options_.fold_eps)
       key += " batch norm " + std::to_string(std::bit_cast<std::uint64_t>(*options_.fold_eps));
     return key;
@@ -236,11 +286,7 @@ class Depthwise final : public Kernel {
     shared.channels = g_.c;
     shared.kernel_width = g_.kw;
     shared.weight = form;
-    if (options_.fold_eps) {
-      shared.bias = form + g_.kernel_positions() * g_.c;
-    } else if (!options_.gradient) {
-      shared.bias = run.inputs[kBias].as<const float>();
-    }
+    if (has_bias_) shared.bias = form + g_.kernel_positions() * g_.c;
     shared.relu = relu_;
     shared.source_stride = from.desc.pixel_stride;
     shared.image_row = from.desc.w() * from.desc.pixel_stride;
@@ -266,27 +312,38 @@ class Depthwise final : public Kernel {
   }
 
  private:
-  // (taps, C), then biases where batch norm is folded.
-  std::int64_t form_floats() const { return (g_.kernel_positions() + (options_.fold_eps ? 1 : 0)) * g_.c; }
+  // (taps, C), then biases.
+  std::int64_t form_floats() const { return (g_.kernel_positions() + (has_bias_ ? 1 : 0)) * g_.c; }
   void make_form(std::span<const TensorView> inputs, float* form) const {
     const std::int64_t taps = g_.kernel_positions();
     depthwise::taps_first(inputs[kWeight].as<const float>(), g_.c, taps, form);
-    if (!options_.fold_eps) return;
-    const FoldedBatchNorm folded(inputs, *options_.fold_eps);
-    for (std::int64_t c = 0; c < g_.c; ++c) {
-      const double scale = folded.scale(c);
-      for (std::int64_t k = 0; k < taps; ++k) {
-        float& weight = form[k * g_.c + c];
-        weight = static_cast<float>(static_cast<double>(weight) * scale);
+    if (options_.fold_eps) {
+      const FoldedBatchNorm folded(inputs, *options_.fold_eps);
+      for (std::int64_t c = 0; c < g_.c; ++c) {
+        const double scale = folded.scale(c);
+        for (std::int64_t k = 0; k < taps; ++k) {
+          float& weight = form[k * g_.c + c];
+          weight = static_cast<float>(static_cast<double>(weight) * scale);
+        }
+        form[taps * g_.c + c] = static_cast<float>(folded.bias(c));
       }
-      form[taps * g_.c + c] = static_cast<float>(folded.bias(c));
+    } else if (!options_.gradient && inputs[kBias].data != nullptr) {
+      std::copy_n(inputs[kBias].as<const float>(), g_.c, form + taps * g_.c);
+    }
+    for (std::int64_t row = 0; row < form_floats() / g_.c; ++row) pair_channels(form + row * g_.c);
+  }
+  void pair_channels(float* row) const {
+    for (std::int64_t block = 0; block < paired<T>(g_.c); block += kPaired) {
+      float given[kPaired];
+      std::copy_n(row + block, kPaired, given);
+      for (std::int64_t c = 0; c < kPaired; ++c) row[block + LanePairs::place(c)] = given[c];
     }
   }
 
   Geometry g_;
   Options options_;
   Reads rows_, columns_;
-  bool relu_;
+  bool has_bias_, relu_;
   int threads_;
 };
 
@@ -301,7 +358,8 @@ Prepared prepare(const KernelRequest& request, const Geometry& g, const Options&
 
 Prepared prepare_depthwise(const KernelRequest& request) {
   const Geometry g = geometry_of(request.attrs, request.inputs[kX], request.outputs[0]);
-  return prepare(request, g, {.constant = request.input_constant[kWeight]});
+  const bool has_constant_bias = !request.input_present[kBias] || request.input_constant[kBias];
+  return prepare(request, g, {.constant = request.input_constant[kWeight] && has_constant_bias});
 }
 
 Prepared prepare_depthwise_batch_norm(const KernelRequest& request) {

@@ -51,17 +51,51 @@ struct Lanes {
   [[gnu::always_inline]] static void store(const Lanes& from, float* to) {
     std::memcpy(to, &from.value, sizeof from.value);
   }
-  // Rounds as BFloat16 does.
-  [[gnu::always_inline]] static void store(const Lanes& from, BFloat16* to) {
+  // As bf16 has it, in the upper half of each word.
+  [[gnu::always_inline]] static void round(const Lanes& from, Words& to) {
     Words word;
     std::memcpy(&word, &from.value, sizeof word);
-    const Words rounded = word + 0x7FFFu + ((word >> 16) & 1u);
+    const Words near = word + 0x7FFFu + ((word >> 16) & 1u);
     const Words nan = word | 0x400000u;
     const Words is_nan = reinterpret_cast<Words>((word & 0x7FFFFFFFu) > 0x7F800000u);
-    const Words kept = ((nan & is_nan) | (rounded & ~is_nan)) >> 16;
+    to = (nan & is_nan) | (near & ~is_nan);
+  }
+  // Rounds as BFloat16 does.
+  [[gnu::always_inline]] static void store(const Lanes& from, BFloat16* to) {
+    Words kept;
+    round(from, kept);
+    kept >>= 16;
     const Halves bits = __builtin_convertvector(kept, Halves);
     std::memcpy(to, &bits, sizeof bits);
   }
+};
+
+// 32 neighbouring channels of bf16, the even ones and the odd ones: taken apart and put together by shifts
+// and masks, where Lanes widens and narrows by shuffles. What is loaded as float has the even ones first.
+struct LanePairs {
+  using Half = Lanes<16>;
+  Half even, odd;
+
+  [[gnu::always_inline]] static void load(const float* from, LanePairs& to) {
+    Half::load(from, to.even);
+    Half::load(from + 16, to.odd);
+  }
+  [[gnu::always_inline]] static void load(const BFloat16* from, LanePairs& to) {
+    Half::Words words;
+    std::memcpy(&words, from, sizeof words);
+    const Half::Words even = words << 16, odd = words & 0xFFFF0000u;
+    std::memcpy(&to.even.value, &even, sizeof even);
+    std::memcpy(&to.odd.value, &odd, sizeof odd);
+  }
+  [[gnu::always_inline]] static void store(const LanePairs& from, BFloat16* to) {
+    Half::Words even, odd;
+    Half::round(from.even, even);
+    Half::round(from.odd, odd);
+    const Half::Words words = even >> 16 | (odd & 0xFFFF0000u);
+    std::memcpy(to, &words, sizeof words);
+  }
+  // The order in which channels are loaded as float: channel `c` of a block of 32.
+  static constexpr std::int64_t place(std::int64_t c) { return c % 2 * 16 + c / 2; }
 };
 
 // visit(lanes, first channel) over `channels` channels: by 16, then 8, then one by one. `lanes` is a
