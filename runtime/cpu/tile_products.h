@@ -60,10 +60,10 @@ class TileProducts {
 
  private:
   TileScope scope_;
-  TileType type_;
   alignas(64) std::uint32_t sums_[2][kTilePixels * kTileChannels];  // integers or f32
   TileResult pending_;                                              // of the sums that were multiplied last
   int last_ = 0;                                                    // which sums these are
+  TileType type_;
 };
 
 }  // namespace graphrun::cpu
