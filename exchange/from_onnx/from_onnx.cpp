@@ -30,7 +30,7 @@ class Translator {
  public:
   // `open_batch`: a batch of 1 in the file is any number of images.
   Translator(const onnx::Model& model, const OpRegistry& ops, std::size_t file_bytes, bool open_batch)
-      : model_(model), graph_(ops, budget(file_bytes)), open_batch_(open_batch) {}
+      : model_(model), graph_(ops, budget(model, file_bytes)), open_batch_(open_batch) {}
 
   Result<Imported> run() {
     GRAPHRUN_TRY(check_head());
@@ -52,8 +52,11 @@ class Translator {
   }
 
  private:
-  static std::int64_t budget(std::size_t file_bytes) {
-    return 4 * static_cast<std::int64_t>(file_bytes) + (std::int64_t{64} << 20);
+  // A byte that is dequantised becomes four, and a variable of four.
+  static std::int64_t budget(const onnx::Model& model, std::size_t file_bytes) {
+    const bool is_quantised =
+        std::ranges::find(model.graph.nodes, "DequantizeLinear", &onnx::Node::op) != model.graph.nodes.end();
+    return (is_quantised ? 9 : 4) * static_cast<std::int64_t>(file_bytes) + (std::int64_t{64} << 20);
   }
 
   Status check_head() {

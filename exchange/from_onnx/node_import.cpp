@@ -8,6 +8,16 @@ namespace {
 
 std::string ordinal(std::size_t input) { return "input " + std::to_string(input); }
 
+// An op's result, for any values of its inputs, or for such.
+bool is_not_negative(std::string_view op, const std::vector<Map>& inputs) {
+  constexpr std::string_view kAlways[] = {"relu", "relu6", "sigmoid", "hard_sigmoid", "softmax"};
+  constexpr std::string_view kAsInputs[] = {
+      "max_pool", "avg_pool", "adaptive_avg_pool", "strip_pool", "resize", "concat", "add", "mul"};
+  if (std::ranges::find(kAlways, op) != std::end(kAlways)) return true;
+  return std::ranges::find(kAsInputs, op) != std::end(kAsInputs) &&
+         std::ranges::all_of(inputs, [](const Map& input) { return input.is_not_negative; });
+}
+
 Status wrong_kind(std::string_view name) {
   return {ErrorCode::invalid_file, "attribute \"" + std::string(name) + "\" is of another kind"};
 }
@@ -40,8 +50,15 @@ Result<const Value*> NodeImport::value(std::size_t input) {
 
 Result<Map> NodeImport::padded_map(std::size_t input) {
   GRAPHRUN_ASSIGN(const Value* const found, value(input));
-  if (const Map* map = std::get_if<Map>(found)) return *map;
-  return {ErrorCode::unsupported, ordinal(input) + " is a constant; an activation is expected"};
+  const Map* const map = std::get_if<Map>(found);
+  if (map == nullptr)
+    return {ErrorCode::unsupported, ordinal(input) + " is a constant; an activation is expected"};
+  if (map->is_quantised()) {
+    return {
+        ErrorCode::unsupported,
+        ordinal(input) + " is quantised, and only DequantizeLinear takes that: export it in the QDQ form"};
+  }
+  return *map;
 }
 
 Result<Map> NodeImport::map(std::size_t input) {
@@ -165,7 +182,13 @@ Result<Map> NodeImport::add(std::string_view op, const std::vector<Map>& inputs,
   Map result;
   result.rank = inputs[0].rank;
   GRAPHRUN_ASSIGN(result.value, graph_.add(std::move(step)).with_context(op));
+  result.is_not_negative = is_not_negative(op, inputs);
   return result;
+}
+
+Result<Map> NodeImport::rectified(const Map& x) {
+  if (x.is_not_negative) return x;
+  return add("relu", {x}, {}, {}, "relu");
 }
 
 Result<Map> NodeImport::affine(const Map& x, const std::vector<float>& weight, const std::vector<float>& bias,
@@ -200,7 +223,7 @@ namespace {
 
 std::vector<std::span<const ImportOf>> tables() {
   return {imported_windows(), imported_norms(),      imported_activations(), imported_arithmetic(),
-          imported_shapes(),  imported_resampling(), imported_matrices()};
+          imported_shapes(),  imported_resampling(), imported_matrices(),    imported_quantisation()};
 }
 
 }  // namespace

@@ -62,6 +62,8 @@ class NodeImport {
   // y = x weight + bias, a number for each channel, as a batch norm with mean 0 and variance 1.
   Result<Map> affine(const Map& x, const std::vector<float>& weight, const std::vector<float>& bias,
                      std::string_view suffix = {});
+  // x where it is known to have nothing below 0, else its relu.
+  Result<Map> rectified(const Map& x);
   // Adds a number to all channels, or multiplies them by one.
   Result<Map> shifted(const Map& x, float by, std::string_view suffix);
   Result<Map> scaled(const Map& x, double factor);
@@ -92,6 +94,7 @@ std::span<const ImportOf> imported_arithmetic();
 std::span<const ImportOf> imported_shapes();  // of tensors: reshape, concat, shape, ...
 std::span<const ImportOf> imported_resampling();
 std::span<const ImportOf> imported_matrices();
+std::span<const ImportOf> imported_quantisation();
 
 // Null where the op is not known.
 ImportNode find_import(std::string_view op);

@@ -20,7 +20,12 @@ struct Map {
   // Zeros around it, above, left, below and right, that the convolution which reads it takes upon itself.
   std::array<std::int64_t, 4> padding{};
 
+  // Between QuantizeLinear and DequantizeLinear: with what it was quantised.
+  float scale = 0, zero = 0;
+  bool is_not_negative = false;  // wherever it is known
+
   bool is_padded() const { return padding != std::array<std::int64_t, 4>{}; }
+  bool is_quantised() const { return scale > 0; }
 };
 
 // In a list of integers: real ones have an element or two for each axis.

@@ -1,5 +1,6 @@
 #include "exchange/from_onnx/from_onnx.h"
 
+#include <cstring>
 #include <limits>
 
 #include "exchange/from_onnx/names.h"
@@ -254,6 +255,80 @@ BOOST_AUTO_TEST_CASE(the_mode_of_training_is_one_truth_value) {
   take(imported(dropout(1, std::byte{0})));
   fails(dropout(1, std::byte{1}), {"export it in evaluation"});
   fails(dropout(1 << 20, std::byte{0}), {"no single truth value"});
+}
+
+// A convolution in the form that quantisers write; `zero` is that of y's integers.
+onnx::Model quantised_convolution(std::int8_t zero, onnx::ElementType type, float scale = 0.5F) {
+  const auto byte = [&](const std::string& name, onnx::ElementType of, std::int8_t value) {
+    return onnx::Tensor{name, of, {}, std::vector<std::byte>(1, static_cast<std::byte>(value))};
+  };
+  std::vector<std::byte> weight(6);
+  for (std::size_t i = 0; i < weight.size(); ++i)
+    weight[i] = static_cast<std::byte>(static_cast<std::int8_t>(static_cast<int>(i) - 3));
+  onnx::Tensor scales = reals("w.scale", {2});
+  scales.content = std::vector<std::byte>(8);
+  const float of_channels[] = {0.25F, 2.0F};
+  std::memcpy(std::get<std::vector<std::byte>>(scales.content).data(), of_channels, sizeof of_channels);
+  return network({{"QuantizeLinear", {"x", "s", "zx"}, {"xq"}, {}, "", ""},
+                  {"DequantizeLinear", {"xq", "s", "zx"}, {"xd"}, {}, "", ""},
+                  {"DequantizeLinear", {"w", "w.scale"}, {"wd"}, {{"axis", std::int64_t{0}}}, "", ""},
+                  {"Conv", {"xd", "wd"}, {"c"}, {}, "layer/Conv", ""},
+                  {"QuantizeLinear", {"c", "sy", "zy"}, {"cq"}, {}, "", ""},
+                  {"DequantizeLinear", {"cq", "sy", "zy"}, {"y"}, {}, "", ""}},
+                 {reals("s", {}, 0.125F),
+                  reals("sy", {}, scale),
+                  byte("zx", onnx::ElementType::u8, 64),
+                  byte("zy", type, zero),
+                  std::move(scales),
+                  {"w", onnx::ElementType::i8, {2, 3, 1, 1}, std::move(weight)}});
+}
+
+// Weights become the numbers that they stand for, and integers that end at 0 a ReLU, which quantisers leave
+// out.
+BOOST_AUTO_TEST_CASE(quantised_networks_become_networks_of_real_numbers) {
+  const from_onnx::Imported found = take(imported(quantised_convolution(-128, onnx::ElementType::i8)));
+  compiled(found);
+  BOOST_TEST(!has(found.graph, "uantize"), found.graph);
+  BOOST_TEST(has(found.graph, "relu"), found.graph);
+  const auto weight = std::ranges::find_if(found.tensors, [](const auto& tensor) {
+    return tensor.desc.shape == Shape{2, 3, 1, 1};
+  });
+  BOOST_TEST_REQUIRE((weight != found.tensors.end()));
+  const float expected[] = {-0.75F, -0.5F, -0.25F, 0.0F, 2.0F, 4.0F};
+  BOOST_TEST(std::ranges::equal(weight->bytes, std::as_bytes(std::span(expected))));
+  BOOST_TEST(!has(graph_of(quantised_convolution(3, onnx::ElementType::i8)), "relu"));
+  BOOST_TEST(has(graph_of(quantised_convolution(0, onnx::ElementType::u8)), "relu"));
+}
+
+// Quantisers take constants of norms for activations.
+BOOST_AUTO_TEST_CASE(quantised_constants_stay_what_they_are) {
+  onnx::Model model = quantised_convolution(3, onnx::ElementType::i8);
+  model.graph.initializers.push_back(reals("b", {2}, 0.3F));
+  model.graph.nodes.insert(model.graph.nodes.begin(),
+                           {{"QuantizeLinear", {"b", "s", "zx"}, {"bq"}, {}, "", ""},
+                            {"DequantizeLinear", {"bq", "s", "zx"}, {"bd"}, {}, "", ""}});
+  model.graph.nodes[5].inputs.emplace_back("bd");
+  const from_onnx::Imported found = take(imported(model));
+  const auto bias =
+      std::ranges::find_if(found.tensors, [](const auto& tensor) { return tensor.desc.shape == Shape{2}; });
+  BOOST_TEST_REQUIRE((bias != found.tensors.end()));
+  const float expected[] = {0.3F, 0.3F};
+  BOOST_TEST(std::ranges::equal(bias->bytes, std::as_bytes(std::span(expected))));
+}
+
+BOOST_AUTO_TEST_CASE(quantisation_that_is_not_known_is_named) {
+  fails(quantised_convolution(0, onnx::ElementType::u8, 0.0F), {"QuantizeLinear", "no positive number"});
+  fails(quantised_convolution(0, onnx::ElementType::u8, std::numeric_limits<float>::infinity()), {"scale"});
+  fails(quantised_convolution(0, onnx::ElementType::boolean), {"bool"});
+  onnx::Model model = quantised_convolution(3, onnx::ElementType::u8);
+  model.graph.nodes[1].inputs[1] = "sy";
+  fails(model, {"DequantizeLinear", "not that with which"});
+  model = quantised_convolution(3, onnx::ElementType::u8);
+  model.graph.nodes[3].inputs[0] = "xq";
+  fails(model, {"Conv", "only DequantizeLinear takes that"});
+  model = quantised_convolution(3, onnx::ElementType::u8);
+  model.graph.nodes[2].attributes[0].value = std::int64_t{1};
+  fails(model, {"DequantizeLinear", "as many scales as the axis has"});
 }
 
 BOOST_AUTO_TEST_CASE(each_op_is_known_once_and_in_order) {

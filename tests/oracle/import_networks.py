@@ -54,10 +54,22 @@ def timm_network(name):
     return make
 
 
+def transformers_network(architecture, config, **settings):
+    def make():
+        import transformers
+
+        return getattr(transformers, architecture)(getattr(transformers, config)(**settings))
+
+    return make
+
+
 NETWORKS = {
     **{name: torchvision_segmentation(name) for name in ("deeplabv3_resnet50", "fcn_resnet50", "lraspp_mobilenet_v3_large", "deeplabv3_mobilenet_v3_large")},
     **{name: torchvision_classifier(name) for name in ("resnet18", "resnext50_32x4d", "mobilenet_v2", "efficientnet_b0", "densenet121", "regnet_y_400mf", "squeezenet1_1", "mnasnet0_5")},
     **{"smp_%s_%s" % pair: smp_network(*pair) for pair in (("Unet", "resnet34"), ("UnetPlusPlus", "resnet18"), ("FPN", "resnet18"), ("Linknet", "resnet18"), ("PSPNet", "resnet18"), ("DeepLabV3Plus", "resnet18"))},
+    "transformers_ResNet": transformers_network("ResNetForImageClassification", "ResNetConfig", depths=[2, 2, 2, 2], hidden_sizes=[64, 128, 256, 512], layer_type="basic"),
+    "transformers_RegNet": transformers_network("RegNetForImageClassification", "RegNetConfig", depths=[1, 2, 2, 1]),
+    "transformers_MobileNetV2": transformers_network("MobileNetV2ForSemanticSegmentation", "MobileNetV2Config", num_labels=11),
     **{"timm_" + name: timm_network(name) for name in ("resnet26d", "mobilenetv3_small_100", "tf_efficientnet_lite0", "repvgg_a0", "hrnet_w18_small", "regnetx_002")},
 }
 
@@ -69,7 +81,7 @@ class Logits(torch.nn.Module):
 
     def forward(self, x):
         y = self.net(x)
-        return y["out"] if isinstance(y, dict) else y
+        return next(iter(y.values())) if isinstance(y, dict) else y
 
 
 def exported(args, name, exporter, path):
