@@ -1,7 +1,6 @@
 #include "compiler/json.h"
 
 #include <rapidjson/error/en.h>
-#include <rapidjson/reader.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -11,6 +10,7 @@
 
 #include "runtime/core/file.h"
 #include "runtime/core/json_mistake.h"
+#include "runtime/core/json_reader.h"
 
 namespace graphrun::compiler {
 namespace {
@@ -66,8 +66,6 @@ class Handler {
     json.integer = flag ? 1 : 0;
     return value(std::move(json));
   }
-  bool Int(int number) { return Int64(number); }
-  bool Uint(unsigned number) { return Int64(number); }
   bool Int64(std::int64_t number) {
     JsonValue json = make(JsonValue::Kind::integer);
     json.integer = number;
@@ -82,7 +80,6 @@ class Handler {
     json.real = number;
     return value(std::move(json));
   }
-  bool RawNumber(const char*, rapidjson::SizeType, bool) { return false; }  // needs a flag that is not set
   bool String(const char* data, rapidjson::SizeType size, bool) {
     JsonValue json = make(JsonValue::Kind::text);
     json.text.assign(data, size);
@@ -206,10 +203,7 @@ std::optional<JsonValue> read_json(const std::filesystem::path& path, const std:
   const Lines lines(file, *text);
   Stream stream(*text);
   Handler handler(*text, stream, lines, budget, diagnostics);
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseFullPrecisionFlag;
-  rapidjson::Reader reader;
-  const rapidjson::ParseResult parsed = reader.Parse<kFlags>(stream, handler);
+  const rapidjson::ParseResult parsed = core::read_json_events<core::JsonText::utf8>(stream, handler);
   if (parsed.IsError()) {
     if (!handler.stopped())
       diagnostics.error(lines.position(std::min(parsed.Offset(), text->size())),

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "runtime/core/json_mistake.h"
+#include "runtime/core/json_reader.h"
 #include "runtime/core/text_place.h"
 
 namespace graphrun::datasets {
@@ -13,14 +14,11 @@ Result<rapidjson::Document> parse_json(std::string_view text, const std::filesys
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
   rapidjson::Document document;
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag |
-                              rapidjson::kParseFullPrecisionFlag;
-  document.Parse<kFlags>(text.data(), text.size());
-  if (!document.HasParseError()) return document;
-  const std::size_t offset = document.GetErrorOffset();
+  const rapidjson::ParseResult result = core::read_json(text, document, core::JsonText::utf8);
+  if (!result.IsError()) return document;
   return Status(ErrorCode::invalid_file,
-                file.string() + ":" + core::place_in(text, offset) + ": not JSON: " +
-                    core::json_mistake(text, offset, rapidjson::GetParseError_En(document.GetParseError())));
+                file.string() + ":" + core::place_in(text, result.Offset()) + ": not JSON: " +
+                    core::json_mistake(text, result.Offset(), rapidjson::GetParseError_En(result.Code())));
 }
 
 }  // namespace graphrun::datasets

@@ -9,6 +9,7 @@
 #include "exchange/from_onnx/node_import.h"
 #include "exchange/from_onnx/simplify.h"
 #include "graphrun/kernel/attributes.h"
+#include "runtime/core/json_reader.h"
 #include "runtime/core/printable.h"
 
 namespace graphrun::exchange::from_onnx {
@@ -218,8 +219,7 @@ class Translator {
     const auto found = model_.metadata.find(key);
     constexpr std::size_t kMaxText = 1 << 20;
     if (found != model_.metadata.end() && found->second.size() <= kMaxText)
-      document.Parse<rapidjson::kParseIterativeFlag>(found->second.data(), found->second.size());
-    if (document.HasParseError()) document.SetNull();
+      core::read_json(found->second, document);  // null where it is none
     return document;
   }
 

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <utility>
 
+#include "runtime/core/json_reader.h"
 #include "runtime/labelling/any_size.h"
 
 namespace graphrun::labelling {
@@ -62,20 +63,14 @@ Status read_member(std::string_view name, const Json& json, ProtocolSettings& pr
   return {};
 }
 
-rapidjson::Document parse(std::string_view json) {
-  rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
-  return document;
-}
-
 // The first of these settings that the model has, into `name` of the protocol.
 Status take_setting(const model::Model& model, std::initializer_list<const char*> settings,
                     std::string_view name, ProtocolSettings& protocol) {
   for (const char* setting : settings) {
     const auto found = model.settings.find(setting);
     if (found == model.settings.end()) continue;
-    const rapidjson::Document value = parse(found->second);
-    if (value.HasParseError()) return wrong(setting, "JSON");
+    rapidjson::Document value;
+    if (core::read_json(found->second, value).IsError()) return wrong(setting, "JSON");
     if (value.IsNull()) continue;
     return read_member(name, value, protocol);
   }
@@ -123,8 +118,9 @@ std::string protocol_json(const ProtocolSettings& protocol) {
 }
 
 Result<ProtocolSettings> parse_protocol(std::string_view json) {
-  const rapidjson::Document document = parse(json);
-  if (document.HasParseError() || !document.IsObject()) return wrong("protocol", "a JSON object");
+  rapidjson::Document document;
+  if (core::read_json(json, document).IsError() || !document.IsObject())
+    return wrong("protocol", "a JSON object");
   ProtocolSettings protocol;
   for (const auto& member : document.GetObject()) {
     const std::string_view name(member.name.GetString(), member.name.GetStringLength());
@@ -159,8 +155,9 @@ Result<ProtocolSettings> views_of(const weights::ModelSource& source) {
 Result<double> temperature_of(const model::Model& model) {
   const auto found = model.metadata.find(kTemperatureKey);
   if (found == model.metadata.end()) return 1.0;
-  const rapidjson::Document value = parse(found->second);
-  const double temperature = value.HasParseError() || !value.IsNumber() ? 0 : value.GetDouble();
+  rapidjson::Document value;
+  const bool is_number = !core::read_json(found->second, value).IsError() && value.IsNumber();
+  const double temperature = is_number ? value.GetDouble() : 0;
   if (temperature >= kMinTemperature && temperature <= kMaxTemperature) return temperature;
   return wrong(kTemperatureKey, "a number in 0.01 to 100");
 }

@@ -2,7 +2,6 @@
 
 #include <rapidjson/error/en.h>
 #include <rapidjson/memorystream.h>
-#include <rapidjson/reader.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
 
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "runtime/core/guard.h"
+#include "runtime/core/json_reader.h"
 #include "runtime/core/utf8.h"
 
 namespace graphrun::weights {
@@ -83,7 +83,6 @@ class HeaderHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Hea
     return fail("an unexpected array");
   }
 
-  bool Uint(unsigned value) { return Uint64(value); }
   bool Uint64(std::uint64_t value) {
     if (value > INT64_MAX) return fail("a number that is too large");
     std::vector<std::int64_t>* list = nullptr;
@@ -143,10 +142,7 @@ class HeaderHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, Hea
 
 Status parse_header(std::span<const std::byte> header, HeaderHandler& handler) {
   rapidjson::MemoryStream stream(reinterpret_cast<const char*>(header.data()), header.size());
-  rapidjson::Reader reader;
-  // Iterative: the depth of the input must not become the depth of our stack.
-  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseValidateEncodingFlag;
-  const rapidjson::ParseResult result = reader.Parse<kFlags>(stream, handler);
+  const rapidjson::ParseResult result = core::read_json_events<core::JsonText::utf8>(stream, handler);
   const bool whole = stream.Tell() == header.size();  // a zero byte would end the stream early
   if (!result.IsError() && whole) return {};
   std::string why = handler.error;

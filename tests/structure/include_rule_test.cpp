@@ -28,7 +28,7 @@ const std::map<std::string, Room>& rooms() {
   static const std::map<std::string, Room> table = [] {
     std::map<std::string, Room> rows{
         {"include", {{}, {}}},
-        {"runtime/core", {{"include"}, {}}},
+        {"runtime/core", {{"include"}, {"rapidjson"}}},
         {"runtime/numeric", {{"include"}, {}}},
         {"runtime/collective", {{"include", "runtime/core", "runtime/cuda"}, {"mpi.h", "nccl", "cuda"}}},
         {"runtime/cpu", {{"include", "runtime/core"}, {"oneapi/dnnl", "omp.h"}}},

@@ -3,12 +3,12 @@
 #include <boost/test/unit_test.hpp>
 #include <filesystem>
 #include <fstream>
+#include <regex>
 #include <sstream>
 #include <string>
 
 #include "tests/structure/tree.h"
 
-// SECURITY.md promises nothing without naming what holds it: folder/name, a test below tests/.
 namespace fs = std::filesystem;
 
 namespace {
@@ -33,6 +33,7 @@ bool is_test(const std::string& name) {
 
 }  // namespace
 
+// SECURITY.md promises nothing without naming what holds it: folder/name, a test below tests/.
 BOOST_AUTO_TEST_CASE(every_promise_names_a_test_that_exists) {
   std::istringstream lines(promises());
   std::size_t promises_seen = 0;
@@ -59,4 +60,15 @@ BOOST_AUTO_TEST_CASE(every_promise_names_a_test_that_exists) {
   }
   check();
   BOOST_TEST(promises_seen > 5u);
+}
+
+// RapidJSON's own numbers are of undefined behaviour (runtime/core/json_reader.h).
+BOOST_AUTO_TEST_CASE(json_is_read_in_one_place) {
+  const std::regex parses(R"(\.Parse(Stream|Insitu)?[<(])");
+  for (const graphrun::test::TextFile& file : graphrun::test::sources()) {
+    if (file.path.starts_with("tests/") || file.path == "runtime/core/json_reader.h") continue;
+    for (const std::string& line : file.lines)
+      BOOST_CHECK_MESSAGE(!std::regex_search(line, parses),
+                          file.path << " calls RapidJSON, not core::read_json: " << line);
+  }
 }

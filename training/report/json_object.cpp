@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "runtime/core/file.h"
+#include "runtime/core/json_reader.h"
 
 namespace graphrun::training {
 namespace {
@@ -20,8 +21,7 @@ constexpr std::int64_t kMaxBytes = std::int64_t{1} << 28;
 Result<rapidjson::Document> read_json_object(const fs::path& path) {
   GRAPHRUN_ASSIGN(const std::string text, core::read_file(path, kMaxBytes));
   rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(text.data(), text.size());
-  if (document.HasParseError() || !document.IsObject())
+  if (core::read_json(text, document).IsError() || !document.IsObject())
     return Status(ErrorCode::invalid_file, path.string() + ": expected a JSON object");
   return document;
 }
@@ -33,9 +33,9 @@ Status read_json_lines(const fs::path& path, const std::function<void(const Json
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     rapidjson::Document line;
-    line.Parse<rapidjson::kParseIterativeFlag>(text.data() + at, end - at);
+    const rapidjson::ParseResult result = core::read_json(std::string_view(text).substr(at, end - at), line);
     at = end + 1;
-    if (!line.HasParseError() && line.IsObject()) take(line);
+    if (!result.IsError() && line.IsObject()) take(line);
   }
   return {};
 }

@@ -8,6 +8,7 @@
 
 #include "runtime/core/data_folders.h"
 #include "runtime/core/file.h"
+#include "runtime/core/json_reader.h"
 
 namespace graphrun::training {
 
@@ -66,12 +67,12 @@ Result<RenameRules> read_rules(const fs::path& path) {
   constexpr std::int64_t kMaxBytes = 1 << 20;
   GRAPHRUN_ASSIGN(const std::string json, core::read_file(path, kMaxBytes));
   rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
   const Status wrong(ErrorCode::invalid_file,
                      path.string() +
                          ": expected {\"prefixes\": {\"from\": \"to\", ...}, \"hints\": "
                          "{\"tensor\": \"text\", ...}}");
-  if (document.HasParseError() || !document.IsObject() || !document.HasMember("prefixes")) return wrong;
+  if (core::read_json(json, document).IsError() || !document.IsObject() || !document.HasMember("prefixes"))
+    return wrong;
   const auto read = [&](const char* key, std::vector<std::pair<std::string, std::string>>& texts) {
     if (!document.HasMember(key)) return true;
     if (!document[key].IsObject()) return false;

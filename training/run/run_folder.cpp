@@ -14,6 +14,7 @@
 #include "runtime/core/atomic_file.h"
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
+#include "runtime/core/json_reader.h"
 #include "runtime/labelling/any_size.h"
 #include "runtime/model/model_file.h"
 
@@ -125,11 +126,10 @@ Result<RunRecord> read_run_record(const fs::path& folder) try {
   const fs::path path = folder / "run.json";
   GRAPHRUN_ASSIGN(const std::string json, core::read_file(path, kMaxBytes));
   rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
   const Status wrong(
       ErrorCode::invalid_file,
       path.string() + ": expected {\"dataset\": text, \"data_root\": text or null, \"precision\": text}");
-  if (document.HasParseError() || !document.IsObject()) return wrong;
+  if (core::read_json(json, document).IsError() || !document.IsObject()) return wrong;
   const auto dataset = document.FindMember("dataset");
   if (dataset == document.MemberEnd() || !dataset->value.IsString()) return wrong;
   RunRecord record;

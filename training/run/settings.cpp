@@ -15,6 +15,7 @@
 #include "runtime/core/file.h"
 #include "runtime/core/guard.h"
 #include "runtime/core/json_mistake.h"
+#include "runtime/core/json_reader.h"
 #include "runtime/core/text_place.h"
 
 namespace graphrun::training {
@@ -136,9 +137,10 @@ std::string text_of(const rapidjson::Value& value) {
   return {buffer.GetString(), buffer.GetSize()};
 }
 
-rapidjson::Document parse(std::string_view json) {
+// Nothing where it is not JSON.
+std::optional<rapidjson::Document> parse(std::string_view json) {
   rapidjson::Document document;
-  document.Parse<rapidjson::kParseIterativeFlag>(json.data(), json.size());
+  if (core::read_json(json, document).IsError()) return std::nullopt;
   return document;
 }
 
@@ -176,18 +178,17 @@ Status check_number(const SettingSpec& spec, double value) {
 }
 
 // Lists are accepted as "0.5,1.0" as well, which is what one types after --set.
-rapidjson::Document normalised(const SettingSpec& spec, std::string_view json) {
-  rapidjson::Document document = parse(json);
+std::optional<rapidjson::Document> normalised(const SettingSpec& spec, std::string_view json) {
+  std::optional<rapidjson::Document> document = parse(json);
   const bool list = spec.kind == reals || (spec.kind == weights && json != kSuggested);
-  if (list && (document.HasParseError() || document.IsNumber())) {
-    document = parse("[" + std::string(json) + "]");
-  }
-  if (spec.kind == boolean && document.IsInt() && (document.GetInt() == 0 || document.GetInt() == 1)) {
-    const bool flag = document.GetInt() == 1;
-    document.SetBool(flag);
+  if (list && (!document || document->IsNumber())) document = parse("[" + std::string(json) + "]");
+  if (document && spec.kind == boolean && document->IsInt() &&
+      (document->GetInt() == 0 || document->GetInt() == 1)) {
+    const bool flag = document->GetInt() == 1;
+    document->SetBool(flag);
   }
   const bool takes_text = spec.kind == weights || spec.kind == word || spec.kind == free_text;
-  if (takes_text && document.HasParseError()) {
+  if (takes_text && !document) {
     rapidjson::Document bare;
     bare.SetString(json.data(), static_cast<rapidjson::SizeType>(json.size()), bare.GetAllocator());
     return bare;
@@ -214,10 +215,12 @@ std::string hint_for(const SettingSpec& spec, std::string_view given) {
   return spec.kind == boolean && is_word ? " (in small letters)" : "";
 }
 
-Status check(const SettingSpec& spec, const rapidjson::Document& document, std::string_view given) {
+Status check(const SettingSpec& spec, const std::optional<rapidjson::Document>& given_json,
+             std::string_view given) {
   Status wrong_kind = error("must be " + std::string(kind_name(spec.kind)) + std::string(spec.choices) +
                             ", got " + std::string(given.substr(0, kMaxShown)) + hint_for(spec, given));
-  if (document.HasParseError()) return wrong_kind;
+  if (!given_json) return wrong_kind;
+  const rapidjson::Document& document = *given_json;
   if (document.IsNull() && spec.fallback == "null") return {};
   switch (spec.kind) {
     case integer:
@@ -266,10 +269,10 @@ Status SettingTable::set(std::string_view name, std::string_view json, std::stri
                  (near.empty() ? "" : "; did you mean \"" + near + "\"?"));
   }
   Entry& entry = found->second;
-  const rapidjson::Document document = normalised(*entry.spec, json);
+  const std::optional<rapidjson::Document> document = normalised(*entry.spec, json);
   const std::string where = std::string(source) + ": setting \"" + std::string(name) + "\"";
   GRAPHRUN_TRY(check(*entry.spec, document, json).with_context(where));
-  entry.json = text_of(document);
+  entry.json = text_of(*document);
   entry.source = source;
   return {};
 }
@@ -290,11 +293,10 @@ std::string place_of(std::string_view json, const std::string& name, bool again)
 Status SettingTable::set_from_file(const std::string& path) try {
   constexpr std::int64_t kMaxBytes = std::int64_t{1} << 20;
   GRAPHRUN_ASSIGN(const std::string json, core::read_file(path, kMaxBytes));
-  const rapidjson::Document document = parse(json);
-  if (document.HasParseError()) {
-    const std::size_t offset = document.GetErrorOffset();
-    return error(path + ":" + core::place_in(json, offset) + ": not JSON: " +
-                 core::json_mistake(json, offset, rapidjson::GetParseError_En(document.GetParseError())) +
+  rapidjson::Document document;
+  if (const rapidjson::ParseResult result = core::read_json(json, document); result.IsError()) {
+    return error(path + ":" + core::place_in(json, result.Offset()) + ": not JSON: " +
+                 core::json_mistake(json, result.Offset(), rapidjson::GetParseError_En(result.Code())) +
                  "; settings are {\"name\": value, ...}");
   }
   if (!document.IsObject()) return error(path + ": expected an object of settings, {\"name\": value, ...}");
@@ -332,14 +334,16 @@ const SettingTable::Entry& SettingTable::entry(std::string_view name) const {
   return found->second;
 }
 
-std::int64_t SettingTable::integer(std::string_view name) const { return parse(entry(name).json).GetInt64(); }
-double SettingTable::real(std::string_view name) const { return parse(entry(name).json).GetDouble(); }
-bool SettingTable::flag(std::string_view name) const { return parse(entry(name).json).GetBool(); }
-std::string SettingTable::word(std::string_view name) const { return parse(entry(name).json).GetString(); }
+std::int64_t SettingTable::integer(std::string_view name) const {
+  return parse(entry(name).json)->GetInt64();
+}
+double SettingTable::real(std::string_view name) const { return parse(entry(name).json)->GetDouble(); }
+bool SettingTable::flag(std::string_view name) const { return parse(entry(name).json)->GetBool(); }
+std::string SettingTable::word(std::string_view name) const { return parse(entry(name).json)->GetString(); }
 std::vector<double> SettingTable::reals(std::string_view name) const {
   std::vector<double> list;
-  const rapidjson::Document document = parse(entry(name).json);
-  for (const auto& item : document.GetArray()) list.push_back(item.GetDouble());
+  const std::optional<rapidjson::Document> document = parse(entry(name).json);
+  for (const auto& item : document->GetArray()) list.push_back(item.GetDouble());
   return list;
 }
 bool SettingTable::has_value(std::string_view name) const { return entry(name).json != "null"; }
