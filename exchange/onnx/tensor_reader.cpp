@@ -1,5 +1,6 @@
 #include "exchange/onnx/tensor_reader.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -103,7 +104,8 @@ Status append_reals(const Field& field, ReadBudget& budget, std::vector<float>& 
   GRAPHRUN_TRY(budget.charge(2 * bytes.size()));
   const std::size_t before = out.size();
   out.resize(before + bytes.size() / sizeof(float));
-  std::memcpy(out.data() + before, bytes.data(), bytes.size());
+  // Not memcpy, which must not have the null address of an empty list.
+  std::ranges::copy(bytes, std::as_writable_bytes(std::span(out).subspan(before)).begin());
   return {};
 }
 

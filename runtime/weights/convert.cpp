@@ -1,5 +1,6 @@
 #include "runtime/weights/convert.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -30,7 +31,7 @@ void convert(std::span<const std::byte> bytes, std::span<float> out, const Conve
 void convert_to_f32(const NamedTensor& tensor, std::span<float> out) {
   switch (tensor.desc.dtype) {
     case DType::f32:
-      std::memcpy(out.data(), tensor.bytes.data(), out.size_bytes());
+      std::ranges::copy(tensor.bytes.first(out.size_bytes()), std::as_writable_bytes(out).begin());
       return;
     case DType::f64:
       convert<double>(tensor.bytes, out, [](double x) { return static_cast<float>(x); });
