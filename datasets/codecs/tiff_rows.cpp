@@ -184,6 +184,7 @@ class TiffRows final : public RowReader {
                     " MiB");
     if (!may_claim(height * tile_row_bytes_, file_bytes))
       return refuse("is a TIFF that is too short for the size of tiles that it claims");
+    if (pads_too_much(height)) return refuse("is a TIFF whose tiles are mostly outside of the picture");
     if (TIFFTileSize64(tiff()) != static_cast<std::uint64_t>(height * tile_row_bytes_))
       return refuse("is a TIFF of tiles of an unexpected size");
     tile_height_ = height;
@@ -191,6 +192,16 @@ class TiffRows final : public RowReader {
     plane_row_.resize(static_cast<std::size_t>(numbers * form_.bytes_of_number()));
     band_.resize(static_cast<std::size_t>(rows * form_.row_bytes()));
     return true;
+  }
+
+  // Every tile is decoded whole, however little of it the picture has: of all tiles together, a few pictures
+  // and what small pictures in usual tiles need.
+  bool pads_too_much(std::int64_t tile_height) const {
+    constexpr std::int64_t kPictures = 4, kMaxPadding = std::int64_t{64} << 20;
+    const std::int64_t across = (form_.width + tile_width_ - 1) / tile_width_;
+    const std::int64_t down = (form_.height + tile_height - 1) / tile_height;
+    const std::int64_t most = kPictures * form_.height * form_.row_bytes() + kMaxPadding;
+    return across * down * planes_ > most / (tile_height * tile_row_bytes_);
   }
 
   // A plane's numbers of some pixels into the pixels.

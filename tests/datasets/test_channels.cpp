@@ -202,6 +202,15 @@ BOOST_AUTO_TEST_CASE(tiles_are_bounded_by_the_bytes_of_their_file) {
              std::string::npos);
 }
 
+// A picture of 19 rows in 2771 tiles of 37 392 rows each, all of which would be decoded.
+BOOST_AUTO_TEST_CASE(tiles_are_bounded_by_their_picture) {
+  const std::string file =
+      test::require(core::read_file(GRAPHRUN_SOURCE_DIR "/tests/fuzz/seeds/tiff/tall_tiles.tif", 1 << 10));
+  const datasets::BytesInMemory bytes(file);
+  BOOST_TEST(error_of(datasets::open_stored_rows(bytes, false)).find("mostly outside of the picture") !=
+             std::string::npos);
+}
+
 BOOST_AUTO_TEST_CASE(files_of_an_image_lie_below_the_root) {
   const test::Scratch scratch;
   std::filesystem::create_directories(scratch / "root/.F.");
