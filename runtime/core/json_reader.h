@@ -12,8 +12,9 @@
 namespace graphrun::core {
 
 // The one place where texts of JSON are read. RapidJSON checks how a number is written, but does not compute
-// its value: its sums of exponents overflow (`0.0000000000e-2147483639`), and in full precision it counts the leading
-// zeros of 0 (`0e42`). https://github.com/Tencent/rapidjson, version 1.1.0, ParseNumber and internal/diyfp.h.
+// its value: its sums of exponents overflow (`0.0000000000e-2147483639`), and in full precision it counts the
+// leading zeros of 0 (`0e42`): https://github.com/Tencent/rapidjson, version 1.1.0, ParseNumber and
+// internal/diyfp.h.
 
 // The double nearest to a number of JSON, 0 where it is too small; nothing where it is too large.
 std::optional<double> json_real(std::string_view number);
