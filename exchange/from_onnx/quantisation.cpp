@@ -1,6 +1,5 @@
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 
 #include "exchange/from_onnx/node_import.h"
 
@@ -17,34 +16,6 @@ struct Scales {
   onnx::ElementType type = onnx::ElementType::u8;
 };
 
-Result<std::vector<float>> integers_as_reals(const onnx::Tensor& tensor) {
-  const std::span<const std::byte> bytes = tensor.bytes();
-  std::vector<float> values;
-  const auto append = [&]<class T>(T) {
-    values.reserve(bytes.size() / sizeof(T));
-    for (std::size_t at = 0; at + sizeof(T) <= bytes.size(); at += sizeof(T)) {
-      T element;
-      std::memcpy(&element, bytes.data() + at, sizeof element);
-      values.push_back(static_cast<float>(element));
-    }
-  };
-  switch (tensor.type) {
-    case onnx::ElementType::u8:
-      append(std::uint8_t{});
-      break;
-    case onnx::ElementType::i8:
-      append(std::int8_t{});
-      break;
-    case onnx::ElementType::i32:
-      append(std::int32_t{});
-      break;
-    default:
-      return {ErrorCode::unsupported, "integers of " + std::string(onnx::to_string(tensor.type)) +
-                                          "; int8, uint8 and int32 are known"};
-  }
-  return values;
-}
-
 // Inputs 1 and 2. `type`: of integers without a zero point.
 Result<Scales> scales_of(NodeImport& node, onnx::ElementType type) {
   Scales scales;
@@ -57,7 +28,7 @@ Result<Scales> scales_of(NodeImport& node, onnx::ElementType type) {
   if (node.has(2)) {
     GRAPHRUN_ASSIGN(const Constant zero, node.constant(2));
     scales.type = zero->type;
-    GRAPHRUN_ASSIGN(scales.zero, integers_as_reals(*zero));
+    GRAPHRUN_ASSIGN(scales.zero, numbers_of(*zero));
   } else {
     scales.zero.assign(scales.scale.size(), 0.0F);
   }
@@ -99,7 +70,7 @@ Status quantize_linear(NodeImport& node) {
 
 // The constant's elements as reals; scales are along `axis`, or one for all.
 Result<onnx::Tensor> dequantised(const onnx::Tensor& tensor, const Scales& scales, std::int64_t axis) {
-  GRAPHRUN_ASSIGN(std::vector<float> values, integers_as_reals(tensor));
+  GRAPHRUN_ASSIGN(std::vector<float> values, numbers_of(tensor));
   std::size_t inner = values.size(), count = 1;
   if (scales.scale.size() > 1) {
     GRAPHRUN_ASSIGN(const std::size_t along, axis_of(axis, static_cast<int>(tensor.dims.size())));

@@ -1,5 +1,6 @@
 #include "exchange/from_onnx/value.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstring>
@@ -54,6 +55,27 @@ Result<std::vector<float>> reals_of(const onnx::Tensor& tensor) {
     default:
       return {ErrorCode::unsupported,
               "a tensor of " + type_text(tensor) + " where real numbers are expected"};
+  }
+}
+
+Result<std::vector<float>> numbers_of(const onnx::Tensor& tensor) {
+  std::vector<float> values;
+  const std::span<const std::byte> bytes = tensor.bytes();
+  const auto append = [&values](auto element) { values.push_back(static_cast<float>(element)); };
+  values.reserve(bytes.size() / std::max<std::size_t>(1, onnx::size_of(tensor.type)));
+  switch (tensor.type) {
+    case onnx::ElementType::u8:
+      for_each_element<std::uint8_t>(bytes, append);
+      return values;
+    case onnx::ElementType::i8:
+      for_each_element<std::int8_t>(bytes, append);
+      return values;
+    case onnx::ElementType::i32:
+      for_each_element<std::int32_t>(bytes, append);
+      return values;
+    default:
+      return {ErrorCode::unsupported,
+              "integers of " + type_text(tensor) + "; int8, uint8 and int32 are known"};
   }
 }
 

@@ -42,6 +42,8 @@ using Value = std::variant<Map, Integers, Constant>;
 
 // The elements of a constant of any real type. Errors: another type.
 Result<std::vector<float>> reals_of(const onnx::Tensor& tensor);
+// The elements of a constant of integers that are quantised numbers: i8, u8, i32. Errors: another type.
+Result<std::vector<float>> numbers_of(const onnx::Tensor& tensor);
 // The elements of a constant of integers of rank 0 or 1, not too many for a shape. Errors: another constant.
 Result<Integers> integers_of(const onnx::Tensor& tensor);
 // An f32 constant with own memory.

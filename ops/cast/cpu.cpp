@@ -45,9 +45,6 @@ std::unique_ptr<Kernel> make_byte_cast(const KernelRequest& request, bool to_byt
 Result<std::unique_ptr<Kernel>> prepare_bytes(const KernelRequest& request) {
   const TensorDesc& from = request.inputs[0];
   const TensorDesc& to = request.outputs[0];
-  const auto is_byte = [](const TensorDesc& desc) {
-    return desc.dtype == DType::u8 && desc.quantisation.scale > 0;
-  };
   const TensorDesc& wide = is_byte(from) ? to : from;
   if (is_byte(from) != is_byte(to) && (wide.dtype == DType::f32 || wide.dtype == DType::bf16))
     return make_byte_cast(request, is_byte(to));

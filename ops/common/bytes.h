@@ -9,6 +9,9 @@
 // Activations that are stored in 8 bits, on the CPU.
 namespace graphrun::ops {
 
+// Stored in 8 bits, with what its integers stand for.
+inline bool is_byte(const TensorDesc& desc) { return desc.dtype == DType::u8 && desc.quantisation.scale > 0; }
+
 // The integer nearest to 0 <= value <= 255. Adding a half and cutting off vectorises; lround is a call.
 inline std::uint8_t nearest_byte(float value) {
   return static_cast<std::uint8_t>(value + 0.5f);  // NOLINT(bugprone-incorrect-roundings): none is negative

@@ -51,10 +51,8 @@ class ByteAverages final : public Kernel {
 Result<std::unique_ptr<Kernel>> for_averages(const KernelRequest& request, PrepareIntegers prepare) {
   const TensorDesc& x = request.inputs[0];
   const TensorDesc& y = request.outputs[0];
-  if (x.dtype != DType::u8 || x.quantisation.scale <= 0)
-    return {ErrorCode::declined, "averages bytes that have a scale"};
-  const bool has_scale = y.dtype == DType::u8 && y.quantisation.scale > 0;
-  if (!has_scale && y.dtype != DType::f32 && y.dtype != DType::bf16)
+  if (!is_byte(x)) return {ErrorCode::declined, "averages bytes that have a scale"};
+  if (!is_byte(y) && y.dtype != DType::f32 && y.dtype != DType::bf16)
     return {ErrorCode::declined, "y is neither bytes with a scale nor f32 nor bf16"};
   const TensorDesc averages = TensorDesc::nhwc(DType::f32, y.shape);
   KernelRequest of_integers = request;

@@ -2,28 +2,19 @@
 #include <bit>
 #include <cmath>
 
+#include "ops/common/bytes.h"
 #include "ops/conv2d/eight_bits.h"
 #include "ops/conv2d/kernels.h"
 #include "runtime/cpu/onednn.h"
 
 namespace graphrun::ops::conv2d {
 
-bool is_byte(const TensorDesc& desc) { return desc.dtype == DType::u8 && desc.quantisation.scale > 0; }
-
-bool has_residual(const KernelRequest& request) {
-  return request.inputs.size() > kResidual && request.input_present[kResidual];
-}
-
 Status check_byte_operands(const KernelRequest& request) {
   if (!is_byte(request.inputs[kX]) || request.inputs[kWeight].dtype != DType::s8)
     return {ErrorCode::declined, "multiplies activations in u8 with weights in s8"};
   if (!cpu::multiplies_bytes())
     return {ErrorCode::declined, "the CPU has no instructions for it (AVX-512 VNNI, AMX)"};
-  for (std::size_t i = kWeight; i < std::min<std::size_t>(request.inputs.size(), kResidual); ++i) {
-    if (!request.input_present[i]) continue;
-    if (!request.input_constant[i] || (i != kWeight && request.inputs[i].dtype != DType::f32))
-      return {ErrorCode::declined, "prepares constant variables only"};
-  }
+  GRAPHRUN_TRY(require_constants(request, DType::s8));
   const TensorDesc& y = request.outputs[0];
   if (!is_byte(y) && y.dtype != DType::f32 && y.dtype != DType::bf16)
     return {ErrorCode::declined, "y is neither u8 nor f32 nor bf16"};

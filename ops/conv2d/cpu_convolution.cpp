@@ -151,11 +151,8 @@ Status LibraryConvolution::run(const KernelRun& run) {
   }
   void* const y = run.outputs[0].data;
   void* const to = to_.contiguous() ? y : scratch_at(run.scratch, to_at_);
-  if (run.inputs.size() > kResidual && run.inputs[kResidual].data != nullptr) {
-    const TensorView& residual = run.inputs[kResidual];
-    if (residual.data != to)
-      copy_pixels(to_, residual.data, residual.desc.pixel_stride, to, to_.c(), threads_);
-  }
+  if (const TensorView residual = residual_of(run); residual.data != nullptr && residual.data != to)
+    copy_pixels(to_, residual.data, residual.desc.pixel_stride, to, to_.c(), threads_);
   void* data[] = {nullptr, weight, nullptr, nullptr};
   data[plan_.from_argument] = from;
   data[plan_.to_argument] = to;

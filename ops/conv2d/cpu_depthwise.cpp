@@ -80,7 +80,7 @@ using cpu::LanePairs;
 using cpu::Lanes;
 using depthwise::Reads;
 
-constexpr std::int64_t kPaired = 32;  // channels of LanePairs
+constexpr std::int64_t kPaired = LanePairs::kChannels;
 
 // One row of the result.
 template <class T>
@@ -330,14 +330,8 @@ class Depthwise final : public Kernel {
     } else if (!options_.gradient && inputs[kBias].data != nullptr) {
       std::copy_n(inputs[kBias].as<const float>(), g_.c, form + taps * g_.c);
     }
-    for (std::int64_t row = 0; row < form_floats() / g_.c; ++row) pair_channels(form + row * g_.c);
-  }
-  void pair_channels(float* row) const {
-    for (std::int64_t block = 0; block < paired<T>(g_.c); block += kPaired) {
-      float given[kPaired];
-      std::copy_n(row + block, kPaired, given);
-      for (std::int64_t c = 0; c < kPaired; ++c) row[block + LanePairs::place(c)] = given[c];
-    }
+    for (std::int64_t row = 0; row < form_floats(); row += g_.c)
+      LanePairs::arrange(form + row, paired<T>(g_.c));
   }
 
   Geometry g_;

@@ -1,7 +1,7 @@
 #include <memory>
-#include <optional>
 #include <vector>
 
+#include "ops/common/bytes.h"
 #include "ops/common/copy_pixels.h"
 #include "ops/conv2d/cpu_library.h"
 #include "ops/conv2d/eight_bits.h"
@@ -31,8 +31,7 @@ class EightBitConvolution final : public Kernel {
         key_(std::move(key)),
         from_(request.inputs[kX]),
         to_(request.outputs[0]),
-        threads_(request.threads),
-        has_residual_(has_residual(request)) {
+        threads_(request.threads) {
     weight_bytes_ = core::whole_lines(static_cast<std::int64_t>(form_.convolution.weight.get_size()));
     vector_bytes_ = core::whole_lines(form_.bytes.outputs * 4);
     ScratchPlan scratch;
@@ -59,7 +58,6 @@ class EightBitConvolution final : public Kernel {
   std::string key_;
   TensorDesc from_, to_;
   int threads_;
-  bool has_residual_;
   std::int64_t weight_bytes_ = 0, vector_bytes_ = 0;  // weights, then scales, then biases
   std::int64_t library_at_ = 0, from_at_ = 0, to_at_ = 0, scratch_bytes_ = 0;
 };
@@ -93,10 +91,8 @@ Status EightBitConvolution::run(const KernelRun& run) {
   }
   void* const y = run.outputs[0].data;
   void* const to = to_.contiguous() ? y : scratch_at(run.scratch, to_at_);
-  if (has_residual_ && run.inputs[kResidual].data != to) {
-    const TensorView& residual = run.inputs[kResidual];
+  if (const TensorView residual = residual_of(run); residual.data != nullptr && residual.data != to)
     copy_pixels(to_, residual.data, residual.desc.pixel_stride, to, to_.c(), threads_);
-  }
   void* const packed = const_cast<void*>(run.packed);
   void* const data[] = {from, packed, to, scratch_at(packed, weight_bytes_ + vector_bytes_),
                         scratch_at(packed, weight_bytes_)};
@@ -122,7 +118,7 @@ Result<std::string> key_of(const EightBits& form) {
   return key;
 }
 
-Prepared prepare(const KernelRequest& request, std::optional<double> eps, bool relu) {
+Prepared prepare(const KernelRequest& request, const BatchNormForm& norm) {
   GRAPHRUN_TRY(check_byte_operands(request));
   const TensorDesc& x = request.inputs[kX];
   const TensorDesc& y = request.outputs[0];
@@ -132,9 +128,9 @@ Prepared prepare(const KernelRequest& request, std::optional<double> eps, bool r
   GRAPHRUN_ASSIGN(cpu::ConvolutionDesc desc, describe(g, x.dtype, y.dtype));
   GRAPHRUN_ASSIGN(desc.bias, bias_desc(g));
   desc.channel_scales = true;
-  desc.relu = relu;
+  desc.relu = norm.relu;
   desc.relu_end = static_cast<float>(y.quantisation.zero_point);
-  const ByteForm bytes = byte_form(request, eps);
+  const ByteForm bytes = byte_form(request, norm.eps);
   desc.add_to_y = has_residual(request);
   if (desc.add_to_y && is_byte(y)) desc.sum_scale = bytes.residual.scale / bytes.y.scale;
   GRAPHRUN_ASSIGN(cpu::Convolution convolution, cpu::make_convolution_forward(desc, request.threads));
@@ -150,10 +146,10 @@ Prepared prepare(const KernelRequest& request, std::optional<double> eps, bool r
 
 }  // namespace
 
-Prepared prepare_eight_bits(const KernelRequest& request) { return prepare(request, std::nullopt, false); }
+Prepared prepare_eight_bits(const KernelRequest& request) { return prepare(request, {}); }
 
 Prepared prepare_batch_norm_eight_bits(const KernelRequest& request) {
-  return prepare(request, request.attrs.real("eps"), request.attrs.text("activation") == "relu");
+  return prepare(request, batch_norm_form(request));
 }
 
 }  // namespace graphrun::ops::conv2d

@@ -60,7 +60,7 @@ void pack_panel(const TileForm& form, const std::byte* dense, std::byte* panel) 
 }  // namespace
 
 Result<TileForm> tile_form(const KernelRequest& request, cpu::TileType type) {
-  if (!cpu::uses_matrix_units() || !cpu::has_tile_products(type))
+  if (!cpu::has_tile_products(type))
     return {ErrorCode::declined, "wants matrix units (AMX) with products of this type"};
   const TensorDesc& x = request.inputs[kX];
   TileForm form{.g = library_geometry(request.attrs, x, request.outputs[0]), .type = type};
@@ -128,8 +128,8 @@ void TileKernel::pack_panels(std::span<const std::byte> dense, void* packed) con
   });
 }
 
-float* TileKernel::factors(void* packed) const { return scratch_at<float>(packed, weight_bytes_); }
-float* TileKernel::shifts(void* packed) const {
+float* TileKernel::shifts(void* packed) const { return scratch_at<float>(packed, weight_bytes_); }
+float* TileKernel::factors(void* packed) const {
   return scratch_at<float>(packed, weight_bytes_ + vector_bytes_);
 }
 
@@ -159,8 +159,8 @@ void TileKernel::multiply(const Operands& operands, std::int64_t block, std::int
   };
   cpu::TileResult result{.y = bytes_at(operands.y),
                          .y_step = operands.y.desc.pixel_stride * form_.size(),
-                         .factors = vector_at(weight_bytes_),
-                         .shifts = vector_at(weight_bytes_ + vector_bytes_),
+                         .factors = has_factors() ? vector_at(weight_bytes_ + vector_bytes_) : nullptr,
+                         .shifts = vector_at(weight_bytes_),
                          .residual_factor = ends_.residual_factor,
                          .low = ends_.low,
                          .first = first,
@@ -221,10 +221,9 @@ void TileKernel::by_panels(const Operands& operands) const {
 }
 
 Status TileKernel::run(const KernelRun& run) {
-  const bool has_residual = run.inputs.size() > kResidual && run.inputs[kResidual].data != nullptr;
   Operands operands{.x = run.inputs[kX].as<const std::byte>(),
                     .y = run.outputs[0],
-                    .residual = has_residual ? run.inputs[kResidual] : TensorView(),
+                    .residual = residual_of(run),
                     .packed = static_cast<const std::byte*>(run.packed)};
   if (form_.frame) {
     copy_into_frame(form_.g, form_.frame, form_.zero, operands.x, from_.pixel_stride * form_.size(),

@@ -1,7 +1,7 @@
 #include <memory>
-#include <optional>
 #include <vector>
 
+#include "ops/common/bytes.h"
 #include "ops/conv2d/eight_bits.h"
 #include "ops/conv2d/kernels.h"
 #include "ops/conv2d/tiles.h"
@@ -33,22 +33,22 @@ class ByteTiles final : public TileKernel {
   ByteForm bytes_;
 };
 
-Prepared prepare(const KernelRequest& request, std::optional<double> eps, bool relu) {
+Prepared prepare(const KernelRequest& request, const BatchNormForm& norm) {
   GRAPHRUN_TRY(check_byte_operands(request));
   if (!is_byte(request.outputs[0])) return {ErrorCode::declined, "wants y in u8"};
   GRAPHRUN_ASSIGN(TileForm form, tile_form(request, cpu::TileType::bytes));
-  const ByteForm bytes = byte_form(request, eps);
-  const TileEnds ends{.low = relu ? static_cast<float>(bytes.y.zero_point) : 0.0f,
+  const ByteForm bytes = byte_form(request, norm.eps);
+  const TileEnds ends{.low = norm.relu ? static_cast<float>(bytes.y.zero_point) : 0.0f,
                       .residual_factor = bytes.residual.scale / bytes.y.scale};
   return std::unique_ptr<Kernel>(std::make_unique<ByteTiles>(request, std::move(form), ends, bytes));
 }
 
 }  // namespace
 
-Prepared prepare_byte_tiles(const KernelRequest& request) { return prepare(request, std::nullopt, false); }
+Prepared prepare_byte_tiles(const KernelRequest& request) { return prepare(request, {}); }
 
 Prepared prepare_batch_norm_byte_tiles(const KernelRequest& request) {
-  return prepare(request, request.attrs.real("eps"), request.attrs.text("activation") == "relu");
+  return prepare(request, batch_norm_form(request));
 }
 
 }  // namespace graphrun::ops::conv2d

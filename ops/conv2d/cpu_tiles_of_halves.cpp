@@ -33,7 +33,6 @@ class HalfTiles final : public TileKernel {
     const Geometry& g = form().g;
     const std::int64_t row = g.c * g.kernel_positions();
     std::vector<BFloat16> dense(static_cast<std::size_t>(g.o * row));
-    std::fill_n(factors(packed), g.o, 1.0f);
     cpu::parallel_for(threads_, g.o, 1, [&](std::int64_t begin, std::int64_t end) {
       std::vector<float> taps(static_cast<std::size_t>(row));
       for (std::int64_t o = begin; o < end; ++o) {
@@ -67,28 +66,24 @@ class HalfTiles final : public TileKernel {
   int threads_;
 };
 
-Prepared prepare(const KernelRequest& request, std::optional<double> eps, bool relu) {
+Prepared prepare(const KernelRequest& request, const BatchNormForm& norm) {
   if (request.inputs[kX].dtype != DType::bf16 || request.outputs[0].dtype != DType::bf16)
     return {ErrorCode::declined, "multiplies bf16 to bf16"};
-  for (std::size_t i = kWeight; i < std::min<std::size_t>(request.inputs.size(), kResidual); ++i) {
-    if (request.input_present[i] && (!request.input_constant[i] || request.inputs[i].dtype != DType::f32))
-      return {ErrorCode::declined, "prepares constant variables only"};
-  }
-  const bool residual = request.inputs.size() > kResidual && request.input_present[kResidual];
-  if (residual && request.inputs[kResidual].dtype != DType::bf16)
+  GRAPHRUN_TRY(require_constants(request, DType::f32));
+  if (has_residual(request) && request.inputs[kResidual].dtype != DType::bf16)
     return {ErrorCode::declined, "the residual and y differ in their type"};
   GRAPHRUN_ASSIGN(TileForm form, tile_form(request, cpu::TileType::halves));
-  const HalfForm half{.eps = eps, .carry = eps && carries_rounding(request, form.g)};
-  const TileEnds ends{.low = relu ? 0.0f : -std::numeric_limits<float>::infinity()};
+  const HalfForm half{.eps = norm.eps, .carry = norm.eps && carries_rounding(request, form.g)};
+  const TileEnds ends{.low = norm.relu ? 0.0f : -std::numeric_limits<float>::infinity()};
   return std::unique_ptr<Kernel>(std::make_unique<HalfTiles>(request, std::move(form), ends, half));
 }
 
 }  // namespace
 
-Prepared prepare_half_tiles(const KernelRequest& request) { return prepare(request, std::nullopt, false); }
+Prepared prepare_half_tiles(const KernelRequest& request) { return prepare(request, {}); }
 
 Prepared prepare_batch_norm_half_tiles(const KernelRequest& request) {
-  return prepare(request, request.attrs.real("eps"), request.attrs.text("activation") == "relu");
+  return prepare(request, batch_norm_form(request));
 }
 
 }  // namespace graphrun::ops::conv2d

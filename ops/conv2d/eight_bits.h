@@ -31,8 +31,6 @@ struct ByteForm {
 ByteForm byte_form(const KernelRequest& request, std::optional<double> eps);
 // Declines what is no product of u8 and s8 with constant variables.
 Status check_byte_operands(const KernelRequest& request);
-bool is_byte(const TensorDesc& desc);
-bool has_residual(const KernelRequest& request);
 
 struct ByteChannel {
   double factor, shift;

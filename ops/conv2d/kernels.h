@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "graphrun/kernel/kernel.h"
@@ -48,6 +50,33 @@ Prepared prepare_transpose_by(const KernelRequest& request, std::span<const Prep
 // By the bodies of body.h.
 Prepared prepare_forward_body(const KernelRequest& request);
 Prepared prepare_grad_data_body(const KernelRequest& request);
+
+inline bool has_residual(const KernelRequest& request) {
+  return request.inputs.size() > kResidual && request.input_present[kResidual];
+}
+// Without data where there is none.
+inline TensorView residual_of(const KernelRun& run) {
+  return run.inputs.size() > kResidual ? run.inputs[kResidual] : TensorView();
+}
+
+// For kernels that prepare all variables: declines others than constant ones, a weight of this type and f32.
+inline Status require_constants(const KernelRequest& request, DType weight) {
+  for (std::size_t i = kWeight; i < std::min<std::size_t>(request.inputs.size(), kResidual); ++i) {
+    if (!request.input_present[i]) continue;
+    if (!request.input_constant[i] || request.inputs[i].dtype != (i == kWeight ? weight : DType::f32))
+      return {ErrorCode::declined, "prepares constant variables only"};
+  }
+  return {};
+}
+
+// What conv2d_bn adds to conv2d; nothing for conv2d itself.
+struct BatchNormForm {
+  std::optional<double> eps{};
+  bool relu = false;
+};
+inline BatchNormForm batch_norm_form(const KernelRequest& request) {
+  return {request.attrs.real("eps"), request.attrs.text("activation") == "relu"};
+}
 
 // What batch norm with running statistics makes of a channel: y = scale x + bias. The inputs are those of
 // conv2d_bn, on the host.

@@ -59,13 +59,15 @@ struct TileEnds {
 };
 
 // Without constants, which kernels put into `packed`: the weights by pack_panels(), then, each on cache lines
-// of its own, factors and shifts (see cpu::TileResult).
+// of its own, shifts and, of bytes, factors (see cpu::TileResult).
 class TileKernel : public Kernel {
  public:
   TileKernel(const KernelRequest& request, TileForm form, TileEnds ends, const std::string& key);
   std::string_view name() const override { return "tiles"; }
   std::int64_t scratch_bytes() const override { return scratch_bytes_; }
-  std::int64_t packed_bytes() const override { return weight_bytes_ + 2 * vector_bytes_; }
+  std::int64_t packed_bytes() const override {
+    return weight_bytes_ + (has_factors() ? 2 : 1) * vector_bytes_;
+  }
   std::string packed_key() const override { return key_; }
   Status run(const KernelRun& run) override;
 
@@ -73,10 +75,11 @@ class TileKernel : public Kernel {
   const TileForm& form() const { return form_; }
   // `dense` are the weights as the variable has them (O, C, KH, KW), in x's type or s8.
   void pack_panels(std::span<const std::byte> dense, void* packed) const;
-  float* factors(void* packed) const;
   float* shifts(void* packed) const;
+  float* factors(void* packed) const;  // of bytes alone
 
  private:
+  bool has_factors() const { return form_.type == cpu::TileType::bytes; }
   struct Operands {
     const std::byte* x;  // of the frame, where there is one
     TensorView y, residual;

@@ -77,8 +77,6 @@ void pixel_row(const Rows& f, const Scales& s, const Operand<std::uint8_t>& a, c
   }
 }
 
-bool is_byte(const TensorDesc& desc) { return desc.dtype == DType::u8 && desc.quantisation.scale > 0; }
-
 template <class F>
 Rows rows_of() {
   return {pair_row<F>, scalar_row<F>};

@@ -32,7 +32,7 @@ Prepared prepare_forward(const KernelRequest& request) {
   return make_body_kernel("layer_norm", body, bind, x.pixels(), 3 * x.c(), request.threads);
 }
 
-constexpr std::int64_t kPaired = 32;  // channels of LanePairs
+constexpr std::int64_t kPaired = cpu::LanePairs::kChannels;
 
 // Pixels of bf16; weights and biases lie as LanePairs have them.
 struct Halves {
@@ -101,11 +101,9 @@ Prepared prepare_halves(const KernelRequest& request) {
     Halves body = form;
     auto* const weight = scratch_at<float>(run.scratch, weight_at);
     auto* const bias = scratch_at<float>(run.scratch, bias_at);
-    for (std::int64_t c = 0; c < channels; ++c) {
-      const std::int64_t at = c / kPaired * kPaired + cpu::LanePairs::place(c % kPaired);
-      weight[at] = run.inputs[1].as<const float>()[c];
-      bias[at] = run.inputs[2].as<const float>()[c];
-    }
+    std::copy_n(run.inputs[1].as<const float>(), channels, weight);
+    std::copy_n(run.inputs[2].as<const float>(), channels, bias);
+    for (float* numbers : {weight, bias}) cpu::LanePairs::arrange(numbers, channels);
     body.weight = weight;
     body.bias = bias;
     body.x = run.inputs[0].as<const BFloat16>();

@@ -73,6 +73,7 @@ struct Lanes {
 // 32 neighbouring channels of bf16, the even ones and the odd ones: taken apart and put together by shifts
 // and masks, where Lanes widens and narrows by shuffles. What is loaded as float has the even ones first.
 struct LanePairs {
+  static constexpr std::int64_t kChannels = 32;
   using Half = Lanes<16>;
   Half even, odd;
 
@@ -94,8 +95,14 @@ struct LanePairs {
     const Half::Words words = even >> 16 | (odd & 0xFFFF0000u);
     std::memcpy(to, &words, sizeof words);
   }
-  // The order in which channels are loaded as float: channel `c` of a block of 32.
-  static constexpr std::int64_t place(std::int64_t c) { return c % 2 * 16 + c / 2; }
+  // Brings numbers of channels, kChannels for each block, into the order in which they are loaded as float.
+  static void arrange(float* numbers, std::int64_t channels) {
+    for (std::int64_t block = 0; block < channels; block += kChannels) {
+      float given[kChannels];
+      std::memcpy(given, numbers + block, sizeof given);
+      for (std::int64_t c = 0; c < kChannels; ++c) numbers[block + c % 2 * 16 + c / 2] = given[c];
+    }
+  }
 };
 
 // visit(lanes, first channel) over `channels` channels: by 16, then 8, then one by one. `lanes` is a

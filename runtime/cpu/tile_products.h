@@ -17,7 +17,8 @@ inline constexpr std::int64_t kTileChannels = 32;                    // of a blo
 inline constexpr std::int64_t kTileRun = 64;                         // bytes of a pixel that a step takes
 inline constexpr std::int64_t kTileStep = kTileRun * kTileChannels;  // bytes of weights of a step
 
-// The units are there for this type, and this process may use them. Call it before TileProducts are made.
+// The units are there for this type, this process may use them, and oneDNN's limit of instructions allows it.
+// Call it before TileProducts are made.
 bool has_tile_products(TileType type);
 
 // Where a byte of a pixel's run meets a channel in a step: two tiles of 16 channels, each 16 rows of 4 bytes

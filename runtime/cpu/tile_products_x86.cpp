@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/cpu/onednn.h"
 #include "runtime/cpu/tile_products.h"
 
 namespace graphrun::cpu {
@@ -174,7 +175,7 @@ template <class Terms>
 }  // namespace
 
 bool has_tile_products(TileType type) {
-  if (!has_tiles() || __builtin_cpu_supports("avx512f") == 0) return false;
+  if (!uses_matrix_units() || !has_tiles() || __builtin_cpu_supports("avx512f") == 0) return false;
   if (type == TileType::halves) return __builtin_cpu_supports("avx512bf16") != 0;
   constexpr unsigned kProductsOfBytes = 1u << 25;
   unsigned a = 0, b = 0, c = 0, d = 0;

@@ -193,22 +193,22 @@ BOOST_AUTO_TEST_CASE(numbers_of_several_files_are_bounded_by_all_their_bytes) {
              std::string::npos);
 }
 
+// What is said of a seed of the fuzzer of TIFF.
+std::string error_of_seed(const std::string& name) {
+  const std::string file =
+      test::require(core::read_file(GRAPHRUN_SOURCE_DIR "/tests/fuzz/seeds/tiff/" + name, 1 << 10));
+  const datasets::BytesInMemory bytes(file);
+  return error_of(datasets::open_stored_rows(bytes, false));
+}
+
 // 146 bytes with a tile of 256 MiB, which would be allocated before anything is read.
 BOOST_AUTO_TEST_CASE(tiles_are_bounded_by_the_bytes_of_their_file) {
-  const std::string file =
-      test::require(core::read_file(GRAPHRUN_SOURCE_DIR "/tests/fuzz/seeds/tiff/large_tile.tif", 1 << 10));
-  const datasets::BytesInMemory bytes(file);
-  BOOST_TEST(error_of(datasets::open_stored_rows(bytes, false)).find("too short for the size of tiles") !=
-             std::string::npos);
+  BOOST_TEST(error_of_seed("large_tile.tif").find("too short for the size of tiles") != std::string::npos);
 }
 
 // A picture of 19 rows in 2771 tiles of 37 392 rows each, all of which would be decoded.
 BOOST_AUTO_TEST_CASE(tiles_are_bounded_by_their_picture) {
-  const std::string file =
-      test::require(core::read_file(GRAPHRUN_SOURCE_DIR "/tests/fuzz/seeds/tiff/tall_tiles.tif", 1 << 10));
-  const datasets::BytesInMemory bytes(file);
-  BOOST_TEST(error_of(datasets::open_stored_rows(bytes, false)).find("mostly outside of the picture") !=
-             std::string::npos);
+  BOOST_TEST(error_of_seed("tall_tiles.tif").find("mostly outside of the picture") != std::string::npos);
 }
 
 BOOST_AUTO_TEST_CASE(files_of_an_image_lie_below_the_root) {

@@ -3,7 +3,6 @@
 #include <string>
 
 #include "runtime/cpu/instructions.h"
-#include "runtime/cpu/onednn.h"
 #include "runtime/cpu/tile_products.h"
 #include "tests/ops/conv2d/windows.h"
 #include "tests/ops/test_backend.h"
@@ -152,9 +151,8 @@ std::vector<KernelChoice> depthwise_kernels() {
 // Constant weights of bf16 are multiplied by the matrix units in blocks of 32 pixels and channels.
 std::vector<std::string_view> constant_halves(const Window& v) {
   const bool whole_pixels = v.kh == 1 && v.kw == 1 && v.ph == 0 && v.pw == 0;
-  const bool by_tiles = cpu::uses_matrix_units() && cpu::has_tile_products(cpu::TileType::halves) &&
-                        v.groups == 1 && v.c % 32 == 0 && v.o % 32 == 0 &&
-                        (!whole_pixels || 31 * v.sw < v.n * v.h * v.w);
+  const bool by_tiles = cpu::has_tile_products(cpu::TileType::halves) && v.groups == 1 && v.c % 32 == 0 &&
+                        v.o % 32 == 0 && (!whole_pixels || 31 * v.sw < v.n * v.h * v.w);
   return by_tiles ? std::vector<std::string_view>{"tiles", "onednn"}
                   : std::vector<std::string_view>{"onednn"};
 }
@@ -423,7 +421,7 @@ BOOST_AUTO_TEST_CASE(rounding_of_weights_is_carried, *needs("bf16")) {
   };
   check(0, 80, 16, "onednn", 160);
   check(1, 80, 16, "onednn", 161);
-  if (!cpu::uses_matrix_units() || !cpu::has_tile_products(cpu::TileType::halves)) return;
+  if (!cpu::has_tile_products(cpu::TileType::halves)) return;
   check(0, 96, 32, "tiles", 192);
   check(1, 96, 32, "tiles", 193);
 }

@@ -6,7 +6,6 @@
 
 #include "ops/registry.h"
 #include "runtime/core/random.h"
-#include "runtime/cpu/onednn.h"
 #include "runtime/cpu/tile_products.h"
 #include "runtime/model/eight_bits.h"
 #include "tests/ops/conv2d/windows.h"
@@ -165,7 +164,7 @@ HostTensor run(const ByteCase& c, Operands in) {
       *backend, {def, attrs, in.descs, outputs, present, {true}, constant, c.threads, backend->context()});
   if (!chosen.ok()) BOOST_FAIL(chosen.status().message());
   Kernel& kernel = **chosen;
-  if (c.by_tiles && cpu::uses_matrix_units() && cpu::has_tile_products(cpu::TileType::bytes))
+  if (c.by_tiles && cpu::has_tile_products(cpu::TileType::bytes))
     BOOST_TEST_REQUIRE(kernel.name() == "tiles");
   std::vector<MemoryTensor> memory;
   for (std::size_t i = 0; i < in.descs.size(); ++i) {
