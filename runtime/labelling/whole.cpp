@@ -39,19 +39,7 @@ class Whole final : public Protocol {
       if (settings_.scales.size() > 1) total = std::max(total, imaging::FloatImage::bytes(image, classes()));
     }
     memory.probabilities = view + total;
-    // No smaller input has larger activations: those that another one holds need not be planned. From the
-    // highest down, such an input is as wide as none before it.
-    std::int64_t widest = 0;
-    for (auto input = inputs.rbegin(); input != inputs.rend(); ++input) {
-      if (input->width <= widest) continue;
-      widest = input->width;
-      GRAPHRUN_TRY(network_->plan({samples(), input->height, input->width}, memory));
-    }
-    // But kernels may be others at small sizes, with forms of the weights of their own.
-    const auto smallest = std::ranges::min_element(
-        inputs, {}, [](const imaging::Extent& input) { return input.height * input.width; });
-    if (smallest != inputs.end())
-      GRAPHRUN_TRY(network_->plan({samples(), smallest->height, smallest->width}, memory));
+    GRAPHRUN_TRY(plan_inputs(inputs, memory));
     return memory;
   }
   Status reserve(const EvaluationMemory& memory, std::int64_t max_bytes) override {
@@ -94,6 +82,27 @@ class Whole final : public Protocol {
 
  private:
   std::int64_t samples() const { return settings_.flip ? 2 : 1; }
+
+  // No smaller input has larger activations: those that another one holds need not be planned. But kernels
+  // may be others at small sizes, with forms of the weights of their own.
+  Status plan_inputs(const std::set<imaging::Extent>& inputs, EvaluationMemory& memory) {
+    const auto plan = [&](const imaging::Extent& input) {
+      return network_->plan({samples(), input.height, input.width}, memory);
+    };
+    const auto smallest = std::ranges::min_element(
+        inputs, {}, [](const imaging::Extent& input) { return input.height * input.width; });
+    std::int64_t widest = 0;
+    bool has_smallest = smallest == inputs.end();
+    // From the highest down, an input that none of those before it holds is wider than them all.
+    for (auto input = inputs.rbegin(); input != inputs.rend(); ++input) {
+      if (input->width <= widest) continue;
+      widest = input->width;
+      GRAPHRUN_TRY(plan(*input));
+      has_smallest = has_smallest || *input == *smallest;
+    }
+    if (has_smallest) return {};
+    return plan(*smallest);
+  }
 
   ProtocolSettings settings_;
   std::unique_ptr<Network> network_;

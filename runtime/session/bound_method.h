@@ -1,8 +1,5 @@
 #pragma once
 
-#include <functional>
-#include <limits>
-#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -12,10 +9,7 @@
 
 #include "graphrun/status.h"
 #include "graphrun/tensor.h"
-#include "runtime/collective/communicator.h"
-#include "runtime/session/dims.h"
-#include "runtime/session/lower.h"
-#include "runtime/session/rematerialisation.h"
+#include "runtime/session/planned_method.h"
 #include "runtime/session/replay.h"
 #include "runtime/weights/weights.h"
 
@@ -51,51 +45,6 @@ class StepHook {
   virtual Status after_step(std::size_t step) = 0;
 };
 
-// Communicators that sum over ranks what OutputSpec::reduction marks, on the outputs' device, before any
-// other node reads them. Null: no reduction, they stay this rank's own.
-struct Reductions {
-  std::shared_ptr<collective::Communicator> batch_statistics;
-  std::shared_ptr<collective::Communicator> loss;
-};
-
-struct MethodOptions {
-  // Extents of the inputs by name, in the logical order of the model: (1, 3, 480, 480) of an image. An input
-  // may be missing where the others give its extents.
-  InputShapes input_shapes;
-  bool constant_weights = false;
-  bool fuse = true;
-  // How activations are stored: f32, bf16, or s8: 8 bits where the weights say how and the device has kernels
-  // else what that device computes in best.
-  DType precision = DType::f32;
-  // The output of this name is taken before the resize that makes it, where one does (LowerOptions).
-  std::string low_res_logits;
-  // Gives at least so many bytes for activations; empty: the method gets its own. Methods may share memory
-  // where one runs at a time: inputs and outputs then do not survive the run of another.
-  std::function<Result<std::shared_ptr<model::Buffer>>(std::int64_t bytes)> arena;
-  // The arena may have so many bytes where that saves recomputations; otherwise it is as small as may be.
-  std::int64_t arena_budget = 0;
-  // In s8: what is stored in 8 bits, a part of what the weights have so. Null: all of that; plan(), which
-  // sees no weights, plans all wide then, which takes more.
-  const weights::QuantisedValues* quantised = nullptr;
-  bool plan_values = false;  // for plan(): MemoryRequirements::value_bytes too
-  // Bytes that tables of its kernels may take; more is refused before they are built.
-  std::int64_t max_table_bytes = std::numeric_limits<std::int64_t>::max();
-  Reductions reductions;
-  // Bound instead of the program's method of that name; null: none. Lives as long as bind() runs.
-  const model::Method* method = nullptr;
-};
-
-// What a method takes when it is bound.
-struct MemoryRequirements {
-  std::int64_t arena_bytes = 0;
-  std::int64_t value_bytes = 0;  // of an arena without the kernels' scratch, if asked for
-  std::int64_t table_bytes = 0;  // of the method's own kernels
-  double operations = 0;         // of a run (LoweredNode::operations)
-  // Forms of the weights that kernels prepare, by key: methods that have a key in common share the form.
-  std::map<std::string, std::int64_t> packed_bytes;
-  std::map<std::string, TensorDesc, std::less<>> outputs;
-};
-
 // A method bound to sizes, weights and a backend: kernels, addresses and one arena. run() allocates nothing
 // and looks nothing up. Used by one thread at a time.
 class BoundMethod {
@@ -107,10 +56,12 @@ class BoundMethod {
                                                    std::shared_ptr<weights::Weights> weights,
                                                    std::span<const TensorView> gradients,
                                                    const MethodOptions& options);
-
-  // The memory that a method would take, without weights and without taking any.
-  static Result<MemoryRequirements> plan(const model::Program& program, std::string_view method,
-                                         const model::Backend& backend, const MethodOptions& options);
+  // As bind(), of what prepare_method() gave for this program, the weights' device and these options.
+  static Result<std::unique_ptr<BoundMethod>> bind(std::shared_ptr<const model::Program> program,
+                                                   PlannedMethod planned,
+                                                   std::shared_ptr<weights::Weights> weights,
+                                                   std::span<const TensorView> gradients,
+                                                   const MethodOptions& options);
 
   // On a device other than the host the run is started, recorded where the device can (Replay); with an
   // observer, step by step.

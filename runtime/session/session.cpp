@@ -68,8 +68,18 @@ std::vector<std::byte> in_memory_order(const TensorView& from, const TensorView&
 Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Program> program,
                                                  std::shared_ptr<weights::Weights> weights,
                                                  const Options& options) try {
+  Options of_weights = options;
+  if (of_weights.quantised == nullptr) of_weights.quantised = &weights->quantised();
+  GRAPHRUN_ASSIGN(PlannedMethod planned, prepare(*program, *weights->backend(), of_weights));
+  return create(std::move(program), std::move(weights), options, std::move(planned));
+} catch (...) {
+  return core::caught();
+}
+
+Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Program> program,
+                                                 std::shared_ptr<weights::Weights> weights,
+                                                 const Options& options, PlannedMethod planned) try {
   std::shared_ptr<model::Backend> backend = weights->backend();
-  GRAPHRUN_TRY(model::check_precision(*backend, options.precision));
   if (options.precision == DType::s8 && weights->quantised().empty()) {
     return {ErrorCode::invalid_argument,
             "the weights are not quantised, which int8 needs (grun quantize makes such a file)"};
@@ -78,9 +88,8 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
   const model::Signature& signature = program->model().signature;
   const std::string image = name_of(signature.input(model::roles::kImage));
   const std::string logits = name_of(signature.output(model::methods::kEval, model::roles::kLogits));
-  GRAPHRUN_ASSIGN(
-      std::unique_ptr<BoundMethod> method,
-      BoundMethod::bind(std::move(program), model::methods::kEval, std::move(weights), {}, bound));
+  GRAPHRUN_ASSIGN(std::unique_ptr<BoundMethod> method,
+                  BoundMethod::bind(std::move(program), std::move(planned), std::move(weights), {}, bound));
   if (!image.empty()) {
     const TensorDesc expected = TensorDesc::nhwc(DType::f32, bound.input_shapes.at(image));
     GRAPHRUN_TRY(check_signature(method->input(image), expected, "input \"" + image + "\""));
@@ -97,11 +106,19 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
   return core::caught();
 }
 
-Result<MemoryRequirements> Session::plan(const model::Program& program, const model::Backend& backend,
-                                         const Options& options) try {
+Result<PlannedMethod> Session::prepare(const model::Program& program, const model::Backend& backend,
+                                       const Options& options) try {
   GRAPHRUN_TRY(model::check_precision(backend, options.precision));
   GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(program, options));
-  return BoundMethod::plan(program, model::methods::kEval, backend, bound);
+  return prepare_method(program, model::methods::kEval, backend, bound);
+} catch (...) {
+  return core::caught();
+}
+
+Result<MemoryRequirements> Session::plan(const model::Program& program, const model::Backend& backend,
+                                         const Options& options) try {
+  GRAPHRUN_ASSIGN(const PlannedMethod planned, prepare(program, backend, options));
+  return requirements_of(planned, false);
 } catch (...) {
   return core::caught();
 }

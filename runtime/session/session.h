@@ -40,6 +40,15 @@ class Session {
                                                  std::shared_ptr<weights::Weights> weights,
                                                  const Options& options);
 
+  // The first half of create(): all of a session but its memory. Without options.quantised, s8 is planned
+  // wide, since no weights are seen.
+  static Result<PlannedMethod> prepare(const model::Program& program, const model::Backend& backend,
+                                       const Options& options);
+  // The other half, of what prepare() gave for this program, the weights' device and these options.
+  static Result<std::unique_ptr<Session>> create(std::shared_ptr<const model::Program> program,
+                                                 std::shared_ptr<weights::Weights> weights,
+                                                 const Options& options, PlannedMethod planned);
+
   // What create() would take; nothing is allocated.
   static Result<MemoryRequirements> plan(const model::Program& program, const model::Backend& backend,
                                          const Options& options);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "runtime/core/guard.h"
 
@@ -15,15 +16,26 @@ Session::Options SessionCache::options(const Size& size) const {
   Session::Options options{size.n, size.h, size.w};
   options.low_res_logits = settings_.low_res_logits;
   options.precision = settings_.precision;
-  if (options.precision == DType::s8) options.quantised = &weights_->quantised();
+  options.quantised = &weights_->quantised();
   options.max_table_bytes = settings_.max_table_bytes;
   return options;
 }
 
-Result<MemoryRequirements> SessionCache::plan(const Size& size) const try {
-  return Session::plan(*program_, *weights_->backend(), options(size));
+Result<MemoryRequirements> SessionCache::plan(const Size& size) try {
+  prepared_.reset();
+  GRAPHRUN_ASSIGN(PlannedMethod method, Session::prepare(*program_, *weights_->backend(), options(size)));
+  prepared_ = Prepared{size, std::move(method)};
+  return requirements_of(prepared_->method, false);
 } catch (...) {
   return core::caught();
+}
+
+Result<std::unique_ptr<Session>> SessionCache::make(const Size& size) {
+  Session::Options wanted = options(size);
+  wanted.arena = [this](std::int64_t bytes) { return arena(bytes); };
+  std::optional<Prepared> prepared = std::exchange(prepared_, std::nullopt);
+  if (!prepared || prepared->size != size) return Session::create(program_, weights_, wanted);
+  return Session::create(program_, weights_, wanted, std::move(prepared->method));
 }
 
 Result<std::shared_ptr<model::Buffer>> SessionCache::arena(std::int64_t bytes) {
@@ -51,9 +63,7 @@ Result<Session*> SessionCache::get(const Size& size) try {
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   while (entries_.size() >= std::max<std::size_t>(settings_.sessions, 1)) entries_.pop_back();
-  Session::Options wanted = options(size);
-  wanted.arena = [this](std::int64_t bytes) { return arena(bytes); };
-  GRAPHRUN_ASSIGN(std::unique_ptr<Session> session, Session::create(program_, weights_, wanted));
+  GRAPHRUN_ASSIGN(std::unique_ptr<Session> session, make(size));
   entries_.push_front({size, std::move(session)});
   ++made_;
   seconds_ += std::chrono::duration<double>(Clock::now() - start).count();

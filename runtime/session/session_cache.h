@@ -4,6 +4,7 @@
 #include <limits>
 #include <list>
 #include <memory>
+#include <optional>
 
 #include "runtime/session/session.h"
 
@@ -32,8 +33,8 @@ class SessionCache {
 
   // Valid until the next call. Errors: those of Session::create; memory beyond the limit.
   Result<Session*> get(const Size& size);
-  // What a session would take; nothing is allocated or kept.
-  Result<MemoryRequirements> plan(const Size& size) const;
+  // What a session would take. What was found out for the last size planned is kept for the next session.
+  Result<MemoryRequirements> plan(const Size& size);
   // Makes the shared memory at least so large. Without it, memory that must grow is taken anew, and all
   // sessions are made anew as well.
   Status reserve(std::int64_t arena_bytes);
@@ -50,14 +51,20 @@ class SessionCache {
     Size size;
     std::unique_ptr<Session> session;
   };
+  struct Prepared {
+    Size size;
+    PlannedMethod method;
+  };
   Session::Options options(const Size& size) const;
+  Result<std::unique_ptr<Session>> make(const Size& size);
   Result<std::shared_ptr<model::Buffer>> arena(std::int64_t bytes);
 
   std::shared_ptr<const model::Program> program_;
   std::shared_ptr<weights::Weights> weights_;
   Settings settings_;
   std::shared_ptr<model::Buffer> arena_;
-  std::list<Entry> entries_;  // the most recently used first
+  std::optional<Prepared> prepared_;  // by plan()
+  std::list<Entry> entries_;          // the most recently used first
   std::int64_t made_ = 0;
   double seconds_ = 0;
 };

@@ -73,11 +73,10 @@ Result<TrainMemory> TrainSession::plan(const model::Program& program, const mode
   GRAPHRUN_ASSIGN(method_options.input_shapes, image_shapes(program, options.n, options.h, options.w));
   method_options.fuse = options.fuse;
   method_options.precision = options.precision;
-  method_options.plan_values = true;
   for (const std::string_view method : {model::methods::kTrain, model::methods::kUpdate}) {
     if (method == model::methods::kUpdate && program.model().method(method) == nullptr) continue;
-    GRAPHRUN_ASSIGN(const MemoryRequirements needs,
-                    BoundMethod::plan(program, method, backend, method_options));
+    GRAPHRUN_ASSIGN(const PlannedMethod planned, prepare_method(program, method, backend, method_options));
+    GRAPHRUN_ASSIGN(const MemoryRequirements needs, requirements_of(planned, true));
     memory.activations += needs.value_bytes;
     memory.scratch += needs.arena_bytes - needs.value_bytes;
   }

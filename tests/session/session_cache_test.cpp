@@ -68,6 +68,17 @@ BOOST_AUTO_TEST_CASE(memory_grows_to_the_largest_but_not_beyond_the_limit) {
   BOOST_TEST(same_bits(logits(loaded, *take(cache.get(large))), logits_alone(loaded, large)));
 }
 
+BOOST_AUTO_TEST_CASE(a_session_is_made_of_the_last_plan_where_that_was_of_its_size) {
+  const Loaded loaded;
+  session::SessionCache cache(loaded.program, loaded.weights, {});
+  const session::SessionCache::Size small{1, 33, 41}, large{1, 65, 90};
+  for (const auto& [planned, wanted] : {std::pair(small, small), {large, small}, {small, large}}) {
+    take(cache.plan(planned));
+    BOOST_TEST(same_bits(logits(loaded, *take(cache.get(wanted))), logits_alone(loaded, wanted)));
+  }
+  BOOST_TEST(cache.made() == 2);
+}
+
 BOOST_AUTO_TEST_CASE(what_a_session_takes_is_known_before_it_is_made) {
   const Loaded loaded;
   const session::Session::Options options{1, 65, 49};
