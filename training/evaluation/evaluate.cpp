@@ -22,6 +22,12 @@ double seconds_since(Clock::time_point start) {
 // A thread where the system gives one, else when the result is wanted.
 constexpr std::launch kAside = std::launch::async | std::launch::deferred;
 
+struct Labelled {
+  datasets::Sample sample;
+  imaging::LabelMap map;
+};
+constexpr int kWritersOfAnImage = 2;  // of its pictures, and of the sheet
+
 // In the order of images.
 template <typename T>
 using Pending = std::deque<std::future<T>>;
@@ -99,13 +105,14 @@ Result<Evaluation> evaluate(const datasets::Dataset& data, labelling::Protocol& 
     if (result.tally) result.tally->add(i, map, sample.label);
     if (wishes.fit_temperature) result.temperature.add(map, sample.label);
     if (pictures != nullptr) {
-      if (std::ssize(written) == depth.written) GRAPHRUN_TRY(take_first(written));
-      written.push_back(std::async(
-          kAside,
-          [pictures, name = data.name(i), labelled = std::move(sample), ids = std::move(map)]() -> Status {
-            GRAPHRUN_TRY(pictures->write(name, labelled.image, ids));
-            return pictures->write_sheet(name, labelled.image, labelled.label, ids);
-          }));
+      while (std::ssize(written) > kWritersOfAnImage * (depth.written - 1)) GRAPHRUN_TRY(take_first(written));
+      const auto labelled = std::make_shared<const Labelled>(Labelled{std::move(sample), std::move(map)});
+      written.push_back(std::async(kAside, [pictures, name = data.name(i), labelled] {
+        return pictures->write(name, labelled->sample.image, labelled->map);
+      }));
+      written.push_back(std::async(kAside, [pictures, name = data.name(i), labelled] {
+        return pictures->write_sheet(name, labelled->sample.image, labelled->sample.label, labelled->map);
+      }));
     }
     observer.image(i + 1, data.size(), seconds_since(start),
                    result.tally ? &result.tally->confusion() : nullptr);
