@@ -111,7 +111,7 @@ def main():
         step()
         times.append(time.perf_counter() - begin)
     print(json.dumps({
-        "median_s": statistics.median(times), "min_s": min(times), "processor_s": (processor_seconds() - processor) / args.iters,
+        "median_s": statistics.median(times), "min_s": min(times), "max_s": max(times), "processor_s": (processor_seconds() - processor) / args.iters,
         "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, "version": version,
     }))
 

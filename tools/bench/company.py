@@ -2,13 +2,15 @@
 """How long an inference or a training step takes in company: other processes on the same processors.
 
 Each situation is measured in turn with the same process alone, for as many rounds as are asked for; shown are the median seconds
-of each and the median of the ratios to the process alone, and the slowest single run.
+of each, the median of the ratios to the process alone, the longest single run by the median in company, and the bar of the ratio.
 
     tools/bench/company.py --bin build/release/bin --net spnet50 --precision f32
     tools/bench/company.py --bin build/release/bin --preload libgomp.so.1     # another OpenMP runtime
+    tools/bench/company.py --bin build/release/bin --net deeplabv3_resnet50 --programs graphrun,torch,ort,openvino --python PYTHON
 
-A quota of processor time wants control groups that this user may write to (as root on most machines); where that is not so, the
-row is left out and the reason is printed.
+Other programs than graphrun are measured as bench_network.py of tests/oracle runs them, of networks that it has. A quota of
+processor time wants control groups that this user may write to (as root on most machines); where that is not so, the row is left
+out and the reason is printed.
 """
 
 import argparse
@@ -21,7 +23,10 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-GROUP = pathlib.Path("/sys/fs/cgroup/graphrun-company")
+GROUPS = [  # of version 2 and of version 1 of control groups: the folder, and what to write for so many percent of a processor
+    (pathlib.Path("/sys/fs/cgroup/graphrun-company"), "cpu.max", "%d 100000"),
+    (pathlib.Path("/sys/fs/cgroup/cpu/graphrun-company"), "cpu.cfs_quota_us", "%d"),
+]
 BARS = {"two at once": 2.4, "three at once": 3.8, "beside a busy loop": 2.2, "beside a niced busy loop": 1.3, "quota of 150 %": 1.6}
 
 
@@ -30,43 +35,64 @@ class Failed(Exception):
 
 
 class Program:
-    def __init__(self, args):
+    def __init__(self, name, args):
+        self.name = name
         self.args = args
-        self.environment = dict(os.environ, GRAPHRUN_HOME=str(ROOT))
+        self.environment = dict(os.environ, GRAPHRUN_HOME=str(ROOT), PYTHONPATH=str(ROOT / "tests/oracle"))
         self.environment.pop("OMP_WAIT_POLICY", None)  # users have not set it
-        if args.preload:
+        if args.preload and name == "graphrun":
             self.environment["LD_PRELOAD"] = args.preload
         work = pathlib.Path(args.work)
         work.mkdir(parents=True, exist_ok=True)
-        self.model = work / (args.net + ".fb")
-        subprocess.run(
-            [pathlib.Path(args.bin) / "graphc", ROOT / "graphs" / (args.net + ".json"), "-o", self.model],
-            check=True, stdout=subprocess.DEVNULL,
-        )
+        self.command = self.graphrun(work) if name == "graphrun" else self.peer(work)
+
+    def graphrun(self, work):
+        args, model = self.args, work / (self.args.net + ".fb")
+        self.prepare([pathlib.Path(args.bin) / "graphc", ROOT / "graphs" / (args.net + ".json"), "-o", model])
+        return [
+            pathlib.Path(args.bin) / "grun", "bench", model, "--mode", args.mode, "--json", "--iters", args.iters, "--shape", args.shape,
+            "--threads", args.threads, "--precision", args.precision,
+        ]
+
+    def peer(self, work):
+        args = self.args
+        if args.mode != "infer":
+            raise Failed("only inference is measured")
+        size = args.shape.split(",")
+        script = [args.python, ROOT / "tests/oracle/bench_network.py"]
+        what = ["--net", args.net, "--height", size[2], "--width", size[3], "--threads", args.threads, "--precision", args.precision]
+        if self.name != "torch":
+            onnx = work / ("%s_%s_%s.onnx" % (args.net, size[2], size[3]))
+            what += ["--onnx", onnx]
+            if not onnx.exists():
+                self.prepare([*script, "export", *what])
+        return [*script, self.name, *what, "--iters", args.iters]
+
+    def prepare(self, command):
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True, env=self.environment)
+        if done.returncode != 0:
+            raise Failed(done.stderr.strip()[-200:])
 
     def start(self, group=None):
-        command = [
-            pathlib.Path(self.args.bin) / "grun", "bench", self.model, "--mode", self.args.mode, "--json", "--iters", self.args.iters,
-            "--shape", self.args.shape, "--threads", self.args.threads, "--precision", self.args.precision,
-        ]
         def join():
             (group / "cgroup.procs").write_text(str(os.getpid()))
         return subprocess.Popen(
-            [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment,
+            [str(word) for word in self.command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self.environment,
             preexec_fn=join if group else None,
         )
 
     @staticmethod
-    def seconds(process):
+    def result(process):
         text, error = process.communicate()
         if process.returncode != 0:
             raise Failed(error.strip()[-200:])
-        return json.loads(text.strip().splitlines()[-1])["median_s"]
+        return json.loads(text.strip().splitlines()[-1])
 
     def measure(self, count=1, group=None):
-        """The slowest of so many processes at once."""
+        """Of so many processes at once, the one whose median is the longest: that, and its longest single run."""
         processes = [self.start(group) for _ in range(count)]
-        return max([self.seconds(process) for process in processes])
+        results = [self.result(process) for process in processes]
+        return max((result["median_s"], result["max_s"]) for result in results)
 
 
 @contextlib.contextmanager
@@ -81,15 +107,22 @@ def busy_loop(niceness):
 
 @contextlib.contextmanager
 def quota(percent):
-    try:
-        GROUP.mkdir()
-        (GROUP / "cpu.max").write_text("%d 100000" % (percent * 1000))
-    except OSError as error:
-        raise Failed("no control group of one's own: %s" % error) from error
-    try:
-        yield GROUP
-    finally:
-        GROUP.rmdir()
+    reason = "no such controller"
+    for group, file, text in GROUPS:
+        if not (group.parent / "cgroup.procs").exists():
+            continue
+        try:
+            group.mkdir(exist_ok=True)
+            (group / file).write_text(text % (percent * 1000))
+        except OSError as error:
+            reason = error
+            continue
+        try:
+            yield group
+        finally:
+            group.rmdir()
+        return
+    raise Failed("no control group of one's own: %s" % reason)
 
 
 def in_company(program, situation):
@@ -104,6 +137,22 @@ def in_company(program, situation):
         return program.measure()
 
 
+def row(name, situation, args):
+    alone, company = [], []
+    try:
+        program = Program(name, args)
+        for _ in range(args.rounds):
+            alone.append(program.measure())
+            company.append(in_company(program, situation))
+    except Failed as error:
+        return "| %s | %s | not measured: %s |" % (situation, name, error)
+    medians = [statistics.median(median for median, _ in found) for found in (alone, company)]
+    return "| %s | %s | %.4f s | %.4f s | %.2f | %.2f | %.1f |" % (
+        situation, name, *medians, statistics.median(c / a for (a, _), (c, _) in zip(alone, company)),
+        max(longest for _, longest in company) / medians[1], BARS[situation],
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bin", default=str(ROOT / "build/release/bin"), help="folder of graphc and grun")
@@ -115,23 +164,14 @@ def main():
     parser.add_argument("--iters", default="8", help="timed runs of a process")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--rows", help="comma-separated: " + ", ".join(BARS))
+    parser.add_argument("--programs", default="graphrun", help="comma-separated: graphrun, torch, ort, openvino; in turn")
+    parser.add_argument("--python", default=sys.executable, help="that has the peers")
     parser.add_argument("--preload", help="a library that grun is started with")
     parser.add_argument("--work", default="/tmp/graphrun-company", help="folder of the model")
     args = parser.parse_args()
-    program = Program(args)
     for situation in args.rows.split(",") if args.rows else BARS:
-        alone, company = [], []
-        try:
-            for _ in range(args.rounds):
-                alone.append(program.measure())
-                company.append(in_company(program, situation))
-        except Failed as error:
-            print("| %s | not measured: %s |" % (situation, error), flush=True)
-            continue
-        print("| %s | %.4f s | %.4f s | %.2f | %.2f | %.1f |" % (
-            situation, statistics.median(alone), statistics.median(company),
-            statistics.median(c / a for a, c in zip(alone, company)), max(company) / statistics.median(company), BARS[situation],
-        ), flush=True)
+        for name in args.programs.split(","):
+            print(row(name, situation, args), flush=True)
 
 
 if __name__ == "__main__":

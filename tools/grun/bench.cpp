@@ -166,16 +166,17 @@ Result<Timing> bench_training(const BenchOptions& options, std::shared_ptr<const
 struct Slowest {
   double median = 0;
   double fastest = 0;
+  double longest = 0;
   double peak_mb = 0;
 };
 
 Result<Slowest> slowest_of(const Timing& timing, collective::Communicator& comm) {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  std::array<double, 3> worst{timing.seconds[timing.seconds.size() / 2], timing.seconds.front(),
-                              static_cast<double>(usage.ru_maxrss) / 1024.0};
+  std::array<double, 4> worst{timing.seconds[timing.seconds.size() / 2], timing.seconds.front(),
+                              timing.seconds.back(), static_cast<double>(usage.ru_maxrss) / 1024.0};
   GRAPHRUN_TRY(collective::all_reduce<double>(comm, worst, collective::ReduceOp::max));
-  return Slowest{worst[0], worst[1], worst[2]};
+  return Slowest{worst[0], worst[1], worst[2], worst[3]};
 }
 
 // What was run, by how many ranks, and how long it took.
@@ -193,15 +194,16 @@ struct Report {
   double device_mb() const { return static_cast<double>(timing.device_bytes) / 1e6; }
   std::string json(const profiling::StepTimes& times) const {
     return fmt::format(
-        "{{\"median_s\": {:.6f}, \"min_s\": {:.6f}, \"images_per_s\": {:.4f}, \"peak_rss_mb\": {:.1f}, "
+        "{{\"median_s\": {:.6f}, \"min_s\": {:.6f}, \"max_s\": {:.6f}, \"images_per_s\": {:.4f}, "
+        "\"peak_rss_mb\": {:.1f}, "
         "\"device_mb\": {:.1f}, \"bind_s\": {:.4f}, \"model\": \"{}\", "
         "\"mode\": \"{}\", \"shape\": [{}, {}, {}, {}], \"iters\": {}, \"ranks\": {}, \"sessions\": {}, "
         "\"threads\": {}, "
         "\"device\": \"{}\", "
         "\"precision\": \"{}\"{}{}}}\n",
-        slowest.median, slowest.fastest, images_per_s(), slowest.peak_mb, device_mb(), timing.bind_seconds,
-        model, options.mode, options.shape[0], options.shape[1], options.shape[2], options.shape[3],
-        options.iterations, comm, options.sessions, backend.threads(), backend.device(),
+        slowest.median, slowest.fastest, slowest.longest, images_per_s(), slowest.peak_mb, device_mb(),
+        timing.bind_seconds, model, options.mode, options.shape[0], options.shape[1], options.shape[2],
+        options.shape[3], options.iterations, comm, options.sessions, backend.threads(), backend.device(),
         options.common.precision,
         !options.trains()
             ? ""
