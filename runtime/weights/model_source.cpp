@@ -56,7 +56,7 @@ Result<ModelSource> read_bundle(std::shared_ptr<const core::MappedFile> file, co
 struct Packed {
   std::vector<NamedTensor> tensors;
   std::vector<std::byte> storage;
-  std::vector<std::vector<BFloat16>> narrowed;
+  NarrowTensors narrow;
   std::map<std::string, std::string> metadata;
 };
 
@@ -64,16 +64,13 @@ Result<Packed> packed_tensors(const PackSource& source) {
   Packed packed;
   GRAPHRUN_ASSIGN(packed.tensors, source.weights.snapshot(false, packed.storage));
   if (!source.weights.quantised().empty()) {
-    store_quantised(source.weights, source.program.model(), packed.tensors, packed.metadata);
+    store_quantised(source.weights, source.program.model(), WideMaps::exact, packed.tensors, packed.metadata,
+                    packed.narrow);
     return packed;
   }
   if (source.precision != DType::bf16) return packed;
   for (NamedTensor& tensor : packed.tensors) {
-    if (tensor.desc.shape.rank() < 2) continue;
-    const auto* const values = reinterpret_cast<const float*>(tensor.bytes.data());
-    const auto& narrow = packed.narrowed.emplace_back(values, values + tensor.desc.shape.count());
-    tensor.desc.dtype = DType::bf16;
-    tensor.bytes = std::as_bytes(std::span(narrow));
+    if (tensor.desc.shape.rank() >= 2) store_in_bf16(tensor, packed.narrow);
   }
   align_tensors(packed.tensors);
   return packed;

@@ -40,8 +40,7 @@ void store_quantised(const Weights& weights, const model::Model& model, WideMaps
     const auto found = eight_bits.find(tensor.name);
     if (found == eight_bits.end()) {
       const bool map = tensor.desc.shape.rank() >= 2;
-      if (map && (wide == WideMaps::rounded || (wide == WideMaps::exact && is_exact(tensor))))
-        store_in_bf16(tensor, narrow);
+      if (map && (wide == WideMaps::rounded || is_exact(tensor))) store_in_bf16(tensor, narrow);
       continue;
     }
     const TensorView& view = *found->second;
@@ -55,12 +54,6 @@ void store_quantised(const Weights& weights, const model::Model& model, WideMaps
   tensors.insert(tensors.end(), scales.begin(), scales.end());
   align_tensors(tensors);
   metadata.merge(activation_metadata(weights.quantised().activations));
-}
-
-void store_quantised(const Weights& weights, const model::Model& model, std::vector<NamedTensor>& tensors,
-                     std::map<std::string, std::string>& metadata) {
-  NarrowTensors none;
-  store_quantised(weights, model, WideMaps::unchanged, tensors, metadata, none);
 }
 
 }  // namespace graphrun::weights

@@ -15,7 +15,6 @@ namespace graphrun::weights {
 using NarrowTensors = std::vector<std::vector<BFloat16>>;
 
 enum class WideMaps : std::uint8_t {
-  unchanged,
   exact,    // in bf16 where no value changes, else as they are
   rounded,  // in bf16
 };
@@ -26,10 +25,6 @@ enum class WideMaps : std::uint8_t {
 void store_quantised(const Weights& weights, const model::Model& model, WideMaps wide,
                      std::vector<NamedTensor>& tensors, std::map<std::string, std::string>& metadata,
                      NarrowTensors& narrow);
-
-// Stores the quantised tensors likewise and leaves the others as they are.
-void store_quantised(const Weights& weights, const model::Model& model, std::vector<NamedTensor>& tensors,
-                     std::map<std::string, std::string>& metadata);
 
 // The tensor, in f32, in bf16, whose memory is in `narrow` from now on.
 void store_in_bf16(NamedTensor& tensor, NarrowTensors& narrow);

@@ -52,13 +52,27 @@ BOOST_AUTO_TEST_CASE(quantised_weights_label_as_the_network_does, *needs("int8")
   BOOST_TEST(std::abs(shell.mean_iou("int8") - shell.mean_iou("f32")) <= 0.015);
   BOOST_TEST(std::abs(shell.mean_iou("stands_for") - shell.mean_iou("f32")) <= 0.015);
 
-  // The bundle holds the same integers.
+  // The bundle has the same tensors, and is enough by itself.
   shell.succeed("grun pack run/model.fb --weights w8.safetensors -o tiny.grun -q");
-  const std::string whole =
-      " --dataset shapes --no-pictures -q --precision int8 --protocol whole --set base_size=65 -o ";
-  shell.succeed("grun eval tiny.grun" + whole + "bundle");
-  shell.succeed("grun eval run/model.fb --weights w8.safetensors" + whole + "files");
-  BOOST_TEST(shell.mean_iou("bundle") == shell.mean_iou("files"));
+  constexpr std::uintmax_t kPages = 5 * 4096;
+  BOOST_TEST(fs::file_size(shell.path("tiny.grun")) <= fs::file_size(shell.path("w8.safetensors")) +
+                                                           fs::file_size(shell.path("run/model.fb")) +
+                                                           kPages);
+  shell.succeed("{ printf 'P6\n71 40\n255\n'; yes 'a street, a tree' | head -c 8520; } >picture.ppm");
+  for (const std::string precision : {"int8", "f32"}) {
+    const std::string options = " --protocol whole --set base_size=65 -q --precision " + precision + " -o ";
+    shell.succeed("grun predict run/model.fb --weights w8.safetensors picture.ppm" + options + "files_" +
+                  precision);
+    shell.succeed(
+        "rm -rf alone && mkdir alone && cp tiny.grun picture.ppm alone && cd alone\n"
+        "grun predict tiny.grun picture.ppm" +
+        options + "out");
+    for (const std::string kind : {"gray", "color", "overlay"})
+      BOOST_TEST((shell.text("alone/out/" + kind + "/picture.png") ==
+                  shell.text("files_" + precision + "/" + kind + "/picture.png")));
+  }
+  shell.truncate(shell.path("tiny.grun").string(), "half.grun");
+  shell.fail("grun predict half.grun picture.ppm --precision int8 -o none", 1, {"half.grun"});
   shell.succeed(
       "grun bench run/model.fb --weights w8.safetensors --precision int8 --mode infer --shape 1,3,65,65 "
       "--iters 1 -v");
