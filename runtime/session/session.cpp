@@ -80,10 +80,6 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
                                                  std::shared_ptr<weights::Weights> weights,
                                                  const Options& options, PlannedMethod planned) try {
   std::shared_ptr<model::Backend> backend = weights->backend();
-  if (options.precision == DType::s8 && weights->quantised().empty()) {
-    return {ErrorCode::invalid_argument,
-            "the weights are not quantised, which int8 needs (grun quantize makes such a file)"};
-  }
   GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(*program, options));
   const model::Signature& signature = program->model().signature;
   const std::string image = name_of(signature.input(model::roles::kImage));
@@ -109,6 +105,10 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
 Result<PlannedMethod> Session::prepare(const model::Program& program, const model::Backend& backend,
                                        const Options& options) try {
   GRAPHRUN_TRY(model::check_precision(backend, options.precision));
+  if (options.precision == DType::s8 && (options.quantised == nullptr || options.quantised->empty())) {
+    return {ErrorCode::invalid_argument,
+            "the weights are not quantised, which int8 needs (grun quantize makes such a file)"};
+  }
   GRAPHRUN_ASSIGN(const MethodOptions bound, method_options(program, options));
   return prepare_method(program, model::methods::kEval, backend, bound);
 } catch (...) {

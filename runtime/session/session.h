@@ -40,8 +40,8 @@ class Session {
                                                  std::shared_ptr<weights::Weights> weights,
                                                  const Options& options);
 
-  // The first half of create(): all of a session but its memory. Without options.quantised, s8 is planned
-  // wide, since no weights are seen.
+  // The first half of create(): all of a session but its memory. No weights are seen: s8 needs
+  // options.quantised.
   static Result<PlannedMethod> prepare(const model::Program& program, const model::Backend& backend,
                                        const Options& options);
   // The other half, of what prepare() gave for this program, the weights' device and these options.
@@ -49,7 +49,7 @@ class Session {
                                                  std::shared_ptr<weights::Weights> weights,
                                                  const Options& options, PlannedMethod planned);
 
-  // What create() would take; nothing is allocated.
+  // What create() would take; nothing is allocated. As for prepare().
   static Result<MemoryRequirements> plan(const model::Program& program, const model::Backend& backend,
                                          const Options& options);
   // The options with the smallest size (of rows and columns added) that is no smaller and that the model's

@@ -127,6 +127,9 @@ BOOST_AUTO_TEST_CASE(sessions_in_8_bits_are_planned_as_they_are, *needs("int8"))
   std::int64_t all = 0;
   for (const auto& [name, values] : net.integers) all += std::ssize(values) * 4;
   BOOST_TEST(weights->bytes() * 4 < all);
+  // Real numbers are refused before memory is reserved.
+  session::SessionCache of_reals(net.program, take(net.map_reals(folder)), {.precision = DType::s8});
+  check_contains(of_reals.plan(size).status().message(), "grun quantize");
 }
 
 // What is stored in bf16 in a quantised file stays so in the next one; other windows keep their values.
