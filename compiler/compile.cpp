@@ -43,6 +43,8 @@ class Compiler {
     if (is_updated)
       groups_ = make_parameter_groups(context_, *expansion_.optimizer, expansion_.graph, diagnostics_);
     std::vector<Graph> graphs;
+    constexpr std::size_t kMethods = 3;
+    graphs.reserve(kMethods);  // growing would copy them
     if (auto eval = make_eval()) graphs.push_back(*std::move(eval));
     if (!expansion_.losses.empty()) {
       if (auto train = make_train()) graphs.push_back(*std::move(train));
@@ -51,11 +53,10 @@ class Compiler {
     if (is_updated) {
       const OpDef& optimizer = *context_.ops.find(expansion_.optimizer->op);
       order_variables(context_, *optimizer.optimizer, groups_, {&graphs[0], &graphs[1]}, graphs[1]);
-      auto update = checked(make_update(context_, optimizer, groups_));
-      if (update) graphs.push_back(*std::move(update));
+      auto update = passed(make_update(context_, optimizer, groups_));
+      if (update) graphs.push_back(without_defaults(context_, *std::move(update)));
     }
-    for (Graph& graph : graphs)
-      context_.model.methods.push_back(without_defaults(context_, std::move(graph)).method);
+    for (Graph& graph : graphs) context_.model.methods.push_back(std::move(graph.method));
     if (Status valid = finish(); diagnostics_.ok() && !valid.ok()) report(valid.message());
   }
 
@@ -79,11 +80,17 @@ class Compiler {
     diagnostics_.error(at, message);
   }
 
+  // What the file asks for, with the whole check.
   std::optional<Graph> checked(Result<Graph> graph) {
     Status status = status_of(graph.ok() ? verify(context_, *graph) : graph.status());
     if (status.ok()) return *std::move(graph);
     report(status.message());
     return std::nullopt;
+  }
+  // What a pass made of a checked graph: finish() checks what comes of all of them.
+  std::optional<Graph> passed(Result<Graph> graph) {
+    if (options_.check_each_pass || !graph.ok()) return checked(std::move(graph));
+    return *std::move(graph);
   }
 
   // A node that nothing reads is a mistake in the file.
@@ -103,11 +110,13 @@ class Compiler {
   std::optional<Graph> make_eval() {
     auto graph = checked(lower(context_, expansion_.graph, expansion_.graph.method.outputs, Mode::eval,
                                std::string(model::methods::kEval)));
-    if (graph) graph = checked(fuse(context_, *std::move(graph), false));
-    if (graph) graph = checked(remove_dead_code(context_, *std::move(graph)));
+    if (graph) graph = passed(fuse(context_, *std::move(graph), false));
+    if (graph) graph = passed(remove_dead_code(context_, *std::move(graph)));
+    if (graph) graph = without_defaults(context_, *std::move(graph));
     return graph;
   }
 
+  // The last reader of the expanded graph.
   std::optional<Graph> make_train() {
     std::vector<model::NamedValue> outputs;
     for (const Loss& loss : expansion_.losses)
@@ -122,15 +131,17 @@ class Compiler {
     }
     auto graph =
         checked(lower(context_, expansion_.graph, outputs, Mode::train, std::string(model::methods::kTrain)));
-    if (graph) graph = checked(add_total_loss(*std::move(graph)));
-    if (graph) graph = checked(fuse(context_, *std::move(graph), true));
+    expansion_.graph = Graph();
+    if (graph) graph = passed(add_total_loss(*std::move(graph)));
+    if (graph) graph = passed(fuse(context_, *std::move(graph), true));
     const std::vector<bool> fixed = expansion_.optimizer
                                         ? fixed_parameters(context_, *expansion_.optimizer, groups_)
                                         : std::vector<bool>(context_.model.variables.size(), false);
-    if (graph) graph = checked(differentiate(context_, *graph, fixed));
-    if (graph) graph = checked(remove_dead_code(context_, *std::move(graph)));
-    if (graph) graph = checked(recompute(context_, *std::move(graph)));
-    if (graph) graph = checked(remove_dead_code(context_, *std::move(graph)));
+    if (graph) graph = passed(differentiate(context_, *std::move(graph), fixed));
+    if (graph) graph = passed(remove_dead_code(context_, *std::move(graph)));
+    if (graph) graph = passed(recompute(context_, *std::move(graph)));
+    if (graph) graph = passed(remove_dead_code(context_, *std::move(graph)));
+    if (graph) graph = without_defaults(context_, *std::move(graph));
     return graph;
   }
 

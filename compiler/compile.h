@@ -42,6 +42,9 @@ struct CompileOptions {
   std::vector<std::pair<std::string, double>> rate_multipliers{};
   // Patterns of names: these parameters are not trained at all, and running statistics do not change.
   std::vector<std::string> freeze{};
+  // The whole check (ir/graph.h: verify) after each pass, not after the first of a method and at the end
+  // alone: for tests, which want to know which pass it was. It takes about as long as all passes together.
+  bool check_each_pass = false;
 };
 // The files may use the ops of `ops`, whoever brought them.
 Compiled compile(const std::filesystem::path& path, std::span<const Definition> definitions,

@@ -27,7 +27,11 @@ Expander::Expander(const Source& source, Context context, Diagnostics& diagnosti
       symbols_(symbols_of(context.model)),
       parameter_names_(context.model.parameter_index()),
       chosen_optimizer_(optimizer) {
-  for (const JsonValue& file : source.files) max_statements_ += file.bytes / kBytesOfStatement;
+  std::size_t bytes = 0;
+  for (const JsonValue& file : source.files) bytes += file.bytes;
+  max_statements_ = kMaxStatements + bytes / kBytesOfStatement;
+  if (source.graph().find("losses") != nullptr)
+    max_variables_ = kMaxTrainedVariables + bytes / kBytesOfTrainedVariable;
 }
 
 Expansion Expander::run() {
@@ -97,14 +101,24 @@ void Expander::step() {
 
 bool Expander::spend(Position at, std::size_t bytes) {
   statement_bytes_ += bytes;
-  const bool many = ++statements_ > max_statements_;
-  if (!many && statement_bytes_ <= kMaxStatementBytes) return true;
-  error(at, many ? "the graph expands to more than " + std::to_string(max_statements_) + " statements"
-                 : "the graph expands to statements of more than " + std::to_string(kMaxStatementBytes) +
-                       " bytes");
+  ++statements_;
+  const std::string excess = over_budget();
+  if (excess.empty()) return true;
+  error(at, excess);
   out_of_budget_ = true;
   frames_.resize(1);
   return false;
+}
+
+std::string Expander::over_budget() const {
+  if (statements_ > max_statements_)
+    return "the graph expands to more than " + std::to_string(max_statements_) + " statements";
+  if (statement_bytes_ > kMaxStatementBytes)
+    return "the graph expands to statements of more than " + std::to_string(kMaxStatementBytes) + " bytes";
+  if (context_.model.variables.size() > max_variables_)
+    return "a graph with losses may have " + std::to_string(max_variables_) +
+           " parameters and buffers, one for each KiB of its files among them; this one expands to more";
+  return {};
 }
 
 void Expander::statement(const JsonValue& json) {

@@ -52,7 +52,11 @@ Expansion expand(const Source& source, Context context, Diagnostics& diagnostics
 // What is run, not what is written: a file of a few hundred bytes could otherwise ask for any amount of work.
 inline constexpr std::size_t kMaxBlockDepth = 64;
 inline constexpr std::size_t kMaxStatements = 16384;                      // and one more for each
-inline constexpr std::size_t kBytesOfStatement = 32;                      // of the files
+inline constexpr std::size_t kBytesOfStatement = 64;                      // of the files
 inline constexpr std::size_t kMaxStatementBytes = std::size_t{16} << 20;  // of their text
+// Parameters and buffers of a graph with losses, of which each becomes a gradient, a state and the nodes of
+// both: several times the networks that are known, and one more for each so many bytes of the files.
+inline constexpr std::size_t kMaxTrainedVariables = 4096;
+inline constexpr std::size_t kBytesOfTrainedVariable = 1024;
 
 }  // namespace graphrun::compiler

@@ -9,6 +9,7 @@
 
 #include "compiler/expand.h"
 #include "compiler/scope.h"
+#include "runtime/model/validate.h"
 
 namespace graphrun::compiler {
 
@@ -22,6 +23,7 @@ class Expander {
   // expand.cpp: control
   void step();
   bool spend(Position at, std::size_t bytes);  // false, after an error: a statement too many
+  std::string over_budget() const;             // what there is too much of; empty: nothing
   void statement(const JsonValue& json);
   void open_call(const JsonValue& json, const JsonValue& name);
   bool bind_arguments(const JsonValue& json, const Block& block, const std::shared_ptr<Scope>& inner);
@@ -86,7 +88,8 @@ class Expander {
   std::set<std::string> explicit_paths_;
   SymbolLookup symbols_;
   model::ParameterIndex parameter_names_;
-  std::size_t max_statements_ = kMaxStatements;
+  std::size_t max_statements_ = 0;
+  std::size_t max_variables_ = model::kMaxVariables;
   std::size_t statements_ = 0;
   std::size_t statement_bytes_ = 0;  // of kMaxStatementBytes
   bool out_of_budget_ = false;

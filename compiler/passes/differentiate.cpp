@@ -9,10 +9,10 @@ namespace {
 // Reverse-mode differentiation by walking the nodes backwards; each op writes its own gradient.
 class Differentiator {
  public:
-  Differentiator(Context context, const Graph& graph, const std::vector<bool>& fixed)
+  Differentiator(Context context, Graph graph, const std::vector<bool>& fixed)
       : context_(context),
-        builder_(context, graph),
-        forward_nodes_(graph.method.nodes.size()),
+        builder_(context, std::move(graph)),
+        forward_nodes_(builder_.graph().method.nodes.size()),
         fixed_(fixed) {}
 
   Result<Graph> run() {
@@ -162,8 +162,8 @@ class Differentiator {
 
 }  // namespace
 
-Result<Graph> differentiate(Context context, const Graph& graph, const std::vector<bool>& fixed) {
-  return Differentiator(context, graph, fixed).run();
+Result<Graph> differentiate(Context context, Graph graph, const std::vector<bool>& fixed) {
+  return Differentiator(context, std::move(graph), fixed).run();
 }
 
 }  // namespace graphrun::compiler

@@ -30,7 +30,7 @@ Result<Graph> fuse(Context context, Graph graph, bool to_be_differentiated);
 // Appends the gradient of output "loss" with respect to every parameter that is neither `fixed` (by variable)
 // nor read as a frozen input only: a joint graph. A variable "grad:<parameter>" is added to the model and
 // stored for each. The first node of the backward part has the path kSeedPath.
-Result<Graph> differentiate(Context context, const Graph& graph, const std::vector<bool>& fixed);
+Result<Graph> differentiate(Context context, Graph graph, const std::vector<bool>& fixed);
 inline constexpr std::string_view kSeedPath = "loss.seed";
 
 // Values that are cheap to compute again (OpDef::recompute) from what is kept anyway are computed again

@@ -47,7 +47,9 @@ Result<std::vector<ValueType>> leaf_types(const Model& model, const Method& meth
           input_type(model.inputs[index], lookup).with_context("input " + model.inputs[index].name));
     } else if (value.origin == Origin::variable) {
       const Variable& variable = model.variables[index];
-      GRAPHRUN_ASSIGN(types[i], variable_type(variable, lookup).with_context("variable " + variable.name));
+      Result<ValueType> type = variable_type(variable, lookup);
+      if (!type.ok()) return std::move(type).status().with_context("variable " + variable.name);
+      types[i] = *std::move(type);
     }
   }
   return types;

@@ -1,7 +1,10 @@
 #include "runtime/model/resolve.h"
 
 #include <algorithm>
+#include <array>
 #include <optional>
+
+#include "runtime/model/lazy_context.h"
 
 namespace graphrun::model {
 namespace {
@@ -92,9 +95,9 @@ Status check_outputs(const OpDef& def, const std::vector<ValueType>& outputs, Op
                                      std::to_string(def.outputs.size())};
   }
   for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const std::string where = "output " + std::string(def.outputs[i].name);
-    GRAPHRUN_TRY(check_type(outputs[i]).with_context(where));
-    GRAPHRUN_TRY(checker.check(def.outputs[i].type, outputs[i]).with_context(where));
+    const auto where = [&] { return "output " + std::string(def.outputs[i].name); };
+    GRAPHRUN_TRY(in_context(check_type(outputs[i]), where));
+    GRAPHRUN_TRY(in_context(checker.check(def.outputs[i].type, outputs[i]), where));
   }
   return {};
 }
@@ -192,14 +195,15 @@ Status check_type(const ValueType& type) {
         return {ErrorCode::shape, "a side of more than " + std::to_string(kMaxSide) + ": " + to_string(type)};
     }
   }
-  std::vector<std::int64_t> known;
+  std::array<std::int64_t, kMaxRank> known{};
+  std::size_t count = 0;
   for (const Dim& extent : type.shape) {
     if (!extent.valid()) return {ErrorCode::shape, "an extent overflows: " + to_string(type)};
     if (!extent.is_constant()) continue;
     if (extent.constant() < 1) return {ErrorCode::shape, "an extent is less than 1: " + to_string(type)};
-    known.push_back(extent.constant());
+    known[count++] = extent.constant();
   }
-  return status_of(Shape::make(known)).with_context(to_string(type));
+  return in_context(status_of(Shape::make(std::span(known).first(count))), [&] { return to_string(type); });
 }
 
 void add_absent_inputs(const OpDef& def, std::vector<ValueId>& inputs) {

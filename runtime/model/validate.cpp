@@ -8,6 +8,7 @@
 #include "runtime/core/checked.h"
 #include "runtime/core/component_name.h"
 #include "runtime/model/infer.h"
+#include "runtime/model/lazy_context.h"
 #include "runtime/model/required_ops.h"
 #include "runtime/model/validate_method.h"
 #include "runtime/model/validate_signature.h"
@@ -118,24 +119,27 @@ Status check_variables(const Model& model, const ExprChecker& constants) {
   std::vector<ValueType> types;
   std::int64_t total = 0;
   for (const Variable& variable : model.variables) {
-    const std::string where = "variable " + variable.name;
-    GRAPHRUN_TRY(names.insert(variable.name).with_context(where));
-    GRAPHRUN_TRY(check_variable(variable, constants, parameters).with_context(where));
-    GRAPHRUN_ASSIGN(ValueType type, variable_type(variable, parameters).with_context(where));
+    const auto where = [&variable] { return "variable " + variable.name; };
+    GRAPHRUN_TRY(in_context(names.insert(variable.name), where));
+    GRAPHRUN_TRY(in_context(check_variable(variable, constants, parameters), where));
+    Result<ValueType> known = variable_type(variable, parameters);
+    if (!known.ok()) return std::move(known).status().with_context(where());
+    ValueType& type = *known;
     // variable_type() has checked each product; kMaxTensorBytes elements of 8 bytes stay below 2^63.
     std::int64_t bytes = static_cast<std::int64_t>(size_of(variable.dtype));
     for (const Dim& extent : type.shape) bytes *= extent.constant();
     const auto sum = core::checked_add(total, bytes);
     if (bytes > kMaxTensorBytes || !sum || *sum > kMaxTensorBytes) {
       return bad("the variables need more than " + std::to_string(kMaxTensorBytes) + " bytes")
-          .with_context(where);
+          .with_context(where());
     }
     total = *sum;
     types.push_back(std::move(type));
   }
   for (std::size_t i = 0; i < model.variables.size(); ++i) {
     const Variable& variable = model.variables[i];
-    GRAPHRUN_TRY(check_owner(model, variable, types, i).with_context("variable " + variable.name));
+    GRAPHRUN_TRY(in_context(check_owner(model, variable, types, i),
+                            [&variable] { return "variable " + variable.name; }));
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "runtime/model/infer.h"
+#include "runtime/model/lazy_context.h"
 
 namespace graphrun::model {
 namespace {
@@ -55,19 +56,24 @@ class MethodValidator {
     std::vector<bool> variable_seen(model_.variables.size(), false);
     for (std::size_t i = 0; i < method_.values.size(); ++i) {
       const Value& value = method_.values[i];
-      const std::string what = "value " + quoted(value.name);
-      if (value.name.size() > kMaxNameLength) return bad(what + ": its name is too long");
+      const auto wrong = [&](const std::string& why) {
+        return bad("value " + quoted(value.name) + ": " + why);
+      };
+      if (value.name.size() > kMaxNameLength) return wrong("its name is too long");
       if (value.origin == Origin::node) continue;
       if (value.origin != Origin::input && value.origin != Origin::variable) {
-        return bad(what + ": unknown origin " + std::to_string(static_cast<int>(value.origin)));
+        return wrong("unknown origin " + std::to_string(static_cast<int>(value.origin)));
       }
       std::vector<bool>& seen = value.origin == Origin::input ? input_seen : variable_seen;
-      const std::string of = value.origin == Origin::input ? "input " : "variable ";
+      const auto numbered = [&](const std::string& what) {
+        return wrong(what + (value.origin == Origin::input ? " input " : " variable ") +
+                     std::to_string(value.index));
+      };
       if (value.index < 0 || static_cast<std::size_t>(value.index) >= seen.size()) {
-        return bad(what + ": there is no " + of + std::to_string(value.index));
+        return numbered("there is no");
       }
       if (seen[static_cast<std::size_t>(value.index)]) {
-        return bad(what + ": a second value of " + of + std::to_string(value.index));
+        return numbered("a second value of");
       }
       seen[static_cast<std::size_t>(value.index)] = true;
       written_[i] = true;
@@ -92,20 +98,24 @@ class MethodValidator {
     GRAPHRUN_TRY(check_name(node.path));
     GRAPHRUN_ASSIGN(const OpDef* def, find_op(registry_, node.op));
     GRAPHRUN_TRY(check_presence(*def, node));
-    for (const auto& [name, attr] : node.attrs) {
-      const std::string what = "attribute " + quoted(name);
-      GRAPHRUN_TRY(check_attr(attr, exprs_).with_context(what));
+    for (const auto& entry : node.attrs) {
+      const std::string& name = entry.first;
+      const AttrValue& attr = entry.second;
+      const auto what = [&name] { return "attribute " + quoted(name); };
+      GRAPHRUN_TRY(in_context(check_attr(attr, exprs_), what));
       const auto spec = std::ranges::find(def->attrs, name, &AttrSpec::name);
       const bool may_depend_on_sizes = spec != def->attrs.end() && spec->symbolic;
       if (!may_depend_on_sizes && !check_attr(attr, constants_).ok())
-        return bad(what + " must not depend on sizes");
+        return bad(what() + " must not depend on sizes");
     }
     for (std::size_t i = 0; i < node.inputs.size(); ++i) {
       if (node.inputs[i] == kNoValue) continue;
-      GRAPHRUN_TRY(check_read(node.inputs[i]).with_context("input " + quoted(def->input(i).name)));
+      GRAPHRUN_TRY(
+          in_context(check_read(node.inputs[i]), [&] { return "input " + quoted(def->input(i).name); }));
     }
     for (std::size_t i = 0; i < node.outputs.size(); ++i) {
-      GRAPHRUN_TRY(write(node.outputs[i]).with_context("output " + quoted(def->outputs[i].name)));
+      GRAPHRUN_TRY(
+          in_context(write(node.outputs[i]), [&] { return "output " + quoted(def->outputs[i].name); }));
     }
     return check_updates(node, *def);
   }
@@ -117,10 +127,12 @@ class MethodValidator {
     for (const IndexPair& pair : def.updates) {
       const auto input = static_cast<std::size_t>(pair.input);
       if (node.outputs[static_cast<std::size_t>(pair.output)] == kNoValue) continue;
-      GRAPHRUN_TRY(update(node.inputs[input], reads).with_context("input " + quoted(def.inputs[input].name)));
+      GRAPHRUN_TRY(in_context(update(node.inputs[input], reads),
+                              [&] { return "input " + quoted(def.inputs[input].name); }));
     }
     for (std::size_t i = def.inputs.size() - 1; def.writes_inputs && i < node.inputs.size(); ++i) {
-      GRAPHRUN_TRY(update(node.inputs[i], reads).with_context("input " + quoted(def.inputs.back().name)));
+      GRAPHRUN_TRY(in_context(update(node.inputs[i], reads),
+                              [&] { return "input " + quoted(def.inputs.back().name); }));
     }
     return {};
   }
@@ -150,9 +162,9 @@ class MethodValidator {
   Status check_outputs() const {
     UniqueNames names;
     for (const NamedValue& output : method_.outputs) {
-      const std::string what = "output " + quoted(output.name);
-      GRAPHRUN_TRY(names.insert(output.name).with_context(what));
-      GRAPHRUN_TRY(check_read(output.value).with_context(what));
+      const auto what = [&output] { return "output " + quoted(output.name); };
+      GRAPHRUN_TRY(in_context(names.insert(output.name), what));
+      GRAPHRUN_TRY(in_context(check_read(output.value), what));
     }
     return {};
   }
@@ -163,15 +175,15 @@ class MethodValidator {
     if (method_.stores.empty()) return {};
     const Targets targets = find_targets();
     for (const NamedValue& store : method_.stores) {
-      const std::string what = "store of " + quoted(store.name);
-      GRAPHRUN_TRY(names.insert(store.name).with_context(what));
+      const auto what = [&store] { return "store of " + quoted(store.name); };
+      GRAPHRUN_TRY(in_context(names.insert(store.name), what));
       const auto target = targets.find(store.name);
-      if (target == targets.end()) return bad(what + ": there is no such variable");
-      GRAPHRUN_TRY(check_read(store.value).with_context(what));
-      if (value(store.value).origin != Origin::node) return bad(what + ": its value is written by no node");
-      if (at(stored, store.value)) return bad(what + ": its value is stored twice");
+      if (target == targets.end()) return bad(what() + ": there is no such variable");
+      GRAPHRUN_TRY(in_context(check_read(store.value), what));
+      if (value(store.value).origin != Origin::node) return bad(what() + ": its value is written by no node");
+      if (at(stored, store.value)) return bad(what() + ": its value is stored twice");
       at(stored, store.value) = true;
-      GRAPHRUN_TRY(check_store_order(store, target->second).with_context(what));
+      GRAPHRUN_TRY(in_context(check_store_order(store, target->second), what));
     }
     return {};
   }

@@ -30,7 +30,8 @@ const std::map<const char*, std::vector<const char*>> kFamilies{
     {"psanet50", {"psanet101", "psanet152"}}};
 
 model::Model compiled(const std::string& name, std::vector<Definition> definitions = {}) {
-  compiler::Compiled result = compiler::compile(kGraphs / (name + ".json"), definitions, ops::op_registry());
+  compiler::Compiled result = compiler::compile(kGraphs / (name + ".json"), definitions, ops::op_registry(),
+                                                {.check_each_pass = true});
   BOOST_TEST_REQUIRE(result.errors == "");
   return *std::move(result.model);
 }
