@@ -57,7 +57,8 @@ void check_sample(const Descriptor& descriptor, const SamplePath& path, std::int
             image.status().message() + (missing ? missing_file_hint(path.image) : ""));
   }
   if (path.label.empty()) return;
-  const LabelRule& rule = label_rule(descriptor, path.label);
+  const std::filesystem::path file = path.label;
+  const LabelRule& rule = label_rule(descriptor, file);
   const auto label = read_label(path.label, rule.form());
   if (!label.ok()) {
     const ErrorCode code = label.status().code();

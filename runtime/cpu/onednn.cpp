@@ -254,7 +254,8 @@ Result<Convolution> make_convolution_forward(const ConvolutionDesc& desc, int th
     if (desc.channel_scales) {
       // As an operation afterwards: the library's own scales must be known when its code is generated, which
       // convolutions that are alike share.
-      scales = {{1, desc.y.dims()[1], 1, 1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nchw};
+      scales = {
+          {1, version::channels(desc.y), 1, 1}, dnnl::memory::data_type::f32, dnnl::memory::format_tag::nchw};
       ops.append_binary(dnnl::algorithm::binary_mul, scales);
     }
     if (desc.add_to_y) ops.append_sum(desc.sum_scale);

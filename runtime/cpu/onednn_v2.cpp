@@ -66,6 +66,8 @@ void append_relu(dnnl::post_ops& ops, float end) {
   }
 }
 
+dnnl::memory::dim channels(const dnnl::memory::desc& map) { return map.dims()[1]; }
+
 std::string layout_text(const dnnl::memory::desc& desc) {
   const dnnl_memory_desc_t& d = desc.data;
   if (d.format_kind != dnnl_blocked) return {};

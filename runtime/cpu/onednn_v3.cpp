@@ -83,6 +83,8 @@ void append_relu(dnnl::post_ops& ops, float end) {
   }
 }
 
+dnnl::memory::dim channels(const dnnl::memory::desc& map) { return map.get_dims()[1]; }
+
 std::string layout_text(const dnnl::memory::desc& desc) {
   if (desc.get_format_kind() != dnnl::memory::format_kind::blocked) return {};
   std::string text = std::to_string(static_cast<int>(desc.get_data_type()));

@@ -20,6 +20,8 @@ dnnl::matmul::primitive_desc matrix_product(const dnnl::engine& engine, const dn
                                             const dnnl::memory::desc& b, const dnnl::memory::desc& c,
                                             const dnnl::primitive_attr& attr);
 void append_relu(dnnl::post_ops& ops, float end);
+// Extent of a map's second axis.
+dnnl::memory::dim channels(const dnnl::memory::desc& map);
 // Empty for a layout that is not made of strides and blocks.
 std::string layout_text(const dnnl::memory::desc& desc);
 

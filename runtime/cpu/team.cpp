@@ -1,11 +1,15 @@
 #include "runtime/cpu/team.h"
 
 #include <omp.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <latch>
+#include <limits>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -16,6 +20,10 @@
 
 namespace graphrun::cpu {
 namespace {
+
+// Of LLVM's runtime: threads of a process, and its older name.
+constexpr const char* kDeviceLimit = "KMP_DEVICE_THREAD_LIMIT";
+constexpr const char* kDeviceLimitBefore = "KMP_ALL_THREADS";
 
 // A thread of its own has what the environment grants, whatever its caller does with OpenMP.
 Status on_own_thread(const std::function<Status()>& work) {
@@ -60,6 +68,36 @@ class WholeTeams {
   int before_;
 };
 
+// Of the calling thread; the largest number where the system does not say.
+std::size_t stack_bytes() {
+  std::size_t bytes = std::numeric_limits<std::size_t>::max();
+  pthread_attr_t attributes;
+  if (pthread_getattr_np(pthread_self(), &attributes) != 0) return bytes;
+  pthread_attr_getstacksize(&attributes, &bytes);
+  pthread_attr_destroy(&attributes);
+  return bytes;
+}
+
+// What kernels and oneDNN's are run with, several times over.
+constexpr std::size_t kLeastStackBytes = 64 << 10;
+
+Status check_stack(std::size_t bytes) {
+  if (bytes >= kLeastStackBytes) return {};
+  return {ErrorCode::invalid_argument,
+          "OpenMP's threads have a stack of " + std::to_string(bytes / 1024) + " KiB each, of which " +
+              std::to_string(kLeastStackBytes / 1024) +
+              " are needed: unset OMP_STACKSIZE (KMP_STACKSIZE, GOMP_STACKSIZE), or set it to 1M or more"};
+}
+
+// LLVM's runtime ends a process whose second thread comes to it where one is all that it may have.
+bool has_one_thread() {
+  const auto is_one = [](const char* name) {
+    const char* const value = std::getenv(name);
+    return value != nullptr && std::strcmp(value, "1") == 0;
+  };
+  return is_one(kDeviceLimit) || is_one(kDeviceLimitBefore);
+}
+
 bool grants(int threads) {
   return omp_get_active_level() == 0 && omp_get_max_active_levels() > 0 && omp_get_thread_limit() >= threads;
 }
@@ -78,7 +116,9 @@ Status check_process() {
 Result<int> team_size(int threads) {
   if (threads <= 1) return threads;
   GRAPHRUN_TRY(check_process());
+  if (has_one_thread()) return 1;
   int granted = 1;
+  std::size_t stack = std::numeric_limits<std::size_t>::max();
   const auto ask = [&]() -> Status {
     const int wanted = std::min(threads, omp_get_thread_limit());
     if (wanted <= 1 || omp_get_max_active_levels() < 1) return {};
@@ -86,10 +126,13 @@ Result<int> team_size(int threads) {
     // The threads that this starts would spin on, beside all that follows until the first loop.
     sleep_soon();
     const WholeTeams whole;
-#pragma omp parallel num_threads(wanted)
+#pragma omp parallel num_threads(wanted) reduction(min : stack)
+    {
+      stack = stack_bytes();
 #pragma omp single
-    granted = omp_get_num_threads();
-    return {};
+      granted = omp_get_num_threads();
+    }
+    return check_stack(stack);
   };
   GRAPHRUN_TRY(on_own_thread(ask));
   return granted;
@@ -97,7 +140,7 @@ Result<int> team_size(int threads) {
 
 std::string team_limit() {
   std::string text;
-  for (const char* name : {"OMP_THREAD_LIMIT", "OMP_MAX_ACTIVE_LEVELS"}) {
+  for (const char* name : {"OMP_THREAD_LIMIT", "OMP_MAX_ACTIVE_LEVELS", kDeviceLimit, kDeviceLimitBefore}) {
     const char* const value = std::getenv(name);
     if (value != nullptr) text += (text.empty() ? "" : ", ") + std::string(name) + "=" + value;
   }

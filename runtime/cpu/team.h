@@ -10,7 +10,7 @@ namespace graphrun::cpu {
 
 // The threads of a region that asks for `threads`: OMP_THREAD_LIMIT and OMP_MAX_ACTIVE_LEVELS may grant
 // fewer. To be asked once, before anything is planned. Errors: check_process(); so many threads cannot be
-// started (out_of_memory), where OpenMP would end the process.
+// started (out_of_memory), where OpenMP would end the process; stacks too small for kernels.
 Result<int> team_size(int threads);
 
 // What limits teams in this process's environment, e.g. "OMP_THREAD_LIMIT=1"; empty where nothing does.

@@ -30,8 +30,9 @@ BOOST_AUTO_TEST_CASE(openmp_may_grant_fewer_threads_than_are_wanted) {
   shell.succeed(kTimed + kTrain + "--threads 1 -o one");
   const std::vector<std::string> expected = shell.steps("one");
   int run = 0;
-  for (const std::string limit : {"OMP_THREAD_LIMIT=1", "OMP_THREAD_LIMIT=2", "OMP_DYNAMIC=true",
-                                  "OMP_MAX_ACTIVE_LEVELS=0", "OMP_NUM_THREADS=1", "OMP_NESTED=true"}) {
+  for (const std::string limit :
+       {"OMP_THREAD_LIMIT=1", "OMP_THREAD_LIMIT=2", "OMP_DYNAMIC=true", "OMP_MAX_ACTIVE_LEVELS=0",
+        "OMP_NUM_THREADS=1", "OMP_NESTED=true", "KMP_DEVICE_THREAD_LIMIT=1"}) {
     BOOST_TEST_CONTEXT(limit) {
       const std::string folder = "run" + std::to_string(++run);
       shell.succeed(
@@ -39,7 +40,7 @@ BOOST_AUTO_TEST_CASE(openmp_may_grant_fewer_threads_than_are_wanted) {
           " run tiny.fb --weights w.safetensors --input $GOLDEN/image.npy --output y.npy --threads 4");
       BOOST_TEST(shell.steps(folder).size() == 2u);
       // Other numbers of threads sum some gradients in another order.
-      const bool is_one = limit == "OMP_THREAD_LIMIT=1" || limit == "OMP_MAX_ACTIVE_LEVELS=0";
+      const bool is_one = limit.ends_with("THREAD_LIMIT=1") || limit == "OMP_MAX_ACTIVE_LEVELS=0";
       BOOST_TEST((!is_one || shell.steps(folder) == expected));
     }
   }
@@ -50,6 +51,14 @@ BOOST_AUTO_TEST_CASE(fewer_threads_are_said) {
   shell.succeed("OMP_THREAD_LIMIT=2 $grun_path info tiny.fb --shape 1,3,33,33 --threads 4");
   BOOST_TEST(shell.said().find("2 of the 4 threads: OpenMP grants no more (OMP_THREAD_LIMIT=2)") !=
              std::string::npos);
+}
+
+BOOST_AUTO_TEST_CASE(threads_with_too_little_stack_are_refused_by_the_variables_name) {
+  Shell shell;
+  const std::string info = "$grun_path info tiny.fb --shape 1,3,33,33 --threads ";
+  shell.fail("OMP_STACKSIZE=20k " + info + "2", 1, {"OMP_STACKSIZE", "KiB"});
+  shell.succeed("OMP_STACKSIZE=64k " + info + "2");
+  shell.succeed("OMP_STACKSIZE=20k " + info + "1");
 }
 
 BOOST_AUTO_TEST_CASE(messages_that_cannot_be_written_do_not_end_the_work) {
