@@ -260,9 +260,10 @@ class QuantisationJob {
     if (std::ssize(old) != shape[0]) return {};
     const std::vector<double> shift =
         rounding_shift(values_of(layer.weight), rounded_[layer.weight], means, layer.taps);
-    std::vector<float> values(old.begin(), old.end());
-    for (std::size_t o = 0; o < values.size(); ++o)
-      values[o] += static_cast<float>(layer.subtracted ? shift[o] : -shift[o]);
+    std::vector<float> values;
+    values.reserve(old.size());
+    for (std::size_t o = 0; o < old.size(); ++o)
+      values.push_back(old[o] + static_cast<float>(layer.subtracted ? shift[o] : -shift[o]));
     return values;
   }
 
