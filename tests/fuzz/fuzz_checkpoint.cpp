@@ -25,7 +25,7 @@ std::shared_ptr<const model::Program> relu() {
 
 }  // namespace
 
-// A checkpoint of a run that is resumed.
+// A checkpoint of a run that is resumed. What is taken is written, and taken again.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static const std::shared_ptr<weights::Weights> weights =
       *weights::Weights::initialise(*relu(), 1, *ops::make_cpu_backend(1));
@@ -36,5 +36,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   std::int64_t pixels = 0;
   for (const std::int64_t count : state->sums.confusion) pixels += count;
   fuzz::require(pixels >= 0 && pixels <= std::int64_t{1} << 50);
+  const fuzz::InputFolder folder("checkpoint", nullptr, 0);
+  const std::filesystem::path written = folder.path() + "/checkpoints/again.safetensors";
+  if (!training::write_checkpoint(written, {}, *state).ok()) return 0;  // a name that is not UTF-8
+  const auto again = training::read_checkpoint(written, *weights);
+  fuzz::require(again.ok() && again->iteration == state->iteration && again->epoch == state->epoch &&
+                again->seed == state->seed);
   return 0;
 }
