@@ -3,6 +3,7 @@
 #include "ops/cpu_backend.h"
 #include "ops/registry.h"
 #include "runtime/model/program.h"
+#include "runtime/weights/tensor_file.h"
 #include "tests/fuzz/input_file.h"
 #include "training/checkpoint.h"
 
@@ -10,9 +11,17 @@ namespace {
 
 using namespace graphrun;
 
-// Without variables, so that it is the run's figures that are read.
+// One parameter with a state, so that it is mostly the run's figures that are read.
 std::shared_ptr<const model::Program> relu() {
   model::Model model;
+  model::Variable& weight = model.variables.emplace_back();
+  weight.name = "w";
+  weight.shape = {Expr(1)};
+  model::Variable state = weight;
+  state.name = "momentum:w";
+  state.kind = VariableKind::optimizer_state;
+  state.of = 0;
+  model.variables.push_back(state);
   model.name = "relu";
   model.inputs = {{"x", DType::f32, {Expr::symbol("N"), Expr(3), Expr::symbol("H"), Expr::symbol("W")}}};
   model::Method& eval = model.methods.emplace_back();
@@ -38,7 +47,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::require(pixels >= 0 && pixels <= std::int64_t{1} << 50);
   const fuzz::InputFolder folder("checkpoint", nullptr, 0);
   const std::filesystem::path written = folder.path() + "/checkpoints/again.safetensors";
-  if (!training::write_checkpoint(written, {}, *state).ok()) return 0;  // a name that is not UTF-8
+  const auto opened = weights::TensorFile::open(file.path());
+  fuzz::require(opened.ok());
+  if (!training::write_checkpoint(written, (*opened)->tensors(), *state).ok())
+    return 0;  // names that are not UTF-8
   const auto again = training::read_checkpoint(written, *weights);
   fuzz::require(again.ok() && again->iteration == state->iteration && again->epoch == state->epoch &&
                 again->seed == state->seed);

@@ -22,7 +22,10 @@ unsigned sum_of(const weights::TensorFile& file) {
 }
 
 void widen_all(const weights::TensorFile& file) {
-  (void)weights::read_activations(file.metadata()).ok();
+  if (const auto read = weights::read_activations(file.metadata()); read.ok()) {
+    const auto again = weights::read_activations(weights::activation_metadata(*read));
+    fuzz::require(again.ok() && again->size() == read->size());
+  }
   for (const weights::NamedTensor& tensor : file.tensors()) {
     const float* const scales = weights::scales_of(file, tensor);
     if (scales == nullptr) continue;
