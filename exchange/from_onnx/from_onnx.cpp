@@ -57,7 +57,7 @@ class Translator {
   static std::int64_t budget(const onnx::Model& model, std::size_t file_bytes) {
     const bool is_quantised =
         std::ranges::find(model.graph.nodes, "DequantizeLinear", &onnx::Node::op) != model.graph.nodes.end();
-    return (is_quantised ? 9 : 4) * static_cast<std::int64_t>(file_bytes) + (std::int64_t{64} << 20);
+    return (is_quantised ? 9 : 4) * static_cast<std::int64_t>(file_bytes) + (std::int64_t{48} << 20);
   }
 
   Status check_head() {

@@ -296,7 +296,8 @@ Result<TensorTable> read_safetensors(std::span<const std::byte> file) {
   const std::span<const std::byte> data = file.subspan(sizeof length + static_cast<std::size_t>(length));
 
   GRAPHRUN_TRY(check_names(header.entries));
-  std::ranges::sort(header.entries, {}, &Entry::offsets);
+  // Tensors of no elements begin where others do: they keep the order of the file.
+  std::ranges::stable_sort(header.entries, {}, &Entry::offsets);
   TensorTable table(file.size());
   table.metadata = std::move(header.metadata);
   std::int64_t end = 0;

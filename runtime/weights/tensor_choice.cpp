@@ -35,10 +35,19 @@ std::string without_wrappers(std::string_view name) {
   while (!name.empty()) {
     const std::size_t end = std::min(name.find('.'), name.size());
     const std::string_view part = name.substr(0, end);
-    if (!is_wrapper(part)) kept += (kept.empty() ? "" : ".") + std::string(part);
+    if (!is_wrapper(part)) kept.append(kept.empty() ? "" : ".").append(part);
     name.remove_prefix(std::min(end + 1, name.size()));
   }
   return kept;
+}
+
+bool has_wrappers(std::string_view name) {
+  while (!name.empty()) {
+    const std::size_t end = std::min(name.find('.'), name.size());
+    if (is_wrapper(name.substr(0, end))) return true;
+    name.remove_prefix(std::min(end + 1, name.size()));
+  }
+  return false;
 }
 
 // Without wrappers, as far as the model's own names have none of these parts.
@@ -47,6 +56,7 @@ std::string unwrapped(std::string_view name, const TensorChoice& choice) {
   if (!choice.wants) return std::string(leading);
   if (choice.wants(name)) return std::string(name);
   if (choice.wants(leading)) return std::string(leading);
+  if (!has_wrappers(leading)) return std::string(leading);
   std::string inner = without_wrappers(leading);
   return choice.wants(inner) ? inner : std::string(leading);
 }

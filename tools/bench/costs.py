@@ -99,6 +99,13 @@ def weights():
     notes = ",".join('"%d":""' % i for i in range(95000))
     yield "metadata", safetensors(b'{"__metadata__":{' + notes.encode() + b"}}")
     yield "depth", safetensors(many(b"[", b'{"a":'))
+    quantised = ",".join('"%d":{"dtype":"I8","shape":[1],"data_offsets":[%d,%d]},"%d:scale":{"dtype":"F32","shape":[1],"data_offsets":[%d,%d]}'
+                         % (i, 5 * i, 5 * i + 1, i, 5 * i + 1, 5 * i + 5) for i in range(8000))
+    yield "quantised", safetensors(b"{" + quantised.encode() + b"}", b"\1\0\0\x80\x3f" * 8000)
+    yield "a wide quantised", safetensors(json.dumps({"a": {"dtype": "I8", "shape": [200000, 1], "data_offsets": [0, 200000]}, "a:scale": {
+        "dtype": "F32", "shape": [200000], "data_offsets": [200000, 1000000]}}).encode(), bytes(200000) + b"\0\0\x80\x3f" * 200000)
+    ranges = ",".join('"activation %d":"1 0"' % i for i in range(42000))
+    yield "ranges of activations", safetensors(b'{"__metadata__":{' + ranges.encode() + b"}}")
     yield "escapes", safetensors(many(b"\\u0041", b'{"', b'":1}'))
 
 
@@ -337,6 +344,14 @@ def onnx_models():
     doubling = [b"x", *names(200)]
     yield "doubling channels", onnx_model(b"".join(
         onnx_node(b"Concat", [a, a], [b], part(5, part(1, b"axis") + part(20, 2) + part(3, 1))) for a, b in zip(doubling, doubling[1:])))
+    one_scale = onnx_tensor(b"s", 1, [], b"\0\0\x80\x3f") + onnx_tensor(b"z", 2, [], b"\0")
+    steps = [b"x", *names(20000)]
+    yield "quantised and back", onnx_model(one_scale + b"".join(
+        onnx_node(op, [a, b"s", b"z"], [b]) for op, a, b in zip([b"QuantizeLinear", b"DequantizeLinear"] * 10000, steps, steps[1:])))
+    eight = onnx_tensor(b"w", 3, [131072, 1, 1, 1], bytes(131072)) + onnx_tensor(b"v", 1, [131072], b"\0\0\x80\x3f" * 131072)
+    axis = part(5, part(1, b"axis") + part(20, 2) + part(3, 0))
+    yield "one quantised weight", onnx_model(eight + b"".join(
+        onnx_node(b"DequantizeLinear", [b"w", b"v"], [name], axis) + onnx_node(b"Conv", [b"x", name], [b"y" + name]) for name in names(4000)), channels=1)
     yield "names", onnx_model(b"".join(onnx_node(b"Relu", [b"x"], [b"y"], part(3, b"a/" * 400)) for _ in range(1200)))
     yield "metadata", onnx_model(chain(b"Relu", 1)) + part(14, part(1, b"class_names") + part(2, many(b'"",', b"[", b'""]', size=MIB - 300)))
     yield "depth of metadata", onnx_model(chain(b"Relu", 1)) + part(14, part(1, b"preprocessing") + part(2, many(b"[", size=MIB - 300)))
