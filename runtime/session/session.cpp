@@ -105,7 +105,9 @@ Result<std::unique_ptr<Session>> Session::create(std::shared_ptr<const model::Pr
 Result<PlannedMethod> Session::prepare(const model::Program& program, const model::Backend& backend,
                                        const Options& options) try {
   GRAPHRUN_TRY(model::check_precision(backend, options.precision));
-  if (options.precision == DType::s8 && (options.quantised == nullptr || options.quantised->empty())) {
+  // A part of quantised weights may have nothing in 8 bits; of real numbers no variable is known.
+  if (options.precision == DType::s8 &&
+      (options.quantised == nullptr || options.quantised->variables.empty())) {
     return {ErrorCode::invalid_argument,
             "the weights are not quantised, which int8 needs (grun quantize makes such a file)"};
   }

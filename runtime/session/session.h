@@ -27,7 +27,8 @@ class Session {
     // outputs are f32. s8: 8 bits where weights that are quantised say so. Refused where the device has no
     // instructions for it (check_precision()).
     DType precision = DType::f32;
-    // In s8: what is stored in 8 bits, a part of what the weights have so; null: all of that.
+    // In s8: what is stored in 8 bits, a part of what the weights have so, perhaps nothing; null: all of
+    // that.
     const weights::QuantisedValues* quantised = nullptr;
     std::int64_t max_table_bytes = std::numeric_limits<std::int64_t>::max();  // as in MethodOptions
     // Shapes of inputs by name, in the logical order of the model. Needed are those whose extents do not

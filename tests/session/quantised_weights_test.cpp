@@ -130,6 +130,14 @@ BOOST_AUTO_TEST_CASE(sessions_in_8_bits_are_planned_as_they_are, *needs("int8"))
   // Real numbers are refused before memory is reserved.
   session::SessionCache of_reals(net.program, take(net.map_reals(folder)), {.precision = DType::s8});
   check_contains(of_reals.plan(size).status().message(), "grun quantize");
+  session::Session::Options options{.h = 33, .w = 41, .precision = DType::s8};
+  const auto plan = [&] { return session::Session::plan(*net.program, *weights->backend(), options); };
+  check_contains(plan().status().message(), "grun quantize");
+  // A part of quantised weights may be empty: all is computed wide, as sensitivities are measured against.
+  const weights::QuantisedValues nothing{std::vector<bool>(weights->quantised().variables.size(), false), {}};
+  options.quantised = &nothing;
+  require_ok(status_of(plan()));
+  require_ok(status_of(session::Session::create(net.program, weights, options)));
 }
 
 // What is stored in bf16 in a quantised file stays so in the next one; other windows keep their values.

@@ -73,6 +73,14 @@ BOOST_AUTO_TEST_CASE(quantised_weights_label_as_the_network_does, *needs("int8")
   }
   shell.truncate(shell.path("tiny.grun").string(), "half.grun");
   shell.fail("grun predict half.grun picture.ppm --precision int8 -o none", 1, {"half.grun"});
+  const std::string whole = shell.text("tiny.grun");
+  constexpr std::size_t kFlips = 12;
+  for (std::size_t i = 0; i < kFlips; ++i) {
+    std::string changed = whole;
+    changed[(whole.size() - 1) * i / (kFlips - 1)] ^= 1;
+    require_ok(core::write_file(shell.path("changed.grun"), changed));
+    shell.fail("grun predict changed.grun picture.ppm --precision int8 -o none", 1, {"changed.grun"});
+  }
   shell.succeed(
       "grun bench run/model.fb --weights w8.safetensors --precision int8 --mode infer --shape 1,3,65,65 "
       "--iters 1 -v");
