@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include "datasets/descriptor.h"
 #include "tests/fuzz/input_file.h"
 
@@ -6,7 +8,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   using namespace graphrun;
   const auto descriptor = datasets::parse_descriptor(fuzz::text_of(data, size), "set.json");
   if (!descriptor.ok()) return 0;
-  const datasets::LabelRule& rule = datasets::label_rule(*descriptor, "labels/a.png");
+  const std::filesystem::path file = "labels/a.png";
+  const datasets::LabelRule& rule = datasets::label_rule(*descriptor, file);
   const datasets::LabelImage label{2, 2, {0, 1, 0, 1}, {{0, 0, 0}, {1, 2, 3}}};
   const auto map = rule.apply(label);
   if (!map.ok()) return 0;
