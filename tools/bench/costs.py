@@ -535,8 +535,9 @@ def zeros(args, model, path, environment):
 
 def limits(args, table, folder):
     """grun predict of every network in graphs/ under limits that do and do not suffice."""
-    picture = folder / "picture.ppm"
-    picture.write_bytes(b"P6 320 240 255\n" + bytes(i * 7 % 256 for i in range(320 * 240 * 3)))
+    for width, height in args.sizes:
+        content = b"P6 %d %d 255\n" % (width, height) + bytes(i * 7 % 256 for i in range(width * height * 3))
+        (folder / f"{width}x{height}.ppm").write_bytes(content)
     environment = dict(os.environ, GRAPHRUN_HOME=str(ROOT))
     for graph_file in sorted((ROOT / "graphs").glob("*.json")):
         if graph_file.name.endswith(".schema.json") or (args.net and args.net not in graph_file.name):
@@ -548,10 +549,13 @@ def limits(args, table, folder):
             continue
         zeros(args, model, folder / "weights.safetensors", environment)
         for limit in args.limits:
-            status, seconds, megabytes, _ = measured(
-                [args.build / "bin/grun", "predict", model, "--weights", folder / "weights.safetensors", picture, "-o", folder / "labels", "-q",
-                 "--threads", 2, "--dataset", "camvid", "--memory-limit", f"{limit}MB", "--cache", "none"], env=environment, cwd=folder)
-            table.row(f"{graph_file.stem} under {limit} MB: status {status}", seconds, megabytes, 0, 1e9, limit * 1e6 / MIB + 64)
+            for width, height in args.sizes:
+                status, seconds, megabytes, _ = measured(
+                    [args.build / "bin/grun", "predict", model, "--weights", folder / "weights.safetensors", folder / f"{width}x{height}.ppm", "-o",
+                     folder / "labels", "-q", "--threads", 2, "--dataset", "camvid", "--memory-limit", f"{limit}MB", "--cache", "none"],
+                    env=environment, cwd=folder)
+                what = f"{graph_file.stem} of {width} x {height} under {limit} MB: status {status}"
+                table.row(what, seconds, megabytes, 0, 1e9, limit * 1e6 / MIB + 64)
 
 
 PARTS = {"readers": readers, "graphc": graphc, "models": models, "scaling": scaling, "limits": limits}
@@ -564,6 +568,8 @@ def main():
     parser.add_argument("--all", action="store_true", help="a line for every input, not for the worst alone")
     parser.add_argument("--net", default="", help="limits: networks whose file has this in its name")
     parser.add_argument("--limits", type=lambda text: [int(part) for part in text.split(",")], default=[200, 600, 1500], help="megabytes")
+    parser.add_argument("--sizes", type=lambda text: [tuple(map(int, part.split("x"))) for part in text.split(",")], default=[(320, 240), (1280, 720)],
+                        help="limits: width and height of the images")
     args = parser.parse_args()
     args.build = args.build.resolve()
     table = Table()
