@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """report_page_test.py BIN SOURCE: a report in headless Chromium, by its remote debugging pipe.
 
-No request leaves the page, the console stays silent, nothing is wider than the window, tables sort and the slider
-moves. Exit status 77 where there is no Chromium."""
+No request leaves the page, the console stays silent, nothing is wider than the window or a sheet of paper, text stands
+out from its ground, tables sort and the slider moves, by mouse and by keyboard. Exit status 77 where there is no
+Chromium."""
 
 import json
 import os
@@ -126,6 +127,85 @@ WIPED = """(() => {
 })()"""
 
 
+# Texts whose contrast with their ground is less than WCAG's 4.5 to 1 (3 to 1 where they are large).
+PALE = """(() => {
+  const parts = text => (text.match(/[\\d.]+/g) || []).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  const ground = e => {
+    for (; e; e = e.parentElement) {
+      const color = parts(getComputedStyle(e).backgroundColor);
+      if (color.length === 3 || color[3] === 1) return color;
+    }
+    return [255, 255, 255];
+  };
+  const pale = new Set();
+  for (const e of document.body.querySelectorAll("*:not(svg *):not(script):not(style)")) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()) || !e.getClientRects().length) continue;
+    const style = getComputedStyle(e), a = light(parts(style.color)), b = light(ground(e));
+    const least = parseFloat(style.fontSize) >= 24 ? 3 : 4.5;
+    if ((Math.max(a, b) + .05) / (Math.min(a, b) + .05) < least) pale.add(e.tagName + "." + e.className);
+  }
+  return [...pale].join(" ");
+})()"""
+
+# On paper: what is for the screen is gone, and no picture or detail is left out.
+PAPER = """(() => {
+  const shown = e => e.getClientRects().length > 0;
+  const wrong = [];
+  for (const e of document.querySelectorAll("nav, .skip, .wipe")) if (shown(e)) wrong.push("on paper: " + e.className + e.tagName);
+  for (const e of document.querySelectorAll(".panels img")) if (!shown(e)) wrong.push("not on paper: a picture");
+  for (const e of document.querySelectorAll("details")) if (!e.open) wrong.push("not on paper: a detail");
+  return wrong;
+})()"""
+A4_WIDTH = 718  # CSS pixels between margins of 1 cm
+
+FOCUSED = "document.activeElement.className + ' ' + document.activeElement.tagName"
+
+
+def press(browser, key, code):
+    text = {"text": "\r"} if key == "Enter" else {}
+    browser.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key, windowsVirtualKeyCode=code, **text)
+    browser.call("Input.dispatchKeyEvent", type="keyUp", key=key, code=key, windowsVirtualKeyCode=code)
+
+
+def by_keyboard(browser):
+    """What is wrong for somebody without a mouse."""
+    wrong = []
+    browser.value("document.activeElement.blur()")
+    press(browser, "Tab", 9)
+    if "skip" not in browser.value(FOCUSED):
+        wrong.append("the first Tab does not lead to the link to the contents: " + browser.value(FOCUSED))
+    head = "document.querySelector('table.sortable th button')"
+    browser.value(head + ".focus()")
+    press(browser, "Enter", 13)
+    before = browser.value(head + ".parentElement.getAttribute('aria-sort')")
+    press(browser, "Enter", 13)
+    if not before or before == browser.value(head + ".parentElement.getAttribute('aria-sort')"):
+        wrong.append("Enter does not sort a table")
+    if browser.value("document.querySelectorAll('.wipe input').length"):
+        browser.value("document.querySelector('.wipe input').focus()")
+        before = browser.value("document.querySelector('.wipe input').value")
+        press(browser, "ArrowRight", 39)
+        if before == browser.value("document.querySelector('.wipe input').value"):
+            wrong.append("an arrow does not move the slider")
+    return wrong
+
+
+def on_paper(browser):
+    browser.call("Emulation.setDeviceMetricsOverride", width=A4_WIDTH, height=1000, deviceScaleFactor=1, mobile=False)
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    browser.value("dispatchEvent(new Event('beforeprint'))")
+    wrong = browser.value(PAPER)
+    excess, elements = browser.value(TOO_WIDE.replace(".scroll, .skip, .over", ".skip, .over"))
+    if excess > 0 or elements:
+        wrong.append(f"on paper {excess} px too wide: {elements}")
+    if len(browser.call("Page.printToPDF")["data"]) < 1000:
+        wrong.append("nothing is printed")
+    browser.call("Emulation.setEmulatedMedia", media="")
+    return wrong
+
+
 def make_reports(binaries, source, folder):
     environment = dict(os.environ, GRAPHRUN_HOME=source, OMP_WAIT_POLICY="passive")
 
@@ -160,6 +240,8 @@ def look_at(browser, path, pictures):
             excess, elements = browser.value(TOO_WIDE)
             if excess > 0 or elements:
                 wrong.append(f"at {width} px, {scheme}: {excess} px too wide: {elements}")
+            if pale := browser.value(PALE):
+                wrong.append(f"{scheme}: hardly to be read: {pale}")
             if pictures:
                 take_picture(browser, f"{pictures}/{os.path.basename(path)}_{width}_{scheme}.png")
     wrong += browser.value(UNREADABLE)
@@ -167,6 +249,7 @@ def look_at(browser, path, pictures):
         wrong.append("the table of classes is not sorted by its heads")
     if browser.value("document.querySelectorAll('figure.sample').length") and not browser.value(WIPED):
         wrong.append("the slider does not move the picture")
+    wrong += by_keyboard(browser) + on_paper(browser)
     if "broken" in browser.value("document.title"):
         wrong.append("a name became a script")
     for event in browser.events:

@@ -112,11 +112,14 @@ class Prediction {
     for (std::size_t i = 0; i < files.size(); ++i) {
       if (i % static_cast<std::size_t>(comm().size()) != static_cast<std::size_t>(comm().rank())) continue;
       auto start = std::chrono::steady_clock::now();
+      std::int64_t before = 0;
       const auto progress = [&](std::int64_t done, std::int64_t all) {
         const auto now = std::chrono::steady_clock::now();
-        const double seconds = std::chrono::duration<double>(now - start).count();
+        const auto step = static_cast<double>(std::max<std::int64_t>(1, done - before));
+        const double seconds = std::chrono::duration<double>(now - start).count() / step;
         if (is_first()) observer_.part(files[i], done, all, seconds);
         start = now;
+        before = done;
       };
       GRAPHRUN_TRY(label(files[i], progress));
     }

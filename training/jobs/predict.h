@@ -48,6 +48,7 @@ class PredictObserver : public EvalObserver {
  public:
   virtual void starting(const PredictStart& start) = 0;
   // Rows of a file that are done, by windows; or frames of a video, whose `total` may be 0: not known.
+  // Seconds are those of one of them, on average since the last call.
   virtual void part(const std::string& file, std::int64_t done, std::int64_t total, double seconds) = 0;
   virtual void note(const Note& note) = 0;
   virtual void cache_note(const std::string& text) = 0;
