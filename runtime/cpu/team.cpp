@@ -21,7 +21,7 @@
 namespace graphrun::cpu {
 namespace {
 
-// Of LLVM's runtime: threads of a process, and its older name.
+// Limits of a process's threads that LLVM's runtime takes, the second under its older name.
 constexpr const char* kDeviceLimit = "KMP_DEVICE_THREAD_LIMIT";
 constexpr const char* kDeviceLimitBefore = "KMP_ALL_THREADS";
 
@@ -68,7 +68,7 @@ class WholeTeams {
   int before_;
 };
 
-// Of the calling thread; the largest number where the system does not say.
+// Stack of the calling thread; the largest number where the system does not say.
 std::size_t stack_bytes() {
   std::size_t bytes = std::numeric_limits<std::size_t>::max();
   pthread_attr_t attributes;

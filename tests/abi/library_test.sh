@@ -1,11 +1,12 @@
 #!/bin/sh
-# library_test.sh LIBRARY BUILD_TYPE SANITIZERS STRIP MODULE...: name, dependencies, protection and size of the shared library.
+# library_test.sh LIBRARY BUILD_TYPE SANITIZERS STRIP MOST_BYTES MODULE...: name, dependencies, protection and size of the shared library.
 set -eu
 library=$1
 type=$2
 sanitizers=$3
 strip=$4
-shift 4
+most_bytes=$5
+shift 5
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 fail() { echo "library_test: $*"; exit 1; }
@@ -35,5 +36,5 @@ $strip -o "$work/stripped" "$library"
 bytes=$(wc -c <"$work/stripped")
 echo "libgraphrun.so.0: $bytes bytes, stripped"
 if [ "$type" = Release ] && [ -z "$sanitizers" ]; then
-  [ "$bytes" -le 3000000 ] || fail "that is more than 3 MB"
+  [ "$bytes" -le "$most_bytes" ] || fail "that is more than $most_bytes"
 fi
