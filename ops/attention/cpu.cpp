@@ -66,7 +66,7 @@ template <class T>
 
 // An index is a block of queries of one head.
 template <class T>
-[[gnu::flatten]] GRAPHRUN_SIMD void attend(const Forward<T>& f, std::int64_t index, float* work) {
+void attend_block(const Forward<T>& f, std::int64_t index, float* work) {
   const Problem& p = f.p;
   const Layout& l = f.layout;
   float* const scores = work;
@@ -96,6 +96,13 @@ template <class T>
     if (f.log_sum != nullptr) f.log_sum[head * p.queries + first + i] = max[i] + std::log(sum[i]);
   }
   store_rows(result, l.value_width, pixels_of<T>(f.y, p, head, first, kQueries));
+}
+[[gnu::flatten]] GRAPHRUN_SIMD void attend(const Forward<float>& f, std::int64_t index, float* work) {
+  attend_block(f, index, work);
+}
+[[gnu::flatten]] GRAPHRUN_SIMD_OF_HALVES void attend(const Forward<BFloat16>& f, std::int64_t index,
+                                                     float* work) {
+  attend_block(f, index, work);
 }
 
 template <class T>
