@@ -15,6 +15,7 @@ skip() {
 for tool in mpirun ip tc unshare; do
   command -v $tool >/dev/null || skip "there is no $tool"
 done
+mpirun --version | grep -q '(Open MPI) 4\.' || skip "this is not Open MPI 4, whose daemons the test starts"
 first=graphrun-a-$$
 second=graphrun-b-$$
 folder=$(mktemp -d)

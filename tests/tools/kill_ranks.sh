@@ -79,7 +79,7 @@ echo "$rounds kills: all ranks gone within $slowest ms, every checkpoint readabl
 # SIGTERM to one rank, as a scheduler sends it: all save and end with it.
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 options=(train "$folder/model.fb" --dataset shapes --seed 1 --threads 1 -q --set batch_size=6 --set train_h=33 --set train_w=33 --set epochs=1000000)
-mpirun -q -n $ranks --oversubscribe --bind-to none "$programs/grun" "${options[@]}" -o ended &
+mpirun -n $ranks --oversubscribe --bind-to none "$programs/grun" "${options[@]}" -o ended &
 job=$!
 has_begun() { [[ $(cat ended/metrics.jsonl 2>/dev/null | wc -l) -gt 2 ]]; }
 await "mpirun" /dev/null has_begun
@@ -90,7 +90,7 @@ wait $job || status=$?
 [[ -e ended/checkpoints/interrupted.safetensors ]] || { echo "after SIGTERM to a rank: nothing saved"; exit 1; }
 
 # Ranks that are told different things are refused before anything is written.
-! mpirun -q --oversubscribe --bind-to none -n 1 "$programs/grun" "${options[@]}" -o other : \
+! mpirun --oversubscribe --bind-to none -n 1 "$programs/grun" "${options[@]}" -o other : \
   -n 1 "$programs/grun" "${options[@]}" -o other --set base_lr=0.5 2>refused.txt || { echo "differing ranks were not refused"; exit 1; }
 grep -q 'rank 1 on .* has other settings than rank 0' refused.txt || { cat refused.txt; exit 1; }
 [[ ! -e other ]] || { echo "differing ranks have begun a run"; exit 1; }

@@ -94,7 +94,8 @@ class Errors {
   void flush_report() {
     in_report_ = false;
     const std::string report = std::exchange(report_, {});
-    const std::string process = "mpirun noticed that process rank ";
+    const std::string process =
+        " noticed that process rank ";  // mpirun's or prterun's, which Open MPI 5 has in its place
     const std::size_t found = report.find(process);
     if (found != std::string::npos) {
       std::istringstream words(report.substr(found + process.size()));
@@ -108,15 +109,18 @@ class Errors {
       return;
     }
     for (const char* known : {"Primary job  terminated normally, but", "MPI_ABORT was invoked on rank",
-                              "mpirun detected that one or more processes exited with non-zero status"}) {
+                              " detected that one or more processes exited with non-zero status"}) {
       if (report.find(known) != std::string::npos) return;
     }
     print(report);
   }
-  // mpirun says when it passes a signal on, and trips over the end of ranks.
+  // mpirun says when it passes a signal on, and trips over the end of ranks. Those of one machine, which
+  // share memory, need no network, of which Open MPI 5 says that they have none.
   static bool is_noise(const std::string& line) {
-    return line.starts_with("mpirun: Forwarding signal") ||
-           line.find("] ORTE_ERROR_LOG: ") != std::string::npos;
+    return line.starts_with("mpirun: Forwarding signal") || line.starts_with("prterun: Forwarding signal") ||
+           line.find("] ORTE_ERROR_LOG: ") != std::string::npos ||
+           line.find("Unable to find reachable pairing between local and remote interfaces") !=
+               std::string::npos;
   }
   static void print(const std::string& text) { std::fputs(text.c_str(), stderr); }
 
