@@ -6,6 +6,8 @@
 #include <span>
 #include <unordered_set>
 
+#include "runtime/model/lazy_context.h"
+
 namespace graphrun::model {
 namespace {
 
@@ -47,9 +49,8 @@ Result<std::vector<ValueType>> leaf_types(const Model& model, const Method& meth
           input_type(model.inputs[index], lookup).with_context("input " + model.inputs[index].name));
     } else if (value.origin == Origin::variable) {
       const Variable& variable = model.variables[index];
-      Result<ValueType> type = variable_type(variable, lookup);
-      if (!type.ok()) return std::move(type).status().with_context("variable " + variable.name);
-      types[i] = *std::move(type);
+      GRAPHRUN_ASSIGN(types[i], in_context(variable_type(variable, lookup),
+                                           [&variable] { return "variable " + variable.name; }));
     }
   }
   return types;

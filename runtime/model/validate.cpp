@@ -122,9 +122,7 @@ Status check_variables(const Model& model, const ExprChecker& constants) {
     const auto where = [&variable] { return "variable " + variable.name; };
     GRAPHRUN_TRY(in_context(names.insert(variable.name), where));
     GRAPHRUN_TRY(in_context(check_variable(variable, constants, parameters), where));
-    Result<ValueType> known = variable_type(variable, parameters);
-    if (!known.ok()) return std::move(known).status().with_context(where());
-    ValueType& type = *known;
+    GRAPHRUN_ASSIGN(ValueType type, in_context(variable_type(variable, parameters), where));
     // variable_type() has checked each product; kMaxTensorBytes elements of 8 bytes stay below 2^63.
     std::int64_t bytes = static_cast<std::int64_t>(size_of(variable.dtype));
     for (const Dim& extent : type.shape) bytes *= extent.constant();

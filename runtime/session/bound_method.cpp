@@ -168,9 +168,7 @@ Result<std::unique_ptr<BoundMethod>> BoundMethod::bind(std::shared_ptr<const mod
                                                        std::shared_ptr<weights::Weights> weights,
                                                        std::span<const TensorView> gradients,
                                                        const MethodOptions& options) {
-  MethodOptions of_weights = options;
-  if (of_weights.quantised == nullptr) of_weights.quantised = &weights->quantised();
-  GRAPHRUN_ASSIGN(PlannedMethod planned, prepare_method(*program, method, *weights->backend(), of_weights));
+  GRAPHRUN_ASSIGN(PlannedMethod planned, prepare_method(*program, method, *weights->backend(), options));
   return bind(std::move(program), std::move(planned), std::move(weights), gradients, options);
 }
 

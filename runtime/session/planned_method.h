@@ -42,8 +42,7 @@ struct MethodOptions {
   std::function<Result<std::shared_ptr<model::Buffer>>(std::int64_t bytes)> arena;
   // The arena may have so many bytes where that saves recomputations; otherwise it is as small as may be.
   std::int64_t arena_budget = 0;
-  // In s8: what is stored in 8 bits, a part of what the weights have so. Null: all of that;
-  // prepare_method(), which sees no weights, plans all wide then, which takes more.
+  // In s8: what is stored in 8 bits, a part of what the weights have so. Null: nothing.
   const weights::QuantisedValues* quantised = nullptr;
   // Bytes that tables of its kernels may take; more is refused before they are built.
   std::int64_t max_table_bytes = std::numeric_limits<std::int64_t>::max();

@@ -41,24 +41,14 @@ std::string without_wrappers(std::string_view name) {
   return kept;
 }
 
-bool has_wrappers(std::string_view name) {
-  while (!name.empty()) {
-    const std::size_t end = std::min(name.find('.'), name.size());
-    if (is_wrapper(name.substr(0, end))) return true;
-    name.remove_prefix(std::min(end + 1, name.size()));
-  }
-  return false;
-}
-
 // Without wrappers, as far as the model's own names have none of these parts.
 std::string unwrapped(std::string_view name, const TensorChoice& choice) {
   const std::string_view leading = without_leading_wrappers(name);
   if (!choice.wants) return std::string(leading);
   if (choice.wants(name)) return std::string(name);
   if (choice.wants(leading)) return std::string(leading);
-  if (!has_wrappers(leading)) return std::string(leading);
   std::string inner = without_wrappers(leading);
-  return choice.wants(inner) ? inner : std::string(leading);
+  return inner.size() < leading.size() && choice.wants(inner) ? inner : std::string(leading);
 }
 
 // Names of trainers for what is no network's present weights: averages of them, and what optimisers hold.

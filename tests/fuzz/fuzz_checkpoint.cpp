@@ -5,6 +5,7 @@
 #include "runtime/model/program.h"
 #include "runtime/weights/tensor_file.h"
 #include "tests/fuzz/input_file.h"
+#include "tests/fuzz/relu_model.h"
 #include "training/checkpoint.h"
 
 namespace {
@@ -13,7 +14,7 @@ using namespace graphrun;
 
 // One parameter with a state, so that it is mostly the run's figures that are read.
 std::shared_ptr<const model::Program> relu() {
-  model::Model model;
+  model::Model model = fuzz::relu_model();
   model::Variable& weight = model.variables.emplace_back();
   weight.name = "w";
   weight.shape = {Expr(1)};
@@ -22,13 +23,6 @@ std::shared_ptr<const model::Program> relu() {
   state.kind = VariableKind::optimizer_state;
   state.of = 0;
   model.variables.push_back(state);
-  model.name = "relu";
-  model.inputs = {{"x", DType::f32, {Expr::symbol("N"), Expr(3), Expr::symbol("H"), Expr::symbol("W")}}};
-  model::Method& eval = model.methods.emplace_back();
-  eval.name = model::methods::kEval;
-  eval.values = {{"x", model::Origin::input, 0}, {"y", model::Origin::node, 0}};
-  eval.nodes.push_back({"relu", "relu", {}, {0}, {1}});
-  eval.outputs = {{"y", 1}};
   return *model::Program::make(std::move(model), ops::op_registry());
 }
 

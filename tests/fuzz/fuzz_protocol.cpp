@@ -3,26 +3,15 @@
 #include "ops/registry.h"
 #include "runtime/labelling/protocol_json.h"
 #include "tests/fuzz/input_file.h"
+#include "tests/fuzz/relu_model.h"
 
 namespace {
 
 using namespace graphrun;
 
-model::Model relu() {
-  model::Model model;
-  model.name = "relu";
-  model.inputs = {{"x", DType::f32, {Expr::symbol("N"), Expr(3), Expr::symbol("H"), Expr::symbol("W")}}};
-  model::Method& eval = model.methods.emplace_back();
-  eval.name = model::methods::kEval;
-  eval.values = {{"x", model::Origin::input, 0}, {"y", model::Origin::node, 0}};
-  eval.nodes.push_back({"relu", "relu", {}, {0}, {1}});
-  eval.outputs = {{"y", 1}};
-  return model;
-}
-
 // The text as a setting of a model and as its temperature.
 void ask_model(const std::string& text, std::optional<model::LabellingProtocol> stored) {
-  model::Model model = relu();
+  model::Model model = fuzz::relu_model();
   for (const char* setting : {"scales", "base_size", "test_h", "train_w"}) model.settings[setting] = text;
   model.metadata[labelling::kTemperatureKey] = text;
   model.protocol = std::move(stored);

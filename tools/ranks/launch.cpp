@@ -94,8 +94,8 @@ class Errors {
   void flush_report() {
     in_report_ = false;
     const std::string report = std::exchange(report_, {});
-    const std::string process =
-        " noticed that process rank ";  // mpirun's or prterun's, which Open MPI 5 has in its place
+    // By mpirun, or by prterun, which Open MPI 5 has in its place.
+    const std::string process = " noticed that process rank ";
     const std::size_t found = report.find(process);
     if (found != std::string::npos) {
       std::istringstream words(report.substr(found + process.size()));
